@@ -1,0 +1,48 @@
+# Two commands do all the set-up on a fresh machine: `make compare` and `make test`.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+CONFIG ?= configs/adding.py
+ARGS ?=
+
+.PHONY: help compare test benchmark lint format wheel clean
+
+help:
+	@echo "make compare    GRU, LSTM and vanilla RNN on the adding problem (CONFIG=configs/FILE.py[:variant] ARGS=... for others)"
+	@echo "make test       the tests (ARGS=... goes to pytest)"
+	@echo "make benchmark  how fast input comes, against how fast training eats it"
+	@echo "make lint       ruff and pyright;  make format: ruff format"
+	@echo "make wheel      dist/*.whl;        make clean: removes the environment and what was built"
+
+# A stamp, so that an installation that broke off is done again.
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "needs Python 3.11 or newer; this is $$($(PYTHON) --version). Name another one: make PYTHON=python3.12" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+compare: $(READY)
+	$(BIN)/python -m experiments.compare --config=$(CONFIG) $(ARGS)
+
+test: $(READY)
+	$(BIN)/python -m pytest $(ARGS)
+
+benchmark: $(READY)
+	$(BIN)/python -m experiments.benchmark --suite=input $(ARGS)
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+
+format: $(READY)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+wheel: $(READY)
+	$(BIN)/python -m build --wheel
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache

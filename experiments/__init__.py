@@ -1,0 +1,1 @@
+"""Launchers: absl mains that wire flags to the package. They run from a checkout and aren't in the wheel."""

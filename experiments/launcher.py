@@ -1,0 +1,147 @@
+"""What all launchers share: flags, configs, and one clear line with status 2 for a user's mistake.
+
+Exit status: 0 done, 1 our fault (with a traceback), 2 a user's mistake (one line on stderr), 130 after Ctrl-C.
+"""
+
+import difflib
+import os
+import re
+import runpy
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+import jax
+from absl import app, flags, logging
+from ml_collections import config_flags
+
+from gru_research.config import ExperimentConfig, UserError, experiment
+from gru_research.records import RecordsError
+
+
+def launch(main: Callable[[], int | None], *, config: bool = False) -> NoReturn:
+    """Parses the flags, runs `main()` and exits with its status; `config` adds the flag `--config`."""
+    if config:
+        config_flags.DEFINE_config_file(
+            "config",
+            None,
+            "path of a config file, as configs/FILE.py[:variant,field=value]; --config.field=value overrides a field.",
+            lock_config=False,
+            accept_new_attributes=True,
+        )
+    try:
+        app.run(lambda argv: main(), argv=sys.argv, flags_parser=_parse)
+    except (UserError, RecordsError) as e:
+        print(f"error: {' '.join(str(e).split())}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        sys.exit(128 + signal.SIGINT)
+    except SystemExit as e:
+        asked_for_help = any(re.fullmatch(r"--?help(short|full|xml)?|-\?", a) for a in sys.argv[1:])
+        sys.exit(0 if e.code == 1 and asked_for_help else e.code)
+    raise AssertionError("app.run exits")
+
+
+def read_config() -> ExperimentConfig:
+    """The experiment that `--config` and its overrides describe. Raises UserError."""
+    value = flags.FLAGS["config"].value
+    if value is None:
+        raise UserError("--config is missing: name a config file, e.g. --config=configs/adding.py")
+    return experiment(value.to_dict())
+
+
+def use_cores(seeds: int) -> None:
+    """On a CPU: a device a core, but no more than there are seeds. Must run before jax does anything."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    jax.config.update("jax_num_cpu_devices", min(seeds, cores))
+
+
+def _parse(argv: Sequence[str]) -> list[str]:
+    """Parses the flags; everything that a user can get wrong here becomes a UserError."""
+    logging.set_verbosity(logging.WARNING)  # orbax logs some fifty lines a save otherwise
+    if any(a.startswith(("--config", "-config")) for a in argv[1:]):
+        argv = _spell_out_variants(argv)
+        _check_config_file(argv)
+        sys.argv[:] = argv  # config_flags looks for overrides there
+    try:
+        rest = flags.FLAGS(argv)
+    except (flags.Error, ValueError, TypeError, AttributeError, KeyError) as e:
+        raise UserError(_flag_message(e)) from e
+    if len(rest) > 1:
+        raise UserError(f"{rest[1]!r} is not a flag: flags are --name=value")
+    return rest
+
+
+def _spell_out_variants(argv: Sequence[str]) -> list[str]:
+    """`--config=FILE:variant,field=value` as `--config=FILE:variant --config.field=value`, in one place and order.
+
+    `--config` comes first, since an override before it is an error of config_flags.
+    """
+    words = list(argv[1:])
+    for i, word in enumerate(words):
+        if word in ("--config", "-config") and i + 1 < len(words):
+            words[i : i + 2] = [f"--config={words[i + 1]}"]
+            break
+    chosen = [word for word in words if re.match(r"--?config=", word)]
+    others = [word for word in words if word not in chosen]
+    if not chosen:
+        raise UserError("--config is missing: name a config file, e.g. --config=configs/adding.py")
+    path, _, argument = chosen[-1].split("=", 1)[1].partition(":")
+    variants = [part for part in argument.split(",") if part and "=" not in part]
+    fields = [part for part in argument.split(",") if "=" in part]
+    if len(variants) > 1:
+        raise UserError(f"--config={path}:{argument} names {len(variants)} variants: one at most")
+    selected = f"--config={path}" + (f":{variants[0]}" if variants else "")
+    return [argv[0], selected, *(f"--config.{field}" for field in fields), *others]
+
+
+def _check_config_file(argv: Sequence[str]) -> None:
+    """Runs the config file once by itself, so that its mistakes come with its own file and line."""
+    path, _, variant = argv[1].split("=", 1)[1].partition(":")
+    if not Path(path).is_file():
+        known = ", ".join(sorted(str(p) for p in Path("configs").glob("*.py")))
+        raise UserError(f"--config={path}: no such file" + (f"; there are {known}" if known else ""))
+    try:
+        get_config = runpy.run_path(path).get("get_config")
+        if not callable(get_config):
+            raise UserError(f"{path} has no function get_config")
+        made: Any = get_config(variant) if variant else get_config()
+    except UserError:
+        raise
+    except Exception as e:  # whatever a user's config raises is for the user to read
+        raise UserError(_config_message(path, e)) from e
+    if not hasattr(made, "to_dict"):
+        raise UserError(f"get_config of {path} must return a ConfigDict, not {type(made).__name__}")
+
+
+def _config_message(path: str, error: Exception) -> str:
+    if isinstance(error, SyntaxError):
+        return f"{path}, line {error.lineno}: {error.msg}"
+    lines = [
+        frame.lineno
+        for frame in traceback.extract_tb(error.__traceback__)
+        if Path(frame.filename).name == Path(path).name
+    ]
+    where = f", line {lines[-1]}" if lines else ""
+    return str(error) if isinstance(error, ValueError) else f"{path}{where}: {type(error).__name__}: {error}"
+
+
+def _flag_message(error: Exception) -> str:
+    if isinstance(error, flags.UnrecognizedFlagError):
+        near = difflib.get_close_matches(error.flagname, list(flags.FLAGS), n=1)
+        return f"unknown flag --{error.flagname}" + (f"; did you mean --{near[0]}?" if near else "")
+    message = str(error).removeprefix("flag ")
+    for pattern, said in _SAID_BY_PARSERS.items():
+        message = re.sub(pattern, said, message)
+    return message
+
+
+_SAID_BY_PARSERS = {
+    r": invalid literal for int\(\) with base 10: .*": " must be a whole number",
+    r": could not convert string to float: .*": " must be a number",
+    r": \('Non-boolean argument to boolean flag', .*\)": " must be true or false",
+}

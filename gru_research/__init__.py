@@ -1,0 +1,45 @@
+"""Gated recurrence in JAX: GRU, LSTM and vanilla RNN as functions, for anybody's models.
+
+import gru_research as gr
+
+cell = gr.GRU(hidden_size=128)
+params = cell.init(key, input_size=32)
+final_carry, ys = gr.unroll(cell, params, xs)   # xs [B, T, 32] -> ys [B, T, 128]
+"""
+
+from .cells import (
+    GRU,
+    LSTM,
+    Cell,
+    Constant,
+    GlorotUniform,
+    Identity,
+    Initializer,
+    LecunNormal,
+    Orthogonal,
+    VanillaRNN,
+    Zeros,
+)
+from .layers import Stack
+from .time_loop import UnrollOptions, trace, unroll
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "GRU",
+    "LSTM",
+    "Cell",
+    "Constant",
+    "GlorotUniform",
+    "Identity",
+    "Initializer",
+    "LecunNormal",
+    "Orthogonal",
+    "Stack",
+    "UnrollOptions",
+    "VanillaRNN",
+    "Zeros",
+    "__version__",
+    "trace",
+    "unroll",
+]

@@ -1,0 +1,105 @@
+"""The Gated Recurrent Unit (Cho et al. 2014, arXiv 1406.1078)."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+import jax
+import jax.numpy as jnp
+
+from gru_research.types import Array, DType, Params, PRNGKey
+
+from . import base
+from .initializers import GlorotUniform, Initializer, Orthogonal, Zeros
+
+
+@dataclasses.dataclass(frozen=True)
+class GRU:
+    """A GRU; in every variant `h = z * h_prev + (1 - z) * n`, with the update gate z and the candidate n.
+
+        r = sigmoid(x W_r + b_r + h U_r)                   the reset gate
+        z = sigmoid(x W_z + b_z + h U_z)                   the update gate
+        n = tanh(x W_n + b_n + (r * h) U_n)                reset="before": Cho et al. 2014
+        n = tanh(x W_n + b_n + r * (h U_n + c_n))          reset="after": cuDNN, PyTorch, Keras, Flax
+        n = tanh(x W_n + b_n + h U_n)                      reset="none": no reset gate, no W_r, U_r, b_r
+
+    z near 1 keeps the old state. "after" needs one product with h a step where "before" needs two in
+    sequence, and has one more bias, the hidden bias `c_n`.
+
+    Attributes:
+      hidden_size: H, the number of units.
+      kernel_init, recurrent_init, bias_init: initialisers, or their names in `INITIALIZERS`.
+      learn_initial_carry: whether the first carry is a parameter, `h_0 (H,)`, instead of zeros.
+      param_dtype, dtype, carry_dtype: types of the parameters, of products and outputs (None: the
+        promotion of parameters and input), and of the carry (None: float32 or wider).
+    """
+
+    hidden_size: int
+    reset: str = "after"
+    kernel_init: str | Initializer = GlorotUniform()
+    recurrent_init: str | Initializer = Orthogonal()
+    bias_init: str | Initializer = Zeros()
+    learn_initial_carry: bool = False
+    param_dtype: DType = jnp.float32
+    dtype: DType | None = None
+    carry_dtype: DType | None = None
+
+    def __post_init__(self) -> None:
+        base.one_of("reset", self.reset, ("before", "after", "none"))
+        base.check_fields(self)
+
+    @property
+    def gate_names(self) -> tuple[str, ...]:
+        return ("z", "n") if self.reset == "none" else ("r", "z", "n")
+
+    def init(self, key: PRNGKey, input_size: int) -> dict[str, Array]:
+        """`W_g (I, H)`, `U_g (H, H)`, `b_g (H,)` for the gates r, z, n; `c_n (H,)` for reset="after"."""
+        gates_key, bias_key = jax.random.split(key)
+        params = base.init_gates(self, gates_key, input_size, self.gate_names)
+        if self.reset == "after":
+            params["c_n"] = self.bias_init(bias_key, (self.hidden_size,), self.param_dtype)  # type: ignore[operator]
+        return params | base.init_initial_state(self, ("h_0",))
+
+    def initial_carry(self, params: Params, batch: Sequence[int]) -> Array:
+        """`h [*batch, H]`."""
+        return base.initial_state(self, params, "h_0", batch)
+
+    def project(self, params: Params, x: Array) -> dict[str, Array]:
+        """`x W_g + b_g [..., H]` for each gate."""
+        return base.project_gates(self, params, x, self.gate_names)
+
+    def gates(
+        self,
+        params: Params,
+        carry: Array,
+        p: Mapping[str, Array],
+        fixed: Mapping[str, Array] = base.NOTHING_FIXED,
+    ) -> dict[str, Array]:
+        """The gates r, z, n `[..., H]`; those in `fixed` have the values given there."""
+        base.check_fixed(fixed, self.gate_names)
+        h = carry
+        g = dict(fixed)
+        for gate in self.gate_names[:-1]:
+            if gate not in g:
+                g[gate] = jax.nn.sigmoid(p[gate] + base.recurrent(self, params, h, gate))
+        if "n" not in g:
+            if self.reset == "before":
+                memory = base.recurrent(self, params, g["r"] * h, "n")
+            elif self.reset == "after":
+                memory = g["r"] * (base.recurrent(self, params, h, "n") + params["c_n"])
+            else:
+                memory = base.recurrent(self, params, h, "n")
+            g["n"] = jnp.tanh(p["n"] + memory)
+        return g
+
+    def combine(self, carry: Array, g: Mapping[str, Array]) -> tuple[Array, Array]:
+        """`h = z * h_prev + (1 - z) * n`, as carry and as output."""
+        h = (g["z"] * carry + (1 - g["z"]) * g["n"]).astype(carry.dtype)
+        return h, base.output(self, h)
+
+    def step(self, params: Params, carry: Array, x: Array) -> tuple[Array, Array]:
+        """One step: `h, y [..., H]` from `h [..., H]` and `x [..., I]`."""
+        return base.step(self, params, carry, x)
+
+    def hidden(self, carry: Array) -> Array:
+        """The part of the carry that is the output: h."""
+        return carry

@@ -1,0 +1,107 @@
+"""Initialisers of parameters: frozen dataclasses, so that two equal ones compare equal and nothing recompiles.
+
+Each is called as `init(key, shape, dtype)`. Numbers are drawn in float32 or wider and cast at the end,
+so that 16-bit parameters work too. `shape` of a kernel is (in, out).
+"""
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from typing import Protocol
+
+import jax
+import jax.numpy as jnp
+
+from gru_research.types import Array, DType, PRNGKey
+
+
+class Initializer(Protocol):
+    """Anything hashable that makes an array of the given shape and dtype."""
+
+    def __call__(self, key: PRNGKey, shape: Sequence[int], dtype: DType) -> Array: ...
+
+
+def _wide(dtype: DType) -> DType:
+    return jnp.promote_types(dtype, jnp.float32)
+
+
+@dataclasses.dataclass(frozen=True)
+class Zeros:
+    """All zeros."""
+
+    def __call__(self, key: PRNGKey, shape: Sequence[int], dtype: DType) -> Array:
+        return jnp.zeros(shape, dtype)
+
+
+@dataclasses.dataclass(frozen=True)
+class Constant:
+    """Every entry is `value`."""
+
+    value: float
+
+    def __call__(self, key: PRNGKey, shape: Sequence[int], dtype: DType) -> Array:
+        return jnp.full(shape, self.value, dtype)
+
+
+@dataclasses.dataclass(frozen=True)
+class Identity:
+    """`scale` times the identity, as for the relu RNN of Le, Jaitly and Hinton (arXiv 1504.00941)."""
+
+    scale: float = 1.0
+
+    def __call__(self, key: PRNGKey, shape: Sequence[int], dtype: DType) -> Array:
+        return self.scale * jnp.eye(*shape, dtype=dtype)
+
+
+@dataclasses.dataclass(frozen=True)
+class Orthogonal:
+    """`scale` times a matrix drawn uniformly (Haar) from those with orthonormal rows or columns.
+
+    The QR decomposition of a Gaussian matrix, with the signs of R's diagonal moved into Q
+    (Mezzadri, arXiv math-ph/0609050). For a square shape all singular values are `scale`.
+    """
+
+    scale: float = 1.0
+
+    def __call__(self, key: PRNGKey, shape: Sequence[int], dtype: DType) -> Array:
+        rows, columns = shape
+        tall = (max(rows, columns), min(rows, columns))
+        q, r = jnp.linalg.qr(jax.random.normal(key, tall, _wide(dtype)))
+        q = q * jnp.sign(jnp.diagonal(r))
+        return (self.scale * (q if rows >= columns else q.T)).astype(dtype)
+
+
+@dataclasses.dataclass(frozen=True)
+class GlorotUniform:
+    """Uniform with variance 2 / (in + out) (Glorot and Bengio 2010)."""
+
+    def __call__(self, key: PRNGKey, shape: Sequence[int], dtype: DType) -> Array:
+        bound = math.sqrt(6 / (shape[0] + shape[1]))
+        return jax.random.uniform(key, shape, _wide(dtype), -bound, bound).astype(dtype)
+
+
+@dataclasses.dataclass(frozen=True)
+class LecunNormal:
+    """Normal with variance 1 / in (LeCun et al. 1998)."""
+
+    def __call__(self, key: PRNGKey, shape: Sequence[int], dtype: DType) -> Array:
+        return (jax.random.normal(key, shape, _wide(dtype)) / math.sqrt(shape[0])).astype(dtype)
+
+
+INITIALIZERS: dict[str, Initializer] = {
+    "zeros": Zeros(),
+    "identity": Identity(),
+    "orthogonal": Orthogonal(),
+    "glorot_uniform": GlorotUniform(),
+    "lecun_normal": LecunNormal(),
+}
+"""What a config may name."""
+
+
+def resolve(field: str, value: str | Initializer) -> Initializer:
+    """The initialiser called `value`; anything that isn't a text is one already."""
+    if not isinstance(value, str):
+        return value
+    if value not in INITIALIZERS:
+        raise ValueError(f"{field}={value!r} is unknown; choose from {', '.join(INITIALIZERS)}")
+    return INITIALIZERS[value]

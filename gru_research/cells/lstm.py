@@ -1,0 +1,107 @@
+"""Long short-term memory with a forget gate (Hochreiter and Schmidhuber 1997; Gers et al. 2000)."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias
+
+import jax
+import jax.numpy as jnp
+
+from gru_research.types import Array, DType, Params, PRNGKey
+
+from . import base
+from .initializers import GlorotUniform, Initializer, Orthogonal, Zeros
+
+LSTMCarry: TypeAlias = tuple[Array, Array]
+GATES = ("i", "f", "g", "o")
+
+
+@dataclasses.dataclass(frozen=True)
+class LSTM:
+    """An LSTM; its carry is `(c, h)`, as in Flax.
+
+        i = sigmoid(x W_i + b_i + h U_i  [+ p_i * c_prev])     the input gate
+        f = sigmoid(x W_f + b_f + h U_f  [+ p_f * c_prev])     the forget gate
+        g = tanh(x W_g + b_g + h U_g)                          the candidate
+        c = f * c_prev + i * g
+        o = sigmoid(x W_o + b_o + h U_o  [+ p_o * c])          the output gate
+        h = o * tanh(c)
+
+    The terms in brackets are the peepholes (Gers, Schraudolph and Schmidhuber 2002).
+
+    Attributes:
+      hidden_size: H, the number of units.
+      forget_bias: what `b_f` is initialised to, on top of `bias_init`: above 0 the cell starts out
+        remembering (Jozefowicz, Zaremba and Sutskever 2015).
+      peepholes: whether the gates see the cell state.
+      kernel_init, recurrent_init, bias_init: initialisers, or their names in `INITIALIZERS`.
+      learn_initial_carry: whether the first carry is a pair of parameters, `c_0, h_0 (H,)`.
+      param_dtype, dtype, carry_dtype: as in `GRU`.
+    """
+
+    hidden_size: int
+    forget_bias: float = 1.0
+    peepholes: bool = False
+    kernel_init: str | Initializer = GlorotUniform()
+    recurrent_init: str | Initializer = Orthogonal()
+    bias_init: str | Initializer = Zeros()
+    learn_initial_carry: bool = False
+    param_dtype: DType = jnp.float32
+    dtype: DType | None = None
+    carry_dtype: DType | None = None
+
+    def __post_init__(self) -> None:
+        base.check_fields(self)
+
+    def init(self, key: PRNGKey, input_size: int) -> dict[str, Array]:
+        """`W_g (I, H)`, `U_g (H, H)`, `b_g (H,)` for the gates i, f, g, o; `p_i, p_f, p_o (H,)` with peepholes."""
+        gates_key, peephole_key = jax.random.split(key)
+        params = base.init_gates(self, gates_key, input_size, GATES)
+        params["b_f"] = params["b_f"] + jnp.asarray(self.forget_bias, self.param_dtype)
+        if self.peepholes:
+            for gate, gate_key in zip("ifo", jax.random.split(peephole_key, 3), strict=True):
+                params[f"p_{gate}"] = self.bias_init(gate_key, (self.hidden_size,), self.param_dtype)  # type: ignore[operator]
+        return params | base.init_initial_state(self, ("c_0", "h_0"))
+
+    def initial_carry(self, params: Params, batch: Sequence[int]) -> LSTMCarry:
+        """`(c, h)`, each `[*batch, H]`."""
+        return base.initial_state(self, params, "c_0", batch), base.initial_state(self, params, "h_0", batch)
+
+    def project(self, params: Params, x: Array) -> dict[str, Array]:
+        """`x W_g + b_g [..., H]` for each gate."""
+        return base.project_gates(self, params, x, GATES)
+
+    def gates(
+        self,
+        params: Params,
+        carry: LSTMCarry,
+        p: Mapping[str, Array],
+        fixed: Mapping[str, Array] = base.NOTHING_FIXED,
+    ) -> dict[str, Array]:
+        """The gates i, f, g, o `[..., H]`; those in `fixed` have the values given there."""
+        base.check_fixed(fixed, GATES)
+        c, h = carry
+        g = dict(fixed)
+        for gate, activation in (("i", jax.nn.sigmoid), ("f", jax.nn.sigmoid), ("g", jnp.tanh), ("o", jax.nn.sigmoid)):
+            if gate in g:
+                continue
+            a = p[gate] + base.recurrent(self, params, h, gate)
+            if self.peepholes and gate != "g":
+                a = a + params[f"p_{gate}"] * (g["f"] * c + g["i"] * g["g"] if gate == "o" else c)
+            g[gate] = activation(a)
+        return g
+
+    def combine(self, carry: LSTMCarry, g: Mapping[str, Array]) -> tuple[LSTMCarry, Array]:
+        """`c = f * c_prev + i * g`, `h = o * tanh(c)`: the carry `(c, h)` and the output h."""
+        c, h = carry
+        c = (g["f"] * c + g["i"] * g["g"]).astype(c.dtype)
+        h = (g["o"] * jnp.tanh(c)).astype(h.dtype)
+        return (c, h), base.output(self, h)
+
+    def step(self, params: Params, carry: LSTMCarry, x: Array) -> tuple[LSTMCarry, Array]:
+        """One step: `(c, h), y` from `(c, h)` and `x [..., I]`."""
+        return base.step(self, params, carry, x)
+
+    def hidden(self, carry: LSTMCarry) -> Array:
+        """The part of the carry that is the output: h."""
+        return carry[1]

@@ -1,0 +1,82 @@
+"""The vanilla (simple, Elman) recurrent network (Elman 1990)."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+import jax
+import jax.numpy as jnp
+
+from gru_research.types import Array, DType, Params, PRNGKey
+
+from . import base
+from .initializers import GlorotUniform, Initializer, Orthogonal, Zeros
+
+ACTIVATIONS = {"tanh": jnp.tanh, "relu": jax.nn.relu}
+
+
+@dataclasses.dataclass(frozen=True)
+class VanillaRNN:
+    """`h = activation(x W_h + b_h + h_prev U_h)`.
+
+    With `activation="relu"` and `recurrent_init="identity"` it is the IRNN of Le, Jaitly and Hinton
+    (arXiv 1504.00941).
+
+    Attributes:
+      hidden_size: H, the number of units.
+      activation: "tanh" or "relu".
+      kernel_init, recurrent_init, bias_init: initialisers, or their names in `INITIALIZERS`.
+      learn_initial_carry: whether the first carry is a parameter, `h_0 (H,)`, instead of zeros.
+      param_dtype, dtype, carry_dtype: as in `GRU`.
+    """
+
+    hidden_size: int
+    activation: str = "tanh"
+    kernel_init: str | Initializer = GlorotUniform()
+    recurrent_init: str | Initializer = Orthogonal()
+    bias_init: str | Initializer = Zeros()
+    learn_initial_carry: bool = False
+    param_dtype: DType = jnp.float32
+    dtype: DType | None = None
+    carry_dtype: DType | None = None
+
+    def __post_init__(self) -> None:
+        base.one_of("activation", self.activation, tuple(ACTIVATIONS))
+        base.check_fields(self)
+
+    def init(self, key: PRNGKey, input_size: int) -> dict[str, Array]:
+        """`W_h (I, H)`, `U_h (H, H)`, `b_h (H,)`."""
+        return base.init_gates(self, key, input_size, ("h",)) | base.init_initial_state(self, ("h_0",))
+
+    def initial_carry(self, params: Params, batch: Sequence[int]) -> Array:
+        """`h [*batch, H]`."""
+        return base.initial_state(self, params, "h_0", batch)
+
+    def project(self, params: Params, x: Array) -> dict[str, Array]:
+        """`x W_h + b_h [..., H]`."""
+        return base.project_gates(self, params, x, ("h",))
+
+    def gates(
+        self,
+        params: Params,
+        carry: Array,
+        p: Mapping[str, Array],
+        fixed: Mapping[str, Array] = base.NOTHING_FIXED,
+    ) -> dict[str, Array]:
+        """The new state under the name h `[..., H]`, or the one in `fixed`; there is no gate."""
+        base.check_fixed(fixed, ("h",))
+        if "h" in fixed:
+            return dict(fixed)
+        return {"h": ACTIVATIONS[self.activation](p["h"] + base.recurrent(self, params, carry, "h"))}
+
+    def combine(self, carry: Array, g: Mapping[str, Array]) -> tuple[Array, Array]:
+        """The new state, as carry and as output."""
+        h = g["h"].astype(carry.dtype)
+        return h, base.output(self, h)
+
+    def step(self, params: Params, carry: Array, x: Array) -> tuple[Array, Array]:
+        """One step: `h, y [..., H]` from `h [..., H]` and `x [..., I]`."""
+        return base.step(self, params, carry, x)
+
+    def hidden(self, carry: Array) -> Array:
+        """The part of the carry that is the output: h."""
+        return carry

@@ -1,0 +1,254 @@
+"""From an `ml_collections.ConfigDict` at the edge to frozen, validated dataclasses inside.
+
+`experiment(mapping)` checks every field and turns the mapping into an `ExperimentConfig`. A mistake
+raises `UserError`, whose message is one line that names the field, the value and what is allowed.
+Names (of cells, tasks, optimisers) are checked where their literal dict lives, with `choose`; the
+options of what they name are checked by `call`, against the signature of what is called.
+"""
+
+import dataclasses
+import difflib
+import inspect
+import re
+import types
+import typing
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Literal, TypeVar
+
+T = TypeVar("T")
+
+
+class UserError(ValueError):
+    """A user's mistake; the message is one line. Launchers print it and exit with 2."""
+
+
+def _require(condition: bool, field: str, value: Any, allowed: str) -> None:
+    if not condition:
+        raise ValueError(f"{field}={value!r} must be {allowed}")
+
+
+@dataclasses.dataclass(frozen=True)
+class OptimizerConfig:
+    """`schedule` shapes the learning rate over the run's updates, after `warmup` linear updates;
+    `clip` bounds the global gradient norm, 0 turns it off; `weight_decay` is decoupled (AdamW's)."""
+
+    name: str = "adam"
+    learning_rate: float = 1e-3
+    schedule: str = "constant"
+    warmup: int = 0
+    clip: float = 1.0
+    weight_decay: float = 0.0
+
+    def __post_init__(self) -> None:
+        _require(self.learning_rate > 0, "learning_rate", self.learning_rate, "above 0")
+        for name in ("warmup", "clip", "weight_decay"):
+            _require(getattr(self, name) >= 0, name, getattr(self, name), "0 or more")
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelConfig:
+    """`layers` cells on top of each other; `readout` from the "last" step, the "mean" over time or
+    "every" step, where "task" is what the task asks for; `embedding_size` is used for tokens."""
+
+    layers: int = 1
+    readout: Literal["task", "last", "mean", "every"] = "task"
+    embedding_size: int = 64
+
+    def __post_init__(self) -> None:
+        for name in ("layers", "embedding_size"):
+            _require(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
+
+
+@dataclasses.dataclass(frozen=True)
+class CellConfig:
+    """`hidden_size` None is chosen by `match`, `learning_rate` None is the optimiser's; `options` go to the cell."""
+
+    label: str
+    kind: str
+    hidden_size: int | None = None
+    learning_rate: float | None = None
+    options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.hidden_size is not None:
+            _require(self.hidden_size >= 1, "hidden_size", self.hidden_size, "at least 1")
+        if self.learning_rate is not None:
+            _require(self.learning_rate > 0, "learning_rate", self.learning_rate, "above 0")
+
+
+@dataclasses.dataclass(frozen=True)
+class TaskConfig:
+    """The name of a task and the options that go to it."""
+
+    name: str
+    options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True)
+class ExperimentConfig:
+    """One comparison: every cell of `cells` on one task, with `seeds` seeds each.
+
+    `seeds` counts them; they are `first_seed`, `first_seed + 1`, ... `only` keeps the cells whose
+    labels it lists, separated by commas. `reference` is the label whose size the others match.
+    """
+
+    task: TaskConfig
+    cells: tuple[CellConfig, ...]
+    reference: str
+    match: Literal["parameters", "width", "none"] = "parameters"
+    only: str = ""
+    updates: int = 1000
+    batch_size: int = 32
+    eval_every: int = 100
+    seeds: int = 5
+    first_seed: int = 0
+    optimizer: OptimizerConfig = OptimizerConfig()
+    model: ModelConfig = ModelConfig()
+
+    def __post_init__(self) -> None:
+        for name in ("updates", "batch_size", "eval_every", "seeds"):
+            _require(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
+        _require(self.first_seed >= 0, "first_seed", self.first_seed, "0 or more")
+        labels = [cell.label for cell in self.cells]
+        if not labels:
+            raise UserError("cells is empty: name at least one cell")
+        for label in self.selected_labels:
+            choose("only", label, labels)
+        choose("reference", self.reference, labels)
+        for cell in self.cells:
+            if cell.hidden_size is None and (self.match == "none" or cell.label == self.reference):
+                raise UserError(
+                    f"cells.{cell.label}.hidden_size is missing: with match={self.match!r} it is not chosen for you"
+                )
+
+    @property
+    def selected_labels(self) -> tuple[str, ...]:
+        """The labels of `only`; all labels where it is empty."""
+        names = tuple(name.strip() for name in self.only.split(",") if name.strip())
+        return names or tuple(cell.label for cell in self.cells)
+
+
+def experiment(mapping: Mapping[str, Any]) -> ExperimentConfig:
+    """Checks a config (plain nested mappings) and makes the experiment that it describes.
+
+    Raises:
+      UserError: an unknown field, a value of the wrong type, or one outside its range.
+    """
+    fields = dict(mapping)
+    for name in ("task", "cells"):
+        if not isinstance(fields.get(name), Mapping):
+            raise UserError(f"config.{name}={fields.get(name)!r} must be a group of fields")
+    task = dict(fields.pop("task"))
+    cells = dict(fields.pop("cells"))
+    if not isinstance(task.get("name"), str):
+        raise UserError(f"config.task.name={task.get('name')!r} must be a task's name")
+    only = fields.get("only", "")
+    if isinstance(only, list | tuple):
+        fields["only"] = ",".join(map(str, only))
+    fields.setdefault("reference", next(iter(cells), ""))
+    cell_configs = tuple(_cell(label, value) for label, value in cells.items())
+    known = [f.name for f in dataclasses.fields(ExperimentConfig)]
+    for name in fields:
+        check_known("config", name, known)
+    for name, cls in (("optimizer", OptimizerConfig), ("model", ModelConfig)):
+        if name in fields:
+            fields[name] = call(cls, fields[name], f"config.{name}")
+    task_config = TaskConfig(task.pop("name"), task)
+    return call(ExperimentConfig, fields, "config", {"task": task_config, "cells": cell_configs})
+
+
+def _cell(label: str, value: Any) -> CellConfig:
+    path = f"config.cells.{label}"
+    if not isinstance(value, Mapping):
+        raise UserError(f"{path}={value!r} must be a group of fields (kind, hidden_size, ...)")
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", label):
+        raise UserError(f"config.cells: the label {label!r} must be letters, digits and _ . - (it names files)")
+    own = {"kind", "hidden_size", "learning_rate"}
+    fields = {k: v for k, v in value.items() if k in own and v is not None}
+    if "kind" not in fields:
+        raise UserError(f"{path}.kind is missing: name a cell")
+    options = {k: v for k, v in value.items() if k not in own}
+    return call(CellConfig, fields, path, {"label": label, "options": options})
+
+
+def call(
+    function: Callable[..., T], options: Any, path: str, given: Mapping[str, Any] = types.MappingProxyType({})
+) -> T:
+    """Calls `function(**options, **given)` after checking `options` against its signature.
+
+    Unknown names, values of another type than the annotation, missing arguments, and any ValueError
+    that the function raises become a UserError that starts with `path`.
+    """
+    if not isinstance(options, Mapping):
+        raise UserError(f"{path}={options!r} must be a group of fields")
+    parameters = {n: p for n, p in inspect.signature(function).parameters.items() if n not in given}
+    hints = typing.get_type_hints(function.__init__ if inspect.isclass(function) else function)
+    values = {}
+    for name, value in options.items():
+        check_known(path, name, parameters)
+        values[name] = _typed(f"{path}.{name}", value, hints.get(name, Any))
+    for name, parameter in parameters.items():
+        if parameter.default is parameter.empty and name not in values:
+            raise UserError(f"{path}.{name} is missing")
+    try:
+        return function(**values, **given)
+    except ValueError as e:
+        raise UserError(f"{path}.{e}") from e
+
+
+def choose(path: str, name: Any, choices: Iterable[str]) -> str:
+    """Returns `name` where it is one of `choices`; raises UserError with all of them where it isn't."""
+    choices = list(choices)
+    if name not in choices:
+        raise UserError(f"{path}={name!r} is unknown{_nearest(name, choices)}; choose from {', '.join(choices)}")
+    return name
+
+
+def check_known(path: str, name: str, known: Iterable[str]) -> None:
+    """Raises UserError with the nearest name where `path` has no field `name`."""
+    known = list(known)
+    if name not in known:
+        raise UserError(f"{path} has no field {name!r}{_nearest(name, known)}; fields: {', '.join(known)}")
+
+
+def _nearest(name: Any, choices: list[str]) -> str:
+    found = difflib.get_close_matches(str(name), choices, n=1, cutoff=0.5)
+    return f"; did you mean {found[0]!r}?" if found else ""
+
+
+def _typed(path: str, value: Any, hint: Any) -> Any:
+    """`value` as `hint` says: an int serves as a float; anything else must match."""
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if hint is Any or (dataclasses.is_dataclass(value) and not isinstance(value, type)):
+        return value
+    if origin is Literal:
+        return choose(path, value, arguments)
+    if origin in (typing.Union, types.UnionType):
+        if value is None and type(None) in arguments:
+            return None
+        rest = [a for a in arguments if a is not type(None)]
+        return _typed(path, value, rest[0]) if len(rest) == 1 else value
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if hint in (int, float, str, bool) and (not isinstance(value, hint) or (hint is int and isinstance(value, bool))):
+        raise UserError(f"{path}={value!r} must be {_TYPE_NAMES[hint]}")
+    return value
+
+
+_TYPE_NAMES = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
+
+
+def to_mapping(config: Any) -> Any:
+    """A dataclass of this file as plain nested dicts, in the form that `experiment` reads."""
+    if isinstance(config, ExperimentConfig):
+        fields = {f.name: getattr(config, f.name) for f in dataclasses.fields(config)}
+        task, cells = fields.pop("task"), fields.pop("cells")
+        return {
+            "task": {"name": task.name, **task.options},
+            "cells": {
+                c.label: {"kind": c.kind, "hidden_size": c.hidden_size, "learning_rate": c.learning_rate, **c.options}
+                for c in cells
+            },
+            **{k: to_mapping(v) for k, v in fields.items()},
+        }
+    return dataclasses.asdict(config) if dataclasses.is_dataclass(config) else config  # pyright: ignore

@@ -1,0 +1,123 @@
+"""Stored data as whole batches: shuffled anew every epoch, at any position at once, without replay.
+
+The order is a function of `(seed, epoch)`, so the position in the data is the training step and nothing else:
+a run that resumes at step 1,234 asks for batch 1,234.
+"""
+
+import sys
+from collections.abc import Mapping, Sequence
+from typing import SupportsIndex
+
+import numpy as np
+
+
+class ShuffledBatches:
+    """Arrays in memory as a sequence of batches; element i is the batch of training step i.
+
+    Epoch `i // batches_per_epoch` visits the examples in an order of its own and drops the remainder that
+    doesn't fill a batch. The class is a grain `RandomAccessDataSource`, so `grain.MapDataset.source(batches)`
+    is a grain pipeline whose state is the step. It may be read from many threads.
+
+    Args:
+      arrays: arrays `[N, ...]` by name; the same N examples in each. They aren't copied.
+      batch_size: B, at most N.
+      seed: 0 or more; another seed is another order.
+      steps: how many batches the sequence has; by default it doesn't end.
+
+    Raises:
+      ValueError: names the argument that is out of range, its value and the limit.
+    """
+
+    def __init__(self, arrays: Mapping[str, np.ndarray], batch_size: int, seed: int, steps: int = sys.maxsize) -> None:
+        lengths = {name: len(array) for name, array in arrays.items()}
+        if len(set(lengths.values())) != 1:
+            raise ValueError(f"arrays={lengths} must be one or more arrays of one length")
+        examples = next(iter(lengths.values()))
+        if not 1 <= batch_size <= examples:
+            raise ValueError(f"batch_size={batch_size} must be from 1 to {examples}, the number of examples")
+        if not 0 <= seed < 2**64:
+            raise ValueError(f"seed={seed} must be 0 or more and below 2**64")
+        if steps < 0:
+            raise ValueError(f"steps={steps} must be 0 or more")
+        self.arrays = dict(arrays)
+        self.examples = examples
+        self.batch_size = batch_size
+        self.seed = seed
+        self.steps = steps
+        self._latest: tuple[int, np.ndarray] = (-1, np.empty(0, np.int64))
+
+    @property
+    def batches_per_epoch(self) -> int:
+        return self.examples // self.batch_size
+
+    def __len__(self) -> int:
+        return self.steps
+
+    def __getitem__(self, index: SupportsIndex) -> dict[str, np.ndarray]:
+        """The batch of step `index`: new arrays `[B, ...]` by name. Raises IndexError outside 0 to `len(self) - 1`."""
+        index_1B = self.indices(index.__index__(), 1)
+        return {name: array[index_1B[0]] for name, array in self.arrays.items()}
+
+    def __repr__(self) -> str:
+        """Names what decides the order; grain asks it of a source that is checkpointed."""
+        return (
+            f"ShuffledBatches(arrays={sorted(self.arrays)}, examples={self.examples}, "
+            f"batch_size={self.batch_size}, seed={self.seed})"
+        )
+
+    def indices(self, start: int, steps: int) -> np.ndarray:
+        """Which examples make the batches of `steps` steps from `start` on: `[K, B]`.
+
+        Raises:
+          IndexError: a step outside `0 <= step < len(self)`.
+        """
+        if not 0 <= start <= start + steps <= self.steps:
+            raise IndexError(f"steps {start} to {start + steps} must lie within 0 to {self.steps}")
+        index_KB = np.empty((steps, self.batch_size), np.int64)
+        for k in range(steps):
+            epoch, batch = divmod(start + k, self.batches_per_epoch)
+            first = batch * self.batch_size
+            index_KB[k] = self._order(epoch)[first : first + self.batch_size]
+        return index_KB
+
+    def _order(self, epoch: int) -> np.ndarray:
+        """The order of the examples in one epoch: `[N]`. The latest is kept, since steps mostly come in order."""
+        kept, order_N = self._latest
+        if kept != epoch:
+            # Streams of Philox under different keys are independent: (seed, epoch) needs no hash of ours.
+            bits = np.random.Philox(key=np.array([self.seed, epoch], np.uint64))
+            order_N = np.random.Generator(bits).permutation(self.examples)
+            self._latest = (epoch, order_N)  # one assignment: another thread sees the old pair or the new one
+        return order_N
+
+
+def chunk(sources: Sequence[ShuffledBatches], start: int, steps: int) -> dict[str, np.ndarray]:
+    """The batches of `steps` steps from `start` on, for several seeds side by side: `[S, K, B, ...]` by name.
+
+    `chunk(sources, start, steps)[name][s, k]` is `sources[s][start + k][name]`, gathered straight into place.
+
+    Args:
+      sources: one a seed, alike in batch size and in the names, shapes and dtypes of their arrays.
+      start: the first step, 0 or more.
+      steps: K, 1 or more.
+
+    Raises:
+      ValueError: no sources, or sources that differ.
+      IndexError: a step that a source doesn't have.
+    """
+    layouts = [
+        (source.batch_size, {name: (array.shape[1:], array.dtype) for name, array in source.arrays.items()})
+        for source in sources
+    ]
+    if not layouts or any(layout != layouts[0] for layout in layouts):
+        raise ValueError(f"sources={list(sources)} must be one or more, alike in batch size, names, shapes and dtypes")
+    batch_size, features = layouts[0]
+    out = {
+        name: np.empty((len(sources), steps, batch_size, *shape), dtype) for name, (shape, dtype) in features.items()
+    }
+    for s, source in enumerate(sources):
+        index_KB = source.indices(start, steps)
+        for name, array in source.arrays.items():
+            # The indices are in range; "clip" spares the copy that "raise" makes of `out`.
+            np.take(array, index_KB, axis=0, out=out[name][s], mode="clip")
+    return out

@@ -1,0 +1,72 @@
+"""From tokens to vectors and from a sequence of states to outputs."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+
+from gru_research.cells.base import one_of
+from gru_research.cells.initializers import GlorotUniform, Initializer
+from gru_research.types import Array, ArrayLike, DType, Params, PRNGKey
+
+READOUTS = ("last", "mean", "every")
+
+
+@dataclasses.dataclass(frozen=True)
+class Embedding:
+    """Token numbers `[...]` in 0 .. vocabulary - 1 to vectors `[..., E]`, drawn from N(0, 1)."""
+
+    vocabulary: int
+    size: int
+    param_dtype: DType = jnp.float32
+
+    def init(self, key: PRNGKey) -> dict[str, Array]:
+        """`E (V, size)`."""
+        return {"E": jax.random.normal(key, (self.vocabulary, self.size), self.param_dtype)}
+
+    def apply(self, params: Params, tokens: ArrayLike) -> Array:
+        return jnp.take(params["E"], jnp.asarray(tokens), axis=0)
+
+
+@dataclasses.dataclass(frozen=True)
+class Readout:
+    """A linear map from states to `size` outputs: of the last real step, of the mean over real steps,
+    or of every step.
+
+    Attributes:
+      size: C, the number of outputs.
+      mode: "last" or "mean", outputs `[..., C]`; or "every", outputs `[..., T, C]`.
+    """
+
+    size: int
+    mode: str = "last"
+    kernel_init: Initializer = GlorotUniform()
+    param_dtype: DType = jnp.float32
+
+    def __post_init__(self) -> None:
+        one_of("mode", self.mode, READOUTS)
+
+    @property
+    def outputs(self) -> str:
+        """What the layer below must store: `UnrollOptions.outputs`."""
+        return "none" if self.mode == "last" else "all"
+
+    def init(self, key: PRNGKey, input_size: int) -> dict[str, Array]:
+        """`W (H, C)`, `b (C,)`."""
+        kernel = self.kernel_init(key, (input_size, self.size), self.param_dtype)
+        return {"W": kernel, "b": jnp.zeros(self.size, self.param_dtype)}
+
+    def apply(self, params: Params, last: Array, ys: Array | None, real: Array | None = None) -> Array:
+        """Outputs from the state after the last real step `[..., H]` and all states `ys [..., T, H]`.
+
+        `real [..., T]` marks the real steps for the mean; `ys` is 0 at the others, as `unroll` leaves it.
+        """
+        if self.mode == "last":
+            states = last
+        elif ys is None:
+            raise ValueError(f"mode={self.mode!r} needs every step's state")
+        elif self.mode == "every" or real is None:
+            states = ys if self.mode == "every" else ys.mean(-2)
+        else:
+            states = ys.sum(-2) / jnp.maximum(real.sum(-1), 1)[..., None]
+        return states @ params["W"] + params["b"]

@@ -1,0 +1,131 @@
+"""The one result format: `records.jsonl`, written by a run and read by everything that reports on it.
+
+One JSON object a line. The first line is the run's header; then, for each cell of the comparison,
+one `cell` line, `evaluation` lines as training goes on, one `result` line a seed; the last line
+says how the run ended.
+
+    run         schema, config, task{name, metric, direction, threshold, baseline, baseline_name}, env, time
+    cell        task, cell, cell_kind, options, hidden_size, parameters, reference_parameters,
+                learning_rate, time{compile_seconds}
+    evaluation  task, cell, seed, step, train_loss, gradient_norm, validation_loss,
+                validation_metric, diverged_at, time{train_seconds}
+    result      task, cell, seed, updates, train_loss, validation_metric, test_loss, test_metric,
+                steps_to_solve, diverged_at, last_good_loss, time{ms_per_step, train_seconds}
+    end         status ("finished" or "interrupted"), time{seconds}
+
+`direction` is "min" or "max": whether less or more of the metric is better. `step` counts updates;
+the evaluation at step 0 is before training and has no `train_loss` and `gradient_norm`. `train_loss`
+and `gradient_norm` are means over the updates since the last evaluation. `steps_to_solve` is null
+for a seed that did not solve the task, `diverged_at` for one that did not diverge. What may differ
+between two equal runs lives under `time` and `env` only; a number that isn't finite is null.
+"""
+
+import dataclasses
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TextIO
+
+SCHEMA = "gru_research.records/1"
+KINDS = ("run", "cell", "evaluation", "result", "end")
+FILE_NAME = "records.jsonl"
+
+
+class RecordsError(ValueError):
+    """A records file that can't be read; the message is one line for the user."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """What a records file holds, by kind, in the order it was written.
+
+    `incomplete_line` is True where the file ends in half a line, as a killed run leaves it; that
+    half line is left out.
+    """
+
+    header: Mapping[str, Any]
+    cells: tuple[Mapping[str, Any], ...] = ()
+    evaluations: tuple[Mapping[str, Any], ...] = ()
+    results: tuple[Mapping[str, Any], ...] = ()
+    end: Mapping[str, Any] | None = None
+    incomplete_line: bool = False
+
+    @property
+    def finished(self) -> bool:
+        return self.end is not None and self.end["status"] == "finished"
+
+
+def to_json(value: Any) -> Any:
+    """Makes `value` plain JSON: tuples become lists, numpy scalars numbers, non-finite floats null."""
+    if isinstance(value, Mapping):
+        return {str(k): to_json(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [to_json(v) for v in value]
+    if hasattr(value, "item") and getattr(value, "ndim", None) == 0:
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+class Writer:
+    """Appends records to a new file; each line is flushed, so that a killed run keeps what it wrote.
+
+    Raises FileExistsError where the file is there already: two runs never share one.
+    """
+
+    def __init__(self, path: Path):
+        self._file: TextIO = path.open("x", encoding="utf-8")
+
+    def write(self, kind: str, **fields: Any) -> None:
+        assert kind in KINDS, kind
+        first = {"kind": kind} | ({"schema": SCHEMA} if kind == "run" else {})
+        line = json.dumps(to_json(first | fields), allow_nan=False, separators=(",", ":"))
+        self._file.write(line + "\n")
+        self._file.flush()
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def read(path: Path) -> Run:
+    """Reads a records file.
+
+    Raises:
+      RecordsError: no such file, not JSON, no header, another schema, or an unknown kind.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as e:
+        raise RecordsError(f"can't read {path}: {getattr(e, 'strerror', None) or e}") from e
+    lines = text.split("\n")
+    half = lines.pop()
+    objects = [_parse(path, number, line) for number, line in enumerate(lines, 1)]
+    if not objects or objects[0].get("kind") != "run":
+        raise RecordsError(f"{path} has no run header in its first line: not a records file of this project")
+    if objects[0].get("schema") != SCHEMA:
+        raise RecordsError(f"{path} has the schema {objects[0].get('schema')!r}; this version reads {SCHEMA!r}")
+    for number, record in enumerate(objects, 1):
+        if record.get("kind") not in KINDS:
+            raise RecordsError(f"{path}, line {number}: unknown kind {record.get('kind')!r}; known: {', '.join(KINDS)}")
+    by_kind = {kind: tuple(o for o in objects if o["kind"] == kind) for kind in KINDS}
+    ends = by_kind["end"]
+    return Run(
+        header=objects[0],
+        cells=by_kind["cell"],
+        evaluations=by_kind["evaluation"],
+        results=by_kind["result"],
+        end=ends[-1] if ends else None,
+        incomplete_line=bool(half),
+    )
+
+
+def _parse(path: Path, number: int, line: str) -> dict[str, Any]:
+    try:
+        value = json.loads(line)
+    except json.JSONDecodeError as e:
+        raise RecordsError(f"{path}, line {number}: not JSON ({e.msg})") from e
+    if not isinstance(value, dict):
+        raise RecordsError(f"{path}, line {number}: not a JSON object")
+    return value

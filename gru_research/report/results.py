@@ -1,0 +1,215 @@
+"""What a run's records say, by task and cell: the one place of the report that knows their fields.
+
+Numbers that the records lack or hold as null are None here. A seed that diverged has no numbers from
+there on, whatever its last finite state would score: it ranks worst.
+"""
+
+import dataclasses
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from gru_research import records, stats
+
+
+@dataclasses.dataclass(frozen=True)
+class Task:
+    """What is measured. `metric` is a name; `threshold` and `baseline` are values of it."""
+
+    name: str
+    metric: str
+    direction: stats.Direction
+    threshold: float | None = None
+    baseline: float | None = None
+    baseline_name: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class SeedResult:
+    """One seed at the end of training. `test_metric` is None where it diverged or isn't finite."""
+
+    seed: int
+    updates: int | None
+    train_loss: float | None
+    validation_metric: float | None
+    test_loss: float | None
+    test_metric: float | None
+    steps_to_solve: int | None
+    diverged_at: int | None
+    last_good_loss: float | None
+    ms_per_step: float | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Curve:
+    """The validation metric [N, S] at `steps` [N] (updates), non-finite seeds ranked worst.
+
+    Steps that some seed lacks, though it had not diverged before, are left out: an IQM over fewer
+    seeds isn't comparable with its neighbours.
+    """
+
+    steps: np.ndarray
+    values: np.ndarray
+    seeds: tuple[int, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class CellResults:
+    """One cell on one task. `complete` is True where every planned seed has its result."""
+
+    label: str
+    hidden_size: int | None
+    parameters: int | None
+    reference_parameters: int | None
+    learning_rate: float | None
+    compile_seconds: float | None
+    seeds: tuple[SeedResult, ...]
+    curve: Curve
+    complete: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class TaskResults:
+    """All cells on one task, in the order they were trained; `missing` cells were planned, not begun."""
+
+    task: Task
+    cells: tuple[CellResults, ...]
+    missing: tuple[str, ...]
+
+    @property
+    def complete(self) -> tuple[CellResults, ...]:
+        return tuple(cell for cell in self.cells if cell.complete)
+
+
+def collect(run: records.Run) -> tuple[TaskResults, ...]:
+    """Sorts a run's records by task and cell.
+
+    Raises:
+      records.RecordsError: a record without a field that names it, or of a task or a cell that no
+        record before it describes.
+    """
+    task = _task(run.header)
+    described = {(cell["task"], cell["cell"]): cell for cell in _having(run.cells, "task", "cell")}
+    evaluations = _grouped(_having(run.evaluations, "task", "cell", "seed", "step"), described)
+    results = _grouped(_having(run.results, "task", "cell", "seed"), described)
+    for name, label in described:
+        if name != task.name:
+            raise records.RecordsError(f"the cell {label!r} is of the task {name!r}, which the header doesn't describe")
+    planned = run.header.get("config") or {}
+    cells = tuple(
+        _cell(task, record, evaluations.get(key, []), results.get(key, []), planned.get("seeds"))
+        for key, record in described.items()
+    )
+    begun = {cell.label for cell in cells}
+    missing = tuple(label for label in _planned_labels(planned) if label not in begun)
+    return (TaskResults(task, cells, missing),)
+
+
+def _task(header: Mapping[str, Any]) -> Task:
+    fields = header.get("task")
+    if not isinstance(fields, Mapping) or not all(fields.get(k) for k in ("name", "metric", "direction")):
+        raise records.RecordsError("the run header has no task with a name, a metric and a direction")
+    if fields["direction"] not in ("min", "max"):
+        raise records.RecordsError(f"the task's direction is {fields['direction']!r}; known: min, max")
+    return Task(
+        name=str(fields["name"]),
+        metric=str(fields["metric"]),
+        direction=fields["direction"],
+        threshold=fields.get("threshold"),
+        baseline=fields.get("baseline"),
+        baseline_name=str(fields.get("baseline_name") or "baseline"),
+    )
+
+
+def _having(lines: Iterable[Mapping[str, Any]], *names: str) -> Iterable[Mapping[str, Any]]:
+    for line in lines:
+        for name in names:
+            if line.get(name) is None:
+                raise records.RecordsError(f"a record of the kind {line['kind']!r} has no {name!r}")
+        yield line
+
+
+def _grouped(
+    lines: Iterable[Mapping[str, Any]], described: Mapping[tuple[str, str], Any]
+) -> dict[tuple[str, str], list[Mapping[str, Any]]]:
+    groups: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    for line in lines:
+        key = (line["task"], line["cell"])
+        if key not in described:
+            raise records.RecordsError(f"a {line['kind']} record is of the cell {key[1]!r}, which has no cell record")
+        groups.setdefault(key, []).append(line)
+    return groups
+
+
+def _planned_labels(config: Mapping[str, Any]) -> list[str]:
+    """The labels of the config's cells that `only` selects."""
+    only = config.get("only") or ""
+    selected = [name.strip() for name in only.split(",")] if isinstance(only, str) else list(only)
+    return [label for label in config.get("cells") or {} if label in selected or not any(selected)]
+
+
+def _cell(
+    task: Task,
+    record: Mapping[str, Any],
+    evaluations: Sequence[Mapping[str, Any]],
+    results: Sequence[Mapping[str, Any]],
+    planned_seeds: int | None,
+) -> CellResults:
+    seeds = {line["seed"]: _seed_result(line) for line in results}
+    expected = planned_seeds or len({line["seed"] for line in evaluations})
+    return CellResults(
+        label=str(record["cell"]),
+        hidden_size=record.get("hidden_size"),
+        parameters=record.get("parameters"),
+        reference_parameters=record.get("reference_parameters"),
+        learning_rate=record.get("learning_rate"),
+        compile_seconds=_time(record, "compile_seconds"),
+        seeds=tuple(seeds[seed] for seed in sorted(seeds)),
+        curve=_curve(evaluations, task.direction),
+        complete=bool(seeds) and len(seeds) >= expected,
+    )
+
+
+def _seed_result(line: Mapping[str, Any]) -> SeedResult:
+    diverged = line.get("diverged_at") is not None
+    return SeedResult(
+        seed=line["seed"],
+        updates=line.get("updates"),
+        train_loss=_finite(line.get("train_loss")),
+        validation_metric=None if diverged else _finite(line.get("validation_metric")),
+        test_loss=None if diverged else _finite(line.get("test_loss")),
+        test_metric=None if diverged else _finite(line.get("test_metric")),
+        steps_to_solve=line.get("steps_to_solve"),
+        diverged_at=line.get("diverged_at"),
+        last_good_loss=_finite(line.get("last_good_loss")),
+        ms_per_step=_time(line, "ms_per_step"),
+    )
+
+
+def _curve(evaluations: Sequence[Mapping[str, Any]], direction: stats.Direction) -> Curve:
+    # Of two evaluations of a seed at a step the later one counts.
+    value: dict[tuple[int, int], float | None] = {}
+    diverged: dict[int, int] = {}
+    for line in evaluations:
+        seed, step, diverged_at = line["seed"], line["step"], line.get("diverged_at")
+        value[seed, step] = None if diverged_at is not None else line.get("validation_metric")
+        if diverged_at is not None:
+            diverged[seed] = min(diverged_at, diverged.get(seed, diverged_at))
+    seeds = tuple(sorted({seed for seed, _ in value}))
+    steps = [
+        step
+        for step in sorted({step for _, step in value})
+        if all((seed, step) in value or diverged.get(seed, math.inf) <= step for seed in seeds)
+    ]
+    rows = [stats.rank_worst([value.get((seed, step)) for seed in seeds], direction) for step in steps]
+    return Curve(np.array(steps, dtype=np.int64), np.array(rows).reshape(len(steps), len(seeds)), seeds)
+
+
+def _time(record: Mapping[str, Any], name: str) -> float | None:
+    return _finite((record.get("time") or {}).get(name))
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None

@@ -1,0 +1,93 @@
+"""The summary: one row for each task and cell that has every seed's result, and `summary.csv`."""
+
+import csv
+import dataclasses
+import io
+import math
+import statistics
+from collections.abc import Iterable
+
+import numpy as np
+
+from gru_research import records, stats
+from gru_research.report import results
+
+# The bootstrap interval of fewer seeds covers so much less than it says that it is not shown.
+MIN_SEEDS_FOR_INTERVAL = 5
+
+
+@dataclasses.dataclass(frozen=True)
+class SummaryRow:
+    """One cell on one task, over its seeds; the fields are the columns of `summary.csv`, in order.
+
+    `iqm` is of the test metric, `metric` its name; seeds that aren't finite rank worst, so that `iqm`
+    and the ends of its 95 % interval may be infinite. The interval is None below 5 seeds.
+    `steps_to_solve` is the median over seeds in updates, infinite where unsolved. `ms_per_step` is
+    the mean over seeds of the training time for each update of one seed. None: not in the records.
+    """
+
+    task: str
+    cell: str
+    parameters: int | None
+    seeds: int
+    metric: str
+    iqm: float
+    ci_low: float | None
+    ci_high: float | None
+    solved_seeds: int
+    steps_to_solve: float
+    ms_per_step: float | None
+    hidden_size: int | None
+    learning_rate: float | None
+    diverged_seeds: int
+    compile_seconds: float | None
+
+
+def summarize(run: records.Run) -> list[SummaryRow]:
+    """The rows of a run, in the order of its cells; a cell that lacks seeds has none."""
+    return [row(task.task, cell) for task in results.collect(run) for cell in task.complete]
+
+
+def row(task: results.Task, cell: results.CellResults) -> SummaryRow:
+    """The summary of a cell that has at least one seed's result."""
+    values = stats.rank_worst([seed.test_metric for seed in cell.seeds], task.direction)
+    low, high = interval(values)
+    times = [seed.ms_per_step for seed in cell.seeds if seed.ms_per_step is not None]
+    return SummaryRow(
+        task=task.name,
+        cell=cell.label,
+        parameters=cell.parameters,
+        seeds=len(cell.seeds),
+        metric=task.metric,
+        iqm=stats.iqm(values),
+        ci_low=low,
+        ci_high=high,
+        solved_seeds=sum(seed.steps_to_solve is not None for seed in cell.seeds),
+        steps_to_solve=stats.median_with_infinite(seed.steps_to_solve for seed in cell.seeds),
+        ms_per_step=statistics.fmean(times) if times else None,
+        hidden_size=cell.hidden_size,
+        learning_rate=cell.learning_rate,
+        diverged_seeds=sum(seed.diverged_at is not None for seed in cell.seeds),
+        compile_seconds=cell.compile_seconds,
+    )
+
+
+def interval(values: np.ndarray) -> tuple[float, float] | tuple[None, None]:
+    """The 95 % interval of the IQM of `values` [S]; (None, None) below 5 seeds."""
+    return stats.iqm_interval(values) if len(values) >= MIN_SEEDS_FOR_INTERVAL else (None, None)
+
+
+def to_csv(rows: Iterable[SummaryRow]) -> str:
+    """The rows as CSV with a header line; what isn't known or isn't finite is an empty field."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(field.name for field in dataclasses.fields(SummaryRow))
+    for line in rows:
+        writer.writerow(_csv_field(value) for value in dataclasses.astuple(line))
+    return text.getvalue()
+
+
+def _csv_field(value: str | float | None) -> str:
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
+        return ""
+    return format(value, ".8g") if isinstance(value, float) else str(value)

@@ -1,0 +1,103 @@
+"""The summary as a table: for the terminal (rich) and for the page (HTML), with the same text."""
+
+import html
+from collections.abc import Sequence
+
+import rich.box
+import rich.table
+import rich.text
+
+from gru_research.report import results, summary, wording
+
+_WIDEST_WORD = 10  # characters of a terminal; longer labels may break
+
+
+def summary_table(task: results.TaskResults) -> tuple[list[str], list[list[str]]]:
+    """The headings and, for each complete cell, the texts of its row."""
+    rows = [summary.row(task.task, cell) for cell in task.complete]
+    headings = ["cell", "hidden size", "params", f"test {task.task.metric} (IQM)", wording.interval_heading(rows)]
+    headings += ["solved", "steps to solve", "ms/step", "compile s"]
+    return headings, [_summary_texts(row, cell) for row, cell in zip(rows, task.complete, strict=True)]
+
+
+def seeds_table(task: results.TaskResults) -> tuple[list[str], list[list[str]]]:
+    """The headings and, for each seed of every cell that has a result, the texts of its row."""
+    metric = task.task.metric
+    headings = ["cell", "seed", "updates", f"test {metric}", "test loss", f"validation {metric}", "train loss"]
+    headings += ["steps to solve", "diverged at", "last good loss", "ms/step"]
+    return headings, [_seed_texts(cell, seed) for cell in task.cells for seed in cell.seeds]
+
+
+def to_rich(headings: Sequence[str], rows: Sequence[Sequence[str]], title: str) -> rich.table.Table:
+    """A table for the terminal; text is shown as it is, without rich's markup."""
+    table = rich.table.Table(
+        title=rich.text.Text(title),
+        title_justify="left",
+        title_style="bold",
+        box=rich.box.SIMPLE_HEAD,
+        show_edge=False,
+        padding=0,
+    )
+    for i, heading in enumerate(headings):
+        # A word a line in headings, and a least width, as rich breaks numbers before it breaks between words.
+        words = " ".join([heading, *(row[i] for row in rows)]).split(" ")
+        table.add_column(
+            rich.text.Text(heading.replace(" ", "\n")),
+            justify="right" if i else "left",
+            vertical="top",
+            overflow="fold",
+            min_width=min(max(map(len, words)), _WIDEST_WORD),
+        )
+    for row in rows:
+        table.add_row(*map(rich.text.Text, row))
+    return table
+
+
+def to_html(headings: Sequence[str], rows: Sequence[Sequence[str]], caption: str, css_class: str) -> str:
+    """A table for the page, everything escaped; each cell names its column, for narrow screens."""
+    head = "".join(f'<th scope="col">{html.escape(heading)}</th>' for heading in headings)
+    body = "\n".join(_html_row(headings, row) for row in rows)
+    return (
+        f'<div class="scroll" role="region" aria-label="{html.escape(caption)}" tabindex="0">\n'
+        f'<table class="{html.escape(css_class)}">\n<caption>{html.escape(caption)}</caption>\n'
+        f"<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>\n</div>"
+    )
+
+
+def _html_row(headings: Sequence[str], row: Sequence[str]) -> str:
+    first, *rest = row
+    cells = "".join(
+        f'<td data-heading="{html.escape(heading)}">{html.escape(text)}</td>'
+        for heading, text in zip(headings[1:], rest, strict=True)
+    )
+    return f'<tr><th scope="row">{html.escape(first)}</th>{cells}</tr>'
+
+
+def _summary_texts(row: summary.SummaryRow, cell: results.CellResults) -> list[str]:
+    return [
+        row.cell,
+        wording.count(row.hidden_size),
+        wording.count(row.parameters),
+        wording.number(row.iqm),
+        wording.interval(row, cell),
+        f"{row.solved_seeds}/{row.seeds}",
+        wording.count(row.steps_to_solve),
+        wording.number(row.ms_per_step),
+        wording.number(row.compile_seconds),
+    ]
+
+
+def _seed_texts(cell: results.CellResults, seed: results.SeedResult) -> list[str]:
+    return [
+        cell.label,
+        str(seed.seed),
+        wording.count(seed.updates),
+        wording.number(seed.test_metric),
+        wording.number(seed.test_loss),
+        wording.number(seed.validation_metric),
+        wording.number(seed.train_loss),
+        wording.count(seed.steps_to_solve),
+        wording.count(seed.diverged_at),
+        wording.number(seed.last_good_loss),
+        wording.number(seed.ms_per_step),
+    ]

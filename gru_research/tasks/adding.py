@@ -1,0 +1,50 @@
+"""The adding problem (Hochreiter and Schmidhuber 1997, in the form of Le, Jaitly and Hinton, arXiv 1504.00941)."""
+
+import jax
+import jax.numpy as jnp
+
+from gru_research.types import Batch, PRNGKey
+
+from .base import Generated, Task, squared_error
+
+
+def adding(length: int = 100, validation_size: int = 2000, test_size: int = 10_000, threshold: float = 0.01) -> Task:
+    """Add the two marked numbers of a sequence.
+
+    Each of `length` steps holds a number drawn from U[0, 1) and a marker, 1 at one step of the first
+    half and at one of the second, 0 elsewhere. The target is the sum of the two marked numbers, to be
+    given after the last step. Always answering 1 has a mean squared error of 1/6, the variance of the
+    sum; a lower one needs memory over up to `length` steps.
+    """
+    if length < 2:
+        raise ValueError(f"length={length!r} must be at least 2")
+    if threshold <= 0:
+        raise ValueError(f"threshold={threshold!r} must be above 0")
+
+    def make(key: PRNGKey, batch_size: int) -> Batch:
+        """`inputs [B, T, 2]`, `targets [B, 1]`."""
+        numbers_key, first_key, second_key = jax.random.split(key, 3)
+        half = length // 2
+        numbers_BT = jax.random.uniform(numbers_key, (batch_size, length))
+        first_B = jax.random.randint(first_key, (batch_size,), 0, half)
+        second_B = jax.random.randint(second_key, (batch_size,), half, length)
+        steps_T = jnp.arange(length)
+        marked_BT = (steps_T == first_B[:, None]) | (steps_T == second_B[:, None])
+        return {
+            "inputs": jnp.stack([numbers_BT, marked_BT.astype(numbers_BT.dtype)], -1),
+            "targets": jnp.sum(numbers_BT * marked_BT, -1, keepdims=True),
+        }
+
+    return Task(
+        name="adding",
+        data=Generated(make, validation_size, test_size),
+        example={"inputs": jax.ShapeDtypeStruct((length, 2), jnp.float32)},
+        output_size=1,
+        readout="last",
+        measure=squared_error,
+        metric="mse",
+        direction="min",
+        threshold=threshold,
+        baseline=1 / 6,
+        baseline_name="always 1",
+    )

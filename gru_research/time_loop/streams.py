@@ -1,0 +1,52 @@
+"""What happens when: `lengths`, `mask` and `resets` as two boolean streams over time.
+
+`real_T...` says where a step is real; `fresh_T...` where the carry is reset before the step is taken,
+in the order in which steps are taken. None stands for "always" and "never", and costs nothing.
+"""
+
+import jax.numpy as jnp
+
+from gru_research.types import Array, ArrayLike
+
+
+def real_steps(lengths: ArrayLike | None, mask: ArrayLike | None, batch: tuple[int, ...], time: int) -> Array | None:
+    """`real [T, *batch]` from `lengths [*batch]` and `mask [T, *batch]`: both must agree to a step."""
+    real = None
+    if lengths is not None:
+        lengths = jnp.asarray(lengths)
+        _check_shape("lengths", lengths, batch)
+        if not jnp.issubdtype(lengths.dtype, jnp.integer):
+            raise ValueError(f"lengths of type {lengths.dtype} must be whole numbers")
+        steps_T = jnp.arange(time, dtype=lengths.dtype)
+        real = jnp.expand_dims(steps_T, tuple(range(1, lengths.ndim + 1))) < lengths
+    if mask is not None:
+        mask = _booleans("mask", mask, (time, *batch))
+        real = mask if real is None else real & mask
+    return real
+
+
+def fresh_steps(resets: ArrayLike | None, reverse: bool, batch: tuple[int, ...], time: int) -> Array | None:
+    """`fresh [T, *batch]` from `resets [T, *batch]`, which say where a segment starts in input order.
+
+    Forward, the carry is reset before the segment's first step. In reverse it is reset on the way
+    from that step to the one before it in the input, which belongs to another segment.
+    """
+    if resets is None:
+        return None
+    resets = _booleans("resets", resets, (time, *batch))
+    if not reverse:
+        return resets
+    return jnp.concatenate([resets[1:], jnp.zeros_like(resets[:1])])
+
+
+def _booleans(field: str, value: ArrayLike, shape: tuple[int, ...]) -> Array:
+    value = jnp.asarray(value)
+    _check_shape(field, value, shape)
+    if value.dtype != jnp.bool_:
+        raise ValueError(f"{field} of type {value.dtype} must be boolean")
+    return value
+
+
+def _check_shape(field: str, value: Array, shape: tuple[int, ...]) -> None:
+    if value.shape != shape:
+        raise ValueError(f"{field} has the shape {value.shape}; with this input it must be {shape}")

@@ -1,0 +1,29 @@
+"""Training: models, seeds side by side, and the comparison of cells."""
+
+from .checkpoint import load_parameters, save_parameters
+from .comparison import CONFIG_FILE, environment, run_comparison
+from .loop import UPDATES_PER_CALL, Hooks, InterruptedRun, Progress, train_cell
+from .model import SequenceModel, count_parameters
+from .plan import CellPlan, Plan, make_plan, nearest_size
+from .seeds import SeedAxis, make_seed_axis
+
+__all__ = [
+    "CONFIG_FILE",
+    "UPDATES_PER_CALL",
+    "CellPlan",
+    "Hooks",
+    "InterruptedRun",
+    "Plan",
+    "Progress",
+    "SeedAxis",
+    "SequenceModel",
+    "count_parameters",
+    "environment",
+    "load_parameters",
+    "make_plan",
+    "make_seed_axis",
+    "nearest_size",
+    "run_comparison",
+    "save_parameters",
+    "train_cell",
+]

@@ -1,0 +1,59 @@
+"""The model of an experiment: embedding for tokens, a stack of cells, a linear readout.
+
+Any pair `init(key, example) -> params`, `apply(params, batch, key) -> outputs` can stand in its place.
+"""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+
+from gru_research.layers import Embedding, Readout, Stack
+from gru_research.time_loop import UnrollOptions
+from gru_research.types import Array, Batch, Params, PRNGKey
+
+
+@dataclasses.dataclass(frozen=True)
+class SequenceModel:
+    """`inputs [B, T, I]`, or tokens `[B, T]` with an embedding, to outputs `[B, C]` or `[B, T, C]`.
+
+    A batch may hold `lengths [B]` and `mask [B, T]`, as `unroll` takes them.
+    """
+
+    stack: Stack
+    readout: Readout
+    embedding: Embedding | None = None
+
+    def init(self, key: PRNGKey, example: Batch) -> Params:
+        """Parameters of the embedding, the stack and the readout; `example["inputs"]` gives the shape."""
+        embedding_key, stack_key, readout_key = jax.random.split(key, 3)
+        params = {}
+        input_size = example["inputs"].shape[-1]
+        if self.embedding:
+            params["embedding"] = self.embedding.init(embedding_key)
+            input_size = self.embedding.size
+        params["stack"] = self.stack.init(stack_key, input_size)
+        params["readout"] = self.readout.init(readout_key, self.stack.cells[-1].hidden_size)
+        return params
+
+    def apply(self, params: Params, batch: Batch, key: PRNGKey | None = None) -> Array:
+        """Outputs in the parameters' type; `key` draws the noise of training, None is evaluation."""
+        xs = batch["inputs"]
+        if self.embedding:
+            xs = self.embedding.apply(params["embedding"], xs)
+        lengths, mask = batch.get("lengths"), batch.get("mask")
+        options = UnrollOptions(outputs=self.readout.outputs)
+        carries, ys = self.stack.apply(params["stack"], xs, key=key, lengths=lengths, mask=mask, options=options)
+        last = self.stack.cells[-1].hidden(carries[-1])
+        real = None
+        if lengths is not None:
+            real = jnp.arange(xs.shape[-2]) < lengths[..., None]
+        if mask is not None:
+            real = mask if real is None else real & mask
+        return self.readout.apply(params["readout"], last, ys, real)
+
+
+def count_parameters(model: SequenceModel, example: Batch) -> int:
+    """How many numbers are trained, readout included; nothing is computed."""
+    shapes = jax.eval_shape(model.init, jax.random.key(0), example)
+    return sum(leaf.size for leaf in jax.tree.leaves(shapes))

@@ -1,0 +1,142 @@
+"""From a config to what will run: the task, and for each cell its model, its size and its learning rate."""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import optax
+
+from gru_research.cells import CELLS
+from gru_research.config import CellConfig, ExperimentConfig, UserError, call, choose
+from gru_research.layers import Embedding, Readout, Stack
+from gru_research.tasks import TASKS, Task
+
+from .model import SequenceModel, count_parameters
+from .optimizer import make_optimizer
+
+MATCH_TOLERANCE = 0.02
+
+
+@dataclasses.dataclass(frozen=True)
+class CellPlan:
+    """One cell of the comparison, ready to train. `reference_parameters` is the size it was to match."""
+
+    label: str
+    kind: str
+    options: Mapping[str, Any]
+    hidden_size: int
+    model: SequenceModel
+    parameters: int
+    reference_parameters: int
+    learning_rate: float
+    optimizer: optax.GradientTransformation
+
+    def record(self) -> dict[str, Any]:
+        """What a `cell` record says of it."""
+        return {
+            "cell": self.label,
+            "cell_kind": self.kind,
+            "options": dict(self.options),
+            "hidden_size": self.hidden_size,
+            "parameters": self.parameters,
+            "reference_parameters": self.reference_parameters,
+            "learning_rate": self.learning_rate,
+        }
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """What a config describes, with every choice made."""
+
+    config: ExperimentConfig
+    task: Task
+    cells: tuple[CellPlan, ...]
+    warnings: tuple[str, ...]
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        return tuple(range(self.config.first_seed, self.config.first_seed + self.config.seeds))
+
+
+def make_plan(config: ExperimentConfig) -> Plan:
+    """Builds the task and the models and chooses the hidden sizes.
+
+    Raises:
+      UserError: an unknown task, cell, optimiser or option, or a value out of its range.
+    """
+    task = call(TASKS[choose("config.task.name", config.task.name, TASKS)], config.task.options, "config.task")
+    for cell in config.cells:  # those that `only` leaves out too: a mistake there is still a mistake
+        _build_model(config, task, cell, cell.hidden_size or 1)
+    reference = next(cell for cell in config.cells if cell.label == config.reference)
+    warnings: list[str] = []
+    cells = tuple(
+        _plan_cell(config, task, cell, reference, warnings)
+        for cell in config.cells
+        if cell.label in config.selected_labels
+    )
+    return Plan(config, task, cells, tuple(warnings))
+
+
+def _plan_cell(
+    config: ExperimentConfig, task: Task, cell: CellConfig, reference: CellConfig, warnings: list[str]
+) -> CellPlan:
+    def count(which: CellConfig, hidden_size: int) -> int:
+        return count_parameters(_build_model(config, task, which, hidden_size), task.example)
+
+    hidden_size = cell.hidden_size or 0
+    reference_parameters = count(reference, reference.hidden_size) if reference.hidden_size else 0
+    if config.match != "none" and cell.label != config.reference:
+        assert reference.hidden_size
+        hidden_size = reference.hidden_size
+        if config.match == "parameters":
+            hidden_size = nearest_size(lambda size: count(cell, size), reference_parameters)
+        if cell.hidden_size not in (None, hidden_size):
+            warnings.append(
+                f"cells.{cell.label}.hidden_size={cell.hidden_size} is not used: match={config.match!r} "
+                f"makes it {hidden_size} (match='none' uses each cell's own)"
+            )
+    parameters = count(cell, hidden_size)
+    if config.match == "parameters" and abs(parameters / reference_parameters - 1) > MATCH_TOLERANCE:
+        warnings.append(
+            f"{cell.label} has {parameters:,} parameters, {config.reference} {reference_parameters:,}: "
+            f"more than {MATCH_TOLERANCE:.0%} apart, and no hidden size comes nearer"
+        )
+    rate = cell.learning_rate or config.optimizer.learning_rate
+    return CellPlan(
+        label=cell.label,
+        kind=cell.kind,
+        options=cell.options,
+        hidden_size=hidden_size,
+        model=_build_model(config, task, cell, hidden_size),
+        parameters=parameters,
+        reference_parameters=reference_parameters,
+        learning_rate=rate,
+        optimizer=make_optimizer(config.optimizer, rate, config.updates),
+    )
+
+
+def _build_model(config: ExperimentConfig, task: Task, cell: CellConfig, hidden_size: int) -> SequenceModel:
+    path = f"config.cells.{cell.label}"
+    choose(f"{path}.kind", cell.kind, CELLS)
+    built = call(CELLS[cell.kind], cell.options, path, {"hidden_size": hidden_size})
+    readout = task.readout if config.model.readout == "task" else config.model.readout
+    if (readout == "every") != (task.readout == "every"):
+        raise UserError(
+            f"config.model.readout={readout!r} doesn't fit {task.name}, whose answers are from {task.readout!r}"
+        )
+    embedding = Embedding(task.vocabulary, config.model.embedding_size) if task.vocabulary else None
+    return SequenceModel(Stack((built,) * config.model.layers), Readout(task.output_size, readout), embedding)
+
+
+def nearest_size(count: Callable[[int], int], wanted: int) -> int:
+    """The hidden size, at least 1, whose `count` of parameters is nearest to `wanted`.
+
+    `count` must grow with the size: bisection, not a search through all of them.
+    """
+    low, high = 1, 2
+    while count(high) < wanted:
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if count(middle) < wanted else (low, middle)
+    return min((low, high), key=lambda size: abs(count(size) - wanted))

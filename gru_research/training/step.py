@@ -1,0 +1,97 @@
+"""Many updates of one seed as one function, and its evaluation; both run inside jit."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax import lax
+
+from gru_research.tasks import Generated, Task
+from gru_research.types import Array, Batch
+
+from .model import SequenceModel
+from .state import TrainState, stream
+
+
+class Sums(NamedTuple):
+    """Over the good updates of a call: how many, their training losses and gradient norms (before clipping)."""
+
+    updates: Array
+    loss: Array
+    gradient_norm: Array
+
+
+def update(
+    model: SequenceModel, optimizer: optax.GradientTransformation, task: Task, state: TrainState, batch: Batch
+) -> tuple[TrainState, Sums]:
+    """One update on one batch. A loss or gradient that isn't finite leaves the parameters as they are and
+    is noted in `diverged_at`."""
+    key = jax.random.fold_in(stream(state.seed, "noise"), state.step)
+    prepared = task.prepare(batch)
+
+    def loss_of(params: optax.Params) -> Array:
+        return task.measure(model.apply(params, prepared, key), prepared)["loss"].mean()  # pyright: ignore[reportArgumentType]
+
+    loss, gradients = jax.value_and_grad(loss_of)(state.params)
+    norm = optax.global_norm(gradients)
+    change, opt_state = optimizer.update(gradients, state.opt_state, state.params)
+    good = jnp.isfinite(loss) & jnp.isfinite(norm)
+    trained = (optax.apply_updates(state.params, change), opt_state, state.step + 1, loss)
+    kept = (state.params, state.opt_state, state.step, state.last_loss)
+    params, opt_state, step, last_loss = jax.tree.map(lambda new, old: jnp.where(good, new, old), trained, kept)
+    diverged_at = jnp.where(good, 0, state.step + 1)
+    new_state = TrainState(params, opt_state, state.seed, state.active, step, diverged_at, last_loss)
+    return new_state, Sums(*(jnp.where(good, a, 0) for a in (jnp.ones((), jnp.int32), loss, norm)))
+
+
+def run_updates(
+    model: SequenceModel,
+    optimizer: optax.GradientTransformation,
+    task: Task,
+    batch_size: int,
+    state: TrainState,
+    batches: Batch,
+    until: Array,
+) -> tuple[TrainState, Sums]:
+    """Updates one seed until `until` updates are done, it diverges, or the stored batches are used up.
+
+    `batches [K, B, ...]` are those of stored data from the current step on; it is empty for generated
+    data, which are made here. A diverged seed, and a copy that isn't active, takes no turn of the loop.
+    """
+    data_key = stream(state.seed, "data")
+    start = state.step
+    stored = len(jax.tree.leaves(batches)[0]) if batches else None
+
+    def more(loop: tuple[TrainState, Sums]) -> Array:
+        state, _ = loop
+        wanted = state.active & (state.diverged_at == 0) & (state.step < until)
+        return wanted if stored is None else wanted & (state.step - start < stored)
+
+    def turn(loop: tuple[TrainState, Sums]) -> tuple[TrainState, Sums]:
+        state, sums = loop
+        if isinstance(task.data, Generated):
+            batch = task.data.make(jax.random.fold_in(data_key, state.step), batch_size)
+        else:
+            batch = jax.tree.map(lambda a: lax.dynamic_index_in_dim(a, state.step - start, keepdims=False), batches)
+        state, new = update(model, optimizer, task, state, batch)
+        return state, jax.tree.map(jnp.add, sums, new)
+
+    zeros = Sums(jnp.zeros((), jnp.int32), jnp.zeros(()), jnp.zeros(()))
+    return lax.while_loop(more, turn, (state, zeros))
+
+
+def evaluate(model: SequenceModel, task: Task, state: TrainState, examples: Batch) -> dict[str, Array]:
+    """The means over a whole set of what the task measures.
+
+    `examples [N, B, ...]` are its batches; `weight [N, B]` among them is 0 for copies that fill up the last.
+    """
+
+    def of_batch(batch: Batch) -> tuple[dict[str, Array], Array]:
+        rest = {name: a for name, a in batch.items() if name != "weight"}
+        prepared = task.prepare(rest)
+        measured = task.measure(model.apply(state.params, prepared), prepared)
+        return {name: jnp.sum(a * batch["weight"]) for name, a in measured.items()}, batch["weight"].sum()
+
+    sums, weights = lax.map(of_batch, examples)
+    return {name: a.sum() / weights.sum() for name, a in sums.items()}

@@ -1,0 +1,25 @@
+"""The dimension key and the array aliases that every signature uses.
+
+One letter stands for one dimension, everywhere; inside a function a suffix says the shape of an
+array (`h_BH`, `xs_TBI`). A new letter is declared here first.
+
+    B  batch            T  time             I  input features    H  hidden units
+    L  layers           C  classes/outputs  V  vocabulary        S  seeds
+"""
+
+from collections.abc import Mapping
+from typing import Any, TypeAlias
+
+import jax
+import numpy as np
+
+Array: TypeAlias = jax.Array
+ArrayLike: TypeAlias = jax.Array | np.ndarray
+PRNGKey: TypeAlias = jax.Array
+DType: TypeAlias = Any
+Params: TypeAlias = Mapping[str, Any]
+"""A pytree of arrays."""
+Carry: TypeAlias = Any
+"""What a cell hands from one step to the next: `h [..., H]`, or `(c, h)` for an LSTM."""
+Batch: TypeAlias = Mapping[str, Any]
+"""Arrays by name with a leading batch axis: `inputs`, `targets` and what else a task needs."""

@@ -1,0 +1,413 @@
+"""The report of synthetic runs, through `report.write` and `report.print_table`."""
+
+import base64
+import csv
+import dataclasses
+import html.parser
+import io
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import rich.console
+
+from gru_research import records, report, stats
+
+COLUMNS = (
+    "task cell parameters seeds metric iqm ci_low ci_high solved_seeds steps_to_solve ms_per_step "
+    "hidden_size learning_rate diverged_seeds compile_seconds"
+).split()
+
+
+@dataclasses.dataclass(frozen=True)
+class Cell:
+    """One cell of a synthetic run: a curve and a test metric a seed; None as in the records."""
+
+    curves: list[list[float | None]]  # by seed, then by evaluation
+    tests: list[float | None]
+    parameters: int = 1000
+    diverged: dict[int, int] = dataclasses.field(default_factory=dict)  # seed: step
+    results: int | None = None  # how many seeds have a result; None: all
+
+
+def write_run(
+    workdir: Path,
+    cells: dict[str, Cell],
+    *,
+    every: int = 100,
+    threshold: float | None = 0.01,
+    direction: str = "min",
+    planned: list[str] | None = None,
+    end: str | None = "finished",
+    bare: bool = False,
+) -> records.Run:
+    """Writes the records of a run; `bare` leaves out every field that may be missing."""
+    seeds = max((len(cell.curves) for cell in cells.values()), default=5)
+    config = {"seeds": seeds, "cells": {label: {"kind": "GRU"} for label in planned or cells}}
+    task = {"name": "adding", "metric": "MSE" if direction == "min" else "accuracy", "direction": direction}
+    env, time = {}, {}
+    if not bare:
+        task |= {"threshold": threshold, "baseline": 0.167, "baseline_name": "always predicting 1"}
+        env = {
+            "backend": "cpu", "devices": ["TFRT_CPU_0", "TFRT_CPU_0"], "versions": {"jax": "0.10.0", "numpy": "2.4.6"},
+            "python": "3.11.2", "git_commit": "0123abcd", "git_dirty": True, "cores": 2, "platform": "Linux x86_64",
+            "command": "python -m experiments.compare --config=configs/adding.py --config.seeds=5",
+        }  # fmt: skip
+        time = {"started": "2025-01-02T03:04:05+00:00"}
+    writer = records.Writer(workdir / records.FILE_NAME)
+    writer.write("run", config=config, task=task, env=env, time=time)
+    for label, cell in cells.items():
+        _write_cell(writer, label, cell, every=every, threshold=threshold, direction=direction, bare=bare)
+    if end:
+        writer.write("end", status=end, time={"seconds": 61.5})
+    writer.close()
+    return records.read(workdir / records.FILE_NAME)
+
+
+def _write_cell(writer, label, cell, *, every, threshold, direction, bare):
+    name = {"task": "adding", "cell": label}
+    details = {
+        "cell_kind": "GRU", "options": {}, "hidden_size": 16, "parameters": cell.parameters,
+        "reference_parameters": 1000, "learning_rate": 3e-3, "time": {"compile_seconds": 1.25},
+    }  # fmt: skip
+    writer.write("cell", **name, **({} if bare else details))
+    steps = [every * i for i in range(len(cell.curves[0]))]
+    for i, step in enumerate(steps):
+        for seed, curve in enumerate(cell.curves):
+            diverged = cell.diverged.get(seed, step + 1) <= step
+            at = {"diverged_at": cell.diverged[seed] if diverged else None}
+            writer.write("evaluation", **name, seed=seed, step=step, validation_metric=curve[i], **({} if bare else at))
+    for seed, test in list(enumerate(cell.tests))[: cell.results]:
+        numbers = {
+            "updates": steps[-1], "train_loss": 0.5, "validation_metric": cell.curves[seed][-1], "test_loss": test,
+            "steps_to_solve": stats.solved_at(steps, cell.curves[seed], threshold, direction),
+            "diverged_at": cell.diverged.get(seed), "last_good_loss": 0.25,
+            "time": {"ms_per_step": 2.0 + seed, "train_seconds": 9.0},
+        }  # fmt: skip
+        writer.write("result", **name, seed=seed, test_metric=test, **({} if bare else numbers))
+
+
+def falling(seed: int, evaluations: int = 13) -> list[float | None]:
+    return [0.2 * 0.5 ** (i * (1 - 0.04 * seed)) for i in range(evaluations)]
+
+
+def flat(seed: int, evaluations: int = 13) -> list[float | None]:
+    return [0.17 + 0.002 * seed + 0.001 * (i % 2) for i in range(evaluations)]
+
+
+def two_cells(seeds: int) -> dict[str, Cell]:
+    return {
+        "GRU": Cell([falling(s) for s in range(seeds)], [0.001 * (s + 1) for s in range(seeds)]),
+        "RNN": Cell([flat(s) for s in range(seeds)], [0.17 + 0.01 * s for s in range(seeds)]),
+    }
+
+
+def read_csv(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def table_text(run: records.Run, width: int = 200) -> str:
+    console = rich.console.Console(file=io.StringIO(), width=width)
+    report.print_table(run, console)
+    return console.file.getvalue()
+
+
+@pytest.fixture(scope="module")
+def usual(tmp_path_factory) -> report.ReportPaths:
+    """The report of a finished run of two cells with five seeds; only to be read."""
+    workdir = tmp_path_factory.mktemp("usual")
+    write_run(workdir, two_cells(5))
+    return report.write(workdir)
+
+
+class Page(html.parser.HTMLParser):
+    """Every start tag with its attributes, the shown text, and whether the tags close in order."""
+
+    VOID = ("meta", "img", "br", "hr", "link")
+
+    def __init__(self, path: Path):
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.texts: list[str] = []
+        self.open: list[str] = []
+        self.source = path.read_text(encoding="utf-8")
+        self.feed(self.source)
+        self.close()
+        assert not self.open
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if self.open and self.open[-1] not in ("style", "title"):
+            self.texts.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.texts).split())
+
+    def of(self, tag: str) -> list[dict[str, str | None]]:
+        return [attrs for name, attrs in self.tags if name == tag]
+
+
+def test_summary_csv_has_the_hand_computed_numbers(usual):
+    assert usual.summary.name == "summary.csv"
+    assert usual.summary.read_text().splitlines()[0].split(",") == COLUMNS
+    gru, rnn = read_csv(usual.summary)
+    assert (gru["task"], gru["cell"], gru["parameters"], gru["seeds"], gru["metric"]) == (
+        "adding", "GRU", "1000", "5", "MSE",
+    )  # fmt: skip
+    assert float(gru["iqm"]) == pytest.approx(0.003)  # the middle three of 0.001 ... 0.005
+    low, high = stats.iqm_interval([0.001, 0.002, 0.003, 0.004, 0.005])
+    assert (float(gru["ci_low"]), float(gru["ci_high"])) == (pytest.approx(low), pytest.approx(high))
+    # falling(0) is 0.2 / 2^i: below 0.01 at i = 5. falling(4) has the exponent 0.84 i: at i = 6.
+    assert (gru["solved_seeds"], gru["steps_to_solve"]) == ("5", "500")
+    assert float(gru["ms_per_step"]) == pytest.approx(4.0)  # the mean of 2 ... 6
+    assert (gru["hidden_size"], gru["learning_rate"], gru["diverged_seeds"], gru["compile_seconds"]) == (
+        "16", "0.003", "0", "1.25",
+    )  # fmt: skip
+    assert (rnn["solved_seeds"], rnn["steps_to_solve"]) == ("0", "")
+
+
+def test_below_five_seeds_there_is_no_interval_and_every_seed_is_shown(tmp_path):
+    run = write_run(tmp_path, two_cells(3))
+    row = read_csv(report.write(tmp_path).summary)[0]
+    assert (row["ci_low"], row["ci_high"]) == ("", "")
+    text = table_text(run)
+    assert "0.001, 0.002, 0.003" in text
+    assert "With 3 seeds no interval is shown" in text
+    assert "about 75 %" in text
+
+
+@pytest.mark.parametrize(("seeds", "said"), [(5, True), (9, True), (10, False)])
+def test_the_true_coverage_is_said_from_five_to_nine_seeds(tmp_path, seeds, said):
+    text = table_text(write_run(tmp_path, two_cells(seeds)))
+    assert (f"With {seeds} seeds the interval covers less than its nominal 95 %" in text) is said
+
+
+def test_the_table_on_a_terminal(tmp_path):
+    text = table_text(write_run(tmp_path, two_cells(5)))
+    for part in ("adding", "hidden size", "GRU", "1,000", "0.003", "[0.00", "5/5", "500", "0/5", "1.25"):
+        assert part in text
+    assert "Baseline (always predicting 1): MSE 0.167." in text
+    assert "validation MSE below 0.01" in text
+
+
+def test_it_prints_nothing_without_a_console(tmp_path, capfd):
+    write_run(tmp_path, {})
+    report.write(tmp_path)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_diverged_seed_ranks_worst_and_is_named(tmp_path):
+    curves = [falling(s) for s in range(4)] + [[*falling(4)[:4], *[None] * 9]]
+    # The last seed diverged: its finite test value, of the state before, must not count.
+    cells = {"GRU": Cell(curves, [0.001, 0.002, 0.003, 0.004, 0.0001], diverged={4: 321})}
+    run = write_run(tmp_path, cells)
+    row = read_csv(report.write(tmp_path).summary)[0]
+    assert float(row["iqm"]) == pytest.approx(0.003)  # the middle three of 1, 2, 3, 4, inf
+    assert row["ci_low"] != ""
+    assert row["ci_high"] == ""  # resamples with the seed twice are infinite
+    assert (row["diverged_seeds"], row["solved_seeds"]) == ("1", "4")
+    text = table_text(run)
+    assert "GRU diverged in 1 of 5 seeds (seed 4 at step 321); they rank worst." in text
+    assert re.search(r"0\.003 +\[0\.00\d+, not finite\]", text)
+
+
+def test_all_diverged(tmp_path):
+    cells = {"GRU": Cell([[0.2, None, None]] * 5, [None] * 5, diverged=dict.fromkeys(range(5), 7))}
+    run = write_run(tmp_path, cells)
+    paths = report.write(tmp_path)
+    row = read_csv(paths.summary)[0]
+    assert (row["iqm"], row["ci_low"], row["ci_high"], row["steps_to_solve"]) == ("", "", "", "")
+    assert row["diverged_seeds"] == "5"
+    assert "not finite" in table_text(run)
+    assert len(paths.figures) == 4
+
+
+def test_one_seed_of_one_cell(tmp_path):
+    run = write_run(tmp_path, {"GRU": Cell([falling(0)], [0.001])})
+    assert len(report.write(tmp_path).figures) == 4
+    assert "One seed: there is no interval" in table_text(run)
+
+
+def test_more_is_better(tmp_path):
+    curves = [[0.1, 0.5, 0.9, 0.95]] * 4 + [[0.1, None, None, None]]
+    write_run(tmp_path, {"GRU": Cell(curves, [0.9, 0.8, 0.95, 0.85, None])}, direction="max", threshold=0.9)
+    row = read_csv(report.write(tmp_path).summary)[0]
+    assert float(row["iqm"]) == pytest.approx(0.85)  # the middle three of -inf, .8, .85, .9, .95
+    assert (row["ci_low"], row["metric"], row["solved_seeds"]) == ("", "accuracy", "4")
+    assert row["steps_to_solve"] == "200"  # at 0.9: at the threshold is past it
+
+
+def test_an_interrupted_run_says_so_and_leaves_incomplete_cells_out(tmp_path):
+    cells = two_cells(5) | {"LSTM": Cell([falling(s, 4) for s in range(5)], [0.1] * 5, results=2)}
+    run = write_run(tmp_path, cells, planned=["GRU", "RNN", "LSTM", "Minimal"], end="interrupted")
+    paths = report.write(tmp_path)
+    assert [row["cell"] for row in read_csv(paths.summary)] == ["GRU", "RNN"]
+    text = Page(paths.page).text
+    for said in (text, table_text(run)):
+        assert "This run was interrupted" in said
+        assert "LSTM has no complete result; its last evaluation is at step 300." in said
+        assert "Not begun: Minimal." in said
+    assert text.index("This run was interrupted") < text.index("Results")
+
+
+def test_a_killed_run_without_any_result_still_has_its_curves(tmp_path):
+    run = write_run(tmp_path, {"GRU": Cell([falling(0, 3)] * 5, [0.1] * 5, results=0)}, end=None)
+    with (tmp_path / records.FILE_NAME).open("a") as file:
+        file.write('{"kind":"evalu')
+    paths = report.write(tmp_path)
+    assert read_csv(paths.summary) == []
+    assert [path.name for path in paths.figures] == ["learning_curves.png"]
+    text = Page(paths.page).text
+    assert "This run has not ended" in text
+    assert "No cell has the results of all its seeds." in text
+    assert "half a line" in text
+    assert "No cell has the results of all its seeds." in table_text(run)
+
+
+def test_a_run_of_nothing_but_a_header(tmp_path):
+    write_run(tmp_path, {}, planned=["GRU"], end="interrupted")
+    paths = report.write(tmp_path)
+    assert paths.figures == ()
+    assert "Not begun: GRU." in Page(paths.page).text
+
+
+def test_fields_that_may_be_missing_are_left_out(tmp_path):
+    run = write_run(tmp_path, two_cells(5), bare=True)
+    paths = report.write(tmp_path)
+    row = read_csv(paths.summary)[0]
+    assert (row["parameters"], row["ms_per_step"], row["compile_seconds"], row["steps_to_solve"]) == ("", "", "", "")
+    assert [path.stem for path in paths.figures] == ["learning_curves", "test_metric", "speed_and_size"]
+    assert "None" not in Page(paths.page).text
+    assert "no baseline and no threshold" in table_text(run)
+
+
+def test_a_size_off_by_more_than_two_percent_is_noted(tmp_path):
+    cells = {f"x{n}": Cell([falling(0)], [0.1], parameters=n) for n in (970, 985, 1015, 1030)}
+    text = table_text(write_run(tmp_path, cells))
+    assert "x970 has 970 parameters, 3.0 % fewer than the reference's 1,000" in text
+    assert "x1030 has 1,030 parameters, 3.0 % more" in text
+    assert "x985 has" not in text
+    assert "x1015 has" not in text
+
+
+def test_the_page_is_whole_and_loads_nothing(usual):
+    page = Page(usual.page)
+    assert page.source.startswith("<!DOCTYPE html>")
+    assert page.of("html") == [{"lang": "en"}]
+    assert {"name": "viewport", "content": "width=device-width, initial-scale=1"} in page.of("meta")
+    assert not page.of("script") + page.of("link") + page.of("iframe")
+    loaded = [v for _, attrs in page.tags for k, v in attrs.items() if k in ("src", "href", "srcset", "action")]
+    assert loaded
+    assert all(value.startswith("data:image/svg+xml;base64,") for value in loaded)
+    assert "@import" not in page.source
+    assert "url(" not in page.source
+    images = page.of("img")
+    assert len(images) == len(usual.figures) == 4
+    assert all(len(image["alt"]) > 30 for image in images)
+    for image in images:
+        assert b"<svg" in base64.b64decode(image["src"].partition("base64,")[2])
+    for fact in ("0123abcd, with uncommitted changes", "cpu", "2 x TFRT_CPU_0", "jax 0.10.0", "--config.seeds=5",
+                 "2025-01-02"):  # fmt: skip
+        assert fact in page.text
+    assert [path.stem for path in usual.figures] == [
+        "learning_curves",
+        "test_metric",
+        "steps_to_solve",
+        "speed_and_size",
+    ]
+    assert all(path.read_bytes().startswith(b"\x89PNG") for path in usual.figures)
+
+
+def test_captions_say_what_the_data_say(usual):
+    text = Page(usual.page).text
+    assert "GRU: 5 of 5 seeds solved the task, the first at step 500." in text
+    assert "RNN: 0 of 5 seeds solved the task." in text
+    assert "Interquartile means: GRU 0.003; RNN 0.19." in text
+    assert "Medians: GRU 500; RNN infinite." in text
+    assert "GRU took the least, 4 ms; RNN the most, 4 ms." in text
+    assert "significant" not in text
+
+
+def test_every_seed_is_on_the_page(usual):
+    text = Page(usual.page).text
+    for seed in range(5):
+        assert f"GRU {seed} 1,200 {0.001 * (seed + 1):.4g}" in text
+        assert f"RNN {seed} 1,200 {0.17 + 0.01 * seed:.4g}" in text
+
+
+def test_labels_are_shown_as_they_are(tmp_path):
+    # Not as a tag, as rich's markup, as a formula; and Matplotlib leaves labels with "_" out of legends.
+    labels = ["<script>alert(1)</script>", '"><img src=x>', "[red]x[/red]", r"$\frac{1$ $", "_x"]
+    cells = {label: Cell([falling(s, 5) for s in range(2)], [0.1] * 2, parameters=2000) for label in labels}
+    run = write_run(tmp_path, cells)
+    page, table = Page(report.write(tmp_path).page), table_text(run, width=300)
+    assert not page.of("script")
+    assert len(page.of("img")) == 4
+    assert page.of("img")[0]["alt"].endswith(f"for {', '.join(labels)}.")
+    for label in labels:
+        assert f"{label} has 2,000 parameters" in page.text
+        assert f"{label} has 2,000 parameters" in table
+
+
+def test_the_report_is_the_same_each_time(usual):
+    first = {path: path.read_bytes() for path in _files(usual)}
+    assert {path: path.read_bytes() for path in _files(report.write(usual.page.parent))} == first
+    assert not list(usual.page.parent.rglob(".*"))  # no part of a file is left
+
+
+def _files(paths: report.ReportPaths) -> list[Path]:
+    return [paths.summary, paths.page, *paths.figures]
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "message"),
+    [
+        ("evaluation", {"task": "adding", "cell": "GRU", "seed": 0}, "'evaluation' has no 'step'"),
+        ("result", {"task": "adding", "cell": "other", "seed": 0}, "'other', which has no cell record"),
+        ("cell", {"task": "copying", "cell": "GRU"}, "'copying', which the header doesn't describe"),
+    ],
+)
+def test_records_that_do_not_fit_are_refused(tmp_path, kind, fields, message):
+    write_run(tmp_path, two_cells(5), end=None)
+    with (tmp_path / records.FILE_NAME).open("a") as file:
+        file.write(records.json.dumps({"kind": kind} | fields) + "\n")
+    with pytest.raises(records.RecordsError, match=message):
+        report.write(tmp_path)
+    assert not (tmp_path / "report.html").exists()
+
+
+def test_there_are_no_records(tmp_path):
+    with pytest.raises(records.RecordsError, match="No such file"):
+        report.write(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_launcher(tmp_path):
+    write_run(tmp_path, {"GRU": Cell([falling(0)], [0.001])})
+    command = [sys.executable, "-m", "experiments.report", f"--workdir={tmp_path}"]
+    root = Path(__file__).parents[2]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True)
+    assert "GRU" in done.stdout
+    assert str(tmp_path / "report.html") in done.stdout.replace("\n", "")
+
+
+def test_the_report_needs_no_jax():
+    # The package's own __init__ imports JAX for those who want the cells; the report must not.
+    code = (
+        "import sys, types, pathlib; package = types.ModuleType('gru_research'); "
+        f"package.__path__ = [{str(Path(report.__file__).parents[1])!r}]; sys.modules['gru_research'] = package; "
+        "import gru_research.report; loaded = {name.partition('.')[0] for name in sys.modules}; "
+        "assert not loaded & {'jax', 'jaxlib', 'flax', 'absl'}, loaded; assert 'matplotlib.pyplot' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
