@@ -1,25 +1,38 @@
 """GRU against LSTM against vanilla RNN on the adding problem, T=100, about 4,500 parameters each, 5 seeds.
 
-python -m experiments.compare --config=configs/adding.py
+    python -m experiments.compare --config=configs/adding.py
+    python -m experiments.compare --config=configs/adding.py:tanh
+
+The vanilla RNN is given its best chance. Tried, two seeds each: tanh with an orthogonal recurrent kernel
+at the rates 3e-4, 1e-3 and 3e-3, which stayed at the trivial error of 1/6; relu with an orthogonal one at
+1e-3, and with the identity (which is orthogonal) at 3e-4, 1e-3, 2e-3 and 3e-3. Relu with the identity at
+2e-3 had the lowest validation error, with seeds (--config.first_seed=100) that aren't among those reported;
+at 3e-3 one of the two diverged. `tanh` is the textbook's form.
 """
 
 import ml_collections
 
+VARIANTS = ("relu", "tanh")
 
-def get_config(variant: str = "") -> ml_collections.ConfigDict:
-    """The config; there are no variants."""
-    if variant:
-        raise ValueError(f"configs/adding.py has no variant {variant!r}; give none")
+
+def get_config(variant: str = "relu") -> ml_collections.ConfigDict:
+    """The config; `variant` is the vanilla RNN's activation."""
+    if variant not in VARIANTS:
+        raise ValueError(f"configs/adding.py has no variant {variant!r}; choose from {', '.join(VARIANTS)}")
     config = ml_collections.ConfigDict()
     config.task = ml_collections.ConfigDict({"name": "adding", "length": 100})
     config.cells = ml_collections.ConfigDict()
     config.cells.gru = ml_collections.ConfigDict({"kind": "gru", "hidden_size": 37, "reset": "after"})
     config.cells.lstm = ml_collections.ConfigDict({"kind": "lstm", "forget_bias": 1.0})
-    config.cells.rnn = ml_collections.ConfigDict({"kind": "rnn", "activation": "tanh", "learning_rate": 1e-3})
+    config.cells.rnn = ml_collections.ConfigDict(
+        {"kind": "rnn", "activation": "relu", "recurrent_init": "identity", "learning_rate": 2e-3}
+        if variant == "relu"
+        else {"kind": "rnn", "activation": "tanh", "recurrent_init": "orthogonal", "learning_rate": 1e-3}
+    )
     config.only = ""
     config.reference = "gru"
     config.match = "parameters"
-    config.updates = 2000
+    config.updates = 1500
     config.batch_size = 50
     config.eval_every = 100
     config.seeds = 5

@@ -17,7 +17,7 @@ from absl import flags
 
 from experiments.launcher import launch, read_config, use_cores
 from experiments.progress import ProgressLine
-from gru_research import records, report
+from gru_research import records
 from gru_research.config import ExperimentConfig, UserError, to_mapping
 from gru_research.data import DataDirs
 from gru_research.training import Plan, make_plan, run_comparison
@@ -43,7 +43,7 @@ def main() -> int:
     workdir = Path(WORKDIR.value or default_workdir(flags.FLAGS["config"].config_filename))
     if already_finished(workdir, config):
         print(f"{workdir} holds this very run, finished: its report is made again")
-        report.write(workdir, rich.console.Console())
+        write_report(workdir)
         return 0
     announce(plan, workdir)
     stop = StopRequest()
@@ -56,8 +56,15 @@ def main() -> int:
             progress=line.show,
             stopping=lambda: stop.requested,
         )
-    report.write(workdir, rich.console.Console())
+    write_report(workdir)
     return 0 if finished else 128 + signal.SIGINT
+
+
+def write_report(workdir: Path) -> None:
+    """The report from what is on record; matplotlib, a second of import, is loaded only now."""
+    from gru_research import report
+
+    report.write(workdir, rich.console.Console())
 
 
 def check_backend(required: str | None) -> None:

@@ -1,21 +1,26 @@
-"""Makes a run's report again from its records: `python -m experiments.report --workdir=RUN`."""
+"""Makes a run's report again from its records alone; nothing is trained.
 
-from collections.abc import Sequence
+python -m experiments.report --workdir=RUN
+"""
+
 from pathlib import Path
 
 import rich.console
-from absl import app, flags
+from absl import flags
 
+from experiments.launcher import launch
 from gru_research import report
+from gru_research.config import UserError
 
-_WORKDIR = flags.DEFINE_string("workdir", None, "The run's directory: it holds records.jsonl.", required=True)
+WORKDIR = flags.DEFINE_string("workdir", "", "the run's directory: it holds records.jsonl.")
 
 
-def main(argv: Sequence[str]) -> None:
-    if len(argv) > 1:
-        raise app.UsageError(f"unexpected argument {argv[1]!r}")
-    report.write(Path(_WORKDIR.value), rich.console.Console())
+def main() -> int:
+    if not WORKDIR.value:
+        raise UserError("--workdir is missing: name a run's directory")
+    report.write(Path(WORKDIR.value), rich.console.Console())
+    return 0
 
 
 if __name__ == "__main__":
-    app.run(main)
+    launch(main)

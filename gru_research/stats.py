@@ -152,7 +152,7 @@ def _strata(values: ArrayLike | Sequence[ArrayLike]) -> list[np.ndarray]:
     return [_stratum(values)]
 
 
-def _stratum(values: ArrayLike) -> np.ndarray:
+def _stratum(values: ArrayLike | Sequence[ArrayLike]) -> np.ndarray:
     array = np.asarray(values, dtype=np.float64)
     if array.ndim != 1 or not array.size:
         raise ValueError(f"values must be one axis of at least one seed; got the shape {array.shape}")

@@ -21,12 +21,12 @@ from matplotlib.lines import Line2D
 from gru_research import stats
 from gru_research.report import results, summary, wording
 
-_WIDTH = 5.6  # inches
+_WIDTH = 5.2  # inches
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _LINES = ("-", "--", "-.", (0, (1, 1.2)), (0, (5, 1.5, 1, 1.5, 1, 1.5)))
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
 _INK, _FAINT, _GRID = "#222222", "#6b6b6b", "#dddddd"
-_LEGEND_LABEL, _ROW_LABEL = 28, 18  # characters
+_LEGEND_LABEL, _ROW_LABEL = 28, 20  # characters
 _MARKS_PER_LINE = 8
 _SUMMARY = 0.2  # how far below its row's middle a summary stands, in rows
 
@@ -217,10 +217,10 @@ def _scale(axes: Axes, which: Literal["x", "y"], values: Iterable[float], logari
     if not finite.size:
         return
     low, high = float(finite.min()), float(finite.max())
+    axis = axes.yaxis if which == "y" else axes.xaxis
     if logarithmic and low > 0:
         margin = max((high / low) ** 0.06, 1.05)
         axes.set(**{f"{which}scale": "log", f"{which}lim": (low / margin, high * margin)})
-        axis = axes.yaxis if which == "y" else axes.xaxis
         # Within two decades a label at the decades alone could leave none.
         axis.set_major_locator(matplotlib.ticker.LogLocator(subs=(1, 2, 5) if high / low < 100 else (1,)))
         axis.set_major_formatter(matplotlib.ticker.FuncFormatter(lambda value, _: f"{value:g}"))
@@ -228,6 +228,7 @@ def _scale(axes: Axes, which: Literal["x", "y"], values: Iterable[float], logari
     else:
         margin = 0.06 * (high - low) or 0.05 * abs(high) or 1.0
         axes.set(**{f"{which}lim": (low - margin, high + margin)})
+        axis.set_major_locator(matplotlib.ticker.MaxNLocator(nbins=6))
 
 
 def _draw_row(axes: Axes, values: np.ndarray, middle: float, y: float, style: dict) -> None:

@@ -5,6 +5,7 @@ import collections
 import dataclasses
 import html
 import json
+import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -39,8 +40,8 @@ td:last-child, th:last-child { padding-right: 0; }
 thead th { font-weight: 600; vertical-align: bottom; border-bottom: 2px solid #8e8e96; }
 .seeds td, .seeds th { white-space: nowrap; }
 figure { margin: 0 0 2.2rem; break-inside: avoid; }
-figure img { display: block; width: 100%; max-width: 40rem; height: auto; }
-figcaption { font-size: .92rem; color: #3a3a40; max-width: 40rem; }
+figure img { display: block; width: 100%; max-width: 38rem; height: auto; }
+figcaption { font-size: .92rem; color: #3a3a40; max-width: 38rem; }
 figcaption b { color: #1d1d1f; }
 @media (max-width: 36rem) {
   dl { display: block; }
@@ -136,8 +137,8 @@ def _task_section(run: records.Run, task: results.TaskResults, pictures: Sequenc
 def _caption(task: results.TaskResults) -> str:
     better = "less" if task.task.direction == "min" else "more"
     return (
-        f"{task.task.name}: test {task.task.metric} ({better} is better), its interquartile mean (IQM) over seeds "
-        "and, in brackets, its bootstrap interval (nominally 95 %)"
+        f"{task.task.name}: test {task.task.metric} ({better} is better). IQM is the interquartile mean over seeds; "
+        "ms/step is training time for each update and seed."
     )
 
 
@@ -158,13 +159,13 @@ def _lead(run: records.Run) -> str:
 def _facts(run: records.Run) -> str:
     """Where and with what the run was made, as a list of names and values; what isn't known is left out."""
     env: Mapping[str, Any] = run.header.get("env") or {}
-    commit = env.get("git_commit")
+    commit, command = env.get("git_commit"), env.get("command")
     versions = env.get("versions") or {}
     facts = {
         "Task": (run.header.get("task") or {}).get("name"),
         "Started": (run.header.get("time") or {}).get("started"),
         "Seconds": ((run.end or {}).get("time") or {}).get("seconds"),
-        "Command": env.get("command"),
+        "Command": shlex.join(command) if isinstance(command, list) else command,
         "Git commit": f"{commit}, with uncommitted changes" if commit and env.get("git_dirty") else commit,
         "Backend": env.get("backend"),
         "Devices": _listed(env.get("devices")),

@@ -102,19 +102,17 @@ def _incomplete_cells(task: results.TaskResults) -> Iterable[str]:
 
 def _interval_notes(cells: Sequence[results.CellResults]) -> Iterable[str]:
     for seeds in sorted({len(cell.seeds) for cell in cells}):
-        covered = stats.MEASURED_COVERAGE.get(seeds)
         if seeds == 1:
             yield "One seed: there is no interval, and nothing is known of the spread between seeds."
-        elif seeds < summary.MIN_SEEDS_FOR_INTERVAL:
-            yield (
-                f"With {seeds} seeds no interval is shown: a nominal 95 % interval would cover the true IQM only "
-                f"about {percent(covered)} of the time (simulated, normal data). Every seed's value stands instead."
-            )
         elif seeds < 10:
-            yield (
-                f"With {seeds} seeds the interval covers less than its nominal 95 %: about {percent(covered)} "
-                "(simulated, normal data)."
-            )
+            covered = f"about {percent(stats.MEASURED_COVERAGE[seeds])} (simulated, normal data)"
+            if seeds < summary.MIN_SEEDS_FOR_INTERVAL:
+                yield (
+                    f"With {seeds} seeds no interval is shown: a nominal 95 % interval would cover the true IQM less "
+                    f"often, {covered}. Every seed's value stands instead."
+                )
+            else:
+                yield f"With {seeds} seeds the interval covers less than its nominal 95 %: {covered}."
 
 
 def _size_notes(cell: results.CellResults) -> Iterable[str]:
@@ -187,7 +185,7 @@ def speed_caption(rows: Sequence[summary.SummaryRow]) -> str:
         "seeds share the machine: it says what this run cost, and is no benchmark of the cells."
     )
     times = {row.cell: row.ms_per_step for row in rows if row.ms_per_step}
-    if len(times) > 1:
+    if len(set(times.values())) > 1:
         fast, slow = min(times, key=times.__getitem__), max(times, key=times.__getitem__)
         text += f" {fast} took the least, {number(times[fast], 3)} ms; {slow} the most, {number(times[slow], 3)} ms."
     return text

@@ -97,7 +97,7 @@ def _run(
     first = base.cast_carry(cell, cell.initial_carry(params, batch))
     carry = first if initial_carry is None else base.cast_carry(cell, initial_carry)
     _check_carry(carry, first)
-    carry = _vary_as(carry, (params, xs_T, first, real_T, fresh_T))
+    carry = _vary_as(carry, (params, xs_T, carry, first, real_T, fresh_T))
     hoist = xs_T.shape[-1] > base.MULTIPLY_ADD_LIMIT if options.hoist is None else options.hoist
     inputs_T = cell.project(params, xs_T) if hoist else xs_T
 
@@ -164,10 +164,12 @@ def _check_carry(carry: Carry, first: Carry) -> None:
         raise ValueError(f"initial_carry has the shapes {shapes(carry)}; here it must have {shapes(first)}")
 
 
-def _vary_as(carry: Carry, others: Any) -> Carry:
-    """The carry plus zeros made from `others`: inside `shard_map` it then varies over the mesh axes that they do.
+def _vary_as(tree: Any, others: Any) -> Any:
+    """Inside `shard_map`: the tree plus a zero made from `others`, so that it varies over the mesh axes that they do.
 
-    Otherwise a scan over sharded inputs from a carry of plain zeros is a type error there. XLA drops the additions.
+    Otherwise a scan over sharded inputs from a carry of plain zeros is a type error there.
     """
-    zeros = [jnp.zeros_like(a, shape=()) for a in jax.tree.leaves(others)]
-    return jax.tree.map(lambda a: functools.reduce(lambda total, z: total + z.astype(a.dtype), zeros, a), carry)
+    if not jax.sharding.get_abstract_mesh().manual_axes:
+        return tree
+    zero = sum(jnp.zeros_like(a, shape=(), dtype=jnp.float32) for a in jax.tree.leaves(others))
+    return jax.tree.map(lambda a: a + jnp.asarray(zero, a.dtype), tree)

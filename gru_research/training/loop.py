@@ -2,7 +2,7 @@
 
 import dataclasses
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -53,13 +53,12 @@ class Hooks:
     stopping: Callable[[], bool] = lambda: False
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(frozen=True)
 class Programs:
     """The compiled programs of a cell, and how long compiling them took."""
 
     train: Callable[..., tuple[TrainState, Sums]]
-    validate: Callable[..., Mapping[str, Any]]
-    test: Callable[..., Mapping[str, Any]]
+    evaluate: Callable[..., dict[str, Any]]
     compile_seconds: float
 
 
@@ -77,12 +76,13 @@ def train_cell(
       InterruptedRun: `hooks.stopping()` said so.
     """
     config, task = plan.config, plan.task
+    size = min(EVALUATION_BATCH, *(len(next(iter(sets[split].values()))) for split in ("validation", "test")))
     validation, test = (
-        axis.put_shared(evaluation_batches(sets[split], EVALUATION_BATCH)) for split in ("validation", "test")
+        [axis.put_shared(batch) for batch in evaluation_batches(sets[split], size)] for split in ("validation", "test")
     )
     state = axis.start(partial(init_state, cell.model, cell.optimizer, task.example))
     next_batches = batch_maker(plan, sets, axis)
-    programs = _compile(plan, cell, axis, state, next_batches(0), validation, test)
+    programs = _compile(plan, cell, axis, state, next_batches(0), validation[0])
     hooks.record("cell", task=task.name, **cell.record(), time={"compile_seconds": programs.compile_seconds})
 
     history: list[dict[str, np.ndarray]] = []
@@ -91,7 +91,7 @@ def train_cell(
     since = Sums(*(np.zeros(len(axis.seeds)) for _ in Sums._fields))
     while True:
         if step % config.eval_every == 0 or step == config.updates:
-            measured = axis.gather(programs.validate(state, validation))
+            measured = _score(programs, axis, state, validation)
             steps.append(step)
             history.append(measured)
             _record_evaluation(plan, cell, axis.gather(_small(state)), step, since, measured, train_seconds, hooks)
@@ -110,19 +110,31 @@ def train_cell(
         since = Sums(*(a + b for a, b in zip(since, axis.gather(sums), strict=True)))
         step = until
 
-    tested = axis.gather(programs.test(state, test))
+    tested = _score(programs, axis, state, test)
     _record_results(plan, cell, axis.gather(_small(state)), steps, history, tested, train_seconds, hooks)
     save_parameters(workdir, cell.label, axis.seeds, axis.gather(state.params))
 
 
-def evaluation_batches(examples: Mapping[str, np.ndarray], size: int) -> dict[str, np.ndarray]:
-    """A set `[N, ...]` as batches `[ceil(N / size), size, ...]`, with a `weight` of 0 for what fills up the last."""
+def evaluation_batches(examples: Mapping[str, np.ndarray], size: int) -> list[dict[str, np.ndarray]]:
+    """A set `[N, ...]` as batches `[size, ...]`, all alike so that one program serves every set.
+
+    Copies fill up the last one; `weight [size]` is 0 for them and 1 for the others.
+    """
     total = len(next(iter(examples.values())))
-    size = min(size, total)
     missing = -total % size
     weight = np.concatenate([np.ones(total, np.float32), np.zeros(missing, np.float32)])
     filled = {name: np.concatenate([a, a[:missing]]) for name, a in examples.items()} | {"weight": weight}
-    return {name: a.reshape(-1, size, *a.shape[1:]) for name, a in filled.items()}
+    return [{name: a[i : i + size] for name, a in filled.items()} for i in range(0, total, size)]
+
+
+def _score(
+    programs: Programs, axis: SeedAxis, state: TrainState, batches: Sequence[Mapping[str, jax.Array]]
+) -> dict[str, np.ndarray]:
+    """For each seed the means `[S]` over a set of what the task measures."""
+    sums = [programs.evaluate(state, batch) for batch in batches]
+    total = {name: sum(axis.gather(part[name]).astype(np.float64) for part in sums) for name in sums[0]}
+    weight = total.pop("weight")
+    return {name: a / weight for name, a in total.items()}
 
 
 def batch_maker(
@@ -137,18 +149,15 @@ def batch_maker(
     return lambda step: axis.put(chunk(sources, step, steps))
 
 
-def _compile(
-    plan: Plan, cell: CellPlan, axis: SeedAxis, state: TrainState, batches: Any, validation: Any, test: Any
-) -> Programs:
+def _compile(plan: Plan, cell: CellPlan, axis: SeedAxis, state: TrainState, batches: Any, examples: Any) -> Programs:
     """Compiles ahead, so that no timing holds compilation."""
     train = partial(run_updates, cell.model, cell.optimizer, plan.task, plan.config.batch_size)
-    score = axis.spread(partial(evaluate, cell.model, plan.task), shared=1)
+    score = partial(evaluate, cell.model, plan.task)
     started = time.perf_counter()
-    programs = [
+    programs = (
         axis.spread(train, shared=1, donate=(0,)).lower(state, batches, jnp.int32(0)).compile(),
-        score.lower(state, validation).compile(),
-        score.lower(state, test).compile(),
-    ]
+        axis.spread(score, shared=1).lower(state, examples).compile(),
+    )
     return Programs(*programs, compile_seconds=time.perf_counter() - started)
 
 

@@ -34,7 +34,7 @@ def update(
         return task.measure(model.apply(params, prepared, key), prepared)["loss"].mean()  # pyright: ignore[reportArgumentType]
 
     loss, gradients = jax.value_and_grad(loss_of)(state.params)
-    norm = optax.global_norm(gradients)
+    norm = optax.tree.norm(gradients)
     change, opt_state = optimizer.update(gradients, state.opt_state, state.params)
     good = jnp.isfinite(loss) & jnp.isfinite(norm)
     trained = (optax.apply_updates(state.params, change), opt_state, state.step + 1, loss)
@@ -81,17 +81,12 @@ def run_updates(
     return lax.while_loop(more, turn, (state, zeros))
 
 
-def evaluate(model: SequenceModel, task: Task, state: TrainState, examples: Batch) -> dict[str, Array]:
-    """The means over a whole set of what the task measures.
+def evaluate(model: SequenceModel, task: Task, state: TrainState, batch: Batch) -> dict[str, Array]:
+    """Sums over one batch of what the task measures, and of the `weight [B]` of its examples.
 
-    `examples [N, B, ...]` are its batches; `weight [N, B]` among them is 0 for copies that fill up the last.
+    The weight is 0 for copies that only fill up the last batch of a set.
     """
-
-    def of_batch(batch: Batch) -> tuple[dict[str, Array], Array]:
-        rest = {name: a for name, a in batch.items() if name != "weight"}
-        prepared = task.prepare(rest)
-        measured = task.measure(model.apply(state.params, prepared), prepared)
-        return {name: jnp.sum(a * batch["weight"]) for name, a in measured.items()}, batch["weight"].sum()
-
-    sums, weights = lax.map(of_batch, examples)
-    return {name: a.sum() / weights.sum() for name, a in sums.items()}
+    weight_B = batch["weight"]
+    prepared = task.prepare({name: a for name, a in batch.items() if name != "weight"})
+    measured = task.measure(model.apply(state.params, prepared), prepared)
+    return {name: jnp.sum(a * weight_B) for name, a in measured.items()} | {"weight": weight_B.sum()}

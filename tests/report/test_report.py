@@ -14,6 +14,7 @@ import pytest
 import rich.console
 
 from gru_research import records, report, stats
+from gru_research.report import results, summary
 
 COLUMNS = (
     "task cell parameters seeds metric iqm ci_low ci_high solved_seeds steps_to_solve ms_per_step "
@@ -28,6 +29,7 @@ class Cell:
     curves: list[list[float | None]]  # by seed, then by evaluation
     tests: list[float | None]
     parameters: int = 1000
+    ms_per_step: float = 2.0  # of seed 0; each further seed takes 1 more
     diverged: dict[int, int] = dataclasses.field(default_factory=dict)  # seed: step
     results: int | None = None  # how many seeds have a result; None: all
 
@@ -53,7 +55,7 @@ def write_run(
         env = {
             "backend": "cpu", "devices": ["TFRT_CPU_0", "TFRT_CPU_0"], "versions": {"jax": "0.10.0", "numpy": "2.4.6"},
             "python": "3.11.2", "git_commit": "0123abcd", "git_dirty": True, "cores": 2, "platform": "Linux x86_64",
-            "command": "python -m experiments.compare --config=configs/adding.py --config.seeds=5",
+            "command": ["experiments/compare.py", "--config=configs/adding.py", "--config.only=GRU, RNN"],
         }  # fmt: skip
         time = {"started": "2025-01-02T03:04:05+00:00"}
     writer = records.Writer(workdir / records.FILE_NAME)
@@ -84,7 +86,7 @@ def _write_cell(writer, label, cell, *, every, threshold, direction, bare):
             "updates": steps[-1], "train_loss": 0.5, "validation_metric": cell.curves[seed][-1], "test_loss": test,
             "steps_to_solve": stats.solved_at(steps, cell.curves[seed], threshold, direction),
             "diverged_at": cell.diverged.get(seed), "last_good_loss": 0.25,
-            "time": {"ms_per_step": 2.0 + seed, "train_seconds": 9.0},
+            "time": {"ms_per_step": cell.ms_per_step + seed, "train_seconds": 9.0},
         }  # fmt: skip
         writer.write("result", **name, seed=seed, test_metric=test, **({} if bare else numbers))
 
@@ -100,13 +102,18 @@ def flat(seed: int, evaluations: int = 13) -> list[float | None]:
 def two_cells(seeds: int) -> dict[str, Cell]:
     return {
         "GRU": Cell([falling(s) for s in range(seeds)], [0.001 * (s + 1) for s in range(seeds)]),
-        "RNN": Cell([flat(s) for s in range(seeds)], [0.17 + 0.01 * s for s in range(seeds)]),
+        "RNN": Cell([flat(s) for s in range(seeds)], [0.17 + 0.01 * s for s in range(seeds)], ms_per_step=1.0),
     }
 
 
 def read_csv(path: Path) -> list[dict[str, str]]:
     with path.open(newline="") as file:
         return list(csv.DictReader(file))
+
+
+def csv_rows(run: records.Run) -> list[dict[str, str]]:
+    """What `summary.csv` would hold, without the figures, which take most of the time."""
+    return list(csv.DictReader(io.StringIO(summary.to_csv(summary.summarize(run)))))
 
 
 def table_text(run: records.Run, width: int = 200) -> str:
@@ -178,13 +185,14 @@ def test_summary_csv_has_the_hand_computed_numbers(usual):
 
 
 def test_below_five_seeds_there_is_no_interval_and_every_seed_is_shown(tmp_path):
-    run = write_run(tmp_path, two_cells(3))
-    row = read_csv(report.write(tmp_path).summary)[0]
+    run = write_run(tmp_path, two_cells(4))
+    row = csv_rows(run)[0]
+    assert float(row["iqm"]) == pytest.approx(0.0025)  # the middle two of 0.001 ... 0.004
     assert (row["ci_low"], row["ci_high"]) == ("", "")
     text = table_text(run)
-    assert "0.001, 0.002, 0.003" in text
-    assert "With 3 seeds no interval is shown" in text
-    assert "about 75 %" in text
+    assert "0.001, 0.002, 0.003, 0.004" in text
+    assert "With 4 seeds no interval is shown" in text
+    assert "about 88 %" in text
 
 
 @pytest.mark.parametrize(("seeds", "said"), [(5, True), (9, True), (10, False)])
@@ -195,7 +203,7 @@ def test_the_true_coverage_is_said_from_five_to_nine_seeds(tmp_path, seeds, said
 
 def test_the_table_on_a_terminal(tmp_path):
     text = table_text(write_run(tmp_path, two_cells(5)))
-    for part in ("adding", "hidden size", "GRU", "1,000", "0.003", "[0.00", "5/5", "500", "0/5", "1.25"):
+    for part in ("adding", "hidden", "params", "(IQM)", "GRU", "1,000", "0.003", "[0.00", "5/5", "500", "0/5", "1.25"):
         assert part in text
     assert "Baseline (always predicting 1): MSE 0.167." in text
     assert "validation MSE below 0.01" in text
@@ -212,7 +220,7 @@ def test_a_diverged_seed_ranks_worst_and_is_named(tmp_path):
     # The last seed diverged: its finite test value, of the state before, must not count.
     cells = {"GRU": Cell(curves, [0.001, 0.002, 0.003, 0.004, 0.0001], diverged={4: 321})}
     run = write_run(tmp_path, cells)
-    row = read_csv(report.write(tmp_path).summary)[0]
+    row = csv_rows(run)[0]
     assert float(row["iqm"]) == pytest.approx(0.003)  # the middle three of 1, 2, 3, 4, inf
     assert row["ci_low"] != ""
     assert row["ci_high"] == ""  # resamples with the seed twice are infinite
@@ -241,8 +249,8 @@ def test_one_seed_of_one_cell(tmp_path):
 
 def test_more_is_better(tmp_path):
     curves = [[0.1, 0.5, 0.9, 0.95]] * 4 + [[0.1, None, None, None]]
-    write_run(tmp_path, {"GRU": Cell(curves, [0.9, 0.8, 0.95, 0.85, None])}, direction="max", threshold=0.9)
-    row = read_csv(report.write(tmp_path).summary)[0]
+    run = write_run(tmp_path, {"GRU": Cell(curves, [0.9, 0.8, 0.95, 0.85, None])}, direction="max", threshold=0.9)
+    row = csv_rows(run)[0]
     assert float(row["iqm"]) == pytest.approx(0.85)  # the middle three of -inf, .8, .85, .9, .95
     assert (row["ci_low"], row["metric"], row["solved_seeds"]) == ("", "accuracy", "4")
     assert row["steps_to_solve"] == "200"  # at 0.9: at the threshold is past it
@@ -292,6 +300,29 @@ def test_fields_that_may_be_missing_are_left_out(tmp_path):
     assert "no baseline and no threshold" in table_text(run)
 
 
+def test_curves_keep_the_steps_that_compare(tmp_path):
+    cell = Cell(
+        [[4.0, 3.0, 2.0, 1.0], [4.0, 3.5, 3.0, 2.5], [4.0, 3.0, 0.1, 0.1]], [1.0] * 3, diverged={2: 150}, results=0
+    )
+    write_run(tmp_path, {"GRU": cell})
+    path = tmp_path / records.FILE_NAME
+
+    def curve_without(*gone: str) -> dict[int, list[float]]:
+        lines = path.read_text().splitlines(keepends=True)
+        path.write_text("".join(line for line in lines if not any(text in line for text in gone)))
+        curve = results.collect(records.read(path))[0].cells[0].curve
+        return dict(zip(curve.steps.tolist(), curve.values.tolist(), strict=True))
+
+    # Seed 2 is worst from where it diverged, whether it is evaluated from there on or not.
+    inf = float("inf")
+    whole = {0: [4.0, 4.0, 4.0], 100: [3.0, 3.5, 3.0], 200: [2.0, 3.0, inf], 300: [1.0, 2.5, inf]}
+    assert curve_without() == whole
+    assert curve_without('"seed":2,"step":300') == whole
+    # A step that another seed lacks, or this one before it diverged, is left out.
+    assert list(curve_without('"seed":1,"step":300')) == [0, 100, 200]
+    assert list(curve_without('"seed":2,"step":100')) == [0, 200]
+
+
 def test_a_size_off_by_more_than_two_percent_is_noted(tmp_path):
     cells = {f"x{n}": Cell([falling(0)], [0.1], parameters=n) for n in (970, 985, 1015, 1030)}
     text = table_text(write_run(tmp_path, cells))
@@ -317,8 +348,8 @@ def test_the_page_is_whole_and_loads_nothing(usual):
     assert all(len(image["alt"]) > 30 for image in images)
     for image in images:
         assert b"<svg" in base64.b64decode(image["src"].partition("base64,")[2])
-    for fact in ("0123abcd, with uncommitted changes", "cpu", "2 x TFRT_CPU_0", "jax 0.10.0", "--config.seeds=5",
-                 "2025-01-02"):  # fmt: skip
+    facts = ["0123abcd, with uncommitted changes", "cpu", "2 x TFRT_CPU_0", "jax 0.10.0", "2025-01-02"]
+    for fact in [*facts, "compare.py --config=configs/adding.py '--config.only=GRU, RNN'"]:
         assert fact in page.text
     assert [path.stem for path in usual.figures] == [
         "learning_curves",
@@ -335,7 +366,7 @@ def test_captions_say_what_the_data_say(usual):
     assert "RNN: 0 of 5 seeds solved the task." in text
     assert "Interquartile means: GRU 0.003; RNN 0.19." in text
     assert "Medians: GRU 500; RNN infinite." in text
-    assert "GRU took the least, 4 ms; RNN the most, 4 ms." in text
+    assert "RNN took the least, 3 ms; GRU the most, 4 ms." in text
     assert "significant" not in text
 
 
@@ -348,7 +379,7 @@ def test_every_seed_is_on_the_page(usual):
 
 def test_labels_are_shown_as_they_are(tmp_path):
     # Not as a tag, as rich's markup, as a formula; and Matplotlib leaves labels with "_" out of legends.
-    labels = ["<script>alert(1)</script>", '"><img src=x>', "[red]x[/red]", r"$\frac{1$ $", "_x"]
+    labels = ["<script>alert(1)</script>", '"><img src=x>', "[red]x[/red]", r"$\frac{1$", "_x"]
     cells = {label: Cell([falling(s, 5) for s in range(2)], [0.1] * 2, parameters=2000) for label in labels}
     run = write_run(tmp_path, cells)
     page, table = Page(report.write(tmp_path).page), table_text(run, width=300)
@@ -358,6 +389,7 @@ def test_labels_are_shown_as_they_are(tmp_path):
     for label in labels:
         assert f"{label} has 2,000 parameters" in page.text
         assert f"{label} has 2,000 parameters" in table
+        assert table.count(label) == 2  # in its row and in its note
 
 
 def test_the_report_is_the_same_each_time(usual):
@@ -393,21 +425,25 @@ def test_there_are_no_records(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_launcher(tmp_path):
+# The package's own __init__ imports JAX, for those who want the cells; an empty one stands in for it, so that this
+# shows what the report itself imports.
+LAUNCH = """
+import runpy, sys, types
+package = sys.modules["gru_research"] = types.ModuleType("gru_research")
+package.__path__ = ["gru_research"]
+import gru_research.report
+loaded = {name.partition(".")[0] for name in sys.modules}
+assert not loaded & {"jax", "jaxlib", "flax"}, loaded
+assert "matplotlib.pyplot" not in sys.modules
+sys.argv = ["report", "--workdir=" + sys.argv[1]]
+runpy.run_module("experiments.report", run_name="__main__")
+"""
+
+
+def test_the_launcher_and_that_the_report_imports_no_jax(tmp_path):
     write_run(tmp_path, {"GRU": Cell([falling(0)], [0.001])})
-    command = [sys.executable, "-m", "experiments.report", f"--workdir={tmp_path}"]
-    root = Path(__file__).parents[2]
-    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True)
+    command = [sys.executable, "-c", LAUNCH, str(tmp_path)]
+    done = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
     assert "GRU" in done.stdout
-    assert str(tmp_path / "report.html") in done.stdout.replace("\n", "")
-
-
-def test_the_report_needs_no_jax():
-    # The package's own __init__ imports JAX for those who want the cells; the report must not.
-    code = (
-        "import sys, types, pathlib; package = types.ModuleType('gru_research'); "
-        f"package.__path__ = [{str(Path(report.__file__).parents[1])!r}]; sys.modules['gru_research'] = package; "
-        "import gru_research.report; loaded = {name.partition('.')[0] for name in sys.modules}; "
-        "assert not loaded & {'jax', 'jaxlib', 'flax', 'absl'}, loaded; assert 'matplotlib.pyplot' not in sys.modules"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True)
+    assert f"Report: {tmp_path / 'report.html'}" in done.stdout

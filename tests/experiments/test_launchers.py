@@ -1,0 +1,247 @@
+"""Launchers as commands: what they print, where they write, and how they end."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+ADDING = "--config=configs/adding.py"
+TINY = [
+    "--config.updates=2", "--config.eval_every=1", "--config.seeds=2", "--config.batch_size=4",
+    "--config.task.length=5", "--config.task.validation_size=10", "--config.task.test_size=10",
+]  # fmt: skip
+
+
+def command(name: str, *arguments: str) -> list[str]:
+    return [sys.executable, "-m", f"experiments.{name}", *arguments]
+
+
+def launch(name: str, *arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    env = os.environ | {"PYTHONPATH": str(ROOT), "COLUMNS": "120", "JAX_PLATFORMS": "cpu"}
+    return subprocess.run(command(name, *arguments), cwd=cwd, env=env, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
+    workdir = tmp_path_factory.mktemp("runs") / "tiny"
+    return workdir, launch("compare", ADDING, *TINY, f"--workdir={workdir}")
+
+
+def test_compare_trains_reports_and_says_where(run: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+    workdir, done = run
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    assert "jax" in done.stdout and "cpu" in done.stdout and str(workdir) in done.stdout
+    for name in ("config.json", "records.jsonl", "summary.csv", "report.html", "figures", "checkpoints/gru"):
+        assert (workdir / name).exists(), name
+    with (workdir / "summary.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["cell"] for row in rows] == ["gru", "lstm", "rnn"]
+    assert all(row["task"] == "adding" and row["seeds"] == "2" and row["metric"] == "mse" for row in rows)
+    assert all(float(row["iqm"]) > 0 and row["ci_low"] == "" and row["ci_high"] == "" for row in rows)
+    for row in rows:
+        assert abs(int(row["parameters"]) / int(rows[0]["parameters"]) - 1) <= 0.02
+        assert row["parameters"] in done.stdout.replace(",", "")
+
+
+def test_the_report_is_made_again_from_the_records_alone(
+    run: tuple[Path, subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    workdir, _ = run
+    (tmp_path / "records.jsonl").write_bytes((workdir / "records.jsonl").read_bytes())
+    done = launch("report", f"--workdir={tmp_path}")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "summary.csv").read_text() == (workdir / "summary.csv").read_text()
+    assert (tmp_path / "report.html").stat().st_size > 10_000
+
+
+def test_a_finished_run_is_reported_again_and_another_is_refused(
+    run: tuple[Path, subprocess.CompletedProcess[str]],
+) -> None:
+    workdir, _ = run
+    records = (workdir / "records.jsonl").read_bytes()
+    (workdir / "report.html").unlink()
+    again = launch("compare", ADDING, *TINY, f"--workdir={workdir}")
+    assert again.returncode == 0 and (workdir / "report.html").exists()
+    other = launch("compare", ADDING, *TINY, "--config.batch_size=5", f"--workdir={workdir}")
+    assert other.returncode == 2 and str(workdir) in other.stderr
+    assert (workdir / "records.jsonl").read_bytes() == records
+
+
+def test_print_config_fills_in_every_default_and_trains_nothing(tmp_path: Path) -> None:
+    done = launch(
+        "compare",
+        f"--config={ROOT}/configs/adding.py",
+        "--print_config",
+        "--config.cells.gru.reset=before",
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr
+    config = json.loads(done.stdout)
+    assert config["cells"]["gru"]["reset"] == "before" and config["seeds"] == 5
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_fields_behind_the_variant_and_fields_that_the_file_leaves_out(tmp_path: Path) -> None:
+    path = f"--config={ROOT}/configs/smnist.py:pixels,updates=7,optimizer.warmup=3"
+    done = launch("compare", path, "--print_config", "--config.cells.lstm.peepholes=true", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    config = json.loads(done.stdout)
+    assert (config["task"]["order"], config["updates"], config["optimizer"]["warmup"]) == ("pixels", 7, 3)
+    assert config["cells"]["lstm"]["peepholes"] is True
+
+
+@pytest.mark.parametrize("name", ["compare", "report", "prepare", "benchmark"])
+def test_help(name: str) -> None:
+    done = launch(name, "--help")
+    assert done.returncode == 0
+    assert f"python -m experiments.{name}" in done.stdout and "--" in done.stdout
+
+
+MISTAKES = [
+    (["compare", "--config=configs/nope.py"], ["configs/nope.py", "configs/adding.py"]),
+    (["compare"], ["--config"]),
+    (["compare", "--config=configs/smnist.py:colums"], ["'colums'", "rows, pixels, permuted"]),
+    (["compare", ADDING, "--config.updtes=3"], ["'updtes'", "did you mean 'updates'"]),
+    (["compare", ADDING, "--config.optimizer.lr=3"], ["'lr'", "learning_rate"]),
+    (["compare", ADDING, "--config.updates=x"], ["config.updates=x", "whole number"]),
+    (["compare", ADDING, "--config.optimizer.learning_rate=x"], ["config.optimizer.learning_rate=x", "a number"]),
+    (["compare", ADDING, "--config.batch_size=0"], ["config.batch_size=0", "at least 1"]),
+    (["compare", ADDING, "--config.cells.gru.hidden_size=-4"], ["config.cells.gru.hidden_size=-4", "at least 1"]),
+    (["compare", ADDING, "--config.cells.gru.kind=grru"], ["'grru'", "gru, lstm, rnn"]),
+    (["compare", ADDING, "--config.task.name=addng"], ["'addng'", "adding, smnist"]),
+    (["compare", ADDING, "--config.optimizer.name=adm"], ["'adm'", "adam"]),
+    (["compare", ADDING, "--require_backend=gpu"], ["--require_backend=gpu", "cpu"]),
+    (["compare", ADDING, "--workdr=x"], ["--workdr", "did you mean --workdir"]),
+    (["compare", ADDING, "stray"], ["'stray'"]),
+    (["report", "--workdir=/nowhere/at/all"], ["/nowhere/at/all"]),
+    (["report"], ["--workdir"]),
+    (["prepare", "--dataset=mnits"], ["'mnits'", "mnist"]),
+]
+
+
+@pytest.mark.parametrize(("arguments", "said"), MISTAKES, ids=lambda v: " ".join(v)[:60])
+def test_a_mistake_is_one_line_and_status_2(arguments: list[str], said: list[str]) -> None:
+    done = launch(*arguments)
+    assert done.returncode == 2, (done.stdout, done.stderr)
+    (line,) = done.stderr.strip().splitlines()
+    assert all(part in line for part in said), line
+
+
+def test_a_workdir_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    done = launch("compare", ADDING, *TINY, f"--workdir={tmp_path}/file/run")
+    assert done.returncode == 2 and len(done.stderr.strip().splitlines()) == 1 and "file" in done.stderr
+
+
+def test_a_workdir_with_something_else_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("years of work")
+    done = launch("compare", ADDING, *TINY, f"--workdir={tmp_path}")
+    assert done.returncode == 2 and [p.name for p in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_records_of_another_schema(tmp_path: Path) -> None:
+    (tmp_path / "records.jsonl").write_text('{"kind":"run","schema":"other/9"}\n')
+    done = launch("report", f"--workdir={tmp_path}")
+    assert done.returncode == 2 and "other/9" in done.stderr and len(done.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("def get_config(:\n", "line 1"),
+        ("x = undefined_name\n", "undefined_name"),
+        ("import ml_collections\ndef get_config():\n    return 3\n", "ConfigDict"),
+        ("x = 1\n", "get_config"),
+    ],
+)
+def test_a_broken_config_file_is_named_with_its_line(tmp_path: Path, text: str, said: str) -> None:
+    (tmp_path / "mine.py").write_text(text)
+    done = launch("compare", f"--config={tmp_path}/mine.py")
+    (line,) = done.stderr.strip().splitlines()
+    assert done.returncode == 2 and "mine.py" in line and said in line
+
+
+def test_no_data_is_one_line_at_once(tmp_path: Path) -> None:
+    started = time.monotonic()
+    blocked = {"HTTPS_PROXY": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9"}
+    done = subprocess.run(
+        command(
+            "compare", "--config=configs/smnist.py:rows", f"--data_dir={tmp_path}/data", f"--workdir={tmp_path}/run"
+        ),
+        cwd=ROOT, env=os.environ | blocked, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2 and time.monotonic() - started < 60
+    (line,) = done.stderr.strip().splitlines()
+    assert "experiments.prepare" in line and "--manual_dir" in line
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_corrupted_raw_file_leaves_nothing_half_prepared(tmp_path: Path, mnist_manual_dir: str) -> None:
+    raw = tmp_path / "raw"
+    raw.mkdir()
+    for file in Path(mnist_manual_dir).glob("*.gz"):
+        (raw / file.name).write_bytes(file.read_bytes())
+    labels = raw / "t10k-labels-idx1-ubyte.gz"
+    content = bytearray(labels.read_bytes())
+    content[1000] ^= 1
+    labels.write_bytes(content)
+    done = launch(
+        "compare",
+        "--config=configs/smnist.py:rows",
+        f"--data_dir={tmp_path}/data",
+        f"--manual_dir={raw}",
+        f"--workdir={tmp_path}/run",
+    )
+    assert done.returncode == 2 and "t10k-labels-idx1-ubyte.gz" in done.stderr and "checksum" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert not (tmp_path / "run").exists() and not list((tmp_path / "data").rglob("*"))
+
+
+@pytest.mark.parametrize("variant", ["rows", "pixels", "permuted"])
+def test_smnist_runs(variant: str, tmp_path: Path, mnist_data_dir: str) -> None:
+    fields = ["updates=2", "eval_every=2", "seeds=1", "batch_size=4", "cells.gru.hidden_size=2"]
+    fields += [] if variant == "rows" else ["only=gru"]
+    done = launch(
+        "compare", f"--config=configs/smnist.py:{variant}," + ",".join(fields),
+        f"--data_dir={mnist_data_dir}", f"--workdir={tmp_path}/run",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    with (tmp_path / "run" / "summary.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert {row["task"] for row in rows} == {f"smnist-{variant}"} and all(0 <= float(row["iqm"]) <= 1 for row in rows)
+
+
+def test_ctrl_c_reports_what_is_complete_and_exits_with_130(tmp_path: Path) -> None:
+    workdir = tmp_path / "run"
+    arguments = [
+        ADDING,
+        *TINY,
+        "--config.updates=100000",
+        "--config.eval_every=50",
+        "--config.seeds=1",
+        f"--workdir={workdir}",
+    ]
+    env = os.environ | {"PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(
+        command("compare", *arguments), cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        deadline = time.monotonic() + 120
+        records = workdir / "records.jsonl"
+        while not (records.exists() and records.read_text().count('"evaluation"') >= 2):
+            assert process.poll() is None and time.monotonic() < deadline
+            time.sleep(0.1)
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=120)
+    assert process.returncode == 130
+    assert json.loads(records.read_text().splitlines()[-1])["status"] == "interrupted"
+    assert "interrupted" in (workdir / "report.html").read_text().lower()
+    again = launch("compare", *arguments)
+    assert again.returncode == 2 and "interrupted" in again.stderr

@@ -1,0 +1,178 @@
+"""Reference cells and sequences in NumPy float64, written from the papers as plain loops, with nothing of ours.
+
+A step takes the parameters, a carry (always a tuple of vectors `(H,)`), one input `(I,)` and the gates
+that are held fixed, and returns the new carry, the output and all gates by name. `sequence` runs a step
+over `xs (B, T, I)` row by row with lengths, mask, resets and direction as the design describes them.
+"""
+
+import functools
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Vector = NDArray[np.float64]
+Carry = tuple[Vector, ...]
+Step = Callable[..., tuple[Carry, Vector, dict[str, Vector]]]
+
+
+def sigmoid(a: Vector) -> Vector:
+    return 1 / (1 + np.exp(-a))
+
+
+def gru_step(
+    params: Mapping[str, Any], carry: Carry, x: Vector, fixed: Mapping[str, Vector], reset: str
+) -> tuple[Carry, Vector, dict[str, Vector]]:
+    """Cho et al. 2014, equations 5 to 8 (reset="before"); cuDNN's guide, CUDNN_GRU ("after"); no reset gate ("none").
+
+    r_j = sigma([W_r x]_j + [U_r h]_j), z_j likewise, h_j = z_j h_j + (1 - z_j) n_j.
+    """
+    (h,) = carry
+    g = {}
+    if reset != "none":
+        g["r"] = fixed.get("r", sigmoid(params["W_r"].T @ x + params["U_r"].T @ h + params["b_r"]))
+    g["z"] = fixed.get("z", sigmoid(params["W_z"].T @ x + params["U_z"].T @ h + params["b_z"]))
+    if reset == "before":
+        from_state = params["U_n"].T @ (g["r"] * h)
+    elif reset == "after":
+        from_state = g["r"] * (params["U_n"].T @ h + params["c_n"])
+    else:
+        from_state = params["U_n"].T @ h
+    g["n"] = fixed.get("n", np.tanh(params["W_n"].T @ x + from_state + params["b_n"]))
+    h = g["z"] * h + (1 - g["z"]) * g["n"]
+    return (h,), h, g
+
+
+def lstm_step(
+    params: Mapping[str, Any], carry: Carry, x: Vector, fixed: Mapping[str, Vector], peepholes: bool
+) -> tuple[Carry, Vector, dict[str, Vector]]:
+    """Hochreiter and Schmidhuber 1997 with the forget gate of Gers et al. 2000; peepholes of Gers et al. 2002."""
+    c_prev, h_prev = carry
+
+    def net(gate: str) -> Vector:
+        return params["W_" + gate].T @ x + params["U_" + gate].T @ h_prev + params["b_" + gate]
+
+    def peep(gate: str, c: Vector) -> Vector:
+        return params["p_" + gate] * c if peepholes else np.zeros_like(c)
+
+    i = fixed.get("i", sigmoid(net("i") + peep("i", c_prev)))
+    f = fixed.get("f", sigmoid(net("f") + peep("f", c_prev)))
+    g = fixed.get("g", np.tanh(net("g")))
+    c = f * c_prev + i * g
+    o = fixed.get("o", sigmoid(net("o") + peep("o", c)))
+    h = o * np.tanh(c)
+    return (c, h), h, {"i": i, "f": f, "g": g, "o": o}
+
+
+def elman_step(
+    params: Mapping[str, Any], carry: Carry, x: Vector, fixed: Mapping[str, Vector], activation: str
+) -> tuple[Carry, Vector, dict[str, Vector]]:
+    """Elman 1990: the new state is a function of input and old state."""
+    net = params["W_h"].T @ x + params["U_h"].T @ carry[0] + params["b_h"]
+    h = fixed.get("h", np.tanh(net) if activation == "tanh" else np.where(net > 0, net, 0.0))
+    return (h,), h, {"h": h}
+
+
+class Variant(NamedTuple):
+    """A cell of `gru_research` by name and options, and the step it must equal."""
+
+    kind: str
+    options: dict[str, Any]
+    step: Step
+    gates: str
+    states: tuple[str, ...]
+
+
+def _gru(reset: str) -> Variant:
+    gates = "zn" if reset == "none" else "rzn"
+    return Variant("GRU", {"reset": reset}, functools.partial(gru_step, reset=reset), gates, ("h_0",))
+
+
+def _lstm(peepholes: bool) -> Variant:
+    step = functools.partial(lstm_step, peepholes=peepholes)
+    return Variant("LSTM", {"peepholes": peepholes}, step, "ifgo", ("c_0", "h_0"))
+
+
+def _elman(activation: str) -> Variant:
+    step = functools.partial(elman_step, activation=activation)
+    return Variant("VanillaRNN", {"activation": activation}, step, "h", ("h_0",))
+
+
+VARIANTS = {
+    "gru_after": _gru("after"),
+    "gru_before": _gru("before"),
+    "gru_none": _gru("none"),
+    "lstm": _lstm(False),
+    "lstm_peepholes": _lstm(True),
+    "rnn_tanh": _elman("tanh"),
+    "rnn_relu": _elman("relu"),
+}
+
+
+def parameters(name: str, input_size: int, hidden_size: int, seed: int = 0, learned: bool = False) -> dict[str, Any]:
+    """Random parameters of a variant in float64, no entry 0, in the layout of the design; `learned` adds the carry."""
+    variant = VARIANTS[name]
+    shapes: dict[str, tuple[int, ...]] = {}
+    for gate in variant.gates:
+        shapes |= {f"W_{gate}": (input_size, hidden_size), f"U_{gate}": (hidden_size, hidden_size)}
+        shapes[f"b_{gate}"] = (hidden_size,)
+    if variant.options.get("reset") == "after":
+        shapes["c_n"] = (hidden_size,)
+    if variant.options.get("peepholes"):
+        shapes |= {f"p_{gate}": (hidden_size,) for gate in "ifo"}
+    if learned:
+        shapes |= {state: (hidden_size,) for state in variant.states}
+    rng = np.random.default_rng(seed)
+    return {key: rng.normal(0, 0.6, shape) for key, shape in shapes.items()}
+
+
+def first_carry(name: str, params: Mapping[str, Any]) -> Carry:
+    """The carry in which a segment starts: the learned one, or zeros."""
+    size = next(value for key, value in params.items() if key.startswith("b_")).shape
+    return tuple(params.get(state, np.zeros(size)) for state in VARIANTS[name].states)
+
+
+def random_carry(name: str, batch: tuple[int, ...], hidden_size: int, seed: int = 1) -> Carry:
+    rng = np.random.default_rng(seed)
+    return tuple(rng.normal(0, 0.8, (*batch, hidden_size)) for _ in VARIANTS[name].states)
+
+
+def pack(carry: Carry) -> Any:
+    """A carry as `gru_research` has it: the array alone where there is one."""
+    return carry if len(carry) > 1 else carry[0]
+
+
+def sequence(
+    name: str,
+    params: Mapping[str, Any],
+    xs: NDArray[Any],
+    *,
+    initial_carry: Carry | None = None,
+    lengths: NDArray[Any] | None = None,
+    mask: NDArray[Any] | None = None,
+    resets: NDArray[Any] | None = None,
+    reverse: bool = False,
+) -> tuple[Carry, NDArray[Any], dict[str, NDArray[Any]]]:
+    """Final carry (arrays `(B, H)`), outputs and gates `(B, T, H)` of a variant over `xs (B, T, I)`."""
+    step, first = VARIANTS[name].step, first_carry(name, params)
+    batch, time, _ = xs.shape
+    ys = np.zeros((batch, time, first[0].size))
+    gates = {gate: np.zeros_like(ys) for gate in VARIANTS[name].gates}
+    finals = []
+    for b in range(batch):
+        carry = first if initial_carry is None else tuple(part[b] for part in initial_carry)
+        order: Iterable[int] = reversed(range(time)) if reverse else range(time)
+        for t in order:
+            new_segment = resets is not None and resets[b, t]
+            if new_segment and not reverse:
+                carry = first
+            real = (lengths is None or t < lengths[b]) and (mask is None or mask[b, t])
+            if real:
+                carry, ys[b, t], g = step(params, carry, xs[b, t], {})
+                for gate, value in g.items():
+                    gates[gate][b, t] = value
+            if new_segment and reverse and t > 0:
+                carry = first
+        finals.append(carry)
+    return tuple(np.stack(parts) for parts in zip(*finals, strict=True)), ys, gates

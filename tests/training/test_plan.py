@@ -1,0 +1,124 @@
+"""From a config to models: sizes that match, and mistakes named before anything runs."""
+
+from typing import Any
+
+import jax
+import pytest
+
+from gru_research.config import UserError, experiment
+from gru_research.training import count_parameters, make_plan, nearest_size
+
+CONFIG: dict[str, Any] = {
+    "task": {"name": "adding", "length": 10},
+    "cells": {
+        "gru": {"kind": "gru", "hidden_size": 37},
+        "lstm": {"kind": "lstm"},
+        "rnn": {"kind": "rnn", "learning_rate": 1e-3},
+    },
+    "optimizer": {"learning_rate": 1e-2},
+}
+
+
+def test_parameters_are_matched_and_counted_with_the_readout() -> None:
+    plan = make_plan(experiment(CONFIG))
+    counts = {c.label: c.parameters for c in plan.cells}
+    # GRU, H=37, I=2: three gates of (I + H + 1) H, the hidden bias, and a readout of H + 1.
+    assert counts["gru"] == 3 * (2 + 37 + 1) * 37 + 37 + 38
+    assert all(abs(count / counts["gru"] - 1) <= 0.02 for count in counts.values())
+    assert plan.warnings == ()
+    for cell in plan.cells:
+        params = cell.model.init(jax.random.key(0), plan.task.example)
+        assert sum(a.size for a in jax.tree.leaves(params)) == cell.parameters
+
+
+def test_no_other_size_is_nearer() -> None:
+    plan = make_plan(experiment(CONFIG))
+    lstm = plan.cells[1]
+    for size in (lstm.hidden_size - 1, lstm.hidden_size + 1):
+        other = make_plan(
+            experiment(CONFIG | {"match": "none", "cells": {"lstm": {"kind": "lstm", "hidden_size": size}}})
+        )
+        assert abs(other.cells[0].parameters - 4515) > abs(lstm.parameters - 4515)
+
+
+def test_width_gives_every_cell_the_reference_s_units() -> None:
+    plan = make_plan(experiment(CONFIG | {"match": "width"}))
+    assert {c.hidden_size for c in plan.cells} == {37}
+
+
+def test_none_takes_each_cell_s_own_size() -> None:
+    cells = {"a": {"kind": "gru", "hidden_size": 3}, "b": {"kind": "gru", "hidden_size": 5}}
+    plan = make_plan(experiment(CONFIG | {"match": "none", "cells": cells}))
+    assert [c.hidden_size for c in plan.cells] == [3, 5]
+
+
+def test_a_match_beyond_2_percent_is_a_warning_with_both_counts() -> None:
+    cells = {"gru": {"kind": "gru", "hidden_size": 1}, "lstm": {"kind": "lstm"}}
+    (warning,) = make_plan(experiment(CONFIG | {"cells": cells})).warnings
+    # (2 + 1 + 1) * 3 + 1 + 2 = 15 for the GRU; (2 + 1 + 1) * 4 + 2 = 18 for the LSTM.
+    assert "lstm" in warning and "18" in warning and "15" in warning
+
+
+def test_a_size_that_is_not_used_is_said() -> None:
+    cells = CONFIG["cells"] | {"lstm": {"kind": "lstm", "hidden_size": 5}}
+    (warning,) = make_plan(experiment(CONFIG | {"cells": cells})).warnings
+    assert "cells.lstm.hidden_size=5" in warning
+
+
+def test_only_keeps_the_matching() -> None:
+    (lstm,) = make_plan(experiment(CONFIG | {"only": "lstm"})).cells
+    assert (lstm.label, lstm.hidden_size) == ("lstm", 32)
+
+
+def test_learning_rates_are_the_cell_s_own_or_the_optimiser_s() -> None:
+    assert [c.learning_rate for c in make_plan(experiment(CONFIG)).cells] == [1e-2, 1e-2, 1e-3]
+
+
+def test_layers_and_readout() -> None:
+    plan = make_plan(experiment(CONFIG | {"model": {"layers": 3, "readout": "mean"}}))
+    model = plan.cells[0].model
+    assert len(model.stack.cells) == 3 and model.readout.mode == "mean"
+    assert count_parameters(model, plan.task.example) == plan.cells[0].parameters
+
+
+@pytest.mark.parametrize("wanted", [1, 7, 100, 101, 4515, 10**6])
+def test_nearest_size_against_a_search_through_all(wanted: int) -> None:
+    def count(size: int) -> int:
+        return size * size + 3 * size + 1
+
+    best = min(range(1, 1100), key=lambda size: abs(count(size) - wanted))
+    assert abs(count(nearest_size(count, wanted)) - wanted) == abs(count(best) - wanted)
+
+
+MISTAKES = [
+    ({"task": {"name": "addng"}}, "config.task.name='addng' is unknown; did you mean 'adding'"),
+    ({"task": {"name": "adding", "lenght": 3}}, "config.task has no field 'lenght'; did you mean 'length'"),
+    ({"task": {"name": "adding", "length": 0}}, "config.task.length=0 must be at least 2"),
+    ({"task": {"name": "adding", "test_size": 0}}, "config.task.test_size=0 must be at least 1"),
+    ({"task": {"name": "smnist", "order": "colums"}}, "config.task.order='colums' is unknown"),
+    (
+        {"cells": {"gru": {"kind": "grru", "hidden_size": 3}}},
+        "config.cells.gru.kind='grru' is unknown; did you mean 'gru'",
+    ),
+    ({"cells": {"gru": {"kind": "gru", "hidden_size": 3, "reset": "x"}}}, "config.cells.gru.reset='x' is unknown"),
+    ({"cells": {"gru": {"kind": "gru", "hidden_size": 3, "rset": "x"}}}, "did you mean 'reset'"),
+    ({"cells": {"gru": {"kind": "gru", "hidden_size": 3, "kernel_init": "x"}}}, "config.cells.gru.kernel_init='x'"),
+    ({"cells": {"gru": {"kind": "gru", "hidden_size": 3, "dtype": "int32"}}}, "config.cells.gru.dtype='int32'"),
+    ({"optimizer": {"name": "adm"}}, "config.optimizer.name='adm' is unknown; did you mean 'adam'"),
+    ({"optimizer": {"schedule": "cos"}}, "config.optimizer.schedule='cos' is unknown"),
+    ({"optimizer": {"warmup": 1000}}, "config.optimizer.warmup=1000 must be below config.updates=1000"),
+    ({"model": {"readout": "every"}}, "config.model.readout='every'"),
+]
+
+
+@pytest.mark.parametrize(("change", "said"), MISTAKES, ids=lambda v: str(v)[:50])
+def test_a_mistake_is_named(change: dict[str, Any], said: str) -> None:
+    with pytest.raises(UserError) as caught:
+        make_plan(experiment(CONFIG | change))
+    assert said in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_mistake_in_a_cell_that_is_left_out_is_still_one() -> None:
+    cells = CONFIG["cells"] | {"lstm": {"kind": "lstmm"}}
+    with pytest.raises(UserError, match="lstmm"):
+        make_plan(experiment(CONFIG | {"cells": cells, "only": "gru"}))
