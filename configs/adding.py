@@ -5,9 +5,9 @@
 
 The vanilla RNN is given its best chance. Tried, two seeds each: tanh with an orthogonal recurrent kernel
 at the rates 3e-4, 1e-3 and 3e-3, which stayed at the trivial error of 1/6; relu with an orthogonal one at
-1e-3, and with the identity (which is orthogonal) at 3e-4, 1e-3, 2e-3 and 3e-3. Relu with the identity at
-2e-3 had the lowest validation error, with seeds (--config.first_seed=100) that aren't among those reported;
-at 3e-3 one of the two diverged. `tanh` is the textbook's form.
+1e-3; relu with the identity (which is orthogonal) at 3e-4, 1e-3, 2e-3 and 3e-3. Relu with the identity
+solved the task best; at 2e-3 and 3e-3 it did so a little faster, but seeds diverged, hence 1e-3. `tanh` is
+the textbook's form.
 """
 
 import ml_collections
@@ -25,7 +25,7 @@ def get_config(variant: str = "relu") -> ml_collections.ConfigDict:
     config.cells.gru = ml_collections.ConfigDict({"kind": "gru", "hidden_size": 37, "reset": "after"})
     config.cells.lstm = ml_collections.ConfigDict({"kind": "lstm", "forget_bias": 1.0})
     config.cells.rnn = ml_collections.ConfigDict(
-        {"kind": "rnn", "activation": "relu", "recurrent_init": "identity", "learning_rate": 2e-3}
+        {"kind": "rnn", "activation": "relu", "recurrent_init": "identity", "learning_rate": 1e-3}
         if variant == "relu"
         else {"kind": "rnn", "activation": "tanh", "recurrent_init": "orthogonal", "learning_rate": 1e-3}
     )

@@ -1,6 +1,7 @@
 """The Gated Recurrent Unit (Cho et al. 2014, arXiv 1406.1078)."""
 
 import dataclasses
+import functools
 from collections.abc import Mapping, Sequence
 
 import jax
@@ -78,23 +79,25 @@ class GRU:
         base.check_fixed(fixed, self.gate_names)
         h = carry
         g = dict(fixed)
+        recurrent = functools.partial(base.recurrent, params, p=p)
         for gate in self.gate_names[:-1]:
             if gate not in g:
-                g[gate] = jax.nn.sigmoid(p[gate] + base.recurrent(self, params, h, gate))
+                g[gate] = jax.nn.sigmoid(p[gate] + recurrent(h, gate=gate))
         if "n" not in g:
             if self.reset == "before":
-                memory = base.recurrent(self, params, g["r"] * h, "n")
+                memory = recurrent(g["r"] * h, gate="n")
             elif self.reset == "after":
-                memory = g["r"] * (base.recurrent(self, params, h, "n") + params["c_n"])
+                memory = g["r"] * (recurrent(h, gate="n") + params["c_n"])
             else:
-                memory = base.recurrent(self, params, h, "n")
+                memory = recurrent(h, gate="n")
             g["n"] = jnp.tanh(p["n"] + memory)
-        return g
+        return base.narrow(g, p)
 
     def combine(self, carry: Array, g: Mapping[str, Array]) -> tuple[Array, Array]:
-        """`h = z * h_prev + (1 - z) * n`, as carry and as output."""
-        h = (g["z"] * carry + (1 - g["z"]) * g["n"]).astype(carry.dtype)
-        return h, base.output(self, h)
+        """`h = z * h_prev + (1 - z) * n`, as carry and, in the gates' type, as output."""
+        z, n = g["z"].astype(carry.dtype), g["n"].astype(carry.dtype)
+        h = z * carry + (1 - z) * n
+        return h, h.astype(g["n"].dtype)
 
     def step(self, params: Params, carry: Array, x: Array) -> tuple[Array, Array]:
         """One step: `h, y [..., H]` from `h [..., H]` and `x [..., I]`."""

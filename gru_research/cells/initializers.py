@@ -99,9 +99,9 @@ INITIALIZERS: dict[str, Initializer] = {
 
 
 def resolve(field: str, value: str | Initializer) -> Initializer:
-    """The initialiser called `value`; anything that isn't a text is one already."""
-    if not isinstance(value, str):
-        return value
-    if value not in INITIALIZERS:
-        raise ValueError(f"{field}={value!r} is unknown; choose from {', '.join(INITIALIZERS)}")
-    return INITIALIZERS[value]
+    """The initialiser called `value`; what can be called as one is one already."""
+    if isinstance(value, str) and value in INITIALIZERS:
+        return INITIALIZERS[value]
+    if isinstance(value, str) or not callable(value):
+        raise ValueError(f"{field}={value!r} is unknown; choose from {', '.join(INITIALIZERS)}, or give an initialiser")
+    return value

@@ -51,6 +51,9 @@ class LSTM:
     carry_dtype: DType | None = None
 
     def __post_init__(self) -> None:
+        if isinstance(self.forget_bias, bool) or not isinstance(self.forget_bias, int | float):
+            raise ValueError(f"forget_bias={self.forget_bias!r} must be a number")
+        base.boolean("peepholes", self.peepholes)
         base.check_fields(self)
 
     def init(self, key: PRNGKey, input_size: int) -> dict[str, Array]:
@@ -85,18 +88,18 @@ class LSTM:
         for gate, activation in (("i", jax.nn.sigmoid), ("f", jax.nn.sigmoid), ("g", jnp.tanh), ("o", jax.nn.sigmoid)):
             if gate in g:
                 continue
-            a = p[gate] + base.recurrent(self, params, h, gate)
+            a = p[gate] + base.recurrent(params, h, p, gate)
             if self.peepholes and gate != "g":
                 a = a + params[f"p_{gate}"] * (g["f"] * c + g["i"] * g["g"] if gate == "o" else c)
             g[gate] = activation(a)
-        return g
+        return base.narrow(g, p)
 
     def combine(self, carry: LSTMCarry, g: Mapping[str, Array]) -> tuple[LSTMCarry, Array]:
-        """`c = f * c_prev + i * g`, `h = o * tanh(c)`: the carry `(c, h)` and the output h."""
+        """`c = f * c_prev + i * g`, `h = o * tanh(c)`: the carry `(c, h)` and, in the gates' type, the output h."""
         c, h = carry
-        c = (g["f"] * c + g["i"] * g["g"]).astype(c.dtype)
-        h = (g["o"] * jnp.tanh(c)).astype(h.dtype)
-        return (c, h), base.output(self, h)
+        c = g["f"].astype(c.dtype) * c + g["i"].astype(c.dtype) * g["g"].astype(c.dtype)
+        h = (g["o"].astype(c.dtype) * jnp.tanh(c)).astype(h.dtype)
+        return (c, h), h.astype(g["o"].dtype)
 
     def step(self, params: Params, carry: LSTMCarry, x: Array) -> tuple[LSTMCarry, Array]:
         """One step: `(c, h), y` from `(c, h)` and `x [..., I]`."""

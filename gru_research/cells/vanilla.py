@@ -64,14 +64,12 @@ class VanillaRNN:
     ) -> dict[str, Array]:
         """The new state under the name h `[..., H]`, or the one in `fixed`; there is no gate."""
         base.check_fixed(fixed, ("h",))
-        if "h" in fixed:
-            return dict(fixed)
-        return {"h": ACTIVATIONS[self.activation](p["h"] + base.recurrent(self, params, carry, "h"))}
+        g = dict(fixed) or {"h": ACTIVATIONS[self.activation](p["h"] + base.recurrent(params, carry, p, "h"))}
+        return base.narrow(g, p)
 
     def combine(self, carry: Array, g: Mapping[str, Array]) -> tuple[Array, Array]:
-        """The new state, as carry and as output."""
-        h = g["h"].astype(carry.dtype)
-        return h, base.output(self, h)
+        """The new state, as carry and, in its own type, as output."""
+        return g["h"].astype(carry.dtype), g["h"]
 
     def step(self, params: Params, carry: Array, x: Array) -> tuple[Array, Array]:
         """One step: `h, y [..., H]` from `h [..., H]` and `x [..., I]`."""

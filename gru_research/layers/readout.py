@@ -5,8 +5,8 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 
-from gru_research.cells.base import one_of
-from gru_research.cells.initializers import GlorotUniform, Initializer
+from gru_research.cells.base import float_dtype, one_of
+from gru_research.cells.initializers import GlorotUniform, Initializer, resolve
 from gru_research.types import Array, ArrayLike, DType, Params, PRNGKey
 
 READOUTS = ("last", "mean", "every")
@@ -19,6 +19,9 @@ class Embedding:
     vocabulary: int
     size: int
     param_dtype: DType = jnp.float32
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "param_dtype", float_dtype("param_dtype", self.param_dtype))
 
     def init(self, key: PRNGKey) -> dict[str, Array]:
         """`E (V, size)`."""
@@ -45,6 +48,8 @@ class Readout:
 
     def __post_init__(self) -> None:
         one_of("mode", self.mode, READOUTS)
+        object.__setattr__(self, "kernel_init", resolve("kernel_init", self.kernel_init))
+        object.__setattr__(self, "param_dtype", float_dtype("param_dtype", self.param_dtype))
 
     @property
     def outputs(self) -> str:

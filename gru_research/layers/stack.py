@@ -21,9 +21,10 @@ class Stack:
     cells: tuple[Cell, ...]
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "cells", tuple(self.cells))
-        if not self.cells:
-            raise ValueError("cells=() must hold at least one cell")
+        cells = tuple(self.cells) if isinstance(self.cells, Sequence) else self.cells
+        if not isinstance(cells, tuple) or not cells or not all(hasattr(cell, "combine") for cell in cells):
+            raise ValueError(f"cells={self.cells!r} must be one or more cells, as in Stack((GRU(8), GRU(8)))")
+        object.__setattr__(self, "cells", cells)
 
     def init(self, key: PRNGKey, input_size: int) -> list[Params]:
         """One tree of parameters a layer."""
@@ -53,6 +54,7 @@ class Stack:
         noise; a plain stack has none.
         """
         del key
+        self._check_carries(initial_carry)
         inside = dataclasses.replace(options, outputs="all")
         top = len(self.cells) - 1
         carries = []
@@ -73,9 +75,14 @@ class Stack:
 
     def step(self, params: Sequence[Params], carry: Sequence[Carry], x: Array) -> tuple[tuple[Carry, ...], Array]:
         """One step of every layer: the new carries and the top layer's output `[..., H]`."""
+        self._check_carries(carry)
         carries = []
         y = x
         for cell, layer_params, layer_carry in zip(self.cells, params, carry, strict=True):
             new, y = cell.step(layer_params, layer_carry, y)
             carries.append(new)
         return tuple(carries), y
+
+    def _check_carries(self, carries: Sequence[Carry] | None) -> None:
+        if carries is not None and len(carries) != len(self.cells):
+            raise ValueError(f"initial_carry holds {len(carries)} carries; the stack has {len(self.cells)} layers")

@@ -35,5 +35,9 @@ class UnrollOptions:
                 raise ValueError(f"{field}={getattr(self, field)!r} is unknown; choose from {', '.join(choices)}")
         for field, least in (("unroll", 1), ("checkpoint", 0)):
             value = getattr(self, field)
-            if not isinstance(value, int) or value < least:
+            if isinstance(value, bool) or not isinstance(value, int) or value < least:
                 raise ValueError(f"{field}={value!r} must be a whole number, at least {least}")
+        if not isinstance(self.hoist, bool | None):
+            raise ValueError(f"hoist={self.hoist!r} must be True, False or None")
+        if not isinstance(self.time_major, bool):
+            raise ValueError(f"time_major={self.time_major!r} must be True or False")

@@ -14,18 +14,19 @@ def real_steps(lengths: ArrayLike | None, mask: ArrayLike | None, batch: tuple[i
     real = None
     if lengths is not None:
         lengths = jnp.asarray(lengths)
-        _check_shape("lengths", lengths, batch)
+        if lengths.shape != batch:
+            raise ValueError(f"lengths has the shape {lengths.shape}; with this input it must be {batch}")
         if not jnp.issubdtype(lengths.dtype, jnp.integer):
             raise ValueError(f"lengths of type {lengths.dtype} must be whole numbers")
-        steps_T = jnp.arange(time, dtype=lengths.dtype)
+        steps_T = jnp.arange(time)  # not in the type of lengths, which may be too small for T
         real = jnp.expand_dims(steps_T, tuple(range(1, lengths.ndim + 1))) < lengths
     if mask is not None:
-        mask = _booleans("mask", mask, (time, *batch))
+        mask = _booleans("mask", mask)
         real = mask if real is None else real & mask
     return real
 
 
-def fresh_steps(resets: ArrayLike | None, reverse: bool, batch: tuple[int, ...], time: int) -> Array | None:
+def fresh_steps(resets: ArrayLike | None, reverse: bool) -> Array | None:
     """`fresh [T, *batch]` from `resets [T, *batch]`, which say where a segment starts in input order.
 
     Forward, the carry is reset before the segment's first step. In reverse it is reset on the way
@@ -33,20 +34,14 @@ def fresh_steps(resets: ArrayLike | None, reverse: bool, batch: tuple[int, ...],
     """
     if resets is None:
         return None
-    resets = _booleans("resets", resets, (time, *batch))
+    resets = _booleans("resets", resets)
     if not reverse:
         return resets
     return jnp.concatenate([resets[1:], jnp.zeros_like(resets[:1])])
 
 
-def _booleans(field: str, value: ArrayLike, shape: tuple[int, ...]) -> Array:
+def _booleans(field: str, value: ArrayLike) -> Array:
     value = jnp.asarray(value)
-    _check_shape(field, value, shape)
     if value.dtype != jnp.bool_:
         raise ValueError(f"{field} of type {value.dtype} must be boolean")
     return value
-
-
-def _check_shape(field: str, value: Array, shape: tuple[int, ...]) -> None:
-    if value.shape != shape:
-        raise ValueError(f"{field} has the shape {value.shape}; with this input it must be {shape}")

@@ -84,18 +84,21 @@ def _run(
     xs = jnp.asarray(xs)
     if xs.ndim < 2:
         raise ValueError(f"xs has the shape {xs.shape}; it must have a time and a feature axis, [..., T, I]")
+    for field, value in (("mask", mask), ("resets", resets)):
+        if value is not None and jnp.shape(value) != xs.shape[:-1]:
+            raise ValueError(f"{field} has the shape {jnp.shape(value)}; with this input it must be {xs.shape[:-1]}")
     to_time_major = functools.partial(_move_time, time_major=options.time_major, inside=True)
     xs_T = to_time_major(xs, features=1)
     time, batch = xs_T.shape[0], xs_T.shape[1:-1]
     real_T = real_steps(lengths, None if mask is None else to_time_major(mask, features=0), batch, time)
-    fresh_T = fresh_steps(None if resets is None else to_time_major(resets, features=0), reverse, batch, time)
+    fresh_T = fresh_steps(None if resets is None else to_time_major(resets, features=0), reverse)
     if real_T is not None:
         # Before any arithmetic: 0 * NaN is NaN in the gradient of a product.
         xs_T = jnp.where(real_T[..., None], xs_T, 0)
 
-    cell = base.with_dtypes(cell, params, xs_T)
-    first = base.cast_carry(cell, cell.initial_carry(params, batch))
-    carry = first if initial_carry is None else base.cast_carry(cell, initial_carry)
+    dtype = base.compute_dtype(cell, params, xs_T)
+    first = base.cast_carry(cell, cell.initial_carry(params, batch), dtype)
+    carry = first if initial_carry is None else base.cast_carry(cell, initial_carry, dtype)
     _check_carry(carry, first)
     carry = _vary_as(carry, (params, xs_T, carry, first, real_T, fresh_T))
     hoist = xs_T.shape[-1] > base.MULTIPLY_ADD_LIMIT if options.hoist is None else options.hoist
