@@ -8,7 +8,7 @@ from gru_research.types import Batch, PRNGKey
 from .base import Generated, Task, squared_error
 
 
-def adding(length: int = 100, validation_size: int = 2000, test_size: int = 10_000, threshold: float = 0.01) -> Task:
+def adding(length: int = 100, validation_size: int = 1000, test_size: int = 5000, threshold: float = 0.01) -> Task:
     """Add the two marked numbers of a sequence.
 
     Each of `length` steps holds a number drawn from U[0, 1) and a marker, 1 at one step of the first
