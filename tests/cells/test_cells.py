@@ -136,7 +136,9 @@ def test_products_of_bfloat16_are_accumulated_in_float32() -> None:
     params = jax.tree.map(lambda a: a.astype("bfloat16"), params)
     p = cell.project(params, jnp.ones((1, 1024), "bfloat16"))["h"]
     assert p.dtype == jnp.bfloat16
-    np.testing.assert_allclose(p.astype(float), 1024 * float(jnp.bfloat16(0.01)), rtol=2**-8)  # one rounding, at the end
+    np.testing.assert_allclose(
+        p.astype(float), 1024 * float(jnp.bfloat16(0.01)), rtol=2**-8
+    )  # one rounding, at the end
 
 
 # Parameters and carries
