@@ -15,7 +15,7 @@ import jax
 import rich.console
 from absl import flags
 
-from experiments.launcher import launch, read_config, use_cores
+from experiments.launcher import config_path, launch, read_config, use_cores
 from experiments.progress import ProgressLine
 from gru_research import records
 from gru_research.config import ExperimentConfig, UserError, to_mapping
@@ -40,7 +40,7 @@ def main() -> int:
     use_cores(config.seeds)
     check_backend(REQUIRE_BACKEND.value)
     plan = make_plan(config)
-    workdir = Path(WORKDIR.value or default_workdir(flags.FLAGS["config"].config_filename))
+    workdir = Path(WORKDIR.value or default_workdir(config_path()))
     if already_finished(workdir, config):
         print(f"{workdir} holds this very run, finished: its report is made again")
         write_report(workdir)
@@ -74,9 +74,9 @@ def check_backend(required: str | None) -> None:
         raise UserError(f"--require_backend={required}, but jax found {found}: {jax.devices()[0].device_kind}")
 
 
-def default_workdir(config_path: str) -> Path:
+def default_workdir(config: str) -> Path:
     """A new directory under runs/: the config's name and the time, and a number where that is taken."""
-    path, _, variant = config_path.partition(":")
+    path, _, variant = config.partition(":")
     name = "-".join(filter(None, [Path(path).stem, variant, f"{datetime.datetime.now():%Y%m%d-%H%M%S}"]))
     candidates = (Path("runs") / (name + (f"-{n}" if n else "")) for n in range(1000))
     return next(path for path in candidates if not path.exists())

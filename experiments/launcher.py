@@ -54,6 +54,12 @@ def read_config() -> ExperimentConfig:
     return experiment(value.to_dict())
 
 
+def config_path() -> str:
+    """The config as it was named: `FILE.py` or `FILE.py:variant`."""
+    flag: Any = flags.FLAGS["config"]  # config_flags' own class, which isn't public
+    return flag.config_filename
+
+
 def use_cores(seeds: int) -> None:
     """On a CPU: a device a core, but no more than there are seeds. Must run before jax does anything."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

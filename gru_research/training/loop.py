@@ -87,15 +87,15 @@ def train_cell(
 
     history: list[dict[str, np.ndarray]] = []
     steps: list[int] = []
+    pending: list[Sums] = []  # since the last evaluation
     step, train_seconds = 0, 0.0
-    since = Sums(*(np.zeros(len(axis.seeds)) for _ in Sums._fields))
     while True:
         if step % config.eval_every == 0 or step == config.updates:
             measured = _score(programs, axis, state, validation)
             steps.append(step)
             history.append(measured)
-            _record_evaluation(plan, cell, axis.gather(_small(state)), step, since, measured, train_seconds, hooks)
-            since = Sums(*(np.zeros(len(axis.seeds)) for _ in Sums._fields))
+            _record_evaluation(plan, cell, axis.gather(_small(state)), step, pending, measured, train_seconds, hooks)
+            pending = []
         metrics = [float(m) for m in history[-1][task.metric]]
         hooks.progress(Progress(cell.label, step, config.updates, train_seconds, float(np.median(metrics))))
         if step == config.updates:
@@ -107,7 +107,7 @@ def train_cell(
         started = time.perf_counter()
         state, sums = jax.block_until_ready(programs.train(state, batches, jnp.int32(until)))
         train_seconds += time.perf_counter() - started
-        since = Sums(*(a + b for a, b in zip(since, axis.gather(sums), strict=True)))
+        pending.append(axis.gather(sums))
         step = until
 
     tested = _score(programs, axis, state, test)
@@ -132,7 +132,7 @@ def _score(
 ) -> dict[str, np.ndarray]:
     """For each seed the means `[S]` over a set of what the task measures."""
     sums = [programs.evaluate(state, batch) for batch in batches]
-    total = {name: sum(axis.gather(part[name]).astype(np.float64) for part in sums) for name in sums[0]}
+    total = {name: np.sum([axis.gather(part[name]) for part in sums], axis=0, dtype=np.float64) for name in sums[0]}
     weight = total.pop("weight")
     return {name: a / weight for name, a in total.items()}
 
@@ -170,22 +170,22 @@ def _record_evaluation(
     cell: CellPlan,
     state: Mapping[str, np.ndarray],
     step: int,
-    since: Sums,
+    pending: Sequence[Sums],
     measured: Mapping[str, np.ndarray],
     train_seconds: float,
     hooks: Hooks,
 ) -> None:
     for s, seed in enumerate(plan.seeds):
         diverged_at = int(state["diverged_at"][s]) or None
-        count = float(since.updates[s])
+        updates, loss, norm = (sum(float(part[i][s]) for part in pending) for i in range(len(Sums._fields)))
         hooks.record(
             "evaluation",
             task=plan.task.name,
             cell=cell.label,
             seed=seed,
             step=step,
-            train_loss=float(since.loss[s]) / count if count else None,
-            gradient_norm=float(since.gradient_norm[s]) / count if count else None,
+            train_loss=loss / updates if updates else None,
+            gradient_norm=norm / updates if updates else None,
             # What a diverged seed kept is no result: it would be better than what it had become.
             validation_loss=None if diverged_at else float(measured["loss"][s]),
             validation_metric=None if diverged_at else float(measured[plan.task.metric][s]),

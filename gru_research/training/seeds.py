@@ -74,8 +74,8 @@ class SeedAxis:
         return jax.tree.map(lambda a: np.asarray(a)[: len(self.seeds)], tree)
 
 
-def make_seed_axis(seeds: Sequence[int], devices: Sequence[jax.Device] | None = None) -> SeedAxis:
-    """The axis over `devices`, by default all there are, but no more than there are seeds."""
-    devices = list(jax.devices() if devices is None else devices)[: len(seeds)]
+def make_seed_axis(seeds: Sequence[int]) -> SeedAxis:
+    """The axis over the devices that jax has, but no more than there are seeds."""
+    devices = jax.devices()[: len(seeds)]
     mesh = Mesh(np.asarray(devices), (AXIS,), axis_types=(AxisType.Auto,))
     return SeedAxis(tuple(seeds), mesh)

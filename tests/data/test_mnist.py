@@ -131,25 +131,15 @@ def test_launcher_in_a_fresh_process_prints_two_lines_and_imports_no_tensorflow(
     stand_in = tmp_path / "path" / "tensorflow"  # without it this test passes wherever TensorFlow isn't installed
     stand_in.mkdir(parents=True)
     (stand_in / "__init__.py").write_text("raise SystemExit('tensorflow was imported')")
-    program = """
-import sys
-from absl import app
-from experiments import prepare
-def main(argv):
-    prepare.main(argv)
-    assert "tensorflow" not in sys.modules
-app.run(main)
-"""
     arguments = ["--dataset=mnist", f"--data_dir={tmp_path / 'data'}", f"--manual_dir={mnist_manual_dir}"]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(stand_in.parent), str(ROOT)])}
-    result = subprocess.run(
-        [sys.executable, "-c", program, *arguments], env=environment, capture_output=True, text=True, check=False
-    )
+    command = [sys.executable, "-m", "experiments.prepare", *arguments]
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert (result.returncode, result.stderr) == (0, "")
     first, second = result.stdout.splitlines()
     folder = tmp_path / "data" / Builder.name / "1.0.0"
     assert first == f"preparing mnist in {folder}"
-    assert second == f"mnist is prepared in {folder}: 60000 train, 10000 test examples"
+    assert second == f"mnist is prepared in {folder}: 60,000 train, 10,000 test examples"
 
 
 def test_killed_at_the_last_moment_isnt_prepared(mnist_manual_dir: str, tmp_path: Path, offline: None) -> None:
