@@ -132,7 +132,7 @@ def _score(
 ) -> dict[str, np.ndarray]:
     """For each seed the means `[S]` over a set of what the task measures."""
     sums = [programs.evaluate(state, batch) for batch in batches]
-    total = {name: np.sum([axis.gather(part[name]) for part in sums], axis=0, dtype=np.float64) for name in sums[0]}
+    total = {name: np.stack([axis.gather(part[name]) for part in sums]).sum(0, dtype=np.float64) for name in sums[0]}
     weight = total.pop("weight")
     return {name: a / weight for name, a in total.items()}
 
