@@ -14,6 +14,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import rich.box
 import rich.console
 import rich.table
 from absl import flags
@@ -39,9 +40,12 @@ CONFIGS = (("configs/adding.py", ""), ("configs/smnist.py", "rows"))
 
 def main() -> int:
     use_cores(2)
-    table = rich.table.Table(title="Input against training (GRU, 2 seeds side by side, medians)")
-    for heading in ("config", "batch", "input, ms/batch", "input, examples/s", "training, ms/batch", "ratio"):
-        table.add_column(heading, justify="left" if heading == "config" else "right")
+    table = rich.table.Table(
+        title="Input against training (GRU, 2 seeds side by side, medians)", box=rich.box.SIMPLE_HEAD
+    )
+    table.add_column("config", no_wrap=True)
+    for heading in ("batch", "input, ms/batch", "input, examples/s", "training, ms/batch", "ratio"):
+        table.add_column(heading, justify="right")
     for path, variant in CONFIGS:
         values = runpy.run_path(path)["get_config"](*filter(None, [variant])).to_dict()
         plan = make_plan(experiment(values | {"seeds": 2, "only": values["reference"]}))
