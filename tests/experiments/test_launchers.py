@@ -23,9 +23,21 @@ def command(name: str, *arguments: str) -> list[str]:
     return [sys.executable, "-m", f"experiments.{name}", *arguments]
 
 
+# Every launcher runs beside a package "tensorflow" that ends whoever imports it.
+PYTHONPATH = os.pathsep.join([str(ROOT), str(ROOT / "tests" / "stand_ins")])
+
+
 def launch(name: str, *arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
-    env = os.environ | {"PYTHONPATH": str(ROOT), "COLUMNS": "120", "JAX_PLATFORMS": "cpu"}
+    env = os.environ | {"PYTHONPATH": PYTHONPATH, "COLUMNS": "120", "JAX_PLATFORMS": "cpu"}
     return subprocess.run(command(name, *arguments), cwd=cwd, env=env, capture_output=True, text=True, check=False)
+
+
+def test_the_stand_in_for_tensorflow_would_be_noticed() -> None:
+    env = os.environ | {"PYTHONPATH": PYTHONPATH}
+    done = subprocess.run(
+        [sys.executable, "-c", "import tensorflow"], env=env, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1 and "tensorflow was imported" in done.stderr
 
 
 @pytest.fixture(scope="module")

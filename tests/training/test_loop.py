@@ -14,7 +14,7 @@ import pytest
 from gru_research.config import UserError, experiment
 from gru_research.data import DataDirs, ShuffledBatches
 from gru_research.records import FILE_NAME, read
-from gru_research.training import CellPlan, Plan, load_parameters, make_plan, run_comparison
+from gru_research.training import CellPlan, Plan, SeedAxis, load_parameters, make_plan, run_comparison
 from gru_research.training.loop import evaluation_batches
 from gru_research.training.state import stream
 
@@ -118,6 +118,15 @@ def test_equal_runs_have_equal_records(finished: tuple[Path, Any], tmp_path: Pat
 def test_a_seed_does_not_depend_on_its_neighbours(finished: tuple[Path, Any], tmp_path: Path) -> None:
     alone = run(CONFIG | {"seeds": 1, "first_seed": 2}, tmp_path / "alone")
     assert alone.results[0]["test_metric"] == finished[1].results[2]["test_metric"]
+
+
+def test_seeds_batched_as_on_an_accelerator_train_alike(
+    finished: tuple[Path, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(SeedAxis, "batched", property(lambda self: True))
+    for batched, alone in zip(run(CONFIG, tmp_path / "run").results, finished[1].results, strict=True):
+        assert batched["test_metric"] == pytest.approx(alone["test_metric"], rel=1e-4)
+        assert batched["updates"] == 7
 
 
 def poisoned(plan: Plan) -> Plan:
