@@ -1,8 +1,10 @@
 """What every test shares: parsed absl flags, and MNIST, prepared once from the raw files."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
+import jax
 import pytest
 from absl import flags
 
@@ -29,3 +31,13 @@ def mnist_data_dir(mnist_manual_dir: str, tmp_path_factory: pytest.TempPathFacto
     data_dir = str(tmp_path_factory.mktemp("data_dir"))
     prepare("mnist", DataDirs(data_dir=data_dir, manual_dir=mnist_manual_dir))
     return data_dir
+
+
+@pytest.fixture
+def x64_compiled_fast() -> Iterator[None]:
+    """float64, and LLVM's costly passes off, for large programs that run once. XLA's own passes stay on."""
+    before = jax.config.read("jax_disable_most_optimizations")
+    jax.config.update("jax_disable_most_optimizations", True)
+    with jax.enable_x64(True):
+        yield
+    jax.config.update("jax_disable_most_optimizations", before)

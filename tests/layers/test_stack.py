@@ -22,14 +22,7 @@ STREAMS = {
 }
 
 
-@pytest.fixture(autouse=True)
-def x64() -> Any:
-    # LLVM's costly passes off: these programs are large and run once. XLA's own passes stay on.
-    before = jax.config.read("jax_disable_most_optimizations")
-    jax.config.update("jax_disable_most_optimizations", True)
-    with jax.enable_x64(True):
-        yield
-    jax.config.update("jax_disable_most_optimizations", before)
+pytestmark = pytest.mark.usefixtures("x64_compiled_fast")
 
 
 def arguments() -> tuple[list[dict[str, Any]], np.ndarray, list[Carry]]:

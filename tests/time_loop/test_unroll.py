@@ -48,14 +48,7 @@ SCENARIOS: dict[str, dict[str, Any]] = {
 EVERY_STEP = {"lengths": np.full(B, T, np.int32), "mask": np.ones((B, T), bool), "resets": np.zeros((B, T), bool)}
 
 
-@pytest.fixture(autouse=True)
-def x64() -> Any:
-    # LLVM's costly passes off: these programs are large and run once. XLA's own passes stay on.
-    before = jax.config.read("jax_disable_most_optimizations")
-    jax.config.update("jax_disable_most_optimizations", True)
-    with jax.enable_x64(True):
-        yield
-    jax.config.update("jax_disable_most_optimizations", before)
+pytestmark = pytest.mark.usefixtures("x64_compiled_fast")
 
 
 def make(name: str, dtype: str = "float64", **options: Any) -> Any:
