@@ -12,7 +12,7 @@ carry in bfloat16 would lose slow units: with z = .99 (in bfloat16 .988), n = 1 
 300 steps is .836 instead of .985.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Protocol
 
@@ -27,6 +27,18 @@ from .initializers import resolve
 NOTHING_FIXED: Mapping[str, Array] = MappingProxyType({})
 MULTIPLY_ADD_LIMIT = 2
 """Up to so many input features a product with the kernel is cheaper as multiply and add than as a matmul."""
+
+ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
+    "tanh": jnp.tanh,
+    "sigmoid": jax.nn.sigmoid,
+    "relu": jax.nn.relu,
+    "hard_sigmoid": jax.nn.hard_sigmoid,
+    "hard_tanh": jax.nn.hard_tanh,
+    "silu": jax.nn.silu,
+    "gelu": jax.nn.gelu,
+    "identity": lambda a: a,
+}
+"""The gate and activation functions that a config can name."""
 
 
 class Cell(Protocol):
@@ -86,6 +98,21 @@ def one_of(field: str, value: Any, choices: Sequence[str]) -> None:
     """Raises ValueError where `value` is none of `choices`."""
     if value not in choices:
         raise ValueError(f"{field}={value!r} is unknown; choose from {', '.join(choices)}")
+
+
+def activation_name(field: str, value: str | Callable[[Array], Array]) -> str | Callable[[Array], Array]:
+    """The name in `ACTIVATIONS` of a function that is there, so that equal cells compare equal; another one itself."""
+    for name, function in ACTIVATIONS.items():
+        if value is function:
+            return name
+    if not callable(value):
+        one_of(field, value, tuple(ACTIVATIONS))
+    return value
+
+
+def activate(value: str | Callable[[Array], Array], a: Array) -> Array:
+    """The gate or activation function `value`, a name or the function itself, of `a`."""
+    return (ACTIVATIONS[value] if isinstance(value, str) else value)(a)
 
 
 def init_gates(cell: Any, key: PRNGKey, input_size: int, gates: Sequence[str]) -> dict[str, Array]:

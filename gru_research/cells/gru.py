@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -28,6 +28,8 @@ class GRU:
 
     Attributes:
       hidden_size: H, the number of units.
+      gate, activation: the functions of r and z and of n, names in `base.ACTIVATIONS` or functions; others
+        than "sigmoid" and "tanh" run under plain automatic differentiation.
       kernel_init, recurrent_init, bias_init: initialisers, or their names in `INITIALIZERS`.
       learn_initial_carry: whether the first carry is a parameter, `h_0 (H,)`, instead of zeros.
       param_dtype, dtype, carry_dtype: types of the parameters, of products and outputs (None: the
@@ -36,6 +38,8 @@ class GRU:
 
     hidden_size: int
     reset: str = "after"
+    gate: str | Callable[[Array], Array] = "sigmoid"
+    activation: str | Callable[[Array], Array] = "tanh"
     kernel_init: str | Initializer = GlorotUniform()
     recurrent_init: str | Initializer = Orthogonal()
     bias_init: str | Initializer = Zeros()
@@ -46,6 +50,8 @@ class GRU:
 
     def __post_init__(self) -> None:
         base.one_of("reset", self.reset, ("before", "after", "none"))
+        object.__setattr__(self, "gate", base.activation_name("gate", self.gate))
+        object.__setattr__(self, "activation", base.activation_name("activation", self.activation))
         base.check_fields(self)
 
     @property
@@ -82,7 +88,7 @@ class GRU:
         recurrent = functools.partial(base.recurrent, params, p=p)
         for gate in self.gate_names[:-1]:
             if gate not in g:
-                g[gate] = jax.nn.sigmoid(p[gate] + recurrent(h, gate=gate))
+                g[gate] = base.activate(self.gate, p[gate] + recurrent(h, gate=gate))
         if "n" not in g:
             if self.reset == "before":
                 memory = recurrent(g["r"] * h, gate="n")
@@ -90,7 +96,7 @@ class GRU:
                 memory = g["r"] * (recurrent(h, gate="n") + params["c_n"])
             else:
                 memory = recurrent(h, gate="n")
-            g["n"] = jnp.tanh(p["n"] + memory)
+            g["n"] = base.activate(self.activation, p["n"] + memory)
         return base.narrow(g, p)
 
     def combine(self, carry: Array, g: Mapping[str, Array]) -> tuple[Array, Array]:

@@ -1,7 +1,7 @@
 """Long short-term memory with a forget gate (Hochreiter and Schmidhuber 1997; Gers et al. 2000)."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
 import jax
@@ -34,6 +34,7 @@ class LSTM:
       forget_bias: what `b_f` is initialised to, on top of `bias_init`: above 0 the cell starts out
         remembering (Jozefowicz, Zaremba and Sutskever 2015).
       peepholes: whether the gates see the cell state.
+      gate, activation: the functions of i, f and o and of g and c, as in `GRU`.
       kernel_init, recurrent_init, bias_init: initialisers, or their names in `INITIALIZERS`.
       learn_initial_carry: whether the first carry is a pair of parameters, `c_0, h_0 (H,)`.
       param_dtype, dtype, carry_dtype: as in `GRU`.
@@ -42,6 +43,8 @@ class LSTM:
     hidden_size: int
     forget_bias: float = 1.0
     peepholes: bool = False
+    gate: str | Callable[[Array], Array] = "sigmoid"
+    activation: str | Callable[[Array], Array] = "tanh"
     kernel_init: str | Initializer = GlorotUniform()
     recurrent_init: str | Initializer = Orthogonal()
     bias_init: str | Initializer = Zeros()
@@ -54,6 +57,8 @@ class LSTM:
         if isinstance(self.forget_bias, bool) or not isinstance(self.forget_bias, int | float):
             raise ValueError(f"forget_bias={self.forget_bias!r} must be a number")
         base.boolean("peepholes", self.peepholes)
+        object.__setattr__(self, "gate", base.activation_name("gate", self.gate))
+        object.__setattr__(self, "activation", base.activation_name("activation", self.activation))
         base.check_fields(self)
 
     def init(self, key: PRNGKey, input_size: int) -> dict[str, Array]:
@@ -85,20 +90,20 @@ class LSTM:
         base.check_fixed(fixed, GATES)
         c, h = carry
         g = dict(fixed)
-        for gate, activation in (("i", jax.nn.sigmoid), ("f", jax.nn.sigmoid), ("g", jnp.tanh), ("o", jax.nn.sigmoid)):
+        for gate in GATES:
             if gate in g:
                 continue
             a = p[gate] + base.recurrent(params, h, p, gate)
             if self.peepholes and gate != "g":
                 a = a + params[f"p_{gate}"] * (g["f"] * c + g["i"] * g["g"] if gate == "o" else c)
-            g[gate] = activation(a)
+            g[gate] = base.activate(self.activation if gate == "g" else self.gate, a)
         return base.narrow(g, p)
 
     def combine(self, carry: LSTMCarry, g: Mapping[str, Array]) -> tuple[LSTMCarry, Array]:
         """`c = f * c_prev + i * g`, `h = o * tanh(c)`: the carry `(c, h)` and, in the gates' type, the output h."""
         c, h = carry
         c = g["f"].astype(c.dtype) * c + g["i"].astype(c.dtype) * g["g"].astype(c.dtype)
-        h = (g["o"].astype(c.dtype) * jnp.tanh(c)).astype(h.dtype)
+        h = (g["o"].astype(c.dtype) * base.activate(self.activation, c)).astype(h.dtype)
         return (c, h), h.astype(g["o"].dtype)
 
     def step(self, params: Params, carry: LSTMCarry, x: Array) -> tuple[LSTMCarry, Array]:

@@ -1,17 +1,14 @@
 """The vanilla (simple, Elman) recurrent network (Elman 1990)."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-import jax
 import jax.numpy as jnp
 
 from gru_research.types import Array, DType, Params, PRNGKey
 
 from . import base
 from .initializers import GlorotUniform, Initializer, Orthogonal, Zeros
-
-ACTIVATIONS = {"tanh": jnp.tanh, "relu": jax.nn.relu}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,14 +20,14 @@ class VanillaRNN:
 
     Attributes:
       hidden_size: H, the number of units.
-      activation: "tanh" or "relu".
+      activation: "tanh", "relu", or as in `GRU`.
       kernel_init, recurrent_init, bias_init: initialisers, or their names in `INITIALIZERS`.
       learn_initial_carry: whether the first carry is a parameter, `h_0 (H,)`, instead of zeros.
       param_dtype, dtype, carry_dtype: as in `GRU`.
     """
 
     hidden_size: int
-    activation: str = "tanh"
+    activation: str | Callable[[Array], Array] = "tanh"
     kernel_init: str | Initializer = GlorotUniform()
     recurrent_init: str | Initializer = Orthogonal()
     bias_init: str | Initializer = Zeros()
@@ -40,7 +37,7 @@ class VanillaRNN:
     carry_dtype: DType | None = None
 
     def __post_init__(self) -> None:
-        base.one_of("activation", self.activation, tuple(ACTIVATIONS))
+        object.__setattr__(self, "activation", base.activation_name("activation", self.activation))
         base.check_fields(self)
 
     def init(self, key: PRNGKey, input_size: int) -> dict[str, Array]:
@@ -64,7 +61,7 @@ class VanillaRNN:
     ) -> dict[str, Array]:
         """The new state under the name h `[..., H]`, or the one in `fixed`; there is no gate."""
         base.check_fixed(fixed, ("h",))
-        g = dict(fixed) or {"h": ACTIVATIONS[self.activation](p["h"] + base.recurrent(params, carry, p, "h"))}
+        g = dict(fixed) or {"h": base.activate(self.activation, p["h"] + base.recurrent(params, carry, p, "h"))}
         return base.narrow(g, p)
 
     def combine(self, carry: Array, g: Mapping[str, Array]) -> tuple[Array, Array]:
