@@ -6,6 +6,16 @@ A cell is a frozen dataclass without arrays: the maths and nothing else. Its `st
     g = cell.gates(params, carry, p)        # a dict by gate name
     carry, y = cell.combine(carry, g)
 
+A cell whose sequence gradient is written by hand has `has_vjp` True and three more methods, for
+`time_loop.vjp`; `d` is the cotangent of the carry after a step.
+
+    s = cell.saved(params, carry, p)                                # the gates and what else is kept for `backward`
+    d_before, d_a = cell.backward(turned, before, after, s, d)      # one step back
+    d_params, d_xs = cell.cotangents(params, xs, before, after, s, d_a)      # all steps at once, after the loop
+
+`before` and `after` are the carries around the step, `turned` the recurrent kernels transposed (`turn`), and
+`d_a` a dict of the cotangents of the gates' pre-activations.
+
 Three types meet in a step: `dtype`, in which matrices are multiplied and projections, gates and outputs
 are given; float32 or wider, in which products are accumulated and gates evaluated; and `carry_dtype`. A
 carry in bfloat16 would lose slow units: with z = .99 (in bfloat16 .988), n = 1 and h = .5 at first, h after
@@ -192,6 +202,61 @@ def project_gates(cell: Cell, params: Params, x: Array, gates: Sequence[str]) ->
 def recurrent(params: Params, h: Array, p: Mapping[str, Array], gate: str) -> Array:
     """`h U_g [..., H]`, multiplied in the type of the projections, in float32 or wider."""
     return product(h, params[f"U_{gate}"], p[gate].dtype)
+
+
+def turn(params: Params, dtype: DType, rows: int) -> dict[str, Any]:
+    """The parameters, with recurrent kernels in `dtype` and transposed once, before the loop, for `product_back`.
+
+    With a single row the product reads the kernel once and runs along its rows, whichever they are.
+    """
+    kernels = {name: a.astype(dtype) for name, a in params.items() if name.startswith("U_")}
+    return {**params, **{name: (a, 1) if rows == 1 else (a.T, 0) for name, a in kernels.items()}}
+
+
+def product_back(d: Array, turned: Mapping[str, Any], gate: str) -> Array:
+    """`d U_g^T [..., H]`: what `recurrent` sends back to h, from the kernel as `turn` left it."""
+    kernel, axis = turned[f"U_{gate}"]
+    return jax.lax.dot_general(
+        d.astype(kernel.dtype),
+        kernel,
+        (((d.ndim - 1,), (axis,)), ((), ())),
+        preferred_element_type=accumulation_dtype(kernel.dtype),
+    )
+
+
+def rows(a: Array) -> Array:
+    """`[..., N]` as `[rows, N]`: XLA is slower at contracting several axes than one."""
+    return a.reshape(-1, a.shape[-1])
+
+
+def kernel_cotangent(a: Array, d: Array, kernel: Array, dtype: DType) -> Array:
+    """`a^T d`, summed over all axes but the last: what `product` sends back to its kernel."""
+    wide = accumulation_dtype(dtype)
+    return jnp.matmul(rows(a.astype(dtype)).T, rows(d.astype(dtype)), preferred_element_type=wide).astype(kernel.dtype)
+
+
+def bias_cotangent(d: Array, bias: Array) -> Array:
+    """`d` summed over all axes but the last."""
+    return rows(d).sum(0).astype(bias.dtype)
+
+
+def projection_cotangents(
+    params: Params, xs: Array, d_p: Mapping[str, Array], dtype: DType
+) -> tuple[dict[str, Array], Array]:
+    """What `project_gates` sends back to `W_g` and `b_g`, and to `xs`, from the cotangents of the projections."""
+    wide = accumulation_dtype(dtype)
+    d_params = {}
+    d_xs = jnp.zeros((), wide)
+    few = xs.shape[-1] <= MULTIPLY_ADD_LIMIT
+    # With few features a column of ones among them gives the biases' gradients in the same pass over d.
+    left = jnp.concatenate([xs.astype(dtype), jnp.ones((*xs.shape[:-1], 1), dtype)], -1) if few else xs
+    for gate, d in d_p.items():
+        kernel, bias = params[f"W_{gate}"], params[f"b_{gate}"]
+        d_kernel = kernel_cotangent(left, d, kernel, dtype)
+        d_params[f"W_{gate}"] = d_kernel[:-1] if few else d_kernel
+        d_params[f"b_{gate}"] = d_kernel[-1].astype(bias.dtype) if few else bias_cotangent(d, bias)
+        d_xs = d_xs + product(d, kernel.T, dtype)
+    return d_params, d_xs.astype(xs.dtype)
 
 
 def narrow(g: Mapping[str, Array], p: Mapping[str, Array]) -> dict[str, Array]:

@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -55,6 +56,11 @@ class GRU:
         base.check_fields(self)
 
     @property
+    def has_vjp(self) -> bool:
+        """Whether the sequence gradient is written by hand."""
+        return self.gate == "sigmoid" and self.activation == "tanh"
+
+    @property
     def gate_names(self) -> tuple[str, ...]:
         return ("z", "n") if self.reset == "none" else ("r", "z", "n")
 
@@ -83,7 +89,13 @@ class GRU:
     ) -> dict[str, Array]:
         """The gates r, z, n `[..., H]`; those in `fixed` have the values given there."""
         base.check_fixed(fixed, self.gate_names)
-        h = carry
+        s = self._evaluate(params, carry, p, fixed)
+        return base.narrow({gate: s[gate] for gate in self.gate_names}, p)
+
+    def _evaluate(
+        self, params: Params, h: Array, p: Mapping[str, Array], fixed: Mapping[str, Array]
+    ) -> dict[str, Array]:
+        """The gates, and for reset="after" `m = h U_n + c_n`."""
         g = dict(fixed)
         recurrent = functools.partial(base.recurrent, params, p=p)
         for gate in self.gate_names[:-1]:
@@ -93,11 +105,12 @@ class GRU:
             if self.reset == "before":
                 memory = recurrent(g["r"] * h, gate="n")
             elif self.reset == "after":
-                memory = g["r"] * (recurrent(h, gate="n") + params["c_n"])
+                g["m"] = recurrent(h, gate="n") + params["c_n"]
+                memory = g["r"] * g["m"]
             else:
                 memory = recurrent(h, gate="n")
             g["n"] = base.activate(self.activation, p["n"] + memory)
-        return base.narrow(g, p)
+        return g
 
     def combine(self, carry: Array, g: Mapping[str, Array]) -> tuple[Array, Array]:
         """`h = z * h_prev + (1 - z) * n`, as carry and, in the gates' type, as output."""
@@ -112,3 +125,57 @@ class GRU:
     def hidden(self, carry: Array) -> Array:
         """The part of the carry that is the output: h."""
         return carry
+
+    def saved(self, params: Params, carry: Array, p: Mapping[str, Array]) -> dict[str, Array]:
+        """The gates, and for reset="after" also `m = h U_n + c_n`."""
+        s = self._evaluate(params, carry, p, base.NOTHING_FIXED)
+        return {name: a.astype(p["n"].dtype) for name, a in s.items()}
+
+    def backward(
+        self, turned: Mapping[str, Any], before: Array, after: Array, s: Mapping[str, Array], d: Array
+    ) -> tuple[Array, dict[str, Array]]:
+        """From `d [..., H]`, the cotangent of h after a step, to the one before it and those of the pre-activations.
+
+        `m` among them is that of `m`, where the reset gate has been passed already.
+        """
+        del after
+        s = {name: a.astype(d.dtype) for name, a in s.items()}
+        h, z, n = before, s["z"], s["n"]
+        d_new = d * (1 - z)
+        d_a = {"z": d_new * (h - n) * z, "n": d_new * (1 - n * n)}
+        d_before = d * z + base.product_back(d_a["z"], turned, "z")
+        if self.reset == "none":
+            return d_before + base.product_back(d_a["n"], turned, "n"), d_a
+        r = s["r"]
+        if self.reset == "after":
+            d_a["m"] = d_a["n"] * r
+            d_a["r"] = d_a["m"] * s["m"] * (1 - r)
+            d_before = d_before + base.product_back(d_a["m"], turned, "n")
+        else:
+            d_memory = base.product_back(d_a["n"], turned, "n")
+            d_a["r"] = d_memory * h * r * (1 - r)
+            d_before = d_before + d_memory * r
+        return d_before + base.product_back(d_a["r"], turned, "r"), d_a
+
+    def cotangents(
+        self,
+        params: Params,
+        xs: Array,
+        before: Array,
+        after: Array,
+        s: Mapping[str, Array],
+        d_a: Mapping[str, Array],
+    ) -> tuple[dict[str, Array], Array]:
+        """The cotangents of the parameters and of `xs [..., I]`, over all steps."""
+        del after
+        dtype = base.compute_dtype(self, params, xs)
+        d_params, d_xs = base.projection_cotangents(params, xs, {g: d_a[g] for g in self.gate_names}, dtype)
+        for gate in self.gate_names:
+            left, d = before, d_a[gate]
+            if gate == "n" and self.reset == "before":
+                left = s["r"] * before
+            elif gate == "n" and self.reset == "after":
+                d = d_a["m"]
+                d_params["c_n"] = base.bias_cotangent(d, params["c_n"])
+            d_params[f"U_{gate}"] = base.kernel_cotangent(left, d, params[f"U_{gate}"], dtype)
+        return d_params, d_xs

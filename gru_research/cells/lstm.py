@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -61,6 +61,11 @@ class LSTM:
         object.__setattr__(self, "activation", base.activation_name("activation", self.activation))
         base.check_fields(self)
 
+    @property
+    def has_vjp(self) -> bool:
+        """Whether the sequence gradient is written by hand."""
+        return self.gate == "sigmoid" and self.activation == "tanh"
+
     def init(self, key: PRNGKey, input_size: int) -> dict[str, Array]:
         """`W_g (I, H)`, `U_g (H, H)`, `b_g (H,)` for the gates i, f, g, o; `p_i, p_f, p_o (H,)` with peepholes."""
         gates_key, peephole_key = jax.random.split(key)
@@ -113,3 +118,44 @@ class LSTM:
     def hidden(self, carry: LSTMCarry) -> Array:
         """The part of the carry that is the output: h."""
         return carry[1]
+
+    def saved(self, params: Params, carry: LSTMCarry, p: Mapping[str, Array]) -> dict[str, Array]:
+        """The gates."""
+        return self.gates(params, carry, p)
+
+    def backward(
+        self, turned: Mapping[str, Any], before: LSTMCarry, after: LSTMCarry, s: Mapping[str, Array], d: LSTMCarry
+    ) -> tuple[LSTMCarry, dict[str, Array]]:
+        """From the cotangents `[..., H]` of c and h after a step to those before it and of the pre-activations."""
+        d_c, d_h = d
+        i, f, g, o = (s[gate].astype(d_c.dtype) for gate in GATES)
+        c_before, (c, _) = before[0], after
+        tanh_c = jnp.tanh(c)
+        d_o = d_h * tanh_c * o * (1 - o)
+        d_c = d_c + d_h * o * (1 - tanh_c * tanh_c)
+        if self.peepholes:
+            d_c = d_c + d_o * turned["p_o"]
+        d_a = {"i": d_c * g * i * (1 - i), "f": d_c * c_before * f * (1 - f), "g": d_c * i * (1 - g * g), "o": d_o}
+        d_c = d_c * f
+        if self.peepholes:
+            d_c = d_c + d_a["i"] * turned["p_i"] + d_a["f"] * turned["p_f"]
+        return (d_c, sum(base.product_back(d_a[gate], turned, gate) for gate in GATES)), d_a
+
+    def cotangents(
+        self,
+        params: Params,
+        xs: Array,
+        before: LSTMCarry,
+        after: LSTMCarry,
+        s: Mapping[str, Array],
+        d_a: Mapping[str, Array],
+    ) -> tuple[dict[str, Array], Array]:
+        """The cotangents of the parameters and of `xs [..., I]`, over all steps."""
+        dtype = base.compute_dtype(self, params, xs)
+        d_params, d_xs = base.projection_cotangents(params, xs, {g: d_a[g] for g in GATES}, dtype)
+        for gate in GATES:
+            d_params[f"U_{gate}"] = base.kernel_cotangent(before[1], d_a[gate], params[f"U_{gate}"], dtype)
+        if self.peepholes:
+            for gate, c in (("i", before[0]), ("f", before[0]), ("o", after[0])):
+                d_params[f"p_{gate}"] = base.bias_cotangent(d_a[gate] * c, params[f"p_{gate}"])
+        return d_params, d_xs

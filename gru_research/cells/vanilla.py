@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import jax.numpy as jnp
 
@@ -40,6 +41,11 @@ class VanillaRNN:
         object.__setattr__(self, "activation", base.activation_name("activation", self.activation))
         base.check_fields(self)
 
+    @property
+    def has_vjp(self) -> bool:
+        """Whether the sequence gradient is written by hand."""
+        return self.activation in ("tanh", "relu")
+
     def init(self, key: PRNGKey, input_size: int) -> dict[str, Array]:
         """`W_h (I, H)`, `U_h (H, H)`, `b_h (H,)`."""
         return base.init_gates(self, key, input_size, ("h",)) | base.init_initial_state(self, ("h_0",))
@@ -75,3 +81,31 @@ class VanillaRNN:
     def hidden(self, carry: Array) -> Array:
         """The part of the carry that is the output: h."""
         return carry
+
+    def saved(self, params: Params, carry: Array, p: Mapping[str, Array]) -> dict[str, Array]:
+        """The new state."""
+        return self.gates(params, carry, p)
+
+    def backward(
+        self, turned: Mapping[str, Any], before: Array, after: Array, s: Mapping[str, Array], d: Array
+    ) -> tuple[Array, dict[str, Array]]:
+        """From `d [..., H]`, the cotangent of h after a step, to the one before it and that of the pre-activation."""
+        del before, after
+        h = s["h"].astype(d.dtype)
+        d_a = {"h": d * (1 - h * h) if self.activation == "tanh" else jnp.where(h > 0, d, 0)}
+        return base.product_back(d_a["h"], turned, "h"), d_a
+
+    def cotangents(
+        self,
+        params: Params,
+        xs: Array,
+        before: Array,
+        after: Array,
+        s: Mapping[str, Array],
+        d_a: Mapping[str, Array],
+    ) -> tuple[dict[str, Array], Array]:
+        """The cotangents of the parameters and of `xs [..., I]`, over all steps."""
+        del after, s
+        dtype = base.compute_dtype(self, params, xs)
+        d_params, d_xs = base.projection_cotangents(params, xs, d_a, dtype)
+        return d_params | {"U_h": base.kernel_cotangent(before, d_a["h"], params["U_h"], dtype)}, d_xs

@@ -2,22 +2,30 @@
 
 import dataclasses
 
-BACKENDS = ("auto", "autodiff")
+BACKENDS = ("auto", "vjp", "autodiff", "parallel")
 OUTPUTS = ("all", "none")
+SAVES = ("auto", "gates", "carry")
 
 
 @dataclasses.dataclass(frozen=True)
 class UnrollOptions:
     """Static options of `unroll`; none of them changes a result beyond rounding.
 
+    What is "auto" or None is chosen from the shapes and the platform (`time_loop/choices.py`), never by timing.
+
     Attributes:
-      backend: "autodiff" differentiates the scan; "auto" chooses, today always "autodiff".
+      backend: "vjp" is a scan with a hand-written gradient; "autodiff" a scan that JAX differentiates, for
+        forward mode (`jax.jvp`) and for any cell; "parallel" an associative scan, for cells whose recurrence
+        is linear. "auto" takes "parallel" or "vjp" where the cell has it, else "autodiff".
       unroll: how many steps one turn of the loop holds.
       checkpoint: 0 keeps every step's intermediate values for the gradient; n > 0 keeps the carry
         after every n steps and computes the rest again, which takes memory for T / n carries and n
         steps. About sqrt(T) is the least.
-      hoist: whether the input projection of all steps is one product outside the loop. None chooses
-        from the input's size: up to 2 features it costs less inside.
+      save: what "vjp" keeps of every step for the gradient: its "gates", or its "carry" alone, from which all
+        gates are computed again at once: about half the memory, one forward pass more.
+      chunk: n > 0 lets "vjp" add up the gradients of the weights every n steps, so that what they are made of stays
+        in the cache; 0 adds them up once, over all steps.
+      hoist: whether the input projection of all steps is one product outside the loop.
       outputs: "all", or "none" where only the final carry is wanted: then no output is ever stored.
       time_major: whether time is the first axis of `xs`, `ys`, `mask` and `resets`.
     """
@@ -25,16 +33,20 @@ class UnrollOptions:
     backend: str = "auto"
     unroll: int = 1
     checkpoint: int = 0
+    save: str = "auto"
+    chunk: int | None = None
     hoist: bool | None = None
     outputs: str = "all"
     time_major: bool = False
 
     def __post_init__(self) -> None:
-        for field, choices in (("backend", BACKENDS), ("outputs", OUTPUTS)):
+        for field, choices in (("backend", BACKENDS), ("save", SAVES), ("outputs", OUTPUTS)):
             if getattr(self, field) not in choices:
                 raise ValueError(f"{field}={getattr(self, field)!r} is unknown; choose from {', '.join(choices)}")
-        for field, least in (("unroll", 1), ("checkpoint", 0)):
+        for field, least in (("unroll", 1), ("checkpoint", 0), ("chunk", 0)):
             value = getattr(self, field)
+            if field == "chunk" and value is None:
+                continue
             if isinstance(value, bool) or not isinstance(value, int) or value < least:
                 raise ValueError(f"{field}={value!r} must be a whole number, at least {least}")
         if not isinstance(self.hoist, bool | None):

@@ -1,17 +1,19 @@
-"""`unroll` and `trace`: a cell over time, with `lax.scan`."""
+"""`unroll` and `trace`: a cell over time."""
 
 import functools
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax import lax
 
 from gru_research.cells import base
 from gru_research.types import Array, ArrayLike, Carry, Params
 
+from .choices import choose
 from .options import UnrollOptions
+from .scan import Run, in_chunks, scan, zero_unless
 from .streams import fresh_steps, real_steps
+from .vjp import vjp
 
 
 def unroll(
@@ -100,48 +102,32 @@ def _run(
     first = base.cast_carry(cell, cell.initial_carry(params, batch), dtype)
     carry = first if initial_carry is None else base.cast_carry(cell, initial_carry, dtype)
     _check_carry(carry, first)
-    carry = _vary_as(carry, (params, xs_T, carry, first, real_T, fresh_T))
-    hoist = xs_T.shape[-1] > base.MULTIPLY_ADD_LIMIT if options.hoist is None else options.hoist
-    inputs_T = cell.project(params, xs_T) if hoist else xs_T
-
-    def body(carry: Carry, step: tuple[Any, Array | None, Array | None]) -> tuple[Carry, Any]:
-        inputs, real, fresh = step
-        if fresh is not None:
-            carry = _select(fresh, first, carry)
-        p = inputs if hoist else cell.project(params, inputs)
-        g = cell.gates(params, carry, p)
-        new, y = cell.combine(carry, g)
-        kept = (y if options.outputs == "all" else None, g if with_gates else {})
-        if real is not None:
-            new = _select(real, new, carry)
-            kept = jax.tree.map(lambda a: jnp.where(real[..., None], a, 0), kept)
-        return new, kept
-
-    final, (ys_T, gates_T) = _scan(body, carry, (inputs_T, real_T, fresh_T), time, reverse, options)
+    if jax.sharding.get_abstract_mesh().manual_axes:  # inside shard_map
+        params, first, carry, xs_T = _vary_alike((params, first, carry, xs_T), (real_T, fresh_T))
+    options = choose(cell, xs_T, options, with_gates)
+    if options.backend == "vjp":
+        run = vjp(cell, params, first, options, reverse)
+    else:
+        run = _autodiff(cell, params, first, options, reverse, with_gates)
+    final, kept = in_chunks(run, carry, (xs_T, real_T, fresh_T), options.checkpoint, reverse)
+    ys_T, gates_T = (kept, {}) if options.backend == "vjp" else kept
     from_time_major = functools.partial(_move_time, time_major=options.time_major, inside=False, features=1)
     ys = None if ys_T is None else from_time_major(ys_T)
     return final, ys, jax.tree.map(from_time_major, gates_T)
 
 
-def _scan(body: Any, carry: Carry, steps: Any, time: int, reverse: bool, options: UnrollOptions) -> tuple[Carry, Any]:
-    """`lax.scan`; with `options.checkpoint` n, in chunks of n steps whose insides are computed again."""
-    scan = functools.partial(lax.scan, body, reverse=reverse, unroll=options.unroll)
-    size = options.checkpoint
-    if not size or size >= time:
-        return scan(carry, steps)
-    chunks = time // size
-    # The steps that don't fill a chunk come last in the order of processing.
-    rest = time - chunks * size
-    whole = slice(rest, None) if reverse else slice(0, chunks * size)
-    tail = slice(0, rest) if reverse else slice(chunks * size, None)
-    chunked = jax.tree.map(lambda a: a[whole].reshape(chunks, size, *a.shape[1:]), steps)
-    carry, kept = lax.scan(jax.checkpoint(scan, prevent_cse=False), carry, chunked, reverse=reverse)
-    kept = jax.tree.map(lambda a: a.reshape(chunks * size, *a.shape[2:]), kept)
-    if not rest:
-        return carry, kept
-    carry, kept_tail = jax.checkpoint(scan)(carry, jax.tree.map(lambda a: a[tail], steps))
-    first, second = (kept_tail, kept) if reverse else (kept, kept_tail)
-    return carry, jax.tree.map(lambda a, b: jnp.concatenate([a, b]), first, second)
+def _autodiff(cell: Any, params: Params, first: Carry, options: UnrollOptions, reverse: bool, with_gates: bool) -> Run:
+    """A run that keeps `(y, gates)`, 0 at unreal steps; None and {} where they aren't wanted."""
+
+    def step(params: Params, carry: Carry, p: Any) -> tuple[Carry, Any]:
+        g = cell.gates(params, carry, p)
+        carry, y = cell.combine(carry, g)
+        return carry, (y if options.outputs == "all" else None, g if with_gates else {})
+
+    def keep(real: Array | None, carry: Carry, more: Any) -> Any:
+        return zero_unless(real, more)
+
+    return scan(cell, params, first, options, reverse, step, keep)
 
 
 def _move_time(a: ArrayLike, *, time_major: bool, inside: bool, features: int) -> Array:
@@ -155,10 +141,6 @@ def _move_time(a: ArrayLike, *, time_major: bool, inside: bool, features: int) -
     return jnp.moveaxis(a, outside_axis, 0) if inside else jnp.moveaxis(a, 0, outside_axis)
 
 
-def _select(condition: Array, a: Carry, b: Carry) -> Carry:
-    return jax.tree.map(lambda x, y: jnp.where(condition[..., None], x, y), a, b)
-
-
 def _check_carry(carry: Carry, first: Carry) -> None:
     def shapes(tree: Carry) -> Any:
         return jax.tree.map(jnp.shape, tree)
@@ -167,12 +149,11 @@ def _check_carry(carry: Carry, first: Carry) -> None:
         raise ValueError(f"initial_carry has the shapes {shapes(carry)}; here it must have {shapes(first)}")
 
 
-def _vary_as(tree: Any, others: Any) -> Any:
-    """Inside `shard_map`: the tree plus a zero made from `others`, so that it varies over the mesh axes that they do.
+def _vary_alike(tree: Any, others: Any) -> Any:
+    """The tree plus a zero made from it and `others`, so that all of it varies over the mesh axes that any part does.
 
-    Otherwise a scan over sharded inputs from a carry of plain zeros is a type error there.
+    Otherwise a scan over sharded inputs from a carry of plain zeros is a type error, and the gradient of a
+    replicated parameter isn't summed over the mesh.
     """
-    if not jax.sharding.get_abstract_mesh().manual_axes:
-        return tree
-    zero = sum(jnp.zeros_like(a, shape=(), dtype=jnp.float32) for a in jax.tree.leaves(others))
+    zero = sum(jnp.zeros_like(a, shape=(), dtype=jnp.float32) for a in jax.tree.leaves((tree, others)))
     return jax.tree.map(lambda a: a + jnp.asarray(zero, a.dtype), tree)

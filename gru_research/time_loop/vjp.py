@@ -1,0 +1,166 @@
+"""The time loop with its gradient written by hand.
+
+The gradient that JAX derives for a scan adds up the gradients of all weights step by step, and keeps or
+computes again what it happens to need. Here the backward loop holds only what depends on the cotangent of
+the carry: the products with the recurrent kernels and the arithmetic of the gates, whose values were kept.
+It leaves the cotangents of the gates' pre-activations, and the gradients of all weights and inputs are
+products over all steps after it. Forward and backward are plain jax.numpy, so that they can be
+differentiated again.
+"""
+
+import math
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from gru_research.cells import base
+from gru_research.types import Array, Carry, Params
+
+from .options import UnrollOptions
+from .scan import Run, join, scan, select, split, zero_unless
+
+FORWARD_MODE = (
+    "the hand-written gradient has no forward mode (jax.jvp, jax.jacfwd, jax.linearize); "
+    "use options=UnrollOptions(backend='autodiff')"
+)
+
+
+def vjp(cell: Any, params: Params, first: Carry, options: UnrollOptions, reverse: bool) -> Run:
+    """A run that keeps the outputs, None with `options.outputs="none"`. `options` must be chosen."""
+
+    def run(carry: Carry, steps: Any) -> tuple[Carry, Array | None]:
+        try:
+            return _run(cell, options, reverse, params, first, carry, *steps)
+        except TypeError as e:
+            if "forward-mode" not in str(e):
+                raise
+            raise TypeError(FORWARD_MODE) from e
+
+    return run
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(0, 1, 2))
+def _run(
+    cell: Any,
+    options: UnrollOptions,
+    reverse: bool,
+    params: Params,
+    first: Carry,
+    carry: Carry,
+    xs_T: Array,
+    real_T: Array | None,
+    fresh_T: Array | None,
+) -> tuple[Carry, Array | None]:
+    def step(params: Params, carry: Carry, p: Any) -> tuple[Carry, Array]:
+        return cell.combine(carry, cell.gates(params, carry, p))
+
+    def keep(real: Array | None, carry: Carry, y: Array) -> Any:
+        return zero_unless(real, y) if options.outputs == "all" else None
+
+    return scan(cell, params, first, options, reverse, step, keep)(carry, (xs_T, real_T, fresh_T))
+
+
+def _forward(
+    cell: Any,
+    options: UnrollOptions,
+    reverse: bool,
+    params: Params,
+    first: Carry,
+    carry: Carry,
+    xs_T: Array,
+    real_T: Array | None,
+    fresh_T: Array | None,
+) -> tuple[tuple[Carry, Array | None], Any]:
+    """The loop stores each state once: the outputs are made from the carries after it."""
+
+    def step(params: Params, carry: Carry, p: Any) -> tuple[Carry, Any]:
+        s = cell.saved(params, carry, p)
+        return cell.combine(carry, s)[0], s
+
+    def keep(real: Array | None, after: Carry, s: Any) -> Any:
+        return after, s if options.save == "gates" else None
+
+    run = scan(cell, params, first, options, reverse, step, keep)
+    final, (after_T, s_T) = run(carry, (xs_T, real_T, fresh_T))
+    ys_T = None
+    if options.outputs == "all":
+        ys_T = zero_unless(real_T, cell.hidden(after_T).astype(base.compute_dtype(cell, params, xs_T)))
+    return (final, ys_T), (params, first, carry, xs_T, real_T, fresh_T, after_T, s_T)
+
+
+def _backward(cell: Any, options: UnrollOptions, reverse: bool, saved: Any, cotangent: Any) -> tuple[Any, ...]:
+    params, first, carry, xs_T, real_T, fresh_T, after_T, s_T = saved
+    d_final, d_ys_T = cotangent
+    before_T = jax.tree.map(partial(_shift, reverse=reverse), carry, after_T)
+    if fresh_T is not None:
+        before_T = select(fresh_T, jax.tree.map(lambda a: a[None], first), before_T)
+    turned = base.turn(params, base.compute_dtype(cell, params, xs_T), rows=math.prod(xs_T.shape[1:-1]))
+    hidden_back = jax.vjp(cell.hidden, carry)[1]
+
+    def body(state: tuple[Carry, Carry], step: Any) -> tuple[tuple[Carry, Carry], Any]:
+        d_after, d_first = state
+        before, after, s, d_y, real, fresh = step
+        d = d_after
+        if d_y is not None:
+            (d_hidden,) = hidden_back(d_y.astype(cell.hidden(carry).dtype))
+            d = jax.tree.map(jnp.add, d, d_hidden)
+        d = zero_unless(real, d)
+        d_before, d_a = cell.backward(turned, before, after, s, d)
+        d_before = jax.tree.map(lambda a, b: a.astype(b.dtype), d_before, d)
+        if real is not None:
+            d_before = select(real, d_before, d_after)
+        if fresh is not None:
+            d_first = jax.tree.map(jnp.add, d_first, zero_unless(fresh, d_before))
+            d_before = zero_unless(~fresh, d_before)
+        return (d_before, d_first), d_a
+
+    def over(state: tuple[Carry, Carry], steps: Any) -> tuple[tuple[Carry, Carry], tuple[Params, Array]]:
+        """Some steps: the state before them, and the cotangents of the parameters and of their inputs."""
+        xs_T, before_T, after_T, s_T, *rest = steps
+        if s_T is None:
+            s_T = cell.saved(params, before_T, cell.project(params, xs_T))
+        state, d_a_T = lax.scan(
+            body, state, (before_T, after_T, s_T, *rest), reverse=not reverse, unroll=options.unroll
+        )
+        return state, cell.cotangents(params, xs_T, before_T, after_T, s_T, d_a_T)
+
+    state = d_final, jax.tree.map(jnp.zeros_like, first)
+    steps = xs_T, before_T, after_T, s_T, d_ys_T, real_T, fresh_T
+    (d_carry, d_first), d_params, d_xs_T = _add_up(over, state, steps, options.chunk or 0, reverse)
+    d_params = {**jax.tree.map(jnp.zeros_like, dict(params)), **d_params}
+    return d_params, d_first, d_carry, d_xs_T, None, None
+
+
+_run.defvjp(_forward, _backward)
+
+
+def _add_up(over: Any, state: Any, steps: Any, size: int, reverse: bool) -> tuple[Any, Params, Array]:
+    """`over` all steps, or over chunks of `size` in the order of the backward pass, the parameters' part summed."""
+    time = steps[0].shape[0]
+    if not size or size >= time:
+        state, (d_params, d_xs_T) = over(state, steps)
+        return state, d_params, d_xs_T
+    chunks, left = split(steps, size, not reverse)
+
+    def chunk(sums: Any, steps: Any) -> tuple[Any, Array]:
+        state, total = sums
+        state, (d_params, d_xs_T) = over(state, steps)
+        return (state, jax.tree.map(jnp.add, total, d_params)), d_xs_T
+
+    shapes = jax.eval_shape(over, state, jax.tree.map(lambda a: a[0], chunks))[1][0]
+    none_yet = jax.tree.map(lambda a: jnp.zeros(a.shape, a.dtype), shapes)
+    (state, d_params), d_xs_T = lax.scan(chunk, (state, none_yet), chunks, reverse=not reverse)
+    d_xs_left = None
+    if left is not None:
+        state, (d_params_left, d_xs_left) = over(state, left)
+        d_params = jax.tree.map(jnp.add, d_params, d_params_left)
+    return state, d_params, join(d_xs_T, d_xs_left, not reverse)
+
+
+def _shift(carry: Array, after_T: Array, reverse: bool) -> Array:
+    """The state before each step from those after each, by joining: writing into a copy costs a copy a step."""
+    parts = [after_T[1:], carry[None]] if reverse else [carry[None], after_T[:-1]]
+    return jnp.concatenate(parts)
