@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
+import scipy.linalg
 from numpy.typing import NDArray
 
 Vector = NDArray[np.float64]
@@ -74,14 +75,64 @@ def elman_step(
     return (h,), h, {"h": h}
 
 
+def mgu_step(
+    params: Mapping[str, Any], carry: Carry, x: Vector, fixed: Mapping[str, Vector], reset: str, keep: str
+) -> tuple[Carry, Vector, dict[str, Vector]]:
+    """Zhou et al. 2016, equations 11 to 13 (reset="before", keep="1-f"); Flax's MGUCell (keep="f")."""
+    (h,) = carry
+    f = fixed.get("f", sigmoid(params["W_f"].T @ x + params["U_f"].T @ h + params["b_f"]))
+    if reset == "before":
+        from_state = params["U_n"].T @ (f * h)
+    elif reset == "after":
+        from_state = f * (params["U_n"].T @ h + params["c_n"])
+    else:
+        from_state = params["U_n"].T @ h
+    n = fixed.get("n", np.tanh(params["W_n"].T @ x + from_state + params["b_n"]))
+    h = f * h + (1 - f) * n if keep == "f" else (1 - f) * h + f * n
+    return (h,), h, {"f": f, "n": n}
+
+
+def min_gru_step(
+    params: Mapping[str, Any], carry: Carry, x: Vector, fixed: Mapping[str, Vector]
+) -> tuple[Carry, Vector, dict[str, Vector]]:
+    """Feng et al. 2024, section 3.1, with z the share of the old state."""
+    z = fixed.get("z", sigmoid(params["W_z"].T @ x + params["b_z"]))
+    n = fixed.get("n", params["W_n"].T @ x + params["b_n"])
+    h = z * carry[0] + (1 - z) * n
+    return (h,), h, {"z": z, "n": n}
+
+
+def min_lstm_step(
+    params: Mapping[str, Any], carry: Carry, x: Vector, fixed: Mapping[str, Vector]
+) -> tuple[Carry, Vector, dict[str, Vector]]:
+    """Feng et al. 2024, section 3.2, with the gates normalised to sum to 1."""
+    i, f = (sigmoid(params["W_" + gate].T @ x + params["b_" + gate]) for gate in "if")
+    i, f = fixed.get("i", i / (f + i)), fixed.get("f", f / (f + i))
+    g = fixed.get("g", params["W_g"].T @ x + params["b_g"])
+    h = f * carry[0] + i * g
+    return (h,), h, {"i": i, "f": f, "g": g}
+
+
+def block_gru_step(
+    params: Mapping[str, Any], carry: Carry, x: Vector, fixed: Mapping[str, Vector], reset: str
+) -> tuple[Carry, Vector, dict[str, Vector]]:
+    """The GRU with the blocks put into kernels (H, H)."""
+    dense = {key: scipy.linalg.block_diag(*a) if key.startswith("U_") else a for key, a in params.items()}
+    return gru_step(dense, carry, x, fixed, reset)
+
+
 class Variant(NamedTuple):
-    """A cell of `gru_research` by name and options, and the step it must equal."""
+    """A cell of `gru_research` by name and options, and the step it must equal.
+
+    `recurrent` is the shape of `U_g`: "full", "blocks" (with the option `heads`) or "none".
+    """
 
     kind: str
     options: dict[str, Any]
     step: Step
     gates: str
     states: tuple[str, ...]
+    recurrent: str = "full"
 
 
 def _gru(reset: str) -> Variant:
@@ -99,6 +150,16 @@ def _elman(activation: str) -> Variant:
     return Variant("VanillaRNN", {"activation": activation}, step, "h", ("h_0",))
 
 
+def _mgu(reset: str, keep: str) -> Variant:
+    step = functools.partial(mgu_step, reset=reset, keep=keep)
+    return Variant("MGU", {"reset": reset, "keep": keep}, step, "fn", ("h_0",))
+
+
+def _block_gru(reset: str, heads: int) -> Variant:
+    step = functools.partial(block_gru_step, reset=reset)
+    return Variant("BlockGRU", {"reset": reset, "heads": heads}, step, "rzn", ("h_0",), "blocks")
+
+
 VARIANTS = {
     "gru_after": _gru("after"),
     "gru_before": _gru("before"),
@@ -107,6 +168,11 @@ VARIANTS = {
     "lstm_peepholes": _lstm(True),
     "rnn_tanh": _elman("tanh"),
     "rnn_relu": _elman("relu"),
+    "mgu_after": _mgu("after", "f"),
+    "mgu_before": _mgu("before", "1-f"),
+    "block_gru": _block_gru("after", 5),
+    "min_gru": Variant("MinGRU", {}, min_gru_step, "zn", ("h_0",), "none"),
+    "min_lstm": Variant("MinLSTM", {}, min_lstm_step, "ifg", ("h_0",), "none"),
 }
 
 
@@ -117,6 +183,11 @@ def parameters(name: str, input_size: int, hidden_size: int, seed: int = 0, lear
     for gate in variant.gates:
         shapes |= {f"W_{gate}": (input_size, hidden_size), f"U_{gate}": (hidden_size, hidden_size)}
         shapes[f"b_{gate}"] = (hidden_size,)
+        if variant.recurrent == "blocks":
+            heads = variant.options["heads"]
+            shapes[f"U_{gate}"] = (heads, hidden_size // heads, hidden_size // heads)
+        elif variant.recurrent == "none":
+            del shapes[f"U_{gate}"]
     if variant.options.get("reset") == "after":
         shapes["c_n"] = (hidden_size,)
     if variant.options.get("peepholes"):

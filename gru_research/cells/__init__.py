@@ -4,12 +4,34 @@ from collections.abc import Callable
 from typing import Any
 
 from .base import Cell
+from .block_gru import BlockGRU
 from .gru import GRU
-from .initializers import INITIALIZERS, Constant, GlorotUniform, Identity, Initializer, LecunNormal, Orthogonal, Zeros
+from .initializers import (
+    INITIALIZERS,
+    Chrono,
+    Constant,
+    GlorotUniform,
+    Identity,
+    Initializer,
+    LecunNormal,
+    Orthogonal,
+    Zeros,
+)
 from .lstm import LSTM
+from .mgu import MGU
+from .min_gru import MinGRU
+from .min_lstm import MinLSTM
 from .vanilla import VanillaRNN
 
-CELLS: dict[str, Callable[..., Any]] = {"gru": GRU, "lstm": LSTM, "rnn": VanillaRNN}
+CELLS: dict[str, Callable[..., Any]] = {
+    "gru": GRU,
+    "lstm": LSTM,
+    "rnn": VanillaRNN,
+    "mgu": MGU,
+    "block_gru": BlockGRU,
+    "min_gru": MinGRU,
+    "min_lstm": MinLSTM,
+}
 """The cells that a config can name; a new one is a frozen dataclass and a line here."""
 
 __all__ = [
@@ -17,12 +39,17 @@ __all__ = [
     "GRU",
     "INITIALIZERS",
     "LSTM",
+    "MGU",
+    "BlockGRU",
     "Cell",
+    "Chrono",
     "Constant",
     "GlorotUniform",
     "Identity",
     "Initializer",
     "LecunNormal",
+    "MinGRU",
+    "MinLSTM",
     "Orthogonal",
     "VanillaRNN",
     "Zeros",

@@ -20,8 +20,14 @@ Three types meet in a step: `dtype`, in which matrices are multiplied and projec
 are given; float32 or wider, in which products are accumulated and gates evaluated; and `carry_dtype`. A
 carry in bfloat16 would lose slow units: with z = .99 (in bfloat16 .988), n = 1 and h = .5 at first, h after
 300 steps is .836 instead of .985.
+
+A cell whose carry is one array h that is also its output, and whose gates don't depend on h, may have a
+method `linear(g, dtype) -> (a, b)` with `h = a * h_prev + b`, each `[..., H]` in `dtype`. Its states are
+then computed for all steps together (`time_loop/parallel.py`).
 """
 
+import dataclasses
+import math
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Protocol
@@ -32,11 +38,13 @@ import numpy as np
 
 from gru_research.types import Array, Carry, DType, Params, PRNGKey
 
-from .initializers import resolve
+from .initializers import Chrono, resolve
 
 NOTHING_FIXED: Mapping[str, Array] = MappingProxyType({})
 MULTIPLY_ADD_LIMIT = 2
 """Up to so many input features a product with the kernel is cheaper as multiply and add than as a matmul."""
+SHORTEST_CHRONO = 3
+"""The least `chrono`: with 2 every bias would be 0."""
 
 ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
     "tanh": jnp.tanh,
@@ -73,18 +81,37 @@ class Cell(Protocol):
 
 
 def check_fields(cell: Any) -> None:
-    """Validates the fields that all cells have and makes them hashable; called by `__post_init__`."""
+    """Validates the fields that all cells have and makes them hashable; called by `__post_init__`.
+
+    A cell without recurrent kernels has no `recurrent_init`.
+    """
     size = cell.hidden_size
     if isinstance(size, bool) or not isinstance(size, int | np.integer) or size < 1:
         raise ValueError(f"hidden_size={size!r} must be a whole number, at least 1")
     object.__setattr__(cell, "hidden_size", int(size))
     for field in ("kernel_init", "recurrent_init", "bias_init"):
-        object.__setattr__(cell, field, resolve(field, getattr(cell, field)))
+        if hasattr(cell, field):
+            object.__setattr__(cell, field, resolve(field, getattr(cell, field)))
     boolean("learn_initial_carry", cell.learn_initial_carry)
     object.__setattr__(cell, "param_dtype", float_dtype("param_dtype", cell.param_dtype))
     for field in ("dtype", "carry_dtype"):
         if getattr(cell, field) is not None:
             object.__setattr__(cell, field, float_dtype(field, getattr(cell, field)))
+
+
+def check_memory(cell: Any, field: str) -> None:
+    """Validates `chrono` and the bias `field` whose place it takes; both together are refused."""
+    bias, longest = getattr(cell, field), cell.chrono
+    if isinstance(bias, bool) or not isinstance(bias, int | float) or not math.isfinite(bias):
+        raise ValueError(f"{field}={bias!r} must be a number")
+    if longest is None:
+        return
+    if isinstance(longest, bool) or not isinstance(longest, int | np.integer) or longest < SHORTEST_CHRONO:
+        raise ValueError(f"chrono={longest!r} must be a whole number of steps, at least {SHORTEST_CHRONO}, or None")
+    object.__setattr__(cell, "chrono", int(longest))
+    default = next(f.default for f in dataclasses.fields(cell) if f.name == field)
+    if bias != default:
+        raise ValueError(f"chrono={longest} and {field}={bias!r} exclude each other: chrono takes the place of {field}")
 
 
 def boolean(field: str, value: Any) -> None:
@@ -125,11 +152,15 @@ def activate(value: str | Callable[[Array], Array], a: Array) -> Array:
     return (ACTIVATIONS[value] if isinstance(value, str) else value)(a)
 
 
-def init_gates(cell: Any, key: PRNGKey, input_size: int, gates: Sequence[str]) -> dict[str, Array]:
+def init_gates(
+    cell: Any, key: PRNGKey, input_size: int, gates: Sequence[str], heads: int | None = None
+) -> dict[str, Array]:
     """`W_g (I, H)`, `U_g (H, H)` and `b_g (H,)` for each gate g, every kernel drawn on its own.
 
     Drawing gate by gate is what keeps each recurrent kernel orthogonal: one draw of shape (H, 3H)
-    has orthonormal rows, and its three square blocks don't.
+    has orthonormal rows, and its three square blocks don't. With `heads` the recurrent kernels are
+    blocks `(heads, H / heads, H / heads)`, each drawn on its own too; a cell without `recurrent_init`
+    has none.
     """
     if isinstance(input_size, bool) or not isinstance(input_size, int | np.integer) or input_size < 1:
         raise ValueError(f"input_size={input_size!r} must be a whole number, at least 1")
@@ -138,9 +169,25 @@ def init_gates(cell: Any, key: PRNGKey, input_size: int, gates: Sequence[str]) -
         kernel_key, recurrent_key, bias_key = jax.random.split(gate_key, 3)
         size = cell.hidden_size
         params[f"W_{gate}"] = cell.kernel_init(kernel_key, (input_size, size), cell.param_dtype)
-        params[f"U_{gate}"] = cell.recurrent_init(recurrent_key, (size, size), cell.param_dtype)
+        if hasattr(cell, "recurrent_init"):
+            params[f"U_{gate}"] = _recurrent_kernel(cell, recurrent_key, heads)
         params[f"b_{gate}"] = cell.bias_init(bias_key, (size,), cell.param_dtype)
     return params
+
+
+def _recurrent_kernel(cell: Any, key: PRNGKey, heads: int | None) -> Array:
+    size = cell.hidden_size // (heads or 1)
+    if heads is None:
+        return cell.recurrent_init(key, (size, size), cell.param_dtype)
+    keys = jax.random.split(key, heads)
+    return jnp.stack([cell.recurrent_init(k, (size, size), cell.param_dtype) for k in keys])
+
+
+def init_memory(cell: Any, key: PRNGKey, bias: Array, added: float) -> Array:
+    """The bias `(H,)` of a gate that keeps the old state: `bias + added`, or with `cell.chrono` drawn by `Chrono`."""
+    if cell.chrono is None:
+        return bias + jnp.asarray(added, bias.dtype)
+    return Chrono(cell.chrono)(key, bias.shape, bias.dtype)
 
 
 def init_initial_state(cell: Any, names: Sequence[str]) -> dict[str, Array]:
@@ -180,9 +227,17 @@ def cast_carry(cell: Cell, carry: Carry, dtype: DType) -> Carry:
 
 
 def product(a: Array, kernel: Array, dtype: DType) -> Array:
-    """`a [..., K] @ kernel [K, H]` in `dtype`, accumulated and returned in float32 or wider."""
+    """`a [..., K] @ kernel [K, H]` in `dtype`, accumulated and returned in float32 or wider.
+
+    A kernel `[heads, K / heads, H / heads]` is the blocks of a block-diagonal one.
+    """
     wide = accumulation_dtype(dtype)
     a, kernel = a.astype(dtype), kernel.astype(dtype)
+    if kernel.ndim == 3:
+        heads, inner, outer = kernel.shape
+        blocks = a.reshape(*a.shape[:-1], heads, inner)
+        blocks = jnp.einsum("...nk,nkh->...nh", blocks, kernel, preferred_element_type=wide)
+        return blocks.reshape(*a.shape[:-1], heads * outer)
     if kernel.shape[0] <= MULTIPLY_ADD_LIMIT:
         # XLA writes the result of a matmul to memory; these products fuse into what comes after.
         columns = [a[..., k, None].astype(wide) * kernel[k].astype(wide) for k in range(kernel.shape[0])]
@@ -257,6 +312,11 @@ def projection_cotangents(
         d_params[f"b_{gate}"] = d_kernel[-1].astype(bias.dtype) if few else bias_cotangent(d, bias)
         d_xs = d_xs + product(d, kernel.T, dtype)
     return d_params, d_xs.astype(xs.dtype)
+
+
+def widen(a: Array) -> Array:
+    """`a` in the type in which gates are evaluated: float32 or wider."""
+    return a.astype(accumulation_dtype(a.dtype))
 
 
 def narrow(g: Mapping[str, Array], p: Mapping[str, Array]) -> dict[str, Array]:

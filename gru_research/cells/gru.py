@@ -29,6 +29,9 @@ class GRU:
 
     Attributes:
       hidden_size: H, the number of units.
+      update_bias: added to `b_z`: above 0 the cell starts out remembering.
+      chrono: the longest dependency, in steps, or None. `b_z` is then drawn by `Chrono`, in place of
+        `bias_init` and `update_bias`; the two exclude each other.
       gate, activation: the functions of r and z and of n, names in `base.ACTIVATIONS` or functions; others
         than "sigmoid" and "tanh" run under plain automatic differentiation.
       kernel_init, recurrent_init, bias_init: initialisers, or their names in `INITIALIZERS`.
@@ -39,6 +42,8 @@ class GRU:
 
     hidden_size: int
     reset: str = "after"
+    update_bias: float = 0.0
+    chrono: int | None = None
     gate: str | Callable[[Array], Array] = "sigmoid"
     activation: str | Callable[[Array], Array] = "tanh"
     kernel_init: str | Initializer = GlorotUniform()
@@ -51,6 +56,7 @@ class GRU:
 
     def __post_init__(self) -> None:
         base.one_of("reset", self.reset, ("before", "after", "none"))
+        base.check_memory(self, "update_bias")
         object.__setattr__(self, "gate", base.activation_name("gate", self.gate))
         object.__setattr__(self, "activation", base.activation_name("activation", self.activation))
         base.check_fields(self)
@@ -66,8 +72,9 @@ class GRU:
 
     def init(self, key: PRNGKey, input_size: int) -> dict[str, Array]:
         """`W_g (I, H)`, `U_g (H, H)`, `b_g (H,)` for the gates r, z, n; `c_n (H,)` for reset="after"."""
-        gates_key, bias_key = jax.random.split(key)
+        gates_key, bias_key, memory_key = jax.random.split(key, 3)
         params = base.init_gates(self, gates_key, input_size, self.gate_names)
+        params["b_z"] = base.init_memory(self, memory_key, params["b_z"], self.update_bias)
         if self.reset == "after":
             params["c_n"] = self.bias_init(bias_key, (self.hidden_size,), self.param_dtype)  # type: ignore[operator]
         return params | base.init_initial_state(self, ("h_0",))

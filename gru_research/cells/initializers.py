@@ -88,6 +88,21 @@ class LecunNormal:
         return (jax.random.normal(key, shape, _wide(dtype)) / math.sqrt(shape[0])).astype(dtype)
 
 
+@dataclasses.dataclass(frozen=True)
+class Chrono:
+    """Biases for a gate `sigmoid(a)` that keeps the old state: log(u), u uniform in [1, longest - 1].
+
+    Chrono initialisation (Tallec and Ollivier, arXiv 1804.11188). With all else 0 such a unit forgets over
+    1 / (1 - sigmoid(b)) = 1 + u steps, uniform in [2, longest]. `longest` is the longest dependency in steps.
+    Cells draw so with their field `chrono`, in the direction of their own gates.
+    """
+
+    longest: int
+
+    def __call__(self, key: PRNGKey, shape: Sequence[int], dtype: DType) -> Array:
+        return jnp.log(jax.random.uniform(key, shape, _wide(dtype), 1, self.longest - 1)).astype(dtype)
+
+
 INITIALIZERS: dict[str, Initializer] = {
     "zeros": Zeros(),
     "identity": Identity(),

@@ -34,6 +34,8 @@ class LSTM:
       forget_bias: what `b_f` is initialised to, on top of `bias_init`: above 0 the cell starts out
         remembering (Jozefowicz, Zaremba and Sutskever 2015).
       peepholes: whether the gates see the cell state.
+      chrono: the longest dependency, in steps, or None. `b_f` is then drawn by `Chrono` and `b_i = -b_f`,
+        in place of `bias_init` and `forget_bias`, which must be left at its default.
       gate, activation: the functions of i, f and o and of g and c, as in `GRU`.
       kernel_init, recurrent_init, bias_init: initialisers, or their names in `INITIALIZERS`.
       learn_initial_carry: whether the first carry is a pair of parameters, `c_0, h_0 (H,)`.
@@ -43,6 +45,7 @@ class LSTM:
     hidden_size: int
     forget_bias: float = 1.0
     peepholes: bool = False
+    chrono: int | None = None
     gate: str | Callable[[Array], Array] = "sigmoid"
     activation: str | Callable[[Array], Array] = "tanh"
     kernel_init: str | Initializer = GlorotUniform()
@@ -54,8 +57,7 @@ class LSTM:
     carry_dtype: DType | None = None
 
     def __post_init__(self) -> None:
-        if isinstance(self.forget_bias, bool) or not isinstance(self.forget_bias, int | float):
-            raise ValueError(f"forget_bias={self.forget_bias!r} must be a number")
+        base.check_memory(self, "forget_bias")
         base.boolean("peepholes", self.peepholes)
         object.__setattr__(self, "gate", base.activation_name("gate", self.gate))
         object.__setattr__(self, "activation", base.activation_name("activation", self.activation))
@@ -68,9 +70,11 @@ class LSTM:
 
     def init(self, key: PRNGKey, input_size: int) -> dict[str, Array]:
         """`W_g (I, H)`, `U_g (H, H)`, `b_g (H,)` for the gates i, f, g, o; `p_i, p_f, p_o (H,)` with peepholes."""
-        gates_key, peephole_key = jax.random.split(key)
+        gates_key, peephole_key, memory_key = jax.random.split(key, 3)
         params = base.init_gates(self, gates_key, input_size, GATES)
-        params["b_f"] = params["b_f"] + jnp.asarray(self.forget_bias, self.param_dtype)
+        params["b_f"] = base.init_memory(self, memory_key, params["b_f"], self.forget_bias)
+        if self.chrono is not None:
+            params["b_i"] = -params["b_f"]
         if self.peepholes:
             for gate, gate_key in zip("ifo", jax.random.split(peephole_key, 3), strict=True):
                 params[f"p_{gate}"] = self.bias_init(gate_key, (self.hidden_size,), self.param_dtype)  # type: ignore[operator]

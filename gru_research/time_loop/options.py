@@ -15,8 +15,9 @@ class UnrollOptions:
 
     Attributes:
       backend: "vjp" is a scan with a hand-written gradient; "autodiff" a scan that JAX differentiates, for
-        forward mode (`jax.jvp`) and for any cell; "parallel" an associative scan, for cells whose recurrence
-        is linear. "auto" takes "parallel" or "vjp" where the cell has it, else "autodiff".
+        forward mode (`jax.jvp`) and for any cell; "parallel" an associative scan, for cells whose gates
+        don't depend on their state. "auto" takes "parallel" or "vjp" where the cell has it, else "autodiff"; on a CPU
+        the states of "parallel" are then taken one after the other, which is faster there.
       unroll: how many steps one turn of the loop holds.
       checkpoint: 0 keeps every step's intermediate values for the gradient; n > 0 keeps the carry
         after every n steps and computes the rest again, which takes memory for T / n carries and n

@@ -11,6 +11,7 @@ from gru_research.types import Array, ArrayLike, Carry, Params
 
 from .choices import choose
 from .options import UnrollOptions
+from .parallel import parallel
 from .scan import Run, in_chunks, scan, zero_unless
 from .streams import fresh_steps, real_steps
 from .vjp import vjp
@@ -104,13 +105,15 @@ def _run(
     _check_carry(carry, first)
     if jax.sharding.get_abstract_mesh().manual_axes:  # inside shard_map
         params, first, carry, xs_T = _vary_alike((params, first, carry, xs_T), (real_T, fresh_T))
-    options = choose(cell, xs_T, options, with_gates)
-    if options.backend == "vjp":
-        run = vjp(cell, params, first, options, reverse)
+    chosen = choose(cell, xs_T, options, with_gates)
+    if chosen.backend == "vjp":
+        run = vjp(cell, params, first, chosen, reverse)
+    elif chosen.backend == "parallel":
+        run = parallel(cell, params, first, chosen, reverse, anywhere=options.backend == "parallel")
     else:
-        run = _autodiff(cell, params, first, options, reverse, with_gates)
+        run = _autodiff(cell, params, first, chosen, reverse, with_gates)
     final, kept = in_chunks(run, carry, (xs_T, real_T, fresh_T), options.checkpoint, reverse)
-    ys_T, gates_T = (kept, {}) if options.backend == "vjp" else kept
+    ys_T, gates_T = kept if chosen.backend == "autodiff" else (kept, {})
     from_time_major = functools.partial(_move_time, time_major=options.time_major, inside=False, features=1)
     ys = None if ys_T is None else from_time_major(ys_T)
     return final, ys, jax.tree.map(from_time_major, gates_T)

@@ -66,7 +66,7 @@ def make_plan(config: ExperimentConfig) -> Plan:
     """
     task = call(TASKS[choose("config.task.name", config.task.name, TASKS)], config.task.options, "config.task")
     for cell in config.cells:  # those that `only` leaves out too: a mistake there is still a mistake
-        _build_model(config, task, cell, cell.hidden_size or 1)
+        _build_model(config, task, cell, cell.hidden_size or _size_unit(cell))
     reference = next(cell for cell in config.cells if cell.label == config.reference)
     warnings: list[str] = []
     cells = tuple(
@@ -89,7 +89,8 @@ def _plan_cell(
         assert reference.hidden_size
         hidden_size = reference.hidden_size
         if config.match == "parameters":
-            hidden_size = nearest_size(lambda size: count(cell, size), reference_parameters)
+            unit = _size_unit(cell)
+            hidden_size = unit * nearest_size(lambda units: count(cell, units * unit), reference_parameters)
         if cell.hidden_size not in (None, hidden_size):
             warnings.append(
                 f"cells.{cell.label}.hidden_size={cell.hidden_size} is not used: match={config.match!r} "
@@ -126,6 +127,15 @@ def _build_model(config: ExperimentConfig, task: Task, cell: CellConfig, hidden_
         )
     embedding = Embedding(task.vocabulary, config.model.embedding_size) if task.vocabulary else None
     return SequenceModel(Stack((built,) * config.model.layers), Readout(task.output_size, readout), embedding)
+
+
+def _size_unit(cell: CellConfig) -> int:
+    """What the hidden size must be a multiple of: the value of the field that the cell names as `size_unit`, or 1."""
+    kind = CELLS.get(cell.kind)
+    if not hasattr(kind, "size_unit"):
+        return 1
+    unit = cell.options.get(kind.size_unit, getattr(kind, kind.size_unit))  # pyright: ignore
+    return unit if isinstance(unit, int) and unit > 0 else 1  # anything else is the cell's to refuse
 
 
 def nearest_size(count: Callable[[int], int], wanted: int) -> int:

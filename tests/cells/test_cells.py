@@ -165,6 +165,11 @@ def test_parameters_have_the_names_shapes_and_type_of_the_design(name: str, lear
         ("lstm_peepholes", 215),
         ("rnn_tanh", 50),
         ("rnn_relu", 50),
+        ("mgu_after", 105),
+        ("mgu_before", 100),
+        ("block_gru", 95),
+        ("min_gru", 50),
+        ("min_lstm", 75),
     ],
 )
 def test_parameter_counts(name: str, count: int) -> None:
@@ -247,7 +252,7 @@ def test_cells_are_frozen_values(name: str) -> None:
         cell.hidden_size = 7
     assert cell == make(name)
     assert hash(cell) == hash(make(name))
-    different = [make(name, 6), make(name, dtype="float32"), make(name, learn_initial_carry=True)]
+    different = [make(name, 2 * H), make(name, dtype="float32"), make(name, learn_initial_carry=True)]
     different += [make(name, kernel_init=gr.LecunNormal()), make(name, carry_dtype="bfloat16")]
     assert len({cell, *different, *(make(other) for other in VARIANTS)}) == len(different) + len(VARIANTS)
 

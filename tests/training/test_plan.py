@@ -41,6 +41,34 @@ def test_no_other_size_is_nearer() -> None:
         assert abs(other.cells[0].parameters - 4515) > abs(lstm.parameters - 4515)
 
 
+@pytest.mark.parametrize(("options", "unit"), [({}, 4), ({"heads": 3}, 3)])
+def test_a_size_is_a_multiple_where_the_cell_needs_one(options: dict[str, Any], unit: int) -> None:
+    cells = {"gru": {"kind": "gru", "hidden_size": 37}, "block": {"kind": "block_gru", **options}}
+    reference, block = make_plan(experiment(CONFIG | {"cells": cells})).cells
+    apart = []
+    for size in (block.hidden_size - unit, block.hidden_size, block.hidden_size + unit):
+        # Three gates of (I + H / heads + 1) H, the hidden bias, and a readout of H + 1.
+        apart.append(abs(3 * (2 + size // unit + 1) * size + size + size + 1 - reference.parameters))
+    assert block.hidden_size % unit == 0
+    assert apart[1] == abs(block.parameters - reference.parameters) == min(apart)
+
+
+@pytest.mark.parametrize(("heads", "part"), [(0, "at least 1"), (2.5, "whole number"), (5, "divide hidden_size=37")])
+def test_heads_that_do_not_fit_are_a_users_mistake(heads: Any, part: str) -> None:
+    cells = {"gru": {"kind": "gru", "hidden_size": 37}, "block": {"kind": "block_gru", "heads": heads}}
+    with pytest.raises(UserError, match=rf"config.cells.block.heads={heads} .*{part}"):
+        make_plan(experiment(CONFIG | {"match": "width", "cells": cells}))
+
+
+def test_a_cell_takes_its_memory_from_the_config() -> None:
+    cells = {"gru": {"kind": "gru", "hidden_size": 37, "chrono": 784}, "lstm": {"kind": "lstm", "chrono": None}}
+    gru, lstm = make_plan(experiment(CONFIG | {"cells": cells})).cells
+    assert (gru.model.stack.cells[0].chrono, lstm.model.stack.cells[0].chrono) == (784, None)  # type: ignore[attr-defined]
+    for wrong, part in ((2, "at least 3"), (10.5, "whole number")):
+        with pytest.raises(UserError, match=rf"config.cells.gru.chrono={wrong} .*{part}"):
+            make_plan(experiment(CONFIG | {"cells": {"gru": cells["gru"] | {"chrono": wrong}}}))
+
+
 def test_width_gives_every_cell_the_reference_s_units() -> None:
     plan = make_plan(experiment(CONFIG | {"match": "width"}))
     assert {c.hidden_size for c in plan.cells} == {37}
