@@ -18,6 +18,8 @@ from .cells import (
     GlorotUniform,
     Identity,
     Initializer,
+    LayerNormGRU,
+    LayerNormLSTM,
     LecunNormal,
     MinGRU,
     MinLSTM,
@@ -25,7 +27,7 @@ from .cells import (
     VanillaRNN,
     Zeros,
 )
-from .layers import Stack
+from .layers import Bidirectional, Noise, Stack
 from .time_loop import UnrollOptions, trace, unroll
 
 __version__ = "0.1.0"
@@ -34,6 +36,7 @@ __all__ = [
     "GRU",
     "LSTM",
     "MGU",
+    "Bidirectional",
     "BlockGRU",
     "Cell",
     "Chrono",
@@ -41,9 +44,12 @@ __all__ = [
     "GlorotUniform",
     "Identity",
     "Initializer",
+    "LayerNormGRU",
+    "LayerNormLSTM",
     "LecunNormal",
     "MinGRU",
     "MinLSTM",
+    "Noise",
     "Orthogonal",
     "Stack",
     "UnrollOptions",

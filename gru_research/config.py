@@ -48,11 +48,26 @@ class OptimizerConfig:
 @dataclasses.dataclass(frozen=True)
 class ModelConfig:
     """`layers` cells on top of each other; `readout` from the "last" step, the "mean" over time or
-    "every" step, where "task" is what the task asks for; `embedding_size` is used for tokens."""
+    "every" step, where "task" is what the task asks for; `embedding_size` is used for tokens.
+
+    `bidirectional` makes each layer two cells of the given size, whose outputs become one by `merge`; `connections`
+    and `dropout` act between layers. The rest is the noise of training inside every layer, as `layers.Noise` has it;
+    `zoneout_cell` is for the cells of the comparison that have a cell state.
+    """
 
     layers: int = 1
     readout: Literal["task", "last", "mean", "every"] = "task"
     embedding_size: int = 64
+    bidirectional: bool = False
+    merge: Literal["concat", "sum", "mean", "product"] = "concat"
+    connections: Literal["plain", "residual", "highway"] = "plain"
+    dropout: float = 0.0
+    input_dropout: float = 0.0
+    state_dropout: float = 0.0
+    zoneout: float = 0.0
+    zoneout_cell: float = 0.0
+    drop_connect: float = 0.0
+    weight_noise: float = 0.0
 
     def __post_init__(self) -> None:
         for name in ("layers", "embedding_size"):

@@ -121,10 +121,51 @@ def block_gru_step(
     return gru_step(dense, carry, x, fixed, reset)
 
 
+def layer_norm(a: Vector) -> Vector:
+    """Ba, Kiros and Hinton 2016, equation 4, with the 1e-5 of their code under the root."""
+    return (a - np.mean(a)) / np.sqrt(np.var(a) + 1e-5)
+
+
+def stacked(params: Mapping[str, Any], matrix: str, gain: str, gates: str, a: Vector) -> dict[str, Vector]:
+    """`gain * LN(a W)` with the gates' kernels side by side, as the papers have them, and cut into gates again."""
+    kernel = np.concatenate([params[f"{matrix}_{gate}"] for gate in gates], 1)
+    gains = np.concatenate([params[f"{gain}_{gate}"] for gate in gates])
+    return dict(zip(gates, np.split(gains * layer_norm(kernel.T @ a), len(gates)), strict=True))
+
+
+def layer_norm_gru_step(
+    params: Mapping[str, Any], carry: Carry, x: Vector, fixed: Mapping[str, Vector]
+) -> tuple[Carry, Vector, dict[str, Vector]]:
+    """Ba et al. 2016, the GRU of their supplement: r and z stacked, the candidate alone, the reset after."""
+    (h,) = carry
+    from_x = stacked(params, "W", "alpha", "rz", x) | stacked(params, "W", "alpha", "n", x)
+    from_h = stacked(params, "U", "gamma", "rz", h) | stacked(params, "U", "gamma", "n", h)
+    r, z = (fixed.get(gate, sigmoid(from_x[gate] + from_h[gate] + params["b_" + gate])) for gate in "rz")
+    n = fixed.get("n", np.tanh(from_x["n"] + params["b_n"] + r * (from_h["n"] + params["c_n"])))
+    h = z * h + (1 - z) * n
+    return (h,), h, {"r": r, "z": z, "n": n}
+
+
+def layer_norm_lstm_step(
+    params: Mapping[str, Any], carry: Carry, x: Vector, fixed: Mapping[str, Vector]
+) -> tuple[Carry, Vector, dict[str, Vector]]:
+    """Ba et al. 2016, the LSTM of their supplement: all four gates stacked, and the cell state on its way to h."""
+    c_prev, h_prev = carry
+    from_x, from_h = stacked(params, "W", "alpha", "ifgo", x), stacked(params, "U", "gamma", "ifgo", h_prev)
+    net = {gate: from_x[gate] + from_h[gate] + params["b_" + gate] for gate in "ifgo"}
+    i, f, o = (fixed.get(gate, sigmoid(net[gate])) for gate in "ifo")
+    g = fixed.get("g", np.tanh(net["g"]))
+    c = f * c_prev + i * g
+    m = fixed.get("m", params["alpha_m"] * layer_norm(c) + params["b_m"])
+    h = o * np.tanh(m)
+    return (c, h), h, {"i": i, "f": f, "g": g, "o": o, "m": m}
+
+
 class Variant(NamedTuple):
     """A cell of `gru_research` by name and options, and the step it must equal.
 
     `recurrent` is the shape of `U_g`: "full", "blocks" (with the option `heads`) or "none".
+    `vectors` are the parameters `(H,)` beside the gates' biases; gates in `without_kernels` have no W and U.
     """
 
     kind: str
@@ -133,16 +174,20 @@ class Variant(NamedTuple):
     gates: str
     states: tuple[str, ...]
     recurrent: str = "full"
+    vectors: tuple[str, ...] = ()
+    without_kernels: str = ""
 
 
 def _gru(reset: str) -> Variant:
     gates = "zn" if reset == "none" else "rzn"
-    return Variant("GRU", {"reset": reset}, functools.partial(gru_step, reset=reset), gates, ("h_0",))
+    step, vectors = functools.partial(gru_step, reset=reset), ("c_n",) if reset == "after" else ()
+    return Variant("GRU", {"reset": reset}, step, gates, ("h_0",), vectors=vectors)
 
 
 def _lstm(peepholes: bool) -> Variant:
     step = functools.partial(lstm_step, peepholes=peepholes)
-    return Variant("LSTM", {"peepholes": peepholes}, step, "ifgo", ("c_0", "h_0"))
+    vectors = ("p_i", "p_f", "p_o") if peepholes else ()
+    return Variant("LSTM", {"peepholes": peepholes}, step, "ifgo", ("c_0", "h_0"), vectors=vectors)
 
 
 def _elman(activation: str) -> Variant:
@@ -152,12 +197,26 @@ def _elman(activation: str) -> Variant:
 
 def _mgu(reset: str, keep: str) -> Variant:
     step = functools.partial(mgu_step, reset=reset, keep=keep)
-    return Variant("MGU", {"reset": reset, "keep": keep}, step, "fn", ("h_0",))
+    return Variant(
+        "MGU", {"reset": reset, "keep": keep}, step, "fn", ("h_0",), vectors=("c_n",) if reset == "after" else ()
+    )
 
 
 def _block_gru(reset: str, heads: int) -> Variant:
     step = functools.partial(block_gru_step, reset=reset)
-    return Variant("BlockGRU", {"reset": reset, "heads": heads}, step, "rzn", ("h_0",), "blocks")
+    return Variant(
+        "BlockGRU",
+        {"reset": reset, "heads": heads},
+        step,
+        "rzn",
+        ("h_0",),
+        "blocks",
+        ("c_n",) if reset == "after" else (),
+    )
+
+
+def _gains(gates: str) -> tuple[str, ...]:
+    return tuple(f"{gain}_{gate}" for gate in gates for gain in ("alpha", "gamma"))
 
 
 VARIANTS = {
@@ -173,6 +232,18 @@ VARIANTS = {
     "block_gru": _block_gru("after", 5),
     "min_gru": Variant("MinGRU", {}, min_gru_step, "zn", ("h_0",), "none"),
     "min_lstm": Variant("MinLSTM", {}, min_lstm_step, "ifg", ("h_0",), "none"),
+    "layer_norm_gru": Variant(
+        "LayerNormGRU", {}, layer_norm_gru_step, "rzn", ("h_0",), vectors=("c_n", *_gains("rzn"))
+    ),
+    "layer_norm_lstm": Variant(
+        "LayerNormLSTM",
+        {},
+        layer_norm_lstm_step,
+        "ifgom",
+        ("c_0", "h_0"),
+        vectors=("alpha_m", *_gains("ifgo")),
+        without_kernels="m",
+    ),
 }
 
 
@@ -181,17 +252,15 @@ def parameters(name: str, input_size: int, hidden_size: int, seed: int = 0, lear
     variant = VARIANTS[name]
     shapes: dict[str, tuple[int, ...]] = {}
     for gate in variant.gates:
-        shapes |= {f"W_{gate}": (input_size, hidden_size), f"U_{gate}": (hidden_size, hidden_size)}
+        if gate not in variant.without_kernels:
+            shapes |= {f"W_{gate}": (input_size, hidden_size), f"U_{gate}": (hidden_size, hidden_size)}
         shapes[f"b_{gate}"] = (hidden_size,)
         if variant.recurrent == "blocks":
             heads = variant.options["heads"]
             shapes[f"U_{gate}"] = (heads, hidden_size // heads, hidden_size // heads)
         elif variant.recurrent == "none":
             del shapes[f"U_{gate}"]
-    if variant.options.get("reset") == "after":
-        shapes["c_n"] = (hidden_size,)
-    if variant.options.get("peepholes"):
-        shapes |= {f"p_{gate}": (hidden_size,) for gate in "ifo"}
+    shapes |= {name: (hidden_size,) for name in variant.vectors}
     if learned:
         shapes |= {state: (hidden_size,) for state in variant.states}
     rng = np.random.default_rng(seed)

@@ -17,6 +17,7 @@ from .initializers import (
     Orthogonal,
     Zeros,
 )
+from .layer_norm import LayerNormGRU, LayerNormLSTM
 from .lstm import LSTM
 from .mgu import MGU
 from .min_gru import MinGRU
@@ -31,6 +32,8 @@ CELLS: dict[str, Callable[..., Any]] = {
     "block_gru": BlockGRU,
     "min_gru": MinGRU,
     "min_lstm": MinLSTM,
+    "layer_norm_gru": LayerNormGRU,
+    "layer_norm_lstm": LayerNormLSTM,
 }
 """The cells that a config can name; a new one is a frozen dataclass and a line here."""
 
@@ -47,6 +50,8 @@ __all__ = [
     "GlorotUniform",
     "Identity",
     "Initializer",
+    "LayerNormGRU",
+    "LayerNormLSTM",
     "LecunNormal",
     "MinGRU",
     "MinLSTM",

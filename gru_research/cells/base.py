@@ -248,10 +248,15 @@ def product(a: Array, kernel: Array, dtype: DType) -> Array:
 def project_gates(cell: Cell, params: Params, x: Array, gates: Sequence[str]) -> dict[str, Array]:
     """`x W_g + b_g [..., H]` for each gate, in the cell's compute type."""
     dtype = compute_dtype(cell, params, x)
-    input_size = params[f"W_{gates[0]}"].shape[0]
-    if x.shape[-1:] != (input_size,):
-        raise ValueError(f"x has the shape {x.shape}; its last axis must be {input_size}, as the parameters have it")
+    check_input(x, params[f"W_{gates[0]}"])
     return {g: (product(x, params[f"W_{g}"], dtype) + params[f"b_{g}"]).astype(dtype) for g in gates}
+
+
+def check_input(x: Array, kernel: Array) -> None:
+    """Raises ValueError where `x [..., I]` has another number of features than `kernel (I, H)`."""
+    if x.shape[-1:] != kernel.shape[:1]:
+        size = kernel.shape[0]
+        raise ValueError(f"x has the shape {x.shape}; its last axis must be {size}, as the parameters have it")
 
 
 def recurrent(params: Params, h: Array, p: Mapping[str, Array], gate: str) -> Array:

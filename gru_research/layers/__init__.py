@@ -1,6 +1,19 @@
 """Layers around cells: frozen descriptions with `init` and `apply`, no arrays of their own."""
 
+from .bidirectional import MERGES, Bidirectional
+from .connections import CONNECTIONS
+from .noise import Noise, has_cell_state
 from .readout import READOUTS, Embedding, Readout
 from .stack import Stack
 
-__all__ = ["READOUTS", "Embedding", "Readout", "Stack"]
+__all__ = [
+    "CONNECTIONS",
+    "MERGES",
+    "READOUTS",
+    "Bidirectional",
+    "Embedding",
+    "Noise",
+    "Readout",
+    "Stack",
+    "has_cell_state",
+]

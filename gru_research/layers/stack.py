@@ -1,40 +1,104 @@
-"""Depth: cells on top of each other."""
+"""Depth: recurrent layers on top of each other."""
 
 import dataclasses
 from collections.abc import Sequence
+from typing import Any, TypeAlias
 
 import jax
 
 from gru_research.cells import Cell
-from gru_research.time_loop import UnrollOptions, unroll
+from gru_research.cells.base import one_of
+from gru_research.time_loop import UnrollOptions
 from gru_research.types import Array, ArrayLike, Carry, Params, PRNGKey
+
+from .bidirectional import Bidirectional
+from .connections import CONNECTIONS, connect, init_highway
+from .noise import Noise, check_rate, drop_steps, evaluated, unroll_noisy
+
+Layer: TypeAlias = Cell | Bidirectional
 
 
 @dataclasses.dataclass(frozen=True)
 class Stack:
-    """Layers of cells: each reads the outputs of the one below over the whole sequence.
+    """Layers, each of which reads the outputs of the one below over the whole sequence.
+
+    The layer at the bottom reads an input of another size. Around each of the others `connections` says what
+    becomes of its input x and its output y:
+
+        plain      y
+        residual   x + y
+        highway    t * y + (1 - t) * x,  with t = sigmoid(x W_t + b_t)
 
     Attributes:
-      cells: from the input upwards; at least one. They may differ in kind and size.
+      cells: the layers from the input upwards, cells or `Bidirectional`s; at least one. They may differ in kind
+        and, with plain connections, in size.
+      dropout: the rate at which inputs of every layer but the first are dropped, a new mask each step (Zaremba et
+        al. 2014, arXiv 1409.2329). What goes around a layer is whole.
+      connections: "plain", "residual" or "highway".
+      noise: what is disturbed inside the layers: one for all of them, or one a layer. A `Bidirectional` with noise
+        of its own keeps that.
+      transform_bias: what a highway's `b_t` is initialised to; below 0 it starts out passing more of x than of y.
     """
 
-    cells: tuple[Cell, ...]
+    cells: tuple[Layer, ...]
+    dropout: float = 0.0
+    connections: str = "plain"
+    noise: Noise | tuple[Noise, ...] = Noise()
+    transform_bias: float = -1.0
 
     def __post_init__(self) -> None:
         cells = tuple(self.cells) if isinstance(self.cells, Sequence) else self.cells
-        if not isinstance(cells, tuple) or not cells or not all(hasattr(cell, "combine") for cell in cells):
-            raise ValueError(f"cells={self.cells!r} must be one or more cells, as in Stack((GRU(8), GRU(8)))")
+        if not isinstance(cells, tuple) or not cells or not all(_is_layer(cell) for cell in cells):
+            raise ValueError(
+                f"cells={self.cells!r} must be one or more cells or Bidirectionals, as in Stack((GRU(8), GRU(8)))"
+            )
         object.__setattr__(self, "cells", cells)
+        check_rate("dropout", self.dropout)
+        one_of("connections", self.connections, CONNECTIONS)
+        if isinstance(self.transform_bias, bool) or not isinstance(self.transform_bias, int | float):
+            raise ValueError(f"transform_bias={self.transform_bias!r} must be a number")
+        for field, off in (("dropout", 0), ("connections", "plain")):
+            if len(cells) == 1 and getattr(self, field) != off:
+                raise ValueError(f"{field}={getattr(self, field)!r} acts between layers, and here is one")
+        sizes = [_size(cell) for cell in cells]
+        if self.connections != "plain" and len(set(sizes)) > 1:
+            raise ValueError(f"connections={self.connections!r} needs layers of one size; theirs are {sizes}")
+        if isinstance(self.noise, Sequence):
+            object.__setattr__(self, "noise", tuple(self.noise))
+        for cell, noise in zip(cells, self._noises(), strict=True):
+            for inside in (cell.forward, cell.backward) if isinstance(cell, Bidirectional) else (cell,):
+                noise.check(inside)
+
+    def _noises(self) -> list[Noise]:
+        """One a layer."""
+        noises = self.noise if isinstance(self.noise, tuple) else (self.noise,) * len(self.cells)
+        if len(noises) != len(self.cells) or not all(isinstance(noise, Noise) for noise in noises):
+            raise ValueError(f"noise={self.noise!r} must be a Noise, or one for each of {len(self.cells)} layers")
+        own = [cell.noise if isinstance(cell, Bidirectional) else None for cell in self.cells]
+        return [noise if mine is None else mine for noise, mine in zip(noises, own, strict=True)]
+
+    @property
+    def output_size(self) -> int:
+        """The number of features of the outputs."""
+        return _size(self.cells[-1])
 
     def init(self, key: PRNGKey, input_size: int) -> list[Params]:
-        """One tree of parameters a layer."""
-        sizes = [input_size, *(cell.hidden_size for cell in self.cells)]
+        """One tree of parameters a layer; with highways `{"layer": ..., "highway": {"W_t", "b_t"}}` above the first."""
+        sizes = [input_size, *(_size(cell) for cell in self.cells)]
         keys = jax.random.split(key, len(self.cells))
-        return [cell.init(k, size) for cell, k, size in zip(self.cells, keys, sizes, strict=False)]
+        params: list[Params] = [cell.init(k, size) for cell, k, size in zip(self.cells, keys, sizes, strict=False)]
+        if self.connections == "highway":
+            for layer in range(1, len(params)):
+                dtype = jax.tree.leaves(params[layer])[0].dtype
+                highway_key = jax.random.fold_in(keys[layer], 1)
+                highway = init_highway(highway_key, sizes[layer], self.transform_bias, dtype)
+                params[layer] = {"layer": params[layer], "highway": highway}
+        return params
 
     def initial_carry(self, params: Sequence[Params], batch: Sequence[int]) -> tuple[Carry, ...]:
         """One carry a layer."""
-        return tuple(cell.initial_carry(p, batch) for cell, p in zip(self.cells, params, strict=True))
+        inside, _ = self._split(params)
+        return tuple(cell.initial_carry(p, batch) for cell, p in zip(self.cells, inside, strict=True))
 
     def apply(
         self,
@@ -48,41 +112,79 @@ class Stack:
         resets: ArrayLike | None = None,
         options: UnrollOptions = UnrollOptions(),
     ) -> tuple[tuple[Carry, ...], Array | None]:
-        """`xs [..., T, I]` to one final carry a layer and the top layer's outputs `[..., T, H]`.
+        """`xs [..., T, I]` to one final carry a layer and the outputs above the top layer `[..., T, H]`.
 
-        The arguments are those of `unroll`; `options.outputs` is the top layer's. `key` would draw
-        noise; a plain stack has none.
+        The arguments are those of `unroll`; `options.outputs` is the top layer's. `key` draws the noise of
+        training; None is evaluation, where nothing is random.
         """
-        del key
         self._check_carries(initial_carry)
-        inside = dataclasses.replace(options, outputs="all")
-        top = len(self.cells) - 1
-        carries = []
-        ys = xs
-        for layer, (cell, layer_params) in enumerate(zip(self.cells, params, strict=True)):
-            carry, ys = unroll(
-                cell,
-                layer_params,
-                ys,  # type: ignore[arg-type]
-                initial_carry=None if initial_carry is None else initial_carry[layer],
-                lengths=lengths,
-                mask=mask,
-                resets=resets,
-                options=options if layer == top else inside,
-            )
+        noises = self._noises()
+        dropout_keys, noise_keys = self._keys(key)
+        streams: dict[str, Any] = {"lengths": lengths, "mask": mask, "resets": resets}
+        inside, highways = self._split(params)
+        carries: list[Carry] = []
+        below: Any = xs
+        for layer, (cell, noise) in enumerate(zip(self.cells, noises, strict=True)):
+            read, dropout_key = below, dropout_keys[layer]
+            if layer and self.dropout and dropout_key is not None:
+                read = drop_steps(dropout_key, self.dropout, below, options)
+            top = layer == len(self.cells) - 1
+            arguments = streams | {
+                "key": noise_keys[layer],
+                "initial_carry": None if initial_carry is None else initial_carry[layer],
+                "options": options if top else dataclasses.replace(options, outputs="all"),
+            }
+            if isinstance(cell, Bidirectional):
+                carry, ys = dataclasses.replace(cell, noise=noise).apply(inside[layer], read, **arguments)
+            else:
+                carry, ys = unroll_noisy(cell, noise, inside[layer], read, **arguments)
             carries.append(carry)
-        return tuple(carries), ys  # type: ignore[return-value]
+            below = connect(self.connections, highways[layer], below, ys) if layer and ys is not None else ys
+        return tuple(carries), below
 
     def step(self, params: Sequence[Params], carry: Sequence[Carry], x: Array) -> tuple[tuple[Carry, ...], Array]:
-        """One step of every layer: the new carries and the top layer's output `[..., H]`."""
+        """One step of every layer at evaluation: the new carries and the output above the top layer `[..., H]`.
+
+        Raises ValueError where a layer is a `Bidirectional`.
+        """
         self._check_carries(carry)
-        carries = []
-        y = x
-        for cell, layer_params, layer_carry in zip(self.cells, params, carry, strict=True):
-            new, y = cell.step(layer_params, layer_carry, y)
+        inside, highways = self._split(params)
+        carries: list[Carry] = []
+        for layer, (cell, noise) in enumerate(zip(self.cells, self._noises(), strict=True)):
+            if isinstance(cell, Bidirectional):
+                raise ValueError(f"this stack has no step: cells[{layer}] starts at the end of a sequence too: {cell}")
+            new, y = evaluated(cell, noise, inside[layer]).step(inside[layer], carry[layer], x)
             carries.append(new)
-        return tuple(carries), y
+            x = connect(self.connections, highways[layer], x, y) if layer else y
+        return tuple(carries), x
+
+    def hidden(self, carry: Sequence[Carry]) -> Array:
+        """The top layer's h after its last step `[..., H]`, of a `Bidirectional` both directions' merged; what a
+        connection adds to it isn't in the carry."""
+        return self.cells[-1].hidden(carry[-1])
+
+    def _keys(self, key: PRNGKey | None) -> tuple[list[PRNGKey | None], list[PRNGKey | None]]:
+        """For each layer the keys of the dropout before it and of the noise in it; None where nothing is drawn."""
+        if key is None or not (self.dropout or any(noise.draws for noise in self._noises())):
+            return [None] * len(self.cells), [None] * len(self.cells)
+        keys = jax.random.split(key, (2, len(self.cells)))
+        return list(keys[0]), list(keys[1])
+
+    def _split(self, params: Sequence[Params]) -> tuple[list[Params], list[Params | None]]:
+        """The layers' own parameters, and their highways'."""
+        if self.connections != "highway":
+            return list(params), [None] * len(self.cells)
+        inside = [params[0], *(p["layer"] for p in params[1:])]
+        return inside, [None, *(p["highway"] for p in params[1:])]
 
     def _check_carries(self, carries: Sequence[Carry] | None) -> None:
         if carries is not None and len(carries) != len(self.cells):
             raise ValueError(f"initial_carry holds {len(carries)} carries; the stack has {len(self.cells)} layers")
+
+
+def _is_layer(value: Any) -> bool:
+    return isinstance(value, Bidirectional) or hasattr(value, "combine")
+
+
+def _size(layer: Layer) -> int:
+    return layer.output_size if isinstance(layer, Bidirectional) else layer.hidden_size

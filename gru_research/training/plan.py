@@ -6,9 +6,9 @@ from typing import Any
 
 import optax
 
-from gru_research.cells import CELLS
-from gru_research.config import CellConfig, ExperimentConfig, UserError, call, choose
-from gru_research.layers import Embedding, Readout, Stack
+from gru_research.cells import CELLS, Cell
+from gru_research.config import CellConfig, ExperimentConfig, ModelConfig, UserError, call, choose
+from gru_research.layers import Bidirectional, Embedding, Noise, Readout, Stack, has_cell_state
 from gru_research.tasks import TASKS, Task
 
 from .model import SequenceModel, count_parameters
@@ -67,6 +67,11 @@ def make_plan(config: ExperimentConfig) -> Plan:
     task = call(TASKS[choose("config.task.name", config.task.name, TASKS)], config.task.options, "config.task")
     for cell in config.cells:  # those that `only` leaves out too: a mistake there is still a mistake
         _build_model(config, task, cell, cell.hidden_size or _size_unit(cell))
+    zoneout_cell = config.model.zoneout_cell
+    if zoneout_cell and not any(
+        has_cell_state(_build_cell(cell, cell.hidden_size or _size_unit(cell))) for cell in config.cells
+    ):
+        raise UserError(f"config.model.zoneout_cell={zoneout_cell!r} acts on no cell here: none has a cell state")
     reference = next(cell for cell in config.cells if cell.label == config.reference)
     warnings: list[str] = []
     cells = tuple(
@@ -116,17 +121,32 @@ def _plan_cell(
     )
 
 
-def _build_model(config: ExperimentConfig, task: Task, cell: CellConfig, hidden_size: int) -> SequenceModel:
+def _build_cell(cell: CellConfig, hidden_size: int) -> Cell:
     path = f"config.cells.{cell.label}"
     choose(f"{path}.kind", cell.kind, CELLS)
-    built = call(CELLS[cell.kind], cell.options, path, {"hidden_size": hidden_size})
+    return call(CELLS[cell.kind], cell.options, path, {"hidden_size": hidden_size})
+
+
+def _build_model(config: ExperimentConfig, task: Task, cell: CellConfig, hidden_size: int) -> SequenceModel:
+    built = _build_cell(cell, hidden_size)
     readout = task.readout if config.model.readout == "task" else config.model.readout
     if (readout == "every") != (task.readout == "every"):
         raise UserError(
             f"config.model.readout={readout!r} doesn't fit {task.name}, whose answers are from {task.readout!r}"
         )
     embedding = Embedding(task.vocabulary, config.model.embedding_size) if task.vocabulary else None
-    return SequenceModel(Stack((built,) * config.model.layers), Readout(task.output_size, readout), embedding)
+    try:
+        return SequenceModel(_build_stack(config.model, built), Readout(task.output_size, readout), embedding)
+    except ValueError as e:
+        raise UserError(f"config.model.{e}") from e
+
+
+def _build_stack(model: ModelConfig, cell: Cell) -> Stack:
+    rates = {field.name: getattr(model, field.name) for field in dataclasses.fields(Noise)}
+    if rates["zoneout_cell"] and not has_cell_state(cell):
+        rates["zoneout_cell"] = 0.0
+    layer = Bidirectional(cell, cell, model.merge) if model.bidirectional else cell
+    return Stack((layer,) * model.layers, model.dropout, model.connections, Noise(**rates))
 
 
 def _size_unit(cell: CellConfig) -> int:

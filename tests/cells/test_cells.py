@@ -119,7 +119,9 @@ def test_a_fixed_gate_is_used_by_all_that_depend_on_it(name: str, gate: str) -> 
     assert_close(y, expected_y, 1e-12)
 
 
-@pytest.mark.parametrize(("name", "gate"), [("gru_after", "i"), ("gru_none", "r"), ("lstm", "z"), ("rnn_tanh", "z")])
+@pytest.mark.parametrize(
+    ("name", "gate"), [("gru_after", "i"), ("gru_none", "r"), ("lstm", "z"), ("lstm", "m"), ("rnn_tanh", "z")]
+)
 def test_an_unknown_fixed_gate_is_refused_with_the_choices(name: str, gate: str) -> None:
     cell, params = make(name, param_dtype="float64"), parameters(name, I, H)
     carry, p = pack(first_carry(name, params)), cell.project(params, inputs(I))
@@ -170,6 +172,8 @@ def test_parameters_have_the_names_shapes_and_type_of_the_design(name: str, lear
         ("block_gru", 95),
         ("min_gru", 50),
         ("min_lstm", 75),
+        ("layer_norm_gru", 185),
+        ("layer_norm_lstm", 250),
     ],
 )
 def test_parameter_counts(name: str, count: int) -> None:
@@ -305,6 +309,8 @@ FLOATS = ("float32", "bfloat16", "float64")
         ("VanillaRNN", {"carry_dtype": bool}, ("carry_dtype=", "bool", *FLOATS)),
         ("LSTM", {"carry_dtype": 7}, ("carry_dtype=7", *FLOATS)),
         ("LSTM", {"forget_bias": "much"}, ("forget_bias='much'",)),
+        ("LayerNormLSTM", {"forget_bias": True}, ("forget_bias=True",)),
+        ("LayerNormGRU", {"gate": "sine"}, ("gate='sine'", "tanh", "sigmoid")),
     ],
 )
 def test_a_mistake_is_named_with_its_value_and_the_choices(

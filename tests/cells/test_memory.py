@@ -147,7 +147,10 @@ def test_every_recurrent_kernel_of_every_cell_is_orthogonal_by_gate(kind: str, d
     params = CELLS[kind](8, param_dtype=dtype).init(KEY, 3)
     kernels = [np.asarray(value, np.float64) for key, value in params.items() if key.startswith("U_")]
     blocks = [block for kernel in kernels for block in (kernel if kernel.ndim == 3 else [kernel])]
-    assert len(blocks) == {"gru": 3, "lstm": 4, "rnn": 1, "mgu": 2, "block_gru": 12}[kind]
+    assert (
+        len(blocks)
+        == {"gru": 3, "lstm": 4, "rnn": 1, "mgu": 2, "block_gru": 12, "layer_norm_gru": 3, "layer_norm_lstm": 4}[kind]
+    )
     for n, block in enumerate(blocks):
         singular_values = np.linalg.svd(block, compute_uv=False)
         np.testing.assert_allclose(singular_values, 1, atol=1e-5 if dtype == "float32" else 8 * 2**-9)

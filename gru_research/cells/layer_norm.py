@@ -1,0 +1,230 @@
+"""GRU and LSTM with layer normalisation (Ba, Kiros and Hinton 2016, arXiv 1607.06450).
+
+    LN(a) = (a - mean(a)) / sqrt(var(a) + 1e-5)     over the units of one step
+
+As in the paper and its authors' code, what the paper stacks is normalised together: r and z, 2 H numbers, apart
+from n, in a GRU; i, f, g and o, 4 H numbers, in an LSTM; `x W` always apart from `h U`. Where the paper adds
+several offsets to one sum, one is kept. Of a single input feature LN leaves nothing but the sign.
+"""
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from gru_research.types import Array, DType, Params, PRNGKey
+
+from . import base
+from .initializers import GlorotUniform, Initializer, Orthogonal, Zeros
+from .lstm import LSTMCarry
+
+EPSILON = 1e-5
+GRU_GROUPS = (("r", "z"), ("n",))
+LSTM_GROUPS = (("i", "f", "g", "o"),)
+
+
+@dataclasses.dataclass(frozen=True)
+class LayerNormGRU:
+    """A GRU of the kind reset="after" whose products are normalised.
+
+        r = sigmoid(alpha_r * LN(x W_r) + b_r + gamma_r * LN(h U_r))            LN over r and z together
+        z = sigmoid(alpha_z * LN(x W_z) + b_z + gamma_z * LN(h U_z))
+        n = tanh(alpha_n * LN(x W_n) + b_n + r * (gamma_n * LN(h U_n) + c_n))
+        h = z * h_prev + (1 - z) * n
+
+    Attributes:
+      hidden_size: H, the number of units.
+      gate, activation, kernel_init, recurrent_init, bias_init, learn_initial_carry: as in `GRU`.
+      param_dtype, dtype, carry_dtype: as in `GRU`; LN itself is computed in float32 or wider.
+    """
+
+    hidden_size: int
+    gate: str | Callable[[Array], Array] = "sigmoid"
+    activation: str | Callable[[Array], Array] = "tanh"
+    kernel_init: str | Initializer = GlorotUniform()
+    recurrent_init: str | Initializer = Orthogonal()
+    bias_init: str | Initializer = Zeros()
+    learn_initial_carry: bool = False
+    param_dtype: DType = jnp.float32
+    dtype: DType | None = None
+    carry_dtype: DType | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "gate", base.activation_name("gate", self.gate))
+        object.__setattr__(self, "activation", base.activation_name("activation", self.activation))
+        base.check_fields(self)
+
+    def init(self, key: PRNGKey, input_size: int) -> dict[str, Array]:
+        """`W_g (I, H)`, `U_g (H, H)`, `b_g, alpha_g, gamma_g (H,)` for the gates r, z, n, and `c_n (H,)`."""
+        gates_key, bias_key = jax.random.split(key)
+        params = base.init_gates(self, gates_key, input_size, "rzn") | _gains(self, "rzn")
+        params["c_n"] = self.bias_init(bias_key, (self.hidden_size,), self.param_dtype)  # type: ignore[operator]
+        return params | base.init_initial_state(self, ("h_0",))
+
+    def initial_carry(self, params: Params, batch: Sequence[int]) -> Array:
+        """`h [*batch, H]`."""
+        return base.initial_state(self, params, "h_0", batch)
+
+    def project(self, params: Params, x: Array) -> dict[str, Array]:
+        """`alpha_g * LN(x W_g) + b_g [..., H]` for each gate."""
+        return _project(self, params, x, GRU_GROUPS)
+
+    def gates(
+        self,
+        params: Params,
+        carry: Array,
+        p: Mapping[str, Array],
+        fixed: Mapping[str, Array] = base.NOTHING_FIXED,
+    ) -> dict[str, Array]:
+        """The gates r, z, n `[..., H]`; those in `fixed` have the values given there."""
+        base.check_fixed(fixed, ("r", "z", "n"))
+        memory = _recurrent(params, carry, p, GRU_GROUPS)
+        g = {gate: base.activate(self.gate, p[gate] + memory[gate]) for gate in "rz"} | dict(fixed)
+        if "n" not in g:
+            g["n"] = base.activate(self.activation, p["n"] + g["r"] * (memory["n"] + params["c_n"]))
+        return base.narrow(g, p)
+
+    def combine(self, carry: Array, g: Mapping[str, Array]) -> tuple[Array, Array]:
+        """`h = z * h_prev + (1 - z) * n`, as carry and, in the gates' type, as output."""
+        z, n = g["z"].astype(carry.dtype), g["n"].astype(carry.dtype)
+        h = z * carry + (1 - z) * n
+        return h, h.astype(g["n"].dtype)
+
+    def step(self, params: Params, carry: Array, x: Array) -> tuple[Array, Array]:
+        """One step: `h, y [..., H]` from `h [..., H]` and `x [..., I]`."""
+        return base.step(self, params, carry, x)
+
+    def hidden(self, carry: Array) -> Array:
+        """The part of the carry that is the output: h."""
+        return carry
+
+
+@dataclasses.dataclass(frozen=True)
+class LayerNormLSTM:
+    """An LSTM whose products and cell state are normalised; its carry is `(c, h)`.
+
+        s_g = alpha_g * LN(x W_g) + b_g + gamma_g * LN(h U_g)     for i, f, g, o; LN over the four together
+        i = sigmoid(s_i),  f = sigmoid(s_f),  o = sigmoid(s_o),  g = tanh(s_g)
+        c = f * c_prev + i * g
+        m = alpha_m * LN(c) + b_m
+        h = o * tanh(m)
+
+    The carry keeps c itself; m, which the paper doesn't name, counts as a gate: it can be traced and fixed.
+
+    Attributes:
+      hidden_size: H, the number of units.
+      forget_bias: what `b_f` is initialised to, on top of `bias_init`, as in `LSTM`.
+      gate, activation, kernel_init, recurrent_init, bias_init, learn_initial_carry: as in `LSTM`.
+      param_dtype, dtype, carry_dtype: as in `GRU`; LN itself is computed in float32 or wider.
+    """
+
+    hidden_size: int
+    forget_bias: float = 1.0
+    gate: str | Callable[[Array], Array] = "sigmoid"
+    activation: str | Callable[[Array], Array] = "tanh"
+    kernel_init: str | Initializer = GlorotUniform()
+    recurrent_init: str | Initializer = Orthogonal()
+    bias_init: str | Initializer = Zeros()
+    learn_initial_carry: bool = False
+    param_dtype: DType = jnp.float32
+    dtype: DType | None = None
+    carry_dtype: DType | None = None
+
+    def __post_init__(self) -> None:
+        if isinstance(self.forget_bias, bool) or not isinstance(self.forget_bias, int | float):
+            raise ValueError(f"forget_bias={self.forget_bias!r} must be a number")
+        object.__setattr__(self, "gate", base.activation_name("gate", self.gate))
+        object.__setattr__(self, "activation", base.activation_name("activation", self.activation))
+        base.check_fields(self)
+
+    def init(self, key: PRNGKey, input_size: int) -> dict[str, Array]:
+        """`W_g (I, H)`, `U_g (H, H)`, `b_g, alpha_g, gamma_g (H,)` for i, f, g, o, and `alpha_m, b_m (H,)`."""
+        gates_key, bias_key = jax.random.split(key)
+        params = base.init_gates(self, gates_key, input_size, "ifgo") | _gains(self, "ifgo")
+        params["b_f"] = params["b_f"] + jnp.asarray(self.forget_bias, self.param_dtype)
+        params["alpha_m"] = jnp.ones(self.hidden_size, self.param_dtype)
+        params["b_m"] = self.bias_init(bias_key, (self.hidden_size,), self.param_dtype)  # type: ignore[operator]
+        return params | base.init_initial_state(self, ("c_0", "h_0"))
+
+    def initial_carry(self, params: Params, batch: Sequence[int]) -> LSTMCarry:
+        """`(c, h)`, each `[*batch, H]`."""
+        return base.initial_state(self, params, "c_0", batch), base.initial_state(self, params, "h_0", batch)
+
+    def project(self, params: Params, x: Array) -> dict[str, Array]:
+        """`alpha_g * LN(x W_g) + b_g [..., H]` for each gate."""
+        return _project(self, params, x, LSTM_GROUPS)
+
+    def gates(
+        self,
+        params: Params,
+        carry: LSTMCarry,
+        p: Mapping[str, Array],
+        fixed: Mapping[str, Array] = base.NOTHING_FIXED,
+    ) -> dict[str, Array]:
+        """The gates i, f, g, o and the normalised cell state m `[..., H]`; `fixed` as given."""
+        base.check_fixed(fixed, ("i", "f", "g", "o", "m"))
+        c, h = carry
+        memory = _recurrent(params, h, p, LSTM_GROUPS)
+        functions = {"i": self.gate, "f": self.gate, "g": self.activation, "o": self.gate}
+        g = {gate: base.activate(function, p[gate] + memory[gate]) for gate, function in functions.items()}
+        g = base.narrow(g | {gate: a for gate, a in fixed.items() if gate != "m"}, p)
+        if "m" in fixed:
+            m = fixed["m"]
+        else:
+            c = _new_cell(c, g)
+            (normal,) = _normalise([c.astype(base.accumulation_dtype(c.dtype))])
+            m = params["alpha_m"] * normal + params["b_m"]
+        return g | {"m": jnp.asarray(m, g["o"].dtype)}
+
+    def combine(self, carry: LSTMCarry, g: Mapping[str, Array]) -> tuple[LSTMCarry, Array]:
+        """`c = f * c_prev + i * g`, `h = o * tanh(m)`: the carry `(c, h)` and, in the gates' type, the output h."""
+        c, h = _new_cell(carry[0], g), carry[1]
+        m = g["m"].astype(base.accumulation_dtype(g["m"].dtype))
+        h = (g["o"] * base.activate(self.activation, m)).astype(h.dtype)
+        return (c, h), h.astype(g["o"].dtype)
+
+    def step(self, params: Params, carry: LSTMCarry, x: Array) -> tuple[LSTMCarry, Array]:
+        """One step: `(c, h), y` from `(c, h)` and `x [..., I]`."""
+        return base.step(self, params, carry, x)
+
+    def hidden(self, carry: LSTMCarry) -> Array:
+        """The part of the carry that is the output: h."""
+        return carry[1]
+
+
+def _new_cell(c: Array, g: Mapping[str, Array]) -> Array:
+    return g["f"].astype(c.dtype) * c + g["i"].astype(c.dtype) * g["g"].astype(c.dtype)
+
+
+def _gains(cell: LayerNormGRU | LayerNormLSTM, gates: Sequence[str]) -> dict[str, Array]:
+    return {f"{gain}_{g}": jnp.ones(cell.hidden_size, cell.param_dtype) for g in gates for gain in ("alpha", "gamma")}
+
+
+def _normalise(parts: Sequence[Array]) -> list[Array]:
+    """LN of the concatenation of `parts [..., H]`, in parts: a concatenated array would be written and sliced again."""
+    mean = sum(a.mean(-1, keepdims=True) for a in parts) / len(parts)
+    centred = [a - mean for a in parts]
+    variance = sum((a * a).mean(-1, keepdims=True) for a in centred) / len(parts)
+    return [a * lax.rsqrt(variance + EPSILON) for a in centred]
+
+
+def _project(cell: base.Cell, params: Params, x: Array, groups: Sequence[Sequence[str]]) -> dict[str, Array]:
+    dtype = base.compute_dtype(cell, params, x)
+    base.check_input(x, params[f"W_{groups[0][0]}"])
+    p = {}
+    for gates in groups:
+        normal = _normalise([base.product(x, params[f"W_{g}"], dtype) for g in gates])
+        for g, a in zip(gates, normal, strict=True):
+            p[g] = (params[f"alpha_{g}"] * a + params[f"b_{g}"]).astype(dtype)
+    return p
+
+
+def _recurrent(params: Params, h: Array, p: Mapping[str, Array], groups: Sequence[Sequence[str]]) -> dict[str, Array]:
+    """`gamma_g * LN(h U_g) [..., H]`, in float32 or wider."""
+    memory = {}
+    for gates in groups:
+        normal = _normalise([base.recurrent(params, h, p, g) for g in gates])
+        memory |= {g: params[f"gamma_{g}"] * a for g, a in zip(gates, normal, strict=True)}
+    return memory

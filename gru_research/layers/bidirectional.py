@@ -1,0 +1,122 @@
+"""Two directions: a cell that reads a sequence from its start and one that reads it from its end."""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import NoReturn
+
+import jax
+import jax.numpy as jnp
+
+from gru_research.cells import Cell
+from gru_research.cells.base import one_of
+from gru_research.time_loop import UnrollOptions
+from gru_research.types import Array, ArrayLike, Carry, Params, PRNGKey
+
+from .noise import Noise, unroll_noisy
+
+MERGES: dict[str, Callable[[Array, Array], Array]] = {
+    "concat": lambda a, b: jnp.concatenate([a, b], -1),
+    "sum": jnp.add,
+    "mean": lambda a, b: (a + b) / 2,
+    "product": jnp.multiply,
+}
+"""How the outputs of the two directions become one."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Bidirectional:
+    """Two cells over the same sequence, one of them in reverse (Schuster and Paliwal 1997).
+
+    The backward cell starts at each row's last real step, so padding reaches neither; the outputs of both are in
+    input order. Alone it is a model; in a `Stack` it is a layer.
+
+    Attributes:
+      forward, backward: the cells, with parameters of their own.
+      merge: "concat", outputs `[..., T, H_forward + H_backward]`; or "sum", "mean", "product", outputs
+        `[..., T, H]`, for cells of one size.
+      noise: in each direction, with draws of its own. None: none, or in a `Stack` the stack's.
+    """
+
+    forward: Cell
+    backward: Cell
+    merge: str = "concat"
+    noise: Noise | None = None
+
+    def __post_init__(self) -> None:
+        for field in ("forward", "backward"):
+            if not hasattr(getattr(self, field), "combine"):
+                raise ValueError(f"{field}={getattr(self, field)!r} must be a cell, as GRU(8)")
+        one_of("merge", self.merge, tuple(MERGES))
+        sizes = self.forward.hidden_size, self.backward.hidden_size
+        if self.merge != "concat" and sizes[0] != sizes[1]:
+            raise ValueError(f"merge={self.merge!r} needs cells of one size; hidden_size is {sizes[0]} and {sizes[1]}")
+        if self.noise is not None:
+            self.noise.check(self.forward)
+            self.noise.check(self.backward)
+
+    @property
+    def output_size(self) -> int:
+        """The number of features of the outputs."""
+        return self.forward.hidden_size + (self.backward.hidden_size if self.merge == "concat" else 0)
+
+    def init(self, key: PRNGKey, input_size: int) -> dict[str, Params]:
+        """The parameters of both cells, under `forward` and `backward`."""
+        forward_key, backward_key = jax.random.split(key)
+        return {
+            "forward": self.forward.init(forward_key, input_size),
+            "backward": self.backward.init(backward_key, input_size),
+        }
+
+    def initial_carry(self, params: Params, batch: Sequence[int]) -> tuple[Carry, Carry]:
+        """The carries of the forward and of the backward cell."""
+        forward = self.forward.initial_carry(params["forward"], batch)
+        return forward, self.backward.initial_carry(params["backward"], batch)
+
+    def apply(
+        self,
+        params: Params,
+        xs: ArrayLike,
+        *,
+        key: PRNGKey | None = None,
+        initial_carry: Sequence[Carry] | None = None,
+        lengths: ArrayLike | None = None,
+        mask: ArrayLike | None = None,
+        resets: ArrayLike | None = None,
+        options: UnrollOptions = UnrollOptions(),
+    ) -> tuple[tuple[Carry, Carry], Array | None]:
+        """`xs [..., T, I]` to the carries `(forward, backward)` and the merged outputs `[..., T, H]`.
+
+        Each carry is the one after the last step that its cell took: the backward one's after a row's first
+        step. The arguments are those of `unroll`; `key` draws noise, None is evaluation.
+        """
+        if initial_carry is not None and len(initial_carry) != 2:
+            raise ValueError(f"initial_carry holds {len(initial_carry)} carries; the directions are 2")
+        keys = (None, None) if key is None else tuple(jax.random.split(key))
+        first = (None, None) if initial_carry is None else initial_carry
+        carries, outputs = [], []
+        for i, (direction, cell) in enumerate((("forward", self.forward), ("backward", self.backward))):
+            carry, ys = unroll_noisy(
+                cell,
+                self.noise or Noise(),
+                params[direction],
+                xs,
+                key=keys[i],
+                options=options,
+                initial_carry=first[i],
+                lengths=lengths,
+                mask=mask,
+                resets=resets,
+                reverse=direction == "backward",
+            )
+            carries.append(carry)
+            outputs.append(ys)
+        ys = None if options.outputs == "none" else MERGES[self.merge](*outputs)
+        return (carries[0], carries[1]), ys
+
+    def hidden(self, carry: Sequence[Carry]) -> Array:
+        """Both cells' h after their last steps, merged: what summarises a sequence."""
+        return MERGES[self.merge](self.forward.hidden(carry[0]), self.backward.hidden(carry[1]))
+
+    def step(self, params: Params, carry: Sequence[Carry], x: Array) -> NoReturn:
+        """Raises ValueError: the backward cell starts at the end of a sequence."""
+        raise ValueError(f"{self} has no step: its backward cell starts at the end of a sequence")

@@ -1,0 +1,179 @@
+"""Noise of training inside one recurrent layer, and a cell over time with it."""
+
+import dataclasses
+import math
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from gru_research.cells import base
+from gru_research.time_loop import UnrollOptions, unroll
+from gru_research.types import Array, ArrayLike, Carry, Params, PRNGKey
+
+from .noisy_cells import StateDropout, Zoneout, hidden_part, keep
+
+
+@dataclasses.dataclass(frozen=True)
+class Noise:
+    """What is disturbed in a layer in training. Rates are in [0, 1), 0 is off; what a dropout keeps is divided by
+    1 - rate. Without a key nothing is disturbed, and zoneout takes its expectation.
+
+    Attributes:
+      input_dropout: of the layer's inputs, one mask for all steps of a row (Gal and Ghahramani 2016,
+        arXiv 1512.05287).
+      state_dropout: of h where the gates read it, one mask for all steps of a row (the same paper). What the
+        carry keeps, `z * h` in a GRU and c in an LSTM, is whole.
+      zoneout: how likely a unit of h keeps its value of the step before; a new mask each step (Krueger et al.
+        2017, arXiv 1606.01305).
+      zoneout_cell: the same for the other parts of the carry: c of an LSTM, whose h is made from c before
+        zoneout, as in the paper. An error for a cell whose carry is h alone.
+      drop_connect: of the entries of the recurrent kernels `U_*`, one mask a call (Merity et al. 2018,
+        arXiv 1708.02182).
+      weight_noise: the standard deviation of Gaussian noise on every parameter of the layer's cell, drawn once a
+        call (Graves 2011).
+    """
+
+    input_dropout: float = 0.0
+    state_dropout: float = 0.0
+    zoneout: float = 0.0
+    zoneout_cell: float = 0.0
+    drop_connect: float = 0.0
+    weight_noise: float = 0.0
+
+    def __post_init__(self) -> None:
+        for field in ("input_dropout", "state_dropout", "zoneout", "zoneout_cell", "drop_connect"):
+            check_rate(field, getattr(self, field))
+        value = self.weight_noise
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
+            raise ValueError(f"weight_noise={value!r} must be a standard deviation: a number, 0 or more")
+
+    @property
+    def draws(self) -> bool:
+        """Whether anything is random in training."""
+        return any(getattr(self, field.name) for field in dataclasses.fields(self))
+
+    def check(self, cell: base.Cell) -> None:
+        """Raises ValueError where `cell` lacks what this acts on."""
+        if self.zoneout_cell and not has_cell_state(cell):
+            raise ValueError(
+                f"zoneout_cell={self.zoneout_cell!r} needs a carry with more than h; this cell has h: {cell}"
+            )
+
+
+def check_rate(field: str, value: Any) -> None:
+    """Raises ValueError where `value` is no rate at which to drop."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
+        raise ValueError(f"{field}={value!r} must be a rate: a number, at least 0 and below 1")
+
+
+def has_cell_state(cell: base.Cell) -> bool:
+    """Whether the carry of `cell` is more than h, as an LSTM's `(c, h)`."""
+    params = jax.eval_shape(lambda: cell.init(jax.random.key(0), 1))
+    return len(jax.tree.leaves(_carry_shapes(cell, params, ()))) > 1
+
+
+def evaluated(cell: base.Cell, noise: Noise, params: Params) -> base.Cell:
+    """The cell as evaluation runs it: with zoneout's expectation, where there is zoneout."""
+    if not (noise.zoneout or noise.zoneout_cell):
+        return cell
+    return Zoneout(cell, _zoneout_rates(cell, noise, _carry_shapes(cell, params, ())))
+
+
+def unroll_noisy(
+    cell: base.Cell,
+    noise: Noise,
+    params: Params,
+    xs: ArrayLike,
+    *,
+    key: PRNGKey | None,
+    options: UnrollOptions,
+    **arguments: Any,
+) -> tuple[Carry, Array | None]:
+    """`unroll` of `cell` with `noise` drawn from `key`; None is evaluation. `arguments` are those of `unroll`."""
+    if key is None or not noise.draws:
+        return unroll(evaluated(cell, noise, params), params, xs, options=options, **arguments)
+    xs = jnp.asarray(xs)
+    batch, time = batch_and_time(xs, options)
+    weight_key, connect_key, input_key, state_key, zoneout_key = jax.random.split(key, 5)
+    if noise.weight_noise:
+        params = add_weight_noise(weight_key, noise.weight_noise, params)
+    if noise.drop_connect:
+        params = drop_connections(connect_key, noise.drop_connect, params)
+    if noise.input_dropout:
+        kept = jax.random.bernoulli(input_key, 1 - noise.input_dropout, (*batch, xs.shape[-1]))
+        xs = keep(xs, jnp.expand_dims(kept, 0 if options.time_major else -2), noise.input_dropout)
+
+    shapes = _carry_shapes(cell, params, batch)
+    if noise.zoneout or noise.zoneout_cell:
+        rates = _zoneout_rates(cell, noise, shapes)
+        if options.hoist is None:  # which the features of the masks must not decide
+            options = dataclasses.replace(options, hoist=xs.shape[-1] > base.MULTIPLY_ADD_LIMIT)
+        sizes = tuple(a.shape[-1] if rate else 0 for a, rate in zip(jax.tree.leaves(shapes), rates, strict=True))
+        keys = jax.random.split(zoneout_key, len(rates))
+        masks = [
+            draw_along_time(k, rate, time, (*batch, size), options).astype(xs.dtype)
+            for k, rate, size in zip(keys, rates, sizes, strict=True)
+            if rate
+        ]
+        xs = jnp.concatenate([xs, *masks], -1)
+        cell = Zoneout(cell, rates, sizes)
+    if noise.state_dropout:
+        h_shape = jax.tree.leaves(shapes)[hidden_part(cell, shapes)].shape
+        kept = jax.random.bernoulli(state_key, 1 - noise.state_dropout, h_shape)
+        cell, params = StateDropout(cell, noise.state_dropout), {"cell": params, "kept": kept}
+    return unroll(cell, params, xs, options=options, **arguments)
+
+
+def add_weight_noise(key: PRNGKey, deviation: float, params: Params) -> Params:
+    """Every array of `params` plus `N(0, deviation^2)`."""
+    leaves, tree = jax.tree.flatten(params)
+    keys = jax.random.split(key, len(leaves))
+    noisy = [
+        a + (deviation * jax.random.normal(k, a.shape, base.accumulation_dtype(a.dtype))).astype(a.dtype)
+        for a, k in zip(leaves, keys, strict=True)
+    ]
+    return jax.tree.unflatten(tree, noisy)
+
+
+def drop_connections(key: PRNGKey, rate: float, params: Params) -> Params:
+    """`params` with dropout on the entries of the recurrent kernels `U_*`."""
+    kernels = sorted(name for name in params if name.startswith("U_"))
+    if not kernels:
+        raise ValueError(f"drop_connect={rate!r} needs recurrent kernels U_*; the parameters are {', '.join(params)}")
+    keys = jax.random.split(key, len(kernels))
+    dropped = {
+        name: keep(params[name], jax.random.bernoulli(k, 1 - rate, params[name].shape), rate)
+        for name, k in zip(kernels, keys, strict=True)
+    }
+    return {**params, **dropped}
+
+
+def drop_steps(key: PRNGKey, rate: float, xs: Array, options: UnrollOptions) -> Array:
+    """Dropout on `xs [..., T, I]` with a new mask each step."""
+    batch, time = batch_and_time(xs, options)
+    return keep(xs, draw_along_time(key, 1 - rate, time, (*batch, xs.shape[-1]), options), rate)
+
+
+def batch_and_time(xs: Array, options: UnrollOptions) -> tuple[tuple[int, ...], int]:
+    """The batch axes and the number of steps of `xs`."""
+    if xs.ndim < 2:
+        raise ValueError(f"xs has the shape {xs.shape}; it must have a time and a feature axis, [..., T, I]")
+    shape = xs.shape[:-1]
+    return (shape[1:], shape[0]) if options.time_major else (shape[:-1], shape[-1])
+
+
+def draw_along_time(key: PRNGKey, rate: float, time: int, shape: tuple[int, ...], options: UnrollOptions) -> Array:
+    """True at `rate`, `[T, *shape]` with time where `options` have it: the same draws either way."""
+    drawn_T = jax.random.bernoulli(key, rate, (time, *shape))
+    return drawn_T if options.time_major else jnp.moveaxis(drawn_T, 0, -2)
+
+
+def _carry_shapes(cell: base.Cell, params: Params, batch: tuple[int, ...]) -> Carry:
+    return jax.eval_shape(lambda p: cell.initial_carry(p, batch), params)
+
+
+def _zoneout_rates(cell: base.Cell, noise: Noise, carry: Carry) -> tuple[float, ...]:
+    """The rate of each part of the carry."""
+    h = hidden_part(cell, carry)
+    return tuple(noise.zoneout if part == h else noise.zoneout_cell for part in range(len(jax.tree.leaves(carry))))
