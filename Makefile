@@ -5,14 +5,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 CONFIG ?= configs/adding.py
+EXTRAS ?= dev
 ARGS ?=
 
-.PHONY: help compare test benchmark lint format wheel clean
+.PHONY: help compare test benchmark docs lint format wheel clean
 
 help:
 	@echo "make compare    GRU, LSTM and vanilla RNN on the adding problem (CONFIG=configs/FILE.py[:variant] ARGS=... for others)"
 	@echo "make test       the tests (ARGS=... goes to pytest)"
-	@echo "make benchmark  how fast input comes, against how fast training eats it"
+	@echo "make benchmark  our layers' speed against six other libraries', which it installs (ARGS=... for suites and shapes)"
+	@echo "make docs       the documentation's pages, in site/"
 	@echo "make lint       ruff and pyright;  make format: ruff format"
 	@echo "make wheel      dist/*.whl;        make clean: removes the environment and what was built"
 
@@ -20,7 +22,16 @@ help:
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "needs Python 3.11 or newer; this is $$($(PYTHON) --version). Name another one: make PYTHON=python3.12" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[$(EXTRAS)]'
+	@touch $@
+
+# Beside the tests' environment, whichever extras that has.
+$(VENV)/.peers: $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev,peers]'
+	@touch $@
+
+$(VENV)/.docs: $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev,docs]'
 	@touch $@
 
 compare: $(READY)
@@ -29,8 +40,11 @@ compare: $(READY)
 test: $(READY)
 	$(BIN)/python -m pytest $(ARGS)
 
-benchmark: $(READY)
-	$(BIN)/python -m experiments.benchmark --suite=input $(ARGS)
+benchmark: $(VENV)/.peers
+	$(BIN)/python -m experiments.benchmark --suite=cpu $(ARGS)
+
+docs: $(VENV)/.docs
+	$(BIN)/mkdocs build --strict
 
 lint: $(READY)
 	$(BIN)/ruff check .
@@ -45,4 +59,4 @@ wheel: $(READY)
 	$(BIN)/python -m build --wheel
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache
+	rm -rf $(VENV) build dist site *.egg-info .pytest_cache .ruff_cache

@@ -1,103 +1,142 @@
-"""Measures speed, as ratios within one run on an otherwise quiet machine.
+"""Measures speed and memory, as ratios within one run on an otherwise quiet machine.
 
     python -m experiments.benchmark --suite=input [--manual_dir=DIR]
+    python -m experiments.benchmark --suite=cpu [--cells=gru] [--shapes="0;3;8,50,4,16"] [--systems=ours,linen,torch]
+    python -m experiments.benchmark --suite=gpu
+    python -m experiments.benchmark --suite=memory
 
 `input`: how fast batches come, against how fast training uses them up, for the shipped configs' data.
+`cpu`, `gpu`: GRU, LSTM and vanilla RNN layers, forward and training, against flax (linen, nnx), haiku, equinox,
+keras and torch, as far as they are installed: each in its own process, taking turns; then ours over lengths.
+Options of ours can be compared within a run: --systems=ours,ours[backend=autodiff,unroll=2],linen.
+`memory`: a gradient step over 100,000 steps, with and without checkpointing.
+All but `input` write benchmark.json, and figures, to --workdir.
 """
 
-import runpy
-import statistics
-import time
-from collections.abc import Callable
-from functools import partial
-from typing import Any
+import datetime
+import os
+import shlex
+import sys
+from pathlib import Path
 
-import jax
-import jax.numpy as jnp
-import rich.box
 import rich.console
-import rich.table
 from absl import flags
 
-from experiments.launcher import launch, use_cores
-from gru_research.config import experiment
-from gru_research.data import DataDirs
-from gru_research.tasks import Generated
-from gru_research.training import UPDATES_PER_CALL, Plan, SeedAxis, make_plan, make_seed_axis
-from gru_research.training.loop import batch_maker
-from gru_research.training.state import init_state, stream
-from gru_research.training.step import run_updates
+from experiments.benchmarks import jobs, memory, results, speed
+from experiments.benchmarks.turns import Timing
+from experiments.launcher import launch
+from gru_research.config import UserError
 
-SUITE = flags.DEFINE_enum("suite", "input", ["input"], "what to measure.")
+SUITE = flags.DEFINE_enum("suite", "input", ["input", "cpu", "gpu", "memory"], "what to measure.")
 ROUNDS = flags.DEFINE_integer("rounds", 5, "how often each is timed, taking turns.", lower_bound=1)
+SYSTEMS = flags.DEFINE_string(
+    "systems", ",".join((jobs.OURS, *jobs.PEERS)), "cpu, gpu: which to measure; ours[option=value] sets UnrollOptions."
+)
+CELLS = flags.DEFINE_string(
+    "cells", "", f"some of {','.join(jobs.CELLS)}; default: all of them, with --suite=memory gru."
+)
+SHAPES = flags.DEFINE_string(
+    "shapes", "", 'as "B,T,D,H;B,T,D,H", where a number alone is one of '
+    + "; ".join(f"{i}: {shape}" for i, shape in enumerate(jobs.SHAPES))
+    + f"; default: these, with --suite=memory {memory.LONG}."
+)  # fmt: skip
+LENGTHS = flags.DEFINE_string(
+    "lengths", None, "cpu, gpu: lengths over which ours is measured; default: "
+    + ",".join(map(str, jobs.LENGTHS)) + ", none where --shapes is given."
+)  # fmt: skip
+BUDGET = flags.DEFINE_float(
+    "budget", 3.0, "cpu, gpu: seconds that each system is timed, forward and training each.", lower_bound=0.0
+)
+THREADS = flags.DEFINE_integer("threads", 0, "how many cores all systems share; 0: all.", lower_bound=0)
+DTYPE = flags.DEFINE_enum("dtype", "float32", jobs.DTYPES, "in which layers compute; parameters are float32.")
+LAYOUT = flags.DEFINE_enum("layout", "batch", jobs.LAYOUTS, "cpu, gpu: the first axis of inputs and outputs.")
+CHECKPOINTS = flags.DEFINE_string("checkpoints", "0,100,316,1000", "memory: steps between checkpoints, 0 for none.")
+LIMIT = flags.DEFINE_integer("limit", 2048, "memory: MiB of resident memory that a step may take.", lower_bound=1)
+WORKDIR = flags.DEFINE_string("workdir", "", "where results are written; default: a new directory under runs/.")
 DATA_DIR = flags.DEFINE_string("data_dir", "", "where prepared data sets lie; default: TFDS's, ~/tensorflow_datasets.")
 MANUAL_DIR = flags.DEFINE_string(
     "manual_dir", "", "folder with a data set's raw files, for machines without a network."
 )
 
-CONFIGS = (("configs/adding.py", ""), ("configs/smnist.py", "rows"))
-
 
 def main() -> int:
-    use_cores(2)
-    table = rich.table.Table(
-        title="Input against training (GRU, 2 seeds side by side, medians)", box=rich.box.SIMPLE_HEAD
+    if SUITE.value == "input":
+        # Here, as the data pipeline takes seconds to import that no other suite needs.
+        from experiments.benchmarks import input as input_suite
+        from gru_research.data import DataDirs
+
+        return input_suite.run(ROUNDS.value, DataDirs(DATA_DIR.value, MANUAL_DIR.value))
+    settings = memory_settings() if SUITE.value == "memory" else speed_settings()
+    cores = share_cores(THREADS.value)
+    workdir = new_workdir(WORKDIR.value, SUITE.value)
+    started = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    header = {"command": list(sys.argv), "cores": cores, "time": {"started": started}}
+    console = rich.console.Console()
+    print(f"command: {shlex.join(sys.argv)}\n{cores} cores; writing to {workdir}", flush=True)
+    if isinstance(settings, memory.Settings):
+        return memory.run(settings, workdir, header, console)
+    return speed.run(settings, workdir, header, console)
+
+
+def speed_settings() -> speed.Settings:
+    """The flags of --suite=cpu and gpu, checked. Raises UserError."""
+    default = "" if SHAPES.value else ",".join(map(str, jobs.LENGTHS))
+    lengths = jobs.whole_numbers("--lengths", default if LENGTHS.value is None else LENGTHS.value)
+    if 0 in lengths:
+        raise UserError(f"--lengths={LENGTHS.value!r} must be at least 1")
+    return speed.Settings(
+        SUITE.value,
+        jobs.parse_systems(SYSTEMS.value),
+        jobs.parse_names("--cells", CELLS.value or ",".join(jobs.CELLS), jobs.CELLS),
+        jobs.parse_shapes(SHAPES.value) if SHAPES.value else jobs.SHAPES,
+        tuple(lengths),
+        DTYPE.value,
+        LAYOUT.value,
+        Timing(ROUNDS.value, BUDGET.value),
     )
-    table.add_column("config", no_wrap=True)
-    for heading in ("batch", "input, ms/batch", "input, examples/s", "training, ms/batch", "ratio"):
-        table.add_column(heading, justify="right")
-    for path, variant in CONFIGS:
-        values = runpy.run_path(path)["get_config"](*filter(None, [variant])).to_dict()
-        plan = make_plan(experiment(values | {"seeds": 2, "only": values["reference"]}))
-        input_ms, train_ms = measure_input(plan, DataDirs(DATA_DIR.value, MANUAL_DIR.value), ROUNDS.value)
-        size = plan.config.batch_size
-        rate = f"{1e3 * size / input_ms:,.0f}"
-        name = path + (f":{variant}" if variant else "")
-        table.add_row(name, str(size), f"{input_ms:.3f}", rate, f"{train_ms:.2f}", f"{train_ms / input_ms:.0f}")
-    rich.console.Console().print(table)
-    print("ratio: how many times faster batches come than a training step takes; it should be at least 20.")
-    return 0
 
 
-def measure_input(plan: Plan, dirs: DataDirs, rounds: int) -> tuple[float, float]:
-    """Milliseconds per batch and seed: of making a batch alone, and of a training step with it at hand."""
-    axis = make_seed_axis(plan.seeds)
-    (cell,) = plan.cells
-    sets = plan.task.data.load(dirs)
-    next_batches = batch_maker(plan, sets, axis)
-    state = axis.start(partial(init_state, cell.model, cell.optimizer, plan.task.example))
-    train = partial(run_updates, cell.model, cell.optimizer, plan.task, plan.config.batch_size)
-    steps = min(UPDATES_PER_CALL, plan.config.eval_every)
-    batches, until = next_batches(0), jnp.int32(steps)
-    program = axis.spread(train, shared=1).lower(state, batches, until).compile()
-    make = _generator(plan, plan.task.data, axis, steps) if isinstance(plan.task.data, Generated) else next_batches
-    times: dict[str, list[float]] = {"input": [], "train": []}
-    for i in range(rounds + 1):  # the first round warms up
-        for name, run in (("input", lambda i=i: make(i * steps)), ("train", lambda: program(state, batches, until))):
-            times[name].append(_seconds(run))
-    per_batch = 1e3 / (steps * len(plan.seeds))
-    return statistics.median(times["input"][1:]) * per_batch, statistics.median(times["train"][1:]) * per_batch
+def memory_settings() -> memory.Settings:
+    """The flags of --suite=memory, checked. Raises UserError."""
+    checkpoints = jobs.whole_numbers("--checkpoints", CHECKPOINTS.value)
+    if not checkpoints:
+        raise UserError("--checkpoints names none: numbers of steps, separated by commas, 0 for none")
+    return memory.Settings(
+        jobs.parse_names("--cells", CELLS.value or "gru", jobs.CELLS),
+        jobs.parse_shapes(SHAPES.value) if SHAPES.value else (memory.LONG,),
+        tuple(dict.fromkeys(checkpoints)),
+        DTYPE.value,
+        LIMIT.value,
+        ROUNDS.value,
+    )
 
 
-def _generator(plan: Plan, data: Generated, axis: SeedAxis, steps: int) -> Callable[[int], Any]:
-    """Making `steps` batches of every seed and reducing them, so that nothing is left out as unused."""
+def share_cores(threads: int) -> int:
+    """Keeps this process, and so all that it starts, on the first `threads` of its cores; returns their number."""
+    if not hasattr(os, "sched_setaffinity"):
+        if threads:
+            raise UserError(f"--threads={threads}: this system can't choose cores")
+        return os.cpu_count() or 1
+    cores = sorted(os.sched_getaffinity(0))
+    if threads > len(cores):
+        raise UserError(f"--threads={threads}: there are {len(cores)} cores")
+    chosen = cores[:threads] if threads else cores
+    os.sched_setaffinity(0, chosen)
+    return len(chosen)
 
-    def generate(seed: jax.Array, start: jax.Array) -> jax.Array:
-        def add(step: jax.Array, total: jax.Array) -> jax.Array:
-            batch = data.make(jax.random.fold_in(stream(seed, "data"), step), plan.config.batch_size)
-            return total + sum(a.sum() for a in batch.values())
 
-        return jax.lax.fori_loop(start, start + steps, add, jnp.zeros(()))
-
-    seeds = axis.put(jnp.asarray(axis.padded_seeds, jnp.uint32))
-    program = axis.spread(generate, shared=1).lower(seeds, jnp.int32(0)).compile()
-    return lambda start: program(seeds, jnp.int32(start))
-
-
-def _seconds(run: Callable[[], Any]) -> float:
-    started = time.perf_counter()
-    jax.block_until_ready(run())
-    return time.perf_counter() - started
+def new_workdir(named: str, suite: str) -> Path:
+    """The directory for the results, made. Raises UserError where it holds anything."""
+    path = Path(named or f"runs/benchmark-{suite}-{datetime.datetime.now():%Y%m%d-%H%M%S}")
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        occupied = any(path.iterdir())
+    except OSError as e:
+        raise UserError(f"--workdir={str(path)!r}: {e.strerror}") from e
+    if occupied:
+        holds = "results" if (path / results.FILE_NAME).exists() else "something else"
+        raise UserError(f"--workdir={str(path)!r} holds {holds}: choose another, or leave --workdir out for a new one")
+    return path
 
 
 if __name__ == "__main__":

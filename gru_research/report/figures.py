@@ -1,9 +1,4 @@
-"""The figures: `matplotlib.figure.Figure` objects made from the results of one task, with their words.
-
-Matplotlib's pyplot, which has global state and asks for a screen, is never imported. The colours are
-Okabe and Ito's, which colour-blind readers tell apart; a marker and a line style for each cell keep
-them apart in grey print. A figure is narrow, so that its text is still legible on a telephone.
-"""
+"""The figures: `matplotlib.figure.Figure` objects made from the results of one task, with their words."""
 
 import dataclasses
 import itertools
@@ -19,13 +14,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from gru_research import stats
-from gru_research.report import results, summary, wording
+from gru_research.report import drawing, results, summary, wording
 
-_WIDTH = 5.2  # inches
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-_LINES = ("-", "--", "-.", (0, (1, 1.2)), (0, (5, 1.5, 1, 1.5, 1, 1.5)))
-_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
-_INK, _FAINT, _GRID = "#222222", "#6b6b6b", "#dddddd"
 _LEGEND_LABEL, _ROW_LABEL = 28, 20  # characters
 _MARKS_PER_LINE = 8
 _SUMMARY = 0.2  # how far below its row's middle a summary stands, in rows
@@ -61,13 +51,13 @@ def learning_curves(task: results.TaskResults) -> Illustration:
     figure, axes = _new(task.task, height=3.9)
     values = np.concatenate([cell.curve.values.ravel() for _, cell in shown])
     _scale(axes, "y", [*values, *_references(task.task)], logarithmic=task.task.direction == "min")
-    handles = [_draw_curve(axes, _style(i), cell) for i, cell in shown]
+    handles = [_draw_curve(axes, drawing.style(i), cell) for i, cell in shown]
     handles += _draw_references(axes.axhline, task.task, axes.get_ylim())
     axes.set_xlabel("updates")
     axes.xaxis.set_major_locator(_ticks_of_updates())
     axes.xaxis.set_major_formatter("{x:,.0f}")
-    axes.set_ylabel(_text(f"validation {task.task.metric}"))
-    _legend(figure, handles)
+    axes.set_ylabel(drawing.text(f"validation {task.task.metric}"))
+    drawing.legend(figure, handles)
     labels = ", ".join(cell.label for _, cell in shown)
     return Illustration(
         "learning_curves",
@@ -86,7 +76,7 @@ def test_metric(task: results.TaskResults) -> Illustration:
     values = np.concatenate(metrics)
     _scale(axes, "x", [*values, *_near(_references(task.task), values, logarithmic)], logarithmic)
     for y, (cell, metric) in enumerate(zip(task.complete, metrics, strict=True)):
-        style = _style(task.cells.index(cell))
+        style = drawing.style(task.cells.index(cell))
         low, high = summary.interval(metric)
         if low is not None and high is not None:
             ends = np.clip([low, high], *axes.get_xlim())  # an infinite end stands at the edge
@@ -94,8 +84,8 @@ def test_metric(task: results.TaskResults) -> Illustration:
         _draw_row(axes, metric, stats.iqm(metric), y, style)
     handles = _draw_references(axes.axvline, task.task, axes.get_xlim())
     _name_rows(axes, [cell.label for cell in task.complete], [_lost(cell) for cell in task.complete])
-    axes.set_xlabel(_text(f"test {task.task.metric}"))
-    _legend(figure, handles)
+    axes.set_xlabel(drawing.text(f"test {task.task.metric}"))
+    drawing.legend(figure, handles)
     labels = ", ".join(cell.label for cell in task.complete)
     return Illustration(
         "test_metric",
@@ -114,7 +104,7 @@ def steps_to_solve(task: results.TaskResults) -> Illustration:
     end = max([1, *steps, *trained])
     unsolved = 1.11 * end
     for y, cell in enumerate(task.complete):
-        style = _style(task.cells.index(cell))
+        style = drawing.style(task.cells.index(cell))
         at = stats.rank_worst([seed.steps_to_solve for seed in cell.seeds], "min")
         median = stats.median_with_infinite(at)
         _draw_row(axes, at, unsolved if math.isinf(median) else median, y, style)
@@ -141,9 +131,9 @@ def steps_to_solve(task: results.TaskResults) -> Illustration:
 def speed_and_size(task: results.TaskResults) -> Illustration:
     """Training time for each update and seed, and parameters, as horizontal bars."""
     rows = [summary.row(task.task, cell) for cell in task.complete]
-    figure = Figure(figsize=(_WIDTH, 1.0 + 0.42 * len(rows)), layout="constrained")
+    figure = Figure(figsize=(drawing.WIDTH, 1.0 + 0.42 * len(rows)), layout="constrained")
     left, right = figure.subplots(1, 2, sharey=True)
-    colours = [_style(task.cells.index(cell))["color"] for cell in task.complete]
+    colours = [drawing.style(task.cells.index(cell))["color"] for cell in task.complete]
     _bars(left, [line.ms_per_step for line in rows], colours, wording.number, "ms per update and seed")
     _bars(right, [line.parameters for line in rows], colours, wording.count, "parameters")
     _name_rows(left, [cell.label for cell in task.complete])
@@ -171,7 +161,13 @@ def _draw_curve(axes: Axes, style: dict, cell: results.CellResults) -> Line2D:
     middle = _drawable(np.array([stats.iqm(row) for row in values]))
     spacing = max(1, math.ceil(len(steps) / _MARKS_PER_LINE))
     (line,) = axes.plot(
-        steps, middle, label=_text(_shortened(cell.label)), linewidth=1.9, markevery=spacing, markersize=5, **style
+        steps,
+        middle,
+        label=drawing.text(_shortened(cell.label)),
+        linewidth=1.9,
+        markevery=spacing,
+        markersize=5,
+        **style,
     )
     for seed in range(values.shape[1]):
         finite = np.flatnonzero(np.isfinite(values[:, seed]))
@@ -184,11 +180,15 @@ def _draw_references(draw: Callable[..., Line2D], task: results.Task, limits: tu
     """Draws the baseline and the threshold within `limits` with `axhline` or `axvline`; returns the lines."""
     lines = []
     if task.baseline is not None and limits[0] <= task.baseline <= limits[1]:
-        label = _text(f"{_shortened(task.baseline_name)} ({wording.number(task.baseline)})")
-        lines.append(draw(task.baseline, label=label, color=_FAINT, linestyle=(0, (6, 3)), linewidth=1, zorder=1))
+        label = drawing.text(f"{_shortened(task.baseline_name)} ({wording.number(task.baseline)})")
+        lines.append(
+            draw(task.baseline, label=label, color=drawing.FAINT, linestyle=(0, (6, 3)), linewidth=1, zorder=1)
+        )
     if task.threshold is not None and limits[0] <= task.threshold <= limits[1]:
         label = f"solved: {wording.threshold(task)}"
-        lines.append(draw(task.threshold, label=label, color=_INK, linestyle=(0, (1, 2)), linewidth=1.3, zorder=1))
+        lines.append(
+            draw(task.threshold, label=label, color=drawing.INK, linestyle=(0, (1, 2)), linewidth=1.3, zorder=1)
+        )
     return lines
 
 
@@ -242,15 +242,6 @@ def _draw_row(axes: Axes, values: np.ndarray, middle: float, y: float, style: di
         axes.plot([middle], [y + _SUMMARY], markersize=7, **marks)
 
 
-def _legend(figure: Figure, handles: Sequence[Line2D]) -> None:
-    """Below the axes, with as many columns as the longest label leaves room for."""
-    if handles:
-        longest = max(len(str(handle.get_label())) for handle in handles)
-        columns = 3 if longest <= 12 else 2 if longest <= 28 else 1
-        figure.legend(handles=handles, loc="outside lower center", ncols=columns, frameon=False, handlelength=3,
-                      fontsize=9)  # fmt: skip
-
-
 def _ticks_of_updates() -> matplotlib.ticker.MaxNLocator:
     return matplotlib.ticker.MaxNLocator(nbins=6, integer=True, steps=[1, 2, 2.5, 5, 10])
 
@@ -264,21 +255,21 @@ def _bars(
     axes.set_xlabel(label)
     axes.set_xticks([])
     axes.tick_params(axis="y", length=0)
-    _plain(axes)
+    drawing.plain(axes)
 
 
 def _new(task: results.Task, height: float) -> tuple[Figure, Axes]:
-    figure = Figure(figsize=(_WIDTH, height), layout="constrained")
+    figure = Figure(figsize=(drawing.WIDTH, height), layout="constrained")
     axes = figure.add_subplot()
     _title(axes, task)
-    _plain(axes)
-    axes.grid(color=_GRID, linewidth=0.7)
+    drawing.plain(axes)
+    axes.grid(color=drawing.GRID, linewidth=0.7)
     axes.set_axisbelow(True)
     return figure, axes
 
 
 def _title(axes: Axes, task: results.Task) -> None:
-    axes.set_title(_text(task.name), loc="left", fontweight="bold")
+    axes.set_title(drawing.text(task.name), loc="left", fontweight="bold")
 
 
 def _rows(task: results.TaskResults) -> tuple[Figure, Axes]:
@@ -293,7 +284,7 @@ def _name_rows(axes: Axes, labels: Sequence[str], remarks: Sequence[str] = ()) -
     """One row a label, the first on top; a label has two lines at most, then its remark."""
     wrapped = ["\n".join(textwrap.wrap(label, _ROW_LABEL, max_lines=2, placeholder="…")) for label in labels]
     names = [f"{label}\n{remark}" if remark else label for label, remark in itertools.zip_longest(wrapped, remarks)]
-    axes.set_yticks(range(len(labels)), [_text(name) for name in names])
+    axes.set_yticks(range(len(labels)), [drawing.text(name) for name in names])
     axes.set_ylim(len(labels) - 0.5, -0.5)
     axes.tick_params(axis="y", length=0)
 
@@ -303,22 +294,6 @@ def _lost(cell: results.CellResults) -> str:
     return f"({lost} of {len(cell.seeds)} not finite)" if lost else ""
 
 
-def _plain(axes: Axes) -> None:
-    axes.spines[["top", "right"]].set_visible(False)
-    for spine in axes.spines.values():
-        spine.set_color(_FAINT)
-    axes.tick_params(color=_FAINT, labelcolor=_INK)
-
-
-def _style(index: int) -> dict:
-    """Colour, marker and line style of the cell at `index`; no two of the first 315 are alike."""
-    return {
-        "color": _COLOURS[index % len(_COLOURS)],
-        "linestyle": _LINES[index % len(_LINES)],
-        "marker": _MARKERS[index % len(_MARKERS)],
-    }
-
-
 def _drawable(values: np.ndarray) -> np.ndarray:
     """Infinite values as NaN, where Matplotlib interrupts a line."""
     return np.where(np.isfinite(values), values, np.nan)
@@ -326,9 +301,3 @@ def _drawable(values: np.ndarray) -> np.ndarray:
 
 def _shortened(text: str) -> str:
     return text if len(text) <= _LEGEND_LABEL else text[: _LEGEND_LABEL - 1] + "…"
-
-
-def _text(text: str) -> str:
-    """`text` as Matplotlib shows it literally: no mathematics between dollars, no hidden legend entry."""
-    literal = text.replace("$", r"\$")
-    return f" {literal}" if literal.startswith("_") else literal

@@ -1,0 +1,1 @@
+"""What `experiments.benchmark` measures, a suite a file, and the machinery that takes fair times."""

@@ -1,0 +1,88 @@
+"""How fast batches come, against how fast training uses them up, for the shipped configs' data."""
+
+import runpy
+import statistics
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import rich.box
+import rich.console
+import rich.table
+
+from experiments.launcher import use_cores
+from gru_research.config import experiment
+from gru_research.data import DataDirs
+from gru_research.tasks import Generated
+from gru_research.training import UPDATES_PER_CALL, Plan, SeedAxis, make_plan, make_seed_axis
+from gru_research.training.loop import batch_maker
+from gru_research.training.state import init_state, stream
+from gru_research.training.step import run_updates
+
+CONFIGS = (("configs/adding.py", ""), ("configs/smnist.py", "rows"))
+
+
+def run(rounds: int, dirs: DataDirs) -> int:
+    """Prints the table, for two seeds side by side."""
+    use_cores(2)
+    table = rich.table.Table(
+        title="Input against training (GRU, 2 seeds side by side, medians)", box=rich.box.SIMPLE_HEAD
+    )
+    table.add_column("config", no_wrap=True)
+    for heading in ("batch", "input, ms/batch", "input, examples/s", "training, ms/batch", "ratio"):
+        table.add_column(heading, justify="right")
+    for path, variant in CONFIGS:
+        values = runpy.run_path(path)["get_config"](*filter(None, [variant])).to_dict()
+        plan = make_plan(experiment(values | {"seeds": 2, "only": values["reference"]}))
+        input_ms, train_ms = measure_input(plan, dirs, rounds)
+        size = plan.config.batch_size
+        rate = f"{1e3 * size / input_ms:,.0f}"
+        name = path + (f":{variant}" if variant else "")
+        table.add_row(name, str(size), f"{input_ms:.3f}", rate, f"{train_ms:.2f}", f"{train_ms / input_ms:.0f}")
+    rich.console.Console().print(table)
+    print("ratio: how many times faster batches come than a training step takes; it should be at least 20.")
+    return 0
+
+
+def measure_input(plan: Plan, dirs: DataDirs, rounds: int) -> tuple[float, float]:
+    """Milliseconds per batch and seed: of making a batch alone, and of a training step with it at hand."""
+    axis = make_seed_axis(plan.seeds)
+    (cell,) = plan.cells
+    sets = plan.task.data.load(dirs)
+    next_batches = batch_maker(plan, sets, axis)
+    state = axis.start(partial(init_state, cell.model, cell.optimizer, plan.task.example))
+    train = partial(run_updates, cell.model, cell.optimizer, plan.task, plan.config.batch_size)
+    steps = min(UPDATES_PER_CALL, plan.config.eval_every)
+    batches, until = next_batches(0), jnp.int32(steps)
+    program = axis.spread(train, shared=1).lower(state, batches, until).compile()
+    make = _generator(plan, plan.task.data, axis, steps) if isinstance(plan.task.data, Generated) else next_batches
+    times: dict[str, list[float]] = {"input": [], "train": []}
+    for i in range(rounds + 1):  # the first round warms up
+        for name, run in (("input", lambda i=i: make(i * steps)), ("train", lambda: program(state, batches, until))):
+            times[name].append(_seconds(run))
+    per_batch = 1e3 / (steps * len(plan.seeds))
+    return statistics.median(times["input"][1:]) * per_batch, statistics.median(times["train"][1:]) * per_batch
+
+
+def _generator(plan: Plan, data: Generated, axis: SeedAxis, steps: int) -> Callable[[int], Any]:
+    """Making `steps` batches of every seed and reducing them, so that nothing is left out as unused."""
+
+    def generate(seed: jax.Array, start: jax.Array) -> jax.Array:
+        def add(step: jax.Array, total: jax.Array) -> jax.Array:
+            batch = data.make(jax.random.fold_in(stream(seed, "data"), step), plan.config.batch_size)
+            return total + sum(a.sum() for a in batch.values())
+
+        return jax.lax.fori_loop(start, start + steps, add, jnp.zeros(()))
+
+    seeds = axis.put(jnp.asarray(axis.padded_seeds, jnp.uint32))
+    program = axis.spread(generate, shared=1).lower(seeds, jnp.int32(0)).compile()
+    return lambda start: program(seeds, jnp.int32(start))
+
+
+def _seconds(run: Callable[[], Any]) -> float:
+    started = time.perf_counter()
+    jax.block_until_ready(run())
+    return time.perf_counter() - started

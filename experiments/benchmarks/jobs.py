@@ -1,0 +1,172 @@
+"""What is measured: a system's layer of one cell on one shape, and the arithmetic that this takes."""
+
+import dataclasses
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from gru_research.config import UserError, call, choose
+from gru_research.time_loop import UnrollOptions
+
+CELLS = ("gru", "lstm", "rnn")
+GATES = {"gru": 3, "lstm": 4, "rnn": 1}
+DTYPES = ("float32", "bfloat16")
+LAYOUTS = ("batch", "time")
+MODES = ("forward", "train", "last")
+MACHINE = "machine"
+OURS = "ours"
+PEERS = ("linen", "nnx", "haiku", "equinox", "keras", "torch")
+FIXED_OPTIONS = ("outputs", "time_major")  # the benchmark's own, as they change what is computed
+
+
+@dataclasses.dataclass(frozen=True)
+class Shape:
+    """A batch of B sequences of T steps with D input features, and H hidden units."""
+
+    batch: int
+    time: int
+    input_size: int
+    hidden_size: int
+
+    def __str__(self) -> str:
+        return f"{self.batch},{self.time},{self.input_size},{self.hidden_size}"
+
+
+SHAPES = (
+    Shape(32, 128, 32, 128),
+    Shape(64, 256, 128, 512),
+    Shape(1, 1024, 64, 256),
+    Shape(128, 784, 1, 128),
+    Shape(50, 200, 2, 64),
+)
+LENGTHS = (256, 1024, 4096, 16384)
+
+
+def sweep_shape(length: int) -> Shape:
+    """The shape whose T is varied, to see how time grows with it."""
+    return Shape(8, length, 32, 64)
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """What one worker process measures.
+
+    Attributes:
+      system: `ours`, with options of `UnrollOptions` in brackets where wanted, a peer, or `machine`.
+      way: which of a peer's documented ways, where it has several: `layers.WAYS`.
+      cell, shape: the layer.
+      dtype: in which it computes; parameters are float32.
+      layout: whether inputs and outputs are [B, T, ...] ("batch") or [T, B, ...] ("time").
+      platform: "cpu" or "gpu".
+    """
+
+    system: str
+    way: str = ""
+    cell: str = "gru"
+    shape: Shape = SHAPES[0]
+    dtype: str = "float32"
+    layout: str = "batch"
+    platform: str = "cpu"
+
+    def to_flags(self) -> list[str]:
+        """The worker's command line."""
+        return [f"--{field.name}={getattr(self, field.name)}" for field in dataclasses.fields(self)]
+
+
+def job_from_flags(values: Mapping[str, str]) -> Job:
+    """The inverse of `Job.to_flags`, from flag names and values."""
+    return Job(**{**values, "shape": parse_shape(values["shape"])})
+
+
+def parse_systems(text: str) -> tuple[str, ...]:
+    """The systems in `a,b[option=value,option=value],c`. Raises UserError."""
+    systems = tuple(name.strip() for name in re.split(r",(?![^\[]*\])", text) if name.strip())
+    if not systems:
+        raise UserError(f"--systems={text!r} names none; choose from {', '.join((OURS, *PEERS))}")
+    for system in systems:
+        name, options = split_system(system)
+        choose("--systems", name, (OURS, *PEERS))
+        if options and name != OURS:
+            raise UserError(f"--systems={system!r}: only {OURS} takes options")
+        our_options(options)
+    if len(set(systems)) < len(systems):
+        raise UserError(f"--systems={text!r} names one twice")
+    return systems
+
+
+def split_system(system: str) -> tuple[str, dict[str, Any]]:
+    """`name[option=value,...]` as a name and options; values are whole numbers, true, false, none or words."""
+    match = re.fullmatch(r"([^\[\]]*)(?:\[([^\[\]]*)\])?", system)
+    if not match:
+        raise UserError(f"--systems={system!r} must be a name, or name[option=value,option=value]")
+    options = {}
+    for item in filter(None, (match[2] or "").split(",")):
+        option, equals, value = item.partition("=")
+        if not equals:
+            raise UserError(f"--systems={system!r}: {item!r} must be option=value")
+        options[option.strip()] = _value(value.strip())
+    return match[1].strip(), options
+
+
+def our_options(options: Mapping[str, Any], **fixed: Any) -> UnrollOptions:
+    """The options with which our layer runs, with `fixed` those of the benchmark. Raises UserError."""
+    for name in FIXED_OPTIONS:
+        if name in options:
+            raise UserError(f"--systems={OURS}[{name}=...]: the benchmark chooses {name} itself")
+    return call(UnrollOptions, {**options, **fixed}, f"--systems={OURS}")
+
+
+def is_ours(system: str) -> bool:
+    return split_system(system)[0] == OURS
+
+
+def parse_shapes(text: str) -> tuple[Shape, ...]:
+    """The shapes in `B,T,D,H;B,T,D,H`, where a single number is an index in `SHAPES`. Raises UserError."""
+    shapes = tuple(parse_shape(item) for item in text.split(";") if item.strip())
+    if not shapes:
+        raise UserError(f"--shapes={text!r} names none")
+    return shapes
+
+
+def parse_shape(text: str) -> Shape:
+    """One shape, `B,T,D,H` or an index in `SHAPES`. Raises UserError."""
+    numbers = whole_numbers("--shapes", text)
+    if len(numbers) == 1 and numbers[0] < len(SHAPES):
+        return SHAPES[numbers[0]]
+    if len(numbers) != 4 or min(numbers) < 1:
+        known = "; ".join(f"{i}: {shape}" for i, shape in enumerate(SHAPES))
+        raise UserError(f"--shapes: {text.strip()!r} must be B,T,D,H, each at least 1, or an index ({known})")
+    return Shape(*numbers)
+
+
+def whole_numbers(flag: str, text: str) -> list[int]:
+    """The numbers, 0 or more, in `a,b,c`. Raises UserError."""
+    words = [word.strip() for word in text.split(",") if word.strip()]
+    if not all(re.fullmatch(r"\d+", word) for word in words):
+        raise UserError(f"{flag}={text.strip()!r} must be whole numbers, separated by commas")
+    return [int(word) for word in words]
+
+
+def parse_names(flag: str, text: str, choices: Sequence[str]) -> tuple[str, ...]:
+    """The names in `a,b`, each one of `choices` and there once. Raises UserError."""
+    names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    if not names:
+        raise UserError(f"{flag}={text!r} names none; choose from {', '.join(choices)}")
+    return tuple(choose(flag, name, choices) for name in names)
+
+
+def flops(cell: str, shape: Shape, mode: str) -> int:
+    """The floating-point operations of the matrix products, 2 for a multiply and add; nothing else is counted.
+
+    Forward: `x W` and `h U` for each gate. In training each product with U comes back twice, for h and
+    for U, and each with W once, for W: the gradient by the input isn't asked for.
+    """
+    units = 2 * shape.batch * shape.time * GATES[cell] * shape.hidden_size
+    if mode == "forward":
+        return units * (shape.input_size + shape.hidden_size)
+    return units * (2 * shape.input_size + 3 * shape.hidden_size)
+
+
+def _value(text: str) -> Any:
+    words = {"true": True, "false": False, "none": None}
+    return int(text) if re.fullmatch(r"\d+", text) else words.get(text.lower(), text)

@@ -1,0 +1,158 @@
+"""Our layer and the peers', each written as its documentation shows, as a function of parameters and inputs.
+
+All give every step's output for inputs [B, T, D], or [T, B, D] with `layout=time`. What differs by the
+peer's choice: haiku's GRU resets before the product with U and its vanilla RNN has relu units; biases are
+one or two a gate.
+"""
+
+import os
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from experiments.benchmarks.jobs import Job, our_options, split_system
+from gru_research.cells import CELLS
+from gru_research.time_loop import UnrollOptions, unroll
+
+
+class NotOfferedError(Exception):
+    """The system has no such layer."""
+
+
+class Layer(NamedTuple):
+    """`apply(params, xs)` gives all outputs; `last(params, xs)`, ours alone, the last one without storing the rest."""
+
+    params: Any
+    apply: Callable[[Any, jax.Array], Any]
+    last: Callable[[Any, jax.Array], Any] | None = None
+
+
+def make_layer(job: Job) -> Layer:
+    """The layer of `job`; raises NotOfferedError where the system has none."""
+    return LAYERS[split_system(job.system)[0]](job)
+
+
+def _ours(job: Job) -> Layer:
+    _, chosen = split_system(job.system)
+    cell = CELLS[job.cell](job.shape.hidden_size, dtype=_compute_dtype(job))
+    time_major = job.layout == "time"
+
+    def run(params: Any, xs: jax.Array, options: UnrollOptions) -> Any:
+        return unroll(cell, params, xs, options=options)
+
+    everything = our_options(chosen, outputs="all", time_major=time_major)
+    nothing = our_options(chosen, outputs="none", time_major=time_major)
+    return Layer(
+        cell.init(jax.random.key(0), job.shape.input_size),
+        lambda params, xs: run(params, xs, everything)[1],
+        lambda params, xs: cell.hidden(run(params, xs, nothing)[0]),
+    )
+
+
+def _linen(job: Job) -> Layer:
+    from flax import linen as nn
+
+    kind = {"gru": nn.GRUCell, "rnn": nn.SimpleCell}.get(job.cell) or getattr(nn, job.way)
+    cell = kind(job.shape.hidden_size, dtype=_compute_dtype(job))
+    rnn = nn.RNN(cell, time_major=job.layout == "time")
+    return Layer(rnn.init(jax.random.key(0), _example(job)), rnn.apply)  # type: ignore[arg-type]
+
+
+def _nnx(job: Job) -> Layer:
+    from flax import nnx
+
+    kind = {"gru": nnx.GRUCell, "rnn": nnx.SimpleCell}.get(job.cell) or getattr(nnx, job.way)
+    cell = kind(job.shape.input_size, job.shape.hidden_size, dtype=_compute_dtype(job), rngs=nnx.Rngs(0))
+    rnn = nnx.RNN(cell, time_major=job.layout == "time", rngs=nnx.Rngs(0))
+    # Split and merged under jax.jit, as its guide to performance says: nnx.jit takes longer to call.
+    graph, params, rest = nnx.split(rnn, nnx.Param, ...)
+    return Layer(params, lambda params, xs: nnx.merge(graph, params, rest, copy=True)(xs))
+
+
+def _haiku(job: Job) -> Layer:
+    import haiku as hk
+
+    _only_float32(job)
+    core = {"gru": hk.GRU, "lstm": hk.LSTM, "rnn": hk.VanillaRNN}[job.cell]
+
+    def run(xs: jax.Array) -> Any:
+        layer = core(job.shape.hidden_size)
+        state = layer.initial_state(job.shape.batch)
+        return hk.dynamic_unroll(layer, xs, state, time_major=job.layout == "time")[0]
+
+    transformed = hk.without_apply_rng(hk.transform(run))
+    return Layer(transformed.init(jax.random.key(0), _example(job)), transformed.apply)
+
+
+def _equinox(job: Job) -> Layer:
+    import equinox as eqx
+
+    _only_float32(job)
+    if job.cell == "rnn":
+        raise NotOfferedError("no vanilla cell")
+    kind = {"gru": eqx.nn.GRUCell, "lstm": eqx.nn.LSTMCell}[job.cell]
+    cell = kind(job.shape.input_size, job.shape.hidden_size, key=jax.random.key(0))
+    params, static = eqx.partition(cell, eqx.is_array)
+    zeros = jnp.zeros(job.shape.hidden_size)
+    axis = 1 if job.layout == "time" else 0
+
+    def apply(params: Any, xs: jax.Array) -> jax.Array:
+        cell = eqx.combine(params, static)
+
+        def step(state: Any, x: jax.Array) -> tuple[Any, jax.Array]:
+            state = cell(x, state)
+            return state, state[0] if job.cell == "lstm" else state
+
+        first = (zeros, zeros) if job.cell == "lstm" else zeros
+        return jax.vmap(lambda xs_TI: jax.lax.scan(step, first, xs_TI)[1], in_axes=axis, out_axes=axis)(xs)
+
+    return Layer(params, apply)
+
+
+def _keras(job: Job) -> Layer:
+    os.environ["KERAS_BACKEND"] = "jax"
+    import keras
+
+    if job.layout == "time":
+        raise NotOfferedError("no time-major layout")
+    kind = {"gru": keras.layers.GRU, "lstm": keras.layers.LSTM, "rnn": keras.layers.SimpleRNN}[job.cell]
+    policy = "mixed_bfloat16" if job.dtype == "bfloat16" else job.dtype
+    layer = kind(job.shape.hidden_size, return_sequences=True, dtype=policy)
+    layer.build((job.shape.batch, job.shape.time, job.shape.input_size))
+    fixed = [variable.value for variable in layer.non_trainable_variables]
+    params = [variable.value for variable in layer.trainable_variables]
+    return Layer(params, lambda params, xs: layer.stateless_call(params, fixed, xs)[0])
+
+
+LAYERS: dict[str, Callable[[Job], Layer]] = {
+    "ours": _ours,
+    "linen": _linen,
+    "nnx": _nnx,
+    "haiku": _haiku,
+    "equinox": _equinox,
+    "keras": _keras,
+}
+"""The systems that run in JAX; torch stands in `programs`."""
+
+WAYS: dict[tuple[str, str], tuple[str, ...]] = {
+    ("linen", "lstm"): ("OptimizedLSTMCell", "LSTMCell"),
+    ("nnx", "lstm"): ("OptimizedLSTMCell", "LSTMCell"),
+}
+"""By system and cell, the classes that its documentation offers: all are measured, the fastest counts."""
+
+
+def _example(job: Job) -> jax.Array:
+    """Inputs for initialisers, which look at the shape alone; two steps spare them the loop's length."""
+    sizes = {"batch": (job.shape.batch, 2), "time": (2, job.shape.batch)}[job.layout]
+    return jnp.zeros((*sizes, job.shape.input_size))
+
+
+def _compute_dtype(job: Job) -> Any:
+    return None if job.dtype == "float32" else jnp.dtype(job.dtype)
+
+
+def _only_float32(job: Job) -> None:
+    if job.dtype != "float32":
+        raise NotOfferedError(f"no {job.dtype} computation with float32 parameters")

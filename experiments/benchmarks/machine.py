@@ -1,0 +1,80 @@
+"""What the machine can do and is: the rate of large matrix products, its description, and memory in use."""
+
+import re
+import resource
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from experiments.benchmarks.jobs import Job
+
+SIZES = {"cpu": 1024, "gpu": 8192}
+
+
+def product_flops(platform: str) -> int:
+    """Of one product of the square matrices that the rate is measured with."""
+    return 2 * SIZES[platform] ** 3
+
+
+def modes(platform: str, dtype: str) -> tuple[str, ...]:
+    """The products measured: by library and type."""
+    names = ("jax float32", "numpy float32") if platform == "cpu" else ("jax float32",)
+    return names if dtype == "float32" else (*names, f"jax {dtype}")
+
+
+class MatmulProgram:
+    """Products of square matrices, by XLA and, on a CPU, by NumPy's BLAS; the best is what a layer could reach."""
+
+    def __init__(self, job: Job):
+        if jax.default_backend() != job.platform:
+            raise ValueError(f"jax runs on {jax.default_backend()}, not on {job.platform}")
+        from gru_research.training import environment  # here, as it takes seconds that no other worker needs
+
+        self.about: dict[str, Any] = {"environment": environment() | {"processor": _processor()}}
+        self._size = SIZES[job.platform]
+        self._runs: dict[str, Callable[[], Any]] = {}
+
+    def compile(self, mode: str) -> None:
+        library, dtype = mode.split()
+        shape = (self._size, self._size)
+        a, b = (np.random.default_rng(seed).standard_normal(shape, np.float32) for seed in range(2))
+        if library == "numpy":
+            self._runs[mode] = lambda: a @ b
+            return
+        operands = [jax.device_put(jnp.asarray(m, dtype)) for m in (a, b)]
+        product = jax.jit(lambda a, b: jnp.matmul(a, b, preferred_element_type=jnp.float32)).lower(*operands).compile()
+        self._runs[mode] = lambda: jax.block_until_ready(product(*operands))
+
+    def check(self, mode: str) -> None:
+        if not np.isfinite(self._runs[mode]()).all():
+            raise ValueError("a product that isn't finite")
+
+    def run(self, mode: str) -> None:
+        self._runs[mode]()
+
+    def device_peak_bytes(self) -> None:
+        return None
+
+
+def peak_resident_bytes() -> int:
+    """The most memory that this process had in RAM so far."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        # Not getrusage: on Linux its maximum survives exec, so that a child starts with its parent's.
+        found = re.search(r"VmHWM:\s*(\d+) kB", status.read_text())
+        assert found is not None
+        return 1024 * int(found[1])
+    maximum = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return maximum if sys.platform == "darwin" else 1024 * maximum
+
+
+def _processor() -> str | None:
+    """The CPU's name where Linux says it."""
+    path = Path("/proc/cpuinfo")
+    found = re.search(r"model name\s*:\s*(.+)", path.read_text()) if path.exists() else None
+    return found[1] if found else None

@@ -1,0 +1,99 @@
+"""Memory of one gradient step over a very long sequence, with the loss on the last output and no others stored.
+
+Each number of steps between checkpoints has a process of its own. What the compiler plans to use is known
+before anything runs: a plan beyond the limit isn't run, and a tenth of its length is, in its place.
+"""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import rich.console
+
+from experiments.benchmarks import results, tables
+from experiments.benchmarks.jobs import OURS, Job, Shape
+from experiments.benchmarks.progress import Progress
+from experiments.benchmarks.results import MIB, Result
+from experiments.benchmarks.workers import Worker, WorkerFailedError
+
+LONG = Shape(8, 100_000, 2, 128)
+SHORTER = 10
+MODE = "last"
+LEGEND = """\
+UnrollOptions(outputs="none", checkpoint=N), each in its own process. planned: temporary memory by the compiler's
+plan. peak: resident memory of the process, libraries and compilation included; before: of the same process with
+libraries loaded and inputs made. s: the median of the calls after the first."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """What the flags ask for; `checkpoints` in steps, 0 for none, and `limit` in MiB of resident memory."""
+
+    cells: tuple[str, ...]
+    shapes: tuple[Shape, ...]
+    checkpoints: tuple[int, ...]
+    dtype: str
+    limit: int
+    rounds: int
+
+    def record(self) -> dict[str, Any]:
+        return {"suite": "memory", "dtype": self.dtype, "limit_mib": self.limit, "rounds": self.rounds}
+
+
+def run(settings: Settings, workdir: Path, header: dict[str, Any], console: rich.console.Console) -> int:
+    """Measures, prints the table and writes JSON; 1 where a step that was run failed."""
+    logs = workdir / "logs"
+    logs.mkdir(parents=True)
+    jobs = [
+        Job(f"{OURS}[checkpoint={steps}]", cell=cell, shape=shape, dtype=settings.dtype)
+        for cell in settings.cells
+        for shape in settings.shapes
+        for steps in settings.checkpoints
+    ]
+    found: list[Result] = []
+    with Progress(console, len(jobs)) as progress:
+        for job in jobs:
+            progress.begin(f"{job.system} {job.cell} {job.shape}")
+            found += measure(job, settings, logs, progress.say)
+            progress.end()
+            results.write(workdir / results.FILE_NAME, header | {"settings": settings.record()}, found)
+    console.print(tables.memory_table(found))
+    for result in found:
+        if result.reason:
+            console.print(f"{result.job.system} {result.job.shape}: {result.status}: {result.reason}", markup=False)
+    for result in found:
+        if result.peak_bytes is not None and result.peak_bytes > settings.limit * MIB:
+            console.print(f"{result.job.system} {result.job.shape}: over the limit of {settings.limit:,} MiB")
+    console.print(LEGEND, markup=False)
+    console.print(f"written to {workdir}", markup=False, soft_wrap=True)
+    return 1 if any(result.status == "failed" for result in found) else 0
+
+
+def measure(job: Job, settings: Settings, logs: Path, say: Callable[[str], None]) -> Sequence[Result]:
+    """The job's result; where its plan is beyond the limit, that, and the result of a tenth of its length."""
+    name = f"{job.system}-{job.cell}-{str(job.shape).replace(',', 'x')}.txt"
+    try:
+        with Worker(job, logs / name) as worker:
+            say("compiles")
+            compiled = worker.ask(compile=MODE)
+            known: dict[str, Any] = {
+                "compile_seconds": compiled["seconds"],
+                "planned_bytes": compiled["planned_bytes"],
+                "baseline_bytes": worker.baseline_bytes,
+                "about": worker.about,
+            }
+            if (known["planned_bytes"] or 0) + worker.baseline_bytes <= settings.limit * MIB:
+                say("runs")
+                worker.ask(check=MODE)
+                answer = worker.ask(run=MODE, repetitions=settings.rounds)
+                peaks = {field: answer[field] for field in ("peak_bytes", "device_peak_bytes")}
+                return [Result(job, MODE, round_seconds=tuple(answer["seconds"]), repetitions=1, **known, **peaks)]
+    except WorkerFailedError as e:
+        return [Result(job, MODE, e.status, e.reason)]
+    refused = Result(job, MODE, "not run", f"its plan is beyond the limit of {settings.limit:,} MiB", **known)
+    shape = job.shape
+    if shape.time < SHORTER:
+        return [refused]
+    shorter = dataclasses.replace(shape, time=shape.time // SHORTER)
+    return [refused, *measure(dataclasses.replace(job, shape=shorter), settings, logs, say)]

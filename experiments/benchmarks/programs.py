@@ -1,0 +1,182 @@
+"""From a job to programs that can be timed: forward, and a training step.
+
+    forward  all outputs, of every step
+    train    mean of the squares of all outputs, and its gradient by the parameters, not by the input
+    last     the same with the last output alone, the others never stored: ours only
+
+The same in all systems. Inputs are on the device beforehand; a run ends when its results are there.
+"""
+
+import copy
+import math
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from experiments.benchmarks import machine
+from experiments.benchmarks.jobs import GATES, MACHINE, Job
+from experiments.benchmarks.layers import NotOfferedError, make_layer
+
+
+class Program(Protocol):
+    """What the worker asks for; modes are those of `jobs.MODES`, the machine's its own."""
+
+    about: dict[str, Any]
+    """What to record of it: its number of parameters and the versions of its libraries."""
+
+    def compile(self, mode: str) -> int | None:
+        """Makes `mode` ready; returns the bytes of temporary memory it will take, where that is known."""
+        ...
+
+    def check(self, mode: str) -> None:
+        """Runs it once; raises ValueError where its results have another shape or aren't finite."""
+        ...
+
+    def run(self, mode: str) -> None: ...
+
+    def device_peak_bytes(self) -> int | None:
+        """The most memory in use on the accelerator so far; None on a CPU."""
+        ...
+
+
+def make_program(job: Job) -> Program:
+    if job.system == MACHINE:
+        return machine.MatmulProgram(job)
+    return TorchProgram(job) if job.system == "torch" else JaxProgram(job)
+
+
+class JaxProgram:
+    """Any layer in JAX, compiled ahead with the parameters and the inputs as arguments."""
+
+    def __init__(self, job: Job):
+        self._job = job
+        self._layer = make_layer(job)
+        count = sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(self._layer.params))
+        check_parameters(job, count)
+        self.about = {"parameters": count}
+        self._arguments = jax.block_until_ready(jax.device_put((self._layer.params, make_inputs(job))))
+        self._compiled: dict[str, Any] = {}
+
+    def compile(self, mode: str) -> int | None:
+        self._compiled[mode] = jax.jit(self._function(mode)).lower(*self._arguments).compile()
+        analysis = self._compiled[mode].memory_analysis()
+        return None if analysis is None else int(analysis.temp_size_in_bytes)
+
+    def check(self, mode: str) -> None:
+        results = jax.device_get(self._compiled[mode](*self._arguments))
+        if mode == "forward":
+            check_outputs(self._job, np.asarray(results, np.float32))
+        else:
+            check_gradients(results[0], jax.tree.leaves(results[1]))
+
+    def run(self, mode: str) -> None:
+        jax.block_until_ready(self._compiled[mode](*self._arguments))
+
+    def device_peak_bytes(self) -> int | None:
+        statistics = jax.local_devices()[0].memory_stats()
+        return None if statistics is None else statistics["peak_bytes_in_use"]
+
+    def _function(self, mode: str) -> Callable[..., Any]:
+        if mode == "forward":
+            return self._layer.apply
+        outputs = self._layer.last if mode == "last" else self._layer.apply
+        if outputs is None:
+            raise NotOfferedError("outputs of every step are always stored")
+        return jax.value_and_grad(lambda params, xs: jnp.mean(jnp.square(outputs(params, xs).astype(jnp.float32))))
+
+
+class TorchProgram:
+    """PyTorch's own layers, eager, with its default settings; forward in inference mode."""
+
+    def __init__(self, job: Job):
+        import torch
+
+        self._torch, self._job = torch, job
+        self._device = "cuda" if job.platform == "gpu" else "cpu"
+        if self._device == "cuda" and not torch.cuda.is_available():
+            raise NotOfferedError("this build of torch finds no GPU")
+        if self._device == "cpu" and job.dtype != "float32":
+            raise NotOfferedError("autocast leaves recurrent layers in float32 on a CPU")
+        kind = {"gru": torch.nn.GRU, "lstm": torch.nn.LSTM, "rnn": torch.nn.RNN}[job.cell]
+        shape, batch_first = job.shape, job.layout == "batch"
+        layer = kind(shape.input_size, shape.hidden_size, batch_first=batch_first).to(self._device)
+        self._layers = {"train": layer, "forward": copy.deepcopy(layer).eval()}
+        self._params = list(layer.parameters())
+        count = sum(p.numel() for p in self._params)
+        check_parameters(job, count)
+        self.about = {"parameters": count, "threads": torch.get_num_threads()}
+        self._xs = torch.from_numpy(make_inputs(job)).to(self._device)
+
+    def compile(self, mode: str) -> None:
+        if mode not in self._layers:
+            raise NotOfferedError("outputs of every step are always stored")
+
+    def check(self, mode: str) -> None:
+        if mode == "forward":
+            check_outputs(self._job, self._forward().float().cpu().numpy())
+        else:
+            loss, gradients = self._train()
+            check_gradients(loss.item(), [g.float().cpu().numpy() for g in gradients])
+
+    def run(self, mode: str) -> None:
+        # Results live until the device is done, as in JAX.
+        results = self._forward() if mode == "forward" else self._train()
+        if self._device == "cuda":
+            self._torch.cuda.synchronize()
+        del results
+
+    def device_peak_bytes(self) -> int | None:
+        return self._torch.cuda.max_memory_allocated() if self._device == "cuda" else None
+
+    def _forward(self) -> Any:
+        with self._torch.inference_mode():
+            return self._outputs("forward")
+
+    def _train(self) -> tuple[Any, Any]:
+        loss = self._outputs("train").float().square().mean()
+        return loss, self._torch.autograd.grad(loss, self._params)
+
+    def _outputs(self, mode: str) -> Any:
+        with self._torch.autocast(self._device, self._torch.bfloat16, enabled=self._job.dtype == "bfloat16"):
+            return self._layers[mode](self._xs)[0]
+
+
+def make_inputs(job: Job) -> np.ndarray:
+    """Standard normal float32 inputs, the same for every system."""
+    return np.random.default_rng(0).standard_normal(_sizes(job, job.shape.input_size), np.float32)
+
+
+def check_parameters(job: Job, count: int) -> None:
+    """Raises ValueError unless `count` is the standard layer's, with one or two biases a gate."""
+    hidden = job.shape.hidden_size
+    kernels = GATES[job.cell] * hidden * (job.shape.input_size + hidden)
+    biases = GATES[job.cell] * hidden
+    if not kernels + biases <= count <= kernels + 2 * biases:
+        raise ValueError(f"{count} parameters; the layer has {kernels + biases} to {kernels + 2 * biases}")
+
+
+def check_outputs(job: Job, ys: np.ndarray) -> None:
+    """Raises ValueError unless there is a finite output for every step, and steps differ."""
+    expected = _sizes(job, job.shape.hidden_size)
+    if ys.shape != expected:
+        raise ValueError(f"outputs of the shape {ys.shape}; they must have {expected}")
+    if not np.isfinite(ys).all():
+        raise ValueError("outputs that aren't finite")
+    if job.shape.time > 1 and not np.diff(ys, axis=1 if job.layout == "batch" else 0).any():
+        raise ValueError("outputs that are the same at every step")
+
+
+def check_gradients(loss: Any, gradients: list[Any]) -> None:
+    """Raises ValueError unless the loss is positive and every gradient finite and somewhere not 0."""
+    if not (np.isfinite(loss) and loss > 0):
+        raise ValueError(f"a loss of {loss}")
+    if not all(np.isfinite(g).all() for g in gradients) or not any(np.any(g) for g in gradients):
+        raise ValueError("gradients that aren't finite, or all 0")
+
+
+def _sizes(job: Job, features: int) -> tuple[int, int, int]:
+    shape = job.shape
+    return (shape.batch, shape.time, features) if job.layout == "batch" else (shape.time, shape.batch, features)

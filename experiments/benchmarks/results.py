@@ -1,0 +1,160 @@
+"""What was measured, and the numbers made of it: medians, ratios, shares; the benchmark's JSON file.
+
+A round is one turn of a system: some repetitions, of which the median counts. A system's time is the
+median over rounds.
+"""
+
+import dataclasses
+import json
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from experiments.benchmarks.jobs import Job, flops, is_ours
+from gru_research.records import to_json
+
+SCHEMA = "gru_research.benchmark/1"
+FILE_NAME = "benchmark.json"
+MIB = 2**20
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """One job in one mode.
+
+    Attributes:
+      status: "ok", "not installed", "not offered" or "failed", with the `reason` where it isn't ok.
+      round_seconds: for each round, the median seconds of a call.
+      repetitions: calls in a round.
+      compile_seconds: of tracing and compilation; about 0 for an eager system.
+      planned_bytes: temporary memory by the compiler's plan, where there is one.
+      baseline_bytes, peak_bytes: the process's resident memory before the first call, inputs and
+        parameters made, and at most until the end of this mode, compilation included.
+      device_peak_bytes: on an accelerator, the most of its memory in use.
+      machine_flops: floating-point operations a second of large matrix products, in the same rounds.
+    """
+
+    job: Job
+    mode: str
+    status: str = "ok"
+    reason: str = ""
+    round_seconds: tuple[float, ...] = ()
+    repetitions: int = 0
+    compile_seconds: float | None = None
+    planned_bytes: int | None = None
+    baseline_bytes: int | None = None
+    peak_bytes: int | None = None
+    device_peak_bytes: int | None = None
+    machine_flops: float | None = None
+    about: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+    @property
+    def seconds(self) -> float | None:
+        return statistics.median(self.round_seconds) if self.round_seconds else None
+
+    @property
+    def spread(self) -> float | None:
+        """The rounds' range as a share of their median."""
+        if self.seconds is None:
+            return None
+        return (max(self.round_seconds) - min(self.round_seconds)) / self.seconds
+
+    @property
+    def flops(self) -> int:
+        return flops(self.job.cell, self.job.shape, self.mode)
+
+    @property
+    def share(self) -> float | None:
+        """What part of the machine's rate of matrix products the layer reaches."""
+        if self.seconds is None or not self.machine_flops:
+            return None
+        return self.flops / self.seconds / self.machine_flops
+
+
+def round_time(seconds: Sequence[float]) -> float:
+    """What one round's repetitions count as: their median."""
+    return statistics.median(seconds)
+
+
+def repetitions(call_seconds: float, budget: float, rounds: int, most: int = 200) -> int:
+    """How many calls a round holds, so that all rounds together take about `budget` seconds; at least 1."""
+    return max(1, min(most, int(budget / rounds / call_seconds)))
+
+
+def ratios(seconds: Mapping[str, float | None]) -> dict[str, float | None]:
+    """Each system's time over the best peer's: below 1 is faster than all peers. None where either is missing."""
+    best = min((s for name, s in seconds.items() if s is not None and not is_ours(name)), default=None)
+    return {name: None if s is None or best is None else s / best for name, s in seconds.items()}
+
+
+def best_ways(results: Iterable[Result]) -> list[Result]:
+    """One result for each system, cell, shape and mode: that of its fastest way, or the first where none ran."""
+    chosen: dict[tuple[Any, ...], Result] = {}
+    for result in results:
+        key = (result.job.system, result.job.cell, result.job.shape, result.mode)
+        other = chosen.get(key)
+        if other is None or _order(result) < _order(other):
+            chosen[key] = result
+    return list(chosen.values())
+
+
+def _order(result: Result) -> float:
+    return float("inf") if result.seconds is None else result.seconds
+
+
+def comparisons(results: Iterable[Result]) -> dict[tuple[Any, ...], dict[str, Result]]:
+    """The best ways' results by (cell, shape, mode), then by system: what stands beside each other."""
+    groups: dict[tuple[Any, ...], dict[str, Result]] = {}
+    for result in best_ways(results):
+        groups.setdefault((result.job.cell, result.job.shape, result.mode), {})[result.job.system] = result
+    return groups
+
+
+def record(result: Result, ratio: float | None, counts: bool) -> dict[str, Any]:
+    """A result as plain JSON; `counts` is False for a way that wasn't the system's fastest."""
+    job = dataclasses.asdict(result.job)
+    return job | {
+        "mode": result.mode,
+        "status": result.status,
+        "reason": result.reason,
+        "ms": _scaled(result.seconds, 1e3),
+        "round_ms": [1e3 * s for s in result.round_seconds],
+        "spread": result.spread,
+        "repetitions": result.repetitions,
+        "counts": counts,
+        "ratio_to_best_peer": ratio,
+        "flops": result.flops,
+        "machine_gflops_per_second": _scaled(result.machine_flops, 1e-9),
+        "share_of_machine": result.share,
+        "compile_seconds": result.compile_seconds,
+        "planned_mib": _scaled(result.planned_bytes, 1 / MIB),
+        "baseline_mib": _scaled(result.baseline_bytes, 1 / MIB),
+        "peak_mib": _scaled(result.peak_bytes, 1 / MIB),
+        "device_peak_mib": _scaled(result.device_peak_bytes, 1 / MIB),
+        "about": dict(result.about),
+    }
+
+
+def records(results: Sequence[Result]) -> list[dict[str, Any]]:
+    """All results as plain JSON, each with its ratio to the best peer."""
+    ratio_of = {key: ratios({n: r.seconds for n, r in group.items()}) for key, group in comparisons(results).items()}
+    chosen = best_ways(results)
+    made = []
+    for result in results:
+        counts = any(result is other for other in chosen)
+        key = (result.job.cell, result.job.shape, result.mode)
+        made.append(record(result, ratio_of[key][result.job.system] if counts else None, counts))
+    return made
+
+
+def write(path: Path, header: Mapping[str, Any], results: Sequence[Result]) -> None:
+    """Writes the whole file anew, so that an interrupted run leaves what is complete."""
+    text = json.dumps(to_json({"schema": SCHEMA, **header, "results": records(results)}), indent=1, allow_nan=False)
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(text + "\n", encoding="utf-8")
+    temporary.replace(path)
+
+
+def _scaled(value: float | None, factor: float) -> float | None:
+    return None if value is None else value * factor

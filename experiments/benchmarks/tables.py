@@ -1,0 +1,139 @@
+"""The benchmark's tables for the terminal."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import rich.box
+import rich.table
+import rich.text
+
+from experiments.benchmarks.jobs import OURS, Shape, is_ours
+from experiments.benchmarks.results import MIB, Result, comparisons, ratios
+
+NOTHING = "-"
+MODE_NAMES = {"forward": "forward", "train": "training", "last": "training, last output"}
+
+
+def name_shape(shape: Shape) -> str:
+    return f"B={shape.batch} T={shape.time} D={shape.input_size} H={shape.hidden_size}"
+
+
+def shape_table(results: Sequence[Result]) -> rich.table.Table:
+    """All systems on one cell and shape, forward and training."""
+    job = results[0].job
+    modes = list(dict.fromkeys(result.mode for result in results))
+    table = _table(f"{job.cell}  {name_shape(job.shape)}  {job.dtype}")
+    _column(table, "system", "left")
+    for mode in modes:
+        for heading in (f"{MODE_NAMES[mode]}\nms", "spread", "ratio", "share"):
+            _column(table, heading)
+    _column(table, "peak\nMiB")
+    groups = {mode: group for (_, _, mode), group in comparisons(results).items()}
+    for system in dict.fromkeys(result.job.system for result in results):
+        found = [groups[mode][system] for mode in modes]
+        cells = [text for mode, result in zip(modes, found, strict=True) for text in _times(result, groups[mode])]
+        _row(table, system, *cells, _bytes(found[-1].peak_bytes))
+    return table
+
+
+def notes(results: Iterable[Result]) -> list[str]:
+    """A line for each system that has no time, with the reason, and for each that had several ways, the fastest."""
+    lines = []
+    for (_, _, mode), group in comparisons(results).items():
+        for system, result in group.items():
+            if result.status != "ok":
+                lines.append(f"{system}: {result.status}" + (f" ({result.reason})" if result.reason else ""))
+            elif result.job.way:
+                lines.append(f"{system}, {MODE_NAMES[mode]}: {result.job.way} is its fastest")
+    return list(dict.fromkeys(lines))
+
+
+def summary_table(results: Sequence[Result]) -> rich.table.Table | None:
+    """Ours against the best peer, for every cell, shape and mode; None where there is nothing to compare."""
+    table = _table("ours against the best peer")
+    for heading in ("cell", "B,T,D,H", "mode"):
+        _column(table, heading, "left")
+    for heading in ("ours\nms", "best peer\nms", "ratio", "share"):
+        _column(table, heading)
+    _column(table, "best peer", "left")
+    for (cell, shape, mode), group in comparisons(results).items():
+        peers = {n: r.seconds for n, r in group.items() if r.seconds is not None and not is_ours(n)}
+        if not peers:
+            continue
+        best = min(peers, key=lambda n: peers[n])
+        for system, result in group.items():
+            if is_ours(system):
+                own, _, ratio, share = _times(result, group)
+                label = "" if system == OURS else f" {system}"
+                _row(table, cell, str(shape), MODE_NAMES[mode] + label, own, _ms(peers[best]), ratio, share, best)
+    return table if table.row_count else None
+
+
+def length_table(results: Sequence[Result]) -> rich.table.Table:
+    """How time and memory grow with T."""
+    table = _table("time against length")
+    for heading in ("system", "cell", "mode"):
+        _column(table, heading, "left")
+    for heading in ("T", "ms", "µs/step", "planned\nMiB", "peak\nMiB"):
+        _column(table, heading)
+    for result in sorted(results, key=lambda r: (r.job.system, r.job.cell, r.mode, r.job.shape.time)):
+        steps = result.job.shape.time
+        each = NOTHING if result.seconds is None else f"{1e6 * result.seconds / steps:.2f}"
+        _row(
+            table, result.job.system, result.job.cell, MODE_NAMES[result.mode], f"{steps:,}", _ms(result.seconds), each,
+            _bytes(result.planned_bytes), _bytes(result.peak_bytes),
+        )  # fmt: skip
+    return table
+
+
+def memory_table(results: Sequence[Result]) -> rich.table.Table:
+    """Peak memory and time of a gradient step, with and without checkpointing."""
+    table = _table("a gradient step, the loss on the last output")
+    for heading in ("system", "cell"):
+        _column(table, heading, "left")
+    for heading in ("B,T,D,H", "planned\nMiB", "peak\nMiB", "before\nMiB", "s", "compile\ns"):
+        _column(table, heading)
+    for result in results:
+        seconds = result.status if result.seconds is None else f"{result.seconds:.2f}"
+        compiling = NOTHING if result.compile_seconds is None else f"{result.compile_seconds:.1f}"
+        _row(
+            table, result.job.system, result.job.cell, str(result.job.shape), _bytes(result.planned_bytes),
+            _bytes(result.peak_bytes), _bytes(result.baseline_bytes), seconds, compiling,
+        )  # fmt: skip
+    return table
+
+
+def _times(result: Result, group: Mapping[str, Result]) -> tuple[str, str, str, str]:
+    """Milliseconds or status, spread, ratio to the best peer, share of the machine's rate."""
+    if result.seconds is None:
+        return result.status, NOTHING, NOTHING, NOTHING
+    ratio = ratios({name: other.seconds for name, other in group.items()})[result.job.system]
+    spread, share = result.spread, result.share
+    return (
+        _ms(result.seconds),
+        NOTHING if spread is None else f"{spread:.0%}",
+        NOTHING if ratio is None else f"{ratio:.2f}",
+        NOTHING if share is None else f"{share:.0%}",
+    )
+
+
+def _table(title: str) -> rich.table.Table:
+    return rich.table.Table(
+        title=title, title_justify="left", title_style="bold", box=rich.box.SIMPLE_HEAD, show_edge=False, padding=(0, 1)
+    )
+
+
+def _column(table: rich.table.Table, heading: str, side: str = "right") -> None:
+    table.add_column(rich.text.Text(heading), justify="left" if side == "left" else "right", overflow="fold")
+
+
+def _row(table: rich.table.Table, *texts: str) -> None:
+    # As Text, since rich would read the brackets of a system's options as markup.
+    table.add_row(*map(rich.text.Text, texts))
+
+
+def _ms(seconds: float | None) -> str:
+    return NOTHING if seconds is None else f"{1e3 * seconds:.3g}" if seconds < 1 else f"{1e3 * seconds:,.0f}"
+
+
+def _bytes(value: int | None) -> str:
+    return NOTHING if value is None else f"{value / MIB:,.1f}" if value < 10 * MIB else f"{value / MIB:,.0f}"

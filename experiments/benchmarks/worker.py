@@ -1,0 +1,93 @@
+"""A process with one system's layer, which compiles and runs it when told: one line of JSON in, one out.
+
+    python -m experiments.benchmarks.worker --system=linen --cell=gru --shape=32,128,32,128
+
+    {"ready": true, "about": {...}, "baseline_bytes": n}                     at first
+    {"compile": MODE}               -> {"seconds": s, "planned_bytes": n}
+    {"check": MODE}                 -> {"seconds": s}                          one run, its results checked
+    {"run": MODE, "repetitions": k} -> {"seconds": [s, ...], "peak_bytes": n, "device_peak_bytes": n}
+
+Blocked on its input it uses no processor. The end of its input ends it. What goes wrong is a last line
+{"error": reason, "status": "not installed" | "not offered" | "failed"}, with the traceback on stderr.
+"""
+
+import argparse
+import dataclasses
+import json
+import os
+import sys
+import time
+import traceback
+from importlib import metadata
+from typing import Any, TextIO
+
+from experiments.benchmarks.jobs import Job, job_from_flags, split_system
+from experiments.benchmarks.layers import NotOfferedError
+from experiments.benchmarks.machine import peak_resident_bytes
+from experiments.benchmarks.programs import Program, make_program
+
+DISTRIBUTIONS = {"linen": "flax", "nnx": "flax", "haiku": "dm-haiku", "equinox": "equinox", "keras": "keras"}
+DISTRIBUTIONS |= {"torch": "torch", "ours": "jax", "machine": "numpy"}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for field in dataclasses.fields(Job):
+        required = field.default is dataclasses.MISSING
+        parser.add_argument(f"--{field.name}", required=required, default=None if required else str(field.default))
+    job = job_from_flags(vars(parser.parse_args()))
+    # Whatever a library prints must not come between the answers.
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    try:
+        serve(make_program(job), job, sys.stdin, answers)
+    except Exception as e:  # all of it is for the parent to report
+        traceback.print_exc()
+        _answer(answers, _reason(e))
+        return 1
+    return 0
+
+
+def serve(program: Program, job: Job, requests: TextIO, answers: TextIO) -> None:
+    """Answers every request until there are none left."""
+    distribution = DISTRIBUTIONS[split_system(job.system)[0]]
+    about = program.about | {"version": f"{distribution} {metadata.version(distribution)}"}
+    _answer(answers, {"ready": True, "about": about, "baseline_bytes": peak_resident_bytes()})
+    for line in requests:
+        request = json.loads(line)
+        if "compile" in request:
+            started = time.perf_counter()
+            planned = program.compile(request["compile"])
+            _answer(answers, {"seconds": time.perf_counter() - started, "planned_bytes": planned})
+        elif "check" in request:
+            started = time.perf_counter()
+            program.check(request["check"])
+            _answer(answers, {"seconds": time.perf_counter() - started})
+        else:
+            seconds = [_timed(program, request["run"]) for _ in range(request["repetitions"])]
+            peaks = {"peak_bytes": peak_resident_bytes(), "device_peak_bytes": program.device_peak_bytes()}
+            _answer(answers, {"seconds": seconds} | peaks)
+
+
+def _timed(program: Program, mode: str) -> float:
+    started = time.perf_counter()
+    program.run(mode)
+    return time.perf_counter() - started
+
+
+def _answer(answers: TextIO, message: dict[str, Any]) -> None:
+    answers.write(json.dumps(message) + "\n")
+    answers.flush()
+
+
+def _reason(error: Exception) -> dict[str, Any]:
+    if isinstance(error, ModuleNotFoundError):
+        return {"status": "not installed", "error": f"no module {error.name}"}
+    if isinstance(error, NotOfferedError):
+        return {"status": "not offered", "error": str(error)}
+    first_line = next(iter(str(error).splitlines()), "")
+    return {"status": "failed", "error": f"{type(error).__name__}: {first_line}"}
+
+
+if __name__ == "__main__":
+    sys.exit(main())
