@@ -15,15 +15,16 @@ _DPI = 160
 
 
 def write(compared: Sequence[Result], lengths: Sequence[Result], folder: Path) -> None:
-    """`ratios-CELL.png` for each cell with a peer's times, `lengths.png` where there are several lengths."""
+    """`ratios-CELL.png` for each cell with a peer's times, `lengths-CELL.png` where there are several lengths."""
     folder.mkdir(parents=True, exist_ok=True)
     for cell in dict.fromkeys(result.job.cell for result in compared):
         of_cell = [result for result in compared if result.job.cell == cell]
         if any(r is not None for group in _ratios(of_cell).values() for r in group.values()):
             ratio_figure(cell, of_cell).savefig(folder / f"ratios-{cell}.png", dpi=_DPI)
-    timed = [result for result in lengths if result.seconds is not None]
-    if len({result.job.shape for result in timed}) > 1:
-        length_figure(timed).savefig(folder / "lengths.png", dpi=_DPI)
+    for cell in dict.fromkeys(result.job.cell for result in lengths):
+        timed = [result for result in lengths if result.job.cell == cell and result.seconds is not None]
+        if len({result.job.shape for result in timed}) > 1:
+            length_figure(cell, timed).savefig(folder / f"lengths-{cell}.png", dpi=_DPI)
 
 
 def ratio_figure(cell: str, results: Sequence[Result]) -> Figure:
@@ -59,15 +60,15 @@ def ratio_figure(cell: str, results: Sequence[Result]) -> Figure:
     return figure
 
 
-def length_figure(results: Sequence[Result]) -> Figure:
-    """Milliseconds against T, both logarithmic, and a line of what is proportional to T."""
+def length_figure(cell: str, results: Sequence[Result]) -> Figure:
+    """Milliseconds against T, both logarithmic, beside lines proportional to T through the longest."""
     figure = Figure(figsize=(drawing.WIDTH, 3.9), layout="constrained")
     axes = figure.add_subplot()
     handles = []
     groups: dict[str, list[tuple[int, float]]] = {}
     for result in results:
         assert result.seconds is not None
-        label = f"{result.job.system} {result.job.cell}, {MODE_NAMES[result.mode]}"
+        label = f"{result.job.system}, {MODE_NAMES[result.mode]}"
         groups.setdefault(label, []).append((result.job.shape.time, 1e3 * result.seconds))
     for i, (label, unordered) in enumerate(groups.items()):
         points = sorted(unordered)
@@ -75,8 +76,8 @@ def length_figure(results: Sequence[Result]) -> Figure:
         handles += axes.plot(
             [t for t, _ in points], [ms for _, ms in points], label=drawing.text(label), markersize=5, **style
         )
-        (first, ms), last = points[0], points[-1][0]
-        proportional = axes.plot([first, last], [ms, ms * last / first], color=drawing.FAINT, linewidth=0.8, zorder=1)
+        first, (last, ms) = points[0][0], points[-1]
+        proportional = axes.plot([first, last], [ms * first / last, ms], color=drawing.FAINT, linewidth=0.8, zorder=1)
         if i == 0:
             proportional[0].set_label("proportional to T")
             handles += proportional
@@ -85,7 +86,7 @@ def length_figure(results: Sequence[Result]) -> Figure:
     axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.yaxis.set_major_formatter(matplotlib.ticker.FuncFormatter(lambda value, _: f"{value:g}"))
     shape = results[0].job.shape
-    title = f"B={shape.batch} D={shape.input_size} H={shape.hidden_size}"
+    title = f"{cell}  B={shape.batch} D={shape.input_size} H={shape.hidden_size}"
     axes.set_title(title, loc="left", fontweight="bold")
     axes.set_xlabel("T, steps")
     axes.set_ylabel("ms")

@@ -64,8 +64,10 @@ def run(settings: Settings, workdir: Path, header: dict[str, Any], console: rich
             console.print(f"{result.job.system} {result.job.shape}: {result.status}: {result.reason}", markup=False)
     for result in found:
         if result.peak_bytes is not None and result.peak_bytes > settings.limit * MIB:
-            console.print(f"{result.job.system} {result.job.shape}: over the limit of {settings.limit:,} MiB")
-    console.print(LEGEND, markup=False)
+            console.print(
+                f"{result.job.system} {result.job.shape}: over the limit of {settings.limit:,} MiB", markup=False
+            )
+    console.print(" ".join(LEGEND.split()), markup=False, highlight=False)
     console.print(f"written to {workdir}", markup=False, soft_wrap=True)
     return 1 if any(result.status == "failed" for result in found) else 0
 

@@ -95,7 +95,7 @@ def run(settings: Settings, workdir: Path, header: dict[str, Any], console: rich
         raise
     _conclude(compared, lengths, workdir, console)
     console.print("matrix products: " + ", ".join(f"{name} {rate:,.1f} GFLOP/s" for name, rate in rates.items()))
-    console.print(LEGEND, markup=False)
+    console.print(" ".join(LEGEND.split()), markup=False, highlight=False)
     console.print(f"written to {workdir}", markup=False, soft_wrap=True)
     failed = [result for result in (*compared, *lengths) if is_ours(result.job.system) and result.status == "failed"]
     return 1 if failed else 0

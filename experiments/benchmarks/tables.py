@@ -6,7 +6,7 @@ import rich.box
 import rich.table
 import rich.text
 
-from experiments.benchmarks.jobs import OURS, Shape, is_ours
+from experiments.benchmarks.jobs import OURS, Shape, is_ours, split_system
 from experiments.benchmarks.results import MIB, Result, comparisons, ratios
 
 NOTHING = "-"
@@ -88,15 +88,14 @@ def length_table(results: Sequence[Result]) -> rich.table.Table:
 def memory_table(results: Sequence[Result]) -> rich.table.Table:
     """Peak memory and time of a gradient step, with and without checkpointing."""
     table = _table("a gradient step, the loss on the last output")
-    for heading in ("system", "cell"):
-        _column(table, heading, "left")
-    for heading in ("B,T,D,H", "planned\nMiB", "peak\nMiB", "before\nMiB", "s", "compile\ns"):
+    _column(table, "cell", "left")
+    for heading in ("checkpoint\nsteps", "B,T,D,H", "planned\nMiB", "peak\nMiB", "before\nMiB", "s", "compile\ns"):
         _column(table, heading)
     for result in results:
         seconds = result.status if result.seconds is None else f"{result.seconds:.2f}"
         compiling = NOTHING if result.compile_seconds is None else f"{result.compile_seconds:.1f}"
         _row(
-            table, result.job.system, result.job.cell, str(result.job.shape), _bytes(result.planned_bytes),
+            table, result.job.cell, str(split_system(result.job.system)[1]["checkpoint"]), str(result.job.shape), _bytes(result.planned_bytes),
             _bytes(result.peak_bytes), _bytes(result.baseline_bytes), seconds, compiling,
         )  # fmt: skip
     return table

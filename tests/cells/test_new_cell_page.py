@@ -1,0 +1,83 @@
+"""The code of docs/new_cell.md, run as it stands there, and its cell in an experiment."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import gru_research as gr
+from gru_research.cells import CELLS
+from gru_research.config import UserError, experiment
+from gru_research.data import DataDirs
+from gru_research.records import FILE_NAME, read
+from gru_research.training import make_plan, run_comparison
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "new_cell.md"
+
+
+@pytest.fixture(scope="module")
+def page() -> dict[str, Any]:
+    """The names that the page's Python blocks define, run one after the other."""
+    blocks = re.findall(r"^```python\n(.*?)^```", PAGE.read_text(), re.DOTALL | re.MULTILINE)
+    assert len(blocks) == 2
+    names: dict[str, Any] = {"__name__": "new_cell"}
+    for block in blocks:
+        exec(compile(block, str(PAGE), "exec"), names)
+    return names
+
+
+def light_unit(params: Any, xs: np.ndarray, h: np.ndarray) -> np.ndarray:
+    """The equations of its docstring, row by row."""
+    params = {key: np.asarray(value, np.float64) for key, value in params.items()}
+    ys = []
+    for x in xs:
+        f = 1 / (1 + np.exp(-(x @ params["W_f"] + params["b_f"] + h @ params["U_f"])))
+        h = f * h + (1 - f) * np.tanh(x @ params["W_n"] + params["b_n"])
+        ys.append(h)
+    return np.stack(ys)
+
+
+def test_its_blocks_run_and_give_what_they_say(page: dict[str, Any]) -> None:
+    # The second block ends with a stack's outputs over rows of 5 and 2 steps, and gates of a reversed trace.
+    assert page["ys"].shape == (2, 5, 8) and (np.asarray(page["ys"][1, 2:]) == 0).all()
+    assert (np.asarray(page["ys"][0]) != 0).all() and len(page["carries"]) == 2
+    assert {name: a.shape for name, a in page["gates"].items()} == {"f": (2, 5, 8), "n": (2, 5, 8)}
+
+
+def test_its_cell_unrolls_over_lengths_as_its_equations_say(page: dict[str, Any]) -> None:
+    cell, params = page["cell"], page["params"]
+    xs, carry = np.random.default_rng(0).normal(size=(2, 5, 3)), np.random.default_rng(1).normal(size=(2, 8))
+    run = jax.jit(lambda xs, carry: gr.unroll(cell, params, xs, initial_carry=carry, lengths=jnp.array([5, 2])))
+    final, ys = run(*(a.astype("float32") for a in (xs, carry)))
+    for row, length in ((0, 5), (1, 2)):
+        expected = light_unit(params, xs[row, :length], carry[row])
+        np.testing.assert_allclose(ys[row, :length], expected, rtol=2e-6, atol=2e-6)
+        np.testing.assert_allclose(final[row], expected[-1], rtol=2e-6, atol=2e-6)
+    assert (np.asarray(ys[1, 2:]) == 0).all()
+    assert hash(cell) == hash(page["LightUnit"](8)) and cell == page["LightUnit"](8)
+
+
+def test_its_line_makes_an_experiment(page: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(CELLS, "light", page["LightUnit"])
+    config = {
+        "task": {"name": "adding", "length": 4, "validation_size": 30, "test_size": 30},
+        "cells": {"gru": {"kind": "gru", "hidden_size": 4}, "light": {"kind": "light"}},
+        "only": "light",
+        "updates": 4,
+        "batch_size": 5,
+        "eval_every": 2,
+        "seeds": 1,
+    }
+    run_comparison(make_plan(experiment(config)), tmp_path / "run", DataDirs())
+    records = read(tmp_path / "run" / FILE_NAME)
+    assert records.finished and records.cells[0]["cell_kind"] == "light"
+    # The size whose two kernels of 2 inputs, one of H, two biases and readout are nearest to the GRU's 93 numbers.
+    assert records.cells[0]["hidden_size"] == 7 and records.cells[0]["parameters"] == 7 * (2 * 2 + 7 + 2) + 8
+    losses = [e["train_loss"] for e in records.evaluations]
+    assert losses[0] is None and all(np.isfinite(loss) for loss in losses[1:])
+    with pytest.raises(UserError, match=r"config\.cells\.light has no field 'gate'"):
+        make_plan(experiment(config | {"cells": config["cells"] | {"light": {"kind": "light", "gate": "relu"}}}))
