@@ -1,0 +1,283 @@
+"""Reads a library's weights into our parameters and writes them back, by the tables of `layouts`.
+
+What a cell is may be given as the cell; as layers (a `Stack`, or a list); as two directions (a
+`Bidirectional`, or a dict with "forward" and "backward"); or as layers of directions. Parameters have
+the same structure: a dict, a list of dicts, `{"forward": ..., "backward": ...}`.
+
+Arrays come back as NumPy arrays in the type in which they came; `jax.tree.map(jnp.asarray, params)` puts
+them on the device. Values are exact, but for a sum where a library has two biases for our one, and
+for the 1 that Haiku's LSTM adds to the forget gate: each is one addition in the arrays' type.
+"""
+
+import difflib
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from .layouts import Block, Layout, Term
+from .plan import Parts, Path, Place, Plan, children, parts, plan
+
+
+def from_library(
+    layer: str,
+    cell: Any,
+    weights: Mapping[str, Any] | Sequence[Any],
+    *,
+    prefix: str | None = None,
+    bias: bool = True,
+) -> Any:
+    """Parameters for `cell` from the weights of a library's layer.
+
+    Args:
+      layer: the library's class, a name in `LAYOUTS`.
+      cell: the cell, or layers and directions of cells where the class has them (PyTorch's GRU, LSTM, RNN).
+      weights: arrays by name, nested or flat (joined by "." or "/"), of any kind that NumPy can read; or a
+        list in the library's order, as Keras' `get_weights()` gives it.
+      prefix: where the layer stands in `weights`, as "encoder.rnn"; what stands elsewhere is left alone. None
+        is the name that the library gives by itself: "gru", "lstm", "vanilla_rnn" for Haiku, nothing elsewhere.
+      bias: False for a layer that was made without biases.
+
+    Raises ValueError where the cell isn't what the class computes, and for all that is missing, left over or
+    of another shape, at once.
+    """
+    asked = plan(layer, cell, prefix, bias)
+    given = _by_name(asked, weights)
+    expected = [name for place in asked.places for name in place.names.values()]
+    problems = _names_amiss(expected, given, asked)
+    arrays = _floats({name: given[name] for name in expected if name in given}, asked.show, problems)
+    sizes: dict[Path, int | None] = {}
+    for place in asked.places:
+        sizes[place.path] = place.input_size or _input_size(asked, place, arrays)
+        for name, block in asked.blocks.items():
+            shape = _shape(asked.layout, block, sizes[place.path], place.cell.hidden_size)
+            _check_shape(asked.show(place.names[name]), arrays.get(place.names[name]), shape, problems)
+    _refuse(problems, f"the weights don't fit {layer}")
+    read = {place.path: _read(asked, place, arrays, sizes[place.path]) for place in asked.places}
+    return _build(cell, read.__getitem__)
+
+
+def to_library(layer: str, cell: Any, params: Any, *, prefix: str | None = None, bias: bool = True) -> dict[str, Any]:
+    """The weights of a library's layer from parameters of `cell`; the arguments are those of `from_library`.
+
+    The mapping is what the library loads, in the library's order: flat for PyTorch (`load_state_dict`), Keras
+    (`set_weights(list(weights.values()))`) and Equinox, nested for Flax, a dict a module for Haiku.
+
+    Raises ValueError as `from_library` does, and where a parameter that isn't 0 has no place in the library.
+    """
+    asked = plan(layer, cell, prefix, bias)
+    problems: list[str] = []
+    ours = {}
+    for place in asked.places:
+        ours[place.path] = _ours(asked, place, _at(params, place.path, problems), problems)
+    _refuse(problems, f"the parameters don't fit {layer}")
+    written = {
+        place.names[name]: _write(asked.layout, block, ours[place.path])
+        for place in asked.places
+        for name, block in asked.blocks.items()
+    }
+    return _tree(asked.layout, written)
+
+
+# Names
+
+
+def _by_name(asked: Plan, weights: Mapping[str, Any] | Sequence[Any]) -> dict[Parts, Any]:
+    """The arrays by full name; a list has the library's order."""
+    if isinstance(weights, Mapping):
+        return _flatten(weights)
+    names = [name for place in asked.places for name in place.names.values()]
+    if len(weights) != len(names):
+        wanted = ", ".join(map(asked.show, names))
+        raise ValueError(f"weights is a list of {len(weights)}; {asked.layer} has {len(names)} arrays: {wanted}")
+    return dict(zip(names, weights, strict=True))
+
+
+def _flatten(tree: Mapping[Any, Any], above: Parts = ()) -> dict[Parts, Any]:
+    """The leaves by name; None is no leaf (Equinox without biases)."""
+    flat: dict[Parts, Any] = {}
+    for key, value in tree.items():
+        name = above + parts(str(key))
+        inside = _flatten(value, name) if isinstance(value, Mapping) else {} if value is None else {name: value}
+        for twice in flat.keys() & inside.keys():
+            raise ValueError(f"weights have two entries for {'.'.join(twice)}")
+        flat |= inside
+    return flat
+
+
+def _tree(layout: Layout, flat: Mapping[Parts, np.ndarray]) -> dict[str, Any]:
+    """The mapping that the library loads."""
+    if layout.tree == "flat":
+        return {layout.separator.join(name): array for name, array in flat.items()}
+    tree: dict[str, Any] = {}
+    for (*modules, last), array in flat.items():
+        if layout.tree == "modules":
+            if not modules:
+                raise ValueError("prefix='': the parameters of a Haiku module stand under its name, as 'gru'")
+            modules = [layout.separator.join(modules)]
+        functools.reduce(lambda node, module: node.setdefault(module, {}), modules, tree)[last] = array
+    return tree
+
+
+def _names_amiss(expected: Sequence[Parts], given: Mapping[Parts, Any], asked: Plan) -> list[str]:
+    """What is missing and, under the prefix, left over, each with the nearest name of the other kind."""
+    missing = [name for name in expected if name not in given]
+    others = [name for name in given if name not in expected]
+    extra = [name for name in others if name[: len(asked.prefix)] == asked.prefix]
+    problems = [f"{asked.show(n)} is missing{_nearest(n, others, asked.show)}" for n in missing]
+    problems += [f"{asked.show(n)} is left over{_nearest(n, missing, asked.show)}" for n in extra]
+    lonely = {n for p in asked.places for key, n in p.names.items() if asked.blocks[key][0][0].name[0] in "bc"}
+    if asked.layout.biasless and lonely and lonely == set(missing):
+        problems.append("a layer without biases needs bias=False")
+    return problems
+
+
+def _nearest(name: Parts, others: Sequence[Parts], show: Callable[[Parts], str]) -> str:
+    """The other name that ends in this one or is its end, or else the most alike."""
+    same = [show(o) for o in others if o[-len(name) :] == name or name[-len(o) :] == o]
+    near = same or difflib.get_close_matches(show(name), [show(o) for o in others], n=1)
+    return f" (nearest: {near[0]})" if near else ""
+
+
+# Arrays
+
+
+def _floats(given: Mapping[Parts, Any], show: Callable[[Parts], str], problems: list[str]) -> dict[Parts, np.ndarray]:
+    """Those that are arrays of floating-point numbers; the others go to `problems`."""
+    arrays = {}
+    for name, value in given.items():
+        try:
+            array = np.asarray(value)
+        except (TypeError, ValueError, RuntimeError) as error:
+            problems.append(f"{show(name)} can't be read as a NumPy array ({error})")
+            continue
+        if jnp.issubdtype(array.dtype, jnp.floating):
+            arrays[name] = array
+        else:
+            problems.append(f"{show(name)} has the type {array.dtype}, which isn't floating-point")
+    return arrays
+
+
+def _shape(layout: Layout, block: Block, input_size: int | None, size: int) -> tuple[int | str, ...]:
+    """The shape of a library's array; "I" stands for the input size where that isn't known."""
+    kind = block[0][0].name[0]
+    width = len(block[0]) * size
+    if kind in "bc":
+        return (width,) if len(block) == 1 else (len(block), width)
+    above = sum(size for row in block if row[0].name[0] == "U")
+    height: int | str = above
+    if kind == "W":
+        height = input_size + above if input_size is not None else f"I + {above}" if above else "I"
+    return (height, width) if layout.kernels == "in_out" else (width, height)
+
+
+def _input_size(asked: Plan, place: Place, arrays: Mapping[Parts, np.ndarray]) -> int | None:
+    """The input size that the input kernel has; None where there is no such matrix."""
+    name, block = next((name, block) for name, block in asked.blocks.items() if block[0][0].name[0] == "W")
+    array = arrays.get(place.names[name])
+    if array is None or array.ndim != 2:
+        return None
+    height = array.shape[0 if asked.layout.kernels == "in_out" else 1] - place.cell.hidden_size * (len(block) - 1)
+    return height if height > 0 else None
+
+
+def _check_shape(name: str, array: np.ndarray | None, shape: tuple[int | str, ...], problems: list[str]) -> None:
+    if array is not None and array.shape != shape:
+        wanted = f"({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})"
+        problems.append(f"{name} has the shape {array.shape}, not {wanted}")
+
+
+def _pieces(layout: Layout, block: Block, array: np.ndarray, size: int) -> list[tuple[Term, np.ndarray]]:
+    """Each term of an array with its piece: kernels (in, out), biases `(H,)`."""
+    kernel = block[0][0].name[0] in "WU"
+    table = np.atleast_2d(array.T if kernel and layout.kernels == "out_in" else array)
+    # Only the top row of a kernel can have another height than the units: the input's.
+    heights = [size if kernel else 1] * (len(block) - 1)
+    rows = np.split(table, np.cumsum([table.shape[0] - sum(heights), *heights])[:-1])
+    return [
+        (term, piece if kernel else piece[0])
+        for terms, row in zip(block, rows, strict=True)
+        for term, piece in zip(terms, np.split(row, len(terms), axis=1), strict=True)
+    ]
+
+
+def _read(
+    asked: Plan, place: Place, arrays: Mapping[Parts, np.ndarray], input_size: int | None
+) -> dict[str, np.ndarray]:
+    """The parameters of one cell from arrays of the right shapes."""
+    found: dict[str, np.ndarray] = {}
+    for name, block in asked.blocks.items():
+        for term, piece in _pieces(asked.layout, block, arrays[place.names[name]], place.cell.hidden_size):
+            value = term.read(piece)
+            found[term.name] = found[term.name] + value if term.name in found else np.array(value, order="C")
+    assert input_size is not None
+    dtype = next(value.dtype for name, value in found.items() if name[0] == "W")
+    shapes = place.shapes(input_size)
+    return {name: found[name] if name in found else np.zeros(shape, dtype) for name, shape in shapes.items()}
+
+
+def _write(layout: Layout, block: Block, ours: Mapping[str, np.ndarray]) -> np.ndarray:
+    """A library's array from the parameters of one cell."""
+    kernel = block[0][0].name[0] in "WU"
+    terms = [[np.atleast_2d(term.write(ours[term.name])) for term in row] for row in block]
+    dtype = functools.reduce(jnp.promote_types, [piece.dtype for row in terms for piece in row])
+    array = np.concatenate([np.concatenate([p.astype(dtype) for p in row], axis=1) for row in terms])
+    if kernel:
+        return np.ascontiguousarray(array.T if layout.kernels == "out_in" else array)
+    return array[0] if len(block) == 1 else array
+
+
+# Parameters of ours
+
+
+def _at(params: Any, path: Path, problems: list[str]) -> Any:
+    """The parameters of one cell within those of a model."""
+    for key in path:
+        try:
+            params = params[key]
+        except (KeyError, IndexError, TypeError):
+            problems.append(f"parameters have nothing at {' '.join(map(str, path))}")
+            return None
+    return params
+
+
+def _ours(asked: Plan, place: Place, params: Any, problems: list[str]) -> dict[str, np.ndarray]:
+    """One cell's parameters as arrays; what is amiss, or isn't 0 and has no place, goes to `problems`."""
+    if not isinstance(params, Mapping):
+        problems.append(f"the parameters of {place.cell!r} are a mapping by name, not a {type(params).__name__}")
+        return {}
+
+    def show(name: Parts) -> str:
+        return ".".join([*map(str, place.path), *name])
+
+    names = place.shapes(1)
+    given = {(name,): value for name, value in params.items()}
+    missing = [(name,) for name in names if name not in params]
+    extra = [name for name in given if name[0] not in names]
+    problems += [f"{show(n)} is missing{_nearest(n, extra, show)}" for n in missing]
+    problems += [f"{show(n)} is left over{_nearest(n, missing, show)}" for n in extra]
+    arrays = {n[0]: a for n, a in _floats({n: v for n, v in given.items() if n not in extra}, show, problems).items()}
+    kernel = next((a for name, a in arrays.items() if name[0] == "W" and a.ndim == 2), None)
+    shapes = place.shapes(place.input_size or (len(kernel) if kernel is not None else 1) or 1)
+    for name, array in arrays.items():
+        _check_shape(show((name,)), array, shapes[name], problems)
+        if name not in asked.held and np.any(array):
+            largest = np.abs(array.astype(np.float64)).max()
+            problems.append(f"{asked.layer} has no place for {show((name,))}, which must be 0 and has {largest:.3g}")
+    return arrays
+
+
+def _build(model: Any, leaf: Callable[[Path], Any], path: Path = ()) -> Any:
+    """The parameters of a model from those of its cells."""
+    below = children(model)
+    if not below:
+        return leaf(path)
+    built = {key: _build(child, leaf, (*path, key)) for key, child in below.items()}
+    return built if isinstance(next(iter(built)), str) else list(built.values())
+
+
+def _refuse(problems: Sequence[str], what: str) -> None:
+    if problems:
+        raise ValueError(f"{what}: {'; '.join(dict.fromkeys(problems))}")

@@ -1,0 +1,39 @@
+"""Files of named arrays: safetensors, which PyTorch, Hugging Face and others write too."""
+
+import importlib
+import os
+from collections.abc import Mapping
+from types import ModuleType
+
+import numpy as np
+
+from gru_research.types import ArrayLike
+
+
+def load_safetensors(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
+    """All arrays of the file by name, in the types that it has; ready for `from_library`.
+
+    Raises ImportError where the package `safetensors` is missing.
+    """
+    return dict(_safetensors().load_file(os.fspath(path)))
+
+
+def save_safetensors(weights: Mapping[str, ArrayLike], path: str | os.PathLike[str]) -> None:
+    """Writes a flat mapping of arrays, such as what `to_library` gives for PyTorch.
+
+    Raises ValueError for a nested mapping, and ImportError where the package `safetensors` is missing.
+    """
+    nested = [name for name, value in weights.items() if isinstance(value, Mapping | list | tuple)]
+    if nested:
+        raise ValueError(f"weights hold more than arrays under {', '.join(nested)}; a safetensors file is flat")
+    # The file is written from memory as it lies, which for a transposed view is another order than its shape's.
+    arrays = {name: np.ascontiguousarray(value) for name, value in weights.items()}
+    _safetensors().save_file(arrays, os.fspath(path))
+
+
+def _safetensors() -> ModuleType:
+    try:
+        return importlib.import_module("safetensors.numpy")
+    except ModuleNotFoundError as error:
+        message = "safetensors files need the package safetensors: install the extra, gru_research[safetensors]"
+        raise ImportError(message) from error

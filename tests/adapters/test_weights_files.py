@@ -1,0 +1,93 @@
+"""Safetensors files: PyTorch's are read from end to end, ours are read by PyTorch, types and layouts are kept."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import ml_dtypes
+import numpy as np
+import pytest
+
+import gru_research as gr
+from gru_research.adapters.weights import from_library, load_safetensors, save_safetensors, to_library
+from tests.adapters import peers
+
+I, H = 3, 4  # noqa: E741
+
+
+def torch_and_its_files() -> tuple[Any, Any]:
+    return peers.need("torch"), peers.need("safetensors.torch")
+
+
+@pytest.mark.usefixtures("x64_compiled_fast")
+def test_a_model_saved_by_torch(tmp_path: Path) -> None:
+    torch, files = torch_and_its_files()
+    model = torch.nn.ModuleDict({"rnn": torch.nn.GRU(I, H, batch_first=True), "head": torch.nn.Linear(H, 2)}).double()
+    files.save_model(model, str(tmp_path / "model.safetensors"))
+    weights = load_safetensors(tmp_path / "model.safetensors")
+    cell = gr.GRU(H)
+    params = from_library("torch.GRU", cell, weights, prefix="rnn")
+    xs = np.random.default_rng(0).normal(size=(2, 3, I))
+    with torch.no_grad():
+        expected, state = model["rnn"](torch.from_numpy(xs))
+    final, ys = gr.unroll(cell, params, jnp.asarray(xs))
+    np.testing.assert_allclose(ys, expected.numpy(), rtol=0, atol=1e-12)
+    np.testing.assert_allclose(final, state[0].numpy(), rtol=0, atol=1e-12)
+
+
+@pytest.mark.usefixtures("x64_compiled_fast")
+def test_a_model_loaded_by_torch(tmp_path: Path) -> None:
+    torch, files = torch_and_its_files()
+    cell = gr.GRU(H, bias_init=gr.Constant(0.3), param_dtype="float64")
+    params = cell.init(jax.random.key(0), I)
+    save_safetensors(to_library("torch.GRU", cell, params), tmp_path / "gru.safetensors")
+    module = torch.nn.GRU(I, H, batch_first=True, dtype=torch.float64)
+    files.load_model(module, str(tmp_path / "gru.safetensors"))
+    xs = np.random.default_rng(0).normal(size=(2, 3, I))
+    with torch.no_grad():
+        ys, _ = module(torch.from_numpy(xs))
+    np.testing.assert_allclose(ys.numpy(), gr.unroll(cell, params, jnp.asarray(xs))[1], rtol=0, atol=1e-12)
+
+
+def test_torchs_bfloat16_which_numpy_lacks(tmp_path: Path) -> None:
+    torch, files = torch_and_its_files()
+    module = torch.nn.LSTM(I, H, dtype=torch.bfloat16)
+    files.save_model(module, str(tmp_path / "lstm.safetensors"))
+    weights = load_safetensors(tmp_path / "lstm.safetensors")
+    assert {a.dtype for a in weights.values()} == {np.dtype(ml_dtypes.bfloat16)}
+    for name, tensor in module.state_dict().items():
+        np.testing.assert_array_equal(weights[name].astype(np.float32), tensor.float().numpy())
+    params = from_library("torch.LSTM", gr.LSTM(H), weights)
+    assert {a.dtype for a in params.values()} == {np.dtype(ml_dtypes.bfloat16)}
+    with pytest.raises(ValueError, match=r"weight_ih_l0 can't be read as a NumPy array.*BFloat16"):
+        from_library("torch.LSTM", gr.LSTM(H), module.state_dict())
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "float16", "bfloat16"])
+def test_types_and_values_are_kept_whatever_lies_in_memory(tmp_path: Path, dtype: str) -> None:
+    peers.need("safetensors")
+    array = np.arange(6).reshape(2, 3).astype(jnp.dtype(dtype))
+    saved = {"plain": array, "transposed": array.T, "strided": array[:, ::2], "empty": array[:0]}
+    saved_jax = {"jax": jnp.asarray(array)} if dtype != "float64" else {}
+    save_safetensors(saved | saved_jax, tmp_path / "a.safetensors")
+    loaded = load_safetensors(tmp_path / "a.safetensors")
+    assert set(loaded) == set(saved | saved_jax)
+    for name, value in (saved | saved_jax).items():
+        assert loaded[name].dtype == jnp.dtype(dtype)
+        np.testing.assert_array_equal(loaded[name], value)
+
+
+def test_a_nested_mapping_is_refused(tmp_path: Path) -> None:
+    weights = {"ir": {"kernel": np.zeros((2, 2))}, "bias": np.zeros(2)}
+    with pytest.raises(ValueError, match="more than arrays under ir"):
+        save_safetensors(weights, tmp_path / "a.safetensors")
+    assert not list(tmp_path.iterdir())
+
+
+def test_without_the_package_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "safetensors.numpy", None)
+    for call in (lambda: load_safetensors(tmp_path / "a"), lambda: save_safetensors({}, tmp_path / "a")):
+        with pytest.raises(ImportError, match=r"gru_research\[safetensors\]"):
+            call()
