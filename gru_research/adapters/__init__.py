@@ -1,1 +1,6 @@
-"""The outward face: Flax modules, and weights to and from other libraries. Parameters only, no maths."""
+"""The outward face: Flax modules, and weights from and to other libraries. Parameters only, no maths.
+
+Nothing is imported here, so that `import gru_research` needs no Flax:
+
+    from gru_research.adapters import linen, nnx
+"""

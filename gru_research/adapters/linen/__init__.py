@@ -1,0 +1,26 @@
+"""Flax linen's recurrent modules, with its names, signatures and parameter trees, around our cells.
+
+    from gru_research.adapters import linen as rnn      # instead of `from flax import linen as rnn`
+    layer = rnn.RNN(rnn.GRUCell(128))
+
+What differs from Flax 0.12.8: outputs past a row's `seq_lengths` are 0, and a row of length 0 returns its
+initial carry; `dtype` is the type of the outputs, while a carry that isn't given is float32 or wider.
+ConvLSTMCell isn't here; Flax's works in this `RNN`. Swap the cell and `RNN` together: only the two of
+them are fast.
+"""
+
+from flax.linen import Bidirectional, RNNCellBase
+
+from .cells import GRUCell, LSTMCell, MGUCell, OptimizedLSTMCell, SimpleCell
+from .rnn import RNN
+
+__all__ = [
+    "RNN",
+    "Bidirectional",
+    "GRUCell",
+    "LSTMCell",
+    "MGUCell",
+    "OptimizedLSTMCell",
+    "RNNCellBase",
+    "SimpleCell",
+]

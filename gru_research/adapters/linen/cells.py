@@ -1,0 +1,246 @@
+"""Linen cells: Flax's fields and parameters, our maths."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+from flax.linen.linear import default_kernel_init
+
+from gru_research.adapters.residual import ResidualRNN
+from gru_research.adapters.sequence import step, wide
+from gru_research.cells import GRU, LSTM, VanillaRNN
+from gru_research.cells.lstm import GATES
+from gru_research.types import Array, ArrayLike, Carry, DType, PRNGKey
+
+Initializer = Callable[..., Any]
+Activation = Callable[..., Any]
+ZEROS = nn.initializers.zeros_init()
+ONES = nn.initializers.ones_init()
+RECURRENT = nn.initializers.orthogonal()
+
+
+class FunctionalCell(nn.RNNCellBase):
+    """What our linen cells share: one step. A cell adds `functional`, `parameters` and `initialize_carry`."""
+
+    @nn.nowrap
+    def functional(self) -> Any:
+        """The functional cell, for `gr.unroll` with the parameters that `cell.apply(variables, None, x)` gives."""
+        raise NotImplementedError
+
+    @nn.nowrap
+    def parameters(self, inputs: ArrayLike) -> dict[str, Array]:
+        """The functional cell's parameters for `inputs [..., I]`."""
+        raise NotImplementedError
+
+    # The only compact method, as in Flax: linen forbids a second one in a user's subclass.
+    @nn.compact
+    def __call__(self, carry: Carry | None, inputs: ArrayLike) -> Any:
+        """One step: the new carry and the output `[..., H]` from `inputs [..., I]`; without a carry, `parameters`."""
+        params = self.parameters(inputs)
+        return params if carry is None else step(self.functional(), params, carry, inputs)
+
+    @property
+    def num_feature_axes(self) -> int:
+        return 1
+
+
+class Parameters(nn.Module):
+    """The parameters of an `nn.Dense`, without its product."""
+
+    in_features: int
+    features: int
+    kernel_init: Initializer
+    bias_init: Initializer | None
+    param_dtype: DType
+
+    @nn.compact
+    def read(self) -> tuple[Array, Any]:
+        """`kernel (I, H)` and `bias (H,)`; None for the bias where `bias_init` is None."""
+        kernel = self.param("kernel", self.kernel_init, (self.in_features, self.features), self.param_dtype)
+        if self.bias_init is None:
+            return kernel, None
+        return kernel, self.param("bias", self.bias_init, (self.features,), self.param_dtype)
+
+
+class GRUCell(FunctionalCell):
+    """Flax's `linen.GRUCell`; `gru_research.GRU` has the equations (reset="after").
+
+    Parameters: `ir, iz, in: kernel (I, H), bias (H,)`, `hr, hz: kernel (H, H)`, `hn: kernel, bias`.
+    """
+
+    features: int
+    gate_fn: Activation = nn.sigmoid
+    activation_fn: Activation = nn.tanh
+    kernel_init: Initializer = default_kernel_init
+    recurrent_kernel_init: Initializer = RECURRENT
+    bias_init: Initializer = ZEROS
+    dtype: DType | None = None
+    param_dtype: DType = jnp.float32
+    carry_init: Initializer = ZEROS
+
+    @nn.nowrap
+    def functional(self) -> GRU:
+        return GRU(self.features, **_functions(self), **_types(self))
+
+    @nn.nowrap
+    def parameters(self, inputs: ArrayLike) -> dict[str, Array]:
+        params = {}
+        for g in "rzn":
+            params[f"W_{g}"], params[f"b_{g}"] = _from_input(self, inputs, f"i{g}", self.bias_init)
+            params[f"U_{g}"], c = _from_state(self, f"h{g}", self.bias_init if g == "n" else None)
+        return params | {"c_n": c}
+
+    @nn.nowrap
+    def initialize_carry(self, rng: PRNGKey, input_shape: tuple[int, ...]) -> Array:
+        """`h [..., H]` for a step's `input_shape`, batch included, in float32 or wider."""
+        return _first_state(self, rng, input_shape)
+
+
+class MGUCell(FunctionalCell):
+    """Flax's `linen.MGUCell`, the minimal gated unit (Zhou et al. 2016, arXiv 1603.09420).
+
+        f = sigmoid(x W_f + b_f + h U_f)
+        n = tanh(x W_n + b_n + f * (h U_n + c_n))      reset_gate=True
+        n = tanh(x W_n + b_n + h U_n)                  reset_gate=False
+        h = f * h_prev + (1 - f) * n
+
+    That is a GRU whose reset and update gates share their parameters, or one without a reset gate.
+
+    Parameters: `if, in: kernel (I, H), bias (H,)`, `hf: kernel (H, H)`, `hn: kernel`, and `bias` with `reset_gate`.
+    """
+
+    features: int
+    gate_fn: Activation = nn.sigmoid
+    activation_fn: Activation = nn.tanh
+    kernel_init: Initializer = default_kernel_init
+    recurrent_kernel_init: Initializer = RECURRENT
+    forget_bias_init: Initializer = ONES
+    activation_bias_init: Initializer = ZEROS
+    dtype: DType | None = None
+    param_dtype: DType = jnp.float32
+    carry_init: Initializer = ZEROS
+    reset_gate: bool = True
+
+    @nn.nowrap
+    def functional(self) -> GRU:
+        reset = "after" if self.reset_gate else "none"
+        return GRU(self.features, reset, **_functions(self), **_types(self))
+
+    @nn.nowrap
+    def parameters(self, inputs: ArrayLike) -> dict[str, Array]:
+        W_f, b_f = _from_input(self, inputs, "if", self.forget_bias_init)
+        W_n, b_n = _from_input(self, inputs, "in", self.activation_bias_init)
+        U_f, _ = _from_state(self, "hf", None)
+        U_n, c_n = _from_state(self, "hn", self.activation_bias_init if self.reset_gate else None)
+        params = {"W_z": W_f, "U_z": U_f, "b_z": b_f, "W_n": W_n, "U_n": U_n, "b_n": b_n}
+        return params | {"W_r": W_f, "U_r": U_f, "b_r": b_f, "c_n": c_n} if self.reset_gate else params
+
+    @nn.nowrap
+    def initialize_carry(self, rng: PRNGKey, input_shape: tuple[int, ...]) -> Array:
+        """`h [..., H]` for a step's `input_shape`, batch included, in float32 or wider."""
+        return _first_state(self, rng, input_shape)
+
+
+class LSTMCell(FunctionalCell):
+    """Flax's `linen.LSTMCell`; `gru_research.LSTM` has the equations. Carry `(c, h)`.
+
+    Parameters: `ii, if, ig, io: kernel (I, H)` and `hi, hf, hg, ho: kernel (H, H), bias (H,)`.
+    """
+
+    features: int
+    gate_fn: Activation = nn.sigmoid
+    activation_fn: Activation = nn.tanh
+    kernel_init: Initializer = default_kernel_init
+    recurrent_kernel_init: Initializer = RECURRENT
+    bias_init: Initializer = ZEROS
+    dtype: DType | None = None
+    param_dtype: DType = jnp.float32
+    carry_init: Initializer = ZEROS
+
+    @nn.nowrap
+    def functional(self) -> LSTM:
+        return LSTM(self.features, **_functions(self), **_types(self))
+
+    @nn.nowrap
+    def parameters(self, inputs: ArrayLike) -> dict[str, Array]:
+        params = {}
+        for g in GATES:
+            params[f"W_{g}"], _ = _from_input(self, inputs, f"i{g}", None)
+            params[f"U_{g}"], params[f"b_{g}"] = _from_state(self, f"h{g}", self.bias_init)
+        return params
+
+    @nn.nowrap
+    def initialize_carry(self, rng: PRNGKey, input_shape: tuple[int, ...]) -> tuple[Array, Array]:
+        """`(c, h)`, each `[..., H]` for a step's `input_shape`, batch included, in float32 or wider."""
+        c_key, h_key = jax.random.split(rng)
+        return _first_state(self, c_key, input_shape), _first_state(self, h_key, input_shape)
+
+
+class OptimizedLSTMCell(LSTMCell):
+    """Flax's `linen.OptimizedLSTMCell`, which has an `LSTMCell`'s parameters; here both are the same cell."""
+
+
+class SimpleCell(FunctionalCell):
+    """Flax's `linen.SimpleCell`; `gru_research.VanillaRNN` has the equation, `ResidualRNN` the one with `residual`.
+
+    Parameters: `i: kernel (I, H), bias (H,)`, `h: kernel (H, H)`.
+    """
+
+    features: int
+    activation_fn: Activation = nn.tanh
+    kernel_init: Initializer = default_kernel_init
+    recurrent_kernel_init: Initializer = RECURRENT
+    bias_init: Initializer = ZEROS
+    dtype: DType | None = None
+    param_dtype: DType = jnp.float32
+    carry_init: Initializer = ZEROS
+    residual: bool = False
+
+    @nn.nowrap
+    def functional(self) -> VanillaRNN | ResidualRNN:
+        return (ResidualRNN if self.residual else VanillaRNN)(self.features, self.activation_fn, **_types(self))
+
+    @nn.nowrap
+    def parameters(self, inputs: ArrayLike) -> dict[str, Array]:
+        W, b = _from_input(self, inputs, "i", self.bias_init)
+        U, _ = _from_state(self, "h", None)
+        return {"W_h": W, "U_h": U, "b_h": b}
+
+    @nn.nowrap
+    def initialize_carry(self, rng: PRNGKey, input_shape: tuple[int, ...]) -> Array:
+        """`h [..., H]` for a step's `input_shape`, batch included, in float32 or wider."""
+        return _first_state(self, rng, input_shape)
+
+
+def _functions(module: Any) -> dict[str, Any]:
+    return {"gate": module.gate_fn, "activation": module.activation_fn}
+
+
+def _types(module: Any) -> dict[str, Any]:
+    return {"param_dtype": module.param_dtype, "dtype": module.dtype}
+
+
+def _from_input(module: Any, inputs: ArrayLike, name: str, bias_init: Initializer | None) -> tuple[Array, Any]:
+    size = jnp.shape(inputs)[-1]
+    return Parameters(size, module.features, module.kernel_init, bias_init, module.param_dtype, name=name).read()  # type: ignore[call-arg]
+
+
+def _from_state(module: Any, name: str, bias_init: Initializer | None) -> tuple[Array, Any]:
+    init = _drawn_wide(module.recurrent_kernel_init)
+    return Parameters(module.features, module.features, init, bias_init, module.param_dtype, name=name).read()  # type: ignore[call-arg]
+
+
+def _drawn_wide(init: Initializer) -> Initializer:
+    """`init` drawn in float32 or wider and cast: 16-bit types have no QR decomposition. Metadata boxes stay."""
+
+    def init_wide(key: PRNGKey, shape: tuple[int, ...], dtype: DType) -> Any:
+        return jax.tree.map(lambda a: a.astype(dtype), init(key, shape, wide(dtype)))
+
+    return init_wide
+
+
+def _first_state(module: Any, key: PRNGKey, input_shape: tuple[int, ...]) -> Array:
+    state = module.carry_init(key, (*input_shape[:-1], module.features), module.param_dtype)
+    return state.astype(wide(module.param_dtype))

@@ -1,0 +1,120 @@
+"""Linen's `RNN`: our cells run under `unroll`, any other cell under linen's own scan."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+from flax import linen as nn
+from flax.core import FrozenDict
+from flax.core.scope import in_filter
+
+from gru_research.adapters.sequence import Layout, advance, hide_padding, run
+from gru_research.time_loop import UnrollOptions
+from gru_research.types import Array, ArrayLike, Carry, PRNGKey
+
+from .cells import FunctionalCell
+
+PLAIN = UnrollOptions()
+
+
+class RNN(nn.Module):
+    """Flax's `linen.RNN`: a cell over a sequence `[*batch, time, *features]`.
+
+    Attributes:
+      cell: one of this module's, or any linen cell; a subclass with a `__call__` of its own counts as foreign.
+      time_major: whether inputs and outputs are `[time, *batch, *features]`.
+      return_carry: whether a call returns `(carry, outputs)` instead of the outputs.
+      reverse: whether rows are processed from their last real step to their first.
+      keep_order: with `reverse`, whether outputs are in input order instead of the order of processing.
+      unroll: how many steps one turn of the loop holds.
+      variable_axes, variable_broadcast, variable_carry, split_rngs: of `nn.scan`; where parameters aren't
+        broadcast over time, our cells run there too.
+      options: of `unroll`, for our cells; `unroll` and `time_major` in it don't count.
+    """
+
+    cell: Any
+    time_major: bool = False
+    return_carry: bool = False
+    reverse: bool = False
+    keep_order: bool = False
+    unroll: int = 1
+    variable_axes: Mapping[Any, Any] = FrozenDict()
+    variable_broadcast: Any = "params"
+    variable_carry: Any = False
+    split_rngs: Mapping[Any, bool] = FrozenDict({"params": False})
+    options: UnrollOptions = PLAIN
+
+    def __call__(
+        self,
+        inputs: Array,
+        *,
+        initial_carry: Carry | None = None,
+        init_key: PRNGKey | None = None,
+        seq_lengths: ArrayLike | None = None,
+        return_carry: bool | None = None,
+        time_major: bool | None = None,
+        reverse: bool | None = None,
+        keep_order: bool | None = None,
+    ) -> Any:
+        """Outputs `[*batch, time, *features]`, or `(carry, outputs)`; None stands for the attribute.
+
+        `seq_lengths [*batch]`: steps past it leave the carry as it is and give 0. `carry` is each row's after
+        its last step; `initial_carry` before its first, drawn with `init_key` (`jax.random.key(0)`) if None.
+
+        Raises:
+          ValueError: a shape or type that doesn't fit; the message names the argument.
+        """
+        return_carry = self.return_carry if return_carry is None else return_carry
+        time_major = self.time_major if time_major is None else time_major
+        reverse = self.reverse if reverse is None else reverse
+        keep_order = self.keep_order if keep_order is None else keep_order
+
+        layout = Layout.of(inputs, self.cell.num_feature_axes, time_major)
+        carry = initial_carry
+        if carry is None:
+            key = jax.random.key(0) if init_key is None else init_key
+            carry = self.cell.initialize_carry(key, layout.step_shape(inputs))
+        if self._fast():
+            options = dataclasses.replace(self.options, unroll=self.unroll, time_major=time_major)
+            params = self.cell(None, inputs)
+            order = {"reverse": reverse, "keep_order": keep_order}
+            carry, ys = run(self.cell.functional(), params, inputs, carry, seq_lengths, options=options, **order)
+        else:
+            carry, ys = self._scan(layout, inputs, carry, layout.lengths(seq_lengths), reverse, keep_order)
+        return (carry, ys) if return_carry else ys
+
+    @nn.nowrap
+    def _fast(self) -> bool:
+        ours = isinstance(self.cell, FunctionalCell) and type(self.cell).__call__ is FunctionalCell.__call__
+        broadcast = in_filter(self.variable_broadcast, "params") and not self.variable_axes and not self.variable_carry
+        if not (ours and broadcast) and self.options != PLAIN:
+            raise ValueError(f"options={self.options!r} apply to the cells of this module, parameters broadcast")
+        return ours and broadcast
+
+    @nn.nowrap
+    def _scan(
+        self, layout: Layout, inputs: Array, carry: Carry, lengths: Array | None, reverse: bool, keep_order: bool
+    ) -> tuple[Carry, Any]:
+        real = layout.real(lengths)
+        inputs = hide_padding(layout, inputs, real)
+        if reverse:
+            inputs = layout.flip(inputs, lengths)
+        streams = (inputs,) if real is None else (inputs, real)
+
+        def step(cell: Any, carry: Carry, x: Array, *real: Array) -> tuple[Carry, Any]:
+            new, y = cell(carry, x)
+            return advance(real[0] if real else None, layout.batch, new, carry, y)
+
+        scan = nn.scan(
+            step,
+            in_axes=(layout.time_axis, 0)[: len(streams)],  # type: ignore[arg-type]
+            out_axes=layout.time_axis,
+            unroll=self.unroll,
+            variable_axes=self.variable_axes,
+            variable_broadcast=self.variable_broadcast,
+            variable_carry=self.variable_carry,
+            split_rngs=self.split_rngs,
+        )
+        carry, ys = scan(self.cell, carry, *streams)
+        return carry, layout.flip(ys, lengths) if reverse and keep_order else ys

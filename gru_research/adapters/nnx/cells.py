@@ -1,0 +1,353 @@
+"""NNX cells: Flax's constructors and parameters, our maths.
+
+A cell holds its parameters where Flax does, in `nnx.Linear`s whose own product is never taken. A fused
+kernel `(I, 3H)` is split once a call, outside the time loop.
+"""
+
+import dataclasses
+import warnings
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+from flax.nnx.nn import dtypes
+
+from gru_research.adapters.residual import ResidualRNN
+from gru_research.adapters.sequence import step, wide
+from gru_research.cells import GRU, LSTM, VanillaRNN
+from gru_research.cells.lstm import GATES
+from gru_research.types import Array, ArrayLike, Carry, DType, PRNGKey
+
+Initializer = Callable[..., Any]
+Activation = Callable[..., Any]
+Rngs = nnx.Rngs | nnx.RngStream
+NO_METADATA: Mapping[str, Any] = MappingProxyType({})
+ZEROS = nnx.initializers.zeros_init()
+KERNEL = nnx.initializers.lecun_normal()
+RECURRENT = nnx.initializers.orthogonal()
+
+
+class FunctionalCell(nnx.RNNCellBase):
+    """What our NNX cells share: one step, and the first carry. `functional` is all that a cell adds."""
+
+    in_features: int
+    hidden_features: int
+    dtype: DType | None
+    param_dtype: DType
+    promote_dtype: Callable[..., Any]
+    carry_init: Initializer | None
+    rngs: nnx.RngStream | None
+    carries = 1
+
+    def functional(self, inputs: ArrayLike) -> tuple[Any, dict[str, Array]]:
+        """The functional cell, in the type of a computation on `inputs`, and its parameters, for `gr.unroll`."""
+        raise NotImplementedError
+
+    def __call__(self, carry: Carry, inputs: ArrayLike) -> tuple[Carry, Array]:
+        """One step: the new carry and the output `[..., H]` from `inputs [..., I]`."""
+        cell, params = self.functional(inputs)
+        return step(cell, params, carry, inputs)
+
+    def initialize_carry(
+        self, input_shape: tuple[int, ...], rngs: Rngs | None = None, carry_init: Initializer | None = None
+    ) -> Carry:
+        """The carry for a step's `input_shape`, batch included, in float32 or wider.
+
+        Zeros need no `rngs`; an initialiser that draws does, and the stream moves on as in Flax.
+        """
+        init = carry_init or self.carry_init or ZEROS
+        shape = (*input_shape[:-1], self.hidden_features)
+        if init is ZEROS:
+            parts = tuple(jnp.zeros(shape, wide(self.param_dtype)) for _ in range(self.carries))
+        else:
+            stream = rngs if rngs is not None else self.rngs
+            stream = stream.carry if isinstance(stream, nnx.Rngs) else stream
+            if stream is None:
+                raise ValueError(f"rngs=None: carry_init={init!r} draws the carry, so it needs an Rngs or an RngStream")
+            drawn = (init(stream(), shape, self.param_dtype) for _ in range(self.carries))
+            parts = tuple(a.astype(wide(self.param_dtype)) for a in drawn)
+        return parts if self.carries > 1 else parts[0]
+
+    @property
+    def draws_carry(self) -> bool:
+        """Whether the first carry takes random numbers."""
+        return (self.carry_init or ZEROS) is not ZEROS
+
+    @property
+    def num_feature_axes(self) -> int:
+        return 1
+
+    def _settle(
+        self,
+        in_features: int,
+        hidden_features: int,
+        dtype: DType | None,
+        param_dtype: DType,
+        promote_dtype: Callable[..., Any],
+        carry_init: Initializer | None,
+        keep_rngs: bool,
+        rngs: nnx.Rngs,
+    ) -> None:
+        self.in_features, self.hidden_features = in_features, hidden_features
+        self.dtype, self.param_dtype, self.promote_dtype = dtype, param_dtype, promote_dtype
+        self.carry_init = carry_init
+        if keep_rngs:
+            warnings.warn("keep_rngs is deprecated in Flax; give rngs at the call", DeprecationWarning, stacklevel=3)
+        self.rngs = rngs.carry.fork() if keep_rngs else nnx.data(None)
+
+    def _linear(self, gates: int, init: Initializer, bias_init: Initializer | None, rngs: nnx.Rngs, **more: Any) -> Any:
+        """Parameters of `gates` gates, from the input or, with `recurrent=True`, from the state."""
+        recurrent = more.pop("recurrent", False)
+        return nnx.Linear(
+            self.hidden_features if recurrent else self.in_features,
+            gates * self.hidden_features,
+            use_bias=bias_init is not None,
+            kernel_init=gate_by_gate(init, gates) if recurrent else init,
+            bias_init=bias_init or ZEROS,
+            dtype=self.dtype,
+            param_dtype=self.param_dtype,
+            promote_dtype=self.promote_dtype,
+            rngs=rngs,
+            **more,
+        )
+
+    def _read(self, name: str) -> tuple[Array, Any]:
+        """Kernel and bias of the linear layer `name`."""
+        linear = getattr(self, name)
+        if type(linear) is not nnx.Linear:
+            found = type(linear).__name__
+            raise ValueError(f"{name} is a {found}; this cell reads the parameters of an nnx.Linear and calls no other")
+        return linear.kernel[...], None if linear.bias is None else linear.bias[...]
+
+    def _dtype(self, inputs: ArrayLike, kernel: Array, bias: Array | None) -> DType:
+        """The type that `promote_dtype` gives to a product of `inputs`."""
+        promoted = jax.eval_shape(lambda *a: self.promote_dtype(a, dtype=self.dtype), jnp.asarray(inputs), kernel, bias)
+        return jnp.result_type(*jax.tree.leaves(promoted))
+
+
+class GRUCell(FunctionalCell):
+    """Flax's `nnx.GRUCell`; `gru_research.GRU` has the equations (reset="after").
+
+    Args:
+      in_features, hidden_features: I and H.
+      hidden_bias: whether the candidate has a hidden bias, the parameter `bias_hn (H,)`. PyTorch, Keras and
+        linen have it and NNX hasn't. A state without it loads with `nnx.update`, which leaves the bias
+        what it is (0 in a new cell), or completed by `with_hidden_bias`.
+      The others are Flax's. `recurrent_kernel_init` draws each gate's `(H, H)` on its own.
+
+    Parameters: `dense_i: kernel (I, 3H), bias (3H,)`, `dense_h: kernel (H, 3H)`, gates in the order r, z, n.
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        hidden_features: int,
+        *,
+        gate_fn: Activation = nnx.sigmoid,
+        activation_fn: Activation = nnx.tanh,
+        kernel_init: Initializer = KERNEL,
+        recurrent_kernel_init: Initializer = RECURRENT,
+        bias_init: Initializer = ZEROS,
+        dtype: DType | None = None,
+        param_dtype: DType = jnp.float32,
+        carry_init: Initializer | None = None,
+        promote_dtype: Callable[..., Any] = dtypes.promote_dtype,
+        keep_rngs: bool = False,
+        rngs: nnx.Rngs,
+        kernel_metadata: Mapping[str, Any] = NO_METADATA,
+        recurrent_kernel_metadata: Mapping[str, Any] = NO_METADATA,
+        bias_metadata: Mapping[str, Any] = NO_METADATA,
+        hidden_bias: bool = False,
+    ) -> None:
+        self._settle(in_features, hidden_features, dtype, param_dtype, promote_dtype, carry_init, keep_rngs, rngs)
+        self.gate_fn, self.activation_fn = gate_fn, activation_fn
+        self.dense_i = self._linear(
+            3, kernel_init, bias_init, rngs, kernel_metadata=kernel_metadata, bias_metadata=bias_metadata
+        )
+        self.dense_h = self._linear(
+            3, recurrent_kernel_init, None, rngs, recurrent=True, kernel_metadata=recurrent_kernel_metadata
+        )
+        self.bias_hn = nnx.data(None)
+        if hidden_bias:
+            self.bias_hn = nnx.Param(bias_init(rngs.params(), (hidden_features,), param_dtype), **bias_metadata)
+
+    def functional(self, inputs: ArrayLike) -> tuple[GRU, dict[str, Array]]:
+        (W, b), (U, _) = self._read("dense_i"), self._read("dense_h")
+        cell = GRU(
+            self.hidden_features,
+            gate=self.gate_fn,
+            activation=self.activation_fn,
+            param_dtype=self.param_dtype,
+            dtype=self._dtype(inputs, W, b),
+        )
+        c_n = jnp.zeros(self.hidden_features, b.dtype) if self.bias_hn is None else self.bias_hn[...]
+        return cell, _by_gate("rzn", W=W, U=U, b=b) | {"c_n": c_n}
+
+
+class LSTMCell(FunctionalCell):
+    """Flax's `nnx.LSTMCell`; `gru_research.LSTM` has the equations. Carry `(c, h)`.
+
+    Parameters: `ii, if_, ig, io: kernel (I, H)` and `hi, hf, hg, ho: kernel (H, H), bias (H,)`.
+    """
+
+    carries = 2
+
+    def __init__(
+        self,
+        in_features: int,
+        hidden_features: int,
+        *,
+        gate_fn: Activation = nnx.sigmoid,
+        activation_fn: Activation = nnx.tanh,
+        kernel_init: Initializer = KERNEL,
+        recurrent_kernel_init: Initializer = RECURRENT,
+        bias_init: Initializer = ZEROS,
+        dtype: DType | None = None,
+        param_dtype: DType = jnp.float32,
+        carry_init: Initializer | None = None,
+        promote_dtype: Callable[..., Any] = dtypes.promote_dtype,
+        keep_rngs: bool = False,
+        rngs: nnx.Rngs,
+        kernel_metadata: Mapping[str, Any] = NO_METADATA,
+        recurrent_kernel_metadata: Mapping[str, Any] = NO_METADATA,
+        bias_metadata: Mapping[str, Any] = NO_METADATA,
+    ) -> None:
+        self._settle(in_features, hidden_features, dtype, param_dtype, promote_dtype, carry_init, keep_rngs, rngs)
+        self.gate_fn, self.activation_fn = gate_fn, activation_fn
+        from_state = {"recurrent": True, "kernel_metadata": recurrent_kernel_metadata, "bias_metadata": bias_metadata}
+        for name in ("ii", "if_", "ig", "io"):
+            setattr(self, name, self._linear(1, kernel_init, None, rngs, kernel_metadata=kernel_metadata))
+        for name in ("hi", "hf", "hg", "ho"):
+            setattr(self, name, self._linear(1, recurrent_kernel_init, bias_init, rngs, **from_state))
+
+    def functional(self, inputs: ArrayLike) -> tuple[LSTM, dict[str, Array]]:
+        params = {}
+        for gate in GATES:
+            params[f"W_{gate}"], _ = self._read("if_" if gate == "f" else f"i{gate}")
+            params[f"U_{gate}"], params[f"b_{gate}"] = self._read(f"h{gate}")
+        return _lstm(self, self._dtype(inputs, params["W_i"], None)), params
+
+
+class OptimizedLSTMCell(FunctionalCell):
+    """Flax's `nnx.OptimizedLSTMCell`: an `LSTMCell` with fused parameters, as fast as ours with separate ones.
+
+    Parameters: `dense_i: kernel (I, 4H)`, `dense_h: kernel (H, 4H), bias (4H,)`, gates in the order i, f, g, o.
+    `fuse_lstm` and `split_lstm` turn one cell's tree into the other's.
+    """
+
+    carries = 2
+
+    def __init__(
+        self,
+        in_features: int,
+        hidden_features: int,
+        *,
+        gate_fn: Activation = nnx.sigmoid,
+        activation_fn: Activation = nnx.tanh,
+        kernel_init: Initializer = KERNEL,
+        recurrent_kernel_init: Initializer = RECURRENT,
+        bias_init: Initializer = ZEROS,
+        dtype: DType | None = None,
+        param_dtype: DType = jnp.float32,
+        carry_init: Initializer | None = None,
+        promote_dtype: Callable[..., Any] = dtypes.promote_dtype,
+        keep_rngs: bool = False,
+        rngs: nnx.Rngs,
+        kernel_metadata: Mapping[str, Any] = NO_METADATA,
+        recurrent_kernel_metadata: Mapping[str, Any] = NO_METADATA,
+        bias_metadata: Mapping[str, Any] = NO_METADATA,
+    ) -> None:
+        self._settle(in_features, hidden_features, dtype, param_dtype, promote_dtype, carry_init, keep_rngs, rngs)
+        self.gate_fn, self.activation_fn = gate_fn, activation_fn
+        from_state = {"recurrent": True, "kernel_metadata": recurrent_kernel_metadata, "bias_metadata": bias_metadata}
+        self.dense_i = self._linear(4, kernel_init, None, rngs, kernel_metadata=kernel_metadata)
+        self.dense_h = self._linear(4, recurrent_kernel_init, bias_init, rngs, **from_state)
+
+    def functional(self, inputs: ArrayLike) -> tuple[LSTM, dict[str, Array]]:
+        (W, _), (U, b) = self._read("dense_i"), self._read("dense_h")
+        return _lstm(self, self._dtype(inputs, W, None)), _by_gate(GATES, W=W, U=U, b=b)
+
+
+class SimpleCell(FunctionalCell):
+    """Flax's `nnx.SimpleCell`; `gru_research.VanillaRNN` has the equation, `ResidualRNN` the one with `residual`.
+
+    Parameters: `dense_i: kernel (I, H), bias (H,)`, `dense_h: kernel (H, H)`. As in Flax, `dtype` is float32
+    unless it is given.
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        hidden_features: int,
+        *,
+        dtype: DType | None = jnp.float32,
+        param_dtype: DType = jnp.float32,
+        carry_init: Initializer | None = None,
+        residual: bool = False,
+        activation_fn: Activation = nnx.tanh,
+        kernel_init: Initializer = KERNEL,
+        recurrent_kernel_init: Initializer = RECURRENT,
+        bias_init: Initializer = ZEROS,
+        promote_dtype: Callable[..., Any] = dtypes.promote_dtype,
+        keep_rngs: bool = False,
+        rngs: nnx.Rngs,
+        kernel_metadata: Mapping[str, Any] = NO_METADATA,
+        recurrent_kernel_metadata: Mapping[str, Any] = NO_METADATA,
+        bias_metadata: Mapping[str, Any] = NO_METADATA,
+    ) -> None:
+        self._settle(in_features, hidden_features, dtype, param_dtype, promote_dtype, carry_init, keep_rngs, rngs)
+        self.residual, self.activation_fn = residual, activation_fn
+        # In Flax's order, which is the order in which keys are drawn.
+        self.dense_h = self._linear(
+            1, recurrent_kernel_init, None, rngs, recurrent=True, kernel_metadata=recurrent_kernel_metadata
+        )
+        self.dense_i = self._linear(
+            1, kernel_init, bias_init, rngs, kernel_metadata=kernel_metadata, bias_metadata=bias_metadata
+        )
+
+    def functional(self, inputs: ArrayLike) -> tuple[VanillaRNN | ResidualRNN, dict[str, Array]]:
+        (W, b), (U, _) = self._read("dense_i"), self._read("dense_h")
+        cell = (ResidualRNN if self.residual else VanillaRNN)(
+            self.hidden_features,
+            self.activation_fn,
+            param_dtype=self.param_dtype,
+            dtype=self._dtype(inputs, W, b),
+        )
+        return cell, {"W_h": W, "U_h": U, "b_h": b}
+
+
+def gate_by_gate(init: Initializer, gates: int) -> Initializer:
+    """`init` for a fused recurrent kernel `(H, gates * H)`: each gate's block drawn on its own, in float32 or wider.
+
+    One orthogonal draw of the fused shape has blocks that aren't orthogonal; 16-bit types have no QR decomposition.
+    """
+
+    def init_fused(key: PRNGKey, shape: tuple[int, int], dtype: DType) -> Any:
+        rows, columns = shape
+        keys = [key] if gates == 1 else jax.random.split(key, gates)
+        drawn = [init(k, (rows, columns // gates), wide(dtype)) for k in keys]
+        if isinstance(drawn[0], nnx.VariableMetadata):  # of nnx.with_partitioning: the same for every gate
+            value = jnp.concatenate([d.raw_value for d in drawn], axis=-1).astype(dtype)
+            return dataclasses.replace(drawn[0], raw_value=value)
+        return jnp.concatenate(drawn, axis=-1).astype(dtype)
+
+    return init_fused
+
+
+def _lstm(module: LSTMCell | OptimizedLSTMCell, dtype: DType) -> LSTM:
+    return LSTM(
+        module.hidden_features,
+        gate=module.gate_fn,
+        activation=module.activation_fn,
+        param_dtype=module.param_dtype,
+        dtype=dtype,
+    )
+
+
+def _by_gate(gates: str | tuple[str, ...], **fused: Array) -> dict[str, Array]:
+    """`W_r, U_r, b_r, W_z, ...` from arrays whose last axis holds the gates side by side."""
+    parts = {name: jnp.split(a, len(gates), axis=-1) for name, a in fused.items()}
+    return {f"{name}_{gate}": parts[name][i] for i, gate in enumerate(gates) for name in fused}

@@ -1,0 +1,136 @@
+"""NNX's `RNN`: our cells run under `unroll`, any other cell under NNX's own scan."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from flax import nnx
+
+from gru_research.adapters.sequence import Layout, advance, hide_padding, run
+from gru_research.time_loop import UnrollOptions
+from gru_research.types import Array, ArrayLike, Carry
+
+from .cells import FunctionalCell, Rngs
+
+ALL_CARRIED: Mapping[Any, Any] = {...: nnx.Carry}
+PLAIN = UnrollOptions()
+
+
+class RNN(nnx.Module):
+    """Flax's `nnx.RNN`: a cell over a sequence `[*batch, time, *features]`.
+
+    Args:
+      cell: one of this module's, or any NNX cell; a subclass with a `__call__` of its own counts as foreign.
+      time_major: whether inputs and outputs are `[time, *batch, *features]`.
+      return_carry: whether a call returns `(carry, outputs)` instead of the outputs.
+      reverse: whether rows are processed from their last real step to their first.
+      keep_order: with `reverse`, whether outputs are in input order instead of the order of processing.
+      unroll: how many steps one turn of the loop holds.
+      state_axes, broadcast_rngs: of `nnx.scan`; parameters that vary over time send our cells there too.
+      rngs: where a cell whose `carry_init` draws takes its keys: True (a stream from seed 0), an Rngs, an
+        RngStream, or False for none. Zeros need none.
+      options: of `unroll`, for our cells; `unroll` and `time_major` in it don't count.
+    """
+
+    def __init__(
+        self,
+        cell: Any,
+        *,
+        time_major: bool = False,
+        return_carry: bool = False,
+        reverse: bool = False,
+        keep_order: bool = False,
+        unroll: int = 1,
+        state_axes: Mapping[Any, Any] | None = None,
+        broadcast_rngs: Any = None,
+        rngs: Rngs | bool = True,
+        options: UnrollOptions = PLAIN,
+    ) -> None:
+        self.cell = cell
+        self.time_major, self.return_carry = time_major, return_carry
+        self.reverse, self.keep_order = reverse, keep_order
+        self.unroll = unroll
+        self.state_axes = state_axes or nnx.StateAxes(ALL_CARRIED)
+        self.broadcast_rngs = broadcast_rngs
+        self.options = options
+        # The stream is part of Flax's state, so it is kept for whole states to load, and left alone.
+        if isinstance(rngs, bool):
+            self.rngs = nnx.RngStream(0, tag="carry") if rngs else nnx.data(None)
+        elif isinstance(rngs, nnx.Rngs | nnx.RngStream):
+            self.rngs = (rngs.carry if isinstance(rngs, nnx.Rngs) else rngs).fork()
+        else:
+            raise ValueError(f"rngs={rngs!r} must be an Rngs, an RngStream, True or False")
+
+    def __call__(
+        self,
+        inputs: Array,
+        *,
+        initial_carry: Carry | None = None,
+        seq_lengths: ArrayLike | None = None,
+        return_carry: bool | None = None,
+        time_major: bool | None = None,
+        reverse: bool | None = None,
+        keep_order: bool | None = None,
+        rngs: Rngs | None = None,
+    ) -> Any:
+        """Outputs `[*batch, time, *features]`, or `(carry, outputs)`; None stands for the constructor's choice.
+
+        `seq_lengths [*batch]`: steps past it leave the carry as it is and give 0. `carry` is each row's after
+        its last step; `initial_carry` before its first.
+
+        Raises:
+          ValueError: a shape or type that doesn't fit; the message names the argument.
+        """
+        return_carry = self.return_carry if return_carry is None else return_carry
+        time_major = self.time_major if time_major is None else time_major
+        reverse = self.reverse if reverse is None else reverse
+        keep_order = self.keep_order if keep_order is None else keep_order
+
+        layout = Layout.of(inputs, self.cell.num_feature_axes, time_major)
+        carry = self._first_carry(layout.step_shape(inputs), rngs) if initial_carry is None else initial_carry
+        if self._fast:
+            options = dataclasses.replace(self.options, unroll=self.unroll, time_major=time_major)
+            cell, params = self.cell.functional(inputs)
+            order = {"reverse": reverse, "keep_order": keep_order}
+            carry, ys = run(cell, params, inputs, carry, seq_lengths, options=options, **order)
+        else:
+            carry, ys = self._scan(layout, inputs, carry, layout.lengths(seq_lengths), reverse, keep_order)
+        return (carry, ys) if return_carry else ys
+
+    @property
+    def _fast(self) -> bool:
+        ours = isinstance(self.cell, FunctionalCell) and type(self.cell).__call__ is FunctionalCell.__call__
+        fast = ours and self.state_axes == nnx.StateAxes(ALL_CARRIED)
+        if not fast and self.options != PLAIN:
+            raise ValueError(f"options={self.options!r} apply to the cells of this module, with no state_axes")
+        return fast
+
+    def _first_carry(self, input_shape: tuple[int, ...], rngs: Rngs | None) -> Carry:
+        if isinstance(self.cell, FunctionalCell) and not self.cell.draws_carry:
+            return self.cell.initialize_carry(input_shape)
+        stream = self.rngs if rngs is None else rngs
+        stream = stream.carry.fork() if isinstance(stream, nnx.Rngs) else stream
+        return self.cell.initialize_carry(input_shape, stream)
+
+    def _scan(
+        self, layout: Layout, inputs: Array, carry: Carry, lengths: Array | None, reverse: bool, keep_order: bool
+    ) -> tuple[Carry, Any]:
+        real = layout.real(lengths)
+        inputs = hide_padding(layout, inputs, real)
+        if reverse:
+            inputs = layout.flip(inputs, lengths)
+        streams = (inputs,) if real is None else (inputs, real)
+        axes = (layout.time_axis, 0)[: len(streams)]
+        state_axes = nnx.StateAxes({nnx.All(nnx.RngState, self.broadcast_rngs): None, **self.state_axes})
+
+        # One split squeezed away again: broadcast streams give other numbers at every call.
+        @nnx.split_rngs(splits=1, only=self.broadcast_rngs, squeeze=True)
+        @nnx.compat.scan(  # type: ignore[reportPrivateImportUsage]
+            in_axes=(state_axes, nnx.Carry, *axes), out_axes=(nnx.Carry, layout.time_axis), unroll=self.unroll
+        )
+        def scan(cell: Any, carry: Carry, x: Array, *real: Array) -> tuple[Carry, Any]:
+            new, y = cell(carry, x)
+            return advance(real[0] if real else None, layout.batch, new, carry, y)
+
+        carry, ys = scan(self.cell, carry, *streams)
+        return carry, layout.flip(ys, lengths) if reverse and keep_order else ys

@@ -1,0 +1,68 @@
+"""The simple cell with Flax's `residual=True`, a skip around the recurrent kernel (arXiv 1801.06105)."""
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+
+import jax.numpy as jnp
+
+from gru_research.cells import VanillaRNN, base
+from gru_research.types import Array, DType, Params, PRNGKey
+
+
+@dataclasses.dataclass(frozen=True)
+class ResidualRNN:
+    """`h = activation(x W_h + b_h + h_prev U_h + h_prev)`: a `VanillaRNN` whose projection has the state added."""
+
+    hidden_size: int
+    activation: str | Callable[[Array], Array] = "tanh"
+    param_dtype: DType = jnp.float32
+    dtype: DType | None = None
+    carry_dtype: DType | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "activation", self.plain.activation)
+
+    @property
+    def plain(self) -> VanillaRNN:
+        """The cell without the skip."""
+        return VanillaRNN(
+            self.hidden_size,
+            self.activation,
+            param_dtype=self.param_dtype,
+            dtype=self.dtype,
+            carry_dtype=self.carry_dtype,
+        )
+
+    def init(self, key: PRNGKey, input_size: int) -> dict[str, Array]:
+        """`W_h (I, H)`, `U_h (H, H)`, `b_h (H,)`."""
+        return self.plain.init(key, input_size)
+
+    def initial_carry(self, params: Params, batch: Sequence[int]) -> Array:
+        """`h [*batch, H]`."""
+        return self.plain.initial_carry(params, batch)
+
+    def project(self, params: Params, x: Array) -> dict[str, Array]:
+        """`x W_h + b_h [..., H]`."""
+        return self.plain.project(params, x)
+
+    def gates(
+        self,
+        params: Params,
+        carry: Array,
+        p: Mapping[str, Array],
+        fixed: Mapping[str, Array] = base.NOTHING_FIXED,
+    ) -> dict[str, Array]:
+        """The new state under the name h `[..., H]`, or the one in `fixed`."""
+        return self.plain.gates(params, carry, {"h": (p["h"] + carry).astype(p["h"].dtype)}, fixed)
+
+    def combine(self, carry: Array, g: Mapping[str, Array]) -> tuple[Array, Array]:
+        """The new state, as carry and as output."""
+        return self.plain.combine(carry, g)
+
+    def step(self, params: Params, carry: Array, x: Array) -> tuple[Array, Array]:
+        """One step: `h, y [..., H]` from `h [..., H]` and `x [..., I]`."""
+        return base.step(self, params, carry, x)
+
+    def hidden(self, carry: Array) -> Array:
+        """The part of the carry that is the output: h."""
+        return carry

@@ -1,0 +1,136 @@
+"""What Flax's two APIs ask of a sequence alike: the carry's type, the order of outputs, steps past a row's end."""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from gru_research.cells import base
+from gru_research.time_loop import UnrollOptions, unroll
+from gru_research.time_loop.streams import real_steps
+from gru_research.types import Array, ArrayLike, Carry, DType, Params
+
+
+class Layout(NamedTuple):
+    """Where the axes of a sequence are: `[*batch, time, *features]`, or time first."""
+
+    batch: tuple[int, ...]
+    time: int
+    time_axis: int
+
+    @classmethod
+    def of(cls, inputs: ArrayLike, feature_axes: int, time_major: bool) -> "Layout":
+        """The layout of `inputs`; raises ValueError where it has no time axis."""
+        shape = jnp.shape(inputs)
+        if len(shape) <= feature_axes:
+            raise ValueError(f"inputs has the shape {shape}; it must have a time axis and {feature_axes} of features")
+        time_axis = 0 if time_major else len(shape) - feature_axes - 1
+        outer = shape[: len(shape) - feature_axes]
+        return cls(outer[:time_axis] + outer[time_axis + 1 :], shape[time_axis], time_axis)
+
+    def step_shape(self, inputs: ArrayLike) -> tuple[int, ...]:
+        """The shape of one step of `inputs`."""
+        shape = jnp.shape(inputs)
+        return shape[: self.time_axis] + shape[self.time_axis + 1 :]
+
+    def lengths(self, seq_lengths: ArrayLike | None) -> Array | None:
+        """`seq_lengths` as whole numbers `[*batch]`, or None; raises ValueError where it isn't that."""
+        if seq_lengths is None:
+            return None
+        lengths = jnp.asarray(seq_lengths)
+        if lengths.shape != self.batch:
+            raise ValueError(f"seq_lengths has the shape {lengths.shape}; with this input it must be {self.batch}")
+        if not jnp.issubdtype(lengths.dtype, jnp.integer):
+            raise ValueError(f"seq_lengths of type {lengths.dtype} must be whole numbers")
+        return jnp.clip(lengths.astype(jnp.int32), 0, self.time)
+
+    def real(self, lengths: Array | None) -> Array | None:
+        """`[T, *batch]`, True within a row's length; None: everywhere."""
+        return real_steps(lengths, None, self.batch, self.time)
+
+    def flip(self, tree: Any, lengths: Array | None) -> Any:
+        """Arrays in this layout with time turned round within each row's length; padding stays at the end."""
+        return jax.tree.map(lambda a: self._flip(a, lengths), tree)
+
+    def _flip(self, a: Array, lengths: Array | None) -> Array:
+        if lengths is None:
+            return jnp.flip(a, self.time_axis)
+        steps = jnp.arange(self.time)
+        ends = lengths[..., None]
+        index = jnp.moveaxis(jnp.where(steps < ends, ends - 1 - steps, steps), -1, self.time_axis)
+        return jnp.take_along_axis(a, index.reshape(*index.shape, *(1,) * (a.ndim - index.ndim)), self.time_axis)
+
+
+def wide(dtype: DType) -> DType:
+    """float32, or `dtype` where that is wider: the type in which a carry starts."""
+    return base.accumulation_dtype(dtype)
+
+
+def step(cell: Any, params: Params, carry: Carry, x: ArrayLike) -> tuple[Carry, Array]:
+    """One step of one of our cells: Flax's `cell(carry, x)`."""
+    x = jnp.asarray(x)
+    for part in jax.tree.leaves(carry):
+        if jnp.shape(part)[-1:] != (cell.hidden_size,):
+            raise ValueError(f"carry has the shape {jnp.shape(part)}; its last axis must be {cell.hidden_size}")
+    return _typed(cell, params, carry, x).step(params, carry, x)
+
+
+def run(
+    cell: Any,
+    params: Params,
+    inputs: Array,
+    carry: Carry,
+    seq_lengths: ArrayLike | None,
+    *,
+    reverse: bool,
+    keep_order: bool,
+    options: UnrollOptions,
+) -> tuple[Carry, Array | None]:
+    """One of our cells over `inputs`, outputs in the order in which steps were taken unless `keep_order`."""
+    layout = Layout.of(inputs, 1, options.time_major)
+    lengths = layout.lengths(seq_lengths)
+    carry, ys = unroll(
+        _typed(cell, params, carry, inputs),
+        params,
+        inputs,
+        initial_carry=carry,
+        lengths=lengths,
+        reverse=reverse,
+        options=options,
+    )
+    return carry, layout.flip(ys, lengths) if reverse and not keep_order else ys
+
+
+def advance(real: Array | None, batch: Sequence[int], new: Carry, old: Carry, y: Any) -> tuple[Carry, Any]:
+    """A foreign cell's step where rows have ended: `old` stays the carry, the output is 0.
+
+    A part of the carry without the batch's axes, such as a counter, belongs to no row and goes on.
+    """
+    if real is None:
+        return new, y
+
+    def choose(a: Array, b: Any) -> Array:
+        if jnp.shape(a)[: len(batch)] != tuple(batch):
+            return a
+        return jnp.where(real.reshape(*real.shape, *(1,) * (jnp.ndim(a) - real.ndim)), a, b)
+
+    return jax.tree.map(choose, new, old), jax.tree.map(lambda a: choose(a, 0), y)
+
+
+def hide_padding(layout: Layout, inputs: Array, real: Array | None) -> Array:
+    """`inputs` with 0 at steps that aren't real, so that NaN there reaches no gradient."""
+    if real is None:
+        return inputs
+    mask = jnp.moveaxis(real, 0, layout.time_axis)
+    return jnp.where(mask.reshape(*mask.shape, *(1,) * (inputs.ndim - mask.ndim)), inputs, 0)
+
+
+def _typed(cell: Any, params: Params, carry: Carry, x: Array) -> Any:
+    """`cell` with the carry in Flax's type, the promotion of the given carry and of the computation.
+
+    So a carry keeps its type over a step, as `lax.scan` asks, and a 16-bit one is used only where it was given.
+    """
+    dtype = base.compute_dtype(cell, params, x)
+    return dataclasses.replace(cell, carry_dtype=jnp.result_type(dtype, *jax.tree.leaves(carry)))
