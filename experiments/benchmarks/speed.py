@@ -1,5 +1,6 @@
 """Speed of the layers against the peers', forward and training, over shapes; and of ours over lengths."""
 
+import contextlib
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
@@ -66,9 +67,9 @@ def run(settings: Settings, workdir: Path, header: dict[str, Any], console: rich
     compared: list[Result] = []
     lengths: list[Result] = []
     machine_job = Job(MACHINE, dtype=settings.dtype, platform=settings.platform)
-    try:
-        worker = Worker(machine_job, logs / "machine.txt")
-        with worker, Progress(console, len(shaped) + len(swept)) as progress:
+    with contextlib.ExitStack() as stack:
+        worker = _start_machine(stack, machine_job, logs)
+        with Progress(console, len(shaped) + len(swept)) as progress:
             machine = Machine(worker, settings.platform, settings.dtype)
 
             def save() -> None:
@@ -89,16 +90,22 @@ def run(settings: Settings, workdir: Path, header: dict[str, Any], console: rich
                             console.print(line, markup=False)
                         console.print()
             rates = machine.record()["gflops_per_second"]
-    except WorkerFailedError as e:
-        if settings.platform == "gpu":
-            raise UserError(f"--suite=gpu finds no usable GPU: {e}") from e
-        raise
     _conclude(compared, lengths, workdir, console)
     console.print("matrix products: " + ", ".join(f"{name} {rate:,.1f} GFLOP/s" for name, rate in rates.items()))
     console.print(" ".join(LEGEND.split()), markup=False, highlight=False)
     console.print(f"written to {workdir}", markup=False, soft_wrap=True)
     failed = [result for result in (*compared, *lengths) if is_ours(result.job.system) and result.status == "failed"]
     return 1 if failed else 0
+
+
+def _start_machine(stack: contextlib.ExitStack, job: Job, logs: Path) -> Worker:
+    """The worker for the machine's rate. Raises UserError where a GPU is asked for and jax finds none."""
+    try:
+        return stack.enter_context(Worker(job, logs / "machine.txt"))
+    except WorkerFailedError as e:
+        if job.platform == "gpu":
+            raise UserError(f"--suite=gpu finds no usable GPU: {e}") from e
+        raise
 
 
 def _conclude(

@@ -94,10 +94,9 @@ def memory_table(results: Sequence[Result]) -> rich.table.Table:
     for result in results:
         seconds = result.status if result.seconds is None else f"{result.seconds:.2f}"
         compiling = NOTHING if result.compile_seconds is None else f"{result.compile_seconds:.1f}"
-        _row(
-            table, result.job.cell, str(split_system(result.job.system)[1]["checkpoint"]), str(result.job.shape), _bytes(result.planned_bytes),
-            _bytes(result.peak_bytes), _bytes(result.baseline_bytes), seconds, compiling,
-        )  # fmt: skip
+        _, options = split_system(result.job.system)
+        memory = (_bytes(n) for n in (result.planned_bytes, result.peak_bytes, result.baseline_bytes))
+        _row(table, result.job.cell, str(options["checkpoint"]), str(result.job.shape), *memory, seconds, compiling)
     return table
 
 

@@ -1,7 +1,9 @@
 """Noise of training inside one recurrent layer, and a cell over time with it."""
 
 import dataclasses
+import itertools
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -69,8 +71,9 @@ def check_rate(field: str, value: Any) -> None:
 
 def has_cell_state(cell: base.Cell) -> bool:
     """Whether the carry of `cell` is more than h, as an LSTM's `(c, h)`."""
-    params = jax.eval_shape(lambda: cell.init(jax.random.key(0), 1))
-    return len(jax.tree.leaves(_carry_shapes(cell, params, ()))) > 1
+    with jax.enable_x64(True):  # a cell in float64 may be described before x64 is turned on, and without a warning
+        params = jax.eval_shape(lambda: cell.init(jax.random.key(0), 1))
+        return len(jax.tree.leaves(_carry_shapes(cell, params, ()))) > 1
 
 
 def evaluated(cell: base.Cell, noise: Noise, params: Params) -> base.Cell:
@@ -100,6 +103,8 @@ def unroll_noisy(
         params = add_weight_noise(weight_key, noise.weight_noise, params)
     if noise.drop_connect:
         params = drop_connections(connect_key, noise.drop_connect, params)
+    if not jnp.issubdtype(xs.dtype, jnp.floating):
+        xs = xs.astype(base.compute_dtype(cell, params, xs))
     if noise.input_dropout:
         kept = jax.random.bernoulli(input_key, 1 - noise.input_dropout, (*batch, xs.shape[-1]))
         xs = keep(xs, jnp.expand_dims(kept, 0 if options.time_major else -2), noise.input_dropout)
@@ -128,25 +133,26 @@ def unroll_noisy(
 def add_weight_noise(key: PRNGKey, deviation: float, params: Params) -> Params:
     """Every array of `params` plus `N(0, deviation^2)`."""
     leaves, tree = jax.tree.flatten(params)
-    keys = jax.random.split(key, len(leaves))
-    noisy = [
-        a + (deviation * jax.random.normal(k, a.shape, base.accumulation_dtype(a.dtype))).astype(a.dtype)
-        for a, k in zip(leaves, keys, strict=True)
-    ]
+    wide = base.accumulation_dtype(jnp.result_type(*leaves))
+    noise = deviation * jax.random.normal(key, (sum(a.size for a in leaves),), wide)
+    noisy = [(a + n).astype(a.dtype) for a, n in zip(leaves, _cut(noise, leaves), strict=True)]
     return jax.tree.unflatten(tree, noisy)
 
 
 def drop_connections(key: PRNGKey, rate: float, params: Params) -> Params:
     """`params` with dropout on the entries of the recurrent kernels `U_*`."""
-    kernels = sorted(name for name in params if name.startswith("U_"))
+    kernels = {name: params[name] for name in sorted(params) if name.startswith("U_")}
     if not kernels:
         raise ValueError(f"drop_connect={rate!r} needs recurrent kernels U_*; the parameters are {', '.join(params)}")
-    keys = jax.random.split(key, len(kernels))
-    dropped = {
-        name: keep(params[name], jax.random.bernoulli(k, 1 - rate, params[name].shape), rate)
-        for name, k in zip(kernels, keys, strict=True)
-    }
-    return {**params, **dropped}
+    arrays = list(kernels.values())
+    kept = _cut(jax.random.bernoulli(key, 1 - rate, (sum(a.size for a in arrays),)), arrays)
+    return {**params, **{name: keep(a, k, rate) for (name, a), k in zip(kernels.items(), kept, strict=True)}}
+
+
+def _cut(flat: Array, like: Sequence[Array]) -> list[Array]:
+    """`flat [N]` in pieces of the shapes of `like`: one draw compiles many times faster than one an array."""
+    ends = list(itertools.accumulate(a.size for a in like))
+    return [flat[end - a.size : end].reshape(a.shape) for end, a in zip(ends, like, strict=True)]
 
 
 def drop_steps(key: PRNGKey, rate: float, xs: Array, options: UnrollOptions) -> Array:

@@ -1,11 +1,11 @@
 """Which of its ways a time loop takes: from the shapes and the platform, never by timing."""
 
 import dataclasses
-import math
 from typing import Any
 
 import jax
 
+from gru_research.cells.base import MULTIPLY_ADD_LIMIT
 from gru_research.types import Array
 
 from .options import UnrollOptions
@@ -17,11 +17,10 @@ def choose(cell: Any, xs_T: Array, options: UnrollOptions, with_gates: bool) -> 
     Raises:
       ValueError: a backend that the cell doesn't have.
     """
-    rows = math.prod(xs_T.shape[1:-1])
     return dataclasses.replace(
         options,
         backend=_backend(cell, options, with_gates),
-        hoist=_hoist(rows, xs_T.shape[-1]) if options.hoist is None else options.hoist,
+        hoist=_hoist(xs_T.shape[-1]) if options.hoist is None else options.hoist,
         save="gates" if options.save == "auto" else options.save,
         chunk=0 if options.chunk is None else options.chunk,
     )
@@ -41,12 +40,8 @@ def _backend(cell: Any, options: UnrollOptions, with_gates: bool) -> str:
     )
 
 
-def _hoist(rows: int, features: int) -> bool:
-    """Outside the loop the products are fewer and larger, but written to memory and read again.
-
-    On a CPU that costs as much as it saves, but for a single row, where a product in the loop only waits for the
-    kernel; on an accelerator every operation in the loop counts.
+def _hoist(features: int) -> bool:
+    """One product over all steps uses all cores of a CPU, where those of single steps seldom do, and spares an
+    accelerator launches. But with so few features that a product is a multiply and an add, it only costs memory.
     """
-    if jax.default_backend() == "cpu":
-        return rows == 1 and features > 2
-    return True
+    return features > MULTIPLY_ADD_LIMIT or jax.default_backend() != "cpu"

@@ -177,3 +177,12 @@ def test_linens_two_directions_one_by_one() -> None:
     carries = [(np.zeros((B, H)), np.zeros((B, H)))] * 2
     _, ys = apply([{"forward": cell, "backward": cell}], [params], inputs(), carries)
     np.testing.assert_allclose(ys, layer.apply(variables, jnp.asarray(inputs())), rtol=0, atol=1e-12)
+
+
+def test_a_missing_library_skips_or_where_asked_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("REQUIRE_PEERS", raising=False)
+    with pytest.raises(pytest.skip.Exception, match="no_such_library isn't installed"):
+        peers.need("no_such_library")
+    monkeypatch.setenv("REQUIRE_PEERS", "1")
+    with pytest.raises(pytest.fail.Exception, match="REQUIRE_PEERS=1, and no_such_library"):
+        peers.need("no_such_library")

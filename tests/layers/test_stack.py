@@ -1,6 +1,10 @@
-"""Stacks against the layers by hand and the oracles on top of each other. Tolerance: 1e-12 in float64."""
+"""Stacks against the layers by hand and the oracles on top of each other.
+
+Tolerances in float64: 1e-12; gradients against central differences of fourth order 1e-8.
+"""
 
 import dataclasses
+import itertools
 from typing import Any
 
 import jax
@@ -152,6 +156,142 @@ def test_each_layer_computes_in_its_own_type() -> None:
 
     for (h, top), y in jax.eval_shape(run, KEY, jax.ShapeDtypeStruct((B, T, I), jnp.float32)):
         assert (h.dtype, top[0].dtype, top[1].dtype, y.dtype) == ("float32", "bfloat16", "bfloat16", "float32")
+
+
+# Connections
+
+
+def connected(connections: str, noise: gr.Noise = gr.Noise()) -> tuple[Any, list[Any]]:
+    """Three layers of one size, and their parameters."""
+    cells = tuple(gr.GRU(H, reset="before", param_dtype="float64") for _ in range(2))
+    stack = gr.Stack((*cells, gr.LSTM(H, param_dtype="float64")), connections=connections, noise=noise)
+    inside = [parameters("gru_before", I, H), *(parameters(n, H, H, seed=1) for n in ("gru_before", "lstm"))]
+    if connections != "highway":
+        return stack, inside
+    rng = np.random.default_rng(4)
+    highways = [{"W_t": rng.normal(size=(H, H)), "b_t": rng.normal(size=H)} for _ in range(2)]
+    return stack, [inside[0], *({"layer": p, "highway": w} for p, w in zip(inside[1:], highways, strict=True))]
+
+
+def by_hand(connections: str, params: list[Any], xs: np.ndarray, **streams: Any) -> tuple[Any, np.ndarray]:
+    finals, below = [], xs
+    for layer, name in enumerate(("gru_before", "gru_before", "lstm")):
+        around = layer > 0 and connections == "highway"
+        final, ys, _ = sequence(name, params[layer]["layer"] if around else params[layer], below, **streams)
+        if layer and connections == "residual":
+            ys = below + ys
+        if around:
+            t = 1 / (1 + np.exp(-(below @ params[layer]["highway"]["W_t"] + params[layer]["highway"]["b_t"])))
+            ys = t * ys + (1 - t) * below
+        finals.append(pack(final))
+        below = ys
+    return tuple(finals), below
+
+
+@pytest.mark.parametrize("streams", [{}, STREAMS], ids=["plain", "streams"])
+@pytest.mark.parametrize("connections", ["residual", "highway"])
+def test_connections_are_the_layers_by_hand(connections: str, streams: dict[str, Any]) -> None:
+    stack, params = connected(connections)
+    xs = arguments()[1]
+    expected = by_hand(connections, params, xs, **streams)
+    carry, ys = stack.apply(params, xs, **streams)
+    assert_close((carry, ys), expected)
+    if streams:
+        real = (np.arange(T) < STREAMS["lengths"][:, None]) & STREAMS["mask"]
+        assert (np.asarray(ys)[~real] == 0).all()
+    none = stack.apply(params, xs, **streams, options=gr.UnrollOptions(outputs="none"))
+    assert none[1] is None
+    assert_close(none[0], expected[0])
+
+
+@pytest.mark.parametrize("connections", ["plain", "residual", "highway"])
+def test_steps_are_apply_with_connections_and_zoneouts_expectation(connections: str) -> None:
+    noise = gr.Noise(0.5, 0.4, 0.3, 0.0, 0.2, 0.1)
+    stack, params = connected(connections, (noise, noise, dataclasses.replace(noise, zoneout_cell=0.2)))  # type: ignore[arg-type]
+    xs = arguments()[1]
+    state, outputs, step = stack.initial_carry(params, (B,)), [], jax.jit(stack.step)
+    for t in range(T):
+        state, y = step(params, state, xs[:, t])
+        outputs.append(y)
+    found = stack.apply(params, xs)
+    assert_close(found, (state, np.stack(outputs, 1)))
+    plain = connected(connections)[0].apply(params, xs)[1]
+    assert (np.abs(np.asarray(found[1]) - plain) > 1e-3).any()
+
+
+def test_gradients_of_highways_are_finite_differences_and_padding_reaches_none() -> None:
+    stack, params = connected("highway")
+    xs = arguments()[1]
+
+    def loss(params: Any, xs: Any) -> Any:
+        return (jnp.sin(stack.apply(params, xs, **STREAMS)[1]) ** 2).sum()
+
+    run = jax.jit(jax.value_and_grad(loss, argnums=(0, 1)))
+    value, (by_params, by_xs) = run(params, xs)
+    np.testing.assert_allclose(value, (np.sin(by_hand("highway", params, xs, **STREAMS)[1]) ** 2).sum(), rtol=1e-12)
+    rng = np.random.default_rng(5)
+    for layer, name in itertools.product((1, 2), ("W_t", "b_t")):
+        direction = rng.normal(size=params[layer]["highway"][name].shape)
+
+        def moved(step: float, layer: int = layer, name: str = name, direction: Any = direction) -> float:
+            new = [dict(p) for p in params]
+            highway = new[layer]["highway"]
+            new[layer]["highway"] = highway | {name: highway[name] + step * direction}
+            return float((np.sin(by_hand("highway", new, xs, **STREAMS)[1]) ** 2).sum())
+
+        numeric = (8 * (moved(1e-4) - moved(-1e-4)) - (moved(2e-4) - moved(-2e-4))) / 12e-4
+        np.testing.assert_allclose((by_params[layer]["highway"][name] * direction).sum(), numeric, rtol=1e-8)
+    unreal = ~((np.arange(T) < STREAMS["lengths"][:, None]) & STREAMS["mask"])[..., None]
+    expected = run(params, np.where(unreal, 0.0, xs))
+    jax.tree.map(np.testing.assert_array_equal, run(params, np.where(unreal, np.nan, xs)), expected)
+    assert (np.asarray(by_xs)[unreal[..., 0]] == 0).all()
+
+
+@pytest.mark.parametrize("bias", [-1.0, -3])
+def test_a_highway_starts_out_carrying_its_input(bias: float) -> None:
+    given = {} if bias == -1.0 else {"transform_bias": bias}
+    stack = gr.Stack((gr.VanillaRNN(H, param_dtype="bfloat16"),) * 3, connections="highway", **given)  # type: ignore[arg-type]
+    params = stack.init(KEY, I)
+    assert set(params[0]) == {"W_h", "U_h", "b_h"}
+    for layer in (1, 2):
+        assert set(params[layer]) == {"layer", "highway"}
+        highway = params[layer]["highway"]
+        np.testing.assert_array_equal(highway["b_t"], np.full(H, bias))
+        assert highway["W_t"].shape == (H, H)
+        assert (np.asarray(highway["W_t"]) != params[layer]["layer"]["W_h"]).all()
+        assert highway["W_t"].dtype == highway["b_t"].dtype == jnp.bfloat16
+    assert (np.asarray(params[1]["highway"]["W_t"]) != params[2]["highway"]["W_t"]).all()
+
+
+@pytest.mark.parametrize(
+    ("layers", "options", "parts"),
+    [
+        (2, {"connections": "dense"}, ("connections='dense'", "plain", "residual", "highway")),
+        (2, {"dropout": 1.0}, ("dropout=1.0", "below 1")),
+        (2, {"dropout": True}, ("dropout=True", "rate")),
+        (1, {"dropout": 0.5}, ("dropout=0.5", "between layers")),
+        (1, {"connections": "residual"}, ("connections='residual'", "between layers")),
+        (2, {"transform_bias": "low"}, ("transform_bias='low'", "number")),
+    ],
+)
+def test_a_mistake_is_named_with_its_value_and_the_choices(
+    layers: int, options: dict[str, Any], parts: tuple[str, ...]
+) -> None:
+    with pytest.raises(ValueError, match=next(iter(options))) as caught:
+        gr.Stack((gr.GRU(3),) * layers, **options)
+    for part in parts:
+        assert part in str(caught.value)
+
+
+@pytest.mark.parametrize("connections", ["residual", "highway"])
+def test_connections_need_layers_of_one_size(connections: str) -> None:
+    both = gr.Bidirectional(gr.GRU(2), gr.GRU(2))
+    assert gr.Stack((gr.GRU(4), both, gr.LSTM(4)), connections=connections).output_size == 4
+    with pytest.raises(ValueError, match=rf"connections='{connections}'.*\[4, 4, 3\]"):
+        gr.Stack((gr.GRU(4), both, gr.LSTM(3)), connections=connections)
+
+
+# Mistakes
 
 
 @pytest.mark.parametrize(

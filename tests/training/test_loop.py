@@ -16,7 +16,8 @@ from gru_research.data import DataDirs, ShuffledBatches
 from gru_research.records import FILE_NAME, read
 from gru_research.training import CellPlan, Plan, SeedAxis, load_parameters, make_plan, run_comparison
 from gru_research.training.loop import evaluation_batches
-from gru_research.training.state import stream
+from gru_research.training.state import init_state, stream
+from gru_research.training.step import evaluate, update
 
 CONFIG: dict[str, Any] = {
     "task": {"name": "adding", "length": 4, "validation_size": 30, "test_size": 70},
@@ -233,3 +234,18 @@ def test_stored_data_come_in_the_order_of_the_seed(tmp_path: Path, mnist_data_di
         losses.append(float(loss))
     means = [e["train_loss"] for e in records.evaluations if e["seed"] == 1][1:]
     np.testing.assert_allclose(means, [np.mean(losses[:2]), losses[2]], rtol=1e-4)
+
+
+def test_every_update_draws_noise_of_its_own_and_evaluation_none() -> None:
+    plan = make_plan(experiment(CONFIG | {"model": {"state_dropout": 0.5, "input_dropout": 0.5}}))
+    (cell,), standing = plan.cells, optax.sgd(0.0)
+    state = init_state(cell.model, standing, plan.task.example, jnp.uint32(0), jnp.bool_(True))
+    batch = plan.task.data.make(jax.random.key(0), 50)  # type: ignore[union-attr]
+    one = jax.jit(lambda state: update(cell.model, standing, plan.task, state, batch))
+    after, first = one(state)
+    _, second = one(after)
+    assert float(one(state)[1].loss) == float(first.loss)
+    assert float(second.loss) != float(first.loss)
+    measured = [evaluate(cell.model, plan.task, s, {**batch, "weight": jnp.ones(50)})["loss"] for s in (state, after)]
+    assert float(measured[0]) == float(measured[1])
+    assert float(measured[0]) / 50 != float(first.loss)

@@ -48,3 +48,53 @@ def test_tokens_go_through_the_embedding() -> None:
     expected = make("every").apply(params, vectors)
     np.testing.assert_allclose(model.apply(params, batch), expected, rtol=1e-6)
     assert expected.shape == (2, 3, 2)
+
+
+@pytest.mark.parametrize("mode", ["last", "mean"])
+def test_both_directions_are_read_out(mode: str) -> None:
+    layer = gr.Bidirectional(gr.GRU(3), gr.LSTM(4))
+    model = SequenceModel(gr.Stack((layer,)), Readout(2, mode))
+    batch = {"inputs": jax.random.normal(KEY, (2, 5, 6)), "lengths": LENGTHS}
+    params = model.init(KEY, batch)
+    (inside,) = params["stack"]
+    end, forward = gr.unroll(layer.forward, inside["forward"], batch["inputs"], lengths=LENGTHS)
+    (_, start), backward = gr.unroll(layer.backward, inside["backward"], batch["inputs"], lengths=LENGTHS, reverse=True)
+    mean = jnp.concatenate([forward, backward], -1).sum(1) / LENGTHS[:, None]  # type: ignore[list-item]
+    states = {"last": jnp.concatenate([end, start], -1), "mean": mean}[mode]
+    assert params["readout"]["W"].shape == (7, 2)
+    expected = states @ params["readout"]["W"] + params["readout"]["b"]
+    np.testing.assert_allclose(model.apply(params, batch), expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("stream", ["lengths", "mask", "none"])
+def test_the_last_output_of_a_residual_stack_has_what_goes_around_its_top_layer(stream: str) -> None:
+    stack = gr.Stack((gr.GRU(3), gr.GRU(3)), connections="residual")
+    model = SequenceModel(stack, Readout(2, "last"))
+    mask = jnp.array([[True, True, False, False, False], [False, True, True, True, False]])
+    streams = {"lengths": {"lengths": LENGTHS}, "mask": {"mask": mask}, "none": {}}[stream]
+    batch = {"inputs": jax.random.normal(KEY, (2, 5, 6))} | streams
+    params = model.init(KEY, batch)
+    # Both layers end at the same step, so that their last states are what meets there.
+    (below, above), _ = stack.apply(params["stack"], batch["inputs"], **streams)
+    expected = (below + above) @ params["readout"]["W"] + params["readout"]["b"]
+    np.testing.assert_allclose(model.apply(params, batch), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_the_last_state_of_two_directions_with_connections_is_refused() -> None:
+    layers = (gr.Bidirectional(gr.GRU(3), gr.GRU(3)),) * 2
+    with pytest.raises(ValueError, match=r"readout='last'.*connections='highway'.*choose from mean, every"):
+        SequenceModel(gr.Stack(layers, connections="highway"), Readout(2, "last"))
+
+
+def test_a_key_draws_noise_and_without_one_there_is_none() -> None:
+    cells = (gr.GRU(3), gr.LSTM(4))
+    noisy, plain = (
+        SequenceModel(gr.Stack(cells, dropout=rate, noise=gr.Noise(state_dropout=rate)), Readout(2))
+        for rate in (0.5, 0.0)
+    )
+    batch = {"inputs": jax.random.normal(KEY, (2, 5, 6))}
+    params = plain.init(KEY, batch)
+    expected = plain.apply(params, batch)
+    np.testing.assert_array_equal(noisy.apply(params, batch), expected)
+    np.testing.assert_array_equal(plain.apply(params, batch, KEY), expected)
+    assert (np.asarray(noisy.apply(params, batch, KEY)) != expected).any()

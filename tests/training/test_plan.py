@@ -5,6 +5,7 @@ from typing import Any
 import jax
 import pytest
 
+import gru_research as gr
 from gru_research.config import UserError, experiment
 from gru_research.training import count_parameters, make_plan, nearest_size
 
@@ -109,6 +110,20 @@ def test_layers_and_readout() -> None:
     assert count_parameters(model, plan.task.example) == plan.cells[0].parameters
 
 
+def test_directions_connections_and_noise() -> None:
+    rates = {"input_dropout": 0.1, "state_dropout": 0.2, "zoneout": 0.3, "drop_connect": 0.4, "weight_noise": 0.5}
+    fields = {"layers": 2, "bidirectional": True, "merge": "sum", "connections": "highway", "dropout": 0.25}
+    given = fields | rates | {"zoneout_cell": 0.6, "readout": "mean"}
+    for cell in make_plan(experiment(CONFIG | {"model": given})).cells:
+        stack = cell.model.stack
+        assert all(isinstance(layer, gr.Bidirectional) and layer.merge == "sum" for layer in stack.cells)
+        assert (len(stack.cells), stack.connections, stack.dropout) == (2, "highway", 0.25)
+        # Only the LSTM has a cell state.
+        assert stack.noise == gr.Noise(**rates, zoneout_cell=0.6 if cell.label == "lstm" else 0.0)
+    (plain, *_) = make_plan(experiment(CONFIG)).cells
+    assert plain.model.stack == gr.Stack((gr.GRU(37),))
+
+
 @pytest.mark.parametrize("wanted", [1, 7, 100, 101, 4515, 10**6])
 def test_nearest_size_against_a_search_through_all(wanted: int) -> None:
     def count(size: int) -> int:
@@ -136,6 +151,21 @@ MISTAKES = [
     ({"optimizer": {"schedule": "cos"}}, "config.optimizer.schedule='cos' is unknown"),
     ({"optimizer": {"warmup": 1000}}, "config.optimizer.warmup=1000 must be below config.updates=1000"),
     ({"model": {"readout": "every"}}, "config.model.readout='every'"),
+    ({"model": {"connections": "dense"}}, "config.model.connections='dense' is unknown"),
+    ({"model": {"bidirectional": "yes"}}, "config.model.bidirectional='yes' must be true or false"),
+    ({"model": {"layers": 2, "dropout": 1.5}}, "config.model.dropout=1.5 must be a rate"),
+    ({"model": {"dropout": 0.5}}, "config.model.dropout=0.5 acts between layers"),
+    ({"model": {"zoneout": -1}}, "config.model.zoneout=-1.0 must be a rate"),
+    ({"model": {"weight_noise": -0.1}}, "config.model.weight_noise=-0.1 must be a standard deviation"),
+    ({"model": {"zone_out": 0.1}}, "did you mean 'zoneout'"),
+    (
+        {"cells": {"gru": {"kind": "gru", "hidden_size": 3}}, "model": {"zoneout_cell": 0.1}},
+        "config.model.zoneout_cell=0.1 acts on no cell here",
+    ),
+    (
+        {"model": {"layers": 2, "bidirectional": True, "connections": "residual"}},
+        "config.model.readout='last' with connections='residual'",
+    ),
 ]
 
 
