@@ -36,7 +36,7 @@ def unroll(
       params: its parameters.
       xs: inputs; any number of batch axes before the time axis, none included.
       initial_carry: the carry before the first step; None: `cell.initial_carry(params, batch)`.
-      lengths: `[...]`, whole numbers: the first `lengths` steps of a row are real. None: all are.
+      lengths: `[...]`, whole numbers from 0 to T: the first `lengths` steps of a row are real. None: all are.
       mask: `[..., T]`, boolean: True at a real step; with `lengths`, both must agree. At an unreal
         step the carry passes unchanged, the output is 0, and the input reaches nothing, not even as
         NaN, gradients included.
@@ -50,7 +50,10 @@ def unroll(
       with), and the outputs, None with `options.outputs="none"`.
 
     Raises:
-      ValueError: a shape or type that doesn't fit; the message names the argument.
+      ValueError: a shape or type that doesn't fit, or where values are known (outside `jit`) a length that
+        doesn't; the message names the argument.
+      TypeError: forward mode (`jax.jvp`) of the hand-written gradient; the message names the option. Inside
+        `jit` it is JAX that raises it, and says only that a custom_vjp function has no forward mode.
     """
     carry, ys, _ = _run(cell, params, xs, initial_carry, lengths, mask, resets, reverse, options, False)
     return carry, ys

@@ -619,6 +619,8 @@ def test_a_wrong_option_is_named_with_its_value_and_the_choices(
         ("gru_after", {"lengths": np.zeros(B + 1, int)}, ("lengths", "(4,)", "(3,)")),
         ("gru_after", {"lengths": np.zeros(B)}, ("lengths", "float64", "whole numbers")),
         ("gru_after", {"lengths": np.zeros(B, bool)}, ("lengths", "bool", "whole numbers")),
+        ("gru_after", {"lengths": np.array([0, T + 1, 5])}, ("lengths=9", "0 to 8")),
+        ("gru_after", {"lengths": np.array([0, -2, 5])}, ("lengths=-2", "0 to 8")),
         ("gru_after", {"mask": np.ones((B, T))}, ("mask", "float64", "boolean")),
         ("gru_after", {"mask": np.ones((B, T - 1), bool)}, ("mask", "shape (3, 7)", "(3, 8)")),
         ("gru_after", {"mask": np.ones(T, bool)}, ("mask", "shape (8,)", "(3, 8)")),
