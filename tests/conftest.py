@@ -34,10 +34,16 @@ def mnist_data_dir(mnist_manual_dir: str, tmp_path_factory: pytest.TempPathFacto
 
 
 @pytest.fixture
-def x64_compiled_fast() -> Iterator[None]:
-    """float64, and LLVM's costly passes off, for large programs that run once. XLA's own passes stay on."""
+def compiled_fast() -> Iterator[None]:
+    """LLVM's costly passes off, for large programs that run once. XLA's own passes stay on."""
     before = jax.config.read("jax_disable_most_optimizations")
     jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", before)
+
+
+@pytest.fixture
+def x64_compiled_fast(compiled_fast: None) -> Iterator[None]:
+    """`compiled_fast` in float64."""
     with jax.enable_x64(True):
         yield
-    jax.config.update("jax_disable_most_optimizations", before)

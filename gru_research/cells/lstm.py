@@ -143,7 +143,8 @@ class LSTM:
         d_c = d_c * f
         if self.peepholes:
             d_c = d_c + d_a["i"] * turned["p_i"] + d_a["f"] * turned["p_f"]
-        return (d_c, sum(base.product_back(d_a[gate], turned, gate) for gate in GATES)), d_a
+        d_i, d_f, d_g, d_o = (base.product_back(d_a[gate], turned, gate) for gate in GATES)
+        return (d_c, d_i + d_f + d_g + d_o), d_a
 
     def cotangents(
         self,

@@ -112,8 +112,6 @@ def unroll_noisy(
     shapes = _carry_shapes(cell, params, batch)
     if noise.zoneout or noise.zoneout_cell:
         rates = _zoneout_rates(cell, noise, shapes)
-        if options.hoist is None:  # which the features of the masks must not decide
-            options = dataclasses.replace(options, hoist=xs.shape[-1] > base.MULTIPLY_ADD_LIMIT)
         sizes = tuple(a.shape[-1] if rate else 0 for a, rate in zip(jax.tree.leaves(shapes), rates, strict=True))
         keys = jax.random.split(zoneout_key, len(rates))
         masks = [

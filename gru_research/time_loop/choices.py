@@ -1,6 +1,7 @@
 """Which of its ways a time loop takes: from the shapes and the platform, never by timing."""
 
 import dataclasses
+import math
 from typing import Any
 
 import jax
@@ -9,6 +10,10 @@ from gru_research.cells.base import MULTIPLY_ADD_LIMIT
 from gru_research.types import Array
 
 from .options import UnrollOptions
+
+ALL_CORES = 2**23
+"""From so many multiplications on, XLA divides a product in a loop among a CPU's cores (jax 0.10.2: measured with
+products of 2 to 17 million; those up to 4.2 ran on one core, those from 8.4 on two)."""
 
 
 def choose(cell: Any, xs_T: Array, options: UnrollOptions, with_gates: bool) -> UnrollOptions:
@@ -20,28 +25,31 @@ def choose(cell: Any, xs_T: Array, options: UnrollOptions, with_gates: bool) -> 
     return dataclasses.replace(
         options,
         backend=_backend(cell, options, with_gates),
-        hoist=_hoist(xs_T.shape[-1]) if options.hoist is None else options.hoist,
+        hoist=_hoist(cell, xs_T) if options.hoist is None else options.hoist,
         save="gates" if options.save == "auto" else options.save,
         chunk=0 if options.chunk is None else options.chunk,
     )
 
 
 def _backend(cell: Any, options: UnrollOptions, with_gates: bool) -> str:
-    has = {"vjp": getattr(cell, "has_vjp", False), "parallel": hasattr(cell, "linear"), "autodiff": True}
-    if options.backend != "auto" and not has[options.backend]:
-        ways = ", ".join(["auto", *(name for name, there in has.items() if there)])
-        raise ValueError(f"backend={options.backend!r} isn't there for {cell}; choose from {ways}")
+    has = {"parallel": hasattr(cell, "linear"), "vjp": getattr(cell, "has_vjp", False), "autodiff": True}
+    there = [name for name, it_has in has.items() if it_has]
+    if options.backend not in ("auto", *there):
+        choices = ", ".join(["auto", *there])
+        raise ValueError(f"backend={options.backend!r} isn't there for {cell}; choose from {choices}")
     if with_gates:
         return "autodiff"
-    return (
-        next(name for name in ("parallel", "vjp", "autodiff") if has[name])
-        if options.backend == "auto"
-        else (options.backend)
-    )
+    return there[0] if options.backend == "auto" else options.backend
 
 
-def _hoist(features: int) -> bool:
-    """One product over all steps uses all cores of a CPU, where those of single steps seldom do, and spares an
-    accelerator launches. But with so few features that a product is a multiply and an add, it only costs memory.
+def _hoist(cell: Any, xs_T: Array) -> bool:
+    """Whether inputs are projected in one product over all steps, outside the loop.
+
+    On an accelerator always: it spares launches. On a CPU that product uses all cores, where one of a single step
+    doesn't; but it is written to memory and read again, which is a loss where the step's own products are large
+    enough for all cores, or so small that they are a multiply and an add.
     """
-    return features > MULTIPLY_ADD_LIMIT or jax.default_backend() != "cpu"
+    if jax.default_backend() != "cpu":
+        return True
+    multiplications = math.prod(xs_T.shape[1:-1]) * cell.hidden_size**2
+    return xs_T.shape[-1] > MULTIPLY_ADD_LIMIT and multiplications < ALL_CORES

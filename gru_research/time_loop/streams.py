@@ -4,7 +4,7 @@
 in the order in which steps are taken. None stands for "always" and "never", and costs nothing.
 """
 
-import jax
+import jax.core
 import jax.numpy as jnp
 
 from gru_research.types import Array, ArrayLike

@@ -1,7 +1,6 @@
 """docs/coming_from.md: every block of code runs, after those that it builds on, and its own assertions hold."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,13 +30,7 @@ def run(title: str, names: dict[str, Any]) -> dict[str, Any]:
     return names
 
 
-@pytest.fixture(scope="module", autouse=True)
-def compiled_fast() -> Iterator[None]:
-    """Small programs that run once."""
-    before = jax.config.read("jax_disable_most_optimizations")
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", before)
+pytestmark = pytest.mark.usefixtures("compiled_fast")  # small programs that run once
 
 
 @pytest.fixture(scope="module")
