@@ -6,6 +6,7 @@ in the order in which steps are taken. None stands for "always" and "never", and
 
 import jax.core
 import jax.numpy as jnp
+import numpy as np
 
 from gru_research.types import Array, ArrayLike
 
@@ -19,9 +20,10 @@ def real_steps(lengths: ArrayLike | None, mask: ArrayLike | None, batch: tuple[i
             raise ValueError(f"lengths has the shape {lengths.shape}; with this input it must be {batch}")
         if not jnp.issubdtype(lengths.dtype, jnp.integer):
             raise ValueError(f"lengths of type {lengths.dtype} must be whole numbers")
-        if not isinstance(lengths, jax.core.Tracer) and ((lengths < 0) | (lengths > time)).any():
-            wrong = [int(n) for n in lengths.ravel() if not 0 <= n <= time]
-            raise ValueError(f"lengths={wrong[0]} must be from 0 to {time}, the number of steps")
+        if not isinstance(lengths, jax.core.Tracer):
+            wrong = [n for n in np.asarray(lengths).ravel().tolist() if not 0 <= n <= time]
+            if wrong:
+                raise ValueError(f"lengths={wrong[0]} must be from 0 to {time}, the number of steps")
         steps_T = jnp.arange(time)  # not in the type of lengths, which may be too small for T
         real = jnp.expand_dims(steps_T, tuple(range(1, lengths.ndim + 1))) < lengths
     if mask is not None:
