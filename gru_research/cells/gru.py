@@ -138,31 +138,40 @@ class GRU:
         s = self._evaluate(params, carry, p, base.NOTHING_FIXED)
         return {name: a.astype(p["n"].dtype) for name, a in s.items()}
 
-    def backward(
-        self, turned: Mapping[str, Any], before: Array, after: Array, s: Mapping[str, Array], d: Array
-    ) -> tuple[Array, dict[str, Array]]:
-        """From `d [..., H]`, the cotangent of h after a step, to the one before it and those of the pre-activations.
+    def factors(self, params: Params, before: Array, after: Array, s: Mapping[str, Array]) -> dict[str, Array]:
+        """What the cotangent of h is multiplied with: `keep` for h before the step, the others for pre-activations.
 
-        `m` among them is that of `m`, where the reset gate has been passed already.
+        `m` among them is for that of `m`, where the reset gate has been passed already. With reset="before" the
+        cotangent of `r * h`, not that of h, is multiplied with `r` and, for h, with `memory`.
         """
-        del after
-        s = {name: a.astype(d.dtype) for name, a in s.items()}
-        h, z, n = before, s["z"], s["n"]
-        d_new = d * (1 - z)
-        d_a = {"z": d_new * (h - n) * z, "n": d_new * (1 - n * n)}
-        d_before = d * z + base.product_back(d_a["z"], turned, "z")
-        if self.reset == "none":
-            return d_before + base.product_back(d_a["n"], turned, "n"), d_a
-        r = s["r"]
+        del params, after
+        h = base.widen(before)
+        s = {name: a.astype(h.dtype) for name, a in s.items()}
+        z, n = s["z"], s["n"]
+        new = 1 - z
+        f = {"keep": z, "z": new * z * (h - n), "n": new * (1 - n * n)}
         if self.reset == "after":
-            d_a["m"] = d_a["n"] * r
-            d_a["r"] = d_a["m"] * s["m"] * (1 - r)
-            d_before = d_before + base.product_back(d_a["m"], turned, "n")
-        else:
-            d_memory = base.product_back(d_a["n"], turned, "n")
-            d_a["r"] = d_memory * h * r * (1 - r)
-            d_before = d_before + d_memory * r
-        return d_before + base.product_back(d_a["r"], turned, "r"), d_a
+            f["m"] = f["n"] * s["r"]
+            f["r"] = f["m"] * s["m"] * (1 - s["r"])
+        elif self.reset == "before":
+            f["memory"] = s["r"]
+            f["r"] = h * s["r"] * (1 - s["r"])
+        return f
+
+    def backward(self, turned: Mapping[str, Any], f: Mapping[str, Array], d: Array) -> tuple[Array, dict[str, Array]]:
+        """From `d [..., H]`, the cotangent of h after a step, to the one before it.
+
+        Keeps `d` under the name h, and with reset="before" that of `r * h` under the name memory.
+        """
+        d_before = d * f["keep"] + base.product_back(d * f["z"], turned, "z")
+        if self.reset == "before":
+            memory = base.product_back(d * f["n"], turned, "n")
+            d_before = d_before + memory * f["memory"]
+            return d_before + base.product_back(memory * f["r"], turned, "r"), {"h": d, "memory": memory}
+        if self.reset == "none":
+            return d_before + base.product_back(d * f["n"], turned, "n"), {"h": d}
+        d_before = d_before + base.product_back(d * f["m"], turned, "n")
+        return d_before + base.product_back(d * f["r"], turned, "r"), {"h": d}
 
     def cotangents(
         self,
@@ -171,18 +180,19 @@ class GRU:
         before: Array,
         after: Array,
         s: Mapping[str, Array],
-        d_a: Mapping[str, Array],
+        f: Mapping[str, Array],
+        k: Mapping[str, Array],
     ) -> tuple[dict[str, Array], Array]:
         """The cotangents of the parameters and of `xs [..., I]`, over all steps."""
         del after
         dtype = base.compute_dtype(self, params, xs)
-        d_params, d_xs = base.projection_cotangents(params, xs, {g: d_a[g] for g in self.gate_names}, dtype)
+        d_a = {gate: k["memory" if gate == "r" and "memory" in k else "h"] * f[gate] for gate in self.gate_names}
+        d_params, d_xs = base.projection_cotangents(params, xs, d_a, dtype)
+        if self.reset == "after":
+            d_a["n"] = k["h"] * f["m"]
+            d_params["c_n"] = base.bias_cotangent(d_a["n"], params["c_n"])
+        h = base.turn_rows(before, dtype)
         for gate in self.gate_names:
-            left, d = before, d_a[gate]
-            if gate == "n" and self.reset == "before":
-                left = s["r"] * before
-            elif gate == "n" and self.reset == "after":
-                d = d_a["m"]
-                d_params["c_n"] = base.bias_cotangent(d, params["c_n"])
-            d_params[f"U_{gate}"] = base.kernel_cotangent(left, d, params[f"U_{gate}"], dtype)
+            left = base.turn_rows(s["r"] * before, dtype) if gate == "n" and self.reset == "before" else h
+            d_params[f"U_{gate}"] = base.kernel_cotangent(left, d_a[gate], params[f"U_{gate}"])
         return d_params, d_xs

@@ -127,24 +127,27 @@ class LSTM:
         """The gates."""
         return self.gates(params, carry, p)
 
-    def backward(
-        self, turned: Mapping[str, Any], before: LSTMCarry, after: LSTMCarry, s: Mapping[str, Array], d: LSTMCarry
-    ) -> tuple[LSTMCarry, dict[str, Array]]:
-        """From the cotangents `[..., H]` of c and h after a step to those before it and of the pre-activations."""
-        d_c, d_h = d
-        i, f, g, o = (s[gate].astype(d_c.dtype) for gate in GATES)
-        c_before, (c, _) = before[0], after
+    def factors(self, params: Params, before: LSTMCarry, after: LSTMCarry, s: Mapping[str, Array]) -> dict[str, Array]:
+        """What cotangents are multiplied with: that of h for `o` and for c (`cell`), that of c for the rest."""
+        c_before, c = base.widen(before[0]), base.widen(after[0])
+        i, f, g, o = (s[gate].astype(c.dtype) for gate in GATES)
         tanh_c = jnp.tanh(c)
-        d_o = d_h * tanh_c * o * (1 - o)
-        d_c = d_c + d_h * o * (1 - tanh_c * tanh_c)
+        factors = {"i": g * i * (1 - i), "f": c_before * f * (1 - f), "g": i * (1 - g * g), "o": tanh_c * o * (1 - o)}
+        factors |= {"cell": o * (1 - tanh_c * tanh_c), "keep": f}
         if self.peepholes:
-            d_c = d_c + d_o * turned["p_o"]
-        d_a = {"i": d_c * g * i * (1 - i), "f": d_c * c_before * f * (1 - f), "g": d_c * i * (1 - g * g), "o": d_o}
-        d_c = d_c * f
-        if self.peepholes:
-            d_c = d_c + d_a["i"] * turned["p_i"] + d_a["f"] * turned["p_f"]
-        d_i, d_f, d_g, d_o = (base.product_back(d_a[gate], turned, gate) for gate in GATES)
-        return (d_c, d_i + d_f + d_g + d_o), d_a
+            p_i, p_f, p_o = (params[f"p_{gate}"].astype(c.dtype) for gate in "ifo")
+            factors["cell"] += factors["o"] * p_o
+            factors["keep"] += factors["i"] * p_i + factors["f"] * p_f
+        return factors
+
+    def backward(
+        self, turned: Mapping[str, Any], f: Mapping[str, Array], d: LSTMCarry
+    ) -> tuple[LSTMCarry, dict[str, Array]]:
+        """From the cotangents `[..., H]` of c and h after a step to those before it; keeps `c` and `h`."""
+        d_h = d[1]
+        d_c = d[0] + d_h * f["cell"]
+        d_i, d_f, d_g = (base.product_back(d_c * f[gate], turned, gate) for gate in "ifg")
+        return (d_c * f["keep"], d_i + d_f + d_g + base.product_back(d_h * f["o"], turned, "o")), {"c": d_c, "h": d_h}
 
     def cotangents(
         self,
@@ -153,13 +156,17 @@ class LSTM:
         before: LSTMCarry,
         after: LSTMCarry,
         s: Mapping[str, Array],
-        d_a: Mapping[str, Array],
+        f: Mapping[str, Array],
+        k: Mapping[str, Array],
     ) -> tuple[dict[str, Array], Array]:
         """The cotangents of the parameters and of `xs [..., I]`, over all steps."""
+        del s
         dtype = base.compute_dtype(self, params, xs)
-        d_params, d_xs = base.projection_cotangents(params, xs, {g: d_a[g] for g in GATES}, dtype)
+        d_a = {gate: k["h" if gate == "o" else "c"] * f[gate] for gate in GATES}
+        d_params, d_xs = base.projection_cotangents(params, xs, d_a, dtype)
+        h = base.turn_rows(before[1], dtype)
         for gate in GATES:
-            d_params[f"U_{gate}"] = base.kernel_cotangent(before[1], d_a[gate], params[f"U_{gate}"], dtype)
+            d_params[f"U_{gate}"] = base.kernel_cotangent(h, d_a[gate], params[f"U_{gate}"])
         if self.peepholes:
             for gate, c in (("i", before[0]), ("f", before[0]), ("o", after[0])):
                 d_params[f"p_{gate}"] = base.bias_cotangent(d_a[gate] * c, params[f"p_{gate}"])

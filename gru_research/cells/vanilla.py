@@ -86,14 +86,19 @@ class VanillaRNN:
         """The new state."""
         return self.gates(params, carry, p)
 
-    def backward(
-        self, turned: Mapping[str, Any], before: Array, after: Array, s: Mapping[str, Array], d: Array
-    ) -> tuple[Array, dict[str, Array]]:
-        """From `d [..., H]`, the cotangent of h after a step, to the one before it and that of the pre-activation."""
-        del before, after
-        h = s["h"].astype(d.dtype)
-        d_a = {"h": d * (1 - h * h) if self.activation == "tanh" else jnp.where(h > 0, d, 0)}
-        return base.product_back(d_a["h"], turned, "h"), d_a
+    def factors(self, params: Params, before: Array, after: Array, s: Mapping[str, Array]) -> dict[str, Array]:
+        """The slope of the activation, by which the cotangent of h becomes that of the pre-activation."""
+        del params, after
+        h = s["h"].astype(base.accumulation_dtype(before.dtype))
+        return {"h": 1 - h * h if self.activation == "tanh" else (h > 0).astype(h.dtype)}
+
+    def backward(self, turned: Mapping[str, Any], f: Mapping[str, Array], d: Array) -> tuple[Array, dict[str, Array]]:
+        """From `d [..., H]`, the cotangent of h after a step, to the one before it.
+
+        Keeps that of the pre-activation.
+        """
+        d_a = d * f["h"]
+        return base.product_back(d_a, turned, "h"), {"h": d_a}
 
     def cotangents(
         self,
@@ -102,10 +107,12 @@ class VanillaRNN:
         before: Array,
         after: Array,
         s: Mapping[str, Array],
-        d_a: Mapping[str, Array],
+        f: Mapping[str, Array],
+        k: Mapping[str, Array],
     ) -> tuple[dict[str, Array], Array]:
         """The cotangents of the parameters and of `xs [..., I]`, over all steps."""
-        del after, s
+        del after, s, f
         dtype = base.compute_dtype(self, params, xs)
-        d_params, d_xs = base.projection_cotangents(params, xs, d_a, dtype)
-        return d_params | {"U_h": base.kernel_cotangent(before, d_a["h"], params["U_h"], dtype)}, d_xs
+        d_params, d_xs = base.projection_cotangents(params, xs, k, dtype)
+        h = base.turn_rows(before, dtype)
+        return d_params | {"U_h": base.kernel_cotangent(h, k["h"], params["U_h"])}, d_xs

@@ -14,10 +14,15 @@ from .options import UnrollOptions
 ALL_CORES = 2**23
 """From so many multiplications on, XLA divides a product in a loop among a CPU's cores (jax 0.10.2: measured with
 products of 2 to 17 million; those up to 4.2 ran on one core, those from 8.4 on two)."""
+CHUNK_BYTES = 2**20
+"""How large one gate's values of a chunk may be on a CPU. Some ten such arrays are at work together and should stay in
+the cache."""
+WHOLE_BYTES = 2**22
+"""Up to so many bytes for all steps a chunk isn't worth its loop."""
 
 
 def choose(cell: Any, xs_T: Array, options: UnrollOptions, with_gates: bool) -> UnrollOptions:
-    """`options` with every choice made, for inputs `[T, *batch, I]`.
+    """`options` for inputs `[T, *batch, I]` with every choice made but `hoist`, which is made chunk by chunk.
 
     Raises:
       ValueError: a backend that the cell doesn't have.
@@ -25,10 +30,26 @@ def choose(cell: Any, xs_T: Array, options: UnrollOptions, with_gates: bool) -> 
     return dataclasses.replace(
         options,
         backend=_backend(cell, options, with_gates),
-        hoist=_hoist(cell, xs_T) if options.hoist is None else options.hoist,
         save="gates" if options.save == "auto" else options.save,
-        chunk=0 if options.chunk is None else options.chunk,
+        chunk=_chunk(cell, xs_T) if options.chunk is None else options.chunk,
+        # Chunks that are checkpointed are joined along the first axis.
+        time_major=options.time_major or bool(options.checkpoint),
     )
+
+
+def hoist(cell: Any, xs_T: Array) -> bool:
+    """Whether the inputs of these steps are projected in one product, outside the loop.
+
+    On an accelerator always: it spares launches. On a CPU that product uses all cores, where one of a single step
+    doesn't; but what doesn't stay in the cache is written to memory and read again, which is a loss where the
+    step's own products are large enough for all cores, and always where they are a multiply and an add.
+    """
+    if jax.default_backend() != "cpu":
+        return True
+    if xs_T.shape[-1] <= MULTIPLY_ADD_LIMIT:
+        return False
+    step_on_one_core = math.prod(xs_T.shape[1:-1]) * cell.hidden_size**2 < ALL_CORES
+    return step_on_one_core or xs_T.shape[0] * _step_bytes(cell, xs_T) <= CHUNK_BYTES
 
 
 def _backend(cell: Any, options: UnrollOptions, with_gates: bool) -> str:
@@ -42,14 +63,15 @@ def _backend(cell: Any, options: UnrollOptions, with_gates: bool) -> str:
     return there[0] if options.backend == "auto" else options.backend
 
 
-def _hoist(cell: Any, xs_T: Array) -> bool:
-    """Whether inputs are projected in one product over all steps, outside the loop.
+def _chunk(cell: Any, xs_T: Array) -> int:
+    """0 on an accelerator and for short runs; else what fits the cache, if possible a part of T without a rest."""
+    time = xs_T.shape[0]
+    if jax.default_backend() != "cpu" or time * _step_bytes(cell, xs_T) <= WHOLE_BYTES:
+        return 0
+    most = max(1, CHUNK_BYTES // _step_bytes(cell, xs_T))
+    return next((size for size in range(most, most // 2, -1) if time % size == 0), most)
 
-    On an accelerator always: it spares launches. On a CPU that product uses all cores, where one of a single step
-    doesn't; but it is written to memory and read again, which is a loss where the step's own products are large
-    enough for all cores, or so small that they are a multiply and an add.
-    """
-    if jax.default_backend() != "cpu":
-        return True
-    multiplications = math.prod(xs_T.shape[1:-1]) * cell.hidden_size**2
-    return xs_T.shape[-1] > MULTIPLY_ADD_LIMIT and multiplications < ALL_CORES
+
+def _step_bytes(cell: Any, xs_T: Array) -> int:
+    """One gate's values of one step, in float32."""
+    return 4 * math.prod(xs_T.shape[1:-1]) * cell.hidden_size

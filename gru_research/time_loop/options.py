@@ -23,10 +23,10 @@ class UnrollOptions:
         after every n steps and computes the rest again, which takes memory for T / n carries and n
         steps. About sqrt(T) is the least.
       save: what "vjp" keeps of every step for the gradient: its "gates", or its "carry" alone, from which all
-        gates are computed again at once: about half the memory, one forward pass more.
-      chunk: n > 0 lets "vjp" add up the gradients of the weights every n steps, so that what they are made of stays
-        in the cache; 0 adds them up once, over all steps.
-      hoist: whether the input projection of all steps is one product outside the loop.
+        gates are computed again chunk by chunk: less memory, one forward pass more, in large products.
+      chunk: n > 0 lets "vjp" project inputs and add up the gradients of the weights n steps at a time, so that what
+        they are made of stays in the cache; 0 does so once, for all steps.
+      hoist: whether inputs are projected in one product outside the loop, instead of step by step.
       outputs: "all", or "none" where only the final carry is wanted: then no output is ever stored.
       time_major: whether time is the first axis of `xs`, `ys`, `mask` and `resets`.
     """

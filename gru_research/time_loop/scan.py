@@ -9,6 +9,7 @@ from jax import lax
 
 from gru_research.types import Array, Carry, Params
 
+from . import choices
 from .options import UnrollOptions
 
 Steps = tuple[Array, Array | None, Array | None]
@@ -22,40 +23,91 @@ def scan(cell: Any, params: Params, first: Carry, options: UnrollOptions, revers
     """A run of `step(params, carry, p) -> (carry, more)` over time.
 
     `keep(real, carry, more)` is what is kept of each step; `first` is the carry that a reset goes to.
-    `options.hoist` must be chosen.
     """
 
     def run(carry: Carry, steps: Steps) -> tuple[Carry, Any]:
-        xs_T, real_T, fresh_T = steps
-        inputs_T = cell.project(params, xs_T) if options.hoist else xs_T
+        inputs_T, advance = _advance(cell, params, first, options, step, steps)
 
-        def body(carry: Carry, inputs: Any) -> tuple[Carry, Any]:
-            x, real, fresh = inputs
-            if fresh is not None:
-                carry = select(fresh, first, carry)
-            new, more = step(params, carry, x if options.hoist else cell.project(params, x))
-            if real is not None:
-                new = select(real, new, carry)
-            return new, keep(real, new, more)
+        def body(carry: Carry, inputs: Steps) -> tuple[Carry, Any]:
+            new, more = advance(carry, inputs)
+            return new, keep(inputs[1], new, more)
 
-        return lax.scan(body, carry, (inputs_T, real_T, fresh_T), reverse=reverse, unroll=options.unroll)
+        return lax.scan(body, carry, inputs_T, reverse=reverse, unroll=options.unroll)
 
     return run
 
 
-def in_chunks(run: Run, carry: Carry, steps: Steps, size: int, reverse: bool) -> tuple[Carry, Any]:
-    """`run` over chunks of `size` steps, of which only the carries are kept for the gradient; 0: in one go.
+def in_place(cell: Any, params: Params, first: Carry, options: UnrollOptions, reverse: bool, step: Any) -> Run:
+    """A run of `step(params, carry, p) -> (carry, y)` whose outputs are written where the caller wants them.
 
-    Steps that don't fill a chunk are a chunk of their own, the last in the order of processing.
+    That is `[T, *batch, H]` with `options.time_major`, else `[*batch, T, H]`, which spares moving time when all are
+    there; None with `options.outputs="none"`. Inputs are projected chunk by chunk. Not for differentiation: JAX would
+    keep the outputs so far at every step.
     """
-    time = steps[0].shape[0]
+
+    def run(carry: Carry, steps: Steps) -> tuple[Carry, Array | None]:
+        xs_T = steps[0]
+        x = jnp.zeros_like(xs_T, shape=xs_T.shape[1:])  # xs_T[0] isn't there where T is 0
+        y = jax.eval_shape(lambda: step(params, carry, cell.project(params, x))[1])
+        axis = 0 if options.time_major else y.ndim - 1
+        like = jax.tree.leaves(carry)[0]  # which in `shard_map` varies over the mesh, as the outputs will
+        shape = (*y.shape[:axis], xs_T.shape[0], *y.shape[axis:])
+        ys = None if options.outputs == "none" else jnp.zeros_like(like, shape=shape, dtype=y.dtype)
+        if not xs_T.shape[0]:
+            return carry, ys
+
+        def over(state: Any, part: Any) -> tuple[Any, None]:
+            t_T, steps = part
+            inputs_T, advance = _advance(cell, params, first, options, step, steps)
+
+            def body(state: Any, part: Any) -> tuple[Any, None]:
+                (carry, ys), (t, inputs) = state, part
+                carry, y = advance(carry, inputs)
+                if ys is not None:
+                    ys = lax.dynamic_update_index_in_dim(ys, zero_unless(inputs[1], y), t, axis)
+                return (carry, ys), None
+
+            return lax.scan(body, state, (t_T, inputs_T), reverse=reverse, unroll=options.unroll)
+
+        return in_chunks(over, (carry, ys), (jnp.arange(xs_T.shape[0]), steps), options.chunk or 0, reverse)[0]
+
+    return run
+
+
+def _advance(
+    cell: Any, params: Params, first: Carry, options: UnrollOptions, step: Any, steps: Steps
+) -> tuple[Any, Callable[[Carry, Any], tuple[Carry, Any]]]:
+    """What to scan over for `steps`, and the function that takes one step of it: `(carry, more)` from both."""
+    xs_T, real_T, fresh_T = steps
+    hoist = choices.hoist(cell, xs_T) if options.hoist is None else options.hoist
+
+    def advance(carry: Carry, inputs: Any) -> tuple[Carry, Any]:
+        x, real, fresh = inputs
+        if fresh is not None:
+            carry = select(fresh, first, carry)
+        new, more = step(params, carry, x if hoist else cell.project(params, x))
+        return new if real is None else select(real, new, carry), more
+
+    return (cell.project(params, xs_T) if hoist else xs_T, real_T, fresh_T), advance
+
+
+def in_chunks(
+    run: Run, carry: Carry, steps: Any, size: int, reverse: bool, checkpoint: bool = False
+) -> tuple[Carry, Any]:
+    """`run` over chunks of `size` steps; 0: in one go.
+
+    With `checkpoint` only the carries between them are kept for the gradient. Steps that don't fill a chunk
+    are a chunk of their own, the last in the order of processing.
+    """
+    time = jax.tree.leaves(steps)[0].shape[0]
     if not size or size >= time:
         return run(carry, steps)
     chunks, left = split(steps, size, reverse)
-    carry, kept = lax.scan(jax.checkpoint(run, prevent_cse=False), carry, chunks, reverse=reverse)
+    inner = jax.checkpoint(run, prevent_cse=False) if checkpoint else run
+    carry, kept = lax.scan(inner, carry, chunks, reverse=reverse)
     if left is None:
         return carry, join(kept, None, reverse)
-    carry, kept_left = jax.checkpoint(run)(carry, left)
+    carry, kept_left = (jax.checkpoint(run) if checkpoint else run)(carry, left)
     return carry, join(kept, kept_left, reverse)
 
 

@@ -115,7 +115,7 @@ def _run(
         run = parallel(cell, params, first, chosen, reverse, anywhere=options.backend == "parallel")
     else:
         run = _autodiff(cell, params, first, chosen, reverse, with_gates)
-    final, kept = in_chunks(run, carry, (xs_T, real_T, fresh_T), options.checkpoint, reverse)
+    final, kept = in_chunks(run, carry, (xs_T, real_T, fresh_T), options.checkpoint, reverse, checkpoint=True)
     ys_T, gates_T = kept if chosen.backend == "autodiff" else (kept, {})
     from_time_major = functools.partial(_move_time, time_major=options.time_major, inside=False, features=1)
     ys = None if ys_T is None else from_time_major(ys_T)

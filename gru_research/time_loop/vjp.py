@@ -1,11 +1,11 @@
 """The time loop with its gradient written by hand.
 
 The gradient that JAX derives for a scan adds up the gradients of all weights step by step, and keeps or
-computes again what it happens to need. Here the backward loop holds only what depends on the cotangent of
-the carry: the products with the recurrent kernels and the arithmetic of the gates, whose values were kept.
-It leaves the cotangents of the gates' pre-activations, and the gradients of all weights and inputs are
-products over all steps after it. Forward and backward are plain jax.numpy, so that they can be
-differentiated again.
+computes again what it happens to need. Here the loop back holds only what depends on the cotangent of the
+carry: the products with the recurrent kernels, and a product with factors that were made for many steps at
+once. It keeps the cotangents of the carry, and the gradients of all weights and inputs are products over many
+steps after it. Both happen chunk by chunk where the arrays of all steps wouldn't fit the cache. Forward and
+backward are plain jax.numpy, so that they can be differentiated again.
 """
 
 import math
@@ -20,7 +20,7 @@ from gru_research.cells import base
 from gru_research.types import Array, Carry, Params
 
 from .options import UnrollOptions
-from .scan import Run, join, scan, select, split, zero_unless
+from .scan import Run, in_place, join, scan, select, split, zero_unless
 
 FORWARD_MODE = (
     "the hand-written gradient has no forward mode (jax.jvp, jax.jacfwd, jax.linearize); "
@@ -33,7 +33,10 @@ def vjp(cell: Any, params: Params, first: Carry, options: UnrollOptions, reverse
 
     def run(carry: Carry, steps: Any) -> tuple[Carry, Array | None]:
         try:
-            return _run(cell, options, reverse, params, first, carry, *steps)
+            result: Any = _run(cell, options, reverse, params, first, carry, *steps)
+            carry, ys = result
+            # Made in the caller's order of axes and moved to the front here: XLA drops this where it is moved back.
+            return carry, ys if ys is None or options.time_major else jnp.moveaxis(ys, -2, 0)
         except TypeError as e:
             if "forward-mode" not in str(e):
                 raise
@@ -57,10 +60,7 @@ def _run(
     def step(params: Params, carry: Carry, p: Any) -> tuple[Carry, Array]:
         return cell.combine(carry, cell.gates(params, carry, p))
 
-    def keep(real: Array | None, carry: Carry, y: Array) -> Any:
-        return zero_unless(real, y) if options.outputs == "all" else None
-
-    return scan(cell, params, first, options, reverse, step, keep)(carry, (xs_T, real_T, fresh_T))
+    return in_place(cell, params, first, options, reverse, step)(carry, (xs_T, real_T, fresh_T))
 
 
 def _forward(
@@ -85,51 +85,54 @@ def _forward(
 
     run = scan(cell, params, first, options, reverse, step, keep)
     final, (after_T, s_T) = run(carry, (xs_T, real_T, fresh_T))
-    ys_T = None
+    ys = None
     if options.outputs == "all":
-        ys_T = zero_unless(real_T, cell.hidden(after_T).astype(base.compute_dtype(cell, params, xs_T)))
-    return (final, ys_T), (params, first, carry, xs_T, real_T, fresh_T, after_T, s_T)
+        ys = zero_unless(real_T, cell.hidden(after_T).astype(base.compute_dtype(cell, params, xs_T)))
+        ys = ys if options.time_major else jnp.moveaxis(ys, 0, -2)
+    return (final, ys), (params, first, carry, xs_T, real_T, fresh_T, after_T, s_T)
 
 
 def _backward(cell: Any, options: UnrollOptions, reverse: bool, saved: Any, cotangent: Any) -> tuple[Any, ...]:
     params, first, carry, xs_T, real_T, fresh_T, after_T, s_T = saved
-    d_final, d_ys_T = cotangent
-    before_T = jax.tree.map(partial(_shift, reverse=reverse), carry, after_T)
-    if fresh_T is not None:
-        before_T = select(fresh_T, jax.tree.map(lambda a: a[None], first), before_T)
+    d_final, d_ys = cotangent
+    d_ys_T = d_ys if d_ys is None or options.time_major else jnp.moveaxis(d_ys, -2, 0)
     turned = base.turn(params, base.compute_dtype(cell, params, xs_T), rows=math.prod(xs_T.shape[1:-1]))
     hidden_back = jax.vjp(cell.hidden, carry)[1]
 
     def body(state: tuple[Carry, Carry], step: Any) -> tuple[tuple[Carry, Carry], Any]:
         d_after, d_first = state
-        before, after, s, d_y, real, fresh = step
+        factors, d_y, real, fresh = step
         d = d_after
         if d_y is not None:
             (d_hidden,) = hidden_back(d_y.astype(cell.hidden(carry).dtype))
             d = jax.tree.map(jnp.add, d, d_hidden)
         d = zero_unless(real, d)
-        d_before, d_a = cell.backward(turned, before, after, s, d)
+        d_before, kept = cell.backward(turned, factors, d)
         d_before = jax.tree.map(lambda a, b: a.astype(b.dtype), d_before, d)
         if real is not None:
             d_before = select(real, d_before, d_after)
         if fresh is not None:
             d_first = jax.tree.map(jnp.add, d_first, zero_unless(fresh, d_before))
             d_before = zero_unless(~fresh, d_before)
-        return (d_before, d_first), d_a
+        return (d_before, d_first), kept
 
     def over(state: tuple[Carry, Carry], steps: Any) -> tuple[tuple[Carry, Carry], tuple[Params, Array]]:
-        """Some steps: the state before them, and the cotangents of the parameters and of their inputs."""
-        xs_T, before_T, after_T, s_T, *rest = steps
+        """Some steps, back from `state`: the state before them, and the cotangents of parameters and inputs."""
+        begin, xs_T, after_T, s_T, d_ys_T, real_T, fresh_T = steps
+        before_T = jax.tree.map(partial(_shift, reverse=reverse), begin, after_T)
+        if fresh_T is not None:
+            before_T = select(fresh_T, jax.tree.map(lambda a: a[None], first), before_T)
         if s_T is None:
             s_T = cell.saved(params, before_T, cell.project(params, xs_T))
-        state, d_a_T = lax.scan(
-            body, state, (before_T, after_T, s_T, *rest), reverse=not reverse, unroll=options.unroll
+        factors_T = cell.factors(params, before_T, after_T, s_T)
+        state, kept_T = lax.scan(
+            body, state, (factors_T, d_ys_T, real_T, fresh_T), reverse=not reverse, unroll=options.unroll
         )
-        return state, cell.cotangents(params, xs_T, before_T, after_T, s_T, d_a_T)
+        return state, cell.cotangents(params, xs_T, before_T, after_T, s_T, factors_T, kept_T)
 
     state = d_final, jax.tree.map(jnp.zeros_like, first)
-    steps = xs_T, before_T, after_T, s_T, d_ys_T, real_T, fresh_T
-    (d_carry, d_first), d_params, d_xs_T = _add_up(over, state, steps, options.chunk or 0, reverse)
+    steps = xs_T, after_T, s_T, d_ys_T, real_T, fresh_T
+    (d_carry, d_first), d_params, d_xs_T = _add_up(over, carry, state, steps, options.chunk or 0, reverse)
     d_params = {**jax.tree.map(jnp.zeros_like, dict(params)), **d_params}
     return d_params, d_first, d_carry, d_xs_T, None, None
 
@@ -137,30 +140,38 @@ def _backward(cell: Any, options: UnrollOptions, reverse: bool, saved: Any, cota
 _run.defvjp(_forward, _backward)
 
 
-def _add_up(over: Any, state: Any, steps: Any, size: int, reverse: bool) -> tuple[Any, Params, Array]:
-    """`over` all steps, or over chunks of `size` in the order of the backward pass, the parameters' part summed."""
+def _add_up(over: Any, carry: Carry, state: Any, steps: Any, size: int, reverse: bool) -> tuple[Any, Params, Array]:
+    """`over` all steps, or over chunks of `size` in the order of the backward pass, the parameters' part summed.
+
+    `carry` is the one before the first step taken. Each chunk gets the carry before its own first step.
+    """
     time = steps[0].shape[0]
     if not size or size >= time:
-        state, (d_params, d_xs_T) = over(state, steps)
+        state, (d_params, d_xs_T) = over(state, (carry, *steps))
         return state, d_params, d_xs_T
     chunks, left = split(steps, size, not reverse)
+    last = 0 if reverse else -1  # of a chunk, in the order of the forward pass
+    begin = carry if left is None else jax.tree.map(lambda a: a[last], left[1])
+    ends = jax.tree.map(lambda a: a[:, last], chunks[1])
+    begins = jax.tree.map(partial(_shift, reverse=reverse), begin, ends)
 
     def chunk(sums: Any, steps: Any) -> tuple[Any, Array]:
         state, total = sums
         state, (d_params, d_xs_T) = over(state, steps)
         return (state, jax.tree.map(jnp.add, total, d_params)), d_xs_T
 
-    shapes = jax.eval_shape(over, state, jax.tree.map(lambda a: a[0], chunks))[1][0]
-    none_yet = jax.tree.map(lambda a: jnp.zeros(a.shape, a.dtype), shapes)
-    (state, d_params), d_xs_T = lax.scan(chunk, (state, none_yet), chunks, reverse=not reverse)
+    shapes = jax.eval_shape(over, state, jax.tree.map(lambda a: a[0], (begins, *chunks)))[1][0]
+    like = jax.tree.leaves(state)[0]  # which in `shard_map` varies over the mesh, as the sums will
+    none_yet = jax.tree.map(lambda a: jnp.zeros_like(like, shape=a.shape, dtype=a.dtype), shapes)
+    (state, d_params), d_xs_T = lax.scan(chunk, (state, none_yet), (begins, *chunks), reverse=not reverse)
     d_xs_left = None
     if left is not None:
-        state, (d_params_left, d_xs_left) = over(state, left)
+        state, (d_params_left, d_xs_left) = over(state, (carry, *left))
         d_params = jax.tree.map(jnp.add, d_params, d_params_left)
     return state, d_params, join(d_xs_T, d_xs_left, not reverse)
 
 
-def _shift(carry: Array, after_T: Array, reverse: bool) -> Array:
+def _shift(begin: Array, after_T: Array, reverse: bool) -> Array:
     """The state before each step from those after each, by joining: writing into a copy costs a copy a step."""
-    parts = [after_T[1:], carry[None]] if reverse else [carry[None], after_T[:-1]]
+    parts = [after_T[1:], begin[None]] if reverse else [begin[None], after_T[:-1]]
     return jnp.concatenate(parts)

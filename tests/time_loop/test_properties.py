@@ -33,6 +33,7 @@ def problems(draw: Any) -> tuple[str, dict[str, Any], np.ndarray, dict[str, Any]
         chunk=draw(st.sampled_from([None, 0, 2, 3])),
         save=draw(st.sampled_from(["auto", "carry"])),
         hoist=draw(st.sampled_from([None, True, False])),
+        time_major=draw(st.booleans()),
     )
     params = parameters(name, features, hidden, seed=int(rng.integers(100)))
     return name, params, rng.normal(size=(batch, time, features)), streams, options
@@ -49,7 +50,14 @@ def test_any_sequence_is_the_oracles_and_its_gradient_the_derived_one(problem: A
     expected = sequence(name, params, xs, initial_carry=carry, **streams)[:2]
 
     def value(params: Any, xs: Any, options: gr.UnrollOptions) -> Any:
-        final, ys = gr.unroll(cell, params, xs, initial_carry=pack(carry), options=options, **streams)
+        given = streams
+        if options.time_major:
+            xs = xs.swapaxes(0, 1)
+            given = streams | {field: streams[field].T for field in ("mask", "resets") if field in streams}
+        final, ys = gr.unroll(cell, params, xs, initial_carry=pack(carry), options=options, **given)
+        assert ys is not None
+        if options.time_major:
+            ys = ys.swapaxes(0, 1)
         return sum((leaf**2).sum() for leaf in jax.tree.leaves((final, ys))), (final, ys)
 
     def both(params: Any, xs: Any) -> Any:
@@ -57,6 +65,8 @@ def test_any_sequence_is_the_oracles_and_its_gradient_the_derived_one(problem: A
         return [jax.value_and_grad(value, argnums=(0, 1), has_aux=True)(params, xs, way) for way in ways]
 
     ((_, results), grads), (_, derived) = jax.jit(both)(params, xs)
-    for actual, wanted in zip(jax.tree.leaves(results), jax.tree.leaves(expected), strict=True):
-        np.testing.assert_allclose(actual, wanted, rtol=1e-11, atol=1e-11)
+    without_gradient = jax.jit(lambda params, xs: value(params, xs, options)[1])(params, xs)  # a loop of its own
+    for found in (results, without_gradient):
+        for actual, wanted in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
+            np.testing.assert_allclose(actual, wanted, rtol=1e-11, atol=1e-11)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-10), grads, derived)

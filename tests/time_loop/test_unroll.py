@@ -679,6 +679,11 @@ inside = jax.shard_map(run, mesh=mesh, in_specs=batch, out_specs=(P(), P("data")
 close(jax.jit(inside)(params, *data), expected)
 whole = jax.shard_map(lambda *a: jax.lax.psum(loss(*a)[0], "data"), mesh=mesh, in_specs=batch, out_specs=P())
 close(jax.jit(jax.grad(whole))(params, *data), expected[0])
+_, in_chunks = gradient_of(cell, reverse=True, options=gr.UnrollOptions(chunk=4))
+close(jax.jit(jax.shard_map(in_chunks, mesh=mesh, in_specs=batch, out_specs=(P(), P("data"))))(params, *data), expected)
+alone, _ = gradient_of(cell, reverse=True, options=gr.UnrollOptions(chunk=4))  # without a gradient a loop of its own
+outputs = jax.shard_map(lambda *a: alone(*a)[1], mesh=mesh, in_specs=batch, out_specs=P("data"))
+close(jax.jit(outputs)(params, *data), expected[1])
 
 # Seeds over devices, the data on all of them.
 _, run = gradient_of(gr.LSTM(H, param_dtype="float64"))
