@@ -133,10 +133,11 @@ class GRU:
         """The part of the carry that is the output: h."""
         return carry
 
-    def saved(self, params: Params, carry: Array, p: Mapping[str, Array]) -> dict[str, Array]:
-        """The gates, and for reset="after" also `m = h U_n + c_n`."""
+    def forward(self, params: Params, carry: Array, p: Mapping[str, Array]) -> tuple[Array, dict[str, Array]]:
+        """h after the step; and the gates, for reset="after" also `m = h U_n + c_n`."""
         s = self._evaluate(params, carry, p, base.NOTHING_FIXED)
-        return {name: a.astype(p["n"].dtype) for name, a in s.items()}
+        s = {name: a.astype(p["n"].dtype) for name, a in s.items()}
+        return self.combine(carry, s)[0], s
 
     def factors(self, params: Params, before: Array, after: Array, s: Mapping[str, Array]) -> dict[str, Array]:
         """What the cotangent of h is multiplied with: `keep` for h before the step, the others for pre-activations.

@@ -123,9 +123,10 @@ class LSTM:
         """The part of the carry that is the output: h."""
         return carry[1]
 
-    def saved(self, params: Params, carry: LSTMCarry, p: Mapping[str, Array]) -> dict[str, Array]:
-        """The gates."""
-        return self.gates(params, carry, p)
+    def forward(self, params: Params, carry: LSTMCarry, p: Mapping[str, Array]) -> tuple[LSTMCarry, dict[str, Array]]:
+        """`(c, h)` after the step; and the gates."""
+        g = self.gates(params, carry, p)
+        return self.combine(carry, g)[0], g
 
     def factors(self, params: Params, before: LSTMCarry, after: LSTMCarry, s: Mapping[str, Array]) -> dict[str, Array]:
         """What cotangents are multiplied with: that of h for `o` and for c (`cell`), that of c for the rest."""

@@ -82,14 +82,14 @@ class VanillaRNN:
         """The part of the carry that is the output: h."""
         return carry
 
-    def saved(self, params: Params, carry: Array, p: Mapping[str, Array]) -> dict[str, Array]:
-        """The new state."""
-        return self.gates(params, carry, p)
+    def forward(self, params: Params, carry: Array, p: Mapping[str, Array]) -> tuple[Array, dict[str, Array]]:
+        """h after the step; nothing else is needed on the way back."""
+        return self.combine(carry, self.gates(params, carry, p))[0], {}
 
     def factors(self, params: Params, before: Array, after: Array, s: Mapping[str, Array]) -> dict[str, Array]:
         """The slope of the activation, by which the cotangent of h becomes that of the pre-activation."""
-        del params, after
-        h = s["h"].astype(base.accumulation_dtype(before.dtype))
+        del params, before, s
+        h = base.widen(after)
         return {"h": 1 - h * h if self.activation == "tanh" else (h > 0).astype(h.dtype)}
 
     def backward(self, turned: Mapping[str, Any], f: Mapping[str, Array], d: Array) -> tuple[Array, dict[str, Array]]:
