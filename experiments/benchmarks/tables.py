@@ -1,5 +1,6 @@
 """The benchmark's tables for the terminal."""
 
+import statistics
 from collections.abc import Iterable, Mapping, Sequence
 
 import rich.box
@@ -48,13 +49,17 @@ def notes(results: Iterable[Result]) -> list[str]:
 
 
 def summary_table(results: Sequence[Result]) -> rich.table.Table | None:
-    """Ours against the best peer, for every cell, shape and mode; None where there is nothing to compare."""
+    """Ours against the best peer, for every cell, shape and mode; None where there is nothing to compare.
+
+    After several shapes comes the geometric mean of their ratios.
+    """
     table = _table("ours against the best peer")
     for heading in ("cell", "B,T,D,H", "mode"):
         _column(table, heading, "left")
     for heading in ("ours\nms", "best peer\nms", "ratio", "share"):
         _column(table, heading)
     _column(table, "best peer", "left")
+    all_ratios: dict[tuple[str, str, str], list[float]] = {}
     for (cell, shape, mode), group in comparisons(results).items():
         peers = {n: r.seconds for n, r in group.items() if r.seconds is not None and not is_ours(n)}
         if not peers:
@@ -65,6 +70,12 @@ def summary_table(results: Sequence[Result]) -> rich.table.Table | None:
                 own, _, ratio, share = _times(result, group)
                 label = "" if system == OURS else f" {system}"
                 _row(table, cell, str(shape), MODE_NAMES[mode] + label, own, _ms(peers[best]), ratio, share, best)
+                if result.seconds is not None:
+                    all_ratios.setdefault((cell, mode, label), []).append(result.seconds / peers[best])
+    for (cell, mode, label), of_shapes in all_ratios.items():
+        if len(of_shapes) > 1:
+            mean = f"{statistics.geometric_mean(of_shapes):.2f}"
+            _row(table, cell, "geometric mean", MODE_NAMES[mode] + label, "", "", mean, "", "")
     return table if table.row_count else None
 
 
@@ -116,7 +127,13 @@ def _times(result: Result, group: Mapping[str, Result]) -> tuple[str, str, str, 
 
 def _table(title: str) -> rich.table.Table:
     return rich.table.Table(
-        title=title, title_justify="left", title_style="bold", box=rich.box.SIMPLE_HEAD, show_edge=False, padding=(0, 1)
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        box=rich.box.SIMPLE_HEAD,
+        show_edge=False,
+        pad_edge=False,
+        collapse_padding=True,
     )
 
 

@@ -59,6 +59,33 @@ def test_ratios_are_to_the_best_peer_and_never_to_ours() -> None:
     assert results.ratios({"ours": 1.0, "keras": None}) == {"ours": None, "keras": None}
 
 
+def printed(table: Any) -> list[str]:
+    console = rich.console.Console(width=80, record=True, quiet=True)
+    console.print(table)
+    return console.export_text().splitlines()
+
+
+def test_the_summary_ends_with_the_geometric_mean_over_shapes() -> None:
+    other = Job("ours", "", "gru", Shape(8, 3, 2, 4)), Job("linen", "", "gru", Shape(8, 3, 2, 4))
+    found = [result("ours", 1.0), result("linen", 2.0)]
+    assert "geometric mean" not in "".join(printed(tables.summary_table(found)))
+    found += [Result(job, "forward", round_seconds=(seconds,)) for job, seconds in zip(other, (1.0, 8.0), strict=True)]
+    last = printed(tables.summary_table(found))[-1]
+    assert last.split() == ["gru", "geometric", "mean", "forward", "0.25"]  # of 1/2 and 1/8
+
+
+def test_tables_fit_80_columns() -> None:
+    job = Job("equinox", "", "gru", Shape(64, 256, 128, 512))
+    found = [
+        Result(job, mode, round_seconds=(1.0, 1.1), machine_flops=1e12, peak_bytes=2**31)
+        for mode in ("forward", "train")
+    ]
+    lines = printed(tables.shape_table(found))
+    row = next(line for line in lines if "equinox" in line)
+    assert row.split()[-1] == "2,048" and len(row.split()) == 10
+    assert sum("forward" in line for line in lines) == 1  # no heading is broken
+
+
 @pytest.mark.parametrize(("call", "expected"), [(0.01, 60), (0.29, 2), (7.0, 1), (1e-7, 200)])
 def test_repetitions_fill_the_budget(call: float, expected: int) -> None:
     assert results.repetitions(call, budget=3.0, rounds=5) == expected
