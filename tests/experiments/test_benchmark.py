@@ -1,5 +1,6 @@
 """The benchmark: its numbers from known times, its flags, and the launcher as a command beside broken peers."""
 
+import io
 import json
 import os
 import signal
@@ -60,9 +61,9 @@ def test_ratios_are_to_the_best_peer_and_never_to_ours() -> None:
 
 
 def printed(table: Any) -> list[str]:
-    console = rich.console.Console(width=80, record=True, quiet=True)
-    console.print(table)
-    return console.export_text().splitlines()
+    out = io.StringIO()
+    rich.console.Console(file=out, width=80).print(table)
+    return out.getvalue().splitlines()
 
 
 def test_the_summary_ends_with_the_geometric_mean_over_shapes() -> None:
