@@ -20,10 +20,10 @@ from gru_research.config import UserError
 TIMED = MODES[:2]
 LEGEND = """\
 ms: the median over rounds of each round's median call. spread: the rounds' range over their median. ratio: to the
-fastest peer's time; below 1 is faster. share: of the rate of large matrix products in the same rounds, counting the
-layer's matrix products alone: forward 2 B T G H (D + H), training 2 B T G H (2 D + 3 H), G gates. Training: the mean
-of the squares of all outputs and its gradient by the parameters, not by the input. peak: resident memory of the
-system's process, its libraries and compilation included."""
+fastest peer's time; below 1 is faster; mean: the geometric mean over shapes. share: of the rate of large matrix
+products in the same rounds, counting the layer's matrix products alone: forward 2 B T G H (D + H), training 2 B T G H
+(2 D + 3 H), G gates. Training: the mean of the squares of all outputs and its gradient by the parameters, not by the
+input. peak: resident memory of the system's process, its libraries and compilation included."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -51,7 +51,7 @@ def notes(results: Iterable[Result]) -> list[str]:
 def summary_table(results: Sequence[Result]) -> rich.table.Table | None:
     """Ours against the best peer, for every cell, shape and mode; None where there is nothing to compare.
 
-    After several shapes comes the geometric mean of their ratios.
+    After several shapes comes the geometric mean of the ratios of those that were timed.
     """
     table = _table("ours against the best peer")
     for heading in ("cell", "B,T,D,H", "mode"):
@@ -75,7 +75,7 @@ def summary_table(results: Sequence[Result]) -> rich.table.Table | None:
     for (cell, mode, label), of_shapes in all_ratios.items():
         if len(of_shapes) > 1:
             mean = f"{statistics.geometric_mean(of_shapes):.2f}"
-            _row(table, cell, "geometric mean", MODE_NAMES[mode] + label, "", "", mean, "", "")
+            _row(table, cell, f"mean of {len(of_shapes)}", MODE_NAMES[mode] + label, "", "", mean, "", "")
     return table if table.row_count else None
 
 

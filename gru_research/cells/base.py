@@ -15,7 +15,7 @@ A cell whose sequence gradient is written by hand has `has_vjp` True and four mo
     d_params, d_xs = cell.cotangents(params, xs, before, after, s, f, k)     # many steps at once, after the loop
 
 `before` and `after` are the carries around the step, `turned` the recurrent kernels transposed (`turn`), and `k` a
-dict of those cotangents that, times `f`, are the ones of the gates' pre-activations.
+dict of the cotangents that `cotangents` needs. `d_params` are float32 or wider, as they are added up over chunks.
 
 Three types meet in a step: `dtype`, in which matrices are multiplied and projections, gates and outputs
 are given; float32 or wider, in which products are accumulated and gates evaluated; and `carry_dtype`. A
@@ -293,27 +293,30 @@ def rows(a: Array) -> Array:
 def turn_rows(a: Array, dtype: DType) -> Array:
     """`[..., K]` as `[K, rows]` in `dtype`, for `kernel_cotangent`.
 
-    Written to memory once: XLA on a CPU would turn it again for every product that takes it, and some 10 to 30 %
-    more slowly (three products of 1,024 to 16,384 rows with 256 or 512 columns).
+    On a CPU it is written to memory once, as XLA would turn it again, more slowly, for every product that takes it;
+    on an accelerator a product takes it as it is.
     """
-    return jax.lax.optimization_barrier(rows(a.astype(dtype)).T)
+    turned = rows(a.astype(dtype)).T
+    return jax.lax.optimization_barrier(turned) if jax.default_backend() == "cpu" else turned
 
 
-def kernel_cotangent(turned: Array, d: Array, kernel: Array) -> Array:
-    """What `product` sends back to its kernel, from its left operand as `turn_rows` left it and `d [..., H]`."""
-    wide = accumulation_dtype(turned.dtype)
-    return jnp.matmul(turned, rows(d.astype(turned.dtype)), preferred_element_type=wide).astype(kernel.dtype)
+def kernel_cotangent(left: Array, d: Array) -> Array:
+    """What `product` sends back to its kernel, from its left operand as `turn_rows` left it and `d [..., H]`.
+
+    In float32 or wider: cotangents of parameters are added up over chunks before they get the parameters' type.
+    """
+    return jnp.matmul(left, rows(d.astype(left.dtype)), preferred_element_type=accumulation_dtype(left.dtype))
 
 
-def bias_cotangent(d: Array, bias: Array) -> Array:
-    """`d` summed over all axes but the last."""
-    return rows(d).sum(0).astype(bias.dtype)
+def bias_cotangent(d: Array) -> Array:
+    """`d` summed over all axes but the last, in float32 or wider."""
+    return rows(widen(d)).sum(0)
 
 
 def projection_cotangents(
     params: Params, xs: Array, d_p: Mapping[str, Array], dtype: DType
 ) -> tuple[dict[str, Array], Array]:
-    """What `project_gates` sends back to `W_g` and `b_g`, and to `xs`, from the cotangents of the projections."""
+    """What `project_gates` sends back to `W_g` and `b_g`, in float32 or wider, and to `xs`."""
     wide = accumulation_dtype(dtype)
     d_params = {}
     d_xs = jnp.zeros((), wide)
@@ -321,16 +324,15 @@ def projection_cotangents(
     # With few features a column of ones among them gives the biases' gradients in the same pass over d.
     left = turn_rows(jnp.concatenate([xs, jnp.ones((*xs.shape[:-1], 1), xs.dtype)], -1) if few else xs, dtype)
     for gate, d in d_p.items():
-        kernel, bias = params[f"W_{gate}"], params[f"b_{gate}"]
-        d_kernel = kernel_cotangent(left, d, kernel)
+        d_kernel = kernel_cotangent(left, d)
         d_params[f"W_{gate}"] = d_kernel[:-1] if few else d_kernel
-        d_params[f"b_{gate}"] = d_kernel[-1].astype(bias.dtype) if few else bias_cotangent(d, bias)
-        d_xs = d_xs + product(d, kernel.T, dtype)
+        d_params[f"b_{gate}"] = d_kernel[-1] if few else bias_cotangent(d)
+        d_xs = d_xs + product(d, params[f"W_{gate}"].T, dtype)
     return d_params, d_xs.astype(xs.dtype)
 
 
 def widen(a: Array) -> Array:
-    """`a` in the type in which gates are evaluated: float32 or wider."""
+    """`a` in float32 or wider."""
     return a.astype(accumulation_dtype(a.dtype))
 
 

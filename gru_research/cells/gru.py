@@ -191,9 +191,9 @@ class GRU:
         d_params, d_xs = base.projection_cotangents(params, xs, d_a, dtype)
         if self.reset == "after":
             d_a["n"] = k["h"] * f["m"]
-            d_params["c_n"] = base.bias_cotangent(d_a["n"], params["c_n"])
+            d_params["c_n"] = base.bias_cotangent(d_a["n"])
         h = base.turn_rows(before, dtype)
         for gate in self.gate_names:
             left = base.turn_rows(s["r"] * before, dtype) if gate == "n" and self.reset == "before" else h
-            d_params[f"U_{gate}"] = base.kernel_cotangent(left, d_a[gate], params[f"U_{gate}"])
+            d_params[f"U_{gate}"] = base.kernel_cotangent(left, d_a[gate])
         return d_params, d_xs

@@ -167,8 +167,8 @@ class LSTM:
         d_params, d_xs = base.projection_cotangents(params, xs, d_a, dtype)
         h = base.turn_rows(before[1], dtype)
         for gate in GATES:
-            d_params[f"U_{gate}"] = base.kernel_cotangent(h, d_a[gate], params[f"U_{gate}"])
+            d_params[f"U_{gate}"] = base.kernel_cotangent(h, d_a[gate])
         if self.peepholes:
             for gate, c in (("i", before[0]), ("f", before[0]), ("o", after[0])):
-                d_params[f"p_{gate}"] = base.bias_cotangent(d_a[gate] * c, params[f"p_{gate}"])
+                d_params[f"p_{gate}"] = base.bias_cotangent(d_a[gate] * c)
         return d_params, d_xs

@@ -72,7 +72,8 @@ class VanillaRNN:
 
     def combine(self, carry: Array, g: Mapping[str, Array]) -> tuple[Array, Array]:
         """The new state, as carry and, in its own type, as output."""
-        return g["h"].astype(carry.dtype), g["h"]
+        h = g["h"].astype(carry.dtype)
+        return h, h.astype(g["h"].dtype)
 
     def step(self, params: Params, carry: Array, x: Array) -> tuple[Array, Array]:
         """One step: `h, y [..., H]` from `h [..., H]` and `x [..., I]`."""
@@ -115,4 +116,4 @@ class VanillaRNN:
         dtype = base.compute_dtype(self, params, xs)
         d_params, d_xs = base.projection_cotangents(params, xs, k, dtype)
         h = base.turn_rows(before, dtype)
-        return d_params | {"U_h": base.kernel_cotangent(h, k["h"], params["U_h"])}, d_xs
+        return d_params | {"U_h": base.kernel_cotangent(h, k["h"])}, d_xs

@@ -17,12 +17,13 @@ products of 2 to 17 million; those up to 4.2 ran on one core, those from 8.4 on 
 CHUNK_BYTES = 2**20
 """How large one gate's values of a chunk may be on a CPU. Some ten such arrays are at work together and should stay in
 the cache."""
+SHORTEST_CHUNK = 8
 WHOLE_BYTES = 2**22
 """Up to so many bytes for all steps a chunk isn't worth its loop."""
 
 
 def choose(cell: Any, xs_T: Array, options: UnrollOptions, with_gates: bool) -> UnrollOptions:
-    """`options` for inputs `[T, *batch, I]` with every choice made but `hoist`, which is made chunk by chunk.
+    """`options` for inputs `[T, *batch, I]` with every choice made but `hoist`, which each loop makes for its steps.
 
     Raises:
       ValueError: a backend that the cell doesn't have.
@@ -31,7 +32,7 @@ def choose(cell: Any, xs_T: Array, options: UnrollOptions, with_gates: bool) -> 
         options,
         backend=_backend(cell, options, with_gates),
         save="gates" if options.save == "auto" else options.save,
-        chunk=_chunk(cell, xs_T) if options.chunk is None else options.chunk,
+        chunk=_chunk(cell, xs_T, options.checkpoint) if options.chunk is None else options.chunk,
         # Chunks that are checkpointed are joined along the first axis.
         time_major=options.time_major or bool(options.checkpoint),
     )
@@ -63,12 +64,15 @@ def _backend(cell: Any, options: UnrollOptions, with_gates: bool) -> str:
     return there[0] if options.backend == "auto" else options.backend
 
 
-def _chunk(cell: Any, xs_T: Array) -> int:
-    """0 on an accelerator and for short runs; else what fits the cache, if possible a part of T without a rest."""
-    time = xs_T.shape[0]
+def _chunk(cell: Any, xs_T: Array, checkpoint: int) -> int:
+    """0 on an accelerator and for short runs; else what fits the cache, if possible a part of T without a rest.
+
+    Never less than SHORTEST_CHUNK: the sums of all weights' gradients are read and written once a chunk.
+    """
+    time = min(checkpoint or xs_T.shape[0], xs_T.shape[0])
     if jax.default_backend() != "cpu" or time * _step_bytes(cell, xs_T) <= WHOLE_BYTES:
         return 0
-    most = max(1, CHUNK_BYTES // _step_bytes(cell, xs_T))
+    most = max(SHORTEST_CHUNK, CHUNK_BYTES // _step_bytes(cell, xs_T))
     return next((size for size in range(most, most // 2, -1) if time % size == 0), most)
 
 

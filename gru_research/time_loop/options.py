@@ -22,10 +22,10 @@ class UnrollOptions:
       checkpoint: 0 keeps every step's intermediate values for the gradient; n > 0 keeps the carry
         after every n steps and computes the rest again, which takes memory for T / n carries and n
         steps. About sqrt(T) is the least.
-      save: what "vjp" keeps of every step for the gradient: its "gates", or its "carry" alone, from which all
-        gates are computed again chunk by chunk: less memory, one forward pass more, in large products.
-      chunk: n > 0 lets "vjp" project inputs and add up the gradients of the weights n steps at a time, so that what
-        they are made of stays in the cache; 0 does so once, for all steps.
+      save: what "vjp" keeps of every step for the gradient: its "gates" ("auto"), or its "carry" alone, from which
+        the gates of a chunk are computed again together: less memory, one forward pass more, in large products.
+      chunk: n > 0 lets "vjp" add up the gradients of the weights n steps at a time, and without a gradient project
+        inputs n steps at a time, so that what they are made of stays in the cache; 0 does so once, for all steps.
       hoist: whether inputs are projected in one product outside the loop, instead of step by step.
       outputs: "all", or "none" where only the final carry is wanted: then no output is ever stored.
       time_major: whether time is the first axis of `xs`, `ys`, `mask` and `resets`.

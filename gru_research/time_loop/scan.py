@@ -1,4 +1,4 @@
-"""The plain time loop: `lax.scan` over steps, differentiated by JAX."""
+"""The plain time loop: `lax.scan` over steps, differentiated by JAX; and loops over chunks of steps."""
 
 from collections.abc import Callable
 from typing import Any
@@ -26,69 +26,46 @@ def scan(cell: Any, params: Params, first: Carry, options: UnrollOptions, revers
     """
 
     def run(carry: Carry, steps: Steps) -> tuple[Carry, Any]:
-        inputs_T, advance = _advance(cell, params, first, options, step, steps)
+        xs_T, real_T, fresh_T = steps
+        hoist = choices.hoist(cell, xs_T) if options.hoist is None else options.hoist
+        inputs_T = cell.project(params, xs_T) if hoist else xs_T
 
-        def body(carry: Carry, inputs: Steps) -> tuple[Carry, Any]:
-            new, more = advance(carry, inputs)
-            return new, keep(inputs[1], new, more)
+        def body(carry: Carry, inputs: Any) -> tuple[Carry, Any]:
+            x, real, fresh = inputs
+            if fresh is not None:
+                carry = select(fresh, first, carry)
+            new, more = step(params, carry, x if hoist else cell.project(params, x))
+            if real is not None:
+                new = select(real, new, carry)
+            return new, keep(real, new, more)
 
-        return lax.scan(body, carry, inputs_T, reverse=reverse, unroll=options.unroll)
+        return lax.scan(body, carry, (inputs_T, real_T, fresh_T), reverse=reverse, unroll=options.unroll)
 
     return run
 
 
-def in_place(cell: Any, params: Params, first: Carry, options: UnrollOptions, reverse: bool, step: Any) -> Run:
-    """A run of `step(params, carry, p) -> (carry, y)` whose outputs are written where the caller wants them.
+def in_place(
+    run: Run, carry: Carry, steps: Steps, size: int, reverse: bool, axis: int, like: Array
+) -> tuple[Carry, Array]:
+    """`run` over chunks of `size` steps, its outputs with time at `axis`: each chunk's are put where they belong.
 
-    That is `[T, *batch, H]` with `options.time_major`, else `[*batch, T, H]`, which spares moving time when all are
-    there; None with `options.outputs="none"`. Inputs are projected chunk by chunk. Not for differentiation: JAX would
-    keep the outputs so far at every step.
+    That spares moving time when all outputs are there. `like`: an array of the outputs' type, without time, that in
+    `shard_map` varies over the mesh as they do. Not for differentiation, which would keep all outputs of every chunk.
     """
 
-    def run(carry: Carry, steps: Steps) -> tuple[Carry, Array | None]:
-        xs_T = steps[0]
-        x = jnp.zeros_like(xs_T, shape=xs_T.shape[1:])  # xs_T[0] isn't there where T is 0
-        y = jax.eval_shape(lambda: step(params, carry, cell.project(params, x))[1])
-        axis = 0 if options.time_major else y.ndim - 1
-        like = jax.tree.leaves(carry)[0]  # which in `shard_map` varies over the mesh, as the outputs will
-        shape = (*y.shape[:axis], xs_T.shape[0], *y.shape[axis:])
-        ys = None if options.outputs == "none" else jnp.zeros_like(like, shape=shape, dtype=y.dtype)
-        if not xs_T.shape[0]:
-            return carry, ys
+    def chunk(state: tuple[Carry, Array], part: Any) -> tuple[Any, None]:
+        (carry, ys), (t, steps) = state, part
+        carry, y = run(carry, steps)
+        at = [0] * ys.ndim
+        at[axis] = t[0]
+        return (carry, lax.dynamic_update_slice(ys, jnp.moveaxis(y, 0, axis), at)), None
 
-        def over(state: Any, part: Any) -> tuple[Any, None]:
-            t_T, steps = part
-            inputs_T, advance = _advance(cell, params, first, options, step, steps)
-
-            def body(state: Any, part: Any) -> tuple[Any, None]:
-                (carry, ys), (t, inputs) = state, part
-                carry, y = advance(carry, inputs)
-                if ys is not None:
-                    ys = lax.dynamic_update_index_in_dim(ys, zero_unless(inputs[1], y), t, axis)
-                return (carry, ys), None
-
-            return lax.scan(body, state, (t_T, inputs_T), reverse=reverse, unroll=options.unroll)
-
-        return in_chunks(over, (carry, ys), (jnp.arange(xs_T.shape[0]), steps), options.chunk or 0, reverse)[0]
-
-    return run
-
-
-def _advance(
-    cell: Any, params: Params, first: Carry, options: UnrollOptions, step: Any, steps: Steps
-) -> tuple[Any, Callable[[Carry, Any], tuple[Carry, Any]]]:
-    """What to scan over for `steps`, and the function that takes one step of it: `(carry, more)` from both."""
-    xs_T, real_T, fresh_T = steps
-    hoist = choices.hoist(cell, xs_T) if options.hoist is None else options.hoist
-
-    def advance(carry: Carry, inputs: Any) -> tuple[Carry, Any]:
-        x, real, fresh = inputs
-        if fresh is not None:
-            carry = select(fresh, first, carry)
-        new, more = step(params, carry, x if hoist else cell.project(params, x))
-        return new if real is None else select(real, new, carry), more
-
-    return (cell.project(params, xs_T) if hoist else xs_T, real_T, fresh_T), advance
+    time = steps[0].shape[0]
+    if not size or size >= time:
+        carry, ys = run(carry, steps)
+        return carry, jnp.moveaxis(ys, 0, axis)
+    ys = jnp.zeros_like(like, shape=(*like.shape[:axis], time, *like.shape[axis:]))
+    return in_chunks(chunk, (carry, ys), (jnp.arange(time), steps), size, reverse)[0]
 
 
 def in_chunks(

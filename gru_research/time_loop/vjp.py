@@ -20,7 +20,7 @@ from gru_research.cells import base
 from gru_research.types import Array, Carry, Params
 
 from .options import UnrollOptions
-from .scan import Run, in_place, join, scan, select, split, zero_unless
+from .scan import Run, in_chunks, in_place, join, scan, select, split, zero_unless
 
 FORWARD_MODE = (
     "the hand-written gradient has no forward mode (jax.jvp, jax.jacfwd, jax.linearize); "
@@ -60,7 +60,15 @@ def _run(
     def step(params: Params, carry: Carry, p: Any) -> tuple[Carry, Array]:
         return cell.combine(carry, cell.gates(params, carry, p))
 
-    return in_place(cell, params, first, options, reverse, step)(carry, (xs_T, real_T, fresh_T))
+    def keep(real: Array | None, carry: Carry, y: Array) -> Array | None:
+        return zero_unless(real, y) if options.outputs == "all" else None
+
+    run = scan(cell, params, first, options, reverse, step, keep)
+    steps, size = (xs_T, real_T, fresh_T), options.chunk or 0
+    if options.outputs == "none":
+        return in_chunks(run, carry, steps, size, reverse)
+    like = cell.hidden(carry).astype(base.compute_dtype(cell, params, xs_T))
+    return in_place(run, carry, steps, size, reverse, 0 if options.time_major else like.ndim - 1, like)
 
 
 def _forward(
@@ -128,46 +136,46 @@ def _backward(cell: Any, options: UnrollOptions, reverse: bool, saved: Any, cota
 
     state = d_final, jax.tree.map(jnp.zeros_like, first)
     steps = xs_T, after_T, s_T, d_ys_T, real_T, fresh_T
-    (d_carry, d_first), d_params, d_xs_T = _add_up(over, carry, state, steps, options.chunk or 0, reverse)
-    d_params = {**jax.tree.map(jnp.zeros_like, dict(params)), **d_params}
+    # Added up in float32 or wider, whatever the parameters' type; those that a cell has no part in stay 0.
+    none_yet = {name: jnp.zeros_like(a, dtype=base.accumulation_dtype(a.dtype)) for name, a in params.items()}
+    (d_carry, d_first), total, d_xs_T = _add_up(over, carry, state, none_yet, steps, options.chunk or 0, reverse)
+    d_params = {name: total[name].astype(a.dtype) for name, a in params.items()}
     return d_params, d_first, d_carry, d_xs_T, None, None
 
 
 _run.defvjp(_forward, _backward)
 
 
-def _add_up(over: Any, carry: Carry, state: Any, steps: Any, size: int, reverse: bool) -> tuple[Any, Params, Array]:
-    """`over` all steps, or over chunks of `size` in the order of the backward pass, the parameters' part summed.
+def _add_up(
+    over: Any, carry: Carry, state: Any, total: Params, steps: Any, size: int, reverse: bool
+) -> tuple[Any, Params, Array]:
+    """`over` all steps, or over chunks of `size` in the order of the backward pass; the parameters' part to `total`.
 
     `carry` is the one before the first step taken. Each chunk gets the carry before its own first step.
     """
+
+    def chunk(sums: Any, steps: Any) -> tuple[Any, Array]:
+        state, total = sums
+        state, (d_params, d_xs_T) = over(state, steps)
+        return (state, total | {name: total[name] + d for name, d in d_params.items()}), d_xs_T
+
     time = steps[0].shape[0]
     if not size or size >= time:
-        state, (d_params, d_xs_T) = over(state, (carry, *steps))
-        return state, d_params, d_xs_T
+        (state, total), d_xs_T = chunk((state, total), (carry, *steps))
+        return state, total, d_xs_T
     chunks, left = split(steps, size, not reverse)
     last = 0 if reverse else -1  # of a chunk, in the order of the forward pass
     begin = carry if left is None else jax.tree.map(lambda a: a[last], left[1])
     ends = jax.tree.map(lambda a: a[:, last], chunks[1])
     begins = jax.tree.map(partial(_shift, reverse=reverse), begin, ends)
-
-    def chunk(sums: Any, steps: Any) -> tuple[Any, Array]:
-        state, total = sums
-        state, (d_params, d_xs_T) = over(state, steps)
-        return (state, jax.tree.map(jnp.add, total, d_params)), d_xs_T
-
-    shapes = jax.eval_shape(over, state, jax.tree.map(lambda a: a[0], (begins, *chunks)))[1][0]
-    like = jax.tree.leaves(state)[0]  # which in `shard_map` varies over the mesh, as the sums will
-    none_yet = jax.tree.map(lambda a: jnp.zeros_like(like, shape=a.shape, dtype=a.dtype), shapes)
-    (state, d_params), d_xs_T = lax.scan(chunk, (state, none_yet), (begins, *chunks), reverse=not reverse)
+    (state, total), d_xs_T = lax.scan(chunk, (state, total), (begins, *chunks), reverse=not reverse)
     d_xs_left = None
     if left is not None:
-        state, (d_params_left, d_xs_left) = over(state, (carry, *left))
-        d_params = jax.tree.map(jnp.add, d_params, d_params_left)
-    return state, d_params, join(d_xs_T, d_xs_left, not reverse)
+        (state, total), d_xs_left = chunk((state, total), (carry, *left))
+    return state, total, join(d_xs_T, d_xs_left, not reverse)
 
 
 def _shift(begin: Array, after_T: Array, reverse: bool) -> Array:
     """The state before each step from those after each, by joining: writing into a copy costs a copy a step."""
     parts = [after_T[1:], begin[None]] if reverse else [begin[None], after_T[:-1]]
-    return jnp.concatenate(parts)
+    return jnp.concatenate(parts)[: after_T.shape[0]]  # none where there is no step

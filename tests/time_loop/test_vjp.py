@@ -87,18 +87,26 @@ def test_no_option_changes_it(name: str, reverse: bool, streams: bool, options: 
     assert_close(written, derived(name, reverse, streams, options.get("outputs", "all")))
 
 
-@pytest.mark.parametrize("name", ["gru_after", "gru_before", "lstm_peepholes", "rnn_tanh"])
-def test_its_second_derivatives_are_the_derived_ones(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "reverse", "options"),
+    [
+        ("gru_after", False, {}),
+        ("gru_before", True, {"chunk": 3}),
+        ("lstm_peepholes", False, {"chunk": 3, "save": "carry"}),
+        ("rnn_tanh", True, {}),
+    ],
+)
+def test_its_second_derivatives_are_the_derived_ones(name: str, reverse: bool, options: dict[str, Any]) -> None:
     direction = jax.tree.map(lambda a: np.random.default_rng(3).normal(size=np.shape(a)), arguments(name))
 
     def curvature(options: gr.UnrollOptions) -> Any:
         def slope(at: Any) -> Any:
-            grads = jax.grad(functools.partial(value, name, options, False, True))(at)
+            grads = jax.grad(functools.partial(value, name, options, reverse, True))(at)
             return sum((g * d).sum() for g, d in zip(jax.tree.leaves(grads), jax.tree.leaves(direction), strict=True))
 
         return jax.jit(jax.grad(slope))(arguments(name))  # reverse over reverse; forward over reverse: test_unroll.py
 
-    written = curvature(gr.UnrollOptions(backend="vjp"))
+    written = curvature(gr.UnrollOptions(backend="vjp", **options))
     assert_close(written, curvature(DERIVED))
     assert min(np.abs(leaf).max() for leaf in jax.tree.leaves(written[:2])) > 1e-3
 
@@ -155,3 +163,57 @@ def test_bfloat16_products_are_accumulated_in_float32() -> None:
     grads = jax.grad(lambda p: gr.unroll(cell, p, xs)[1].astype(jnp.float32).sum())(params)
     assert grads["W_h"].item() == grads["b_h"].item() == 4096
     assert grads["W_h"].dtype == jnp.float32
+
+
+def test_gradients_of_bfloat16_parameters_are_added_up_in_float32_over_chunks() -> None:
+    """2,048 and 8 more are 2,048 in bfloat16."""
+    cell = gr.VanillaRNN(1, activation="relu", param_dtype="bfloat16", recurrent_init="zeros")
+    params = {"W_h": jnp.ones((1, 1)), "U_h": jnp.zeros((1, 1)), "b_h": jnp.zeros(1)}
+    params = jax.tree.map(lambda a: a.astype("bfloat16"), params)
+    xs, options = jnp.ones((1, 4096, 1), "bfloat16"), gr.UnrollOptions(chunk=8)
+    grads = jax.grad(lambda p: gr.unroll(cell, p, xs, options=options)[1].astype(jnp.float32).sum())(params)
+    assert grads["W_h"].item() == grads["b_h"].item() == 4096
+    assert grads["W_h"].dtype == jnp.bfloat16
+
+
+@pytest.mark.parametrize("name", ["gru_after", "lstm_peepholes", "rnn_tanh"])
+def test_outputs_are_the_same_bits_with_and_without_a_gradient(name: str) -> None:
+    variant = VARIANTS[name]
+    cell = getattr(gr, variant.kind)(H, **variant.options, carry_dtype="bfloat16")
+    params, xs = cell.init(jax.random.key(0), I), jnp.asarray(XS, jnp.float32)
+    plain = gr.unroll(cell, params, xs)[1]
+    _, with_gradient = jax.value_and_grad(lambda p: ((ys := gr.unroll(cell, p, xs)[1]).sum(), ys), has_aux=True)(
+        params
+    )[0]
+    np.testing.assert_array_equal(plain, with_gradient)
+
+
+@pytest.mark.parametrize("name", ["gru_before", "lstm", "rnn_relu"])
+def test_a_gradient_over_no_steps_is_that_of_the_initial_carry(name: str) -> None:
+    params, _, carry = arguments(name)
+    empty = np.zeros((B, 0, I))
+
+    def final(params: Any, xs: Any, carry: Any) -> Any:
+        final, ys = gr.unroll(cell_of(name), params, xs, initial_carry=carry)
+        return sum(leaf.sum() for leaf in jax.tree.leaves(final)) + ys.sum()  # type: ignore[union-attr]
+
+    d_params, d_xs, d_carry = jax.grad(final, argnums=(0, 1, 2))(params, empty, carry)
+    assert d_xs.shape == empty.shape and all((leaf == 0).all() for leaf in jax.tree.leaves(d_params))
+    assert all((leaf == 1).all() for leaf in jax.tree.leaves(d_carry))
+
+
+@pytest.mark.parametrize("chunk", [0, 3])
+def test_vmap_of_a_gradient_is_the_gradient_of_each(chunk: int) -> None:
+    options = gr.UnrollOptions(chunk=chunk)
+
+    def run(params: Any, x: Any) -> Any:  # no batch axis
+        ys = gr.unroll(cell_of("gru_after"), params, x, options=options)[1]
+        return (ys**2).sum(), ys  # type: ignore[operator]
+
+    params, xs, _ = arguments("gru_after")
+    together = jax.jit(jax.vmap(jax.grad(run, has_aux=True), (None, 0)))(params, xs)
+    outputs = jax.jit(jax.vmap(run, (None, 0)))(params, xs)[1]
+    one = jax.jit(jax.grad(run, has_aux=True))
+    each = jax.tree.map(lambda *leaves: jnp.stack(leaves), *(one(params, x) for x in xs))
+    assert_close(together, each)
+    assert_close(outputs, each[1])
