@@ -73,7 +73,7 @@ def _chunk(cell: Any, xs_T: Array, checkpoint: int) -> int:
     if jax.default_backend() != "cpu" or time * _step_bytes(cell, xs_T) <= WHOLE_BYTES:
         return 0
     most = max(SHORTEST_CHUNK, CHUNK_BYTES // _step_bytes(cell, xs_T))
-    return next((size for size in range(most, most // 2, -1) if time % size == 0), most)
+    return next((size for size in range(most, max(most // 2, SHORTEST_CHUNK - 1), -1) if time % size == 0), most)
 
 
 def _step_bytes(cell: Any, xs_T: Array) -> int:
