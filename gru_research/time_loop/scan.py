@@ -1,4 +1,4 @@
-"""The plain time loop: `lax.scan` over steps, differentiated by JAX; and loops over chunks of steps."""
+"""The time loop forward: `lax.scan` over steps, which JAX can differentiate, and a form of it that it can't."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from gru_research.cells import base
 from gru_research.types import Array, Carry, Params
 
 from . import choices
@@ -26,46 +27,66 @@ def scan(cell: Any, params: Params, first: Carry, options: UnrollOptions, revers
     """
 
     def run(carry: Carry, steps: Steps) -> tuple[Carry, Any]:
-        xs_T, real_T, fresh_T = steps
-        hoist = choices.hoist(cell, xs_T) if options.hoist is None else options.hoist
-        inputs_T = cell.project(params, xs_T) if hoist else xs_T
+        inputs_T, advance = _advance(cell, params, first, options, step, steps)
 
-        def body(carry: Carry, inputs: Any) -> tuple[Carry, Any]:
-            x, real, fresh = inputs
-            if fresh is not None:
-                carry = select(fresh, first, carry)
-            new, more = step(params, carry, x if hoist else cell.project(params, x))
-            if real is not None:
-                new = select(real, new, carry)
-            return new, keep(real, new, more)
+        def body(carry: Carry, inputs: Steps) -> tuple[Carry, Any]:
+            new, more = advance(carry, inputs)
+            return new, keep(inputs[1], new, more)
 
-        return lax.scan(body, carry, (inputs_T, real_T, fresh_T), reverse=reverse, unroll=options.unroll)
+        return lax.scan(body, carry, inputs_T, reverse=reverse, unroll=options.unroll)
 
     return run
 
 
-def in_place(
-    run: Run, carry: Carry, steps: Steps, size: int, reverse: bool, axis: int, like: Array
-) -> tuple[Carry, Array]:
-    """`run` over chunks of `size` steps, its outputs with time at `axis`: each chunk's are put where they belong.
+def in_place(cell: Any, params: Params, first: Carry, options: UnrollOptions, reverse: bool, step: Any) -> Run:
+    """A run of `step(params, carry, p) -> (carry, y)` that writes each output where the caller wants it.
 
-    That spares moving time when all outputs are there. `like`: an array of the outputs' type, without time, that in
-    `shard_map` varies over the mesh as they do. Not for differentiation, which would keep all outputs of every chunk.
+    That is `[T, *batch, H]` with `options.time_major`, else `[*batch, T, H]`, which spares moving time when all are
+    there. Inputs are projected chunk by chunk. Not for differentiation: JAX would keep all outputs at every step.
     """
 
-    def chunk(state: tuple[Carry, Array], part: Any) -> tuple[Any, None]:
-        (carry, ys), (t, steps) = state, part
-        carry, y = run(carry, steps)
-        at = [0] * ys.ndim
-        at[axis] = t[0]
-        return (carry, lax.dynamic_update_slice(ys, jnp.moveaxis(y, 0, axis), at)), None
+    def run(carry: Carry, steps: Steps) -> tuple[Carry, Array]:
+        time = steps[0].shape[0]
+        h = cell.hidden(carry)
+        axis = 0 if options.time_major else h.ndim - 1
+        shape = (*h.shape[:axis], time, *h.shape[axis:])
+        # zeros_like: in `shard_map` they vary over the mesh as h does.
+        ys = jnp.zeros_like(h, shape=shape, dtype=base.compute_dtype(cell, params, steps[0]))
+        if not time:
+            return carry, ys
 
-    time = steps[0].shape[0]
-    if not size or size >= time:
-        carry, ys = run(carry, steps)
-        return carry, jnp.moveaxis(ys, 0, axis)
-    ys = jnp.zeros_like(like, shape=(*like.shape[:axis], time, *like.shape[axis:]))
-    return in_chunks(chunk, (carry, ys), (jnp.arange(time), steps), size, reverse)[0]
+        def over(state: Any, part: Any) -> tuple[Any, None]:
+            t_T, steps = part
+            inputs_T, advance = _advance(cell, params, first, options, step, steps)
+
+            def body(state: Any, part: Any) -> tuple[Any, None]:
+                (carry, ys), (t, inputs) = state, part
+                carry, y = advance(carry, inputs)
+                y = zero_unless(inputs[1], y)
+                return (carry, lax.dynamic_update_index_in_dim(ys, y, t, axis, allow_negative_indices=False)), None
+
+            return lax.scan(body, state, (t_T, inputs_T), reverse=reverse, unroll=options.unroll)
+
+        return in_chunks(over, (carry, ys), (jnp.arange(time), steps), options.chunk or 0, reverse)[0]
+
+    return run
+
+
+def _advance(
+    cell: Any, params: Params, first: Carry, options: UnrollOptions, step: Any, steps: Steps
+) -> tuple[Any, Callable[[Carry, Any], tuple[Carry, Any]]]:
+    """What to scan over for `steps`, and the function that takes one step of it: `(carry, more)` from both."""
+    xs_T, real_T, fresh_T = steps
+    hoist = choices.hoist(cell, xs_T) if options.hoist is None else options.hoist
+
+    def advance(carry: Carry, inputs: Any) -> tuple[Carry, Any]:
+        x, real, fresh = inputs
+        if fresh is not None:
+            carry = select(fresh, first, carry)
+        new, more = step(params, carry, x if hoist else cell.project(params, x))
+        return new if real is None else select(real, new, carry), more
+
+    return (cell.project(params, xs_T) if hoist else xs_T, real_T, fresh_T), advance
 
 
 def in_chunks(
