@@ -9,7 +9,7 @@ A cell is a frozen dataclass without arrays: the maths and nothing else. Its `st
 A cell whose sequence gradient is written by hand has `has_vjp` True and four more methods, for
 `time_loop.vjp`; `d` is the cotangent of the carry after a step.
 
-    after, s = cell.forward(params, before, p)     # the step, and what is kept of it for the way back
+    after, s = cell.advance(params, before, p)     # the step, and what is kept of it for the way back
     f = cell.factors(params, before, after, s)     # what `d` is multiplied with: many steps at once, before the loop
     d_before, k = cell.backward(turned, f, d)      # one step back: products with the recurrent kernels, little else
     d_params, d_xs = cell.cotangents(params, xs, before, after, s, f, k)     # many steps at once, after the loop

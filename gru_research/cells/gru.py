@@ -133,7 +133,7 @@ class GRU:
         """The part of the carry that is the output: h."""
         return carry
 
-    def forward(self, params: Params, carry: Array, p: Mapping[str, Array]) -> tuple[Array, dict[str, Array]]:
+    def advance(self, params: Params, carry: Array, p: Mapping[str, Array]) -> tuple[Array, dict[str, Array]]:
         """h after the step; and the gates, for reset="after" also `m = h U_n + c_n`."""
         s = self._evaluate(params, carry, p, base.NOTHING_FIXED)
         s = {name: a.astype(p["n"].dtype) for name, a in s.items()}

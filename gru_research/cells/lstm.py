@@ -123,7 +123,7 @@ class LSTM:
         """The part of the carry that is the output: h."""
         return carry[1]
 
-    def forward(self, params: Params, carry: LSTMCarry, p: Mapping[str, Array]) -> tuple[LSTMCarry, dict[str, Array]]:
+    def advance(self, params: Params, carry: LSTMCarry, p: Mapping[str, Array]) -> tuple[LSTMCarry, dict[str, Array]]:
         """`(c, h)` after the step; and the gates."""
         g = self.gates(params, carry, p)
         return self.combine(carry, g)[0], g

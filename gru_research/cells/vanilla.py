@@ -83,7 +83,7 @@ class VanillaRNN:
         """The part of the carry that is the output: h."""
         return carry
 
-    def forward(self, params: Params, carry: Array, p: Mapping[str, Array]) -> tuple[Array, dict[str, Array]]:
+    def advance(self, params: Params, carry: Array, p: Mapping[str, Array]) -> tuple[Array, dict[str, Array]]:
         """h after the step; nothing else is needed on the way back."""
         return self.combine(carry, self.gates(params, carry, p))[0], {}
 

@@ -88,7 +88,7 @@ def _forward(
     def keep(real: Array | None, after: Carry, s: Any) -> Any:
         return after, s if options.save == "gates" else None
 
-    run = scan(cell, params, first, options, reverse, cell.forward, keep)
+    run = scan(cell, params, first, options, reverse, cell.advance, keep)
     final, (after_T, s_T) = run(carry, (xs_T, real_T, fresh_T))
     ys = None
     if options.outputs == "all":
@@ -128,7 +128,7 @@ def _backward(cell: Any, options: UnrollOptions, reverse: bool, saved: Any, cota
         if fresh_T is not None:
             before_T = select(fresh_T, jax.tree.map(lambda a: a[None], first), before_T)
         if s_T is None:
-            _, s_T = cell.forward(params, before_T, cell.project(params, xs_T))
+            _, s_T = cell.advance(params, before_T, cell.project(params, xs_T))
         factors_T = cell.factors(params, before_T, after_T, s_T)
         state, kept_T = lax.scan(
             body, state, (factors_T, d_ys_T, real_T, fresh_T), reverse=not reverse, unroll=options.unroll
