@@ -104,7 +104,10 @@ def _start_machine(stack: contextlib.ExitStack, job: Job, logs: Path) -> Worker:
         return stack.enter_context(Worker(job, logs / "machine.txt"))
     except WorkerFailedError as e:
         if job.platform == "gpu":
-            raise UserError(f"--suite=gpu finds no usable GPU: {e}") from e
+            raise UserError(
+                "--suite=gpu finds no GPU that jax can use; the extra cuda12 or cuda13 brings jax's part, and "
+                f"{logs / 'machine.txt'} has what it said ({e})"
+            ) from e
         raise
 
 

@@ -86,7 +86,7 @@ def _reason(error: Exception) -> dict[str, Any]:
     if isinstance(error, NotOfferedError):
         return {"status": "not offered", "error": str(error)}
     first_line = next(iter(str(error).splitlines()), "")
-    return {"status": "failed", "error": f"{type(error).__name__}: {first_line}"}
+    return {"status": "failed", "error": ": ".join(filter(None, (type(error).__name__, first_line)))}
 
 
 if __name__ == "__main__":

@@ -12,8 +12,9 @@ from gru_research.types import Array
 from .options import UnrollOptions
 
 ALL_CORES = 2**23
-"""From so many multiplications on, XLA divides a product in a loop among a CPU's cores (jax 0.10.2: measured with
-products of 2 to 17 million; those up to 4.2 ran on one core, those from 8.4 on two)."""
+"""From so many multiplications on, XLA divides a product in a loop among a CPU's cores. A rule of thumb (jax 0.10.2,
+two cores): with 128 units up to 6.3 million ran on one core, with 512 units 8.4 million and more on two; with large
+kernels it begins earlier."""
 CHUNK_BYTES = 2**20
 """How large one gate's values of a chunk may be on a CPU. Some ten such arrays are at work together and should stay in
 the cache."""

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import jax
 import pytest
 import rich.console
 
@@ -235,3 +236,12 @@ def test_an_unknown_system_is_one_line_and_status_2(tmp_path: Path) -> None:
     )  # fmt: skip
     (line,) = done.stderr.strip().splitlines()
     assert done.returncode == 2 and "did you mean 'torch'" in line and not (tmp_path / "run").exists()
+
+
+@pytest.mark.skipif(jax.default_backend() == "gpu", reason="there is a GPU")
+def test_without_a_gpu_its_suite_says_what_is_missing(tmp_path: Path) -> None:
+    arguments = command("--suite=gpu", *TINY_FLAGS, f"--workdir={tmp_path / 'run'}")
+    done = subprocess.run(arguments, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=120)
+    (line,) = done.stderr.strip().splitlines()
+    assert done.returncode == 2 and "no GPU that jax can use" in line and "cuda12" in line
+    assert str(tmp_path / "run" / "logs" / "machine.txt") in line
