@@ -48,7 +48,7 @@ class OptimizerConfig:
 @dataclasses.dataclass(frozen=True)
 class ModelConfig:
     """`layers` cells on top of each other; `readout` from the "last" step, the "mean" over time or
-    "every" step, where "task" is what the task asks for; `embedding_size` is used for tokens.
+    "every" step, where "task" is what the task asks for; `embedding_size` is used for tokens, 0 makes them one-hot.
 
     `bidirectional` makes each layer two cells of the given size, whose outputs become one by `merge`; `connections`
     and `dropout` act between layers. The rest is the noise of training inside every layer, as `layers.Noise` has it;
@@ -70,8 +70,8 @@ class ModelConfig:
     weight_noise: float = 0.0
 
     def __post_init__(self) -> None:
-        for name in ("layers", "embedding_size"):
-            _require(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
+        _require(self.layers >= 1, "layers", self.layers, "at least 1")
+        _require(self.embedding_size >= 0, "embedding_size", self.embedding_size, "0 (one-hot) or more")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from .bidirectional import MERGES, Bidirectional
 from .connections import CONNECTIONS
 from .noise import Noise, has_cell_state
-from .readout import READOUTS, Embedding, Readout
+from .readout import READOUTS, Embedding, OneHot, Readout
 from .stack import Stack
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "Bidirectional",
     "Embedding",
     "Noise",
+    "OneHot",
     "Readout",
     "Stack",
     "has_cell_state",

@@ -32,6 +32,27 @@ class Embedding:
 
 
 @dataclasses.dataclass(frozen=True)
+class OneHot:
+    """Token numbers `[...]` in 0 .. vocabulary - 1 to vectors `[..., V]` of zeros and one 1; no parameters."""
+
+    vocabulary: int
+    dtype: DType = jnp.float32
+
+    @property
+    def size(self) -> int:
+        return self.vocabulary
+
+    def init(self, key: PRNGKey) -> dict[str, Array]:
+        """Nothing."""
+        del key
+        return {}
+
+    def apply(self, params: Params, tokens: ArrayLike) -> Array:
+        del params
+        return jax.nn.one_hot(jnp.asarray(tokens), self.vocabulary, dtype=self.dtype)
+
+
+@dataclasses.dataclass(frozen=True)
 class Readout:
     """A linear map from states to `size` outputs: of the last real step, of the mean over real steps,
     or of every step.

@@ -47,4 +47,6 @@ def adding(length: int = 100, validation_size: int = 1000, test_size: int = 5000
         threshold=threshold,
         baseline=1 / 6,
         baseline_name="always 1",
+        length=length,
+        scaling="The baseline is the same at every length; memory must span up to the whole length.",
     )

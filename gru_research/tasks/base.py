@@ -19,13 +19,15 @@ class Generated:
     """Data made inside jit: a batch is a function of a key, so that nothing is stored and nothing repeats.
 
     Attributes:
-      make: `(key, batch_size) -> batch`.
+      make: `(key, batch_size) -> batch`, for training and validation.
       validation_size, test_size: how many examples the two fixed sets hold; each has a key of its own.
+      make_test: makes the test set where it is another than training's, of longer sequences for example.
     """
 
     make: Callable[[PRNGKey, int], Batch]
     validation_size: int
     test_size: int
+    make_test: Callable[[PRNGKey, int], Batch] | None = None
 
     def __post_init__(self) -> None:
         for field in ("validation_size", "test_size"):
@@ -37,11 +39,13 @@ class Generated:
         del dirs
         # Training keys start from the seed; these start where no seed can be.
         keys = jax.random.split(jax.random.fold_in(jax.random.key(0), 2**32 - 1))
-        sizes = {"validation": self.validation_size, "test": self.test_size}
-        make = jax.jit(self.make, static_argnums=1)
+        makers = {
+            "validation": (self.make, self.validation_size),
+            "test": (self.make_test or self.make, self.test_size),
+        }
         return {
-            split: {name: np.asarray(a) for name, a in make(key, size).items()}
-            for (split, size), key in zip(sizes.items(), keys, strict=True)
+            split: {name: np.asarray(a) for name, a in jax.jit(make, static_argnums=1)(key, size).items()}
+            for (split, (make, size)), key in zip(makers.items(), keys, strict=True)
         }
 
 
@@ -76,11 +80,14 @@ class Task:
       example: one example as the model sees it, shapes and types only: `inputs [T, I]`, or `[T]` for tokens.
       output_size: C, how many numbers the model gives.
       readout: from which steps: "last", "mean" or "every".
-      measure: `(outputs, batch) -> {name: [B]}`: for each example the "loss" and the metric.
+      measure: `(outputs, batch) -> {name: [B]}`: for each example the "loss" and the metric, and where examples
+        don't count alike their "weight", such as the number of steps that a mean over steps is of.
       metric, direction: what is reported, and whether less ("min") or more ("max") of it is better.
       threshold: the validation metric past which the task counts as solved.
       baseline, baseline_name: what a trivial answer reaches, and which that is.
       vocabulary: V where inputs are tokens.
+      length: T, of the longest training sequence.
+      scaling: one sentence, how the baseline and the difficulty change with the length.
     """
 
     name: str
@@ -95,6 +102,8 @@ class Task:
     baseline: float
     baseline_name: str
     vocabulary: int | None = None
+    length: int | None = None
+    scaling: str = ""
 
     def prepare(self, batch: Batch) -> Batch:
         """A batch as the model sees it, from one as the data give it."""
@@ -104,7 +113,9 @@ class Task:
         """What a report says of the task."""
         return {
             field: getattr(self, field)
-            for field in ("name", "metric", "direction", "threshold", "baseline", "baseline_name")
+            for field in (
+                "name", "metric", "direction", "threshold", "baseline", "baseline_name", "length", "scaling"
+            )
         }
 
 

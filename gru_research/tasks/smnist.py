@@ -58,4 +58,6 @@ def smnist(order: Literal["pixels", "permuted", "rows"] = "pixels", threshold: f
         threshold=threshold,
         baseline=0.1135,
         baseline_name="always the digit 1",
+        length=SHAPES[order][0],
+        scaling="The same image is 28 steps by rows and 784 by pixels; the baseline doesn't change.",
     )

@@ -8,7 +8,7 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 
-from gru_research.layers import READOUTS, Bidirectional, Embedding, Readout, Stack
+from gru_research.layers import READOUTS, Bidirectional, Embedding, OneHot, Readout, Stack
 from gru_research.time_loop import UnrollOptions
 from gru_research.types import Array, Batch, Params, PRNGKey
 
@@ -26,7 +26,7 @@ class SequenceModel:
 
     stack: Stack
     readout: Readout
-    embedding: Embedding | None = None
+    embedding: Embedding | OneHot | None = None
 
     def __post_init__(self) -> None:
         top, connections = self.stack.cells[-1], self.stack.connections

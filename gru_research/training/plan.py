@@ -8,7 +8,7 @@ import optax
 
 from gru_research.cells import CELLS, Cell
 from gru_research.config import CellConfig, ExperimentConfig, ModelConfig, UserError, call, choose
-from gru_research.layers import Bidirectional, Embedding, Noise, Readout, Stack, has_cell_state
+from gru_research.layers import Bidirectional, Embedding, Noise, OneHot, Readout, Stack, has_cell_state
 from gru_research.tasks import TASKS, Task
 
 from .model import SequenceModel, count_parameters
@@ -134,7 +134,10 @@ def _build_model(config: ExperimentConfig, task: Task, cell: CellConfig, hidden_
         raise UserError(
             f"config.model.readout={readout!r} doesn't fit {task.name}, whose answers are from {task.readout!r}"
         )
-    embedding = Embedding(task.vocabulary, config.model.embedding_size) if task.vocabulary else None
+    embedding = None
+    if task.vocabulary:
+        size = config.model.embedding_size
+        embedding = Embedding(task.vocabulary, size) if size else OneHot(task.vocabulary)
     try:
         return SequenceModel(_build_stack(config.model, built), Readout(task.output_size, readout), embedding)
     except ValueError as e:

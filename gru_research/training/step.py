@@ -31,7 +31,11 @@ def update(
     prepared = task.prepare(batch)
 
     def loss_of(params: optax.Params) -> Array:
-        return task.measure(model.apply(params, prepared, key), prepared)["loss"].mean()  # pyright: ignore[reportArgumentType]
+        measured = task.measure(model.apply(params, prepared, key), prepared)  # pyright: ignore[reportArgumentType]
+        if "weight" not in measured:
+            return measured["loss"].mean()
+        weight = measured["weight"]
+        return jnp.sum(measured["loss"] * weight) / jnp.maximum(weight.sum(), 1)
 
     loss, gradients = jax.value_and_grad(loss_of)(state.params)
     norm = optax.tree.norm(gradients)
@@ -84,9 +88,10 @@ def run_updates(
 def evaluate(model: SequenceModel, task: Task, state: TrainState, batch: Batch) -> dict[str, Array]:
     """Sums over one batch of what the task measures, and of the `weight [B]` of its examples.
 
-    The weight is 0 for copies that only fill up the last batch of a set.
+    The batch's weight is 0 for copies that only fill up the last batch of a set; the task's own comes on top.
     """
     weight_B = batch["weight"]
     prepared = task.prepare({name: a for name, a in batch.items() if name != "weight"})
     measured = task.measure(model.apply(state.params, prepared), prepared)
+    weight_B = weight_B * measured.pop("weight", 1.0)
     return {name: jnp.sum(a * weight_B) for name, a in measured.items()} | {"weight": weight_B.sum()}
