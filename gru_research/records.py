@@ -1,23 +1,35 @@
 """The one result format: `records.jsonl`, written by a run and read by everything that reports on it.
 
-One JSON object a line. The first line is the run's header; then, for each cell of the comparison,
-one `cell` line, `evaluation` lines as training goes on, one `result` line a seed; the last line
-says how the run ended.
+One JSON object a line. The first line is the run's header; then, for each cell of the comparison, `draw`
+lines where its rates were tuned, one `cell` line, `evaluation` lines as training goes on, one `result` line
+a seed; the last line says how the run ended.
 
-    run         schema, config, task{name, metric, direction, threshold, baseline, baseline_name}, env, time
+    run         schema, config, task{name, metric, direction, threshold, baseline, baseline_name, length,
+                scaling}, warnings, env, time
+    draw        task, cell, draw, seed, values{"learning_rate": ...}, validation_metric, diverged_at, chosen
     cell        task, cell, cell_kind, options, hidden_size, parameters, reference_parameters,
-                learning_rate, time{compile_seconds}
+                learning_rate, updates, flops, tuned, time{compile_seconds}
     evaluation  task, cell, seed, step, train_loss, gradient_norm, validation_loss,
                 validation_metric, diverged_at, time{train_seconds}
-    result      task, cell, seed, updates, train_loss, validation_metric, test_loss, test_metric,
-                steps_to_solve, diverged_at, last_good_loss, time{ms_per_step, train_seconds}
+    result      task, cell, seed, updates, selected_step, train_loss, validation_metric, test_loss,
+                test_metric, steps_to_solve, diverged_at, last_good_loss, time{ms_per_step, train_seconds}
     end         status ("finished" or "interrupted"), time{seconds}
 
-`direction` is "min" or "max": whether less or more of the metric is better. `step` counts updates;
-the evaluation at step 0 is before training and has no `train_loss` and `gradient_norm`. `train_loss`
-and `gradient_norm` are means over the updates since the last evaluation. `steps_to_solve` is null
-for a seed that did not solve the task, `diverged_at` for one that did not diverge. What may differ
-between two equal runs lives under `time` and `env` only; a number that isn't finite is null.
+`direction` is "min" or "max": whether less or more of the metric is better. `threshold` and `baseline` are
+null where the task has none. `length` is the longest training sequence, `scaling` one sentence on how
+baseline and difficulty change with it.
+
+A draw's `values` are the tuned fields, each drawn once for all of its seeds: one line a draw and seed,
+`chosen` is true on all lines of one draw of a cell. The range drawn from stands in config.tune. A cell's
+`updates` is how many it is given, `flops` the floating-point operations of one example forward, `tuned`
+whether its rate comes from draws. `step` counts updates; the evaluation at step 0 is before training and has
+no `train_loss` and `gradient_norm`, which are means over the updates since the last evaluation. A result's
+`updates` is how many the seed made, `selected_step` the step of the parameters that were tested.
+`steps_to_solve` is null for a seed that did not solve the task, `diverged_at` for one that did not diverge.
+What may differ between two equal runs lives under `time` and `env` only; a number that isn't finite is null.
+
+Schema 2 added `draw` and the fields length, scaling, updates (of a cell), flops, tuned and selected_step;
+files of schema 1 are read as they are, without them.
 """
 
 import dataclasses
@@ -27,8 +39,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
-SCHEMA = "gru_research.records/1"
-KINDS = ("run", "cell", "evaluation", "result", "end")
+SCHEMA = "gru_research.records/2"
+READABLE = ("gru_research.records/1", SCHEMA)
+KINDS = ("run", "draw", "cell", "evaluation", "result", "end")
 FILE_NAME = "records.jsonl"
 
 
@@ -45,6 +58,7 @@ class Run:
     """
 
     header: Mapping[str, Any]
+    draws: tuple[Mapping[str, Any], ...] = ()
     cells: tuple[Mapping[str, Any], ...] = ()
     evaluations: tuple[Mapping[str, Any], ...] = ()
     results: tuple[Mapping[str, Any], ...] = ()
@@ -104,8 +118,9 @@ def read(path: Path) -> Run:
     objects = [_parse(path, number, line) for number, line in enumerate(lines, 1)]
     if not objects or objects[0].get("kind") != "run":
         raise RecordsError(f"{path} has no run header in its first line: not a records file of this project")
-    if objects[0].get("schema") != SCHEMA:
-        raise RecordsError(f"{path} has the schema {objects[0].get('schema')!r}; this version reads {SCHEMA!r}")
+    if objects[0].get("schema") not in READABLE:
+        known = " and ".join(map(repr, READABLE))
+        raise RecordsError(f"{path} has the schema {objects[0].get('schema')!r}; this version reads {known}")
     for number, record in enumerate(objects, 1):
         if record.get("kind") not in KINDS:
             raise RecordsError(f"{path}, line {number}: unknown kind {record.get('kind')!r}; known: {', '.join(KINDS)}")
@@ -113,6 +128,7 @@ def read(path: Path) -> Run:
     ends = by_kind["end"]
     return Run(
         header=objects[0],
+        draws=by_kind["draw"],
         cells=by_kind["cell"],
         evaluations=by_kind["evaluation"],
         results=by_kind["result"],

@@ -29,6 +29,8 @@ def test_what_is_written_is_read_back_by_kind_and_in_order(path):
     write(
         path,
         ("run", {"config": {"seeds": 2}, "task": {"name": "adding"}}),
+        ("draw", {"cell": "GRU", "draw": 0}),
+        ("draw", {"cell": "GRU", "draw": 1}),
         ("cell", {"cell": "GRU"}),
         ("evaluation", {"cell": "GRU", "seed": 0, "step": 0}),
         ("evaluation", {"cell": "GRU", "seed": 1, "step": 0}),
@@ -40,6 +42,7 @@ def test_what_is_written_is_read_back_by_kind_and_in_order(path):
     assert run.header == {
         "kind": "run", "schema": records.SCHEMA, "config": {"seeds": 2}, "task": {"name": "adding"},
     }  # fmt: skip
+    assert [draw["draw"] for draw in run.draws] == [0, 1]
     assert [cell["cell"] for cell in run.cells] == ["GRU", "LSTM"]
     assert [evaluation["seed"] for evaluation in run.evaluations] == [0, 1]
     assert [result["seed"] for result in run.results] == [0]
@@ -85,6 +88,13 @@ def test_a_jax_scalar_becomes_a_number():
     assert records.to_json(jnp.float32(0.5)) == 0.5
     assert records.to_json(jnp.bfloat16(float("nan"))) is None
     assert type(records.to_json(jnp.int32(3))) is int
+
+
+def test_a_file_of_the_first_schema_is_still_read(path):
+    path.write_text('{"kind":"run","schema":"gru_research.records/1","task":{}}\n{"kind":"cell","cell":"GRU"}\n')
+    run = records.read(path)
+    assert run.draws == ()
+    assert run.cells == ({"kind": "cell", "cell": "GRU"},)
 
 
 def test_two_runs_never_share_a_file(path):
@@ -138,6 +148,7 @@ def test_an_interrupted_run_is_not_finished(path):
         ('{"kind":"cell"}\n', "no run header"),
         ('{"kind":"run"}\n', "the schema None"),
         ('{"kind":"run","schema":"gru_research.records/0"}\n', "'gru_research.records/0'"),
+        ('{"kind":"run","schema":"gru_research.records/3"}\n', "reads 'gru_research.records/1' and '[a-z_.]+/2'"),
         (HEADER + "{broken\n", "line 2: not JSON"),
         (HEADER + '{"kind":"note"}\n', "line 2: unknown kind 'note'"),
         (HEADER + "{}\n", "line 2: unknown kind None"),
