@@ -1,0 +1,213 @@
+"""Regular languages, trained on short strings and tested on longer ones.
+
+From "Neural Networks and the Chomsky Hierarchy" (Delétang et al. 2022, arXiv 2207.02098): parity check, modular
+arithmetic (simple) and cycle navigation, as its code defines them (google-deepmind/neural_networks_chomsky_hierarchy).
+A finite automaton solves each at any length, so whoever learns the rule also answers the long strings of the test set.
+
+Training draws the length of each string uniformly from 1 to `length`, the test set from above `length` to
+`test_length`; the paper's are 40 and 500, and its score is the mean accuracy over those longer lengths, which is what
+the test accuracy here estimates. (The paper gives a whole batch one length and the best of ten seeds; we draw a length
+for each string and report every seed.) Strings are padded behind, with token 0, and read at their last real step.
+"""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from gru_research.types import Array, Batch, PRNGKey
+
+from .base import Generated, Task, classification
+from .baselines import best_constant
+from .lengths import draw, lengths_to_test, longest_up_to, real_steps
+
+
+def parity(
+    length: int = 40,
+    test_length: int = 500,
+    validation_size: int = 1000,
+    test_size: int = 2000,
+    threshold: float = 0.99,
+) -> Task:
+    """Is the number of ones even (class 0) or odd (class 1)? Each token is 0 or 1, with equal probability.
+
+    Both answers are equally likely at every length.
+    """
+
+    def tokens(key: PRNGKey, shape: tuple[int, int]) -> Array:
+        return jax.random.randint(key, shape, 0, 2)
+
+    def answer(tokens_BT: Array, real_BT: Array) -> Array:
+        return jnp.sum(tokens_BT * real_BT, -1) % 2
+
+    states = np.arange(2)
+    return _task(
+        name="parity",
+        lengths=(length, test_length, 1),
+        sizes=(validation_size, test_size),
+        threshold=threshold,
+        vocabulary=2,
+        classes=2,
+        tokens=tokens,
+        answer=answer,
+        automaton=(np.full(2, 1 / 2), (states[:, None] + states) % 2, states),
+        scaling="The baseline is 1/2 at every length; one bit must be flipped and kept over the whole string.",
+    )
+
+
+def modular_arithmetic(
+    length: int = 40,
+    test_length: int = 500,
+    modulus: int = 5,
+    validation_size: int = 1000,
+    test_size: int = 2000,
+    threshold: float = 0.99,
+) -> Task:
+    """The value of an expression such as `1 + 2 * 3 - 4`, modulo `modulus` (2 to 20).
+
+    Numbers 0 to `modulus` - 1 are their own tokens, the operators `+`, `-` and `*` the next three; all are drawn
+    uniformly. `*` binds tighter than `+` and `-`, which are taken from left to right; there are no brackets. An
+    expression has an odd length, so the longest is `length` or one less. Products favour 0, which shows in short
+    expressions: modulo 5, the answer is 0 in 20.6 % of those up to length 39 and in 20.0 % of the test's.
+    """
+    if not 2 <= modulus <= 20:
+        raise ValueError(f"modulus={modulus!r} must be from 2 to 20")
+
+    def tokens(key: PRNGKey, shape: tuple[int, int]) -> Array:
+        numbers_key, operators_key = jax.random.split(key)
+        numbers_BT = jax.random.randint(numbers_key, shape, 0, modulus)
+        operators_BT = jax.random.randint(operators_key, shape, modulus, modulus + 3)
+        return jnp.where(jnp.arange(shape[1]) % 2, operators_BT, numbers_BT)
+
+    def answer(tokens_BT: Array, real_BT: Array) -> Array:
+        # What stands behind the end is "+ 0".
+        numbers_KB = jnp.where(real_BT, tokens_BT, 0)[:, 2::2].T
+        operators_KB = jnp.where(real_BT, tokens_BT - modulus, 0)[:, 1::2].T
+
+        def step(carry: tuple[Array, Array], pair: tuple[Array, Array]) -> tuple[tuple[Array, Array], None]:
+            return _apply(*carry, *pair, modulus), None
+
+        first_B = tokens_BT[:, 0]
+        (total_B, term_B), _ = lax.scan(step, (jnp.zeros_like(first_B), first_B), (operators_KB, numbers_KB))
+        return (total_B + term_B) % modulus
+
+    return _task(
+        name=f"modular_arithmetic-{modulus}",
+        lengths=(length, test_length, 2),
+        sizes=(validation_size, test_size),
+        threshold=threshold,
+        vocabulary=modulus + 3,
+        classes=modulus,
+        tokens=tokens,
+        answer=answer,
+        automaton=_arithmetic_automaton(modulus),
+        scaling="The baseline falls to 1/modulus as expressions grow; the running sum and product must be kept.",
+    )
+
+
+def cycle_navigation(
+    length: int = 40,
+    test_length: int = 500,
+    cycle: int = 5,
+    validation_size: int = 1000,
+    test_size: int = 2000,
+    threshold: float = 0.99,
+) -> Task:
+    """Where on a cycle of `cycle` places (2 to 100) does a walk end that starts at place 0?
+
+    Tokens 0, 1 and 2, equally likely, move by -1, 0 and +1. Short walks end near their start: at 0, for 5 places, in
+    21.0 % of those up to length 40 and in 20.0 % of the test's.
+    """
+    if not 2 <= cycle <= 100:
+        raise ValueError(f"cycle={cycle!r} must be from 2 to 100")
+
+    def tokens(key: PRNGKey, shape: tuple[int, int]) -> Array:
+        return jax.random.randint(key, shape, 0, 3)
+
+    def answer(tokens_BT: Array, real_BT: Array) -> Array:
+        return jnp.sum((tokens_BT - 1) * real_BT, -1) % cycle
+
+    places = np.arange(cycle)
+    following = (places[:, None] + np.array([-1, 0, 1])) % cycle
+    return _task(
+        name=f"cycle_navigation-{cycle}",
+        lengths=(length, test_length, 1),
+        sizes=(validation_size, test_size),
+        threshold=threshold,
+        vocabulary=3,
+        classes=cycle,
+        tokens=tokens,
+        answer=answer,
+        automaton=(np.bincount(following[0], minlength=cycle) / 3, following, places),
+        scaling="The baseline falls to 1/cycle as walks grow; the place must be kept over the whole walk.",
+    )
+
+
+def _apply(total: Array, term: Array, operator: Array, number: Array, modulus: int) -> tuple[Array, Array]:
+    """A sum of finished terms and the product under way, after `operator` (0 +, 1 -, 2 *) and `number`."""
+    product = operator == 2
+    new_total = jnp.where(product, total, total + term)
+    new_term = jnp.where(product, term * number, jnp.where(operator == 1, -number, number))
+    return new_total % modulus, new_term % modulus
+
+
+def _arithmetic_automaton(modulus: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """`best_constant`'s automaton; a step is one number with the operator before it, a state a sum and a product."""
+    totals, terms = (a.ravel() for a in np.mgrid[:modulus, :modulus])
+    operators, numbers = (a.ravel() for a in np.mgrid[:3, :modulus])
+    new = [np.asarray(a) for a in _apply(totals[:, None], terms[:, None], operators, numbers, modulus)]  # pyright: ignore[reportArgumentType]
+    return np.where(totals == 0, 1 / modulus, 0), new[0] * modulus + new[1], (totals + terms) % modulus
+
+
+def _task(
+    *,
+    name: str,
+    lengths: tuple[int, int, int],
+    sizes: tuple[int, int],
+    threshold: float,
+    vocabulary: int,
+    classes: int,
+    tokens: Callable[[PRNGKey, tuple[int, int]], Array],
+    answer: Callable[[Array, Array], Array],
+    automaton: tuple[np.ndarray, np.ndarray, np.ndarray],
+    scaling: str,
+) -> Task:
+    """`lengths` are `length`, `test_length` and the step between lengths; `tokens (key, [B, T])` draws a batch, whose
+    classes `answer(tokens, real)` gives; `automaton` is what `best_constant` takes, a step of it `step` tokens."""
+    length, test_length, step = lengths
+    test_shortest, test_longest = lengths_to_test(length, test_length, 1, step)
+    if not 0 < threshold <= 1:
+        raise ValueError(f"threshold={threshold!r} must be above 0 and at most 1")
+
+    def maker(shortest: int, longest: int) -> Callable[[PRNGKey, int], Batch]:
+        def make(key: PRNGKey, batch_size: int) -> Batch:
+            """Tokens `inputs [B, T]`, `lengths [B]`, class numbers `targets [B]`."""
+            lengths_key, tokens_key = jax.random.split(key)
+            lengths_B = draw(lengths_key, batch_size, shortest, longest, step)
+            real_BT = real_steps(lengths_B, longest)
+            tokens_BT = jnp.where(real_BT, tokens(tokens_key, (batch_size, longest)), 0)
+            return {"inputs": tokens_BT, "lengths": lengths_B, "targets": answer(tokens_BT, real_BT)}
+
+        return make
+
+    longest = longest_up_to(length, 1, step)
+    asked = (1 + (n - 1) // step for n in range(test_shortest, test_longest + 1, step))
+    share, commonest = best_constant(*automaton, asked)
+    return Task(
+        name=name,
+        data=Generated(maker(1, longest), *sizes, maker(test_shortest, test_longest)),
+        example={"inputs": jax.ShapeDtypeStruct((longest,), jnp.int32)},
+        output_size=classes,
+        readout="last",
+        measure=classification,
+        metric="accuracy",
+        direction="max",
+        threshold=threshold,
+        baseline=share,
+        baseline_name=f"always {commonest}",
+        vocabulary=vocabulary,
+        length=longest,
+        scaling=scaling,
+    )
