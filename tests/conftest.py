@@ -1,4 +1,4 @@
-"""What every test shares: parsed absl flags, and MNIST, prepared once from the raw files."""
+"""What every test shares: parsed absl flags, and stored data sets, prepared once from the raw files."""
 
 import os
 from collections.abc import Iterator
@@ -13,12 +13,11 @@ from gru_research.data import DataDirs, prepare
 flags.FLAGS.mark_as_parsed()  # grain reads absl flags
 
 
-@pytest.fixture(scope="session")
-def mnist_manual_dir() -> str:
-    """The folder of MNIST's raw files; without it tests skip, or fail where REQUIRE_DATA=1 is set."""
-    folder = Path(__file__).resolve().parents[2] / "shared" / "data" / "mnist"
+def _raw_files(name: str) -> str:
+    """The folder of a data set's raw files; without it tests skip, or fail where REQUIRE_DATA=1 is set."""
+    folder = Path(__file__).resolve().parents[2] / "shared" / "data" / name
     if not folder.is_dir():
-        reason = f"the raw files of MNIST aren't in {folder}"
+        reason = f"the raw files of {name} aren't in {folder}"
         if os.environ.get("REQUIRE_DATA") == "1":
             pytest.fail(f"REQUIRE_DATA=1, and {reason}")
         pytest.skip(reason)
@@ -26,10 +25,42 @@ def mnist_manual_dir() -> str:
 
 
 @pytest.fixture(scope="session")
+def mnist_manual_dir() -> str:
+    return _raw_files("mnist")
+
+
+@pytest.fixture(scope="session")
+def music_manual_dir() -> str:
+    return _raw_files("music_poly")
+
+
+@pytest.fixture(scope="session")
+def tiny_shakespeare_manual_dir() -> str:
+    return _raw_files("tiny_shakespeare")
+
+
+@pytest.fixture(scope="session")
 def mnist_data_dir(mnist_manual_dir: str, tmp_path_factory: pytest.TempPathFactory) -> str:
     """A `data_dir` with MNIST prepared in it. Shared by all tests: copy it before damaging it."""
     data_dir = str(tmp_path_factory.mktemp("data_dir"))
     prepare("mnist", DataDirs(data_dir=data_dir, manual_dir=mnist_manual_dir))
+    return data_dir
+
+
+@pytest.fixture(scope="session")
+def music_data_dir(music_manual_dir: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A `data_dir` with the four collections of music prepared in it."""
+    data_dir = str(tmp_path_factory.mktemp("data_dir"))
+    for name in ("music_jsb", "music_musedata", "music_nottingham", "music_piano_midi"):
+        prepare(name, DataDirs(data_dir, music_manual_dir))
+    return data_dir
+
+
+@pytest.fixture(scope="session")
+def tiny_shakespeare_data_dir(tiny_shakespeare_manual_dir: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A `data_dir` with tiny Shakespeare prepared in it."""
+    data_dir = str(tmp_path_factory.mktemp("data_dir"))
+    prepare("tiny_shakespeare", DataDirs(data_dir, tiny_shakespeare_manual_dir))
     return data_dir
 
 

@@ -18,9 +18,16 @@ from tensorflow_datasets.core.constants import get_default_data_dir
 from tensorflow_datasets.core.download.download_manager import NonMatchingChecksumError
 
 from gru_research.config import UserError, choose
-from gru_research.data import mnist
+from gru_research.data import mnist, music, tiny_shakespeare
 
-BUILDERS: Mapping[str, type[tfds.core.GeneratorBasedBuilder]] = {"mnist": mnist.Builder}
+BUILDERS: Mapping[str, type[tfds.core.GeneratorBasedBuilder]] = {
+    "mnist": mnist.Builder,
+    "music_jsb": music.Jsb,
+    "music_musedata": music.MuseData,
+    "music_nottingham": music.Nottingham,
+    "music_piano_midi": music.PianoMidi,
+    "tiny_shakespeare": tiny_shakespeare.Builder,
+}
 """TFDS builders by name. An example of theirs is a block: arrays `[n, ...]` by name, n examples of the data set."""
 
 _PROBE_SECONDS = 5
@@ -45,7 +52,10 @@ def load(name: str, dirs: DataDirs = DataDirs(), max_examples: int = 0) -> dict[
 
     Returns:
       `{split: {name: array [N, ...]}}`, in the stored order; integers that TFDS widens to int64 are int32.
-      For mnist: `train` (60,000) and `test` (10,000) with `image` uint8 [N, 28, 28] and `label` int32 [N].
+      mnist: `train` (60,000) and `test` (10,000) with `image` uint8 [N, 28, 28] and `label` int32 [N].
+      music_*: `train`, `validation` and `test` with `frames` uint8 [N, T, 11], 88 keys as bits, padded with 0 to the
+      longest of the split, and `length` int32 [N].
+      tiny_shakespeare: the same splits with `text` uint8 [N], ASCII codes; an example is a character.
 
     Raises:
       UserError: as `prepare`, and a prepared data set that is damaged.
@@ -96,7 +106,7 @@ def prepare(name: str, dirs: DataDirs = DataDirs()) -> Path:
         raise UserError(f"{wrong} {where} has a wrong checksum: get that file again") from e
     except (requests.RequestException, tfds.download.DownloadError) as e:
         raise UserError(f"the download of {name} broke off ({_line(e)}): run again") from e
-    except (OSError, RuntimeError) as e:  # RuntimeError: array_record's, when the disk is full
+    except (OSError, RuntimeError, ValueError) as e:  # array_record's, when the disk is full; the builders' own
         if not os.path.exists(folder):  # else another process was faster, and both wrote the same
             raise UserError(f"{name} can't be prepared in data_dir={os.fspath(root)!r} ({_line(e)})") from e
     return folder
@@ -107,10 +117,12 @@ def _root(dirs: DataDirs) -> Path:
 
 
 def _raw_files(builder_class: type[tfds.core.GeneratorBasedBuilder]) -> dict[str, str]:
-    """The addresses of the raw files by file name, as the builder's `checksums.tsv` lists them."""
+    """The addresses of the raw files by file name, as the builder's `checksums.tsv` lists them; where several builders
+    share it, those of the builder's `FILES`."""
     url_infos = builder_class.url_infos
     assert url_infos, f"{builder_class.__module__} has no checksums.tsv"
-    return {str(info.filename): url for url, info in url_infos.items()}
+    files = {str(info.filename): url for url, info in url_infos.items()}
+    return {file: files[file] for file in getattr(builder_class, "FILES", files)}
 
 
 def _check_manual_dir(name: str, manual_dir: str, files: Mapping[str, str]) -> None:
