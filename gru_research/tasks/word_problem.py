@@ -1,0 +1,129 @@
+"""The word problem of a finite group: multiply a sequence of its elements, and say the product after every step.
+
+State tracking in the form of Merrill, Petty and Sabharwal 2024 (arXiv 2404.08819; code jopetty/word-problem), whose
+groups of order 60 are here, and S5; inputs from a set of generators are those of Liu et al. 2022 (arXiv 2210.10749).
+One recurrent layer can track any finite group. For A5 and S5, which aren't solvable, the problem is complete for NC1,
+and a transformer or a linear state-space model of fixed depth can't solve it at every length unless NC1 = TC0.
+"""
+
+from collections.abc import Callable
+from typing import Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from gru_research.types import Array, Batch, PRNGKey
+
+from .base import Generated, Task
+from .baselines import best_constant
+from .lengths import lengths_to_test
+
+# Generators as permutations of points. Those of S5 and A5 are Liu et al.'s: a rotation and a swap; the cycles (0 1 x).
+GENERATORS: dict[str, tuple[tuple[int, ...], ...]] = {
+    "s5": ((1, 2, 3, 4, 0), (1, 0, 2, 3, 4)),
+    "a5": ((1, 2, 0, 3, 4), (1, 3, 2, 0, 4), (1, 4, 2, 3, 0)),
+    "a4xz5": ((1, 2, 0, 3, 4, 5, 6, 7, 8), (1, 3, 2, 0, 4, 5, 6, 7, 8), (0, 1, 2, 3, 5, 6, 7, 8, 4)),
+    "z60": ((*range(1, 60), 0),),
+}
+
+
+def word_problem(
+    group: Literal["s5", "a5", "a4xz5", "z60"] = "a5",
+    tokens: Literal["elements", "generators"] = "elements",
+    length: int = 20,
+    test_length: int = 80,
+    validation_size: int = 1000,
+    test_size: int = 2000,
+    threshold: float = 0.99,
+) -> Task:
+    """The product of all elements so far, at every step.
+
+    `group` is all permutations of five things ("s5", 120 elements), the even ones ("a5", 60), the product of the even
+    permutations of four things and the cyclic group of order 5 ("a4xz5", 60), or the cyclic group of order 60 ("z60").
+    Elements are numbered in lexicographic order, so that 0 is the identity; of z60, i is i. The product of x1 .. xt is
+    x1 x2 .. xt with (p q)(i) = p(q(i)), as in both sources. (The other order is the same problem with every element
+    renamed to its inverse.)
+
+    `tokens` are all elements, as in Merrill et al., or the identity (token 0) and a few generators (1, 2, ...), as in
+    Liu et al.; either way they are drawn uniformly, and the answer is one of all elements.
+
+    A training sequence has `length` steps, each with its answer: every prefix is a shorter problem. The test set's have
+    `test_length`, and only the steps after `length` are scored there; 0 makes them as in training.
+    """
+    if group not in GENERATORS:
+        raise ValueError(f"group={group!r} must be one of {', '.join(GENERATORS)}")
+    if tokens not in ("elements", "generators"):
+        raise ValueError(f"tokens={tokens!r} must be one of elements, generators")
+    if not 0 < threshold <= 1:
+        raise ValueError(f"threshold={threshold!r} must be above 0 and at most 1")
+    first_scored, longest = lengths_to_test(length, test_length, 1, 1)
+    elements, products_GG = multiplication_table(GENERATORS[group])
+    used = elements if tokens == "elements" else [elements[0], *GENERATORS[group]]
+    used_V = np.array([elements.index(element) for element in used], np.int32)
+
+    def maker(steps: int, first_scored: int) -> Callable[[PRNGKey, int], Batch]:
+        def make(key: PRNGKey, batch_size: int) -> Batch:
+            """Tokens `inputs [B, T]`, elements `targets [B, T]`, `scored [B, T]`."""
+            inputs_BT = jax.random.randint(key, (batch_size, steps), 0, len(used))
+            table_GG = jnp.asarray(products_GG)
+            # A prefix product is associative, so that it takes log T turns instead of T.
+            targets_BT = lax.associative_scan(lambda p, q: table_GG[p, q], jnp.asarray(used_V)[inputs_BT], axis=1)
+            scored_BT = jnp.broadcast_to(jnp.arange(1, steps + 1) >= first_scored, targets_BT.shape)
+            return {"inputs": inputs_BT, "targets": targets_BT, "scored": scored_BT}
+
+        return make
+
+    first_G = np.bincount(used_V, minlength=len(elements)) / len(used)
+    share, commonest = best_constant(
+        first_G, products_GG[:, used_V], np.arange(len(elements)), range(first_scored, longest + 1)
+    )
+    return Task(
+        name=f"word_problem-{group}" + ("-generators" if tokens == "generators" else ""),
+        data=Generated(maker(length, 1), validation_size, test_size, maker(longest, first_scored)),
+        example={"inputs": jax.ShapeDtypeStruct((length,), jnp.int32)},
+        output_size=len(elements),
+        readout="every",
+        measure=scored_steps,
+        metric="accuracy",
+        direction="max",
+        threshold=threshold,
+        baseline=share,
+        baseline_name=f"always the element {commonest}",
+        vocabulary=len(used),
+        length=length,
+        scaling="The baseline tends to 1/order of the group; the state must survive every step, so errors build up.",
+    )
+
+
+def multiplication_table(generators: tuple[tuple[int, ...], ...]) -> tuple[list[tuple[int, ...]], np.ndarray]:
+    """The elements of the group that permutations generate, in lexicographic order, and their products `[G, G]`.
+
+    Element p at row p times element q at column q is p after q: `(p q)(i) = p(q(i))`.
+    """
+
+    def times(p: tuple[int, ...], q: tuple[int, ...]) -> tuple[int, ...]:
+        return tuple(p[i] for i in q)
+
+    identity = tuple(range(len(generators[0])))
+    found, new = {identity}, [identity]
+    while new:
+        new = list({times(p, q) for p in new for q in generators} - found)
+        found.update(new)
+    elements = sorted(found)
+    number = {element: i for i, element in enumerate(elements)}
+    return elements, np.array([[number[times(p, q)] for q in elements] for p in elements], np.int32)
+
+
+def scored_steps(outputs: Array, batch: Batch) -> dict[str, Array]:
+    """Cross-entropy in nats and accuracy of each example, means over its scored steps: logits `[B, T, C]`,
+    class numbers `targets [B, T]`, `scored [B, T]`."""
+    targets_BT, scored_BT = batch["targets"], batch["scored"]
+    log_probabilities_BTC = jax.nn.log_softmax(outputs.astype(jnp.float32))
+    loss_BT = -jnp.take_along_axis(log_probabilities_BTC, targets_BT[..., None], axis=-1)[..., 0]
+    right_BT = (outputs.argmax(-1) == targets_BT).astype(jnp.float32)
+    return {
+        "loss": jnp.mean(loss_BT, -1, where=scored_BT),
+        "accuracy": jnp.mean(right_BT, -1, where=scored_BT),
+    }
