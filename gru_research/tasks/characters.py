@@ -1,0 +1,81 @@
+"""A language model of characters on tiny Shakespeare, the text of Karpathy's char-rnn."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from gru_research.config import UserError
+from gru_research.types import Array, Batch
+
+from .base import Splits, Stored, Task
+
+CHARACTERS = "\n !$&',-.3:;?ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+"""The vocabulary: all that occur in the text; a character's token is its position here."""
+_TOKENS = np.full(256, -1, np.int32)
+_TOKENS[np.frombuffer(CHARACTERS.encode(), np.uint8)] = np.arange(len(CHARACTERS))
+
+
+def characters(length: int = 128, threshold: float = 2.55) -> Task:
+    """Which character comes next?
+
+    The first 90 % of the text are the training set, the next 5 % validation, the last 5 % test. Each is cut into
+    segments of `length` characters, one behind the other; the rest of less than a segment is left out. At every
+    character the model says which one follows; every segment starts from the initial state. The metric is the mean
+    over all characters of bits a character (the loss, in nats, divided by ln 2).
+
+    The baseline gives every character its frequency in the training set. The default of `threshold` is what
+    counting reaches: 5-grams with Witten-Bell's smoothing have 2.55 bits on the test set, and no other order less.
+    """
+    if length < 1:
+        raise ValueError(f"length={length!r} must be at least 1")
+    if threshold <= 0:
+        raise ValueError(f"threshold={threshold!r} must be above 0")
+
+    def split(stored: Splits) -> Splits:
+        return {name: {"text": segments(arrays["text"], length)} for name, arrays in stored.items()}
+
+    return Task(
+        name="characters",
+        data=Stored("tiny_shakespeare", split, _prepare),
+        example={"inputs": jax.ShapeDtypeStruct((length,), jnp.int32)},
+        output_size=len(CHARACTERS),
+        readout="every",
+        measure=next_character,
+        metric="bits_per_character",
+        direction="min",
+        threshold=threshold,
+        baseline=4.8503,
+        baseline_name="frequency of each character",
+        vocabulary=len(CHARACTERS),
+        length=length,
+        scaling="The baseline is the same at every length; fewer characters of a longer segment lack what came before.",
+    )
+
+
+def segments(text: np.ndarray, length: int) -> np.ndarray:
+    """`text [N]` as segments `[M, length + 1]`: each ends with the character that the next one starts with.
+
+    Raises:
+      UserError: a text too short for one segment, or with a character outside the vocabulary.
+    """
+    count = (len(text) - 1) // length
+    if count < 1:
+        raise UserError(f"length={length!r} must be at most {len(text) - 1}: a split has {len(text)} characters")
+    unknown = np.flatnonzero(_TOKENS[text] < 0)
+    if len(unknown):
+        raise UserError(f"the text holds {chr(text[unknown[0]])!r}, which isn't among the characters {CHARACTERS!r}")
+    return text[np.arange(count)[:, None] * length + np.arange(length + 1)]
+
+
+def _prepare(batch: Batch) -> Batch:
+    """`text [B, T + 1]` ASCII codes to tokens, `inputs` and `targets [B, T]`."""
+    tokens = jnp.asarray(_TOKENS)[batch["text"]]
+    return {"inputs": tokens[:, :-1], "targets": tokens[:, 1:]}
+
+
+def next_character(outputs: Array, batch: Batch) -> dict[str, Array]:
+    """Cross-entropy of each example's mean step, in nats and in bits: logits `[B, T, V]`, `targets [B, T]`."""
+    log_probabilities = jax.nn.log_softmax(outputs.astype(jnp.float32))
+    picked = jnp.take_along_axis(log_probabilities, batch["targets"][..., None], axis=-1)[..., 0]
+    loss = -picked.mean(-1)
+    return {"loss": loss, "bits_per_character": loss / np.log(2)}

@@ -1,0 +1,142 @@
+"""Polyphonic music as piano rolls, frame by frame (Boulanger-Lewandowski, Bengio and Vincent, ICML 2012)."""
+
+import dataclasses
+import itertools
+from collections.abc import Mapping
+from typing import Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from gru_research.config import UserError
+from gru_research.types import Array, Batch
+
+from .base import Splits, Stored, Task
+
+KEYS = 88
+_BYTES = KEYS // 8
+
+
+@dataclasses.dataclass(frozen=True)
+class _Collection:
+    """What is known of a collection: its `longest` training sequence in frames; the default of `segment`; the test
+    `baseline`; and what Chung et al. (arXiv 1412.3555, table 2) report on test for `tanh`
+    units."""
+
+    longest: int
+    segment: int
+    baseline: float
+    tanh: float
+
+
+COLLECTIONS = {
+    "jsb": _Collection(longest=129, segment=0, baseline=11.0614, tanh=9.10),
+    "nottingham": _Collection(longest=1788, segment=0, baseline=10.2519, tanh=3.13),
+    "musedata": _Collection(longest=3457, segment=200, baseline=11.5097, tanh=6.23),
+    "piano_midi": _Collection(longest=3857, segment=200, baseline=11.0455, tanh=9.03),
+}
+
+
+def music(
+    dataset: Literal["jsb", "nottingham", "musedata", "piano_midi"] = "jsb",
+    segment: int | None = None,
+    threshold: float | None = None,
+) -> Task:
+    """Which keys sound in the next frame?
+
+    At every frame the model has seen the frames before it, the first time none (88 zeros), and gives 88
+    independent probabilities. The loss is the negative log-likelihood of a frame in nats, summed over its keys;
+    the metric "nll" is its mean over all frames of a set, so that a long piece counts more than a short one.
+
+    Training cuts sequences longer than `segment` frames into the fewest pieces of equal length (give or take a
+    frame) that are not longer. A piece starts from the initial state and sees, of what came before it, the one
+    frame that its first prediction continues. 0 cuts nothing; None is 0 for JSB and Nottingham and 200 for MuseData
+    and Piano-midi. Nottingham's sequences have 254 frames on average and 1,788 at most: whole, most of a batch is
+    padding, and `segment=512` cuts one in twenty. Validation and test sequences are always whole, as in the papers.
+
+    The baseline gives each key its share of the training frames, (count + 1) / (frames + 2), at every frame. The
+    default of `threshold`, which the validation set has to pass, is what Chung et al. report for tanh units on test.
+    """
+    collection = COLLECTIONS[dataset]
+    segment = collection.segment if segment is None else segment
+    if segment < 0:
+        raise ValueError(f"segment={segment!r} must be 0 (whole sequences) or more")
+    threshold = collection.tanh if threshold is None else threshold
+    if threshold <= 0:
+        raise ValueError(f"threshold={threshold!r} must be above 0")
+    length = min(segment or collection.longest, collection.longest)
+
+    def split(stored: Splits) -> Splits:
+        return {
+            "train": padded(pieces(stored["train"], segment), length + 1),
+            "validation": pieces(stored["validation"]),
+            "test": pieces(stored["test"]),
+        }
+
+    return Task(
+        name=f"music-{dataset}",
+        data=Stored(f"music_{dataset}", split, _prepare),
+        example={"inputs": jax.ShapeDtypeStruct((length, KEYS), jnp.float32)},
+        output_size=KEYS,
+        readout="every",
+        measure=note_likelihood,
+        metric="nll",
+        direction="min",
+        threshold=threshold,
+        baseline=collection.baseline,
+        baseline_name="how often each key sounds",
+        length=length,
+        scaling="Shorter training segments hide what lies further back; test sequences are whole, so that the baseline "
+        "doesn't change.",
+    )
+
+
+def pieces(stored: Mapping[str, np.ndarray], longest: int = 0) -> dict[str, np.ndarray]:
+    """Sequences, cut to at most `longest` frames (0: not at all), each behind the frame that it continues.
+
+    Args:
+      stored: `frames [N, T, 11]`, the bits of the keys, padded, and `length [N]`. The first frame of a sequence
+        continues one of zeros.
+
+    Returns:
+      `frames [M, 1 + T', 11]`, padded with zeros to the longest piece, and `length [M]`, without the one in front.
+    """
+    frames, length = stored["frames"], stored["length"]
+    cuts = []
+    for n, frames_n in enumerate(length.tolist()):
+        parts = -(-frames_n // longest) if longest else 1
+        edges = [frames_n * part // parts for part in range(parts + 1)]
+        cuts += [(n, start, stop) for start, stop in itertools.pairwise(edges)]
+    out = np.zeros((len(cuts), 1 + max(stop - start for _, start, stop in cuts), _BYTES), np.uint8)
+    for row, (n, start, stop) in zip(out, cuts, strict=True):
+        before = min(start, 1)
+        row[1 - before : 1 + stop - start] = frames[n, start - before : stop]
+    return {"frames": out, "length": np.array([stop - start for _, start, stop in cuts], np.int32)}
+
+
+def padded(arrays: dict[str, np.ndarray], steps: int) -> dict[str, np.ndarray]:
+    """`frames [N, T, 11]` with zeros behind, up to T = `steps`. Raises UserError where they are longer."""
+    frames = arrays["frames"]
+    missing = steps - frames.shape[1]
+    if missing < 0:
+        raise UserError(f"a sequence of {frames.shape[1] - 1} frames is longer than the padding, {steps - 1}")
+    return {**arrays, "frames": np.pad(frames, ((0, 0), (0, missing), (0, 0)))}
+
+
+def _prepare(batch: Batch) -> Batch:
+    """`frames [B, 1 + T, 11]` and `length [B]` to `inputs` and `targets [B, T, 88]` of 0 and 1, and `lengths [B]`."""
+    keys = jnp.unpackbits(batch["frames"], axis=-1)
+    inputs = keys[:, :-1].astype(jnp.float32)
+    return {"inputs": inputs, "targets": keys[:, 1:], "lengths": batch["length"]}
+
+
+def note_likelihood(outputs: Array, batch: Batch) -> dict[str, Array]:
+    """Negative log-likelihood in nats, summed over keys, of each example's mean frame: logits `[B, T, 88]`,
+    `targets [B, T, 88]` of 0 and 1, `lengths [B]`. The weight of an example is its number of frames."""
+    lengths = batch["lengths"]
+    logits, targets = outputs.astype(jnp.float32), batch["targets"].astype(jnp.float32)
+    nll_BT = jnp.sum(jnp.logaddexp(0.0, logits) - targets * logits, -1)
+    real_BT = jnp.arange(nll_BT.shape[1]) < lengths[:, None]
+    nll_B = jnp.where(real_BT, nll_BT, 0).sum(-1) / jnp.maximum(lengths, 1)
+    return {"loss": nll_B, "nll": nll_B, "weight": lengths.astype(jnp.float32)}
