@@ -9,6 +9,7 @@ options of what they name are checked by `call`, against the signature of what i
 import dataclasses
 import difflib
 import inspect
+import itertools
 import re
 import types
 import typing
@@ -30,7 +31,8 @@ def _require(condition: bool, field: str, value: Any, allowed: str) -> None:
 @dataclasses.dataclass(frozen=True)
 class OptimizerConfig:
     """`schedule` shapes the learning rate over the run's updates, after `warmup` linear updates;
-    `clip` bounds the global gradient norm, 0 turns it off; `weight_decay` is decoupled (AdamW's)."""
+    `clip` bounds the global gradient norm, 0 turns it off; `weight_decay` is decoupled (AdamW's); `decay` is that of
+    rmsprop's mean of squares and of momentum's trace."""
 
     name: str = "adam"
     learning_rate: float = 1e-3
@@ -38,11 +40,60 @@ class OptimizerConfig:
     warmup: int = 0
     clip: float = 1.0
     weight_decay: float = 0.0
+    decay: float = 0.9
 
     def __post_init__(self) -> None:
         _require(self.learning_rate > 0, "learning_rate", self.learning_rate, "above 0")
+        _require(0 <= self.decay < 1, "decay", self.decay, "at least 0 and below 1")
         for name in ("warmup", "clip", "weight_decay"):
             _require(getattr(self, name) >= 0, name, getattr(self, name), "0 or more")
+
+
+@dataclasses.dataclass(frozen=True)
+class TuneConfig:
+    """The same search for every cell: `draws` of each range that is given, log-uniform; 0 draws is no search.
+
+    Every draw is trained with `seeds` seeds from `first_seed` on, for `updates` updates (0: the cell's own), and the
+    one with the best validation metric is chosen; the comparison's own seeds come after that. `sample` is the seed of
+    the draws themselves. A range is (low, high) of a field of the optimiser.
+    """
+
+    draws: int = 0
+    learning_rate: tuple[float, float] = (1e-4, 1e-1)
+    clip: tuple[float, float] | None = None
+    weight_decay: tuple[float, float] | None = None
+    updates: int = 0
+    seeds: int = 1
+    first_seed: int = 1000
+    sample: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("draws", "updates", "first_seed", "sample"):
+            _require(getattr(self, name) >= 0, name, getattr(self, name), "0 or more")
+        _require(self.seeds >= 1, "seeds", self.seeds, "at least 1")
+        for name, (low, high) in self.ranges.items():
+            _require(0 < low <= high, name, (low, high), "a range (low, high) with 0 < low <= high")
+
+    @property
+    def ranges(self) -> dict[str, tuple[float, float]]:
+        """The ranges that are drawn from, by the optimiser's field."""
+        fields = {name: getattr(self, name) for name in ("learning_rate", "clip", "weight_decay")}
+        return {name: value for name, value in fields.items() if value is not None}
+
+
+@dataclasses.dataclass(frozen=True)
+class HorizonConfig:
+    """A sweep over growing `values` of the config's `field`: a cell goes on to the next one as long as a share of
+    at least `solved` of its seeds solves the task."""
+
+    field: str = "task.length"
+    values: tuple[int, ...] = ()
+    solved: float = 0.5
+
+    def __post_init__(self) -> None:
+        growing = len(self.values) >= 1 and all(a < b for a, b in itertools.pairwise(self.values))
+        _require(growing, "values", self.values, "one or more whole numbers, each above the one before")
+        _require(0 < self.solved <= 1, "solved", self.solved, "a share above 0 and at most 1")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,12 +127,14 @@ class ModelConfig:
 
 @dataclasses.dataclass(frozen=True)
 class CellConfig:
-    """`hidden_size` None is chosen by `match`, `learning_rate` None is the optimiser's; `options` go to the cell."""
+    """`hidden_size` None is chosen by `match`, `learning_rate` None is the optimiser's, `updates` None the
+    comparison's; `options` go to the cell."""
 
     label: str
     kind: str
     hidden_size: int | None = None
     learning_rate: float | None = None
+    updates: int | None = None
     options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -89,6 +142,8 @@ class CellConfig:
             _require(self.hidden_size >= 1, "hidden_size", self.hidden_size, "at least 1")
         if self.learning_rate is not None:
             _require(self.learning_rate > 0, "learning_rate", self.learning_rate, "above 0")
+        if self.updates is not None:
+            _require(self.updates >= 1, "updates", self.updates, "at least 1")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,26 +159,45 @@ class ExperimentConfig:
     """One comparison: every cell of `cells` on one task, with `seeds` seeds each.
 
     `seeds` counts them; they are `first_seed`, `first_seed + 1`, ... `only` keeps the cells whose
-    labels it lists, separated by commas. `reference` is the label whose size the others match.
+    labels it lists, separated by commas. `reference` is the label whose size the others match, by `match`: the
+    number of parameters, the width, floating-point operations, or the time of an update, which is measured.
+
+    Evaluated are the parameters every `eval_every` updates, or `evaluations` times where that is above 0. `select`
+    says which parameters are tested: the "last" or those with the "best" validation metric. With `patience` above 0 a
+    seed stops after so many evaluations without a better one. `seconds` above 0 gives each cell so much time to train,
+    tuning included, instead of a number of updates: it is measured once and becomes `cells.LABEL.updates`.
     """
 
     task: TaskConfig
     cells: tuple[CellConfig, ...]
     reference: str
-    match: Literal["parameters", "width", "none"] = "parameters"
+    match: Literal["parameters", "width", "flops", "time", "none"] = "parameters"
     only: str = ""
     updates: int = 1000
     batch_size: int = 32
     eval_every: int = 100
+    evaluations: int = 0
     seeds: int = 5
     first_seed: int = 0
+    select: Literal["last", "best"] = "last"
+    patience: int = 0
+    seconds: float = 0.0
     optimizer: OptimizerConfig = OptimizerConfig()
     model: ModelConfig = ModelConfig()
+    tune: TuneConfig = TuneConfig()
+    horizon: HorizonConfig | None = None
 
     def __post_init__(self) -> None:
         for name in ("updates", "batch_size", "eval_every", "seeds"):
             _require(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
-        _require(self.first_seed >= 0, "first_seed", self.first_seed, "0 or more")
+        for name in ("evaluations", "first_seed", "patience", "seconds"):
+            _require(getattr(self, name) >= 0, name, getattr(self, name), "0 or more")
+        tuned = range(self.tune.first_seed, self.tune.first_seed + self.tune.seeds)
+        if self.tune.draws and set(tuned) & set(range(self.first_seed, self.first_seed + self.seeds)):
+            raise UserError(
+                f"config.tune.first_seed={self.tune.first_seed} must leave out the comparison's own seeds, "
+                f"{self.first_seed} to {self.first_seed + self.seeds - 1}"
+            )
         labels = [cell.label for cell in self.cells]
         if not labels:
             raise UserError("cells is empty: name at least one cell")
@@ -165,8 +239,11 @@ def experiment(mapping: Mapping[str, Any]) -> ExperimentConfig:
     known = [f.name for f in dataclasses.fields(ExperimentConfig)]
     for name in fields:
         check_known("config", name, known)
-    for name, cls in (("optimizer", OptimizerConfig), ("model", ModelConfig)):
-        if name in fields:
+    groups = {"optimizer": OptimizerConfig, "model": ModelConfig, "tune": TuneConfig, "horizon": HorizonConfig}
+    for name, cls in groups.items():
+        if fields.get(name) is None:
+            fields.pop(name, None)
+        else:
             fields[name] = call(cls, fields[name], f"config.{name}")
     task_config = TaskConfig(task.pop("name"), task)
     return call(ExperimentConfig, fields, "config", {"task": task_config, "cells": cell_configs})
@@ -178,7 +255,7 @@ def _cell(label: str, value: Any) -> CellConfig:
         raise UserError(f"{path}={value!r} must be a group of fields (kind, hidden_size, ...)")
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", label):
         raise UserError(f"config.cells: the label {label!r} must be letters, digits and _ . - (it names files)")
-    own = {"kind", "hidden_size", "learning_rate"}
+    own = {"kind", "hidden_size", "learning_rate", "updates"}
     fields = {k: v for k, v in value.items() if k in own and v is not None}
     if "kind" not in fields:
         raise UserError(f"{path}.kind is missing: name a cell")
@@ -243,6 +320,13 @@ def _typed(path: str, value: Any, hint: Any) -> Any:
             return None
         rest = [a for a in arguments if a is not type(None)]
         return _typed(path, value, rest[0]) if len(rest) == 1 else value
+    if origin is tuple and isinstance(value, list | tuple):
+        kinds = arguments[:1] * len(value) if arguments[-1] is Ellipsis else arguments
+        if len(kinds) != len(value):
+            raise UserError(f"{path}={value!r} must be {len(kinds)} values")
+        return tuple(_typed(f"{path}[{i}]", v, kind) for i, (v, kind) in enumerate(zip(value, kinds, strict=True)))
+    if origin is tuple:
+        raise UserError(f"{path}={value!r} must be values in parentheses")
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if hint in (int, float, str, bool) and (not isinstance(value, hint) or (hint is int and isinstance(value, bool))):
@@ -261,7 +345,13 @@ def to_mapping(config: Any) -> Any:
         return {
             "task": {"name": task.name, **task.options},
             "cells": {
-                c.label: {"kind": c.kind, "hidden_size": c.hidden_size, "learning_rate": c.learning_rate, **c.options}
+                c.label: {
+                    "kind": c.kind,
+                    "hidden_size": c.hidden_size,
+                    "learning_rate": c.learning_rate,
+                    "updates": c.updates,
+                    **c.options,
+                }
                 for c in cells
             },
             **{k: to_mapping(v) for k, v in fields.items()},

@@ -44,7 +44,7 @@ MISTAKES = [
     ({"updates": 0}, ["config.updates=0", "at least 1"]),
     ({"batch_size": -3}, ["config.batch_size=-3", "at least 1"]),
     ({"seeds": 0}, ["config.seeds=0", "at least 1"]),
-    ({"match": "foo"}, ["config.match='foo'", "parameters, width, none"]),
+    ({"match": "foo"}, ["config.match='foo'", "parameters, width, flops, time, none"]),
     ({"match": "none"}, ["cells.lstm.hidden_size", "missing"]),
     ({"only": "gr"}, ["config.only='gr'", "did you mean 'gru'", "gru, lstm"]),
     ({"reference": "rnn"}, ["config.reference='rnn'", "gru, lstm"]),

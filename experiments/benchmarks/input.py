@@ -17,9 +17,9 @@ from experiments.launcher import use_cores
 from gru_research.config import experiment
 from gru_research.data import DataDirs
 from gru_research.tasks import Generated
-from gru_research.training import UPDATES_PER_CALL, Plan, SeedAxis, make_plan, make_seed_axis
+from gru_research.training import Plan, SeedAxis, make_plan, make_seed_axis
 from gru_research.training.loop import batch_maker
-from gru_research.training.state import init_state, stream
+from gru_research.training.state import stream
 from gru_research.training.step import run_updates
 
 CONFIGS = (("configs/adding.py", ""), ("configs/smnist.py", "rows"))
@@ -49,13 +49,14 @@ def run(rounds: int, dirs: DataDirs) -> int:
 
 def measure_input(plan: Plan, dirs: DataDirs, rounds: int) -> tuple[float, float]:
     """Milliseconds per batch and seed: of making a batch alone, and of a training step with it at hand."""
-    axis = make_seed_axis(plan.seeds)
     (cell,) = plan.cells
+    axis = make_seed_axis(plan.seeds, {name: [v] * len(plan.seeds) for name, v in cell.scalars.items()})
     sets = plan.task.data.load(dirs)
-    next_batches = batch_maker(plan, sets, axis)
-    state = axis.start(partial(init_state, cell.model, cell.optimizer, plan.task.example))
-    train = partial(run_updates, cell.model, cell.optimizer, plan.task, plan.config.batch_size)
-    steps = min(UPDATES_PER_CALL, plan.config.eval_every)
+    schedule = Schedule("measuring", cell.updates, cell.eval_every, "last", 0)
+    next_batches = batch_maker(plan, sets, axis, schedule)
+    optimizer, state = start(plan, cell, axis, schedule)
+    train = partial(run_updates, cell.model, optimizer, plan.task, plan.config.batch_size)
+    steps = next_batches.steps
     batches, until = next_batches(0), jnp.int32(steps)
     program = axis.spread(train, shared=1).lower(state, batches, until).compile()
     make = _generator(plan, plan.task.data, axis, steps) if isinstance(plan.task.data, Generated) else next_batches

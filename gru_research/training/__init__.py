@@ -1,8 +1,9 @@
 """Training: models, seeds side by side, and the comparison of cells."""
 
+from .cell import train_cell
 from .checkpoint import load_parameters, save_parameters
-from .comparison import CONFIG_FILE, environment, run_comparison
-from .loop import UPDATES_PER_CALL, Hooks, InterruptedRun, Progress, train_cell
+from .comparison import CONFIG_FILE, environment, prepare_comparison, run_comparison
+from .loop import UPDATES_PER_CALL, Hooks, InterruptedRun, Progress
 from .model import SequenceModel, count_parameters
 from .plan import CellPlan, Plan, make_plan, nearest_size
 from .seeds import SeedAxis, make_seed_axis
@@ -23,6 +24,7 @@ __all__ = [
     "make_plan",
     "make_seed_axis",
     "nearest_size",
+    "prepare_comparison",
     "run_comparison",
     "save_parameters",
     "train_cell",

@@ -14,47 +14,71 @@ from typing import Any
 import jax
 
 from gru_research import records
-from gru_research.config import UserError, to_mapping
+from gru_research.config import ExperimentConfig, UserError, to_mapping
 from gru_research.data import DataDirs
 
-from .loop import Hooks, InterruptedRun, Progress, train_cell
-from .plan import Plan
-from .seeds import make_seed_axis
+from .cell import train_cell
+from .loop import Hooks, InterruptedRun, Progress, Sets
+from .pace import is_open, settle
+from .plan import Plan, make_plan
 
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "tensorflow-datasets", "ml_collections")
 CONFIG_FILE = "config.json"
 
 
+def prepare_comparison(
+    config: ExperimentConfig, dirs: DataDirs, say: Callable[[str], None] = lambda line: None
+) -> tuple[Plan, Sets]:
+    """The plan with everything settled, also what has to be measured first, and the data.
+
+    Raises:
+      UserError: the config has a mistake, or the data can't be had.
+    """
+    plan = make_plan(config, dirs)
+    sets = load_sets(plan, dirs)
+    if is_open(config):
+        plan = make_plan(settle(config, dirs, sets, say), dirs)
+    return plan, sets
+
+
+def load_sets(plan: Plan, dirs: DataDirs) -> Sets:
+    """The data of the plan's task. Raises UserError where they can't be had, or hold fewer examples than a batch."""
+    sets = plan.task.data.load(dirs)
+    train_size = len(next(iter(sets["train"].values()))) if "train" in sets else None
+    if train_size is not None and plan.config.batch_size > train_size:
+        raise UserError(f"config.batch_size={plan.config.batch_size} must be at most {train_size}, the training set")
+    return sets
+
+
 def run_comparison(
     plan: Plan,
     workdir: Path,
-    dirs: DataDirs,
+    dirs: DataDirs = DataDirs(),
     *,
+    sets: Sets | None = None,
+    asked: ExperimentConfig | None = None,
     command: Sequence[str] = (),
     progress: Callable[[Progress], None] = lambda progress: None,
     stopping: Callable[[], bool] = lambda: False,
 ) -> bool:
     """Trains every cell of the plan and writes `config.json`, `records.jsonl` and `checkpoints/`.
 
+    `sets` are the data where they are loaded already; `asked` is the config before anything of it was measured.
+
     Returns:
       Whether it ran to its end; False after `stopping()` said stop, with all there was on record.
 
     Raises:
-      UserError: the data can't be had (before anything is written), or the directory can't be written
-        or holds a run.
+      UserError: as `load_sets` (before anything is written), and the directory can't be written or holds a run.
     """
-    sets = plan.task.data.load(dirs)
-    train_size = len(next(iter(sets["train"].values()))) if "train" in sets else None
-    if train_size is not None and plan.config.batch_size > train_size:
-        raise UserError(f"config.batch_size={plan.config.batch_size} must be at most {train_size}, the training set")
-    axis = make_seed_axis(plan.seeds)
-    writer = open_run(plan, workdir, command)
+    sets = load_sets(plan, dirs) if sets is None else sets
+    writer = open_run(plan, workdir, asked or plan.config, command)
     hooks = Hooks(writer.write, progress, stopping)
     started = time.perf_counter()
     status = "interrupted"
     try:
         for cell in plan.cells:
-            train_cell(plan, cell, sets, axis, hooks, workdir)
+            train_cell(plan, cell, sets, hooks, workdir)
         status = "finished"
     except InterruptedRun:
         return False
@@ -64,7 +88,7 @@ def run_comparison(
     return True
 
 
-def open_run(plan: Plan, workdir: Path, command: Sequence[str]) -> records.Writer:
+def open_run(plan: Plan, workdir: Path, asked: ExperimentConfig, command: Sequence[str]) -> records.Writer:
     """Makes the directory and writes the config and the header. Raises UserError where that can't be."""
     config = records.to_json(to_mapping(plan.config))
     try:
@@ -78,6 +102,7 @@ def open_run(plan: Plan, workdir: Path, command: Sequence[str]) -> records.Write
     writer.write(
         "run",
         config=config,
+        asked=records.to_json(to_mapping(asked)),
         task=plan.task.summary(),
         warnings=list(plan.warnings),
         env=environment() | {"command": list(command)},

@@ -1,10 +1,10 @@
-"""Training one cell, all seeds side by side: read it top to bottom."""
+"""The training loop of one cell, all members side by side: read it top to bottom."""
 
 import dataclasses
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -12,19 +12,24 @@ import jax.numpy as jnp
 import numpy as np
 
 from gru_research.data import ShuffledBatches, chunk
-from gru_research.stats import solved_at
-from gru_research.tasks import Generated, Stored
+from gru_research.stats import rank_worst
+from gru_research.tasks import Generated, Stored, Task
 
-from .checkpoint import save_parameters
+from .optimizer import make_optimizer
 from .plan import CellPlan, Plan
 from .seeds import SeedAxis
-from .state import TrainState, init_state
+from .state import Optimizer, TrainState, init_state
 from .step import Sums, evaluate, run_updates
 
 UPDATES_PER_CALL = 50
 """At most so many updates between two looks at the clock, at Ctrl-C and at the progress line."""
+BYTES_PER_CALL = 256 * 2**20
+"""At most so many bytes of stored batches travel to the devices at once."""
 EVALUATION_BATCH = 500
+EVALUATION_NUMBERS = 2**25
+"""At most so many numbers of a layer's outputs are there at once in evaluation."""
 
+Sets = Mapping[str, Mapping[str, np.ndarray]]
 Record = Callable[..., None]
 """Writes a record: `record(kind, **fields)`."""
 
@@ -35,11 +40,13 @@ class InterruptedRun(Exception):
 
 @dataclasses.dataclass(frozen=True)
 class Progress:
-    """Where a cell's training stands: what a progress line shows."""
+    """Where a cell's training stands: what a progress line shows. `members` are the seeds of all draws."""
 
     cell: str
+    phase: str
     step: int
     updates: int
+    members: int
     train_seconds: float
     validation_metric: float | None
 
@@ -54,69 +61,193 @@ class Hooks:
 
 
 @dataclasses.dataclass(frozen=True)
+class Schedule:
+    """How long members train, and when they are looked at.
+
+    Attributes:
+      phase: "tuning" or "training": what a progress line calls it.
+      updates, eval_every: counts of updates.
+      select: whether the "last" parameters count or those with the "best" validation metric.
+      patience: a member stops after so many evaluations without a better metric; 0: never.
+    """
+
+    phase: str
+    updates: int
+    eval_every: int
+    select: str
+    patience: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Evaluation:
+    """All members [S] at one step; losses and norms are means over the updates since the evaluation before."""
+
+    step: int
+    state: Mapping[str, np.ndarray]
+    measured: Mapping[str, np.ndarray]
+    updates: np.ndarray
+    train_loss: np.ndarray
+    gradient_norm: np.ndarray
+    train_seconds: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Trained:
+    """What training ended with: the members' states, the parameters that `select` chose, and every evaluation."""
+
+    state: TrainState
+    params: Any
+    selected_step: np.ndarray
+    evaluations: tuple[Evaluation, ...]
+    train_seconds: float
+
+    def curve(self, metric: str, member: int) -> list[float | None]:
+        """A member's validation metric at every evaluation; None from where it diverged."""
+        return [
+            None if 0 < e.state["diverged_at"][member] <= e.step else float(e.measured[metric][member])
+            for e in self.evaluations
+        ]
+
+
+@dataclasses.dataclass(frozen=True)
 class Programs:
-    """The compiled programs of a cell, and how long compiling them took."""
+    """The compiled programs of a cell's members, and how long compiling them took."""
 
     train: Callable[..., tuple[TrainState, Sums]]
     evaluate: Callable[..., dict[str, Any]]
     compile_seconds: float
 
 
-def train_cell(
+def train_members(
     plan: Plan,
     cell: CellPlan,
-    sets: Mapping[str, Mapping[str, np.ndarray]],
+    sets: Sets,
     axis: SeedAxis,
+    schedule: Schedule,
     hooks: Hooks,
-    workdir: Path,
-) -> None:
-    """Trains all seeds of one cell, evaluates them as the config asks, tests them once, saves their parameters.
+    evaluated: Callable[[Evaluation], None] = lambda evaluation: None,
+    compiled: Callable[[float], None] = lambda seconds: None,
+) -> Trained:
+    """Trains all members of the axis and evaluates them on the way.
+
+    Args:
+      evaluated: is told of each evaluation at once, `compiled` of the seconds that compiling took.
 
     Raises:
       InterruptedRun: `hooks.stopping()` said so.
     """
-    config, task = plan.config, plan.task
-    size = min(EVALUATION_BATCH, *(len(next(iter(sets[split].values()))) for split in ("validation", "test")))
-    validation, test = (
-        [axis.put_shared(batch) for batch in evaluation_batches(sets[split], size)] for split in ("validation", "test")
-    )
-    state = axis.start(partial(init_state, cell.model, cell.optimizer, task.example))
-    next_batches = batch_maker(plan, sets, axis)
-    programs = _compile(plan, cell, axis, state, next_batches(0), validation[0])
-    hooks.record("cell", task=task.name, **cell.record(), time={"compile_seconds": programs.compile_seconds})
+    task = plan.task
+    optimizer, state = start(plan, cell, axis, schedule)
+    next_batches = batch_maker(plan, sets, axis, schedule)
+    validation = put_evaluation(sets["validation"], task, cell, axis)
+    programs = _compile(plan, cell, axis, optimizer, state, next_batches(0), validation[0])
+    compiled(programs.compile_seconds)
 
-    history: list[dict[str, np.ndarray]] = []
-    steps: list[int] = []
+    selection = Selection(axis, task, schedule)
+    evaluations: list[Evaluation] = []
     pending: list[Sums] = []  # since the last evaluation
     step, train_seconds = 0, 0.0
     while True:
-        if step % config.eval_every == 0 or step == config.updates:
-            measured = _score(programs, axis, state, validation)
-            steps.append(step)
-            history.append(measured)
-            _record_evaluation(plan, cell, axis.gather(_small(state)), step, pending, measured, train_seconds, hooks)
+        if step % schedule.eval_every == 0 or step == schedule.updates:
+            measured = score(programs.evaluate, axis, state, validation)
+            evaluations.append(_evaluation(step, axis.gather(_small(state)), measured, pending, train_seconds))
+            evaluated(evaluations[-1])
             pending = []
-        metrics = [float(m) for m in history[-1][task.metric]]
-        hooks.progress(Progress(cell.label, step, config.updates, train_seconds, float(np.median(metrics))))
-        if step == config.updates:
+            state = selection.look(state, evaluations[-1])
+        median = float(np.median(rank_worst(evaluations[-1].measured[task.metric], task.direction)))
+        hooks.progress(
+            Progress(cell.label, schedule.phase, step, schedule.updates, len(axis.seeds), train_seconds, median)
+        )
+        if step == schedule.updates or selection.over:
             break
         if hooks.stopping():
             raise InterruptedRun
-        until = min(step + UPDATES_PER_CALL, config.updates, (step // config.eval_every + 1) * config.eval_every)
+        until = min(
+            step + next_batches.steps, schedule.updates, (step // schedule.eval_every + 1) * schedule.eval_every
+        )
         batches = next_batches(step)
         started = time.perf_counter()
         state, sums = jax.block_until_ready(programs.train(state, batches, jnp.int32(until)))
         train_seconds += time.perf_counter() - started
         pending.append(axis.gather(sums))
         step = until
+    return Trained(
+        state, selection.parameters(state), selection.selected_step(state), tuple(evaluations), train_seconds
+    )
 
-    tested = _score(programs, axis, state, test)
-    _record_results(plan, cell, axis.gather(_small(state)), steps, history, tested, train_seconds, hooks)
-    save_parameters(workdir, cell.label, axis.seeds, axis.gather(state.params))
+
+def start(plan: Plan, cell: CellPlan, axis: SeedAxis, schedule: Schedule) -> tuple[Optimizer, TrainState]:
+    """The members' optimiser and their state before the first update."""
+    optimizer = partial(make_optimizer, plan.config.optimizer, schedule.updates)
+    return optimizer, axis.start(partial(init_state, cell.model, optimizer, plan.task.example))
+
+
+class Selection:
+    """Which parameters of each member count, and which members have run out of patience."""
+
+    def __init__(self, axis: SeedAxis, task: Task, schedule: Schedule):
+        members = len(axis.seeds)
+        self._axis, self._task, self._schedule = axis, task, schedule
+        self._best = np.full(members, math.inf)
+        self._best_step = np.zeros(members, np.int64)
+        self._waited = np.zeros(members, np.int64)
+        self._diverged = np.zeros(members, bool)
+        self._params: Any = None
+        self._take = axis.spread(lambda better, new, old: jax.tree.map(partial(jnp.where, better), new, old))
+
+    def look(self, state: TrainState, evaluation: Evaluation) -> TrainState:
+        """Takes an evaluation into account; returns the state, in which members that stop are no longer active."""
+        if self._schedule.select == "last" and not self._schedule.patience:
+            return state
+        sign = 1 if self._task.direction == "min" else -1
+        self._diverged = evaluation.state["diverged_at"] > 0
+        values = sign * rank_worst(evaluation.measured[self._task.metric], self._task.direction)
+        values[self._diverged] = math.inf
+        better = (values < self._best) | (evaluation.step == 0)
+        self._best = np.where(better, values, self._best)
+        self._best_step = np.where(better, evaluation.step, self._best_step)
+        self._waited = np.where(better, 0, self._waited + 1)
+        if self._schedule.select == "best":
+            old = state.params if self._params is None else self._params
+            self._params = self._take(self._axis.put_members(list(better)), state.params, old)
+        if not self._schedule.patience:
+            return state
+        going = self._axis.put_members([bool(w < self._schedule.patience) for w in self._waited])
+        return state._replace(active=state.active & going)
+
+    @property
+    def over(self) -> bool:
+        """Whether no member has patience left."""
+        patience = self._schedule.patience
+        return bool(patience and np.all(self._diverged | (self._waited >= patience)))
+
+    def parameters(self, state: TrainState) -> Any:
+        return state.params if self._schedule.select == "last" else self._params
+
+    def selected_step(self, state: TrainState) -> np.ndarray:
+        """The step [S] of the parameters that count."""
+        return self._axis.gather(state.step) if self._schedule.select == "last" else self._best_step
+
+
+def _evaluation(
+    step: int,
+    state: Mapping[str, np.ndarray],
+    measured: Mapping[str, np.ndarray],
+    pending: Sequence[Sums],
+    train_seconds: float,
+) -> Evaluation:
+    updates, loss, norm = (
+        np.sum([np.asarray(part[i], np.float64) for part in pending], axis=0)
+        if pending
+        else np.zeros(len(state["step"]))
+        for i in range(len(Sums._fields))
+    )
+    with np.errstate(invalid="ignore"):  # 0 / 0 where a member took no update since the last evaluation
+        return Evaluation(step, state, measured, updates, loss / updates, norm / updates, train_seconds)
 
 
 def evaluation_batches(examples: Mapping[str, np.ndarray], size: int) -> list[dict[str, np.ndarray]]:
-    """A set `[N, ...]` as batches `[size, ...]`, all alike so that one program serves every set.
+    """A set `[N, ...]` as batches `[size, ...]`, all alike so that one program serves the whole set.
 
     Copies fill up the last one; `weight [size]` is 0 for them and 1 for the others.
     """
@@ -127,103 +258,79 @@ def evaluation_batches(examples: Mapping[str, np.ndarray], size: int) -> list[di
     return [{name: a[i : i + size] for name, a in filled.items()} for i in range(0, total, size)]
 
 
-def _score(
-    programs: Programs, axis: SeedAxis, state: TrainState, batches: Sequence[Mapping[str, jax.Array]]
+def evaluation_size(examples: Mapping[str, np.ndarray], task: Task, cell: CellPlan) -> int:
+    """How many examples of a set are evaluated at once: fewer where sequences are long."""
+    total = len(next(iter(examples.values())))
+    # The first axis of an example as stored is its time, unless `prepare` makes more steps of it.
+    steps = max([task.length or 1, *(max(a.shape[1:2] or (1,)) for a in examples.values())])
+    return max(1, min(EVALUATION_BATCH, total, EVALUATION_NUMBERS // (steps * (cell.hidden_size + task.output_size))))
+
+
+def put_evaluation(
+    examples: Mapping[str, np.ndarray], task: Task, cell: CellPlan, axis: SeedAxis
+) -> list[dict[str, jax.Array]]:
+    """A set as batches on the devices."""
+    return [axis.put_shared(b) for b in evaluation_batches(examples, evaluation_size(examples, task, cell))]
+
+
+def score(
+    program: Callable[..., dict[str, Any]],
+    axis: SeedAxis,
+    state: TrainState,
+    batches: Sequence[Mapping[str, jax.Array]],
 ) -> dict[str, np.ndarray]:
-    """For each seed the means `[S]` over a set of what the task measures."""
-    sums = [programs.evaluate(state, batch) for batch in batches]
+    """For each member the means `[S]` over a set of what the task measures."""
+    sums = [program(state, batch) for batch in batches]
     total = {name: np.stack([axis.gather(part[name]) for part in sums]).sum(0, dtype=np.float64) for name in sums[0]}
     weight = total.pop("weight")
     return {name: a / weight for name, a in total.items()}
 
 
-def batch_maker(
-    plan: Plan, sets: Mapping[str, Mapping[str, np.ndarray]], axis: SeedAxis
-) -> Callable[[int], dict[str, jax.Array]]:
-    """From a step to the stored batches `[S, K, B, ...]` of the next call; to nothing where data are generated."""
+@dataclasses.dataclass(frozen=True)
+class BatchMaker:
+    """From a step to the stored batches `[S, K, B, ...]` of the K = `steps` updates from there; nothing for generated
+    data."""
+
+    steps: int
+    make: Callable[[int], dict[str, jax.Array]]
+
+    def __call__(self, step: int) -> dict[str, jax.Array]:
+        return self.make(step)
+
+
+def batch_maker(plan: Plan, sets: Sets, axis: SeedAxis, schedule: Schedule) -> BatchMaker:
+    """The batches of every member's seed."""
+    steps = min(UPDATES_PER_CALL, schedule.eval_every, schedule.updates)
     if isinstance(plan.task.data, Generated):
-        return lambda step: {}
+        return BatchMaker(steps, lambda step: {})
     assert isinstance(plan.task.data, Stored)
     sources = [ShuffledBatches(sets["train"], plan.config.batch_size, seed) for seed in axis.padded_seeds]
-    steps = min(UPDATES_PER_CALL, plan.config.eval_every, plan.config.updates)
-    return lambda step: axis.put(chunk(sources, step, steps))
+    one = sum(a[:1].nbytes for a in sets["train"].values()) * plan.config.batch_size * len(sources)
+    steps = max(1, min(steps, BYTES_PER_CALL // one))
+    return BatchMaker(steps, lambda step: axis.put(chunk(sources, step, steps)))
 
 
-def _compile(plan: Plan, cell: CellPlan, axis: SeedAxis, state: TrainState, batches: Any, examples: Any) -> Programs:
+def _compile(
+    plan: Plan, cell: CellPlan, axis: SeedAxis, optimizer: Optimizer, state: TrainState, batches: Any, examples: Any
+) -> Programs:
     """Compiles ahead, so that no timing holds compilation."""
-    train = partial(run_updates, cell.model, cell.optimizer, plan.task, plan.config.batch_size)
-    score = partial(evaluate, cell.model, plan.task)
     started = time.perf_counter()
-    programs = (
-        axis.spread(train, shared=1, donate=(0,)).lower(state, batches, jnp.int32(0)).compile(),
-        axis.spread(score, shared=1).lower(state, examples).compile(),
-    )
-    return Programs(*programs, compile_seconds=time.perf_counter() - started)
+    train = compile_training(plan, cell, axis, optimizer, state, batches)
+    return Programs(train, compile_evaluation(plan, cell, axis, state, examples), time.perf_counter() - started)
+
+
+def compile_training(
+    plan: Plan, cell: CellPlan, axis: SeedAxis, optimizer: Optimizer, state: TrainState, batches: Any
+) -> Callable[..., tuple[TrainState, Sums]]:
+    """The program that updates all members up to a step; it takes the state over."""
+    train = partial(run_updates, cell.model, optimizer, plan.task, plan.config.batch_size)
+    return axis.spread(train, shared=1, donate=(0,)).lower(state, batches, jnp.int32(0)).compile()
+
+
+def compile_evaluation(plan: Plan, cell: CellPlan, axis: SeedAxis, state: TrainState, examples: Any) -> Any:
+    """The program that evaluates all members on one batch."""
+    return axis.spread(partial(evaluate, cell.model, plan.task), shared=1).lower(state, examples).compile()
 
 
 def _small(state: TrainState) -> dict[str, Any]:
     return {"step": state.step, "diverged_at": state.diverged_at, "last_loss": state.last_loss}
-
-
-def _record_evaluation(
-    plan: Plan,
-    cell: CellPlan,
-    state: Mapping[str, np.ndarray],
-    step: int,
-    pending: Sequence[Sums],
-    measured: Mapping[str, np.ndarray],
-    train_seconds: float,
-    hooks: Hooks,
-) -> None:
-    for s, seed in enumerate(plan.seeds):
-        diverged_at = int(state["diverged_at"][s]) or None
-        updates, loss, norm = (sum(float(part[i][s]) for part in pending) for i in range(len(Sums._fields)))
-        hooks.record(
-            "evaluation",
-            task=plan.task.name,
-            cell=cell.label,
-            seed=seed,
-            step=step,
-            train_loss=loss / updates if updates else None,
-            gradient_norm=norm / updates if updates else None,
-            # What a diverged seed kept is no result: it would be better than what it had become.
-            validation_loss=None if diverged_at else float(measured["loss"][s]),
-            validation_metric=None if diverged_at else float(measured[plan.task.metric][s]),
-            diverged_at=diverged_at,
-            time={"train_seconds": train_seconds},
-        )
-
-
-def _record_results(
-    plan: Plan,
-    cell: CellPlan,
-    state: Mapping[str, np.ndarray],
-    steps: list[int],
-    history: list[dict[str, np.ndarray]],
-    tested: Mapping[str, np.ndarray],
-    train_seconds: float,
-    hooks: Hooks,
-) -> None:
-    task = plan.task
-    updates = int(state["step"].sum())
-    for s, seed in enumerate(plan.seeds):
-        diverged_at = int(state["diverged_at"][s]) or None
-        curve = [
-            None if diverged_at and step >= diverged_at else float(measured[task.metric][s])
-            for step, measured in zip(steps, history, strict=True)
-        ]
-        hooks.record(
-            "result",
-            task=task.name,
-            cell=cell.label,
-            seed=seed,
-            updates=int(state["step"][s]),
-            train_loss=None if diverged_at else float(state["last_loss"][s]),
-            validation_metric=curve[-1],
-            test_loss=None if diverged_at else float(tested["loss"][s]),
-            test_metric=None if diverged_at else float(tested[task.metric][s]),
-            steps_to_solve=solved_at(steps, curve, task.threshold, task.direction),
-            diverged_at=diverged_at,
-            last_good_loss=float(state["last_loss"][s]),
-            time={"ms_per_step": 1e3 * train_seconds / max(updates, 1), "train_seconds": train_seconds},
-        )

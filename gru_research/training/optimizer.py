@@ -1,50 +1,61 @@
 """Optimisers and learning-rate schedules from a config, on optax."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import optax
 
 from gru_research.config import OptimizerConfig, UserError, choose
+from gru_research.types import ArrayLike
 
-OPTIMIZERS: dict[str, Callable[[], optax.GradientTransformation]] = {
-    "adam": optax.scale_by_adam,
-    "lion": optax.scale_by_lion,
-    "momentum": lambda: optax.trace(decay=0.9),
-    "rmsprop": optax.scale_by_rms,
-    "sgd": optax.identity,
+OPTIMIZERS: dict[str, Callable[[float], optax.GradientTransformation]] = {
+    "adam": lambda decay: optax.scale_by_adam(),
+    "lion": lambda decay: optax.scale_by_lion(),
+    "momentum": lambda decay: optax.trace(decay),
+    "rmsprop": lambda decay: optax.scale_by_rms(decay),
+    "sgd": lambda decay: optax.identity(),
 }
-"""The optimisers that a config can name, before the learning rate."""
+"""The optimisers that a config can name, from its `decay`, before the learning rate."""
 
-SCHEDULES: dict[str, Callable[[float, int], optax.Schedule]] = {
-    "constant": lambda rate, updates: optax.constant_schedule(rate),
-    "cosine": lambda rate, updates: optax.cosine_decay_schedule(rate, updates),
-    "linear": lambda rate, updates: optax.linear_schedule(rate, 0.0, updates),
+SCHEDULES: dict[str, Callable[[int], optax.Schedule]] = {
+    "constant": lambda updates: optax.constant_schedule(1.0),
+    "cosine": lambda updates: optax.cosine_decay_schedule(1.0, updates),
+    "linear": lambda updates: optax.linear_schedule(1.0, 0.0, updates),
+    "onecycle": lambda updates: optax.cosine_onecycle_schedule(updates, 1.0),
 }
-"""The schedules that a config can name: from (learning rate, updates after the warm-up)."""
+"""The schedules that a config can name, as factors of the learning rate: from the updates after the warm-up."""
+
+Scalars = Mapping[str, float] | Mapping[str, ArrayLike]
+"""The fields of the optimiser that may differ between the members of one program: `learning_rate`, `clip`,
+`weight_decay`; those left out are the config's."""
 
 
-def make_schedule(config: OptimizerConfig, learning_rate: float, updates: int) -> optax.Schedule:
-    """The learning rate against the number of updates done: linear warm-up, then `config.schedule`."""
+def make_schedule(config: OptimizerConfig, updates: int) -> optax.Schedule:
+    """The factor of the learning rate against the number of updates done: linear warm-up, then `config.schedule`."""
     choose("config.optimizer.schedule", config.schedule, SCHEDULES)
     if config.warmup >= updates:
         raise UserError(f"config.optimizer.warmup={config.warmup} must be below config.updates={updates}")
-    schedule = SCHEDULES[config.schedule](learning_rate, updates - config.warmup)
+    schedule = SCHEDULES[config.schedule](updates - config.warmup)
     if not config.warmup:
         return schedule
-    return optax.join_schedules([optax.linear_schedule(0.0, learning_rate, config.warmup), schedule], [config.warmup])
+    return optax.join_schedules([optax.linear_schedule(0.0, 1.0, config.warmup), schedule], [config.warmup])
 
 
-def make_optimizer(config: OptimizerConfig, learning_rate: float, updates: int) -> optax.GradientTransformation:
+def make_optimizer(config: OptimizerConfig, updates: int, scalars: Scalars) -> optax.GradientTransformation:
     """Clipping by the global norm, the optimiser, decoupled weight decay, the schedule.
+
+    `scalars` may be traced: their values change nothing in the program and in the shape of the optimiser's state.
 
     Raises:
       UserError: an unknown optimiser or schedule, or a warm-up that is longer than the run.
     """
     choose("config.optimizer.name", config.name, OPTIMIZERS)
-    schedule = make_schedule(config, learning_rate, updates)
+    schedule = make_schedule(config, updates)
+    rate = scalars.get("learning_rate", config.learning_rate)
+    clip = scalars.get("clip", config.clip or None)
+    decay = scalars.get("weight_decay", config.weight_decay or None)
     return optax.chain(
-        optax.clip_by_global_norm(config.clip) if config.clip else optax.identity(),
-        OPTIMIZERS[config.name](),
-        optax.add_decayed_weights(config.weight_decay) if config.weight_decay else optax.identity(),
-        optax.scale_by_learning_rate(schedule),
+        optax.identity() if clip is None else optax.clip_by_global_norm(clip),  # pyright: ignore[reportArgumentType]
+        OPTIMIZERS[config.name](config.decay),
+        optax.identity() if decay is None else optax.add_decayed_weights(decay),  # pyright: ignore[reportArgumentType]
+        optax.scale_by_learning_rate(lambda count: rate * schedule(count)),
     )

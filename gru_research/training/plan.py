@@ -1,25 +1,48 @@
 """From a config to what will run: the task, and for each cell its model, its size and its learning rate."""
 
 import dataclasses
+import inspect
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import optax
+import jax
 
 from gru_research.cells import CELLS, Cell
-from gru_research.config import CellConfig, ExperimentConfig, ModelConfig, UserError, call, choose
+from gru_research.config import CellConfig, ExperimentConfig, ModelConfig, TaskConfig, UserError, call, choose
+from gru_research.data import DataDirs
 from gru_research.layers import Bidirectional, Embedding, Noise, OneHot, Readout, Stack, has_cell_state
 from gru_research.tasks import TASKS, Task
+from gru_research.types import Batch
 
+from .flops import count_flops
 from .model import SequenceModel, count_parameters
 from .optimizer import make_optimizer
 
 MATCH_TOLERANCE = 0.02
 
 
+def count_model_flops(model: SequenceModel, example: Batch) -> int:
+    """Floating-point operations of one example's forward pass, at the task's length."""
+    params = jax.eval_shape(model.init, jax.random.key(0), example)
+    batch = {name: jax.ShapeDtypeStruct((1, *a.shape), a.dtype) for name, a in example.items()}
+    return count_flops(model.apply, params, batch)
+
+
+SIZES: dict[str, Callable[[SequenceModel, Batch], int]] = {
+    "parameters": count_parameters,
+    "flops": count_model_flops,
+}
+"""What can be matched by counting, from (model, example)."""
+
+
 @dataclasses.dataclass(frozen=True)
 class CellPlan:
-    """One cell of the comparison, ready to train. `reference_parameters` is the size it was to match."""
+    """One cell of the comparison, ready to train.
+
+    `reference_parameters` is the size that it was to match, where parameters are matched; `flops` are those of the
+    model's forward pass over one example; `scalars` are the optimiser's fields that are the cell's own.
+    """
 
     label: str
     kind: str
@@ -28,8 +51,10 @@ class CellPlan:
     model: SequenceModel
     parameters: int
     reference_parameters: int
-    learning_rate: float
-    optimizer: optax.GradientTransformation
+    flops: int
+    scalars: Mapping[str, float]
+    updates: int
+    eval_every: int
 
     def record(self) -> dict[str, Any]:
         """What a `cell` record says of it."""
@@ -40,7 +65,9 @@ class CellPlan:
             "hidden_size": self.hidden_size,
             "parameters": self.parameters,
             "reference_parameters": self.reference_parameters,
-            "learning_rate": self.learning_rate,
+            "flops": self.flops,
+            "updates": self.updates,
+            **self.scalars,
         }
 
 
@@ -58,18 +85,27 @@ class Plan:
         return tuple(range(self.config.first_seed, self.config.first_seed + self.config.seeds))
 
 
-def make_plan(config: ExperimentConfig) -> Plan:
+def make_task(config: TaskConfig, dirs: DataDirs) -> Task:
+    """The task that a config names; one that reads its data set's description is told where data lie."""
+    function = TASKS[choose("config.task.name", config.name, TASKS)]
+    given = {"dirs": dirs} if "dirs" in inspect.signature(function).parameters else {}
+    return call(function, config.options, "config.task", given)
+
+
+def make_plan(config: ExperimentConfig, dirs: DataDirs = DataDirs()) -> Plan:
     """Builds the task and the models and chooses the hidden sizes.
+
+    With `match="time"` cells without a hidden size have the reference's: `settle` measures and gives them theirs.
 
     Raises:
       UserError: an unknown task, cell, optimiser or option, or a value out of its range.
     """
-    task = call(TASKS[choose("config.task.name", config.task.name, TASKS)], config.task.options, "config.task")
+    task = make_task(config.task, dirs)
     for cell in config.cells:  # those that `only` leaves out too: a mistake there is still a mistake
-        _build_model(config, task, cell, cell.hidden_size or _size_unit(cell))
+        _build_model(config, task, cell, cell.hidden_size or size_unit(cell))
     zoneout_cell = config.model.zoneout_cell
     if zoneout_cell and not any(
-        has_cell_state(_build_cell(cell, cell.hidden_size or _size_unit(cell))) for cell in config.cells
+        has_cell_state(_build_cell(cell, cell.hidden_size or size_unit(cell))) for cell in config.cells
     ):
         raise UserError(f"config.model.zoneout_cell={zoneout_cell!r} acts on no cell here: none has a cell state")
     reference = next(cell for cell in config.cells if cell.label == config.reference)
@@ -86,39 +122,70 @@ def _plan_cell(
     config: ExperimentConfig, task: Task, cell: CellConfig, reference: CellConfig, warnings: list[str]
 ) -> CellPlan:
     def count(which: CellConfig, hidden_size: int) -> int:
-        return count_parameters(_build_model(config, task, which, hidden_size), task.example)
+        return SIZES[config.match](_build_model(config, task, which, hidden_size), task.example)
 
     hidden_size = cell.hidden_size or 0
-    reference_parameters = count(reference, reference.hidden_size) if reference.hidden_size else 0
     if config.match != "none" and cell.label != config.reference:
         assert reference.hidden_size
         hidden_size = reference.hidden_size
-        if config.match == "parameters":
-            unit = _size_unit(cell)
-            hidden_size = unit * nearest_size(lambda units: count(cell, units * unit), reference_parameters)
+        if config.match in SIZES:
+            hidden_size = _matched_size(config, cell, reference, count, warnings)
         if cell.hidden_size not in (None, hidden_size):
             warnings.append(
                 f"cells.{cell.label}.hidden_size={cell.hidden_size} is not used: match={config.match!r} "
                 f"makes it {hidden_size} (match='none' uses each cell's own)"
             )
-    parameters = count(cell, hidden_size)
-    if config.match == "parameters" and abs(parameters / reference_parameters - 1) > MATCH_TOLERANCE:
-        warnings.append(
-            f"{cell.label} has {parameters:,} parameters, {config.reference} {reference_parameters:,}: "
-            f"more than {MATCH_TOLERANCE:.0%} apart, and no hidden size comes nearer"
-        )
-    rate = cell.learning_rate or config.optimizer.learning_rate
+    model = _build_model(config, task, cell, hidden_size)
+    updates = cell.updates or config.updates
+    scalars = {"learning_rate": cell.learning_rate or config.optimizer.learning_rate}
+    make_optimizer(config.optimizer, config.tune.updates or updates, scalars)  # a mistake shows before anything runs
     return CellPlan(
         label=cell.label,
         kind=cell.kind,
         options=cell.options,
         hidden_size=hidden_size,
-        model=_build_model(config, task, cell, hidden_size),
-        parameters=parameters,
-        reference_parameters=reference_parameters,
-        learning_rate=rate,
-        optimizer=make_optimizer(config.optimizer, rate, config.updates),
+        model=model,
+        parameters=count_parameters(model, task.example),
+        reference_parameters=count(reference, reference.hidden_size or 0) if config.match == "parameters" else 0,
+        flops=count_model_flops(model, task.example),
+        scalars=scalars,
+        updates=updates,
+        eval_every=math.ceil(updates / config.evaluations) if config.evaluations else config.eval_every,
     )
+
+
+def _matched_size(
+    config: ExperimentConfig,
+    cell: CellConfig,
+    reference: CellConfig,
+    count: Callable[[CellConfig, int], int],
+    warnings: list[str],
+) -> int:
+    """The hidden size that makes a cell as large as the reference, by what `config.match` counts."""
+    assert reference.hidden_size
+    unit = size_unit(cell)
+    wanted = count(reference, reference.hidden_size)
+    hidden_size = unit * nearest_size(lambda units: count(cell, units * unit), wanted)
+    if abs((found := count(cell, hidden_size)) / wanted - 1) > MATCH_TOLERANCE:
+        warnings.append(
+            f"{cell.label} has {found:,} {config.match}, {config.reference} {wanted:,}: "
+            f"more than {MATCH_TOLERANCE:.0%} apart, and no hidden size comes nearer"
+        )
+    return hidden_size
+
+
+def nearest_size(count: Callable[[int], int], wanted: int) -> int:
+    """The hidden size, at least 1, whose `count` is nearest to `wanted`.
+
+    `count` must grow with the size: bisection, not a search through all of them.
+    """
+    low, high = 1, 2
+    while count(high) < wanted:
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if count(middle) < wanted else (low, middle)
+    return min((low, high), key=lambda size: abs(count(size) - wanted))
 
 
 def _build_cell(cell: CellConfig, hidden_size: int) -> Cell:
@@ -152,24 +219,10 @@ def _build_stack(model: ModelConfig, cell: Cell) -> Stack:
     return Stack((layer,) * model.layers, model.dropout, model.connections, Noise(**rates))
 
 
-def _size_unit(cell: CellConfig) -> int:
+def size_unit(cell: CellConfig) -> int:
     """What the hidden size must be a multiple of: the value of the field that the cell names as `size_unit`, or 1."""
     kind = CELLS.get(cell.kind)
     if not hasattr(kind, "size_unit"):
         return 1
     unit = cell.options.get(kind.size_unit, getattr(kind, kind.size_unit))  # pyright: ignore
     return unit if isinstance(unit, int) and unit > 0 else 1  # anything else is the cell's to refuse
-
-
-def nearest_size(count: Callable[[int], int], wanted: int) -> int:
-    """The hidden size, at least 1, whose `count` of parameters is nearest to `wanted`.
-
-    `count` must grow with the size: bisection, not a search through all of them.
-    """
-    low, high = 1, 2
-    while count(high) < wanted:
-        low, high = high, 2 * high
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if count(middle) < wanted else (low, middle)
-    return min((low, high), key=lambda size: abs(count(size) - wanted))

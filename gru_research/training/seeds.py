@@ -6,8 +6,9 @@ accelerator the seeds of a device are one batched program (`vmap`).
 """
 
 import dataclasses
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -16,18 +17,30 @@ from jax import lax
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 AXIS = "seed"
+T = TypeVar("T")
 
 
 @dataclasses.dataclass(frozen=True)
 class SeedAxis:
-    """Seeds over the devices of a mesh. Where they don't divide, copies of the first fill up the axis."""
+    """Seeds over the devices of a mesh. Where they don't divide, copies of the first fill up the axis.
+
+    `scalars` are numbers of each member's own, [S] by name, such as its learning rate: the members of a search are
+    more of the same axis, where a seed may come more than once.
+    """
 
     seeds: tuple[int, ...]
     mesh: Mesh
+    scalars: Mapping[str, tuple[float, ...]] = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        assert all(len(values) == len(self.seeds) for values in self.scalars.values()), self.scalars
 
     @property
     def padded_seeds(self) -> tuple[int, ...]:
-        return self.seeds + self.seeds[:1] * (-len(self.seeds) % self.mesh.size)
+        return self._padded(self.seeds)
+
+    def _padded(self, values: tuple[T, ...]) -> tuple[T, ...]:
+        return values + values[:1] * (-len(values) % self.mesh.size)
 
     @property
     def batched(self) -> bool:
@@ -62,20 +75,25 @@ class SeedAxis:
 
         return jax.jit(on_mesh, donate_argnums=donate)
 
-    def start(self, init: Callable[[Any, Any], Any]) -> Any:
-        """`init(seed, active)` of every seed, each on its device."""
+    def start(self, init: Callable[[Any, Any, Any], Any]) -> Any:
+        """`init(seed, scalars, active)` of every member, each on its device."""
         padded = self.padded_seeds
         seeds = np.asarray(padded, np.uint32)
+        scalars = {name: np.asarray(self._padded(values), np.float32) for name, values in self.scalars.items()}
         active = np.arange(len(padded)) < len(self.seeds)
-        return self.spread(init)(self.put(jnp.asarray(seeds)), self.put(jnp.asarray(active)))
+        return self.spread(init)(*(self.put(jax.tree.map(jnp.asarray, tree)) for tree in (seeds, scalars, active)))
+
+    def put_members(self, values: Sequence[Any]) -> Any:
+        """One value a member `[S]`, on the members' devices; copies get the first one's."""
+        return self.put(jnp.asarray(np.asarray(self._padded(tuple(values)))))
 
     def gather(self, tree: Any) -> Any:
         """Arrays of all seeds on the host, without the copies."""
         return jax.tree.map(lambda a: np.asarray(a)[: len(self.seeds)], tree)
 
 
-def make_seed_axis(seeds: Sequence[int]) -> SeedAxis:
+def make_seed_axis(seeds: Sequence[int], scalars: Mapping[str, Sequence[float]] = MappingProxyType({})) -> SeedAxis:
     """The axis over the devices that jax has, but no more than there are seeds."""
     devices = jax.devices()[: len(seeds)]
     mesh = Mesh(np.asarray(devices), (AXIS,), axis_types=(AxisType.Auto,))
-    return SeedAxis(tuple(seeds), mesh)
+    return SeedAxis(tuple(seeds), mesh, {name: tuple(values) for name, values in scalars.items()})

@@ -1,5 +1,6 @@
 """What training carries from one update to the next, for one seed; on a device with a leading seed axis."""
 
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import jax
@@ -9,6 +10,9 @@ import optax
 from gru_research.types import Array, Batch, Params, PRNGKey
 
 from .model import SequenceModel
+
+Optimizer = Callable[[Mapping[str, Array]], optax.GradientTransformation]
+"""From a member's scalars to its optimiser, inside jit."""
 
 STREAMS = {"init": 0, "data": 1, "noise": 2}
 """The independent streams of random numbers of a seed."""
@@ -20,7 +24,8 @@ class TrainState(NamedTuple):
     Attributes:
       params, opt_state: as they were before `diverged_at`, where the seed diverged.
       seed: what every random number comes from.
-      active: False for a copy that only fills up the seed axis; it is never trained.
+      scalars: the optimiser's fields that are this member's own, `learning_rate` among them.
+      active: False for a copy that only fills up the seed axis, which is never trained, and for a seed that stopped.
       step: how many updates are done.
       diverged_at: the number of the first update, from 1, whose loss or gradient wasn't finite; 0: none yet.
       last_loss: the training loss of the last good update.
@@ -29,6 +34,7 @@ class TrainState(NamedTuple):
     params: Params
     opt_state: optax.OptState
     seed: Array
+    scalars: Mapping[str, Array]
     active: Array
     step: Array
     diverged_at: Array
@@ -41,9 +47,9 @@ def stream(seed: Array, name: str) -> PRNGKey:
 
 
 def init_state(
-    model: SequenceModel, optimizer: optax.GradientTransformation, example: Batch, seed: Array, active: Array
+    model: SequenceModel, optimizer: Optimizer, example: Batch, seed: Array, scalars: Mapping[str, Array], active: Array
 ) -> TrainState:
     """The state before the first update."""
     params = model.init(stream(seed, "init"), example)
     zero = jnp.zeros((), jnp.int32)
-    return TrainState(params, optimizer.init(params), seed, active, zero, zero, jnp.zeros(()))
+    return TrainState(params, optimizer(scalars).init(params), seed, scalars, active, zero, zero, jnp.zeros(()))

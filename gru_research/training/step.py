@@ -11,7 +11,7 @@ from gru_research.tasks import Generated, Task
 from gru_research.types import Array, Batch
 
 from .model import SequenceModel
-from .state import TrainState, stream
+from .state import Optimizer, TrainState, stream
 
 
 class Sums(NamedTuple):
@@ -23,7 +23,7 @@ class Sums(NamedTuple):
 
 
 def update(
-    model: SequenceModel, optimizer: optax.GradientTransformation, task: Task, state: TrainState, batch: Batch
+    model: SequenceModel, optimizer: Optimizer, task: Task, state: TrainState, batch: Batch
 ) -> tuple[TrainState, Sums]:
     """One update on one batch. A loss or gradient that isn't finite leaves the parameters as they are and
     is noted in `diverged_at`."""
@@ -39,19 +39,21 @@ def update(
 
     loss, gradients = jax.value_and_grad(loss_of)(state.params)
     norm = optax.tree.norm(gradients)
-    change, opt_state = optimizer.update(gradients, state.opt_state, state.params)
+    change, opt_state = optimizer(state.scalars).update(gradients, state.opt_state, state.params)
     good = jnp.isfinite(loss) & jnp.isfinite(norm)
     trained = (optax.apply_updates(state.params, change), opt_state, state.step + 1, loss)
     kept = (state.params, state.opt_state, state.step, state.last_loss)
     params, opt_state, step, last_loss = jax.tree.map(lambda new, old: jnp.where(good, new, old), trained, kept)
     diverged_at = jnp.where(good, 0, state.step + 1)
-    new_state = TrainState(params, opt_state, state.seed, state.active, step, diverged_at, last_loss)
+    new_state = state._replace(
+        params=params, opt_state=opt_state, step=step, diverged_at=diverged_at, last_loss=last_loss
+    )
     return new_state, Sums(*(jnp.where(good, a, 0) for a in (jnp.ones((), jnp.int32), loss, norm)))
 
 
 def run_updates(
     model: SequenceModel,
-    optimizer: optax.GradientTransformation,
+    optimizer: Optimizer,
     task: Task,
     batch_size: int,
     state: TrainState,

@@ -16,6 +16,7 @@ from gru_research.data import DataDirs, ShuffledBatches
 from gru_research.records import FILE_NAME, read
 from gru_research.training import CellPlan, Plan, SeedAxis, load_parameters, make_plan, run_comparison
 from gru_research.training.loop import evaluation_batches
+from gru_research.training.optimizer import make_optimizer
 from gru_research.training.state import init_state, stream
 from gru_research.training.step import evaluate, update
 
@@ -40,7 +41,8 @@ def trained_by_hand(plan: Plan, cell: CellPlan, seed: int) -> tuple[Any, list[fl
     """The same training as a Python loop over updates, for one seed."""
     task, data = plan.task, plan.task.data
     params = cell.model.init(stream(jnp.uint32(seed), "init"), task.example)
-    opt_state, losses = cell.optimizer.init(params), []
+    optimizer = make_optimizer(plan.config.optimizer, cell.updates, cell.scalars)
+    opt_state, losses = optimizer.init(params), []
 
     @jax.jit
     def loss_and_gradients(params: Any, batch: Any) -> Any:
@@ -52,7 +54,7 @@ def trained_by_hand(plan: Plan, cell: CellPlan, seed: int) -> tuple[Any, list[fl
     for step in range(plan.config.updates):
         batch = data.make(jax.random.fold_in(stream(jnp.uint32(seed), "data"), step), plan.config.batch_size)
         loss, gradients = loss_and_gradients(params, batch)
-        change, opt_state = cell.optimizer.update(gradients, opt_state, params)
+        change, opt_state = optimizer.update(gradients, opt_state, params)
         params = optax.apply_updates(params, change)
         losses.append(float(loss))
     return params, losses
@@ -159,7 +161,7 @@ def test_a_seed_that_diverges_is_recorded_and_the_others_go_on(finished: tuple[P
     kept = jax.tree.map(lambda a: a[1], load_parameters(tmp_path / "run", "gru")["params"])
     two = make_plan(experiment(CONFIG | {"optimizer": CONFIG["optimizer"]}))
     params, _ = trained_by_hand(
-        dataclasses.replace(two, config=dataclasses.replace(two.config, updates=2)), two.cells[0], 1
+        dataclasses.replace(two, config=dataclasses.replace(two.config, updates=2)), two.cells[0], seed=1
     )
     for a, b in zip(jax.tree.leaves(kept), jax.tree.leaves(params), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
@@ -221,7 +223,8 @@ def test_stored_data_come_in_the_order_of_the_seed(tmp_path: Path, mnist_data_di
     records = read(tmp_path / "run" / FILE_NAME)
     source = ShuffledBatches(sets["train"], 5, seed=1)
     params = cell.model.init(stream(jnp.uint32(1), "init"), task.example)
-    losses, opt_state = [], cell.optimizer.init(params)
+    optimizer = make_optimizer(plan.config.optimizer, cell.updates, cell.scalars)
+    losses, opt_state = [], optimizer.init(params)
     for step in range(3):
         batch = task.prepare({n: jnp.asarray(a) for n, a in source[step].items()})
 
@@ -229,7 +232,7 @@ def test_stored_data_come_in_the_order_of_the_seed(tmp_path: Path, mnist_data_di
             return task.measure(cell.model.apply(p, batch), batch)["loss"].mean()
 
         loss, gradients = jax.value_and_grad(loss_of)(params)
-        change, opt_state = cell.optimizer.update(gradients, opt_state, params)
+        change, opt_state = optimizer.update(gradients, opt_state, params)
         params = optax.apply_updates(params, change)
         losses.append(float(loss))
     means = [e["train_loss"] for e in records.evaluations if e["seed"] == 1][1:]
@@ -238,8 +241,8 @@ def test_stored_data_come_in_the_order_of_the_seed(tmp_path: Path, mnist_data_di
 
 def test_every_update_draws_noise_of_its_own_and_evaluation_none() -> None:
     plan = make_plan(experiment(CONFIG | {"model": {"state_dropout": 0.5, "input_dropout": 0.5}}))
-    (cell,), standing = plan.cells, optax.sgd(0.0)
-    state = init_state(cell.model, standing, plan.task.example, jnp.uint32(0), jnp.bool_(True))
+    (cell,), standing = plan.cells, lambda scalars: optax.sgd(0.0)
+    state = init_state(cell.model, standing, plan.task.example, jnp.uint32(0), {}, jnp.bool_(True))
     batch = plan.task.data.make(jax.random.key(0), 50)  # type: ignore[union-attr]
     one = jax.jit(lambda state: update(cell.model, standing, plan.task, state, batch))
     after, first = one(state)

@@ -9,34 +9,34 @@ from gru_research.training.optimizer import OPTIMIZERS, make_optimizer, make_sch
 
 
 def test_cosine_falls_to_zero() -> None:
-    schedule = make_schedule(OptimizerConfig(schedule="cosine"), 0.1, 100)
-    np.testing.assert_allclose([schedule(0), schedule(50), schedule(100)], [0.1, 0.05, 0.0], atol=1e-9)
+    schedule = make_schedule(OptimizerConfig(schedule="cosine"), 100)
+    np.testing.assert_allclose([schedule(0), schedule(50), schedule(100)], [1.0, 0.5, 0.0], atol=1e-9)
 
 
 def test_linear_falls_to_zero_and_constant_does_not() -> None:
-    linear = make_schedule(OptimizerConfig(schedule="linear"), 0.1, 100)
-    np.testing.assert_allclose([linear(0), linear(25), linear(100)], [0.1, 0.075, 0.0], atol=1e-9)
-    assert float(make_schedule(OptimizerConfig(), 0.1, 100)(99)) == pytest.approx(0.1)
+    linear = make_schedule(OptimizerConfig(schedule="linear"), 100)
+    np.testing.assert_allclose([linear(0), linear(25), linear(100)], [1.0, 0.75, 0.0], atol=1e-9)
+    assert float(make_schedule(OptimizerConfig(), 100)(99)) == pytest.approx(1.0)
 
 
 def test_warmup_rises_to_the_rate_and_then_follows_the_schedule() -> None:
-    schedule = make_schedule(OptimizerConfig(schedule="cosine", warmup=10), 0.1, 110)
-    np.testing.assert_allclose([schedule(0), schedule(5), schedule(10), schedule(60)], [0, 0.05, 0.1, 0.05], atol=1e-8)
+    schedule = make_schedule(OptimizerConfig(schedule="cosine", warmup=10), 110)
+    np.testing.assert_allclose([schedule(0), schedule(5), schedule(10), schedule(60)], [0, 0.5, 1.0, 0.5], atol=1e-8)
 
 
 def test_clipping_is_by_the_global_norm() -> None:
     gradients = {"a": jnp.array([3.0]), "b": jnp.array([4.0])}
-    optimizer = make_optimizer(OptimizerConfig(name="sgd", clip=1.0), 0.5, 10)
+    optimizer = make_optimizer(OptimizerConfig(name="sgd", clip=1.0), 10, {"learning_rate": 0.5})
     change, _ = optimizer.update(gradients, optimizer.init(gradients), gradients)
     np.testing.assert_allclose([change["a"][0], change["b"][0]], [-0.3, -0.4], rtol=1e-6)
-    optimizer = make_optimizer(OptimizerConfig(name="sgd", clip=0.0), 0.5, 10)
+    optimizer = make_optimizer(OptimizerConfig(name="sgd", clip=0.0), 10, {"learning_rate": 0.5})
     change, _ = optimizer.update(gradients, optimizer.init(gradients), gradients)
     np.testing.assert_allclose([change["a"][0], change["b"][0]], [-1.5, -2.0], rtol=1e-6)
 
 
 def test_weight_decay_is_decoupled() -> None:
     params, zero = {"a": jnp.array([2.0])}, {"a": jnp.array([0.0])}
-    optimizer = make_optimizer(OptimizerConfig(weight_decay=0.1), 0.5, 10)
+    optimizer = make_optimizer(OptimizerConfig(weight_decay=0.1), 10, {"learning_rate": 0.5})
     change, _ = optimizer.update(zero, optimizer.init(params), params)
     np.testing.assert_allclose(change["a"], [-0.5 * 0.1 * 2.0], rtol=1e-6)
 
@@ -44,6 +44,6 @@ def test_weight_decay_is_decoupled() -> None:
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_every_optimizer_goes_downhill(name: str) -> None:
     params = {"a": jnp.array([2.0, -3.0])}
-    optimizer = make_optimizer(OptimizerConfig(name=name), 1e-2, 10)
+    optimizer = make_optimizer(OptimizerConfig(name=name), 10, {"learning_rate": 1e-2})
     change, _ = optimizer.update(params, optimizer.init(params), params)  # the gradient of a^2 / 2 is a
     assert np.all(np.sign(change["a"]) == -np.sign(params["a"]))

@@ -100,7 +100,7 @@ def test_only_keeps_the_matching() -> None:
 
 
 def test_learning_rates_are_the_cell_s_own_or_the_optimiser_s() -> None:
-    assert [c.learning_rate for c in make_plan(experiment(CONFIG)).cells] == [1e-2, 1e-2, 1e-3]
+    assert [c.scalars["learning_rate"] for c in make_plan(experiment(CONFIG)).cells] == [1e-2, 1e-2, 1e-3]
 
 
 def test_layers_and_readout() -> None:

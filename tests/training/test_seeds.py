@@ -55,7 +55,7 @@ def test_seeds_fill_up_to_the_devices() -> None:
 
 def test_spread_runs_each_seed_and_gather_drops_the_copies() -> None:
     axis = make_seed_axis((3, 4, 5))
-    made = axis.start(lambda seed, active: {"seed": seed, "active": active})
+    made = axis.start(lambda seed, scalars, active: {"seed": seed, "active": active})
     doubled = axis.spread(lambda own, factor: own["seed"] * factor, shared=1)(made, axis.put_shared(np.uint32(2)))
     np.testing.assert_array_equal(axis.gather(doubled), [6, 8, 10])
     assert axis.gather(made)["active"].all()
@@ -65,5 +65,5 @@ def test_spread_runs_each_seed_and_gather_drops_the_copies() -> None:
 def test_batched_and_one_by_one_agree(batched: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     axis = make_seed_axis((1, 2))
     monkeypatch.setattr(type(axis), "batched", property(lambda self: batched))
-    made = axis.start(lambda seed, active: seed * 10 + active)
+    made = axis.start(lambda seed, scalars, active: seed * 10 + active)
     np.testing.assert_array_equal(axis.gather(made), [11, 21])

@@ -1,0 +1,59 @@
+"""Floating-point operations of a program, counted in its jaxpr: the same number on every machine."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import jax
+from jax.extend import core
+
+_FREE = frozenset(
+    {
+        "broadcast_in_dim", "concatenate", "convert_element_type", "copy", "dynamic_slice", "dynamic_update_slice",
+        "gather", "iota", "optimization_barrier", "pad", "reshape", "rev", "scatter", "slice", "split", "squeeze",
+        "stop_gradient", "transpose",
+    }
+)  # fmt: skip
+
+
+def count_flops(function: Callable[..., Any], *arguments: Any) -> int:
+    """How many floating-point operations `function(*arguments)` takes.
+
+    A product of matrices (m, k) and (k, n) counts 2 m k n, anything else that computes counts one for each element
+    of its result, a transcendental function too; moving and converting is free, and the body of a scan counts for
+    each of its steps. Of a `cond` the longest branch counts.
+
+    Raises:
+      ValueError: a loop whose number of turns isn't known.
+    """
+    return _jaxpr(jax.make_jaxpr(function)(*arguments).jaxpr)
+
+
+def _jaxpr(jaxpr: core.Jaxpr) -> int:
+    return sum(_equation(equation) for equation in jaxpr.eqns)
+
+
+def _equation(equation: core.JaxprEqn) -> int:
+    name, parameters = equation.primitive.name, equation.params
+    if name == "while":
+        raise ValueError("a while loop has no known number of turns to count")
+    if name == "cond":
+        return max(_jaxpr(branch.jaxpr) for branch in parameters["branches"])
+    inner = [jaxpr for value in parameters.values() if (jaxpr := _as_jaxpr(value)) is not None]
+    if inner:  # the forward program of a custom gradient comes first; its other rules are functions
+        return parameters.get("length", 1) * sum(_jaxpr(jaxpr) for jaxpr in inner)
+    if name in _FREE:
+        return 0
+    size = sum(math.prod(_shape(output)) for output in equation.outvars)
+    if name == "dot_general":
+        (contracted, _), _ = parameters["dimension_numbers"]
+        return 2 * size * math.prod(_shape(equation.invars[0])[axis] for axis in contracted)
+    return size
+
+
+def _as_jaxpr(value: Any) -> core.Jaxpr | None:
+    return value.jaxpr if isinstance(value, core.ClosedJaxpr) else value if isinstance(value, core.Jaxpr) else None
+
+
+def _shape(variable: Any) -> tuple[int, ...]:
+    return getattr(variable.aval, "shape", ())

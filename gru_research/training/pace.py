@@ -1,0 +1,152 @@
+"""What has to be measured before a comparison can start: equal seconds as updates, and equal time as sizes.
+
+Measured once and written into the run's config, so that the run can be repeated without measuring.
+"""
+
+import dataclasses
+import math
+import time
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+
+from gru_research.config import CellConfig, ExperimentConfig, UserError
+from gru_research.data import DataDirs
+
+from .loop import Schedule, Sets, batch_maker, compile_training, start
+from .plan import CellPlan, Plan, make_plan, size_unit
+from .seeds import make_seed_axis
+
+MEASURED_SECONDS = 2.0
+"""How long a cell's updates are timed, compilation and a first call excluded."""
+SIZE_STEP = 4
+"""Hidden sizes that match the time of an update are multiples of it: finer ones are below the noise."""
+
+
+def is_open(config: ExperimentConfig) -> bool:
+    """Whether something of the config has to be measured first."""
+    selected = [cell for cell in config.cells if cell.label in config.selected_labels]
+    return config.match == "time" or (config.seconds > 0 and any(cell.updates is None for cell in selected))
+
+
+def settle(
+    config: ExperimentConfig, dirs: DataDirs, sets: Sets, say: Callable[[str], None] = lambda line: None
+) -> ExperimentConfig:
+    """The config with the measured hidden sizes and numbers of updates in it; it is no longer open.
+
+    Raises:
+      UserError: `seconds` that aren't enough for one update, or don't reach beyond the tuning.
+    """
+    if config.match == "time":
+        config = _with_sizes(config, dirs, sets, say)
+    if not config.seconds:
+        return config
+    plan = make_plan(config, dirs)
+    for cell in plan.cells:
+        if next(c for c in config.cells if c.label == cell.label).updates is None:
+            seconds = seconds_per_update(plan, cell, sets)
+            updates = affordable_updates(config, cell.label, seconds)
+            say(f"{cell.label}: {1e3 * seconds:.3g} ms an update and seed, {updates:,} updates in {config.seconds:g} s")
+            config = _changed(config, cell.label, updates=updates)
+    return config
+
+
+def affordable_updates(config: ExperimentConfig, label: str, seconds: float) -> int:
+    """How many updates `config.seconds` pay for at `seconds` an update and member, rounded down to two digits."""
+    tune = config.tune
+    tuned = tune.draws * tune.seeds
+    if tune.updates:
+        updates = (config.seconds - tuned * tune.updates * seconds) / (config.seeds * seconds)
+    else:
+        updates = config.seconds / ((config.seeds + tuned) * seconds)
+    if updates < 1:
+        raise UserError(
+            f"config.seconds={config.seconds!r} must be more: {label} takes {seconds:.3g} s an update and seed, for "
+            f"{config.seeds} seeds" + (f" and {tuned} of tuning" if tuned else "")
+        )
+    digits = 10 ** max(0, math.floor(math.log10(updates)) - 1)
+    return int(updates // digits * digits)
+
+
+def seconds_per_update(plan: Plan, cell: CellPlan, sets: Sets) -> float:
+    """Wall time of compiled training for each update and seed, with all seeds side by side."""
+    axis = make_seed_axis(plan.seeds, {name: [value] * len(plan.seeds) for name, value in cell.scalars.items()})
+    schedule = Schedule("measuring", 2**30, 2**30, "last", 0)
+    optimizer, state = start(plan, cell, axis, schedule)
+    next_batches = batch_maker(plan, sets, axis, schedule)
+    program = compile_training(plan, cell, axis, optimizer, state, next_batches(0))
+    step, calls, started = 0, 1, 0.0
+    while True:
+        batches = next_batches(step)
+        before = time.perf_counter()
+        until = step + min(calls, next_batches.steps)
+        state, _ = jax.block_until_ready(program(state, batches, jnp.int32(until)))
+        taken = time.perf_counter() - before
+        # The first call pages memory in; the others double until one of them, or the whole of it, is long enough.
+        if step and (taken > MEASURED_SECONDS / 2 or until - step == next_batches.steps):
+            started += taken
+            if started > MEASURED_SECONDS / 2:
+                return taken / ((until - step) * len(axis.seeds))
+        step, calls = until, 2 * calls
+
+
+def _with_sizes(config: ExperimentConfig, dirs: DataDirs, sets: Sets, say: Callable[[str], None]) -> ExperimentConfig:
+    """Each cell with the hidden size whose update takes about as long as the reference's."""
+    reference = next(cell for cell in config.cells if cell.label == config.reference)
+
+    def seconds(label: str, size: int) -> float:
+        sized = dataclasses.replace(
+            _changed(config, label, hidden_size=size), match="none", reference=label, only=label
+        )
+        plan = make_plan(_complete(sized, size), dirs)
+        return seconds_per_update(plan, plan.cells[0], sets)
+
+    assert reference.hidden_size
+    wanted = seconds(reference.label, reference.hidden_size)
+    say(f"{reference.label}: {reference.hidden_size} units, {1e3 * wanted:.3g} ms an update and seed")
+    for cell in config.cells:
+        if cell.label != reference.label and cell.label in config.selected_labels:
+            size, found = nearest_in_time(lambda n, cell=cell: seconds(cell.label, n), wanted, _step(cell))
+            say(f"{cell.label}: {size} units, {1e3 * found:.3g} ms an update and seed")
+            config = _changed(config, cell.label, hidden_size=size)
+    return dataclasses.replace(_complete(config, reference.hidden_size), match="none")
+
+
+def nearest_in_time(seconds: Callable[[int], float], wanted: float, step: int) -> tuple[int, float]:
+    """The multiple of `step` whose measured time is nearest to `wanted`, and that time; a size is measured once.
+
+    Bisection as if time grew with the size. Where noise or caches make it not so, it still ends at a size that was
+    measured, and reports how long that took.
+    """
+    measured: dict[int, float] = {}
+
+    def at(units: int) -> float:
+        return measured.setdefault(units, measured.get(units) or seconds(units * step))
+
+    low, high = 1, 8
+    while at(high) < wanted:
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if at(middle) < wanted else (low, middle)
+    at(low)
+    best = min(measured, key=lambda units: abs(math.log(measured[units] / wanted)))
+    return best * step, measured[best]
+
+
+def _step(cell: CellConfig) -> int:
+    return math.lcm(SIZE_STEP, size_unit(cell))
+
+
+def _complete(config: ExperimentConfig, size: int) -> ExperimentConfig:
+    """Cells that aren't part of this comparison still need a size where none is chosen for them."""
+    cells = tuple(
+        dataclasses.replace(c, hidden_size=c.hidden_size or -(-size // _step(c)) * _step(c)) for c in config.cells
+    )
+    return dataclasses.replace(config, cells=cells)
+
+
+def _changed(config: ExperimentConfig, label: str, **fields: int) -> ExperimentConfig:
+    cells = tuple(dataclasses.replace(cell, **fields) if cell.label == label else cell for cell in config.cells)
+    return dataclasses.replace(config, cells=cells)

@@ -1,0 +1,93 @@
+"""Equal tuning: every cell gets the same draws of the optimiser's fields, and validation data choose."""
+
+import dataclasses
+from collections.abc import Mapping
+
+import numpy as np
+
+from gru_research.config import TuneConfig
+from gru_research.stats import iqm, rank_worst
+
+from .loop import Hooks, Schedule, Sets, Trained, train_members
+from .plan import CellPlan, Plan
+from .seeds import make_seed_axis
+
+
+@dataclasses.dataclass(frozen=True)
+class Draw:
+    """One draw: the optimiser's fields, and how its seeds [S] ended on validation data, non-finite ones worst."""
+
+    values: Mapping[str, float]
+    metrics: np.ndarray
+    diverged_at: tuple[int | None, ...]
+
+
+def draw_values(tune: TuneConfig) -> list[dict[str, float]]:
+    """The draws, the same for every cell: log-uniform over each range, one in each of `draws` equal parts of it.
+
+    The parts (a Latin hypercube; McKay, Beckman and Conover 1979) cover the range also where draws are few; each
+    single draw is log-uniform over the whole range. In the order of the first field.
+    """
+    rng = np.random.default_rng(tune.sample)
+    columns = {}
+    for i, (name, (low, high)) in enumerate(tune.ranges.items()):
+        parts = np.arange(tune.draws) if i == 0 else rng.permutation(tune.draws)
+        shares = (parts + rng.random(tune.draws)) / tune.draws
+        columns[name] = np.exp(np.log(low) + shares * (np.log(high) - np.log(low)))
+    return [{name: float(f"{values[d]:.4g}") for name, values in columns.items()} for d in range(tune.draws)]
+
+
+def tune_cell(plan: Plan, cell: CellPlan, sets: Sets, hooks: Hooks) -> dict[str, float]:
+    """Trains every draw side by side, records how each did, and returns the chosen one's fields.
+
+    Chosen is the draw with the best interquartile mean over its seeds of the validation metric; of equal ones the
+    first, which has the lowest learning rate. Test data are not looked at.
+    """
+    tune = plan.config.tune
+    values = draw_values(tune)
+    seeds = range(tune.first_seed, tune.first_seed + tune.seeds)
+    members = [(draw, seed) for draw in range(tune.draws) for seed in seeds]
+    scalars = {name: [values[draw].get(name, cell.scalars.get(name)) for draw, _ in members] for name in values[0]}
+    axis = make_seed_axis([seed for _, seed in members], scalars)  # pyright: ignore[reportArgumentType]
+    trained = train_members(plan, cell, sets, axis, tuning_schedule(plan, cell), hooks)
+    draws = [
+        _result(plan, trained, values[draw], [m for m, (d, _) in enumerate(members) if d == draw])
+        for draw in range(tune.draws)
+    ]
+    sign = 1 if plan.task.direction == "min" else -1
+    chosen = int(np.argmin([sign * iqm(draw.metrics) for draw in draws]))
+    for d, draw in enumerate(draws):
+        for seed, metric, diverged_at in zip(seeds, draw.metrics, draw.diverged_at, strict=True):
+            hooks.record(
+                "draw",
+                task=plan.task.name,
+                cell=cell.label,
+                draw=d,
+                seed=seed,
+                values=draw.values,
+                validation_metric=float(metric),
+                diverged_at=diverged_at,
+                chosen=d == chosen,
+            )
+    return dict(values[chosen])
+
+
+def tuning_schedule(plan: Plan, cell: CellPlan) -> Schedule:
+    """As long as the comparison itself, unless the config says how long."""
+    config = plan.config
+    updates = config.tune.updates or cell.updates
+    eval_every = -(-updates // config.evaluations) if config.evaluations else min(cell.eval_every, updates)
+    return Schedule("tuning", updates, eval_every, config.select, config.patience)
+
+
+def _result(plan: Plan, trained: Trained, values: Mapping[str, float], members: list[int]) -> Draw:
+    """What a draw came to: the metric of the parameters that `select` would take."""
+    metrics, diverged = [], []
+    for member in members:
+        curve = trained.curve(plan.task.metric, member)
+        steps = [evaluation.step for evaluation in trained.evaluations]
+        diverged_at = int(trained.evaluations[-1].state["diverged_at"][member]) or None
+        at = steps.index(trained.selected_step[member]) if plan.config.select == "best" else -1
+        metrics.append(None if diverged_at else curve[at])
+        diverged.append(diverged_at)
+    return Draw(values, rank_worst(metrics, plan.task.direction), tuple(diverged))
