@@ -1,0 +1,61 @@
+"""The multiplication problem (Hochreiter and Schmidhuber 1997, Neural Computation 9(8), section 5.5), simple form."""
+
+import jax
+import jax.numpy as jnp
+
+from gru_research.types import Batch, PRNGKey
+
+from .base import Generated, Task, squared_error
+
+VARIANCE = 7 / 144  # of the product of two U[0, 1): 1/9 - 1/16
+
+
+def multiplication(
+    length: int = 100, validation_size: int = 1000, test_size: int = 5000, threshold: float = 0.0016
+) -> Task:
+    """Multiply the two marked numbers of a sequence.
+
+    Each of `length` steps holds a number drawn from U[0, 1) and a marker, 1 at one step of the first
+    half and at one of the second, 0 elsewhere. The target is the product of the two marked numbers, to
+    be given after the last step. Always answering 1/4 has a mean squared error of 7/144, the variance of
+    the product. Unlike a sum, a product can't be gathered in an integrator: the first number must be
+    kept until the second comes. The threshold is the square of 0.04, the error that the source allows.
+
+    The numbers are the source's; the markers are those of the adding problem here. The source draws the
+    length from T .. T + T/10, marks one of the first ten steps and one of the first T/2 - 1 others, and
+    marks the first and last step with -1.
+    """
+    if length < 2:
+        raise ValueError(f"length={length!r} must be at least 2")
+    if not 0 < threshold < VARIANCE:
+        raise ValueError(f"threshold={threshold!r} must be above 0 and below the baseline, 7/144 = 0.0486")
+
+    def make(key: PRNGKey, batch_size: int) -> Batch:
+        """`inputs [B, T, 2]`, `targets [B, 1]`."""
+        numbers_key, first_key, second_key = jax.random.split(key, 3)
+        half = length // 2
+        numbers_BT = jax.random.uniform(numbers_key, (batch_size, length))
+        first_B = jax.random.randint(first_key, (batch_size,), 0, half)
+        second_B = jax.random.randint(second_key, (batch_size,), half, length)
+        steps_T = jnp.arange(length)
+        marked_BT = (steps_T == first_B[:, None]) | (steps_T == second_B[:, None])
+        return {
+            "inputs": jnp.stack([numbers_BT, marked_BT.astype(numbers_BT.dtype)], -1),
+            "targets": jnp.prod(jnp.where(marked_BT, numbers_BT, 1), -1, keepdims=True),
+        }
+
+    return Task(
+        name="multiplication",
+        data=Generated(make, validation_size, test_size),
+        example={"inputs": jax.ShapeDtypeStruct((length, 2), jnp.float32)},
+        output_size=1,
+        readout="last",
+        measure=squared_error,
+        metric="mse",
+        direction="min",
+        threshold=threshold,
+        baseline=VARIANCE,
+        baseline_name="always 1/4",
+        length=length,
+        scaling="The baseline is the same at every length; memory must span up to the whole length.",
+    )
