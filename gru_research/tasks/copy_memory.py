@@ -1,0 +1,90 @@
+"""Copy memory (Arjovsky, Shah and Bengio 2016, arXiv 1511.06464, section 4.1; Bai et al. 2018, arXiv 1803.01271)."""
+
+import math
+from typing import Literal
+
+import jax
+import jax.numpy as jnp
+
+from gru_research.types import Array, Batch, PRNGKey
+
+from .base import Generated, Task, classification
+
+FORMS = ("arjovsky", "bai")
+
+
+def copy_memory(
+    length: int = 100,
+    symbols: int = 10,
+    categories: int = 8,
+    form: Literal["arjovsky", "bai"] = "arjovsky",
+    validation_size: int = 1000,
+    test_size: int = 5000,
+    threshold_fraction: float = 0.1,
+) -> Task:
+    """Repeat `symbols` tokens, drawn from `categories`, after `length` steps of nothing.
+
+    `form` "arjovsky": the symbols 0 .. categories - 1; then `length - 1` times blank, which is
+    `categories`; once the delimiter, `categories + 1`; blank at the last `symbols` steps. The target is blank
+    at the first `length + symbols` steps and then the symbols in their order. "bai", which the published
+    GRU and LSTM results of Bai et al. used: blank is 0, the symbols are 1 .. categories, and the
+    delimiter `categories + 1` stays on until the end, so that it need not be remembered. Both have
+    `length + 2 symbols` steps, `length + 20` as published, and an output at every step.
+
+    The loss and the metric, `nll`, are the cross-entropy in nats, averaged over all steps; `accuracy` is
+    that of the recalled symbols. Without memory the best is blank and then a uniform guess,
+    symbols ln(categories) / (length + 2 symbols). Solved: below `threshold_fraction` of that.
+    """
+    if length < 1:
+        raise ValueError(f"length={length!r} must be at least 1")
+    if symbols < 1:
+        raise ValueError(f"symbols={symbols!r} must be at least 1")
+    if categories < 2:
+        raise ValueError(f"categories={categories!r} must be at least 2")
+    if not 0 < threshold_fraction < 1:
+        raise ValueError(f"threshold_fraction={threshold_fraction!r} must be above 0 and below 1")
+    if form not in FORMS:
+        raise ValueError(f"form={form!r} must be one of {', '.join(FORMS)}")
+    first, blank, held = (0, categories, 1) if form == "arjovsky" else (1, 0, symbols + 1)
+    delimiter = categories + 1
+    steps = length + 2 * symbols
+    baseline = symbols * math.log(categories) / steps
+
+    def make(key: PRNGKey, batch_size: int) -> Batch:
+        """`inputs` and `targets [B, T]`, tokens."""
+        symbols_BK = jax.random.randint(key, (batch_size, symbols), first, first + categories, jnp.int32)
+
+        def constant(token: int, count: int) -> Array:
+            return jnp.full((batch_size, count), token, jnp.int32)
+
+        after = constant(blank, symbols + 1 - held)
+        return {
+            "inputs": jnp.concatenate([symbols_BK, constant(blank, length - 1), constant(delimiter, held), after], 1),
+            "targets": jnp.concatenate([constant(blank, length + symbols), symbols_BK], 1),
+        }
+
+    def measure(outputs: Array, batch: Batch) -> dict[str, Array]:
+        """Logits and targets at every step, `[B, T, C]` and `[B, T]`, to loss, nll and accuracy `[B]`."""
+        each = classification(outputs, batch)
+        nll = each["loss"].mean(-1)
+        return {"loss": nll, "nll": nll, "accuracy": each["accuracy"][:, -symbols:].mean(-1)}
+
+    return Task(
+        name=f"copy_memory-{form}",
+        data=Generated(make, validation_size, test_size),
+        example={"inputs": jax.ShapeDtypeStruct((steps,), jnp.int32)},
+        output_size=categories + 2,
+        readout="every",
+        measure=measure,
+        metric="nll",
+        direction="min",
+        threshold=threshold_fraction * baseline,
+        baseline=baseline,
+        baseline_name="blank, then a uniform guess",
+        vocabulary=categories + 2,
+        length=steps,
+        scaling=(
+            f"Memory must span length + {symbols} steps; the baseline falls as 1/steps, because blanks cost nothing, "
+            "and the threshold with it."
+        ),
+    )
