@@ -1,0 +1,102 @@
+"""Associative recall with several queries (MQAR: Arora, Eyuboglu et al. 2023, arXiv 2312.04927, and their code)."""
+
+from typing import Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from gru_research.types import Array, Batch, PRNGKey
+
+from .base import Generated, Task, classification
+
+BLANK = 0
+FILLERS = ("blank", "random")
+POWER = 0.01  # gaps between a pair and its query, in steps of two, have density proportional to gap ** (POWER - 1)
+
+
+def associative_recall(
+    pairs: int = 4,
+    queries: int = 4,
+    length: int = 64,
+    vocabulary: int = 64,
+    filler: Literal["blank", "random"] = "blank",
+    validation_size: int = 1000,
+    test_size: int = 5000,
+    threshold: float = 0.99,
+) -> Task:
+    """Read `pairs` keys with their values; then, at each key that comes again, give its value.
+
+    The first 2 `pairs` steps are key, value, key, value, ... Keys are tokens 1 .. V/2 - 1 and values V/2 .. V - 1 of
+    a `vocabulary` of V (rounded down), each drawn without replacement. Of the rest, every second step, from the first
+    on, can hold a query: `queries` of the keys, in order of the pairs, go each to another place, where the place i
+    (from 1) is drawn without replacement with probability proportional to i ** -0.99, so that most come soon.
+    The other steps hold token 0 (`filler="blank"`, as in the source's figure 2, which has every key
+    asked once, V = 8192, and 64 steps with 4 pairs, 128 with 8, 256 with 16) or, with "random", any token, keys
+    among them, which then look like queries but don't count.
+
+    A query is answered at its own step: targets are values, counted from 0. The metric is the share of queries
+    answered right; all sequences have as many. Always giving the value of one fixed pair, the last for
+    example, is right in 1 of `pairs`; a guess among all values in 1 of V/2.
+    """
+    if pairs < 1:
+        raise ValueError(f"pairs={pairs!r} must be at least 1")
+    if not 1 <= queries <= pairs:
+        raise ValueError(f"queries={queries!r} must be from 1 to pairs={pairs!r}")
+    if length < 2 * (pairs + queries):
+        raise ValueError(f"length={length!r} must be at least {2 * (pairs + queries)}, 2 * (pairs + queries)")
+    if vocabulary < 2 * pairs + 2:
+        raise ValueError(f"vocabulary={vocabulary!r} must be at least {2 * pairs + 2}, 2 * pairs + 2")
+    if not 0 < threshold <= 1:
+        raise ValueError(f"threshold={threshold!r} must be above 0 and at most 1")
+    if filler not in FILLERS:
+        raise ValueError(f"filler={filler!r} must be one of {', '.join(FILLERS)}")
+    keys = vocabulary // 2 - 1
+    values = vocabulary - vocabulary // 2
+    places = (length - 2 * pairs) // 2
+    log_density = (POWER - 1) * np.log(np.arange(1, places + 1, dtype=np.float32))
+
+    def make(key: PRNGKey, batch_size: int) -> Batch:
+        """`inputs [B, T]` tokens; `query_steps [B, Q]` and `targets [B, Q]`, where queries stand and what they ask."""
+        keys_key, values_key, asked_key, places_key, filler_key = jax.random.split(key, 5)
+        rows_B1 = jnp.arange(batch_size)[:, None]
+
+        def distinct(key: PRNGKey, of: int, count: int) -> Array:
+            """`[B, count]` different numbers below `of`, in random order."""
+            return jax.lax.top_k(jax.random.uniform(key, (batch_size, of)), count)[1].astype(jnp.int32)
+
+        keys_BP, values_BP = 1 + distinct(keys_key, keys, pairs), distinct(values_key, values, pairs)
+        asked_BQ = distinct(asked_key, pairs, queries).sort(-1)
+        # The largest of Gumbel noise plus log density are draws without replacement, in the order of drawing.
+        noise = jax.random.gumbel(places_key, (batch_size, places))
+        steps_BQ = 2 * pairs + 2 * jax.lax.top_k(log_density + noise, queries)[1].astype(jnp.int32)
+
+        inputs_BT = jnp.full((batch_size, length), BLANK, jnp.int32)
+        if filler == "random":
+            inputs_BT = jax.random.randint(filler_key, inputs_BT.shape, 0, vocabulary, jnp.int32)
+        inputs_BT = inputs_BT.at[:, 0 : 2 * pairs : 2].set(keys_BP)
+        inputs_BT = inputs_BT.at[:, 1 : 2 * pairs : 2].set(vocabulary // 2 + values_BP)
+        inputs_BT = inputs_BT.at[rows_B1, steps_BQ].set(jnp.take_along_axis(keys_BP, asked_BQ, -1))
+        return {"inputs": inputs_BT, "query_steps": steps_BQ, "targets": jnp.take_along_axis(values_BP, asked_BQ, -1)}
+
+    def measure(outputs: Array, batch: Batch) -> dict[str, Array]:
+        """Logits `[B, T, C]`, read at the queries, to loss and accuracy `[B]`, means over the queries."""
+        each = classification(jnp.take_along_axis(outputs, batch["query_steps"][..., None], 1), batch)
+        return {name: of_queries.mean(-1) for name, of_queries in each.items()}
+
+    return Task(
+        name=f"associative_recall-{filler}",
+        data=Generated(make, validation_size, test_size),
+        example={"inputs": jax.ShapeDtypeStruct((length,), jnp.int32)},
+        output_size=values,
+        readout="every",
+        measure=measure,
+        metric="accuracy",
+        direction="max",
+        threshold=threshold,
+        baseline=1 / pairs,
+        baseline_name="always the last pair's value",
+        vocabulary=vocabulary,
+        length=length,
+        scaling="The baseline depends on the pairs alone; gaps grow with the length, but most stay short.",
+    )
