@@ -13,6 +13,8 @@ from gru_research.tasks.base import Task
 from gru_research.tasks.baselines import best_constant
 from gru_research.tasks.formal import cycle_navigation, modular_arithmetic, parity
 
+pytestmark = pytest.mark.usefixtures("compiled_fast")
+
 BATCH = 2000
 
 
