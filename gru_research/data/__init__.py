@@ -1,10 +1,25 @@
 """Stored data sets: prepared once by TFDS without TensorFlow, read into memory, handed out as shuffled batches.
 
 `load` gives arrays by split and name; `ShuffledBatches` and `chunk` give batches by training step.
-A new data set is a builder in a folder of its own and one line in `sources.BUILDERS`.
+A new data set is a builder in a folder of its own and one line in `sources.BUILDERS`. `open_prepared` finds any
+other data set that TFDS prepared, `DiskArrays` reads it, at once or batch by batch.
 """
 
 from gru_research.data.batches import ShuffledBatches, chunk
+from gru_research.data.disk_arrays import DiskArrays, Layout
+from gru_research.data.prepared import check_splits, examples, open_prepared
 from gru_research.data.sources import BUILDERS, DataDirs, load, prepare
 
-__all__ = ["BUILDERS", "DataDirs", "ShuffledBatches", "chunk", "load", "prepare"]
+__all__ = [
+    "BUILDERS",
+    "DataDirs",
+    "DiskArrays",
+    "Layout",
+    "ShuffledBatches",
+    "check_splits",
+    "chunk",
+    "examples",
+    "load",
+    "open_prepared",
+    "prepare",
+]

@@ -10,16 +10,19 @@ from typing import SupportsIndex
 
 import numpy as np
 
+from gru_research.data.disk_arrays import DiskArrays
+
 
 class ShuffledBatches:
-    """Arrays in memory as a sequence of batches; element i is the batch of training step i.
+    """Arrays in memory or on disk as a sequence of batches; element i is the batch of training step i.
 
     Epoch `i // batches_per_epoch` visits the examples in an order of its own and drops the remainder that
     doesn't fill a batch. The class is a grain `RandomAccessDataSource`, so `grain.MapDataset.source(batches)`
     is a grain pipeline whose state is the step. It may be read from many threads.
 
     Args:
-      arrays: arrays `[N, ...]` by name; the same N examples in each. They aren't copied.
+      arrays: arrays `[N, ...]` by name; the same N examples in each. They aren't copied. `DiskArrays` are read
+        when batches are asked for; the batches are the same.
       batch_size: B, at most N.
       seed: 0 or more; another seed is another order.
       steps: how many batches the sequence has; by default it doesn't end.
@@ -28,7 +31,9 @@ class ShuffledBatches:
       ValueError: names the argument that is out of range, its value and the limit.
     """
 
-    def __init__(self, arrays: Mapping[str, np.ndarray], batch_size: int, seed: int, steps: int = sys.maxsize) -> None:
+    def __init__(
+        self, arrays: Mapping[str, np.ndarray] | DiskArrays, batch_size: int, seed: int, steps: int = sys.maxsize
+    ) -> None:
         lengths = {name: len(array) for name, array in arrays.items()}
         if len(set(lengths.values())) != 1:
             raise ValueError(f"arrays={lengths} must be one or more arrays of one length")
@@ -39,7 +44,7 @@ class ShuffledBatches:
             raise ValueError(f"seed={seed} must be 0 or more and below 2**64")
         if steps < 0:
             raise ValueError(f"steps={steps} must be 0 or more")
-        self.arrays = dict(arrays)
+        self.arrays = arrays if isinstance(arrays, DiskArrays) else dict(arrays)
         self.examples = examples
         self.batch_size = batch_size
         self.seed = seed
@@ -55,8 +60,10 @@ class ShuffledBatches:
 
     def __getitem__(self, index: SupportsIndex) -> dict[str, np.ndarray]:
         """The batch of step `index`: new arrays `[B, ...]` by name. Raises IndexError outside 0 to `len(self) - 1`."""
-        index_1B = self.indices(index.__index__(), 1)
-        return {name: array[index_1B[0]] for name, array in self.arrays.items()}
+        index_B = self.indices(index.__index__(), 1)[0]
+        if isinstance(self.arrays, DiskArrays):
+            return self.arrays.take(index_B)
+        return {name: array[index_B] for name, array in self.arrays.items()}
 
     def __repr__(self) -> str:
         """Names what decides the order; grain asks it of a source that is checkpointed."""
@@ -117,6 +124,10 @@ def chunk(sources: Sequence[ShuffledBatches], start: int, steps: int) -> dict[st
     }
     for s, source in enumerate(sources):
         index_KB = source.indices(start, steps)
+        if isinstance(source.arrays, DiskArrays):
+            for name, rows in source.arrays.take(index_KB).items():
+                out[name][s] = rows
+            continue
         for name, array in source.arrays.items():
             # The indices are in range; "clip" spares the copy that "raise" makes of `out`.
             np.take(array, index_KB, axis=0, out=out[name][s], mode="clip")

@@ -65,12 +65,12 @@ def load(name: str, dirs: DataDirs = DataDirs(), max_examples: int = 0) -> dict[
         raise ValueError(f"max_examples={max_examples} must be 0 or more")
     folder = prepare(name, dirs)
     try:
-        with _quiet_tfds():
-            builder = BUILDERS[name](data_dir=os.fspath(_root(dirs)))
+        with quiet_tfds():
+            builder = BUILDERS[name](data_dir=os.fspath(root_of(dirs)))
             splits: Any = builder.as_data_source()
             return {split: _arrays(blocks, max_examples) for split, blocks in splits.items()}
     except Exception as e:  # array_record, protobuf and TFDS report damage by half a dozen unrelated types
-        raise UserError(f"the data set in {folder} is damaged ({_line(e)}): delete that folder and run again") from e
+        raise UserError(f"the data set in {folder} is damaged ({one_line(e)}): delete that folder and run again") from e
 
 
 def prepare(name: str, dirs: DataDirs = DataDirs()) -> Path:
@@ -84,7 +84,7 @@ def prepare(name: str, dirs: DataDirs = DataDirs()) -> Path:
         a network; a `data_dir` that can't be written.
     """
     builder_class = BUILDERS[choose("dataset", name, BUILDERS)]
-    root = _root(dirs)
+    root = root_of(dirs)
     folder = root / builder_class.name / str(builder_class.VERSION)
     if os.path.exists(folder):
         return folder
@@ -105,14 +105,15 @@ def prepare(name: str, dirs: DataDirs = DataDirs()) -> Path:
         where = f"in manual_dir={dirs.manual_dir!r}" if dirs.manual_dir else f"from {files.get(wrong)}"
         raise UserError(f"{wrong} {where} has a wrong checksum: get that file again") from e
     except (requests.RequestException, tfds.download.DownloadError) as e:
-        raise UserError(f"the download of {name} broke off ({_line(e)}): run again") from e
+        raise UserError(f"the download of {name} broke off ({one_line(e)}): run again") from e
     except (OSError, RuntimeError, ValueError) as e:  # array_record's, when the disk is full; the builders' own
         if not os.path.exists(folder):  # else another process was faster, and both wrote the same
-            raise UserError(f"{name} can't be prepared in data_dir={os.fspath(root)!r} ({_line(e)})") from e
+            raise UserError(f"{name} can't be prepared in data_dir={os.fspath(root)!r} ({one_line(e)})") from e
     return folder
 
 
-def _root(dirs: DataDirs) -> Path:
+def root_of(dirs: DataDirs) -> Path:
+    """The folder that holds prepared data sets."""
     return Path(dirs.data_dir or get_default_data_dir()).expanduser()
 
 
@@ -149,7 +150,7 @@ def _download_and_prepare(builder_class: type[tfds.core.GeneratorBasedBuilder], 
     """Prepares aside and moves the result into place: a failure leaves nothing of TFDS's in `data_dir`."""
     root = folder.parent.parent
     root.mkdir(parents=True, exist_ok=True)
-    with _quiet_tfds(), tempfile.TemporaryDirectory(prefix="incomplete.", dir=root) as scratch:
+    with quiet_tfds(), tempfile.TemporaryDirectory(prefix="incomplete.", dir=root) as scratch:
         builder = builder_class(data_dir=scratch)
         builder.download_and_prepare(
             file_format="array_record",
@@ -163,7 +164,7 @@ def _download_and_prepare(builder_class: type[tfds.core.GeneratorBasedBuilder], 
 
 
 @contextlib.contextmanager
-def _quiet_tfds() -> Iterator[None]:
+def quiet_tfds() -> Iterator[None]:
     """TFDS prints to stdout, logs through absl and draws bars, which stay off: there is no asking how they were."""
     tfds.disable_progress_bar()
     verbosity = logging.get_verbosity()
@@ -192,6 +193,6 @@ def _narrow(array: np.ndarray) -> np.ndarray:
     return array.astype(np.int32) if array.dtype == np.int64 else array
 
 
-def _line(error: Exception) -> str:
+def one_line(error: Exception) -> str:
     """An error as one line."""
     return " ".join(f"{type(error).__name__}: {error}".split())[:200]

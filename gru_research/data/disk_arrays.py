@@ -1,0 +1,112 @@
+"""Arrays that stay on disk: examples of a prepared data set, decoded to rows of fixed shapes when asked for."""
+
+import dataclasses
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from gru_research.config import UserError
+
+_READ_AT_ONCE = 1000  # decoded examples are Python objects: so many at most are there at a time
+
+Row = Mapping[str, Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class Layout:
+    """Shape and dtype of a row of an array."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype
+
+
+class DiskArrays(Mapping[str, "DiskArray"]):
+    """Arrays `[N, ...]` by name, of which `take` reads rows.
+
+    TFDS decodes some ten thousand examples a second, a hundredth of what arrays in memory give.
+
+    Args:
+      examples: N examples; `__getitems__(list of positions)` gives several, as TFDS's data sources do.
+      layouts: shape and dtype of a row, by name.
+      row: makes the rows of an example, by name, from what `examples` gives. It may raise UserError.
+      what: names the data set in errors.
+    """
+
+    def __init__(self, examples: Any, layouts: Mapping[str, Layout], row: Callable[[Any], Row], what: str) -> None:
+        self.examples = examples
+        self.layouts = dict(layouts)
+        self.row = row
+        self.what = what
+
+    def __getitem__(self, name: str) -> "DiskArray":
+        return DiskArray(self, name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.layouts)
+
+    def __len__(self) -> int:
+        return len(self.layouts)
+
+    @property
+    def rows(self) -> int:
+        """N."""
+        return len(self.examples)
+
+    @property
+    def nbytes(self) -> int:
+        """What all arrays would take in memory."""
+        return sum(array.nbytes for array in self.values())
+
+    def take(self, index: np.ndarray) -> dict[str, np.ndarray]:
+        """The rows at `index [...]`, each from 0 to N - 1: arrays `[..., *row]` by name.
+
+        Raises:
+          UserError: what `row` raises, and examples that can't be read.
+        """
+        positions: list[int] = index.ravel().tolist()
+        out = {name: np.empty((len(positions), *layout.shape), layout.dtype) for name, layout in self.layouts.items()}
+        for start in range(0, len(positions), _READ_AT_ONCE):
+            part = positions[start : start + _READ_AT_ONCE]
+            for n, example in enumerate(self._read(part), start):
+                for name, value in self.row(example).items():
+                    out[name][n] = value
+        return {name: array.reshape(*index.shape, *array.shape[1:]) for name, array in out.items()}
+
+    def in_memory(self) -> dict[str, np.ndarray]:
+        """All rows."""
+        return self.take(np.arange(self.rows))
+
+    def _read(self, positions: list[int]) -> Sequence[Any]:
+        try:
+            return self.examples.__getitems__(positions)
+        except Exception as e:  # array_record, protobuf and TFDS report damage by half a dozen unrelated types
+            line = " ".join(f"{type(e).__name__}: {e}".split())[:200]
+            raise UserError(f"{self.what} is damaged ({line}): prepare it again") from e
+
+
+@dataclasses.dataclass(frozen=True)
+class DiskArray:
+    """One of `DiskArrays`: it knows its shape and dtype, and is read where it is indexed."""
+
+    arrays: DiskArrays
+    name: str
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (self.arrays.rows, *self.arrays.layouts[self.name].shape)
+
+    @property
+    def dtype(self) -> np.dtype:
+        return self.arrays.layouts[self.name].dtype
+
+    @property
+    def nbytes(self) -> int:
+        return math.prod(self.shape) * self.dtype.itemsize
+
+    def __len__(self) -> int:
+        return self.arrays.rows
+
+    def __getitem__(self, index: slice | np.ndarray) -> np.ndarray:
+        return self.arrays.take(np.arange(len(self))[index])[self.name]

@@ -1,0 +1,99 @@
+"""Data sets that TFDS prepared as array_record, ours or anybody's: found by name and split, without TensorFlow."""
+
+import os
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import tensorflow_datasets as tfds
+from tensorflow_datasets.core.file_adapters import FileFormat
+from tensorflow_datasets.core.read_only_builder import builder_from_files
+from tensorflow_datasets.core.registered import DatasetNotFoundError
+
+from gru_research.data.sources import DataDirs, one_line, quiet_tfds, root_of
+
+
+def open_prepared(name: str, dirs: DataDirs) -> tfds.core.DatasetBuilder:
+    """The builder of a data set that lies prepared in `data_dir`, made from its files alone.
+
+    Args:
+      name: "name", "name/config", "name:1.0.0" or "name/config:1.0.0", as TFDS has it.
+
+    Raises:
+      ValueError: none of that name; one that is damaged; one that isn't stored as array_record.
+    """
+    root = root_of(dirs)
+    try:
+        with quiet_tfds():
+            builder = builder_from_files(name, data_dir=os.fspath(root))
+            file_format = builder.info.file_format
+    except DatasetNotFoundError as e:
+        there = ", ".join(_prepared(root)) or "none"
+        raise ValueError(f"dataset={name!r} isn't prepared in data_dir={os.fspath(root)!r}, only: {there}") from e
+    except Exception as e:  # protobuf, json and TFDS report damage and strange names by half a dozen unrelated types
+        raise ValueError(f"dataset={name!r} in data_dir={os.fspath(root)!r} can't be opened ({one_line(e)})") from e
+    if file_format != FileFormat.ARRAY_RECORD:
+        stored = file_format.value if file_format else "something unknown"
+        raise ValueError(
+            f"dataset={name!r} is stored as {stored} and must be array_record: prepare it with "
+            f"builder.download_and_prepare(file_format='array_record')"
+        )
+    return builder
+
+
+def check_splits(builder: tfds.core.DatasetBuilder, parts: Mapping[str, str]) -> None:
+    """Checks that the parts exist, hold examples, and have none in common.
+
+    Args:
+      parts: from the name of a field to what it asks for: "train", "train[:90%]", "train[100:200]+test".
+
+    Raises:
+      ValueError: names the field, what it asks for, and what there is.
+    """
+    taken: dict[str, list[tuple[str, int, int]]] = {}
+    for field, part in parts.items():
+        try:
+            info = builder.info.splits[part]
+            taken[field] = [
+                (f.filename, f.skip, f.examples_in_shard if f.take < 0 else f.skip + f.take)
+                for f in info.file_instructions
+            ]
+        except (ValueError, KeyError) as e:
+            sizes = ", ".join(f"{split} ({info.num_examples:,})" for split, info in builder.info.splits.items())
+            raise ValueError(
+                f"{field}={part!r} is no part of {builder.info.full_name}: it has {sizes}, and parts such as "
+                f"'train[:90%]'"
+            ) from e
+        if not info.num_examples:
+            raise ValueError(f"{field}={part!r} holds no examples")
+    for field, other in _pairs(list(taken)):
+        if any(a[0] == b[0] and a[1] < b[2] and b[1] < a[2] for a in taken[field] for b in taken[other]):
+            raise ValueError(f"{other}={parts[other]!r} has examples in common with {field}={parts[field]!r}")
+
+
+def examples(builder: tfds.core.DatasetBuilder, part: str, features: Collection[str]) -> Sequence[Any]:
+    """The examples of a part, from `check_splits`; only `features` are decoded of what is costly."""
+    tops = {feature.split("/")[0] for feature in features}
+    known: Any = builder.info.features
+    skipped: Any = {
+        name: tfds.decode.SkipDecoding()
+        for name, feature in known.items()
+        if name not in tops and isinstance(feature, tfds.features.Image | tfds.features.Tensor)
+    }
+    open_part: Any = builder.as_data_source
+    with quiet_tfds():
+        return open_part(split=part, decoders=skipped)
+
+
+def _pairs(names: list[str]) -> list[tuple[str, str]]:
+    return [(a, b) for n, b in enumerate(names) for a in names[:n]]
+
+
+def _prepared(root: Path) -> list[str]:
+    """The names of what lies prepared in a folder."""
+    found = {
+        "/".join(file.parent.relative_to(root).parts[:-1])
+        for pattern in ("*/*/features.json", "*/*/*/features.json")
+        for file in root.glob(pattern)
+    }
+    return sorted(found)

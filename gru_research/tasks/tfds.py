@@ -1,0 +1,194 @@
+"""Any data set that TFDS has prepared as array_record, its features mapped to inputs and targets by the config."""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from gru_research.config import UserError
+from gru_research.data import DataDirs, DiskArrays, Layout, check_splits, examples, open_prepared
+from gru_research.types import Batch
+
+from .base import Stored, Task, classification, squared_error
+from .features import Inputs, Targets, as_inputs, as_targets, find, value_of
+
+BASELINE_EXAMPLES = 5000
+
+
+@dataclasses.dataclass(frozen=True)
+class Prepared(Stored):
+    """Stored data that the task itself reads, since the config says what of them."""
+
+    read: Callable[[], dict[str, Any]]
+
+    def load(self, dirs: DataDirs) -> dict[str, Any]:
+        """The three sets; "train" is `DiskArrays` where it doesn't fit into memory."""
+        del dirs  # the task was built from what lies there
+        return self.read()
+
+
+def tfds(
+    dataset: str,
+    inputs: str = "",
+    targets: str = "",
+    lengths: str = "",
+    train: str = "train[:90%]",
+    validation: str = "train[90%:]",
+    test: str = "test",
+    max_length: int = 0,
+    cut: bool = False,
+    order: Literal["rows", "pixels"] = "rows",
+    vocabulary: int = 0,
+    classes: int = 0,
+    threshold: float | None = None,
+    memory: float = 2.0,
+    dirs: DataDirs = DataDirs(),
+) -> Task:
+    """A class or numbers from a sequence, of any data set that lies prepared in `data_dir`.
+
+    Args:
+      dataset: "name[/config][:version]".
+      inputs: the feature that is read; "a/b" is b in the group a.
+        Text is read byte by byte, with a vocabulary of 256.
+        An image is read by `order`, a row or a pixel at a time, scaled to 0 .. 1.
+        Whole numbers along time are tokens where the feature or `vocabulary` says how many there are.
+        All else along time, of shape [T] or [T, ...], is read as numbers.
+      targets: the feature that is asked for. A whole number is a class (cross-entropy, accuracy), of as many as the
+        feature or `classes` says; one or more numbers of a fixed count are come near to (mean squared error).
+      lengths: the feature with the true length of sequences that are stored padded.
+      train, validation, test: parts in TFDS's notation, with no example in common.
+      max_length: T, where sequences differ in length: they are padded to it, and the model is told the true lengths.
+      cut: whether longer sequences lose their end; otherwise they are an error.
+      threshold: None is half-way from the baseline to perfect: (1 + baseline) / 2, or baseline / 2.
+      memory: GiB. A larger training set stays on disk and is read batch by batch; the others must fit.
+
+    The baseline is the most frequent class of training, or the mean target, on the test set (the first 5,000 of each).
+    """
+    _check_range(max_length, vocabulary, classes, memory, threshold)
+    builder = open_prepared(dataset, dirs)
+    features = builder.info.features
+    read = as_inputs(
+        inputs,
+        find(features, "inputs", inputs),
+        max_length=max_length,
+        cut=cut,
+        order=order,
+        vocabulary=vocabulary,
+    )
+    asked = as_targets(targets, find(features, "targets", targets), classes)
+    if lengths:
+        _check_lengths(lengths, find(features, "lengths", lengths))
+    parts = {"train": train, "validation": validation, "test": test}
+    check_splits(builder, parts)
+    fields = _Fields(builder, dataset, inputs, targets, lengths, read, asked, cut)
+    baseline, baseline_name = fields.trivial(train, test)
+    if threshold is None:
+        threshold = (1 + baseline) / 2 if asked.classes else baseline / 2
+    return Task(
+        name=f"tfds-{dataset}".replace("/", "-").replace(":", "-"),
+        data=Prepared(dataset, lambda splits: splits, fields.prepare, lambda: fields.sets(parts, memory)),
+        example={"inputs": jax.ShapeDtypeStruct(read.shape, jnp.int32 if read.vocabulary else jnp.float32)},
+        output_size=asked.size,
+        readout="last",
+        measure=classification if asked.classes else squared_error,
+        metric="accuracy" if asked.classes else "mse",
+        direction="max" if asked.classes else "min",
+        threshold=threshold,
+        baseline=baseline,
+        baseline_name=baseline_name,
+        vocabulary=read.vocabulary,
+        length=read.shape[0],
+        scaling="The length is the data set's; with cut=True a smaller max_length may hide what the target depends on.",
+    )
+
+
+def _check_range(max_length: int, vocabulary: int, classes: int, memory: float, threshold: float | None) -> None:
+    for field, value in {"max_length": max_length, "vocabulary": vocabulary, "classes": classes}.items():
+        if value < 0:
+            raise ValueError(f"{field}={value!r} must be 0 (as the data set says) or more")
+    if memory < 0:
+        raise ValueError(f"memory={memory!r} must be 0 or more GiB")
+    if threshold is not None and threshold < 0:
+        raise ValueError(f"threshold={threshold!r} must be 0 or more")
+
+
+def _check_lengths(path: str, feature: Any) -> None:
+    if feature.shape != () or np.dtype(feature.np_dtype).kind not in "iu":
+        raise ValueError(f"lengths={path!r} ({type(feature).__name__} of shape {feature.shape}) must be a whole number")
+
+
+@dataclasses.dataclass(frozen=True)
+class _Fields:
+    """What is read of a data set: `inputs`, `targets`, and `lengths` where sequences differ in length."""
+
+    builder: Any
+    dataset: str
+    inputs: str
+    targets: str
+    lengths: str
+    read: Inputs
+    asked: Targets
+    cut: bool
+
+    @property
+    def counted(self) -> bool:
+        return self.read.counted or bool(self.lengths)
+
+    def sets(self, parts: Mapping[str, str], memory: float) -> dict[str, Any]:
+        """Arrays by set and name. Raises UserError where validation and test don't fit into `memory` GiB."""
+        arrays = {split: self._arrays(part) for split, part in parts.items()}
+        small = {split: a.nbytes <= memory * 2**30 for split, a in arrays.items()}
+        for split in ("validation", "test"):
+            if not small[split]:
+                raise UserError(
+                    f"{split}={parts[split]!r} takes {arrays[split].nbytes / 2**30:.3g} GiB, more than memory={memory} "
+                    f"allows: name a part of it"
+                )
+        return {split: a.in_memory() if small[split] else a for split, a in arrays.items()}
+
+    def trivial(self, train: str, test: str) -> tuple[float, str]:
+        """What one and the same answer reaches, the best for training, and which that is."""
+        known, wanted = (self._targets(part).astype(np.float64) for part in (train, test))
+        if self.asked.classes:
+            most = np.bincount(known.astype(np.int64)).argmax()
+            return float((wanted == most).mean()), f"always class {most}"
+        return float(np.square(wanted - known.mean(0)).mean()), "always the mean target"
+
+    def prepare(self, batch: Batch) -> Batch:
+        return {**batch, "inputs": self.read.prepare(batch["inputs"])}
+
+    def _arrays(self, part: str) -> DiskArrays:
+        layouts = {"inputs": self.read.layout, "targets": self.asked.layout}
+        if self.counted:
+            layouts["lengths"] = Layout((), np.dtype(np.int32))
+        features = {self.inputs, self.targets, self.lengths or self.inputs}
+        return DiskArrays(examples(self.builder, part, features), layouts, self._row, self._what)
+
+    def _targets(self, part: str) -> np.ndarray:
+        """The first `BASELINE_EXAMPLES` targets of a part."""
+        arrays = DiskArrays(
+            examples(self.builder, part, {self.targets}),
+            {"targets": self.asked.layout},
+            lambda example: {"targets": self.asked.row(value_of(example, self.targets))},
+            self._what,
+        )
+        return arrays["targets"][:BASELINE_EXAMPLES]
+
+    def _row(self, example: Any) -> dict[str, Any]:
+        inputs, length = self.read.row(value_of(example, self.inputs))
+        row = {"inputs": inputs, "targets": self.asked.row(value_of(example, self.targets))}
+        if not self.counted:
+            return row
+        if self.lengths:
+            true = value_of(example, self.lengths)
+            if true < 0 or (true > length and not self.cut):
+                raise UserError(f"lengths={self.lengths!r} says {true} of a sequence of {length} steps")
+            length = min(true, length)
+        return row | {"lengths": length}
+
+    @property
+    def _what(self) -> str:
+        return f"dataset={self.dataset!r} in {self.builder.data_dir}"
