@@ -1,4 +1,4 @@
-"""Statistics over seeds: known answers, SciPy as the oracle, and the coverage that the report states."""
+"""The interquartile mean: known answers, SciPy as the oracle, and the coverage that the report states."""
 
 import itertools
 import math
@@ -38,14 +38,6 @@ def test_iqm_by_hand(values, expected):
 def test_iqm_refuses_what_has_none(values):
     with pytest.raises(ValueError, match="values"):
         stats.iqm(values)
-
-
-def test_rank_worst():
-    values = [0.5, None, NAN, INF, -INF]
-    np.testing.assert_array_equal(stats.rank_worst(values, "min"), [0.5, INF, INF, INF, INF])
-    np.testing.assert_array_equal(stats.rank_worst(values, "max"), [0.5, -INF, -INF, -INF, -INF])
-    with pytest.raises(ValueError, match="direction='less'"):
-        stats.rank_worst(values, "less")
 
 
 def test_interval_is_deterministic_and_holds_the_iqm():
@@ -135,60 +127,25 @@ def test_the_stated_coverage_is_what_a_simulation_measures(seeds):
     assert stats.interval_coverage(seeds, trials, resamples=500, seed=1) == pytest.approx(stated, abs=tolerance)
 
 
-@pytest.mark.parametrize(
-    ("values", "expected"),
-    [
-        ([3, 1, 2], 2),
-        ([1, 2, 3, 4], 2.5),
-        ([100, None, 200], 200),
-        ([100, None, None], INF),
-        ([100, 200, None, None], INF),
-        ([100, 200, 300, None], 250),
-        ([None], INF),
-        ([NAN, INF, 5], INF),
-    ],
-)
-def test_median_with_infinite(values, expected):
-    assert stats.median_with_infinite(values) == expected
+def test_the_aggregate_is_over_the_runs_of_all_tasks():
+    tasks = [[0.1, 0.2, 0.4], [0.9, 0.5, 0.7, 0.8, 1.0]]
+    found = stats.aggregate_iqm(tasks)
+    assert found.value == pytest.approx(scipy.stats.trim_mean(np.concatenate(tasks), 0.25))
+    assert (found.low, found.high) == stats.iqm_interval(tasks)
+    assert found.low < found.value < found.high
 
 
-def test_median_of_nothing():
-    with pytest.raises(ValueError, match="no values"):
-        stats.median_with_infinite([])
+@pytest.mark.parametrize("task", [[0.3], [0.3] * 4])
+def test_the_aggregate_of_seeds_that_agree_is_a_point(task):
+    assert stats.aggregate_iqm([task, task]) == stats.Estimate(*[pytest.approx(0.3)] * 3)
 
 
-@pytest.mark.parametrize(
-    ("values", "direction", "expected"),
-    [
-        ([0.5, 0.09, 0.08, 0.2], "min", 100),
-        ([0.5, 0.09, 0.2, 0.09, 0.09], "min", 300),  # one evaluation alone is not enough
-        ([0.05, 0.05], "min", 0),  # the evaluation before training counts
-        ([0.1, 0.1, 0.09, 0.09], "min", 200),  # at the threshold is not below it
-        ([0.05, 0.1, 0.1, 0.2], "max", 100),  # at the threshold is at or above it
-        ([0.5, 0.05], "min", None),  # nothing confirms the last one
-        ([0.05, None, 0.05, NAN, 0.05, -INF], "min", None),
-        ([INF, INF, INF], "max", None),
-        ([0.05], "min", None),
-        ([], "min", None),
-    ],
-)
-def test_solved_at(values, direction, expected):
-    steps = [100 * i for i in range(len(values))]
-    assert stats.solved_at(steps, values, 0.1, direction) == expected
+@pytest.mark.parametrize("function", [stats.iqm, stats.iqm_interval, stats.aggregate_iqm])
+def test_infinities_of_both_signs_have_no_mean(function):
+    with pytest.raises(ValueError, match="both inf and -inf"):
+        function([INF, 0.5, -INF])
 
 
-def test_solved_at_takes_arrays_and_gives_an_int():
-    found = stats.solved_at(np.arange(3), np.array([1.0, 0.0, 0.0], np.float32), 0.5, "min")
-    assert found == 1
-    assert type(found) is int
-
-
-def test_a_task_without_a_threshold_is_never_solved():
-    assert stats.solved_at([0, 1], [0.0, 0.0], None, "min") is None
-
-
-def test_solved_at_refuses_lists_that_do_not_fit():
-    with pytest.raises(ValueError, match="2 and 1"):
-        stats.solved_at([0, 1], [0.5], 0.1, "min")
-    with pytest.raises(ValueError, match="direction"):
-        stats.solved_at([0, 1], [0.5, 0.5], None, "lower")
+def test_the_aggregate_refuses_a_task_without_seeds():
+    with pytest.raises(ValueError, match="scores_by_task must be one axis"):
+        stats.aggregate_iqm([[0.5], []])

@@ -1,0 +1,51 @@
+"""Statistics over seeds and tasks: plain functions of arrays, deterministic, NumPy only.
+
+Two conventions hold throughout. A seed whose number isn't finite is kept and ranks worst (`rank_worst`); dropping
+it would reward cells that diverge. So infinities pass through everything here and NaN is an error. And a metric has
+a `direction`, "min" or "max": whether less or more of it is better; what compares cells takes scores, of which more
+is better (`as_scores`, `normalized`).
+"""
+
+from gru_research.stats.claims import Verdict, holm, seeds_needed_for_level, verdicts
+from gru_research.stats.improvement import probability_of_improvement
+from gru_research.stats.interquartile import MEASURED_COVERAGE, aggregate_iqm, interval_coverage, iqm, iqm_interval
+from gru_research.stats.log_rank import log_rank_test
+from gru_research.stats.permutation import PermutationTest, paired_permutation_test
+from gru_research.stats.power import expected_power, seeds_needed
+from gru_research.stats.profiles import Profile, performance_profile
+from gru_research.stats.resampling import Estimate
+from gru_research.stats.scores import normalized
+from gru_research.stats.solving import median_with_infinite, solved_at
+from gru_research.stats.survival import SurvivalCurve, median_time_to_solve, restricted_mean, survival_curve
+from gru_research.stats.values import Direction, as_scores, rank_worst
+
+__all__ = [
+    "MEASURED_COVERAGE",
+    "Direction",
+    "Estimate",
+    "PermutationTest",
+    "Profile",
+    "SurvivalCurve",
+    "Verdict",
+    "aggregate_iqm",
+    "as_scores",
+    "expected_power",
+    "holm",
+    "interval_coverage",
+    "iqm",
+    "iqm_interval",
+    "log_rank_test",
+    "median_time_to_solve",
+    "median_with_infinite",
+    "normalized",
+    "paired_permutation_test",
+    "performance_profile",
+    "probability_of_improvement",
+    "rank_worst",
+    "restricted_mean",
+    "seeds_needed",
+    "seeds_needed_for_level",
+    "solved_at",
+    "survival_curve",
+    "verdicts",
+]

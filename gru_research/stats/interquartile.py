@@ -1,0 +1,100 @@
+"""The interquartile mean (Agarwal et al. 2021, arXiv 2108.13264), its bootstrap interval, and what that covers."""
+
+from collections.abc import Sequence
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from gru_research.stats import resampling
+from gru_research.stats.values import one_axis, strata
+
+# The true coverage of the nominal 95 % interval of `iqm_interval`, by the number of seeds:
+# `interval_coverage(n, trials=40_000, resamples=2_000)`; its standard error is below 0.003.
+MEASURED_COVERAGE = MappingProxyType(
+    {2: 0.502, 3: 0.752, 4: 0.876, 5: 0.904, 6: 0.909, 7: 0.918, 8: 0.937, 9: 0.936, 10: 0.938}
+)
+
+
+def iqm(values: ArrayLike) -> float:
+    """The interquartile mean of `values` [S]: the mean without int(0.25 S) values at each end.
+
+    It is scipy.stats.trim_mean(values, 0.25): up to 3 seeds the plain mean, 3 of 5 seeds, 6 of 10.
+    Infinite where an infinite value is left after the cut.
+
+    Raises:
+      ValueError: no values, NaN or infinities of both signs among them, or more than one axis.
+    """
+    array = one_axis(values)
+    _check_signs([array])
+    return float(_iqm_rows(array))
+
+
+def iqm_interval(
+    values: ArrayLike | Sequence[ArrayLike], confidence: float = 0.95, resamples: int = 2000, seed: int = 0
+) -> tuple[float, float]:
+    """The percentile bootstrap interval of the IQM, from `resamples` resamples; deterministic.
+
+    Args:
+      values: seeds [S], for the plain bootstrap within one task; or one such array a task, for the
+        stratified one: each task's seeds are resampled within the task, the IQM is over all of them.
+      confidence: the nominal coverage, in (0, 1). For what small samples truly get, see
+        `MEASURED_COVERAGE`.
+
+    Returns:
+      (low, high): two of the resampled IQMs, not interpolated, as between a finite and an infinite
+      one there is nothing to interpolate; rounding is outwards. An end may be infinite.
+
+    Raises:
+      ValueError: as `iqm`, or `confidence` or `resamples` out of range.
+    """
+    resampling.check_options(confidence, resamples)
+    rng = np.random.default_rng(seed)
+    tasks = strata(values)
+    _check_signs(tasks)
+    draws = [task[rng.integers(task.size, size=(resamples, task.size))] for task in tasks]
+    return resampling.interval(_iqm_rows(np.concatenate(draws, axis=1)), confidence)
+
+
+def aggregate_iqm(
+    scores_by_task: Sequence[ArrayLike], confidence: float = 0.95, resamples: int = 2000, seed: int = 0
+) -> resampling.Estimate:
+    """The IQM over all runs of all tasks, with its stratified interval (Agarwal et al. 2021, section 4.3).
+
+    Args:
+      scores_by_task: one array [S] a task, of scores that are comparable over tasks (`normalized`). A task
+        with more seeds counts for more.
+
+    Raises:
+      ValueError: as `iqm_interval`.
+    """
+    tasks = strata(scores_by_task, "scores_by_task")
+    low, high = iqm_interval(tasks, confidence, resamples, seed)
+    return resampling.Estimate(iqm(np.concatenate(tasks)), low, high)
+
+
+def interval_coverage(seeds: int, trials: int, resamples: int = 2000, seed: int = 0) -> float:
+    """How often the nominal 95 % `iqm_interval` holds the true IQM, measured by simulation.
+
+    Each of `trials` draws `seeds` standard normal values, whose true IQM is 0. The standard error of
+    the returned share is sqrt(c (1 - c) / trials).
+    """
+    rng = np.random.default_rng(seed)
+    held = 0
+    for trial in range(trials):
+        low, high = iqm_interval(rng.standard_normal(seeds), resamples=resamples, seed=trial)
+        held += low <= 0 <= high
+    return held / trials
+
+
+def _check_signs(tasks: list[np.ndarray]) -> None:
+    present = {float(value) for task in tasks for value in task[np.isinf(task)]}
+    if len(present) > 1:
+        raise ValueError("values hold both inf and -inf, whose mean is undefined")
+
+
+def _iqm_rows(values: np.ndarray) -> np.ndarray:
+    """The IQM of `values` [..., S] along the last axis."""
+    count = values.shape[-1]
+    cut = int(0.25 * count)
+    return np.sort(values, axis=-1)[..., cut : count - cut].mean(axis=-1)

@@ -1,0 +1,60 @@
+"""Performance profiles: the share of runs that score above each threshold."""
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from gru_research.stats import resampling
+from gru_research.stats.values import one_axis, strata
+
+
+@dataclasses.dataclass(frozen=True)
+class Profile:
+    """A performance profile; arrays [K].
+
+    Attributes:
+      thresholds: tau, as given.
+      share: of runs that score strictly above each.
+      low, high: the ends of the interval of each share by itself; a whole curve leaves its band more often.
+    """
+
+    thresholds: np.ndarray
+    share: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+
+
+def performance_profile(
+    scores_by_task: Sequence[ArrayLike],
+    thresholds: ArrayLike,
+    confidence: float = 0.95,
+    resamples: int = 2000,
+    seed: int = 0,
+) -> Profile:
+    """F(tau) = mean over tasks of the share of the task's runs with a score > tau.
+
+    That is the run-score distribution of Agarwal et al. 2021 (arXiv 2108.13264, section 4.2), with the pointwise
+    band of the stratified bootstrap: seeds are resampled within tasks. Tasks count alike, whatever their seeds.
+
+    "Above" is strict, as there: the profile of `normalized` scores, cut at 1, is 0 at tau = 1, and the last
+    threshold that says something lies just below. Infinite scores and thresholds are allowed.
+
+    Args:
+      scores_by_task: one array [S] a task, of scores that are comparable over tasks.
+      thresholds: tau [K], in any order.
+
+    Raises:
+      ValueError: no scores or thresholds, NaN among them, or an option out of range.
+    """
+    resampling.check_options(confidence, resamples)
+    taus = one_axis(thresholds, "thresholds")
+    rng = np.random.default_rng(seed)
+    shares, drawn = [], []
+    for task in strata(scores_by_task, "scores_by_task"):
+        above = (task[:, None] > taus).astype(np.float64)
+        shares.append(above.sum(axis=0) / task.size)
+        drawn.append(resampling.multiplicities(task.size, resamples, rng) @ above / task.size)
+    low, high = resampling.ends(np.mean(drawn, axis=0), confidence)
+    return Profile(taus, np.mean(shares, axis=0), low, high)

@@ -1,0 +1,60 @@
+"""What the numbers of seeds may be: which way is better, where a failed seed ranks, and what is refused."""
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+Direction = Literal["min", "max"]
+
+
+def rank_worst(values: Iterable[float | None], direction: Direction) -> np.ndarray:
+    """`values` as float64 [S], where None and whatever isn't finite is the worst value there is.
+
+    Returns: +inf in those places for "min", -inf for "max".
+    """
+    check_direction(direction)
+    array = np.array([math.nan if v is None else v for v in values], dtype=np.float64)
+    array[~np.isfinite(array)] = math.inf if direction == "min" else -math.inf
+    return array
+
+
+def as_scores(values: Iterable[float | None], direction: Direction) -> np.ndarray:
+    """`values` [S] of a metric as scores, of which more is better: those of "min" change their sign.
+
+    None and whatever isn't finite is -inf. The order of seeds, and so every statistic of ranks, is the metric's.
+    """
+    array = rank_worst(values, direction)
+    return -array if direction == "min" else array
+
+
+def check_direction(direction: str) -> None:
+    if direction not in ("min", "max"):
+        raise ValueError(f"direction={direction!r} must be 'min' or 'max'")
+
+
+def one_axis(values: ArrayLike, name: str = "values") -> np.ndarray:
+    """`values` as float64 [S]; ValueError for no values, more than one axis, or NaN."""
+    array = np.asarray(values, dtype=np.float64)
+    if array.ndim != 1 or not array.size:
+        raise ValueError(f"{name} must be one axis of at least one number; got the shape {array.shape}")
+    if np.isnan(array).any():
+        raise ValueError(f"{name} hold NaN: rank_worst says where such a seed ranks")
+    return array
+
+
+def strata(values: ArrayLike | Sequence[ArrayLike], name: str = "values") -> list[np.ndarray]:
+    """`values` as arrays [S], one a task; one axis alone is one task."""
+    if isinstance(values, Sequence | np.ndarray) and len(values) and np.ndim(values[0]) > 0:
+        return [one_axis(stratum, name) for stratum in values]
+    return [one_axis(values, name)]  # type: ignore[arg-type]
+
+
+def pairs(x: ArrayLike, y: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    """`x` and `y` as float64 [S] of the same seeds in the same order."""
+    first, second = one_axis(x, "x"), one_axis(y, "y")
+    if first.size != second.size:
+        raise ValueError(f"x and y must hold the same seeds: {first.size} and {second.size} numbers")
+    return first, second
