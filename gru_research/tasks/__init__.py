@@ -3,10 +3,39 @@
 from collections.abc import Callable
 
 from .adding import adding
+from .associative_recall import associative_recall
 from .base import Generated, Stored, Task
+from .characters import characters
+from .copy_memory import copy_memory
+from .formal import cycle_navigation, modular_arithmetic, parity
+from .listops import listops
+from .multiplication import multiplication
+from .music import music
+from .noisy_padded import noisy_padded
+from .selective_copy import selective_copy
 from .smnist import smnist
+from .temporal_order import temporal_order
+from .tfds import tfds
+from .word_problem import word_problem
 
-TASKS: dict[str, Callable[..., Task]] = {"adding": adding, "smnist": smnist}
+TASKS: dict[str, Callable[..., Task]] = {
+    "adding": adding,
+    "multiplication": multiplication,
+    "copy_memory": copy_memory,
+    "selective_copy": selective_copy,
+    "temporal_order": temporal_order,
+    "associative_recall": associative_recall,
+    "noisy_padded": noisy_padded,
+    "parity": parity,
+    "modular_arithmetic": modular_arithmetic,
+    "cycle_navigation": cycle_navigation,
+    "word_problem": word_problem,
+    "listops": listops,
+    "smnist": smnist,
+    "music": music,
+    "characters": characters,
+    "tfds": tfds,
+}
 """The tasks that a config can name; a new one is a function with typed options and a line here."""
 
 __all__ = ["TASKS", "Generated", "Stored", "Task"]

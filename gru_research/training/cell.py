@@ -18,6 +18,7 @@ from .loop import (
     compile_evaluation,
     put_evaluation,
     score,
+    shapes,
     train_members,
 )
 from .plan import CellPlan, Plan
@@ -56,7 +57,9 @@ def _test(plan: Plan, cell: CellPlan, sets: Sets, axis: SeedAxis, trained: Train
     """What the task measures on the test set, for each seed [S]; it may have other shapes than training's batches."""
     batches = put_evaluation(sets["test"], plan.task, cell, axis)
     state = trained.state._replace(params=trained.params)
-    return score(compile_evaluation(plan, cell, axis, state, batches[0]), axis, state, batches)
+    fits = shapes(batches[0]) == trained.evaluated_shapes
+    program = trained.evaluate if fits else compile_evaluation(plan, cell, axis, state, batches[0])
+    return score(program, axis, state, batches)
 
 
 def _record_evaluation(plan: Plan, cell: CellPlan, evaluation: Evaluation, hooks: Hooks) -> None:

@@ -93,13 +93,16 @@ class Evaluation:
 
 @dataclasses.dataclass(frozen=True)
 class Trained:
-    """What training ended with: the members' states, the parameters that `select` chose, and every evaluation."""
+    """What training ended with: the members' states, the parameters that `select` chose, every evaluation, and the
+    program that evaluated, for batches of `evaluated_shapes`."""
 
     state: TrainState
     params: Any
     selected_step: np.ndarray
     evaluations: tuple[Evaluation, ...]
     train_seconds: float
+    evaluate: Callable[..., dict[str, Any]]
+    evaluated_shapes: Any
 
     def curve(self, metric: str, member: int) -> list[float | None]:
         """A member's validation metric at every evaluation; None from where it diverged."""
@@ -172,7 +175,13 @@ def train_members(
         pending.append(axis.gather(sums))
         step = until
     return Trained(
-        state, selection.parameters(state), selection.selected_step(state), tuple(evaluations), train_seconds
+        state,
+        selection.parameters(state),
+        selection.selected_step(state),
+        tuple(evaluations),
+        train_seconds,
+        programs.evaluate,
+        shapes(validation[0]),
     )
 
 
@@ -271,6 +280,11 @@ def put_evaluation(
 ) -> list[dict[str, jax.Array]]:
     """A set as batches on the devices."""
     return [axis.put_shared(b) for b in evaluation_batches(examples, evaluation_size(examples, task, cell))]
+
+
+def shapes(batch: Mapping[str, Any]) -> dict[str, Any]:
+    """What a compiled program fits: shapes and types by name."""
+    return {name: (a.shape, a.dtype) for name, a in batch.items()}
 
 
 def score(
