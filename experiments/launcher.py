@@ -3,6 +3,7 @@
 Exit status: 0 done, 1 our fault (with a traceback), 2 a user's mistake (one line on stderr), 130 after Ctrl-C.
 """
 
+import ast
 import difflib
 import os
 import re
@@ -10,7 +11,7 @@ import runpy
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -48,10 +49,63 @@ def launch(main: Callable[[], int | None], *, config: bool = False) -> NoReturn:
 
 def read_config() -> ExperimentConfig:
     """The experiment that `--config` and its overrides describe. Raises UserError."""
+    return experiment(read_mapping("configs/adding.py"))
+
+
+def read_mapping(example: str) -> dict[str, Any]:
+    """What `--config` and its overrides say, as nested dicts. Raises UserError; its hint is `example`."""
     value = flags.FLAGS["config"].value
     if value is None:
-        raise UserError("--config is missing: name a config file, e.g. --config=configs/adding.py")
-    return experiment(value.to_dict())
+        raise UserError(f"--config is missing: name a config file, e.g. --config={example}")
+    mapping = value.to_dict()
+    for change in _NEW_GROUPS:
+        mapping = _merged(mapping, change)
+    return mapping
+
+
+def experiment_from(field: str, spec: Any, shared: Mapping[str, Any]) -> ExperimentConfig:
+    """The experiment of a config named as `FILE.py[:variant,field=value]`, with `shared` fields put over it.
+
+    Raises:
+      UserError: no such file, a mistake in it, or a field or value that doesn't exist; says which `field` named it.
+    """
+    if not isinstance(spec, str):
+        raise UserError(f"{field}={spec!r} must name a config, as FILE.py[:variant,field=value]")
+    path, _, argument = spec.partition(":")
+    # An equals sign ends the variant; a value may hold commas only within brackets, which a spec has no need of.
+    parts = [part for part in argument.split(",") if part]
+    variants, changes = [p for p in parts if "=" not in p], [p.split("=", 1) for p in parts if "=" in p]
+    if len(variants) > 1:
+        raise UserError(f"{field}={spec!r} names {len(variants)} variants: one at most")
+    mapping = _load_config_file(path, variants[0] if variants else "").to_dict()
+    for name, value in changes:
+        mapping = _merged(mapping, _nested(name, _literal(value)))
+    try:
+        return experiment(_merged(mapping, shared))
+    except UserError as e:
+        raise UserError(f"{field}={spec!r}: {e}") from e
+
+
+def _merged(mapping: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """`mapping` with `changes` put over it, group by group."""
+    merged = dict(mapping)
+    for name, value in changes.items():
+        old = merged.get(name)
+        merged[name] = _merged(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) else value
+    return merged
+
+
+def _nested(name: str, value: Any) -> dict[str, Any]:
+    first, _, rest = name.partition(".")
+    return {first: _nested(rest, value) if rest else value}
+
+
+def _literal(text: str) -> Any:
+    """A Python literal; anything else is a text."""
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return {"true": True, "false": False}.get(text, text)
 
 
 def config_path() -> str:
@@ -71,7 +125,7 @@ def _parse(argv: Sequence[str]) -> list[str]:
     logging.set_verbosity(logging.WARNING)  # orbax logs some fifty lines a save otherwise
     if any(a.startswith(("--config", "-config")) for a in argv[1:]):
         argv = _spell_out_variants(argv)
-        _check_config_file(argv)
+        argv = _take_new_groups(argv, _check_config_file(argv))
         sys.argv[:] = argv  # config_flags looks for overrides there
     try:
         rest = flags.FLAGS(argv)
@@ -105,9 +159,30 @@ def _spell_out_variants(argv: Sequence[str]) -> list[str]:
     return [argv[0], selected, *(f"--config.{field}" for field in fields), *others]
 
 
-def _check_config_file(argv: Sequence[str]) -> None:
+def _take_new_groups(argv: Sequence[str], config: Any) -> list[str]:
+    """`argv` without the overrides of groups that the config file leaves out, which config_flags has no place for."""
+    rest = []
+    for word in argv:
+        found = re.fullmatch(r"--?config\.((\w+)\.[\w.]+)=(.*)", word, re.DOTALL)
+        if found and found[2] not in config:
+            _NEW_GROUPS.append(_nested(found[1], _literal(found[3])))
+        else:
+            rest.append(word)
+    return rest
+
+
+_NEW_GROUPS: list[dict[str, Any]] = []
+"""Overrides within groups that the config file doesn't have, in the order of the command line."""
+
+
+def _check_config_file(argv: Sequence[str]) -> Any:
     """Runs the config file once by itself, so that its mistakes come with its own file and line."""
     path, _, variant = argv[1].split("=", 1)[1].partition(":")
+    return _load_config_file(path, variant)
+
+
+def _load_config_file(path: str, variant: str) -> Any:
+    """The ConfigDict of a config file. Raises UserError, with the file's line where it fails."""
     if not Path(path).is_file():
         known = ", ".join(sorted(str(p) for p in Path("configs").glob("*.py")))
         raise UserError(f"--config={path}: no such file" + (f"; there are {known}" if known else ""))
@@ -122,6 +197,7 @@ def _check_config_file(argv: Sequence[str]) -> None:
         raise UserError(_config_message(path, e)) from e
     if not hasattr(made, "to_dict"):
         raise UserError(f"get_config of {path} must return a ConfigDict, not {type(made).__name__}")
+    return made
 
 
 def _config_message(path: str, error: Exception) -> str:

@@ -2,25 +2,25 @@
 
 import sys
 import time
-from collections.abc import Sequence
 from types import TracebackType
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
-from gru_research.config import ExperimentConfig
-from gru_research.training import Progress
+from gru_research.training import Plan, Progress
 
 PLAIN_SECONDS = 10.0
 
 
 class ProgressLine:
-    """Shows where training stands: cell, updates, the seeds' median validation metric, speed, time left."""
+    """Shows where training stands: cell, updates, the members' median validation metric, speed, time left."""
 
-    def __init__(self, labels: Sequence[str], config: ExperimentConfig):
-        self._labels = list(labels)
-        self._config = config
+    def __init__(self, plan: Plan):
+        tune = plan.config.tune
+        self._labels = [cell.label for cell in plan.cells]
+        self._tuned = tune.draws * tune.seeds
+        self._seeds = plan.config.seeds
         self._console = Console(file=sys.stdout)
         self._bar = Bar(
             TextColumn("{task.description}"),
@@ -31,10 +31,7 @@ class ProgressLine:
             console=self._console,
             disable=not self._console.is_terminal,
         )
-        self._tasks = {
-            label: self._bar.add_task(label, total=config.updates, numbers="", start=False, visible=False)
-            for label in self._labels
-        }
+        self._tasks: dict[str, TaskID] = {}
         self._last_plain = 0.0
 
     def __enter__(self) -> "ProgressLine":
@@ -46,16 +43,23 @@ class ProgressLine:
 
     def show(self, progress: Progress) -> None:
         """Called after each call of the training program."""
-        done = progress.step * self._config.seeds
+        name = progress.cell if progress.phase == "training" else f"{progress.cell}, {progress.phase}"
+        done = progress.step * progress.members
         speed = f"{1e3 * progress.train_seconds / done:.2f} ms/update and seed" if done else ""
         numbers = f"validation {progress.validation_metric:.4g}  {speed}"
         if self._console.is_terminal:
-            task = self._tasks[progress.cell]
-            self._bar.start_task(task)
-            self._bar.update(task, completed=progress.step, numbers=numbers, visible=True)
+            if name not in self._tasks:
+                self._tasks[name] = self._bar.add_task(name, total=progress.updates, numbers="")
+            self._bar.update(self._tasks[name], completed=progress.step, numbers=numbers)
             return
         now = time.monotonic()
         if progress.step in (0, progress.updates) or now - self._last_plain >= PLAIN_SECONDS:
             self._last_plain = now
-            share = (self._labels.index(progress.cell) + progress.step / progress.updates) / len(self._labels)
-            print(f"[{share:4.0%}] {progress.cell} {progress.step}/{progress.updates}  {numbers}", flush=True)
+            print(f"[{self._share(progress):4.0%}] {name} {progress.step}/{progress.updates}  {numbers}", flush=True)
+
+    def _share(self, progress: Progress) -> float:
+        """How much of the whole comparison is done, taking cells as equally long."""
+        tuning = self._tuned / (self._tuned + self._seeds)
+        within = progress.step / progress.updates
+        cell = within * tuning if progress.phase == "tuning" else tuning + within * (1 - tuning)
+        return (self._labels.index(progress.cell) + cell) / len(self._labels)

@@ -1,0 +1,166 @@
+"""Many runs under one directory with one shared report: a suite of tasks, or one task at growing lengths.
+
+A study goes on where it was interrupted, run by run: a finished run isn't trained again, one that was broken off is
+put aside under another name and trained anew.
+"""
+
+import dataclasses
+import json
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import rich.console
+
+from experiments import running
+from gru_research import records
+from gru_research.config import ExperimentConfig, UserError, experiment, to_mapping
+
+FILE_NAME = "study.json"
+SCHEMA = "gru_research.study/1"
+
+Next = Callable[[str, Mapping[str, records.Run]], ExperimentConfig | None]
+
+
+@dataclasses.dataclass(frozen=True)
+class Study:
+    """Runs by name, in order.
+
+    Attributes:
+      kind: "suite" or "horizon"; title: of the report.
+      names: of the runs, which are their directories.
+      config: from a name and the runs that are finished, to the run's config; None leaves it out.
+      field, values, solved: of a horizon's sweep.
+    """
+
+    kind: str
+    title: str
+    names: tuple[str, ...]
+    config: Next
+    field: str | None = None
+    values: tuple[int, ...] | None = None
+    solved: float | None = None
+
+    def summary(self) -> dict[str, Any]:
+        """What `study.json` holds."""
+        fields = {"title": self.title, "runs": self.names, "field": self.field, "values": self.values}
+        return records.to_json({"schema": SCHEMA, "kind": self.kind, **fields, "solved": self.solved})
+
+
+def suite(title: str, configs: Mapping[str, ExperimentConfig]) -> Study:
+    """Independent runs."""
+    return Study("suite", title, tuple(configs), lambda name, done: configs[name])
+
+
+def horizon(config: ExperimentConfig, title: str) -> Study:
+    """The config at each of its horizon's values: cells go on while enough of their seeds solve the task.
+
+    Raises:
+      UserError: the field isn't one of the config.
+    """
+    sweep = config.horizon
+    assert sweep is not None
+    short = sweep.field.rpartition(".")[2]
+    names = {f"{short}-{value}": value for value in sweep.values}
+    labels = config.selected_labels
+    fixed = to_mapping(dataclasses.replace(config, horizon=None))
+
+    def at(name: str, done: Mapping[str, records.Run]) -> ExperimentConfig | None:
+        going = [label for label in labels if all(goes_on(run, label, sweep.solved) for run in done.values())]
+        if not going:
+            return None
+        return experiment(_with_field(fixed, sweep.field, names[name]) | {"only": ",".join(going)})
+
+    at(next(iter(names)), {})  # a mistake in the field shows before anything runs
+    return Study("horizon", title, tuple(names), at, sweep.field, sweep.values, sweep.solved)
+
+
+def goes_on(run: records.Run, label: str, share: float) -> bool:
+    """Whether at least `share` of a cell's seeds solved the task of this run; False where it took no part."""
+    solved = [result["steps_to_solve"] is not None for result in run.results if result["cell"] == label]
+    return bool(solved) and sum(solved) >= share * len(solved)
+
+
+def run(study: Study, workdir: Path, stop: running.StopRequest, only: tuple[str, ...] = ()) -> int:
+    """Trains what isn't trained yet, run by run, and writes the shared report; the exit status.
+
+    `only` are the names of the runs to train, all where it is empty.
+
+    Raises:
+      UserError: the directory holds something else, or a run's config has a mistake.
+    """
+    _open(study, workdir)
+    done: dict[str, records.Run] = {}
+    interrupted = False
+    for name, config in _configs(study, done):
+        if only and name not in only:
+            continue
+        folder = workdir / name
+        if _finished(folder, config):
+            print(f"{folder} is finished")
+        else:
+            print(f"\n{name} ({study.names.index(name) + 1} of {len(study.names)})")
+            interrupted = not running.run(config, folder, stop)
+        if interrupted:
+            break
+        done[name] = records.read(folder / records.FILE_NAME)
+    write_report(workdir)
+    return running.INTERRUPTED if interrupted else 0
+
+
+def write_report(workdir: Path) -> None:
+    """The study's report; matplotlib is loaded only now."""
+    from gru_research import report
+
+    report.write_study(workdir, rich.console.Console())
+
+
+def _configs(study: Study, done: Mapping[str, records.Run]) -> Iterator[tuple[str, ExperimentConfig]]:
+    for name in study.names:
+        config = study.config(name, done)
+        if config is not None:
+            yield name, config
+
+
+def _open(study: Study, workdir: Path) -> None:
+    """Makes the directory, or checks that it is this study's."""
+    path, summary = workdir / FILE_NAME, study.summary()
+    try:
+        if path.is_file():
+            if json.loads(path.read_text(encoding="utf-8")) != summary:
+                raise UserError(f"workdir={str(workdir)!r} holds another study: choose another")
+            return
+        if workdir.exists() and (not workdir.is_dir() or any(workdir.iterdir())):
+            raise UserError(f"workdir={str(workdir)!r} holds something else: choose another")
+        workdir.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
+    except OSError as e:
+        raise UserError(f"workdir={str(workdir)!r} can't be written: {e.strerror}") from e
+    except json.JSONDecodeError as e:
+        raise UserError(f"{path} is damaged ({e.msg}): choose another workdir") from e
+
+
+def _finished(folder: Path, config: ExperimentConfig) -> bool:
+    """Whether `folder` holds this run, finished; one that was broken off is put aside."""
+    if not (folder / records.FILE_NAME).is_file():
+        return False
+    found = records.read(folder / records.FILE_NAME)
+    if not running.is_run_of(found, config):
+        raise UserError(f"workdir={str(folder)!r} holds a run of another config: choose another workdir for the study")
+    if found.finished:
+        return True
+    aside = next(p for n in range(1, 1000) if not (p := folder.with_name(f"{folder.name}.interrupted-{n}")).exists())
+    folder.rename(aside)
+    print(f"{folder} was interrupted: it is now {aside.name}, and trained anew")
+    return False
+
+
+def _with_field(mapping: Mapping[str, Any], field: str, value: int) -> dict[str, Any]:
+    """A config's mapping with one field, named with dots, set."""
+    first, _, rest = field.partition(".")
+    if not rest:
+        return {**mapping, first: value}
+    inner = mapping.get(first)
+    if not isinstance(inner, Mapping):
+        raise UserError(f"config.horizon.field={field!r} is no field: config has no group {first!r}")
+    return {**mapping, first: _with_field(inner, rest, value)}

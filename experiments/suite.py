@@ -1,0 +1,45 @@
+"""Many configs with one shared report: tasks by cells, with intervals, profiles and tests.
+
+python -m experiments.suite --config=configs/suites/generated.py
+python -m experiments.suite --config=configs/suites/generated.py --runs=adding,copy --config.shared.seeds=10
+
+A suite's config names other configs, as `FILE.py[:variant,field=value]`, and fields that they all share. The same
+command with the same --workdir goes on where it was interrupted.
+"""
+
+from pathlib import Path
+
+from absl import flags
+
+from experiments import running, studies
+from experiments.launcher import config_path, experiment_from, launch, read_mapping, use_cores
+from gru_research.config import UserError, check_known, choose
+
+running.define_flags()
+RUNS = flags.DEFINE_string("runs", "", "names of the runs to train, separated by commas; default: all.")
+FIELDS = ("title", "runs", "shared")
+
+
+def main() -> int:
+    config = read_mapping("configs/suites/generated.py")
+    for name in config:
+        check_known("config", name, FIELDS)
+    named = config.get("runs")
+    if not isinstance(named, dict) or not named:
+        raise UserError(f"config.runs={named!r} must be a group of configs by name")
+    configs = {
+        name: experiment_from(f"config.runs.{name}", spec, config.get("shared") or {}) for name, spec in named.items()
+    }
+    chosen = tuple(name.strip() for name in RUNS.value.split(",") if name.strip())
+    for name in chosen:
+        choose("--runs", name, configs)
+    use_cores(max(map(running.members, configs.values())))
+    running.check_backend()
+    path, _, variant = config_path().partition(":")
+    name = "-".join(filter(None, [Path(path).stem, variant]))
+    study = studies.suite(str(config.get("title") or name), configs)
+    return studies.run(study, running.workdir(name), running.StopRequest(), chosen)
+
+
+if __name__ == "__main__":
+    launch(main, config=True)
