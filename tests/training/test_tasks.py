@@ -7,7 +7,6 @@ import pytest
 
 from gru_research.data import DataDirs
 from gru_research.tasks import TASKS
-from gru_research.tasks.smnist import PERMUTATION
 
 
 def test_adding_marks_one_step_in_each_half_and_sums_the_marked_numbers() -> None:
@@ -51,10 +50,14 @@ def test_smnist_orders_are_the_same_image(mnist_data_dir: str) -> None:
     made = {order: task.prepare(batch) for order, task in tasks.items()}
     np.testing.assert_allclose(made["rows"]["inputs"], image, rtol=1e-6)
     np.testing.assert_allclose(made["pixels"]["inputs"], image.reshape(7, 784, 1), rtol=1e-6)
-    np.testing.assert_allclose(made["permuted"]["inputs"][..., 0], image.reshape(7, 784)[:, PERMUTATION], rtol=1e-6)
-    for order, task in tasks.items():
+    shuffled = image.reshape(7, 784)[:, np.random.RandomState(92916).permutation(784)]
+    np.testing.assert_allclose(made["permuted"]["inputs"][..., 0], shuffled, rtol=1e-6)
+    pooled = TASKS["smnist"](order="pixels", pool=2)
+    for order, task in (tasks | {"pooled": pooled}).items():
+        made.setdefault(order, task.prepare(batch))
         assert made[order]["inputs"].shape[1:] == task.example["inputs"].shape
         np.testing.assert_array_equal(made[order]["targets"], batch["label"])
+    np.testing.assert_allclose(made["pooled"]["inputs"][:, 14 + 1, 0], image[:, 2:4, 2:4].mean((1, 2)), rtol=1e-5)
 
 
 def test_the_validation_set_is_the_end_of_the_training_images(mnist_data_dir: str) -> None:
@@ -64,11 +67,6 @@ def test_the_validation_set_is_the_end_of_the_training_images(mnist_data_dir: st
     sets = TASKS["smnist"]().data.load(DataDirs(data_dir=mnist_data_dir))
     np.testing.assert_array_equal(sets["validation"]["image"], stored["image"][55_000:])
     np.testing.assert_array_equal(sets["train"]["label"], stored["label"][:55_000])
-
-
-def test_the_permutation_is_the_documented_one() -> None:
-    assert sorted(PERMUTATION) == list(range(784))
-    np.testing.assert_array_equal(PERMUTATION, np.random.RandomState(92916).permutation(784))
 
 
 def test_smnist_baseline_is_the_most_frequent_test_digit(mnist_data_dir: str) -> None:
