@@ -26,7 +26,7 @@ def noisy_padded(
     noise: float = 1.0,
     validation_size: int = 1000,
     test_size: int = 5000,
-    threshold: float = 0.95,
+    threshold: float = 0.9,
 ) -> Task:
     """Which of `classes` patterns did the first `signal` steps show, before noise only?
 
