@@ -1,0 +1,121 @@
+"""Runs a published table again and prints published, ours, interval and verdict, with what differs in the protocol.
+
+python -m experiments.replicate --table=chung2014-parameters
+python -m experiments.replicate --table=copy --budget_minutes=60
+
+The budget is for two cores and is spent alike by all cells of a run. What needs a GPU is left out elsewhere and
+reported as not run; `--runs` names the runs to make. The same command with the same --workdir goes on where it was
+interrupted.
+"""
+
+import shlex
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import jax
+import rich.box
+import rich.console
+import rich.table
+import rich.text
+from absl import flags
+
+from experiments import running, studies
+from experiments.launcher import launch, use_cores
+from experiments.replications import TABLES, Table
+from gru_research import records
+from gru_research.config import UserError, choose, experiment
+
+running.define_flags()
+TABLE = flags.DEFINE_string("table", "", f"one of {', '.join(TABLES)}.")
+BUDGET_MINUTES = flags.DEFINE_float("budget_minutes", 60.0, "minutes for the whole table, on two cores.")
+RUNS = flags.DEFINE_string("runs", "", "names of the table's runs to make, separated by commas; default: all.")
+NOT_RUN = "not run"
+FILE_NAME = "replication.md"
+
+
+def main() -> int:
+    if not TABLE.value:
+        raise UserError(f"--table is missing: choose from {', '.join(TABLES)}")
+    table = TABLES[choose("--table", TABLE.value, TABLES)]
+    if not BUDGET_MINUTES.value > 0:
+        raise UserError(f"--budget_minutes={BUDGET_MINUTES.value:g} must be above 0")
+    if not table.runs:
+        show(table, {}, Path())
+        return 0
+    configs = {name: experiment(run.within(BUDGET_MINUTES.value)) for name, run in table.runs.items()}
+    use_cores(max(map(running.members, configs.values())))
+    running.check_backend()
+    chosen = chosen_runs(table)
+    workdir = running.workdir(TABLE.value)
+    status = studies.run(studies.suite(table.title, configs), workdir, running.StopRequest(), chosen)
+    show(table, finished_runs(table, workdir), workdir)
+    return status
+
+
+def chosen_runs(table: Table) -> tuple[str, ...]:
+    """What `--runs` names; else all that aren't for a GPU, or all where there is one. Raises UserError."""
+    named = tuple(name.strip() for name in RUNS.value.split(",") if name.strip())
+    for name in named:
+        choose("--runs", name, table.runs)
+    return named or tuple(name for name, run in table.runs.items() if not run.gpu or jax.default_backend() != "cpu")
+
+
+def finished_runs(table: Table, workdir: Path) -> dict[str, records.Run]:
+    paths = {name: workdir / name / records.FILE_NAME for name in table.runs}
+    runs = {name: records.read(path) for name, path in paths.items() if path.is_file()}
+    return {name: run for name, run in runs.items() if run.finished}
+
+
+def show(table: Table, runs: Mapping[str, records.Run], workdir: Path) -> None:
+    """Prints the table and, beside runs, writes it as Markdown."""
+    lines = [texts(row.label, row.published, row.ours(runs)) for row in table.rows]
+    printed = rich.table.Table(title=rich.text.Text(table.title), title_justify="left", box=rich.box.SIMPLE_HEAD)
+    for heading in HEADINGS:
+        printed.add_column(heading, overflow="fold")
+    for line in lines:
+        printed.add_row(*map(rich.text.Text, line))
+    console = rich.console.Console()
+    console.print(printed)
+    console.print(rich.text.Text(f"Published: {table.source}"))
+    notes = [*trained(runs), *(f"Differs: {difference}" for difference in table.differences)]
+    for note in notes:
+        console.print(rich.text.Text(note))
+    if runs:
+        path = workdir / FILE_NAME
+        path.write_text(to_markdown(table, lines, notes), encoding="utf-8")
+        console.print(rich.text.Text(f"Written: {path}"), soft_wrap=True)
+
+
+HEADINGS = ("", "published", "ours", "95 % interval", "verdict")
+
+
+def texts(label: str, published: str, ours: object) -> tuple[str, ...]:
+    if ours is None:
+        return label, published, "-", "-", NOT_RUN
+    return label, published, ours.value, ours.interval, ours.verdict  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def trained(runs: Mapping[str, records.Run]) -> list[str]:
+    """What was spent: for every run its cells' sizes, rates and updates, and the seconds."""
+    lines = []
+    for name, run in runs.items():
+        cells = ", ".join(
+            f"{c['cell']} {c['parameters']:,} parameters, rate {c['learning_rate']:.2g}, {c['updates']:,} updates"
+            for c in run.cells
+        )
+        seconds = (run.end or {})["time"]["seconds"]
+        lines.append(f"Run {name}: {run.header['config']['seeds']} seeds; {cells}; {seconds / 60:.1f} min.")
+    return lines
+
+
+def to_markdown(table: Table, lines: list[tuple[str, ...]], notes: list[str]) -> str:
+    head = "| " + " | ".join(HEADINGS) + " |\n|" + "---|" * len(HEADINGS)
+    body = "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+    listed = "\n".join(f"- {note}" for note in notes)
+    command = shlex.join(["python", "-m", "experiments.replicate", *sys.argv[1:]])
+    return f"## {table.title}\n\n`{command}`\n\nPublished: {table.source}\n\n{head}\n{body}\n\n{listed}\n"
+
+
+if __name__ == "__main__":
+    launch(main)

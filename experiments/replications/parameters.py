@@ -1,0 +1,30 @@
+"""Numbers of parameters of tanh, GRU and LSTM units (Chung et al. 2014, arXiv 1412.3555, the speech models)."""
+
+import jax
+
+from experiments.replications.table import Ours, Row, Table
+from gru_research.cells import GRU, LSTM, Cell, VanillaRNN
+
+INPUTS = 20
+
+
+def _row(name: str, cell: Cell, published: int) -> Row:
+    def count(runs: object) -> Ours:
+        del runs
+        shapes = jax.eval_shape(lambda: cell.init(jax.random.key(0), INPUTS))
+        ours = sum(leaf.size for leaf in jax.tree.leaves(shapes))
+        return Ours(f"{ours:,}", "", "exact" if ours == published else f"off by {ours - published:+,}")
+
+    return Row(f"{name}, {cell.hidden_size} units", f"{published:,}", count)
+
+
+TABLE = Table(
+    title="Parameters at 20 inputs, without the output layer",
+    source="Chung et al. 2014, arXiv 1412.3555, table 1; exact numbers computed from its units, as it rounds them",
+    rows=(
+        _row("tanh", VanillaRNN(400), 168_400),
+        _row("GRU", GRU(227, reset="before"), 168_888),
+        _row("LSTM", LSTM(195, peepholes=True), 169_065),
+    ),
+    differences=(),
+)
