@@ -1,5 +1,7 @@
 """How many seeds a claim would have needed, guessed from the seeds that there are."""
 
+import math
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -7,9 +9,10 @@ from gru_research.stats.claims import check_level, seeds_needed_for_level
 from gru_research.stats.permutation import differences, midranks
 from gru_research.stats.values import pairs
 
-# Up to so many seeds all patterns of signs are counted; beyond, as many random ones.
+# Up to so many seeds all patterns of signs, but for opposites, are counted: 1,024.
 _MOST_COUNTED = 11
-_RANDOM_PATTERNS = 2 ** (_MOST_COUNTED - 1)
+# Random patterns are at least 1 / level, and memory is as many times resamples.
+_SMALLEST_LEVEL = 1e-4
 
 
 def expected_power(
@@ -19,9 +22,9 @@ def expected_power(
 
     The share of `resamples` samples of `seeds` pairs, drawn with replacement from the observed pairs, whose
     `paired_permutation_test` has p <= level and an effect above 0: the bootstrap estimate of the power of a rank
-    test (Collings and Hamilton 1988). p counts all patterns of signs up to 11 seeds; beyond, 1,024 random ones,
-    the same for all samples, as (k + 1) / (1,024 + 1). The standard error of the share is at most
-    0.5 / sqrt(resamples), of sampling alone.
+    test (Collings and Hamilton 1988). p counts all patterns of signs up to 11 seeds; beyond, m random ones, the
+    same for all samples, as (k + 1) / (m + 1), where m is 1,024, and more for small levels. The standard error of
+    the share is at most 0.5 / sqrt(resamples), of sampling alone.
 
     Its limits: the observed pairs stand for the population. The observed effect of a few seeds is as likely too
     large as too small, and a comparison that is looked at because it seems large is too large more often than
@@ -32,13 +35,15 @@ def expected_power(
     Args:
       x, y: [S], scores of the same seeds in the same order, more is better (`as_scores`).
       seeds: of the experiment to come, at least 1.
-      level: for one of m comparisons with Holm's correction level / m is on the safe side.
+      level: at least 0.0001; for one of m comparisons with Holm's correction level / m is on the safe side.
 
     Raises:
       ValueError: no seeds, NaN, another number of seeds in x than in y, or an option out of range.
     """
     first, second = pairs(x, y)
     check_level(level)
+    if level < _SMALLEST_LEVEL:
+        raise ValueError(f"level={level!r} must be at least {_SMALLEST_LEVEL}")
     if seeds < 1:
         raise ValueError(f"seeds={seeds!r} must be at least 1")
     if resamples < 1:
@@ -47,7 +52,7 @@ def expected_power(
     ranks = _resampled_signed_ranks(first, second, seeds, resamples, rng)
     sums = ranks.sum(axis=1)
     # Ranks are multiples of one half, so that sums are exact and equal ones compare as equal.
-    flipped = np.abs(np.abs(ranks) @ _signs(seeds, rng))
+    flipped = np.abs(np.abs(ranks) @ _signs(seeds, level, rng))
     as_far = (flipped >= np.abs(sums)[:, None]).sum(axis=1)
     added = seeds > _MOST_COUNTED
     p = (as_far + added) / (flipped.shape[1] + added)
@@ -104,10 +109,12 @@ def _resampled_signed_ranks(
     return signs[drawn] * np.take_along_axis(midranks(counts), group[drawn], axis=1)
 
 
-def _signs(seeds: int, rng: np.random.Generator) -> np.ndarray:
+def _signs(seeds: int, level: float, rng: np.random.Generator) -> np.ndarray:
     """Patterns of signs as float64 [seeds, P]: up to opposites all of them, or random ones."""
     if seeds > _MOST_COUNTED:
-        return rng.choice([-1.0, 1.0], size=(seeds, _RANDOM_PATTERNS))
+        # Ten of them below the level keep p from being coarse; more than 4,096 only where it couldn't be reached.
+        patterns = max(1024, min(math.ceil(10 / level), 4096), math.ceil(1 / level))
+        return rng.choice([-1.0, 1.0], size=(seeds, patterns))
     # The bits of 0, 1, 2, ...: the last sign stays, as the opposite pattern is as far from 0.
     bits = np.arange(2 ** (seeds - 1)) >> np.arange(seeds)[:, None] & 1
     return 1.0 - 2.0 * bits

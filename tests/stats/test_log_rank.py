@@ -51,6 +51,8 @@ def test_the_statistic_of_a_published_trial():
     assert not test.exact
     # The approximation's p is 0.00004 (chi-squared 16.8).
     assert test.smallest_p == 1 / 20_001 <= test.p < 0.0003
+    # None of ten random relabellings is as far.
+    assert stats.log_rank_test(times, solved, PLACEBO, [True] * 21, 35, resamples=10).p == 1 / 11
 
 
 @PROPERTY

@@ -31,7 +31,7 @@ def test_differences_of_one_size_make_it_a_sign_test(seeds):
 def test_random_patterns_of_signs_give_the_power_within_their_noise():
     x = [1.0] * 7 + [-1.0] * 3
     exact = power_of_the_sign_test(0.7, 41, 0.05)
-    # The level isn't met exactly where p is from 1,024 patterns, which blurs the power a little more.
+    # The level isn't met exactly where p is from 1,024 random patterns, which blurs the power a little more.
     assert stats.expected_power(x, [0.0] * 10, 41, resamples=4000) == pytest.approx(exact, abs=0.05)
 
 
@@ -53,6 +53,22 @@ def test_the_seeds_needed_are_where_the_exact_power_reaches_it():
     found = stats.seeds_needed(x, y)
     assert found == stats.seeds_needed(x, y)
     assert abs(found - exact) <= 2
+
+
+@pytest.mark.parametrize("shift", [0.6, 1.0])
+def test_with_one_seed_fewer_the_power_is_not_reached(shift):
+    noise = np.random.default_rng(3).standard_normal(12)
+    x, y = noise - noise.mean() + shift, np.zeros(12)
+    found = stats.seeds_needed(x, y)
+    assert stats.expected_power(x, y, found) >= 0.8 > stats.expected_power(x, y, found - 1)
+
+
+def test_small_levels_can_be_reached():
+    x = np.arange(1.0, 6.0)
+    assert stats.expected_power(x, np.zeros(5), 30, level=0.05 / 100, resamples=20) == 1
+    # Random patterns blur p, so a seed or two more than the exact test's limit of 12.
+    assert stats.seeds_needed(x, np.zeros(5), level=0.05 / 100, resamples=20) in (12, 13, 14)
+    assert stats.expected_power(x, np.zeros(5), 60, level=1e-4, resamples=20) == 1
 
 
 def test_a_larger_claim_needs_more_seeds():
@@ -96,6 +112,7 @@ def test_where_no_pair_differs_no_number_is_enough(x):
     [
         ({"power": 1.0}, "power=1.0"),
         ({"level": 0.0}, "level=0.0"),
+        ({"level": 1e-5}, "level=1e-05 must be at least 0.0001"),
         ({"most": 0}, "most=0"),
         ({"resamples": 0}, "resamples=0"),
     ],

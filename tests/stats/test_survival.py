@@ -24,7 +24,7 @@ def test_the_curve_of_a_published_trial():
     curve = stats.survival_curve(TIMES, SOLVED, 35)
     assert curve.times.tolist() == [0, 6, 7, 10, 13, 16, 22, 23]
     assert curve.at_risk.tolist() == [21, 21, 17, 15, 12, 11, 7, 6]
-    # Collett, Modelling Survival Data in Medical Research, and Kleinbaum and Klein print these.
+    # As Kleinbaum and Klein, Survival Analysis, print them.
     np.testing.assert_allclose(curve.unsolved, [1, 0.8571, 0.8067, 0.7529, 0.6902, 0.6275, 0.5378, 0.4482], atol=5e-5)
     assert stats.median_time_to_solve(TIMES, SOLVED, 35) == 23
 
@@ -68,8 +68,16 @@ def test_the_median_under_early_censoring():
     assert stats.median_time_to_solve([1.0, 2, 3, 9], [True, False, True, False], 9) == 3
     # 2/3, then 1/3 is reached by nobody: the other two are censored.
     assert stats.median_time_to_solve([1.0, 2, 3], [True, False, False], 9) == INF
-    # 5/6 * 4/5 * 3/4 is one half, though not in floating point; the middle to the next.
+    # One half for a while: its middle.
     assert stats.median_time_to_solve([1.0, 2, 3, 5, 6, 7], [True] * 6, 9) == 4
+
+
+@pytest.mark.parametrize("first_half", [[1.0, 2, 2, 3, 3], [1.0, 2, 3, 3, 3]])
+def test_one_half_is_found_through_rounding(first_half):
+    times = [*first_half, 5, 6, 7, 8, 9]
+    curve = stats.survival_curve(times, [True] * 10, 9)
+    assert curve.unsolved[3] != 0.5  # above and below it, by rounding
+    assert stats.median_time_to_solve(times, [True] * 10, 9) == 4
 
 
 def test_what_happens_after_the_end_is_censored_there():
