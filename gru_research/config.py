@@ -288,11 +288,12 @@ def call(
         raise UserError(f"{path}.{e}") from e
 
 
-def choose(path: str, name: Any, choices: Iterable[str]) -> str:
+def choose(path: str, name: Any, choices: Iterable[Any]) -> Any:
     """Returns `name` where it is one of `choices`; raises UserError with all of them where it isn't."""
     choices = list(choices)
     if name not in choices:
-        raise UserError(f"{path}={name!r} is unknown{_nearest(name, choices)}; choose from {', '.join(choices)}")
+        texts = [str(choice) for choice in choices]
+        raise UserError(f"{path}={name!r} is unknown{_nearest(name, texts)}; choose from {', '.join(texts)}")
     return name
 
 

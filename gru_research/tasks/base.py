@@ -113,9 +113,7 @@ class Task:
         """What a report says of the task."""
         return {
             field: getattr(self, field)
-            for field in (
-                "name", "metric", "direction", "threshold", "baseline", "baseline_name", "length", "scaling"
-            )
+            for field in ("name", "metric", "direction", "threshold", "baseline", "baseline_name", "length", "scaling")
         }
 
 

@@ -13,7 +13,8 @@ positions writes one token, works on the value and costs O(T) for an example.
 
 Ours differ from the published sets in three ways: a batch is drawn anew, where theirs hold no tree twice; they are
 shorter by default; and the parentheses that the published files print around every pair are left out. The Long Range
-Arena's set is `length=1999, min_length=501`; Nangia and Bowman's has `max_depth=20, max_args=5` and every length from 4 up.
+Arena's set is `length=1999, min_length=501`; Nangia and Bowman's has `max_depth=20, max_args=5` and every length from
+4 up.
 """
 
 import math
