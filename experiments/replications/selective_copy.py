@@ -5,7 +5,7 @@ from experiments.replications.table import Row, Run, Table, compared
 CONFIG = {
     "task": {"name": "selective_copy", "length": 32, "symbols": 4},
     "cells": {
-        "gru": {"kind": "gru", "hidden_size": 96},
+        "gru": {"kind": "gru", "hidden_size": 106},
         "mingru": {"kind": "min_gru"},
     },
     "match": "parameters",
@@ -16,7 +16,7 @@ CONFIG = {
     "optimizer": {
         "name": "adam", "learning_rate": 3e-3, "schedule": "onecycle", "clip": 1.0, "weight_decay": 0.01
     },
-    "model": {"embedding_size": 64},
+    "model": {"embedding_size": 48},
 }  # fmt: skip
 
 TABLE = Table(
@@ -27,5 +27,9 @@ TABLE = Table(
         Row("GRU", "1.000", compared("L32", "gru", 1.0, 0.02, ".3f")),
         Row("minGRU", "0.389", compared("L32", "mingru", 0.389, 0.1, ".3f")),
     ),
-    differences=("10 seeds, and the same fixed rate for both cells, which is the source's.",),
+    differences=(
+        "The source has LayerNorm and a hidden layer of 64 between the cell and the answers, and with them about 60,000 "
+        "parameters.",
+        "10 seeds, and the same fixed rate for both cells, which is the source's.",
+    ),
 )

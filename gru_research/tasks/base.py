@@ -58,14 +58,18 @@ class Stored:
       split: from the stored splits to "train", "validation" and "test".
       prepare: from a stored batch to `inputs` and `targets`, inside jit, so that what travels to the
         device is as small as what is stored.
+      read: gives the three sets of a task that reads its data by itself, where the config says what of them.
     """
 
     dataset: str
     split: Callable[[Splits], Splits]
     prepare: Callable[[Batch], Batch]
+    read: Callable[[], dict[str, Any]] | None = None
 
-    def load(self, dirs: DataDirs) -> dict[str, dict[str, np.ndarray]]:
-        """The three sets as stored. Raises UserError where they can't be had."""
+    def load(self, dirs: DataDirs) -> dict[str, Any]:
+        """The three sets as stored; "train" may be `DiskArrays`. Raises UserError where they can't be had."""
+        if self.read is not None:
+            return self.read()
         splits = self.split(load(self.dataset, dirs))
         return {split: dict(splits[split]) for split in ("train", "validation", "test")}
 

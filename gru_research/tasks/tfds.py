@@ -1,7 +1,7 @@
 """Any data set that TFDS has prepared as array_record, its features mapped to inputs and targets by the config."""
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import jax
@@ -16,18 +16,6 @@ from .base import Stored, Task, classification, squared_error
 from .features import Inputs, Targets, as_inputs, as_targets, find, value_of
 
 BASELINE_EXAMPLES = 5000
-
-
-@dataclasses.dataclass(frozen=True)
-class Prepared(Stored):
-    """Stored data that the task itself reads, since the config says what of them."""
-
-    read: Callable[[], dict[str, Any]]
-
-    def load(self, dirs: DataDirs) -> dict[str, Any]:
-        """The three sets; "train" is `DiskArrays` where it doesn't fit into memory."""
-        del dirs  # the task was built from what lies there
-        return self.read()
 
 
 def tfds(
@@ -89,7 +77,7 @@ def tfds(
         threshold = (1 + baseline) / 2 if asked.classes else baseline / 2
     return Task(
         name=f"tfds-{dataset}".replace("/", "-").replace(":", "-"),
-        data=Prepared(dataset, lambda splits: splits, fields.prepare, lambda: fields.sets(parts, memory)),
+        data=Stored(dataset, lambda splits: splits, fields.prepare, lambda: fields.sets(parts, memory)),
         example={"inputs": jax.ShapeDtypeStruct(read.shape, jnp.int32 if read.vocabulary else jnp.float32)},
         output_size=asked.size,
         readout="last",

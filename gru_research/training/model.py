@@ -17,7 +17,7 @@ from gru_research.types import Array, Batch, Params, PRNGKey
 class SequenceModel:
     """`inputs [B, T, I]`, or tokens `[B, T]` with an embedding, to outputs `[B, C]` or `[B, T, C]`.
 
-    A batch may hold `lengths [B]` and `mask [B, T]`, as `unroll` takes them. The "last" state is the top layer's after
+    A batch may hold `lengths [B]`, `mask` and `resets [B, T]`, as `unroll` takes them. The "last" state is the top layer's after
     each row's last real step; of a `Bidirectional`, each direction's after the last step that it takes, merged.
 
     Raises:
@@ -53,10 +53,12 @@ class SequenceModel:
         xs = batch["inputs"]
         if self.embedding:
             xs = self.embedding.apply(params["embedding"], xs)
-        lengths, mask = batch.get("lengths"), batch.get("mask")
+        lengths, mask, resets = batch.get("lengths"), batch.get("mask"), batch.get("resets")
         around = self.stack.connections != "plain"
         options = UnrollOptions(outputs="all" if around else self.readout.outputs)
-        carries, ys = self.stack.apply(params["stack"], xs, key=key, lengths=lengths, mask=mask, options=options)
+        carries, ys = self.stack.apply(
+            params["stack"], xs, key=key, lengths=lengths, mask=mask, resets=resets, options=options
+        )
         real = None
         if lengths is not None:
             real = jnp.arange(xs.shape[-2]) < lengths[..., None]

@@ -25,7 +25,8 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_it_holds_the_package_alone_with_types_and_checksums(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     assert {name.split("/")[0] for name in names if ".dist-info/" not in name} == {"gru_research"}
-    assert {"gru_research/py.typed", "gru_research/data/mnist/checksums.tsv"} <= set(names)
+    checksums = {f"gru_research/data/{name}/checksums.tsv" for name in ("mnist", "music", "tiny_shakespeare")}
+    assert {"gru_research/py.typed", *checksums} <= set(names)
     assert any(name.endswith("licenses/LICENSE") for name in names)
 
 
