@@ -1,6 +1,7 @@
-"""Makes a run's report again from its records alone; nothing is trained.
+"""Makes the report of a run, or of a study and all its runs, again from the records alone; nothing is trained.
 
 python -m experiments.report --workdir=RUN
+python -m experiments.report --workdir=STUDY      # a directory that holds study.json: of a suite or a horizon
 """
 
 from pathlib import Path
@@ -11,14 +12,22 @@ from absl import flags
 from experiments.launcher import launch
 from gru_research import report
 from gru_research.config import UserError
+from gru_research.report.study import reading
 
-WORKDIR = flags.DEFINE_string("workdir", "", "the run's directory: it holds records.jsonl.")
+WORKDIR = flags.DEFINE_string("workdir", "", "the run's directory, which holds records.jsonl, or a study's.")
 
 
 def main() -> int:
     if not WORKDIR.value:
         raise UserError("--workdir is missing: name a run's directory")
-    report.write(Path(WORKDIR.value), rich.console.Console())
+    workdir, console = Path(WORKDIR.value), rich.console.Console()
+    if not (workdir / reading.FILE_NAME).is_file():
+        report.write(workdir, console)
+        return 0
+    for run in reading.read(workdir).runs:
+        if run.outcome is not None:
+            report.write(workdir / run.name)
+    report.write_study(workdir, console)
     return 0
 
 

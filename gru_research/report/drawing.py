@@ -5,27 +5,57 @@ Okabe and Ito's, which colour-blind readers tell apart; a marker and a line styl
 them apart in grey print. A figure is narrow, so that its text is still legible on a telephone.
 """
 
+import dataclasses
+import math
+import textwrap
 from collections.abc import Sequence
+from typing import Any
 
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 WIDTH = 5.2  # inches
-INK, FAINT, GRID = "#222222", "#6b6b6b", "#dddddd"
+INK, FAINT, GRID, SHADE = "#222222", "#6b6b6b", "#dddddd", "#eeeeee"
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _LINES = ("-", "--", "-.", (0, (1, 1.2)), (0, (5, 1.5, 1, 1.5, 1, 1.5)))
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
+_LEGEND_LABEL, _ROW_LABEL = 28, 20  # characters
+_LEGEND_ROW = 0.2  # inches
 
 
-def plain(axes: Axes) -> None:
+@dataclasses.dataclass(frozen=True)
+class Illustration:
+    """A figure, the `name` of its file, and its words as plain text: not yet escaped for HTML."""
+
+    name: str
+    figure: Figure
+    title: str
+    alt: str
+    caption: str
+
+
+def sheet(height: float, width: float = WIDTH) -> Figure:
+    """An empty figure of so many inches, which lays itself out."""
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def plain(axes: Axes, grid: bool = True) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     for spine in axes.spines.values():
         spine.set_color(FAINT)
     axes.tick_params(color=FAINT, labelcolor=INK)
+    if grid:
+        axes.grid(color=GRID, linewidth=0.7)
+        axes.set_axisbelow(True)
 
 
-def style(index: int) -> dict:
+def title(axes: Axes, words: str) -> None:
+    axes.set_title(text(words), loc="left", fontweight="bold")
+
+
+def style(index: int) -> dict[str, Any]:
     """Colour, marker and line style of the cell at `index`; no two of the first 315 are alike."""
     return {
         "color": _COLOURS[index % len(_COLOURS)],
@@ -34,16 +64,45 @@ def style(index: int) -> dict:
     }
 
 
-def legend(figure: Figure, handles: Sequence[Line2D]) -> None:
-    """Below the axes, with as many columns as the longest label leaves room for."""
+def key(label: str, index: int) -> Line2D:
+    """What a legend shows of the cell at `index`."""
+    return Line2D([], [], label=text(shortened(label)), linewidth=1.9, markersize=5, **style(index))
+
+
+def legend(figure: Figure, handles: Sequence[Artist]) -> None:
+    """Below the axes, with as many columns as the longest label leaves room for; the figure grows by its rows."""
     if handles:
         longest = max(len(str(handle.get_label())) for handle in handles)
         columns = 3 if longest <= 12 else 2 if longest <= 28 else 1
+        rows = math.ceil(len(handles) / columns)
+        figure.set_figheight(figure.get_figheight() + _LEGEND_ROW * max(0, rows - 2))
         figure.legend(handles=handles, loc="outside lower center", ncols=columns, frameon=False, handlelength=3,
                       fontsize=9)  # fmt: skip
 
 
-def text(text: str) -> str:
-    """`text` as Matplotlib shows it literally: no mathematics between dollars, no hidden legend entry."""
-    literal = text.replace("$", r"\$")
+def name_rows(axes: Axes, labels: Sequence[str], remarks: Sequence[str] = (), characters: int = _ROW_LABEL) -> None:
+    """One row a label, the first on top; a label has two lines at most of so many characters, then its remark."""
+    remarks = [*remarks, *[""] * (len(labels) - len(remarks))]
+    names = [
+        "\n".join(filter(None, [_wrapped(label, characters), remark]))
+        for label, remark in zip(labels, remarks, strict=True)
+    ]
+    axes.set_yticks(range(len(labels)), [text(name) for name in names])
+    axes.set_ylim(len(labels) - 0.5, -0.5)
+    axes.tick_params(axis="y", length=0)
+
+
+def _wrapped(label: str, characters: int) -> str:
+    # Underscores are where a name may break, besides spaces and hyphens.
+    lines = textwrap.wrap(label.replace("_", "_ "), characters, max_lines=2, placeholder="…")
+    return "\n".join(line.replace("_ ", "_") for line in lines)
+
+
+def shortened(label: str, characters: int = _LEGEND_LABEL) -> str:
+    return label if len(label) <= characters else label[: characters - 1] + "…"
+
+
+def text(words: str) -> str:
+    """`words` as Matplotlib shows them literally: no mathematics between dollars, no hidden legend entry."""
+    literal = words.replace("$", r"\$")
     return f" {literal}" if literal.startswith("_") else literal

@@ -9,14 +9,14 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from gru_research import records, stats
+from gru_research.report import curves, draws
 
 
 @dataclasses.dataclass(frozen=True)
 class Task:
-    """What is measured. `metric` is a name; `threshold` and `baseline` are values of it."""
+    """What is measured. `metric` is a name; `threshold` and `baseline` are values of it, `length` is of the longest
+    training sequence, `scaling` a sentence on what it changes."""
 
     name: str
     metric: str
@@ -24,6 +24,8 @@ class Task:
     threshold: float | None = None
     baseline: float | None = None
     baseline_name: str = ""
+    length: int | None = None
+    scaling: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,6 +34,7 @@ class SeedResult:
 
     seed: int
     updates: int | None
+    selected_step: int | None
     train_loss: float | None
     validation_metric: float | None
     test_loss: float | None
@@ -41,23 +44,18 @@ class SeedResult:
     last_good_loss: float | None
     ms_per_step: float | None
 
-
-@dataclasses.dataclass(frozen=True)
-class Curve:
-    """The validation metric [N, S] at `steps` [N] (updates), non-finite seeds ranked worst.
-
-    Steps that some seed lacks, though it had not diverged before, are left out: an IQM over fewer
-    seeds isn't comparable with its neighbours.
-    """
-
-    steps: np.ndarray
-    values: np.ndarray
-    seeds: tuple[int, ...]
+    @property
+    def seconds_to_solve(self) -> float | None:
+        """Of training, without compilation and evaluation; None where unsolved or where no time is on record."""
+        if self.steps_to_solve is None or self.ms_per_step is None:
+            return None
+        return self.steps_to_solve * self.ms_per_step / 1000
 
 
 @dataclasses.dataclass(frozen=True)
 class CellResults:
-    """One cell on one task. `complete` is True where every planned seed has its result."""
+    """One cell on one task. `updates` is how many it is given, `flops` of one example forward; `complete` is True
+    where every planned seed has its result."""
 
     label: str
     hidden_size: int | None
@@ -65,22 +63,35 @@ class CellResults:
     reference_parameters: int | None
     learning_rate: float | None
     compile_seconds: float | None
+    updates: int | None
+    flops: float | None
+    tuned: bool | None
     seeds: tuple[SeedResult, ...]
-    curve: Curve
+    curve: curves.Curve
     complete: bool
 
 
 @dataclasses.dataclass(frozen=True)
 class TaskResults:
-    """All cells on one task, in the order they were trained; `missing` cells were planned, not begun."""
+    """All cells on one task, in the order they were trained; `missing` cells were planned, not begun.
+
+    `tunings` has the cells with draws, of which one that was interrupted there is in `missing` too.
+    """
 
     task: Task
     cells: tuple[CellResults, ...]
     missing: tuple[str, ...]
+    tunings: tuple[draws.Tuning, ...] = ()
 
     @property
     def complete(self) -> tuple[CellResults, ...]:
         return tuple(cell for cell in self.cells if cell.complete)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """All cells in the order of their colours: those trained, then those only tuned."""
+        begun = tuple(cell.label for cell in self.cells)
+        return begun + tuple(tuning.label for tuning in self.tunings if tuning.label not in begun)
 
 
 def collect(run: records.Run) -> tuple[TaskResults, ...]:
@@ -99,12 +110,13 @@ def collect(run: records.Run) -> tuple[TaskResults, ...]:
             raise records.RecordsError(f"the cell {label!r} is of the task {name!r}, which the header doesn't describe")
     planned = run.header.get("config") or {}
     cells = tuple(
-        _cell(task, record, evaluations.get(key, []), results.get(key, []), planned.get("seeds"))
+        _cell(task, record, evaluations.get(key, []), results.get(key, []), planned)
         for key, record in described.items()
     )
     begun = {cell.label for cell in cells}
     missing = tuple(label for label in _planned_labels(planned) if label not in begun)
-    return (TaskResults(task, cells, missing),)
+    tunings = draws.tunings(_having(run.draws, "task", "cell", "draw", "seed", "values"), planned.get("tune") or {})
+    return (TaskResults(task, cells, missing, tunings),)
 
 
 def _task(header: Mapping[str, Any]) -> Task:
@@ -120,6 +132,8 @@ def _task(header: Mapping[str, Any]) -> Task:
         threshold=fields.get("threshold"),
         baseline=fields.get("baseline"),
         baseline_name=str(fields.get("baseline_name") or "baseline"),
+        length=fields.get("length"),
+        scaling=str(fields.get("scaling") or ""),
     )
 
 
@@ -155,10 +169,10 @@ def _cell(
     record: Mapping[str, Any],
     evaluations: Sequence[Mapping[str, Any]],
     results: Sequence[Mapping[str, Any]],
-    planned_seeds: int | None,
+    planned: Mapping[str, Any],
 ) -> CellResults:
     seeds = {line["seed"]: _seed_result(line) for line in results}
-    expected = planned_seeds or len({line["seed"] for line in evaluations})
+    expected = planned.get("seeds") or len({line["seed"] for line in evaluations})
     return CellResults(
         label=str(record["cell"]),
         hidden_size=record.get("hidden_size"),
@@ -166,8 +180,11 @@ def _cell(
         reference_parameters=record.get("reference_parameters"),
         learning_rate=record.get("learning_rate"),
         compile_seconds=_time(record, "compile_seconds"),
+        updates=record.get("updates") or planned.get("updates"),
+        flops=_finite(record.get("flops")),
+        tuned=record.get("tuned"),
         seeds=tuple(seeds[seed] for seed in sorted(seeds)),
-        curve=_curve(evaluations, task.direction),
+        curve=curves.curve(evaluations, task.direction),
         complete=bool(seeds) and len(seeds) >= expected,
     )
 
@@ -177,6 +194,7 @@ def _seed_result(line: Mapping[str, Any]) -> SeedResult:
     return SeedResult(
         seed=line["seed"],
         updates=line.get("updates"),
+        selected_step=line.get("selected_step"),
         train_loss=_finite(line.get("train_loss")),
         validation_metric=None if diverged else _finite(line.get("validation_metric")),
         test_loss=None if diverged else _finite(line.get("test_loss")),
@@ -186,25 +204,6 @@ def _seed_result(line: Mapping[str, Any]) -> SeedResult:
         last_good_loss=_finite(line.get("last_good_loss")),
         ms_per_step=_time(line, "ms_per_step"),
     )
-
-
-def _curve(evaluations: Sequence[Mapping[str, Any]], direction: stats.Direction) -> Curve:
-    # Of two evaluations of a seed at a step the later one counts.
-    value: dict[tuple[int, int], float | None] = {}
-    diverged: dict[int, int] = {}
-    for line in evaluations:
-        seed, step, diverged_at = line["seed"], line["step"], line.get("diverged_at")
-        value[seed, step] = None if diverged_at is not None else line.get("validation_metric")
-        if diverged_at is not None:
-            diverged[seed] = min(diverged_at, diverged.get(seed, diverged_at))
-    seeds = tuple(sorted({seed for seed, _ in value}))
-    steps = [
-        step
-        for step in sorted({step for _, step in value})
-        if all((seed, step) in value or diverged.get(seed, math.inf) <= step for seed in seeds)
-    ]
-    rows = [stats.rank_worst([value.get((seed, step)) for seed in seeds], direction) for step in steps]
-    return Curve(np.array(steps, dtype=np.int64), np.array(rows).reshape(len(steps), len(seeds)), seeds)
 
 
 def _time(record: Mapping[str, Any], name: str) -> float | None:

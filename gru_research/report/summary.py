@@ -5,12 +5,12 @@ import dataclasses
 import io
 import math
 import statistics
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
 from gru_research import records, stats
-from gru_research.report import results
+from gru_research.report import results, times
 
 # The bootstrap interval of fewer seeds covers so much less than it says that it is not shown.
 MIN_SEEDS_FOR_INTERVAL = 5
@@ -23,7 +23,11 @@ class SummaryRow:
     `iqm` is of the test metric, `metric` its name; seeds that aren't finite rank worst, so that `iqm`
     and the ends of its 95 % interval may be infinite. The interval is None below 5 seeds.
     `steps_to_solve` is the median over seeds in updates, infinite where unsolved. `ms_per_step` is
-    the mean over seeds of the training time for each update of one seed. None: not in the records.
+    the mean over seeds of the training time for each update of one seed. `updates` is how many the cell was given,
+    `flops` of one example forward, `tuned` whether its learning rate comes from draws. `restricted_mean_steps` is the
+    mean of the updates to solve where an unsolved seed counts as one that took `restricted_to` updates, which all
+    cells of the task were given, with its interval; `seconds_to_solve` is the median, as `steps_to_solve`. None: not
+    in the records, or the task has no threshold.
     """
 
     task: str
@@ -41,34 +45,53 @@ class SummaryRow:
     learning_rate: float | None
     diverged_seeds: int
     compile_seconds: float | None
+    updates: int | None = None
+    flops: float | None = None
+    tuned: bool | None = None
+    seconds_to_solve: float | None = None
+    restricted_mean_steps: float | None = None
+    restricted_mean_low: float | None = None
+    restricted_mean_high: float | None = None
+    restricted_to: float | None = None
 
 
 def summarize(run: records.Run) -> list[SummaryRow]:
     """The rows of a run, in the order of its cells; a cell that lacks seeds has none."""
-    return [row(task.task, cell) for task in results.collect(run) for cell in task.complete]
+    return [row(task, cell) for task in results.collect(run) for cell in task.complete]
 
 
-def row(task: results.Task, cell: results.CellResults) -> SummaryRow:
+def row(task: results.TaskResults, cell: results.CellResults) -> SummaryRow:
     """The summary of a cell that has at least one seed's result."""
-    values = stats.rank_worst([seed.test_metric for seed in cell.seeds], task.direction)
+    values = stats.rank_worst([seed.test_metric for seed in cell.seeds], task.task.direction)
     low, high = interval(values)
-    times = [seed.ms_per_step for seed in cell.seeds if seed.ms_per_step is not None]
+    milliseconds = [seed.ms_per_step for seed in cell.seeds if seed.ms_per_step is not None]
+    seconds = times.times(cell, "seconds")
+    mean = times.restricted_mean(task, cell, "updates")
+    shown = mean if mean and len(cell.seeds) >= MIN_SEEDS_FOR_INTERVAL else None
     return SummaryRow(
-        task=task.name,
+        task=task.task.name,
         cell=cell.label,
         parameters=cell.parameters,
         seeds=len(cell.seeds),
-        metric=task.metric,
+        metric=task.task.metric,
         iqm=stats.iqm(values),
         ci_low=low,
         ci_high=high,
         solved_seeds=sum(seed.steps_to_solve is not None for seed in cell.seeds),
         steps_to_solve=stats.median_with_infinite(seed.steps_to_solve for seed in cell.seeds),
-        ms_per_step=statistics.fmean(times) if times else None,
+        ms_per_step=statistics.fmean(milliseconds) if milliseconds else None,
         hidden_size=cell.hidden_size,
         learning_rate=cell.learning_rate,
         diverged_seeds=sum(seed.diverged_at is not None for seed in cell.seeds),
         compile_seconds=cell.compile_seconds,
+        updates=cell.updates,
+        flops=cell.flops,
+        tuned=cell.tuned,
+        seconds_to_solve=stats.median_with_infinite(seconds.solved_at) if seconds else None,
+        restricted_mean_steps=mean and mean.value,
+        restricted_mean_low=shown and shown.low,
+        restricted_mean_high=shown and shown.high,
+        restricted_to=mean and times.common_end(task.complete, "updates"),
     )
 
 
@@ -77,17 +100,24 @@ def interval(values: np.ndarray) -> tuple[float, float] | tuple[None, None]:
     return stats.iqm_interval(values) if len(values) >= MIN_SEEDS_FOR_INTERVAL else (None, None)
 
 
-def to_csv(rows: Iterable[SummaryRow]) -> str:
-    """The rows as CSV with a header line; what isn't known or isn't finite is an empty field."""
+def to_csv(rows: Iterable[SummaryRow], runs: Sequence[str] | None = None) -> str:
+    """The rows as CSV with a header line; what isn't known or isn't finite is an empty field.
+
+    With `runs`, the name of each row's run, there is a leading column `run`.
+    """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(field.name for field in dataclasses.fields(SummaryRow))
-    for line in rows:
-        writer.writerow(_csv_field(value) for value in dataclasses.astuple(line))
+    names = [field.name for field in dataclasses.fields(SummaryRow)]
+    writer.writerow(names if runs is None else ["run", *names])
+    for i, line in enumerate(rows):
+        leading = [] if runs is None else [runs[i]]
+        writer.writerow(leading + [_csv_field(value) for value in dataclasses.astuple(line)])
     return text.getvalue()
 
 
 def _csv_field(value: str | float | None) -> str:
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return ""
+    if isinstance(value, bool):
+        return str(value).lower()
     return format(value, ".8g") if isinstance(value, float) else str(value)

@@ -1,20 +1,22 @@
 """The summary as a table: for the terminal (rich) and for the page (HTML), with the same text."""
 
 import html
+import math
 from collections.abc import Sequence
 
 import rich.box
 import rich.table
 import rich.text
 
-from gru_research.report import results, summary, wording
+from gru_research import stats
+from gru_research.report import results, summary, times, wording
 
 _WIDEST_WORD = 10  # characters of a terminal; longer labels may break
 
 
 def summary_table(task: results.TaskResults) -> tuple[list[str], list[list[str]]]:
     """The headings and, for each complete cell, the texts of its row."""
-    rows = [summary.row(task.task, cell) for cell in task.complete]
+    rows = [summary.row(task, cell) for cell in task.complete]
     headings = ["cell", "hidden size", "params", f"test {task.task.metric} (IQM)", wording.interval_heading(rows)]
     headings += ["solved", "steps to solve", "ms/step", "compile s"]
     return headings, [_summary_texts(row, cell) for row, cell in zip(rows, task.complete, strict=True)]
@@ -26,6 +28,24 @@ def seeds_table(task: results.TaskResults) -> tuple[list[str], list[list[str]]]:
     headings = ["cell", "seed", "updates", f"test {metric}", "test loss", f"validation {metric}", "train loss"]
     headings += ["steps to solve", "diverged at", "last good loss", "ms/step"]
     return headings, [_seed_texts(cell, seed) for cell in task.cells for seed in cell.seeds]
+
+
+def solving_table(task: results.TaskResults) -> tuple[list[str], list[list[str]]] | None:
+    """The headings and a row for each complete cell on its time to solve; None without a threshold or any time."""
+    units = times.units(task.complete)
+    if task.task.threshold is None or not units:
+        return None
+    headings = ["cell", "solved"]
+    for unit in units:
+        end = times.common_end(task.complete, unit)
+        headings += [f"median {unit}", f"mean {unit}" + (f" up to {wording.count(_rounded(end))}" if end else "")]
+    rows = []
+    for cell in task.complete:
+        row = [cell.label, f"{sum(s.steps_to_solve is not None for s in cell.seeds)}/{len(cell.seeds)}"]
+        for unit in units:
+            row += [_median(cell, unit), _mean(task, cell, unit)]
+        rows.append(row)
+    return headings, rows
 
 
 def to_rich(headings: Sequence[str], rows: Sequence[Sequence[str]], title: str) -> rich.table.Table:
@@ -53,10 +73,19 @@ def to_rich(headings: Sequence[str], rows: Sequence[Sequence[str]], title: str) 
     return table
 
 
-def to_html(headings: Sequence[str], rows: Sequence[Sequence[str]], caption: str, css_class: str) -> str:
-    """A table for the page, everything escaped; each cell names its column, for narrow screens."""
+def to_html(
+    headings: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    caption: str,
+    css_class: str,
+    links: Sequence[str | None] = (),
+) -> str:
+    """A table for the page, everything escaped; each cell names its column, for narrow screens.
+
+    `links` are addresses for the first text of each row.
+    """
     head = "".join(f'<th scope="col">{html.escape(heading)}</th>' for heading in headings)
-    body = "\n".join(_html_row(headings, row) for row in rows)
+    body = "\n".join(_html_row(headings, row, links[i] if links else None) for i, row in enumerate(rows))
     return (
         f'<div class="scroll" role="region" aria-label="{html.escape(caption)}" tabindex="0">\n'
         f'<table class="{html.escape(css_class)}">\n<caption>{html.escape(caption)}</caption>\n'
@@ -64,13 +93,14 @@ def to_html(headings: Sequence[str], rows: Sequence[Sequence[str]], caption: str
     )
 
 
-def _html_row(headings: Sequence[str], row: Sequence[str]) -> str:
+def _html_row(headings: Sequence[str], row: Sequence[str], link: str | None) -> str:
     first, *rest = row
+    name = f'<a href="{html.escape(link)}">{html.escape(first)}</a>' if link else html.escape(first)
     cells = "".join(
         f'<td data-heading="{html.escape(heading)}">{html.escape(text)}</td>'
         for heading, text in zip(headings[1:], rest, strict=True)
     )
-    return f'<tr><th scope="row">{html.escape(first)}</th>{cells}</tr>'
+    return f'<tr><th scope="row">{name}</th>{cells}</tr>'
 
 
 def _summary_texts(row: summary.SummaryRow, cell: results.CellResults) -> list[str]:
@@ -85,6 +115,28 @@ def _summary_texts(row: summary.SummaryRow, cell: results.CellResults) -> list[s
         wording.number(row.ms_per_step),
         wording.number(row.compile_seconds),
     ]
+
+
+def _median(cell: results.CellResults, unit: times.Unit) -> str:
+    found = times.times(cell, unit)
+    return wording.UNKNOWN if found is None else wording.count(_rounded(stats.median_with_infinite(found.solved_at)))
+
+
+def _mean(task: results.TaskResults, cell: results.CellResults, unit: times.Unit) -> str:
+    mean = times.restricted_mean(task, cell, unit)
+    if mean is None:
+        return wording.UNKNOWN
+    text = wording.count(_rounded(mean.value))
+    if len(cell.seeds) < summary.MIN_SEEDS_FOR_INTERVAL:
+        return text
+    return f"{text} [{wording.count(_rounded(mean.low))}, {wording.count(_rounded(mean.high))}]"
+
+
+def _rounded(value: float) -> float:
+    """A time to three digits, or to whole numbers where it has more."""
+    if not math.isfinite(value) or value == 0:
+        return value
+    return round(value, max(0, 2 - math.floor(math.log10(abs(value)))))
 
 
 def _seed_texts(cell: results.CellResults, seed: results.SeedResult) -> list[str]:

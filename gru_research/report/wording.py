@@ -53,7 +53,7 @@ def interval(row: summary.SummaryRow, cell: results.CellResults) -> str:
 
 
 def reference(task: results.Task) -> str:
-    """The trivial baseline and the threshold of a task, as one line."""
+    """The trivial baseline, the threshold and the length of a task, as one line."""
     parts = []
     if task.baseline is not None:
         parts.append(f"Baseline ({task.baseline_name}): {task.metric} {number(task.baseline)}.")
@@ -62,7 +62,11 @@ def reference(task: results.Task) -> str:
             f"Solved: the first of two consecutive evaluations with a validation {task.metric} {threshold(task)}; "
             "steps to solve is the median over seeds, where an unsolved one counts as infinite."
         )
-    return " ".join(parts) or "The task states no baseline and no threshold."
+    if not parts:
+        parts.append("The task states no baseline and no threshold.")
+    if task.length is not None:
+        parts.append(f"The longest training sequence has {count(task.length)} steps.")
+    return " ".join([*parts, task.scaling]).strip()
 
 
 def threshold(task: results.Task) -> str:
@@ -96,8 +100,11 @@ def _incomplete_cells(task: results.TaskResults) -> Iterable[str]:
         if not cell.complete:
             last = f"its last evaluation is at step {count(cell.curve.steps[-1])}" if len(cell.curve.steps) else ""
             yield f"{cell.label} has no complete result{'; ' if last else ''}{last}."
-    if task.missing:
-        yield f"Not begun: {', '.join(task.missing)}."
+    tuning = [found.label for found in task.tunings if found.label in task.missing]
+    for label in tuning:
+        yield f"{label} was still being tuned."
+    if idle := [label for label in task.missing if label not in tuning]:
+        yield f"Not begun: {', '.join(idle)}."
 
 
 def _interval_notes(cells: Sequence[results.CellResults]) -> Iterable[str]:
@@ -154,7 +161,14 @@ def curves_caption(task: results.TaskResults) -> str:
         )
     if any(np.isinf(cell.curve.values).any() for cell in task.cells):
         shown += " A cross marks the last finite value of a seed that diverged; a line ends where its mean does."
+    if stopped := [cell.label for cell in task.cells if _stopped_early(cell)]:
+        shown += f" Seeds that stopped early keep their last value (in {', '.join(stopped)})."
     return f"{shown} {_solved(task)}".strip()
+
+
+def _stopped_early(cell: results.CellResults) -> bool:
+    last = int(cell.curve.steps[-1]) if len(cell.curve.steps) else 0
+    return any(seed.diverged_at is None and (seed.updates or last) < last for seed in cell.seeds)
 
 
 def test_caption(task: results.TaskResults) -> str:
@@ -163,19 +177,34 @@ def test_caption(task: results.TaskResults) -> str:
     bar = " the bar is its bootstrap interval (nominally 95 %)," if least >= summary.MIN_SEEDS_FOR_INTERVAL else ""
     better = "lower" if task.task.direction == "min" else "higher"
     text = f"Each open mark is a seed, the filled one is the interquartile mean,{bar} {better} is better."
-    rows = [summary.row(task.task, cell) for cell in task.complete]
+    rows = [summary.row(task, cell) for cell in task.complete]
     return f"{text} Interquartile means: {'; '.join(f'{row.cell} {number(row.iqm)}' for row in rows)}."
 
 
 def solve_caption(task: results.TaskResults) -> str:
-    """What the marks show, and each cell's median."""
-    rows = [summary.row(task.task, cell) for cell in task.complete]
+    """What the steps show, and each cell's median."""
+    rows = [summary.row(task, cell) for cell in task.complete]
     medians = "; ".join(f"{row.cell} {count(row.steps_to_solve).replace('inf', 'infinite')}" for row in rows)
-    return (
-        "Each open mark is a seed, at the update at which it solved the task; a cross counts the seeds that did not "
-        "solve it. The filled mark is the median over all seeds, where an unsolved one counts as infinite. "
-        f"Medians: {medians}."
+    unsolved = [f"{row.seeds - row.solved_seeds} of {row.cell}" for row in rows if row.solved_seeds < row.seeds]
+    text = (
+        "The share of seeds that had solved the task by then (the Kaplan-Meier estimate), known to within one "
+        "interval between evaluations; each mark is a seed that solves it, further up and further left is better. The "
+        "dashed line is at one half: the median."
     )
+    if unsolved:
+        text += f" A bar ends the line of a cell with seeds that never solved it: {', '.join(unsolved)}."
+    return f"{text} Medians: {medians}."
+
+
+def solving_caption(task: results.TaskResults) -> str:
+    """What the table of the times to solve holds."""
+    text = (
+        f"{task.task.name}: time to solve. Median: an unsolved seed counts as infinite. Mean: it counts as solved at "
+        "the end, which is the same for all cells (restricted mean)"
+    )
+    least = min(len(cell.seeds) for cell in task.complete)
+    text += "; in brackets the nominal 95 % interval." if least >= summary.MIN_SEEDS_FOR_INTERVAL else "."
+    return f"{text} Seconds are of training, without compilation and evaluation."
 
 
 def speed_caption(rows: Sequence[summary.SummaryRow]) -> str:

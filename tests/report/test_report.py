@@ -2,8 +2,6 @@
 
 import base64
 import csv
-import dataclasses
-import html.parser
 import io
 import re
 import subprocess
@@ -11,115 +9,21 @@ import sys
 from pathlib import Path
 
 import pytest
-import rich.console
 
 from gru_research import records, report, stats
 from gru_research.report import results, summary
+from tests.report.synthetic import Cell, Page, falling, read_csv, table_text, two_cells, write_run
 
 COLUMNS = (
     "task cell parameters seeds metric iqm ci_low ci_high solved_seeds steps_to_solve ms_per_step "
-    "hidden_size learning_rate diverged_seeds compile_seconds"
+    "hidden_size learning_rate diverged_seeds compile_seconds updates flops tuned seconds_to_solve "
+    "restricted_mean_steps restricted_mean_low restricted_mean_high restricted_to"
 ).split()
-
-
-@dataclasses.dataclass(frozen=True)
-class Cell:
-    """One cell of a synthetic run: a curve and a test metric a seed; None as in the records."""
-
-    curves: list[list[float | None]]  # by seed, then by evaluation
-    tests: list[float | None]
-    parameters: int = 1000
-    ms_per_step: float = 2.0  # of seed 0; each further seed takes 1 more
-    diverged: dict[int, int] = dataclasses.field(default_factory=dict)  # seed: step
-    results: int | None = None  # how many seeds have a result; None: all
-
-
-def write_run(
-    workdir: Path,
-    cells: dict[str, Cell],
-    *,
-    every: int = 100,
-    threshold: float | None = 0.01,
-    direction: str = "min",
-    planned: list[str] | None = None,
-    end: str | None = "finished",
-    bare: bool = False,
-) -> records.Run:
-    """Writes the records of a run; `bare` leaves out every field that may be missing."""
-    seeds = max((len(cell.curves) for cell in cells.values()), default=5)
-    config = {"seeds": seeds, "cells": {label: {"kind": "GRU"} for label in planned or cells}}
-    task = {"name": "adding", "metric": "MSE" if direction == "min" else "accuracy", "direction": direction}
-    env, time = {}, {}
-    if not bare:
-        task |= {"threshold": threshold, "baseline": 0.167, "baseline_name": "always predicting 1"}
-        env = {
-            "backend": "cpu", "devices": ["TFRT_CPU_0", "TFRT_CPU_0"], "versions": {"jax": "0.10.0", "numpy": "2.4.6"},
-            "python": "3.11.2", "git_commit": "0123abcd", "git_dirty": True, "cores": 2, "platform": "Linux x86_64",
-            "command": ["experiments/compare.py", "--config=configs/adding.py", "--config.only=GRU, RNN"],
-        }  # fmt: skip
-        time = {"started": "2025-01-02T03:04:05+00:00"}
-    writer = records.Writer(workdir / records.FILE_NAME)
-    writer.write("run", config=config, task=task, env=env, time=time)
-    for label, cell in cells.items():
-        _write_cell(writer, label, cell, every=every, threshold=threshold, direction=direction, bare=bare)
-    if end:
-        writer.write("end", status=end, time={"seconds": 61.5})
-    writer.close()
-    return records.read(workdir / records.FILE_NAME)
-
-
-def _write_cell(writer, label, cell, *, every, threshold, direction, bare):
-    name = {"task": "adding", "cell": label}
-    details = {
-        "cell_kind": "GRU", "options": {}, "hidden_size": 16, "parameters": cell.parameters,
-        "reference_parameters": 1000, "learning_rate": 3e-3, "time": {"compile_seconds": 1.25},
-    }  # fmt: skip
-    writer.write("cell", **name, **({} if bare else details))
-    steps = [every * i for i in range(len(cell.curves[0]))]
-    for i, step in enumerate(steps):
-        for seed, curve in enumerate(cell.curves):
-            diverged = cell.diverged.get(seed, step + 1) <= step
-            at = {"diverged_at": cell.diverged[seed] if diverged else None}
-            writer.write("evaluation", **name, seed=seed, step=step, validation_metric=curve[i], **({} if bare else at))
-    for seed, test in list(enumerate(cell.tests))[: cell.results]:
-        numbers = {
-            "updates": steps[-1], "train_loss": 0.5, "validation_metric": cell.curves[seed][-1], "test_loss": test,
-            "steps_to_solve": stats.solved_at(steps, cell.curves[seed], threshold, direction),
-            "diverged_at": cell.diverged.get(seed), "last_good_loss": 0.25,
-            "time": {"ms_per_step": cell.ms_per_step + seed, "train_seconds": 9.0},
-        }  # fmt: skip
-        writer.write("result", **name, seed=seed, test_metric=test, **({} if bare else numbers))
-
-
-def falling(seed: int, evaluations: int = 13) -> list[float | None]:
-    return [0.2 * 0.5 ** (i * (1 - 0.04 * seed)) for i in range(evaluations)]
-
-
-def flat(seed: int, evaluations: int = 13) -> list[float | None]:
-    return [0.17 + 0.002 * seed + 0.001 * (i % 2) for i in range(evaluations)]
-
-
-def two_cells(seeds: int) -> dict[str, Cell]:
-    return {
-        "GRU": Cell([falling(s) for s in range(seeds)], [0.001 * (s + 1) for s in range(seeds)]),
-        "RNN": Cell([flat(s) for s in range(seeds)], [0.17 + 0.01 * s for s in range(seeds)], ms_per_step=1.0),
-    }
-
-
-def read_csv(path: Path) -> list[dict[str, str]]:
-    with path.open(newline="") as file:
-        return list(csv.DictReader(file))
 
 
 def csv_rows(run: records.Run) -> list[dict[str, str]]:
     """What `summary.csv` would hold, without the figures, which take most of the time."""
     return list(csv.DictReader(io.StringIO(summary.to_csv(summary.summarize(run)))))
-
-
-def table_text(run: records.Run, width: int = 200) -> str:
-    console = rich.console.Console(file=io.StringIO(), width=width)
-    report.print_table(run, console)
-    return console.file.getvalue()
 
 
 @pytest.fixture(scope="module")
@@ -128,41 +32,6 @@ def usual(tmp_path_factory) -> report.ReportPaths:
     workdir = tmp_path_factory.mktemp("usual")
     write_run(workdir, two_cells(5))
     return report.write(workdir)
-
-
-class Page(html.parser.HTMLParser):
-    """Every start tag with its attributes, the shown text, and whether the tags close in order."""
-
-    VOID = ("meta", "img", "br", "hr", "link")
-
-    def __init__(self, path: Path):
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.texts: list[str] = []
-        self.open: list[str] = []
-        self.source = path.read_text(encoding="utf-8")
-        self.feed(self.source)
-        self.close()
-        assert not self.open
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append((tag, dict(attrs)))
-        if tag not in self.VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        if self.open and self.open[-1] not in ("style", "title"):
-            self.texts.append(data)
-
-    @property
-    def text(self) -> str:
-        return " ".join(" ".join(self.texts).split())
-
-    def of(self, tag: str) -> list[dict[str, str | None]]:
-        return [attrs for name, attrs in self.tags if name == tag]
 
 
 def test_summary_csv_has_the_hand_computed_numbers(usual):
@@ -182,6 +51,19 @@ def test_summary_csv_has_the_hand_computed_numbers(usual):
         "16", "0.003", "0", "1.25",
     )  # fmt: skip
     assert (rnn["solved_seeds"], rnn["steps_to_solve"]) == ("0", "")
+
+
+def test_summary_csv_ends_with_the_times_to_solve(usual):
+    gru, rnn = read_csv(usual.summary)
+    assert (gru["updates"], gru["flops"], gru["tuned"], gru["restricted_to"]) == ("1200", "12345", "false", "1200")
+    # Seeds 0 and 1 are below 0.01 at i = 5, as 0.96 * 5 > log2(20) = 4.32; seed 2 too: 0.92 * 5; 3: 0.88 * 5; not 4.
+    assert gru["restricted_mean_steps"] == "520"
+    low, high = float(gru["restricted_mean_low"]), float(gru["restricted_mean_high"])
+    assert 500 <= low < 520 < high <= 600
+    # Seeds take 2 to 6 ms a step: 500 steps of seeds 0 to 3, 600 of seed 4: 1, 1.5, 2, 2.5 and 3.6 seconds.
+    assert float(gru["seconds_to_solve"]) == pytest.approx(2.0)
+    # Unsolved, it counts with all that both were given.
+    assert (rnn["restricted_mean_steps"], rnn["seconds_to_solve"]) == ("1200", "")
 
 
 def test_below_five_seeds_there_is_no_interval_and_every_seed_is_shown(tmp_path):

@@ -1,0 +1,43 @@
+"""The learning curves of a cell, from its evaluations."""
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from gru_research import stats
+
+
+@dataclasses.dataclass(frozen=True)
+class Curve:
+    """The validation metric [N, S] at `steps` [N] (updates), non-finite seeds ranked worst.
+
+    Steps that some seed lacks, though it had not diverged before, are left out: an IQM over fewer
+    seeds isn't comparable with its neighbours.
+    """
+
+    steps: np.ndarray
+    values: np.ndarray
+    seeds: tuple[int, ...]
+
+
+def curve(evaluations: Sequence[Mapping[str, Any]], direction: stats.Direction) -> Curve:
+    """Sorts the evaluations of a cell."""
+    # Of two evaluations of a seed at a step the later one counts.
+    value: dict[tuple[int, int], float | None] = {}
+    diverged: dict[int, int] = {}
+    for line in evaluations:
+        seed, step, diverged_at = line["seed"], line["step"], line.get("diverged_at")
+        value[seed, step] = None if diverged_at is not None else line.get("validation_metric")
+        if diverged_at is not None:
+            diverged[seed] = min(diverged_at, diverged.get(seed, diverged_at))
+    seeds = tuple(sorted({seed for seed, _ in value}))
+    steps = [
+        step
+        for step in sorted({step for _, step in value})
+        if all((seed, step) in value or diverged.get(seed, math.inf) <= step for seed in seeds)
+    ]
+    rows = [stats.rank_worst([value.get((seed, step)) for seed in seeds], direction) for step in steps]
+    return Curve(np.array(steps, dtype=np.int64), np.array(rows).reshape(len(steps), len(seeds)), seeds)

@@ -1,0 +1,64 @@
+"""What a cell's tuning tried: its draws, sorted."""
+
+import dataclasses
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+
+@dataclasses.dataclass(frozen=True)
+class Draw:
+    """One draw of the tuned fields, trained with one seed or several. `metric` is the validation metric of each seed
+    [S], None where it diverged or isn't finite."""
+
+    number: int
+    values: Mapping[str, float]
+    seeds: tuple[int, ...]
+    metric: tuple[float | None, ...]
+    diverged_at: tuple[int | None, ...]
+    chosen: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class Tuning:
+    """The draws of one cell, in order, and the range (low, high) each field was drawn from, where it is on record."""
+
+    label: str
+    draws: tuple[Draw, ...]
+    ranges: Mapping[str, tuple[float, float]]
+
+    @property
+    def chosen(self) -> Draw | None:
+        return next((draw for draw in self.draws if draw.chosen), None)
+
+
+def tunings(lines: Iterable[Mapping[str, Any]], config: Mapping[str, Any]) -> tuple[Tuning, ...]:
+    """Sorts draw records by cell and number, in the order of the cells; `config` is the run's config.tune."""
+    groups: dict[str, dict[int, list[Mapping[str, Any]]]] = {}
+    for line in lines:
+        groups.setdefault(str(line["cell"]), {}).setdefault(line["draw"], []).append(line)
+    found = []
+    for label, by_number in groups.items():
+        draws = tuple(_draw(number, by_number[number]) for number in sorted(by_number))
+        given = {name: config.get(name) for draw in draws for name in draw.values}
+        ranges = {name: (pair[0], pair[1]) for name, pair in given.items() if pair}
+        found.append(Tuning(label, draws, ranges))
+    return tuple(found)
+
+
+def _draw(number: int, lines: Sequence[Mapping[str, Any]]) -> Draw:
+    lines = sorted(lines, key=lambda line: line["seed"])
+    return Draw(
+        number=number,
+        values={str(name): value for name, value in lines[0]["values"].items()},
+        seeds=tuple(line["seed"] for line in lines),
+        metric=tuple(_metric(line) for line in lines),
+        diverged_at=tuple(line.get("diverged_at") for line in lines),
+        chosen=any(line.get("chosen") for line in lines),
+    )
+
+
+def _metric(line: Mapping[str, Any]) -> float | None:
+    value = line.get("validation_metric")
+    lost = line.get("diverged_at") is not None or value is None or not math.isfinite(value)
+    return None if lost else value

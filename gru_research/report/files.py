@@ -1,0 +1,64 @@
+"""The files of a report: figures as PNG and as SVG for the page, each written in one step."""
+
+import dataclasses
+import io
+import os
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+import matplotlib
+from matplotlib.figure import Figure
+
+from gru_research.report import drawing, markup
+
+_PNG_DOTS_PER_INCH = 200
+
+
+@dataclasses.dataclass(frozen=True)
+class ReportPaths:
+    """The files of a report; `figures` in the order in which they were drawn."""
+
+    summary: Path
+    page: Path
+    figures: tuple[Path, ...]
+
+
+class Figures:
+    """Writes figures to a folder and turns them into pictures of a page; `paths` are the files written."""
+
+    def __init__(self, folder: Path):
+        folder.mkdir(exist_ok=True)
+        self._folder = folder
+        self.paths: list[Path] = []
+
+    def add(self, drawn: drawing.Illustration, prefix: str = "") -> markup.Picture:
+        # Laid out once, not for each format again: that takes most of the time.
+        drawn.figure.draw_without_rendering()
+        drawn.figure.set_layout_engine("none")
+        stem = f"{re.sub(r'[^A-Za-z0-9]+', '_', prefix)}-{drawn.name}" if prefix else drawn.name
+        self.paths.append(replace(self._folder / f"{stem}.png", _image(drawn.figure, "png")))
+        return markup.Picture(_image(drawn.figure, "svg"), drawn.title, drawn.alt, drawn.caption)
+
+    def add_all(self, drawn: Iterable[drawing.Illustration], prefix: str = "") -> list[markup.Picture]:
+        return [self.add(one, prefix) for one in drawn]
+
+
+def replace(path: Path, content: bytes) -> Path:
+    """Writes `content` beside `path` and moves it there; leaves nothing behind where that fails."""
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        part.write_bytes(content)
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+    return path
+
+
+def _image(figure: Figure, kind: str) -> bytes:
+    """The bytes of a PNG or SVG; the same figure always gives the same ones."""
+    metadata = {"Date": None} if kind == "svg" else {"Software": None}
+    content = io.BytesIO()
+    with matplotlib.rc_context({"svg.fonttype": "path", "svg.hashsalt": "gru_research"}):
+        figure.savefig(content, format=kind, dpi=_PNG_DOTS_PER_INCH, metadata=metadata)
+    return content.getvalue()

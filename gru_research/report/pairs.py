@@ -1,0 +1,169 @@
+"""Pairs of cells on one task or several: how often one beats the other, and what their seeds allow to claim.
+
+The tests of a report are corrected together (Holm): within a run over its pairs, within a study over the pairs of
+all tasks.
+"""
+
+import dataclasses
+import itertools
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from gru_research import stats
+from gru_research.report import drawing, results, summary, wording
+
+LEVEL = 0.05
+_POWER = 0.8
+_MOST_SEEDS = 200
+_MOST_LINES = 3
+_MANY_ROWS = 10
+
+
+@dataclasses.dataclass(frozen=True)
+class Pair:
+    """Two cells on one task over their common seeds. `scores` are theirs, more is better: two of [S]."""
+
+    task: str
+    x: str
+    y: str
+    scores: tuple[np.ndarray, np.ndarray]
+    improvement: stats.Estimate
+    test: stats.PermutationTest
+    verdict: stats.Verdict
+
+    @property
+    def seeds(self) -> int:
+        return len(self.scores[0])
+
+    def needed(self, tests: int) -> int | None:
+        """Seeds for a likely claim that the one that is ahead is better, in so many tests; None: none or too many."""
+        ahead, behind = self.scores if self.test.effect > 0 else self.scores[::-1]
+        return stats.seeds_needed(ahead, behind, _POWER, LEVEL / tests, _MOST_SEEDS)
+
+
+def compare(tasks: Mapping[str, results.TaskResults]) -> list[Pair]:
+    """All pairs of complete cells on each of `tasks`, by the name that stands for it, as one family of tests."""
+    found = []
+    for name, task in tasks.items():
+        for x, y in itertools.combinations(task.complete, 2):
+            scores = _paired_scores(x, y, task.task.direction)
+            if len(scores[0]):
+                found.append((name, x.label, y.label, scores))
+    tests = [stats.paired_permutation_test(*scores) for *_, scores in found]
+    return [
+        Pair(name, x, y, scores, stats.probability_of_improvement(*scores), test, verdict)
+        for (name, x, y, scores), test, verdict in zip(found, tests, stats.verdicts(tests, LEVEL), strict=True)
+    ]
+
+
+def table(pairs: Sequence[Pair], needed: bool = True) -> tuple[list[str], list[list[str]]]:
+    """The headings and a row for each pair of one family; `needed`: with the seeds that a claim would take."""
+    headings = ["pair", "seeds", "wins", "p", "p (Holm)", "verdict", *["seeds needed"] * needed]
+    rows = []
+    for pair in pairs:
+        p = [wording.number(value, 3) for value in (pair.test.p, pair.verdict.adjusted_p)]
+        said = [verdict(pair, len(pairs)), *([_needed(pair, len(pairs))] if needed else [])]
+        rows.append([f"{pair.x} over {pair.y}", str(pair.seeds), _wins(pair), *p, *said])
+    return headings, rows
+
+
+def sentences(pairs: Sequence[Pair]) -> list[str]:
+    """The pairs of one task for a terminal: a line each, or one for many of which nothing can be claimed."""
+    if len(pairs) > _MOST_LINES and all(pair.verdict.answer == "too few seeds" for pair in pairs):
+        least = stats.seeds_needed_for_level(LEVEL, len(pairs))
+        return [f"None of the {len(pairs)} pairs of cells can be told apart: {verdict(pairs[0], len(pairs))}; "
+                f"with {least} it is possible."]  # fmt: skip
+    return [
+        f"{pair.x} over {pair.y}: wins {_wins(pair)}, p = {wording.number(pair.verdict.adjusted_p, 3)}"
+        f"{' (Holm)' if len(pairs) > 1 else ''}: {verdict(pair, len(pairs))}."
+        for pair in pairs
+    ]
+
+
+def explanation(pairs: Sequence[Pair]) -> str:
+    """What the columns of `table` mean."""
+    several = f", over the {len(pairs)} pairs" if len(pairs) > 1 else ""
+    return (
+        "Wins: how often a seed of the first cell has the better test metric than one of the second, ties counted "
+        "half (probability of improvement). p: the exact permutation test of the signed ranks of the differences, "
+        f"seed by seed; p (Holm): corrected for making several tests{several}. A verdict needs it at or below {LEVEL}; "
+        "\u201cno difference shown\u201d is not \u201cequal\u201d. Seeds needed: with so many a claim would come out "
+        f"with a chance of {wording.percent(_POWER)}, were new seeds like these; it is optimistic."
+    )
+
+
+def verdict(pair: Pair, tests: int) -> str:
+    """What may be said of the pair, one of `tests`."""
+    found = pair.verdict
+    if found.answer == "better" or found.answer == "worse":
+        return f"{pair.x if found.answer == 'better' else pair.y} better"
+    if found.answer == "not shown":
+        return "no difference shown"
+    seeds = "1 seed" if pair.seeds == 1 else f"{pair.seeds} seeds"
+    among = f" in {tests} tests" if tests > 1 else ""
+    return f"too few seeds ({seeds} can't go below p = {wording.number(found.smallest_p, 3)}{among})"
+
+
+def illustration(rows: Sequence[tuple[str, str, stats.Estimate]], over: str, intervals: bool) -> drawing.Illustration:
+    """The probability of improvement of x over y, a row each; `over` says over what, such as a study's title."""
+    many = len(rows) > _MANY_ROWS
+    figure = drawing.sheet(1.1 + (0.3 if many else 0.45) * len(rows))
+    axes = figure.add_subplot()
+    drawing.plain(axes)
+    drawing.title(axes, over)
+    axes.axvline(0.5, color=drawing.INK, linewidth=1.2, zorder=1)
+    for y, (_, _, estimate) in enumerate(rows):
+        if intervals:
+            axes.plot([estimate.low, estimate.high], [y, y], color=drawing.style(0)["color"], linewidth=3, zorder=2,
+                      solid_capstyle="butt", clip_on=False)  # fmt: skip
+        axes.plot([estimate.value], [y], marker="o", markersize=7, color=drawing.INK, zorder=3, clip_on=False)
+    drawing.name_rows(axes, [f"{x} over {y}" for x, y, _ in rows], characters=32 if many else 24)
+    axes.tick_params(axis="y", labelsize=8.5 if many else 10)
+    axes.set_xlim(0, 1)
+    axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", "25 %", "50 %", "75 %", "100 %"])
+    axes.set_xlabel("how often the first wins")
+    return drawing.Illustration(
+        "pairs",
+        figure,
+        "Probability of improvement",
+        f"Dot chart of how often one cell beats another on {over}, for {len(rows)} pairs.",
+        _caption(rows, intervals),
+    )
+
+
+def _caption(rows: Sequence[tuple[str, str, stats.Estimate]], intervals: bool) -> str:
+    text = "To the right of the middle the first cell is the better more often than not, to the left the second."
+    if not intervals:
+        return f"{text} With so few seeds no interval is shown."
+    apart = [f"{x} over {y}" for x, y, e in rows if e.low > 0.5] + [f"{y} over {x}" for x, y, e in rows if e.high < 0.5]
+    said = f"Off the middle with the whole interval: {', '.join(apart)}." if apart else "No interval is off the middle."
+    return f"{text} The bar is the bootstrap interval (nominally 95 %). {said}"
+
+
+def _paired_scores(
+    x: results.CellResults, y: results.CellResults, direction: stats.Direction
+) -> tuple[np.ndarray, np.ndarray]:
+    metric = [{seed.seed: seed.test_metric for seed in cell.seeds} for cell in (x, y)]
+    common = [seed for seed in metric[0] if seed in metric[1]]
+    first, second = (stats.as_scores([values[seed] for seed in common], direction) for values in metric)
+    return first, second
+
+
+def _wins(pair: Pair) -> str:
+    return wins(pair.improvement, pair.seeds >= summary.MIN_SEEDS_FOR_INTERVAL)
+
+
+def wins(estimate: stats.Estimate, interval: bool) -> str:
+    """Such as "92 % [72, 100]"."""
+    ends = f" [{100 * estimate.low:.0f}, {100 * estimate.high:.0f}]" if interval else ""
+    return wording.percent(estimate.value) + ends
+
+
+def _needed(pair: Pair, tests: int) -> str:
+    if pair.verdict.answer in ("better", "worse") or pair.test.effect == 0:
+        return wording.UNKNOWN
+    if pair.seeds == 1:
+        return wording.UNKNOWN  # one seed knows nothing of the spread
+    needed = pair.needed(tests)
+    return f"over {_MOST_SEEDS}" if needed is None else f"about {needed}"

@@ -1,0 +1,152 @@
+"""What an axis of a figure reaches over, and where the trivial baseline and the threshold stand on it.
+
+A reference value is never left out. One that stands far from what was measured would press the measured
+values together until nobody sees how they differ: it becomes an arrow at the edge, with its value.
+"""
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import matplotlib.ticker
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+
+from gru_research.report import drawing, results, wording
+
+_ARROWS = {"x": "\u25c0\u25b6", "y": "\u25bc\u25b2"}  # to below the low end, beyond the high one
+_ROW = 15  # points from one arrow's text to the next
+
+
+BASELINE: dict[str, Any] = {"color": drawing.FAINT, "linestyle": (0, (6, 3)), "linewidth": 1.1}
+THRESHOLD: dict[str, Any] = {"color": drawing.INK, "linestyle": (0, (1, 2)), "linewidth": 1.3}
+
+
+@dataclasses.dataclass(frozen=True)
+class Reference:
+    """A value of the metric that results are compared with, and how its line looks."""
+
+    value: float
+    label: str
+    look: dict[str, Any]
+
+
+def references(task: results.Task) -> list[Reference]:
+    """The baseline and the threshold of a task, as far as it has them."""
+    found = []
+    if task.baseline is not None:
+        label = f"{drawing.shortened(task.baseline_name)} ({wording.number(task.baseline)})"
+        found.append(Reference(task.baseline, label, BASELINE))
+    if task.threshold is not None:
+        found.append(Reference(task.threshold, f"solved: {wording.threshold(task)}", THRESHOLD))
+    return found
+
+
+def values(task: results.Task) -> list[float]:
+    return [reference.value for reference in references(task)]
+
+
+def fit(
+    axes: Axes,
+    which: Literal["x", "y"],
+    measured: Sequence[float] | np.ndarray,
+    nearby: Sequence[float] = (),
+    logarithmic: bool = False,
+) -> None:
+    """Fits an axis, with a margin, to the finite `measured` values and to those of `nearby` that aren't far off.
+
+    It is logarithmic only where all finite values are above 0.
+    """
+    finite = [v for v in measured if math.isfinite(v)] or list(nearby)
+    if not finite:
+        return
+    logarithmic = logarithmic and min(finite) > 0
+    finite += _near(nearby, finite, logarithmic)
+    low, high = min(finite), max(finite)
+    axis = axes.yaxis if which == "y" else axes.xaxis
+    if logarithmic:
+        margin = max((high / low) ** 0.06, 1.05)
+        axes.set(**{f"{which}scale": "log", f"{which}lim": (low / margin, high * margin)})
+        axis.set_major_locator(log_ticks(low, high))
+        axis.set_major_formatter(matplotlib.ticker.FuncFormatter(lambda value, _: f"{value:g}"))
+        axis.set_minor_formatter(matplotlib.ticker.NullFormatter())
+    else:
+        margin = 0.06 * (high - low) or 0.05 * abs(high) or 1.0
+        axes.set(**{f"{which}lim": (low - margin, high + margin)})
+        axis.set_major_locator(matplotlib.ticker.MaxNLocator(nbins=6, steps=[1, 2, 2.5, 5, 10]))
+
+
+def draw_references(axes: Axes, which: Literal["x", "y"], task: results.Task) -> list[Line2D]:
+    """Draws `references(task)` across an axis that is fitted already; returns what a legend shows of them."""
+    handles, at_edge = [], {False: 0, True: 0}
+    for reference in references(task):
+        if _inside(axes, which, reference):
+            draw = axes.axvline if which == "x" else axes.axhline
+            handles.append(draw(reference.value, label=drawing.text(reference.label), zorder=1, **reference.look))
+        else:
+            beyond = bool(reference.value > max(_limits(axes, which)))
+            _draw_at_edge(axes, which, reference, beyond, at_edge[beyond])
+            at_edge[beyond] += 1
+    return handles
+
+
+def far(axes: Axes, which: Literal["x", "y"], task: results.Task) -> int:
+    """How many of the references stand beyond the ends of an axis that is fitted already."""
+    return sum(not _inside(axes, which, reference) for reference in references(task))
+
+
+def _draw_at_edge(axes: Axes, which: Literal["x", "y"], reference: Reference, beyond: bool, index: int) -> None:
+    """The label of `reference`, with an arrow to the end of the axis behind which its value is.
+
+    They stand at the top of the axes where x is measured, at the right where y is, one above the other.
+    """
+    right = beyond or which == "y"
+    down = which == "x" or beyond
+    arrow = _ARROWS[which][beyond]
+    axes.annotate(
+        drawing.text(f"{reference.label} {arrow}" if right else f"{arrow} {reference.label}"),
+        (float(right), float(down)),
+        xytext=(-1 if right else 1, (-9 - _ROW * index) * (1 if down else -1)),
+        xycoords="axes fraction",
+        textcoords="offset points",
+        ha="right" if right else "left",
+        va="center",
+        color=reference.look["color"],
+        fontsize=9,
+        bbox={"boxstyle": "square,pad=0.15", "facecolor": "white", "edgecolor": "none", "alpha": 0.85},
+        zorder=5,
+    )
+
+
+def log_ticks(low: float, high: float) -> matplotlib.ticker.LogLocator:
+    # Within two decades a label at the decades alone could leave none.
+    return matplotlib.ticker.LogLocator(subs=(1, 2, 5) if high / low < 100 else (1,))
+
+
+def update_ticks() -> matplotlib.ticker.MaxNLocator:
+    return matplotlib.ticker.MaxNLocator(nbins=6, integer=True, steps=[1, 2, 2.5, 5, 10])
+
+
+def drawable(values: np.ndarray) -> np.ndarray:
+    """Infinite values as NaN, where Matplotlib interrupts a line."""
+    return np.where(np.isfinite(values), values, np.nan)
+
+
+def _near(references: Sequence[float], values: Sequence[float], logarithmic: bool) -> list[float]:
+    """Those that stand no further from the finite `values` than these spread."""
+    kept = [value for value in references if value > 0] if logarithmic else references
+    position = math.log if logarithmic else float
+    low, high = position(min(values)), position(max(values))
+    reach = (high - low) or math.inf
+    return [value for value in kept if low - reach <= position(value) <= high + reach]
+
+
+def _inside(axes: Axes, which: Literal["x", "y"], reference: Reference) -> bool:
+    low, high = sorted(_limits(axes, which))
+    return low <= reference.value <= high
+
+
+def _limits(axes: Axes, which: Literal["x", "y"]) -> tuple[float, float]:
+    return axes.get_xlim() if which == "x" else axes.get_ylim()

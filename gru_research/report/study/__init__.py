@@ -1,0 +1,50 @@
+"""The shared report of a study: a suite of tasks, or one task at growing values of a field."""
+
+from pathlib import Path
+
+import rich.console
+import rich.text
+
+from gru_research.report import files, pairs, summary, tables
+from gru_research.report.study import aggregate, figures, horizon, horizon_figure, page, reading, words
+
+
+def write(workdir: Path, console: rich.console.Console | None = None) -> files.ReportPaths:
+    """Makes the report of the study in `workdir` from the records of its runs, and prints its table to `console`.
+
+    Runs that are missing, unfinished or damaged are named in it. Each file is replaced in one step.
+
+    Raises:
+      records.RecordsError: there is no readable `study.json`; nothing is written then.
+    """
+    study = reading.read(workdir)
+    found = aggregate.scores(study)
+    tested = pairs.compare({run.name: run.outcome for run in study.runs if run.outcome})
+    drawn = files.Figures(workdir / "figures")
+    if study.kind == "horizon":
+        illustrations = [made for made in [horizon_figure.illustration(study)] if made]
+    else:
+        illustrations = figures.illustrations(study, found)
+    pictures = {made.name: drawn.add(made) for made in illustrations}
+    rows = [(run.name, row) for run in study.runs for row in run.rows]
+    table = summary.to_csv([row for _, row in rows], runs=[name for name, _ in rows])
+    paths = files.ReportPaths(
+        summary=files.replace(workdir / "summary.csv", table.encode()),
+        page=files.replace(workdir / "report.html", page.to_html(study, found, tested, pictures).encode()),
+        figures=tuple(drawn.paths),
+    )
+    if console is not None:
+        _print(study, found, console)
+        console.print(rich.text.Text(f"Report: {paths.page}"), soft_wrap=True)
+    return paths
+
+
+def _print(study: reading.Study, found: aggregate.Scores, console: rich.console.Console) -> None:
+    if study.kind == "horizon":
+        console.print(tables.to_rich(*horizon.table(study), title=study.title))
+        lines = [horizon.words(study, reach) for reach in horizon.reaches(study)]
+    else:
+        console.print(tables.to_rich(*words.table(study, intervals=False), title=study.title))
+        lines = [words.means_line(found)] if found.common else []
+    for line in [*lines, *(f"Note: {note}" for note in words.notes(study))]:
+        console.print(rich.text.Text(line))

@@ -1,0 +1,99 @@
+"""How far each cell goes: up to which value of the swept field enough of its seeds solve the task."""
+
+import dataclasses
+
+from gru_research.report import results, wording
+from gru_research.report.study import reading
+
+
+@dataclasses.dataclass(frozen=True)
+class Reach:
+    """What a cell did at each value that it was trained at, in order, and where that ended.
+
+    Attributes:
+      values, cells: of the runs with its complete results, from the first value on without a gap.
+      horizon: the largest value up to which a sufficient share of seeds solved; None: not even the first.
+      failed: the first value at which too few did; None where there is none.
+      next_value: the value that it wasn't trained at though it hasn't failed; None where there is none.
+    """
+
+    label: str
+    values: tuple[float, ...]
+    cells: tuple[results.CellResults, ...]
+    horizon: float | None
+    failed: float | None
+    next_value: float | None
+
+
+def reaches(study: reading.Study) -> list[Reach]:
+    """Each cell's, in the order of `study.labels`."""
+    return [_reach(study, label) for label in study.labels]
+
+
+def noun(study: reading.Study) -> str:
+    """What is swept, such as "length" for task.length."""
+    return study.field.rpartition(".")[2].replace("_", " ") or "value"
+
+
+def solved(cell: results.CellResults) -> int:
+    return sum(seed.steps_to_solve is not None for seed in cell.seeds)
+
+
+def words(study: reading.Study, reach: Reach) -> str:
+    """One sentence: how far the cell goes and where it failed."""
+    name = noun(study)
+    if reach.failed is not None:
+        count = reach.cells[reach.values.index(reach.failed)]
+        failed = f"{solved(count)} of {len(count.seeds)} seeds solved it"
+        if reach.horizon is None:
+            return f"{reach.label} failed at the first {name}, {wording.count(reach.failed)}: {failed}."
+        return (
+            f"{reach.label} goes up to {name} {wording.count(reach.horizon)}; it failed at "
+            f"{wording.count(reach.failed)}: {failed}."
+        )
+    if reach.next_value is None:
+        return f"{reach.label} never failed up to the last {name}, {wording.count(reach.horizon)}."
+    if reach.horizon is None:
+        return f"{reach.label} has no complete results at the first {name}, {wording.count(reach.next_value)}."
+    return (
+        f"{reach.label} goes up to {name} {wording.count(reach.horizon)} at least; there are no complete results at "
+        f"{wording.count(reach.next_value)}."
+    )
+
+
+def table(study: reading.Study) -> tuple[list[str], list[list[str]]]:
+    """The headings and a row for each cell: its horizon, and how many seeds solved each value."""
+    values = [run.value for run in study.runs]
+    name = noun(study)
+    headings = ["cell", f"horizon ({name})", "first failed", *(f"{name} {wording.count(value)}" for value in values)]
+    rows = []
+    for reach in reaches(study):
+        at = {value: f"{solved(cell)}/{len(cell.seeds)}" for value, cell in zip(reach.values, reach.cells, strict=True)}
+        rows.append([reach.label, _horizon(study, reach), wording.count(reach.failed)])
+        rows[-1] += [at.get(value, wording.UNKNOWN) for value in values if value is not None]
+    return headings, rows
+
+
+def _reach(study: reading.Study, label: str) -> Reach:
+    values, cells = [], []
+    horizon = failed = next_value = None
+    for run in study.runs:
+        assert run.value is not None
+        cell = run.cell(label)
+        if cell is None:
+            next_value = run.value if failed is None else None
+            break
+        values.append(run.value)
+        cells.append(cell)
+        if failed is None and solved(cell) >= study.solved * len(cell.seeds):
+            horizon = run.value
+        elif failed is None:
+            failed = run.value
+    return Reach(label, tuple(values), tuple(cells), horizon, failed, next_value)
+
+
+def _horizon(study: reading.Study, reach: Reach) -> str:
+    if reach.horizon is None:
+        first = study.runs[0].value
+        return wording.UNKNOWN if reach.failed is None else f"below {wording.count(first)}"
+    return wording.count(reach.horizon) if reach.failed is not None else f"at least {wording.count(reach.horizon)}"

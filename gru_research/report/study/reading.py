@@ -1,0 +1,105 @@
+"""What a study holds: `study.json`, and the records of each of its runs as far as there are any."""
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from gru_research import records
+from gru_research.report import results, summary
+
+FILE_NAME = "study.json"
+SCHEMA = "gru_research.study/1"
+KINDS = ("suite", "horizon")
+
+
+@dataclasses.dataclass(frozen=True)
+class StudyRun:
+    """One run of a study. `outcome` is None where there are no readable records, and `problem` says why, or why the
+    results aren't whole; `value` is of the swept field; `rows` are those of its summary."""
+
+    name: str
+    outcome: results.TaskResults | None = None
+    problem: str | None = None
+    value: float | None = None
+    rows: tuple[summary.SummaryRow, ...] = ()
+    has_page: bool = False
+
+    def cell(self, label: str) -> results.CellResults | None:
+        """The complete results of a cell; None where there are none."""
+        cells = self.outcome.complete if self.outcome else ()
+        return next((cell for cell in cells if cell.label == label), None)
+
+
+@dataclasses.dataclass(frozen=True)
+class Study:
+    """A suite of runs, or the runs of a horizon over growing values of `field`, in order.
+
+    `solved` is the share of seeds that must solve a value of a horizon for a cell to go on.
+    """
+
+    kind: Literal["suite", "horizon"]
+    title: str
+    runs: tuple[StudyRun, ...]
+    field: str = ""
+    solved: float = 0.5
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """All cells of all runs, in the order in which they first appear: the order of their colours."""
+        return tuple(dict.fromkeys(label for run in self.runs if run.outcome for label in run.outcome.labels))
+
+
+def read(workdir: Path) -> Study:
+    """Reads a study and its runs. A run without records, or with damaged ones, is kept with its problem.
+
+    Raises:
+      records.RecordsError: `study.json` can't be read or isn't one of this project.
+    """
+    path = workdir / FILE_NAME
+    fields = _fields(path)
+    names, kind = fields.get("runs"), fields.get("kind")
+    if kind not in KINDS:
+        raise records.RecordsError(f"{path} has the kind {kind!r}; known: {', '.join(KINDS)}")
+    if not isinstance(names, list) or not all(isinstance(name, str) and _is_plain(name) for name in names):
+        raise records.RecordsError(f"{path} has the runs {names!r}; they must be a list of directory names")
+    values = fields.get("values") or []
+    if kind == "horizon" and len(values) < len(names):
+        raise records.RecordsError(f"{path} has {len(names)} runs and {len(values)} values; each run needs one")
+    runs = tuple(_run(workdir / name, values[i] if kind == "horizon" else None) for i, name in enumerate(names))
+    title = str(fields.get("title") or workdir.name)
+    share = fields.get("solved")
+    return Study(kind, title, runs, str(fields.get("field") or ""), 0.5 if share is None else float(share))
+
+
+def _fields(path: Path) -> Mapping[str, Any]:
+    try:
+        fields = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as e:
+        raise records.RecordsError(f"can't read {path}: {getattr(e, 'strerror', None) or e}") from e
+    except json.JSONDecodeError as e:
+        raise records.RecordsError(f"{path} is not JSON ({e.msg})") from e
+    if not isinstance(fields, dict) or fields.get("schema") != SCHEMA:
+        found = fields.get("schema") if isinstance(fields, dict) else None
+        raise records.RecordsError(f"{path} has the schema {found!r}; this version reads {SCHEMA!r}")
+    return fields
+
+
+def _is_plain(name: str) -> bool:
+    return name not in ("", ".", "..") and not {"/", "\\", "\0"} & set(name)
+
+
+def _run(folder: Path, value: float | None) -> StudyRun:
+    if not (folder / records.FILE_NAME).is_file():
+        return StudyRun(folder.name, problem="has no records yet", value=value)
+    try:
+        run = records.read(folder / records.FILE_NAME)
+        (task,) = results.collect(run)
+    except records.RecordsError as e:
+        return StudyRun(folder.name, problem=f"can't be read ({e})", value=value)
+    problem = None
+    if not run.finished:
+        problem = "was interrupted" if run.end else "has not ended"
+    rows = tuple(summary.row(task, cell) for cell in task.complete)
+    return StudyRun(folder.name, task, problem, value, rows, (folder / "report.html").is_file())

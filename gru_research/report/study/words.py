@@ -1,0 +1,178 @@
+"""The words of a study's report, computed from its results."""
+
+import math
+from collections.abc import Sequence
+
+from gru_research import stats
+from gru_research.report import pairs, wording
+from gru_research.report.study import aggregate, horizon, reading
+
+
+def notes(study: reading.Study) -> list[str]:
+    """Runs that aren't whole, and cells that some run lacks."""
+    lines = []
+    for run in study.runs:
+        if run.problem and not is_over(study, run):
+            lines.append(f"{run.name} {run.problem}.")
+        if run.outcome is None:
+            continue
+        incomplete = [cell.label for cell in run.outcome.cells if not cell.complete]
+        if incomplete:
+            lines.append(f"{run.name} lacks results of some seeds of {', '.join(incomplete)}.")
+    return lines
+
+
+def score(value: float) -> str:
+    """Two digits, never rounded to a score of 1 or 0 that it isn't."""
+    shown = f"{value:.2f}"
+    if value < 1 and shown == "1.00":
+        return ">0.99"
+    return "<0.01" if value > 0 and shown == "0.00" else shown
+
+
+def table(study: reading.Study, intervals: bool = True) -> tuple[list[str], list[list[str]]]:
+    """The headings and a row for each run: its baseline, then every cell's IQM, interval and solved seeds."""
+    rows = []
+    for run in study.runs:
+        task = run.outcome.task if run.outcome else None
+        baseline = wording.UNKNOWN
+        if task and task.baseline is not None:
+            baseline = f"{task.baseline_name}: {wording.number(task.baseline)}"
+        rows.append([run.name, task.metric if task else wording.UNKNOWN, baseline])
+        rows[-1] += [_result(run, label, intervals) for label in study.labels]
+    return ["run", "test metric", "baseline", *study.labels], rows
+
+
+def verdict_table(tested: Sequence[pairs.Pair]) -> tuple[list[str], list[list[str]]]:
+    """The headings and a row for each pair of cells: on how many tasks which verdict was reached."""
+    counted: dict[tuple[str, str], dict[str, int]] = {}
+    for pair in tested:
+        answers = counted.setdefault((pair.x, pair.y), {})
+        answers[pair.verdict.answer] = answers.get(pair.verdict.answer, 0) + 1
+    headings = ["pair", "first better", "second better", "no difference shown", "too few seeds"]
+    answers = ("better", "worse", "not shown", "too few seeds")
+    return headings, [
+        [f"{x} over {y}", *(str(found.get(answer, 0)) for answer in answers)] for (x, y), found in counted.items()
+    ]
+
+
+def tests_table(tested: Sequence[pairs.Pair]) -> tuple[list[str], list[list[str]]]:
+    """The headings and a row for each pair on each task."""
+    headings, rows = pairs.table(tested, needed=False)
+    return ["run", *headings], [[pair.task, *row] for pair, row in zip(tested, rows, strict=True)]
+
+
+def tests_explanation(tested: Sequence[pairs.Pair]) -> str:
+    return (
+        "On how many tasks which verdict is reached by the exact permutation test of the signed ranks of the "
+        f"differences of the test metric, seed by seed, with Holm's correction over all {len(tested)} tests: every "
+        f"pair on every task. A verdict needs a corrected p at or below {pairs.LEVEL}; \u201cno difference shown\u201d "
+        "is not \u201cequal\u201d."
+    )
+
+
+def heat_map_caption(study: reading.Study, found: aggregate.Scores) -> str:
+    text = (
+        "The interquartile mean over seeds of the normalised test metric, 0 at the trivial baseline or worse and 1 at "
+        "the threshold of \u201csolved\u201d or better, logarithmic for errors; below it the seeds that solved the "
+        "task in training."
+    )
+    if any(label not in found.by_run.get(run.name, {}) for run in study.runs for label in found.cells):
+        text += " Hatched: no score."
+    full = {label: sum(_mean(found, run.name, label) >= 1 for run in study.runs) for label in found.cells}
+    best = "; ".join(f"{label} on {count} of {len(study.runs)}" for label, count in full.items())
+    return f"{text} At the threshold or better: {best}."
+
+
+def means_caption(found: aggregate.Scores) -> str:
+    said = "; ".join(
+        f"{label} {score(estimate.value)}{_ends(estimate) if _has_intervals(found) else ''}"
+        for label, estimate in aggregate.iqms(found).items()
+    )
+    return f"{_common(found)} {said}.{_interval_words(found, 'bar')}"
+
+
+def means_line(found: aggregate.Scores) -> str:
+    """The means for a terminal."""
+    said = "; ".join(f"{label} {score(estimate.value)}" for label, estimate in aggregate.iqms(found).items())
+    return f"Normalised score, 0 at the baseline and 1 at the threshold, interquartile mean. {_common(found)} {said}."
+
+
+def profiles_caption(found: aggregate.Scores) -> str:
+    """What a curve shows, and each cell's share of runs near the threshold and at the baseline."""
+    ends = {label: (p.share[0], p.share[-1]) for label, p in aggregate.profiles(found).items()}
+    said = "; ".join(
+        f"{label} {wording.percent(low)} and {wording.percent(high)}" for label, (low, high) in ends.items()
+    )
+    return (
+        "The share of runs, a run being one seed on one task, that score more than the value below; higher is better, "
+        f"and where curves cross neither cell is better throughout. {_common(found)} Better than the baseline and at "
+        f"the threshold are: {said}.{_interval_words(found, 'band')}"
+    )
+
+
+def left_out(found: aggregate.Scores) -> list[str]:
+    """Which runs the means and profiles leave out, and why."""
+    if not found.cells:
+        return []
+    nothing = [] if found.common else ["No run has every cell's score: there are no means and no profiles."]
+    return nothing + [f"Not in the means and profiles: {name}, as {why}." for name, why in found.without.items()]
+
+
+def least_seeds(study: reading.Study) -> int:
+    counts = [len(cell.seeds) for run in study.runs if run.outcome for cell in run.outcome.complete]
+    return min(counts, default=0)
+
+
+def horizon_caption(study: reading.Study) -> str:
+    share = wording.percent(study.solved)
+    return (
+        f"Above: the share of seeds that solved the task; a cell goes on while it is at least {share} (filled marks). "
+        "Below: the test metric, the interquartile mean over seeds with the lowest and the highest. "
+        + " ".join(horizon.words(study, reach) for reach in horizon.reaches(study))
+    )
+
+
+def _result(run: reading.StudyRun, label: str, intervals: bool) -> str:
+    row = next((row for row in run.rows if row.cell == label), None)
+    if row is None:
+        return wording.UNKNOWN
+    text = wording.number(row.iqm, 3)
+    if intervals and row.ci_low is not None:
+        text += f" [{wording.number(row.ci_low, 3)}, {wording.number(row.ci_high, 3)}]"
+    assert run.outcome is not None
+    return text if run.outcome.task.threshold is None else f"{text}, {row.solved_seeds}/{row.seeds} solved"
+
+
+def _mean(found: aggregate.Scores, name: str, label: str) -> float:
+    scores = found.by_run.get(name, {}).get(label)
+    return -math.inf if scores is None else stats.iqm(scores)
+
+
+def is_over(study: reading.Study, run: reading.StudyRun) -> bool:
+    """Whether no cell was left to be trained at this value of a horizon."""
+    if study.kind != "horizon" or run.outcome is not None:
+        return False
+    found = horizon.reaches(study)
+    return bool(found) and all(reach.failed is not None and reach.failed < (run.value or 0) for reach in found)
+
+
+def _common(found: aggregate.Scores) -> str:
+    count = len(found.common)
+    return f"Over {'the one task that has' if count == 1 else f'the {count} tasks that have'} every cell."
+
+
+def _has_intervals(found: aggregate.Scores) -> bool:
+    return found.least_seeds >= aggregate.MIN_SEEDS_FOR_INTERVAL
+
+
+def _ends(estimate: stats.Estimate) -> str:
+    return f" [{score(estimate.low)}, {score(estimate.high)}]"
+
+
+def _interval_words(found: aggregate.Scores, what: str) -> str:
+    seeds = found.least_seeds
+    if not _has_intervals(found):
+        return f" With {seeds} {'seed' if seeds == 1 else 'seeds'} a task no interval is shown."
+    few = f"; with {seeds} seeds a task it is too narrow" if seeds < 10 else ""
+    return f" The {what} is the bootstrap interval, stratified over tasks (nominally 95 %{few})."

@@ -1,0 +1,188 @@
+"""What the tuning of each cell tried and chose: its notes, its table and its figure."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import matplotlib.ticker
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+
+from gru_research import stats
+from gru_research.report import drawing, draws, results, scales, wording
+
+_RATE = "learning_rate"
+_COLUMNS = 2
+
+
+def notes(task: results.TaskResults) -> list[str]:
+    """For each tuned cell, what was chosen out of which range, and a warning where that is the end of it."""
+    lines = []
+    for tuning in task.tunings:
+        if tuning.chosen is None:
+            lines.append(f"{tuning.label}: {_drawn(tuning)}, of which none was chosen.")
+            continue
+        choices = ", ".join(_choice(tuning, name) for name in tuning.chosen.values)
+        metric = f"validation {task.task.metric} {_metric(tuning.chosen, task.task.direction)}"
+        lines.append(f"{tuning.label}: {choices}; the best of {_drawn(tuning)}, {metric}.")
+        lines += [warning for name in tuning.chosen.values if (warning := _at_edge(tuning, name))]
+    return lines
+
+
+def table(task: results.TaskResults) -> tuple[list[str], list[list[str]]]:
+    """The headings and, for each draw of each cell, the texts of its row."""
+    fields = list(dict.fromkeys(name for tuning in task.tunings for draw in tuning.draws for name in draw.values))
+    headings = ["cell", "draw", *(name.replace("_", " ") for name in fields), f"validation {task.task.metric}"]
+    headings += ["seeds", "diverged at", "chosen"]
+    rows = []
+    for tuning in task.tunings:
+        for draw in tuning.draws:
+            values = [wording.number(draw.values.get(name)) for name in fields]
+            said = [
+                _metric(draw, task.task.direction),
+                str(len(draw.seeds)),
+                _diverged(draw),
+                "chosen" if draw.chosen else "",
+            ]
+            rows.append([tuning.label, str(draw.number), *values, *said])
+    return headings, rows
+
+
+def illustration(task: results.TaskResults) -> drawing.Illustration | None:
+    """The validation metric of every draw against its learning rate, a panel a cell; None without such draws."""
+    tunings = [tuning for tuning in task.tunings if any(_RATE in draw.values for draw in tuning.draws)]
+    if not tunings:
+        return None
+    columns = min(_COLUMNS, len(tunings))
+    lines = math.ceil(len(tunings) / columns)
+    figure = drawing.sheet(1.0 + (2.7 if columns == 1 else 1.9) * lines)
+    panels = figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False).ravel()
+    for axes in panels[len(tunings) :]:
+        axes.set_visible(False)
+    _fit(panels[0], task.task, tunings)
+    handles = []
+    for axes, tuning in zip(panels, tunings, strict=False):
+        drawing.plain(axes)
+        drawing.title(axes, drawing.shortened(tuning.label))
+        _draw_draws(axes, tuning, drawing.style(task.labels.index(tuning.label)), task.task.direction)
+        handles = scales.draw_references(axes, "y", task.task)
+    for axes in panels[max(0, len(tunings) - columns) : len(tunings)]:
+        axes.set_xlabel("learning rate")
+        axes.xaxis.set_tick_params(labelbottom=True)
+    for axes in panels[: len(tunings) : columns]:
+        axes.set_ylabel(drawing.text(f"validation {task.task.metric}"))
+    drawing.legend(figure, [*_keys(tunings), *handles])
+    labels = ", ".join(tuning.label for tuning in tunings)
+    return drawing.Illustration(
+        "tuning",
+        figure,
+        "Tuning",
+        f"Dot charts of the validation {task.task.metric} on {task.task.name} against the learning rate of every "
+        f"draw, for {labels}.",
+        _caption(task, tunings),
+    )
+
+
+def _fit(axes: Axes, task: results.Task, tunings: Sequence[draws.Tuning]) -> None:
+    every = [draw for tuning in tunings for draw in tuning.draws]
+    ends = [end for tuning in tunings for end in tuning.ranges.get(_RATE, ())]
+    scales.fit(axes, "x", [*(draw.values[_RATE] for draw in every if _RATE in draw.values), *ends], logarithmic=True)
+    axes.xaxis.set_major_formatter(matplotlib.ticker.LogFormatterSciNotation())
+    measured = [value for draw in every for value in draw.metric if value is not None]
+    scales.fit(axes, "y", measured, scales.values(task), logarithmic=task.direction == "min")
+
+
+def _draw_draws(axes: Axes, tuning: draws.Tuning, style: dict[str, Any], direction: stats.Direction) -> None:
+    """A dot a draw and seed, the chosen draw filled and ringed; crosses at the bad edge for those that diverged."""
+    look: dict[str, Any] = {"linestyle": "none", "color": style["color"], "markersize": 5.5}
+    bad = 0.96 if direction == "min" else 0.04
+    for draw in tuning.draws:
+        rate = draw.values.get(_RATE)
+        if rate is None:
+            continue
+        for value in draw.metric:
+            if value is None:
+                axes.plot([rate], [bad], marker="x", mew=1.6, transform=axes.get_xaxis_transform(), **look)
+            elif draw.chosen:
+                axes.plot([rate], [value], marker=style["marker"], zorder=4, **look)
+                ring: dict[str, Any] = look | {"markersize": 12, "clip_on": False}
+                axes.plot([rate], [value], marker="o", fillstyle="none", zorder=4, **ring)
+            else:
+                axes.plot([rate], [value], marker=style["marker"], markerfacecolor="white", zorder=3, **look)
+    low, high = tuning.ranges.get(_RATE, axes.get_xlim())
+    for edge in zip(axes.get_xlim(), (low, high), strict=True):
+        axes.axvspan(*edge, color=drawing.SHADE, zorder=0, linewidth=0)
+
+
+def _keys(tunings: Sequence[draws.Tuning]) -> list[Line2D]:
+    look: dict[str, Any] = {"linestyle": "none", "color": drawing.INK}
+    keys = [Line2D([], [], label="a draw", marker="o", markerfacecolor="white", markersize=5.5, **look)]
+    if any(tuning.chosen for tuning in tunings):
+        keys.append(Line2D([], [], label="chosen", marker="o", fillstyle="none", markersize=11, **look))
+    if any(value is None for tuning in tunings for draw in tuning.draws for value in draw.metric):
+        keys.append(Line2D([], [], label="diverged", marker="x", markersize=5.5, mew=1.6, **look))
+    return keys
+
+
+def _caption(task: results.TaskResults, tunings: Sequence[draws.Tuning]) -> str:
+    """What the marks show, which rate each cell was given, and how many draws beat the baseline."""
+    better = "lower" if task.task.direction == "min" else "higher"
+    text = f"Each mark is a draw trained with one seed, {better} is better, the ringed one was chosen"
+    if any(name != _RATE for tuning in tunings for draw in tuning.draws for name in draw.values):
+        text += "; draws differ in other fields too, which the table has"
+    if any(value is None for tuning in tunings for draw in tuning.draws for value in draw.metric):
+        text += "; crosses at the edge diverged"
+    chosen = [f"{t.label} {wording.number(t.chosen.values[_RATE], 3)}" for t in tunings if t.chosen]
+    text += f". Chosen rates: {'; '.join(chosen)}." if chosen else "."
+    if task.task.baseline is not None:
+        beat = "; ".join(f"{t.label} {_beating(t, task.task)} of {len(t.draws)}" for t in tunings)
+        text += f" Draws better than the baseline: {beat}."
+    return text
+
+
+def _beating(tuning: draws.Tuning, task: results.Task) -> int:
+    assert task.baseline is not None
+    middles = stats.as_scores([_middle(draw, task.direction) for draw in tuning.draws], task.direction)
+    return int((middles > stats.as_scores([task.baseline], task.direction)[0]).sum())
+
+
+def _choice(tuning: draws.Tuning, name: str) -> str:
+    assert tuning.chosen is not None
+    drawn_from = f" from [{', '.join(f'{end:g}' for end in tuning.ranges[name])}]" if name in tuning.ranges else ""
+    return f"{name.replace('_', ' ')} {wording.number(tuning.chosen.values[name], 3)}{drawn_from}"
+
+
+def _drawn(tuning: draws.Tuning) -> str:
+    seeds = max(len(draw.seeds) for draw in tuning.draws)
+    lost = sum(any(value is None for value in draw.metric) for draw in tuning.draws)
+    text = f"{len(tuning.draws)} {'draw' if len(tuning.draws) == 1 else 'draws'}"
+    text += f" of {seeds} seeds each" if seeds > 1 else ""
+    return text + (f" ({lost} diverged)" if lost else "")
+
+
+def _at_edge(tuning: draws.Tuning, name: str) -> str | None:
+    """A warning where no draw went further than the chosen one, so that the best may lie beyond."""
+    assert tuning.chosen is not None
+    chosen = tuning.chosen.values[name]
+    others = [draw.values[name] for draw in tuning.draws if draw is not tuning.chosen and name in draw.values]
+    if not others or min(others) == max(others) == chosen or min(others) < chosen < max(others):
+        return None
+    side = "highest" if chosen >= max(others) else "lowest"
+    return (
+        f"{tuning.label}'s {name.replace('_', ' ')} is the {side} that was drawn: a {side[:-3]}er one may be better, "
+        f"so the cell may be undertuned; widen tune.{name}."
+    )
+
+
+def _metric(draw: draws.Draw, direction: stats.Direction) -> str:
+    return wording.number(_middle(draw, direction))
+
+
+def _middle(draw: draws.Draw, direction: stats.Direction) -> float:
+    """The interquartile mean over the draw's seeds, by which draws were chosen."""
+    return stats.iqm(stats.rank_worst(draw.metric, direction))
+
+
+def _diverged(draw: draws.Draw) -> str:
+    at = [wording.count(step) for step in draw.diverged_at if step is not None]
+    return ", ".join(at) or wording.UNKNOWN
