@@ -1,0 +1,96 @@
+"""The numbers of docs/tasks.md are those of the tasks."""
+
+import ast
+import inspect
+import math
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gru_research.report import wording
+from gru_research.tasks import TASKS, Generated, Task
+from gru_research.tasks.music import COLLECTIONS
+
+TEXT = (Path(__file__).resolve().parents[2] / "docs" / "tasks.md").read_text()
+ROWS = {
+    name: [cell.strip() for cell in rest.split("|")]
+    for name, rest in re.findall(r"^\| \[(\w+)\]\(#\1\) \|(.*)\|$", TEXT, re.MULTILINE)
+}
+SECTIONS = dict(re.findall(r"^## (\w+)\n(.*?)(?=^## )", TEXT, re.DOTALL | re.MULTILINE))
+COMMON = {"validation_size", "test_size", "threshold"}
+# Other values than the defaults, for the formulas.
+OPTIONS: dict[str, dict[str, Any]] = {
+    "copy_memory": {"length": 30, "symbols": 3, "categories": 5},
+    "selective_copy": {"symbols": 2, "categories": 6},
+    "temporal_order": {"symbols": 3},
+    "associative_recall": {"pairs": 7},
+    "noisy_padded": {"classes": 4},
+}
+
+
+def defaults(name: str) -> dict[str, Any]:
+    return {option: p.default for option, p in inspect.signature(TASKS[name]).parameters.items()}
+
+
+def solved(task: Task) -> str:
+    """As a report says it."""
+    return f"{'below' if task.direction == 'min' else 'at or above'} {wording.number(task.threshold)}"
+
+
+def test_every_task_has_a_row_and_a_section_in_the_order_of_the_names() -> None:
+    assert list(ROWS) == list(TASKS) and [name for name in SECTIONS if name in TASKS] == list(TASKS)
+    generated = [name for name in TASKS if name != "tfds" and isinstance(TASKS[name]().data, Generated)]
+    assert (len(TASKS), len(generated)) == (16, 12) and TEXT.count("Sixteen tasks") == TEXT.count("Twelve make") == 1
+
+
+@pytest.mark.parametrize("name", [name for name in TASKS if name != "tfds"])
+def test_a_row_says_what_the_task_says(name: str) -> None:
+    _, length, metric, formula, baseline, threshold, config = ROWS[name]
+    task = TASKS[name]()
+    assert (length, metric, baseline) == (str(task.length), task.metric, wording.number(task.baseline))
+    assert (threshold, config) == (solved(task), f"`configs/{name}.py`")
+    if formula.startswith("`"):
+        for options in ({}, OPTIONS.get(name, {})):
+            value = eval(formula.strip("`"), {"ln": math.log}, defaults(name) | options)
+            assert value == pytest.approx(TASKS[name](**options).baseline, rel=1e-12), (name, options)
+
+
+def test_formulas_are_there_and_tried_with_other_options() -> None:
+    formulas = {name for name, row in ROWS.items() if row[3].startswith("`")}
+    assert formulas == OPTIONS.keys() | {"adding", "multiplication", "parity"}
+    limits = {name for name, row in ROWS.items() if row[3].startswith("exact; tends to")}
+    assert limits == {"modular_arithmetic", "cycle_navigation", "word_problem"}
+    for name, limit in (("modular_arithmetic", 1 / 5), ("cycle_navigation", 1 / 5), ("word_problem", 1 / 60)):
+        assert TASKS[name]().baseline == pytest.approx(limit, rel=1e-6)
+
+
+@pytest.mark.parametrize("name", [name for name in TASKS if name != "tfds"])
+def test_a_section_has_the_options_with_their_defaults(name: str) -> None:
+    (listed,) = re.findall(r"^- Options: (.*?)(?=^- |\Z)", SECTIONS[name], re.DOTALL | re.MULTILINE)
+    found = {option: ast.literal_eval(value) for option, value in re.findall(r"`(\w+)=([^`]*)`", listed)}
+    expected = defaults(name)
+    assert found == {option: value for option, value in expected.items() if option not in COMMON}
+
+
+def test_options_of_tfds_are_there() -> None:
+    named = set(re.findall(r"`(\w+)[`=]", SECTIONS["tfds"]))
+    assert defaults("tfds").keys() - {"dirs"} <= named
+
+
+def test_the_collections_of_music() -> None:
+    rows = {row[0]: row[1:] for row in re.findall(r"^\| `(\w+)` \| (.*) \| (.*) \| (.*) \|$", TEXT, re.MULTILINE)}
+    assert rows.keys() - {"dataset"} == COLLECTIONS.keys()
+    for name in COLLECTIONS:
+        task, (length, baseline, threshold) = TASKS["music"](dataset=name), rows[name]
+        segment = COLLECTIONS[name].segment or "whole"
+        assert length == f"{task.length:,}, {segment}"
+        assert (baseline, threshold) == (wording.number(task.baseline), solved(task))
+
+
+def test_baselines_of_listops_are_those_that_it_says() -> None:
+    section = " ".join(SECTIONS["listops"].split())
+    assert "the baseline is 0.13 at a length of 20, 0.15 at 40 and 0.16 from 100 on" in section
+    baselines = [round(TASKS["listops"](length=length).baseline, 2) for length in (20, 40, 100, 200, 400)]
+    assert baselines == [0.13, 0.15, 0.16, 0.16, 0.16]

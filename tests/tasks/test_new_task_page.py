@@ -1,0 +1,128 @@
+"""The code of docs/new_task.md, run as it stands there: its tasks in experiments, its tests, its data set."""
+
+import hashlib
+import importlib
+import inspect
+import re
+import sys
+import types
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import ml_collections
+import numpy as np
+import pytest
+
+from experiments.launcher import experiment_from
+from gru_research.config import UserError, experiment
+from gru_research.data import DataDirs, sources
+from gru_research.records import FILE_NAME, read
+from gru_research.tasks import TASKS
+from gru_research.training import make_plan, run_comparison
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "new_task.md"
+TEXT = PAGE.read_text()
+TASK, CONFIG, TESTS, BUILDER, STORED = re.findall(r"^```python\n(.*?)^```", TEXT, re.DOTALL | re.MULTILINE)
+
+
+def module(name: str, block: str) -> dict[str, Any]:
+    """The names of a block as a module of its own."""
+    made = types.ModuleType(name)
+    exec(compile(block, str(PAGE), "exec"), made.__dict__)
+    return made.__dict__
+
+
+@pytest.fixture
+def registered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The line in TASKS, as the page has it."""
+    (line,) = re.findall(r'`("\w+": \w+,)`', TEXT)
+    for name, made in eval(f"{{{line}}}", module("first_token", TASK)).items():
+        monkeypatch.setitem(TASKS, name, made)
+
+
+@pytest.fixture
+def config_file(tmp_path: Path) -> Path:
+    path = tmp_path / "first_token.py"
+    path.write_text(CONFIG)
+    return path
+
+
+SMALL = {"only": "gru", "updates": 2, "batch_size": 5, "eval_every": 2, "seeds": 1}
+
+
+@pytest.mark.usefixtures("compiled_fast")
+def test_its_task_trains_by_its_config(registered: None, config_file: Path, tmp_path: Path) -> None:
+    sizes = {"task": {"length": 4, "validation_size": 20, "test_size": 20}}
+    config = experiment_from("the page", str(config_file), SMALL | sizes)
+    assert run_comparison(make_plan(config), tmp_path / "run", DataDirs())
+    records = read(tmp_path / "run" / FILE_NAME)
+    assert records.finished and records.results[0]["updates"] == 2
+    task = records.header["task"]
+    assert (task["name"], task["baseline"], task["threshold"], task["length"]) == ("first_token", 0.25, 0.95, 4)
+    assert all(np.isfinite(e["train_loss"]) for e in records.evaluations[1:])
+
+
+def test_its_config_has_the_sizes_that_it_states(registered: None, config_file: Path) -> None:
+    config = experiment_from("the page", str(config_file), {})
+    (stated,) = re.findall(r"About ([\d,]+) parameters each, (\d) seeds", CONFIG)
+    plan = make_plan(config)
+    assert config.seeds == int(stated[1])
+    for cell in plan.cells:
+        assert cell.parameters == pytest.approx(float(stated[0].replace(",", "")), rel=0.1)
+
+
+def test_a_mistake_is_the_line_that_it_says(registered: None, config_file: Path) -> None:
+    with pytest.raises(UserError) as caught:
+        make_plan(experiment_from("the page", str(config_file), {"task": {"length": 1}}))
+    assert f"`{caught.value}`" in TEXT
+
+
+@pytest.mark.usefixtures("compiled_fast")
+def test_its_tests_pass(registered: None) -> None:
+    tests = [value for name, value in module("test_first_token", TESTS).items() if name.startswith("test_")]
+    assert len(tests) == 3
+    for test in tests:
+        test()
+
+
+@pytest.fixture
+def manual_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The page's data set in a package of its own, registered; the folder with its raw file."""
+    raw, package = tmp_path / "raw", tmp_path / "modules" / "beats"
+    for folder in (raw, package):
+        folder.mkdir(parents=True)
+    rows = np.column_stack([np.arange(50) % 2, np.random.default_rng(0).normal(size=(50, 8))])
+    np.savetxt(raw / "beats.csv", rows, delimiter=",")
+    content = (raw / "beats.csv").read_bytes()
+    line = ["https://example.org/beats.csv", str(len(content)), hashlib.sha256(content).hexdigest(), "beats.csv"]
+    (package / "checksums.tsv").write_text("\t".join(line) + "\n")
+    (package / "beats_dataset_builder.py").write_text(BUILDER)
+    (package / "__init__.py").write_text("from beats.beats_dataset_builder import Builder\n")
+    monkeypatch.syspath_prepend(package.parent)
+    monkeypatch.setitem(sources.BUILDERS, "beats", importlib.import_module("beats").Builder)
+    monkeypatch.setitem(TASKS, "beats", module("stored", STORED)["beats"])
+    yield raw
+    for name in ("beats", "beats.beats_dataset_builder"):
+        del sys.modules[name]
+
+
+@pytest.mark.usefixtures("compiled_fast")
+def test_its_data_set_is_prepared_from_a_folder_and_trains(manual_dir: Path, tmp_path: Path) -> None:
+    dirs = DataDirs(str(tmp_path / "data"), str(manual_dir))
+    config = experiment(SMALL | {"task": {"name": "beats"}, "cells": {"gru": {"kind": "gru", "hidden_size": 3}}})
+    plan = make_plan(config, dirs)
+    assert run_comparison(plan, tmp_path / "run", dirs)
+    assert read(tmp_path / "run" / FILE_NAME).finished
+    sets, rows = plan.task.data.load(dirs), np.loadtxt(manual_dir / "beats.csv", delimiter=",", dtype=np.float32)
+    assert [len(sets[split]["label"]) for split in ("train", "validation", "test")] == [36, 4, 10]
+    np.testing.assert_array_equal(np.concatenate([sets[split]["signal"] for split in sets]), rows[:, 1:])
+    np.testing.assert_array_equal(sets["test"]["label"], rows[40:, 0])
+
+
+def test_its_config_of_a_tfds_data_set_names_options_that_there_are() -> None:
+    (block,) = re.findall(r"^```\n(config\.task = .*?)^```", TEXT, re.DOTALL | re.MULTILINE)
+    names: dict[str, Any] = {"config": types.SimpleNamespace(), "ml_collections": ml_collections}
+    exec(block, names)
+    task = names["config"].task.to_dict()
+    assert task.pop("name") == "tfds" and task.keys() <= inspect.signature(TASKS["tfds"]).parameters.keys()
