@@ -55,7 +55,7 @@ def print_table(run: records.Run, console: rich.console.Console) -> None:
         console.print(rich.text.Text(wording.reference(task.task)))
         for note in [*wording.notes(run, task), *tuning.notes(task)]:
             console.print(rich.text.Text(f"Note: {note}"))
-        for line in pairs.sentences(pairs.compare({task.task.name: task})):
+        for line in pairs.sentences(pairs.within(task)):
             console.print(rich.text.Text(line))
 
 
@@ -63,7 +63,7 @@ def _task_page(task: results.TaskResults, drawn: files.Figures, prefix: str) -> 
     tuned = tuning.illustration(task)
     return page.TaskPage(
         task=task,
-        pairs=pairs.compare({task.task.name: task}),
+        pairs=pairs.within(task),
         pictures=drawn.add_all(figures.illustrations(task), prefix),
         tuning_picture=drawn.add(tuned, prefix) if tuned else None,
     )

@@ -1,7 +1,7 @@
 """Pairs of cells on one task or several: how often one beats the other, and what their seeds allow to claim.
 
-The tests of a report are corrected together (Holm): within a run over its pairs, within a study over the pairs of
-all tasks.
+Tests that answer one question together are corrected together (Holm): within a run those of all its pairs, within a
+study those of one pair on all tasks.
 """
 
 import dataclasses
@@ -22,7 +22,10 @@ _MANY_ROWS = 10
 
 @dataclasses.dataclass(frozen=True)
 class Pair:
-    """Two cells on one task over their common seeds. `scores` are theirs, more is better: two of [S]."""
+    """Two cells on one task over their common seeds. `scores` are theirs, more is better: two of [S].
+
+    `verdict` is corrected over a family of so many `tests`.
+    """
 
     task: str
     x: str
@@ -31,28 +34,39 @@ class Pair:
     improvement: stats.Estimate
     test: stats.PermutationTest
     verdict: stats.Verdict
+    tests: int
 
     @property
     def seeds(self) -> int:
         return len(self.scores[0])
 
-    def needed(self, tests: int) -> int | None:
-        """Seeds for a likely claim that the one that is ahead is better, in so many tests; None: none or too many."""
+    def needed(self) -> int | None:
+        """Seeds for a likely claim that the one that is ahead is better; None: too many."""
         ahead, behind = self.scores if self.test.effect > 0 else self.scores[::-1]
-        return stats.seeds_needed(ahead, behind, _POWER, LEVEL / tests, _MOST_SEEDS)
+        return stats.seeds_needed(ahead, behind, _POWER, LEVEL / self.tests, _MOST_SEEDS)
 
 
-def compare(tasks: Mapping[str, results.TaskResults]) -> list[Pair]:
-    """All pairs of complete cells on each of `tasks`, by the name that stands for it, as one family of tests."""
+def within(task: results.TaskResults) -> list[Pair]:
+    """All pairs of complete cells on a task, as one family of tests."""
+    return _tested({task.task.name: task}, list(itertools.combinations([cell.label for cell in task.complete], 2)))
+
+
+def over(tasks: Mapping[str, results.TaskResults], x: str, y: str) -> list[Pair]:
+    """One pair of cells on each of `tasks`, by the name that stands for it, that has both; one family of tests."""
+    return _tested(tasks, [(x, y)])
+
+
+def _tested(tasks: Mapping[str, results.TaskResults], labels: Sequence[tuple[str, str]]) -> list[Pair]:
     found = []
     for name, task in tasks.items():
-        for x, y in itertools.combinations(task.complete, 2):
-            scores = _paired_scores(x, y, task.task.direction)
-            if len(scores[0]):
-                found.append((name, x.label, y.label, scores))
+        cells = {cell.label: cell for cell in task.complete}
+        for x, y in labels:
+            if x in cells and y in cells:
+                scores = _paired_scores(cells[x], cells[y], task.task.direction)
+                found += [(name, x, y, scores)] * bool(len(scores[0]))
     tests = [stats.paired_permutation_test(*scores) for *_, scores in found]
     return [
-        Pair(name, x, y, scores, stats.probability_of_improvement(*scores), test, verdict)
+        Pair(name, x, y, scores, stats.probability_of_improvement(*scores), test, verdict, len(tests))
         for (name, x, y, scores), test, verdict in zip(found, tests, stats.verdicts(tests, LEVEL), strict=True)
     ]
 
@@ -63,7 +77,7 @@ def table(pairs: Sequence[Pair], needed: bool = True) -> tuple[list[str], list[l
     rows = []
     for pair in pairs:
         p = [wording.number(value, 3) for value in (pair.test.p, pair.verdict.adjusted_p)]
-        said = [verdict(pair, len(pairs)), *([_needed(pair, len(pairs))] if needed else [])]
+        said = [verdict(pair), *([_needed(pair)] if needed else [])]
         rows.append([f"{pair.x} over {pair.y}", str(pair.seeds), _wins(pair), *p, *said])
     return headings, rows
 
@@ -72,11 +86,11 @@ def sentences(pairs: Sequence[Pair]) -> list[str]:
     """The pairs of one task for a terminal: a line each, or one for many of which nothing can be claimed."""
     if len(pairs) > _MOST_LINES and all(pair.verdict.answer == "too few seeds" for pair in pairs):
         least = stats.seeds_needed_for_level(LEVEL, len(pairs))
-        return [f"None of the {len(pairs)} pairs of cells can be told apart: {verdict(pairs[0], len(pairs))}; "
+        return [f"None of the {len(pairs)} pairs of cells can be told apart: {verdict(pairs[0])}; "
                 f"with {least} it is possible."]  # fmt: skip
     return [
         f"{pair.x} over {pair.y}: wins {_wins(pair)}, p = {wording.number(pair.verdict.adjusted_p, 3)}"
-        f"{' (Holm)' if len(pairs) > 1 else ''}: {verdict(pair, len(pairs))}."
+        f"{' (Holm)' if len(pairs) > 1 else ''}: {verdict(pair)}."
         for pair in pairs
     ]
 
@@ -93,15 +107,15 @@ def explanation(pairs: Sequence[Pair]) -> str:
     )
 
 
-def verdict(pair: Pair, tests: int) -> str:
-    """What may be said of the pair, one of `tests`."""
+def verdict(pair: Pair) -> str:
+    """What may be said of the pair."""
     found = pair.verdict
     if found.answer == "better" or found.answer == "worse":
         return f"{pair.x if found.answer == 'better' else pair.y} better"
     if found.answer == "not shown":
         return "no difference shown"
     seeds = "1 seed" if pair.seeds == 1 else f"{pair.seeds} seeds"
-    among = f" in {tests} tests" if tests > 1 else ""
+    among = f" in {pair.tests} tests" if pair.tests > 1 else ""
     return f"too few seeds ({seeds} can't go below p = {wording.number(found.smallest_p, 3)}{among})"
 
 
@@ -160,10 +174,10 @@ def wins(estimate: stats.Estimate, interval: bool) -> str:
     return wording.percent(estimate.value) + ends
 
 
-def _needed(pair: Pair, tests: int) -> str:
+def _needed(pair: Pair) -> str:
     if pair.verdict.answer in ("better", "worse") or pair.test.effect == 0:
         return wording.UNKNOWN
     if pair.seeds == 1:
         return wording.UNKNOWN  # one seed knows nothing of the spread
-    needed = pair.needed(tests)
+    needed = pair.needed()
     return f"over {_MOST_SEEDS}" if needed is None else f"about {needed}"

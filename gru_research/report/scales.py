@@ -68,7 +68,8 @@ def fit(
     axis = axes.yaxis if which == "y" else axes.xaxis
     if logarithmic:
         margin = max((high / low) ** 0.06, 1.05)
-        axes.set(**{f"{which}scale": "log", f"{which}lim": (low / margin, high * margin)})
+        # Limits first: set to scale itself, Matplotlib warns of a single value that is a power of ten.
+        axes.set(**{f"{which}lim": (low / margin, high * margin), f"{which}scale": "log"})
         axis.set_major_locator(log_ticks(low, high))
         axis.set_major_formatter(matplotlib.ticker.FuncFormatter(lambda value, _: f"{value:g}"))
         axis.set_minor_formatter(matplotlib.ticker.NullFormatter())

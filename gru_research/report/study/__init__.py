@@ -1,5 +1,6 @@
 """The shared report of a study: a suite of tasks, or one task at growing values of a field."""
 
+import itertools
 from pathlib import Path
 
 import rich.console
@@ -19,7 +20,8 @@ def write(workdir: Path, console: rich.console.Console | None = None) -> files.R
     """
     study = reading.read(workdir)
     found = aggregate.scores(study)
-    tested = pairs.compare({run.name: run.outcome for run in study.runs if run.outcome})
+    tasks = {run.name: run.outcome for run in study.runs if run.outcome}
+    tested = [test for x, y in itertools.combinations(study.labels, 2) for test in pairs.over(tasks, x, y)]
     drawn = files.Figures(workdir / "figures")
     if study.kind == "horizon":
         illustrations = [made for made in [horizon_figure.illustration(study)] if made]

@@ -73,7 +73,7 @@ def _test_parts(tested: Sequence[pairs.Pair]) -> list[str]:
 
 
 def _runs(study: reading.Study) -> str:
-    rows = [[run.name, run.problem or "finished"] for run in study.runs]
+    rows = [[run.name, words.state(study, run)] for run in study.runs]
     links = [_link(run) for run in study.runs]
     return tables.to_html(["run", "state"], rows, "Each run has a page of its own", "runs", links)
 

@@ -97,7 +97,8 @@ def _run(folder: Path, value: float | None) -> StudyRun:
         run = records.read(folder / records.FILE_NAME)
         (task,) = results.collect(run)
     except records.RecordsError as e:
-        return StudyRun(folder.name, problem=f"can't be read ({e})", value=value)
+        said = str(e).replace(f"{folder}/", "")
+        return StudyRun(folder.name, problem=f"can't be read ({said})", value=value)
     problem = None
     if not run.finished:
         problem = "was interrupted" if run.end else "has not ended"

@@ -22,6 +22,12 @@ def notes(study: reading.Study) -> list[str]:
     return lines
 
 
+def state(study: reading.Study, run: reading.StudyRun) -> str:
+    if is_over(study, run):
+        return "not trained: no cell was left"
+    return run.problem or "finished"
+
+
 def score(value: float) -> str:
     """Two digits, never rounded to a score of 1 or 0 that it isn't."""
     shown = f"{value:.2f}"
@@ -63,11 +69,13 @@ def tests_table(tested: Sequence[pairs.Pair]) -> tuple[list[str], list[list[str]
 
 
 def tests_explanation(tested: Sequence[pairs.Pair]) -> str:
+    most = max(pair.tests for pair in tested)
     return (
         "On how many tasks which verdict is reached by the exact permutation test of the signed ranks of the "
-        f"differences of the test metric, seed by seed, with Holm's correction over all {len(tested)} tests: every "
-        f"pair on every task. A verdict needs a corrected p at or below {pairs.LEVEL}; \u201cno difference shown\u201d "
-        "is not \u201cequal\u201d."
+        "differences of the test metric, seed by seed. Each pair is a question of its own: Holm's correction is over "
+        f"its tasks, {most} at most, not over pairs. A verdict needs a corrected p at or below {pairs.LEVEL}, for "
+        f"which {most} tasks take {stats.seeds_needed_for_level(pairs.LEVEL, most)} seeds at least; \u201cno "
+        "difference shown\u201d is not \u201cequal\u201d."
     )
 
 
