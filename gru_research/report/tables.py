@@ -25,7 +25,16 @@ def summary_table(task: results.TaskResults) -> tuple[list[str], list[list[str]]
 def seeds_table(task: results.TaskResults) -> tuple[list[str], list[list[str]]]:
     """The headings and, for each seed of every cell that has a result, the texts of its row."""
     metric = task.task.metric
-    headings = ["cell", "seed", "updates", f"test {metric}", "test loss", f"validation {metric}", "train loss"]
+    headings = [
+        "cell",
+        "seed",
+        "updates",
+        "tested at",
+        f"test {metric}",
+        "test loss",
+        f"validation {metric}",
+        "train loss",
+    ]
     headings += ["steps to solve", "diverged at", "last good loss", "ms/step"]
     return headings, [_seed_texts(cell, seed) for cell in task.cells for seed in cell.seeds]
 
@@ -144,6 +153,7 @@ def _seed_texts(cell: results.CellResults, seed: results.SeedResult) -> list[str
         cell.label,
         str(seed.seed),
         wording.count(seed.updates),
+        wording.count(seed.selected_step),
         wording.number(seed.test_metric),
         wording.number(seed.test_loss),
         wording.number(seed.validation_metric),

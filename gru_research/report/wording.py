@@ -90,9 +90,22 @@ def notes(run: records.Run, task: results.TaskResults) -> list[str]:
         lines.append("No cell has the results of all its seeds.")
     lines += _incomplete_cells(task)
     lines += _interval_notes(task.complete)
+    lines += [*_training_notes(run, task), *(str(warning) for warning in run.header.get("warnings") or ())]
     for cell in task.cells:
-        lines += [*_size_notes(cell), *_divergence_notes(cell)]
+        if "warnings" not in run.header:  # those that are there say it
+            lines += _size_notes(cell)
+        lines += _divergence_notes(cell)
     return lines
+
+
+def _training_notes(run: records.Run, task: results.TaskResults) -> Iterable[str]:
+    """What cells don't share, or not every run has: other numbers of updates, and which parameters were tested."""
+    updates = {cell.label: cell.updates for cell in task.cells if cell.updates}
+    if len(set(updates.values())) > 1:
+        given = ", ".join(f"{label} {count(number)}" for label, number in updates.items())
+        yield f"Cells were given different numbers of updates: {given}."
+    if (run.header.get("config") or {}).get("select") == "best":
+        yield "Tested are each seed's parameters at its best validation evaluation, not its last."
 
 
 def _incomplete_cells(task: results.TaskResults) -> Iterable[str]:

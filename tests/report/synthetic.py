@@ -92,7 +92,8 @@ def _write_cell(writer, name, cell, every, threshold, direction, bare):
             writer.write("evaluation", **name, seed=seed, step=step, validation_metric=curve[i], **({} if bare else at))
     for seed, test in list(enumerate(cell.tests))[: cell.results]:
         numbers = {
-            "updates": steps[-1], "train_loss": 0.5, "validation_metric": cell.curves[seed][-1], "test_loss": test,
+            "updates": steps[-1], "selected_step": steps[-2:][0], "train_loss": 0.5,
+            "validation_metric": cell.curves[seed][-1], "test_loss": test,
             "steps_to_solve": stats.solved_at(steps, cell.curves[seed], threshold, direction),
             "diverged_at": cell.diverged.get(seed), "last_good_loss": 0.25,
             "time": {"ms_per_step": cell.ms_per_step + seed, "train_seconds": 9.0},

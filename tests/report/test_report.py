@@ -2,6 +2,7 @@
 
 import base64
 import csv
+import dataclasses
 import io
 import re
 import subprocess
@@ -214,6 +215,17 @@ def test_a_size_off_by_more_than_two_percent_is_noted(tmp_path):
     assert "x1015 has" not in text
 
 
+def test_what_cells_do_not_share_is_noted(tmp_path):
+    cells = two_cells(1) | {"LSTM": Cell([falling(0, 5)], [0.1])}
+    run = write_run(tmp_path, cells, length=50, scaling="Longer is harder.")
+    header = {**run.header, "config": {**run.header["config"], "select": "best"}, "warnings": ["GRU is too large"]}
+    text = table_text(dataclasses.replace(run, header=header))
+    assert "Note: Cells were given different numbers of updates: GRU 1,200, RNN 1,200, LSTM 400." in text
+    assert "Note: Tested are each seed's parameters at its best validation evaluation" in text
+    assert "Note: GRU is too large" in text
+    assert "The longest training sequence has 50 steps. Longer is harder." in text
+
+
 def test_the_page_is_whole_and_loads_nothing(usual):
     page = Page(usual.page)
     assert page.source.startswith("<!DOCTYPE html>")
@@ -255,8 +267,8 @@ def test_captions_say_what_the_data_say(usual):
 def test_every_seed_is_on_the_page(usual):
     text = Page(usual.page).text
     for seed in range(5):
-        assert f"GRU {seed} 1,200 {0.001 * (seed + 1):.4g}" in text
-        assert f"RNN {seed} 1,200 {0.17 + 0.01 * seed:.4g}" in text
+        assert f"GRU {seed} 1,200 1,100 {0.001 * (seed + 1):.4g}" in text
+        assert f"RNN {seed} 1,200 1,100 {0.17 + 0.01 * seed:.4g}" in text
 
 
 def test_labels_are_shown_as_they_are(tmp_path):

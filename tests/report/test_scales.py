@@ -27,7 +27,9 @@ MADE = {"learning curves": figures.learning_curves, "test metric": figures.test_
 
 
 @pytest.mark.parametrize("name", MADE)
-@pytest.mark.parametrize(("baseline", "shown"), [(NEAR, "trivial (0.15)"), (FAR, "trivial (5000)"), (0.0, "trivial (0)")])
+@pytest.mark.parametrize(
+    ("baseline", "shown"), [(NEAR, "trivial (0.15)"), (FAR, "trivial (5000)"), (0.0, "trivial (0)")]
+)
 def test_the_baseline_is_in_every_figure_of_a_metric(tmp_path, name, baseline, shown):
     axes = MADE[name](task_with(tmp_path, baseline)).figure.axes[0]
     assert shown in drawn(axes)
