@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import jax
 import ml_collections
 import numpy as np
 import pytest
@@ -107,17 +108,21 @@ def manual_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path
         del sys.modules[name]
 
 
-@pytest.mark.usefixtures("compiled_fast")
-def test_its_data_set_is_prepared_from_a_folder_and_trains(manual_dir: Path, tmp_path: Path) -> None:
+def test_its_data_set_is_prepared_from_a_folder_and_fits_its_task(manual_dir: Path, tmp_path: Path) -> None:
     dirs = DataDirs(str(tmp_path / "data"), str(manual_dir))
-    config = experiment(SMALL | {"task": {"name": "beats"}, "cells": {"gru": {"kind": "gru", "hidden_size": 3}}})
+    config = experiment({"task": {"name": "beats"}, "cells": {"gru": {"kind": "gru", "hidden_size": 3}}, "seeds": 1})
     plan = make_plan(config, dirs)
-    assert run_comparison(plan, tmp_path / "run", dirs)
-    assert read(tmp_path / "run" / FILE_NAME).finished
     sets, rows = plan.task.data.load(dirs), np.loadtxt(manual_dir / "beats.csv", delimiter=",", dtype=np.float32)
     assert [len(sets[split]["label"]) for split in ("train", "validation", "test")] == [36, 4, 10]
     np.testing.assert_array_equal(np.concatenate([sets[split]["signal"] for split in sets]), rows[:, 1:])
     np.testing.assert_array_equal(sets["test"]["label"], rows[40:, 0])
+
+    def loss(params: Any) -> jax.Array:
+        batch = plan.task.prepare(sets["test"])
+        return plan.task.measure(plan.cells[0].model.apply(params, batch), batch)["loss"]
+
+    params = plan.cells[0].model.init(jax.random.key(0), plan.task.example)
+    assert jax.eval_shape(loss, params).shape == (10,)
 
 
 def test_its_config_of_a_tfds_data_set_names_options_that_there_are() -> None:
