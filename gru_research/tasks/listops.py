@@ -89,7 +89,7 @@ def listops(
         baseline_name=f"always {shares.argmax()}",
         vocabulary=len(TOKENS),
         length=length,
-        scaling="The baseline grows from 0.12 to 0.16; longer expressions nest deeper, and open lists must be kept.",
+        scaling="The baseline is 0.13 at a length of 20 and 0.16 from 100 on; longer expressions nest deeper.",
     )
 
 
