@@ -92,6 +92,8 @@ def _record_results(
         diverged_at = int(state["diverged_at"][s]) or None
         curve = trained.curve(task.metric, s)
         selected = int(trained.selected_step[s])
+        # Evaluations after a seed stopped are there for others that went on: they don't confirm its last one.
+        own = sum(step <= int(state["step"][s]) for step in steps)
         hooks.record(
             "result",
             task=task.name,
@@ -103,7 +105,7 @@ def _record_results(
             validation_metric=curve[steps.index(selected)] if selected in steps and not diverged_at else None,
             test_loss=None if diverged_at else float(tested["loss"][s]),
             test_metric=None if diverged_at else float(tested[task.metric][s]),
-            steps_to_solve=solved_at(steps, curve, task.threshold, task.direction),
+            steps_to_solve=solved_at(steps[:own], curve[:own], task.threshold, task.direction),
             selected_step=selected,
             diverged_at=diverged_at,
             last_good_loss=float(state["last_loss"][s]),

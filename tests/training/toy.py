@@ -1,0 +1,95 @@
+"""Training that is worked out by hand: the model is one number, which grows by the learning rate at every update."""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from gru_research import records
+from gru_research.config import experiment
+from gru_research.data import DataDirs
+from gru_research.tasks import Generated, Task
+from gru_research.training import Plan, make_plan, run_comparison
+from gru_research.training.state import stream
+
+GOAL = 6.0
+STEPS = 4
+
+
+@dataclasses.dataclass(frozen=True)
+class Counter:
+    """Starts between 0 and 5, as the seed says; every output is the number."""
+
+    def init(self, key: Any, example: Any) -> dict[str, Any]:
+        del example
+        return {"w": 5 * jax.random.uniform(key)}
+
+    def apply(self, params: Mapping[str, Any], batch: Mapping[str, Any], key: Any = None) -> Any:
+        del key
+        return jnp.broadcast_to(params["w"], (batch["inputs"].shape[0], 1))
+
+
+def start(seed: int) -> float:
+    """Where a seed's number starts."""
+    return float(Counter().init(stream(jnp.uint32(seed), "init"), None)["w"])
+
+
+def distance(outputs: Any, batch: Any) -> dict[str, Any]:
+    """A gradient of -1, and how far the number is from the goal, a sequence's length times."""
+    w = outputs[:, 0]
+    return {"loss": -w, "distance": jnp.abs(w - GOAL) * batch["inputs"].shape[1]}
+
+
+def until(limit: float) -> Callable[..., dict[str, Any]]:
+    """`distance`, but there is no loss above a limit."""
+
+    def measure(outputs: Any, batch: Any) -> dict[str, Any]:
+        measured = distance(outputs, batch)
+        return measured | {"loss": jnp.where(outputs[:, 0] > limit, jnp.nan, measured["loss"])}
+
+    return measure
+
+
+def ones(steps: int) -> Callable[[Any, int], dict[str, Any]]:
+    return lambda key, size: {"inputs": jnp.ones((size, steps, 1))}
+
+
+TASK = Task(
+    name="toy",
+    data=Generated(ones(STEPS), validation_size=1, test_size=1),
+    example={"inputs": jax.ShapeDtypeStruct((STEPS, 1), jnp.float32)},
+    output_size=1,
+    readout="last",
+    measure=distance,
+    metric="distance",
+    direction="min",
+    threshold=0.0,
+    baseline=1.0,
+    baseline_name="none",
+)
+CONFIG: dict[str, Any] = {
+    "task": {"name": "adding", "length": STEPS},
+    "cells": {"toy": {"kind": "rnn", "hidden_size": 1}},
+    "match": "none",
+    "batch_size": 1,
+    "optimizer": {"name": "sgd", "learning_rate": 1.0, "clip": 0.0},
+}
+
+
+def make(task: Task = TASK, **fields: Any) -> Plan:
+    """The plan of a config whose cells are all counters."""
+    return of(make_plan(experiment(CONFIG | fields)), task)
+
+
+def of(plan: Plan, task: Task = TASK) -> Plan:
+    """A plan with its task and its models exchanged for these."""
+    cells = tuple(dataclasses.replace(cell, model=Counter()) for cell in plan.cells)  # pyright: ignore
+    return dataclasses.replace(plan, task=task, cells=cells)
+
+
+def run(plan: Plan, workdir: Path, **hooks: Any) -> records.Run:
+    run_comparison(plan, workdir, DataDirs(), **hooks)
+    return records.read(workdir / records.FILE_NAME)
