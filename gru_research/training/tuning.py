@@ -19,6 +19,7 @@ class Draw:
 
     values: Mapping[str, float]
     metrics: np.ndarray
+    losses: np.ndarray
     diverged_at: tuple[int | None, ...]
 
 
@@ -34,28 +35,35 @@ def draw_values(tune: TuneConfig) -> list[dict[str, float]]:
         parts = np.arange(tune.draws) if i == 0 else rng.permutation(tune.draws)
         shares = (parts + rng.random(tune.draws)) / tune.draws
         columns[name] = np.exp(np.log(low) + shares * (np.log(high) - np.log(low)))
-    return [{name: float(f"{values[d]:.4g}") for name, values in columns.items()} for d in range(tune.draws)]
+    return [
+        {name: _rounded(values[d], *tune.ranges[name]) for name, values in columns.items()} for d in range(tune.draws)
+    ]
+
+
+def _rounded(value: float, low: float, high: float) -> float:
+    """Four digits, as a report prints them, but within the range."""
+    return min(max(float(f"{value:.4g}"), low), high)
 
 
 def tune_cell(plan: Plan, cell: CellPlan, sets: Sets, hooks: Hooks) -> dict[str, float]:
     """Trains every draw side by side, records how each did, and returns the chosen one's fields.
 
-    Chosen is the draw with the best interquartile mean over its seeds of the validation metric; of equal ones the
-    first, which has the lowest learning rate. Test data are not looked at.
+    Chosen is the draw with the best interquartile mean over its seeds of the validation metric; of equal ones, as an
+    accuracy of 1 often is, the one with the lowest validation loss. Test data are not looked at.
     """
     tune = plan.config.tune
     values = draw_values(tune)
     seeds = range(tune.first_seed, tune.first_seed + tune.seeds)
     members = [(draw, seed) for draw in range(tune.draws) for seed in seeds]
-    scalars = {name: [values[draw].get(name, cell.scalars.get(name)) for draw, _ in members] for name in values[0]}
-    axis = make_seed_axis([seed for _, seed in members], scalars)  # pyright: ignore[reportArgumentType]
+    scalars = {name: [values[draw][name] for draw, _ in members] for name in values[0]}
+    axis = make_seed_axis([seed for _, seed in members], scalars)
     trained = train_members(plan, cell, sets, axis, tuning_schedule(plan, cell), hooks)
     draws = [
         _result(plan, trained, values[draw], [m for m, (d, _) in enumerate(members) if d == draw])
         for draw in range(tune.draws)
     ]
     sign = 1 if plan.task.direction == "min" else -1
-    chosen = int(np.argmin([sign * iqm(draw.metrics) for draw in draws]))
+    chosen = min(range(tune.draws), key=lambda d: (sign * iqm(draws[d].metrics), iqm(draws[d].losses)))
     for d, draw in enumerate(draws):
         for seed, metric, diverged_at in zip(seeds, draw.metrics, draw.diverged_at, strict=True):
             hooks.record(
@@ -81,13 +89,13 @@ def tuning_schedule(plan: Plan, cell: CellPlan) -> Schedule:
 
 
 def _result(plan: Plan, trained: Trained, values: Mapping[str, float], members: list[int]) -> Draw:
-    """What a draw came to: the metric of the parameters that `select` would take."""
-    metrics, diverged = [], []
+    """What a draw came to: the metric and the loss of the parameters that `select` would take."""
+    metrics, losses, diverged = [], [], []
     for member in members:
-        curve = trained.curve(plan.task.metric, member)
         steps = [evaluation.step for evaluation in trained.evaluations]
         diverged_at = int(trained.evaluations[-1].state["diverged_at"][member]) or None
         at = steps.index(trained.selected_step[member]) if plan.config.select == "best" else -1
-        metrics.append(None if diverged_at else curve[at])
+        for name, kept in ((plan.task.metric, metrics), ("loss", losses)):
+            kept.append(None if diverged_at else trained.curve(name, member)[at])
         diverged.append(diverged_at)
-    return Draw(values, rank_worst(metrics, plan.task.direction), tuple(diverged))
+    return Draw(values, rank_worst(metrics, plan.task.direction), rank_worst(losses, "min"), tuple(diverged))
