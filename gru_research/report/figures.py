@@ -37,6 +37,7 @@ def learning_curves(task: results.TaskResults) -> drawing.Illustration:
     figure, axes = _new(task.task, height=3.9)
     values = np.concatenate([cell.curve.values.ravel() for _, cell in shown])
     scales.fit(axes, "y", values, scales.values(task.task), logarithmic=task.task.direction == "min")
+    scales.make_room(axes, task.task, inches=2.5)
     faint = 0.16 if len(shown) <= _MANY_BANDS else 0.07
     handles = [_draw_curve(axes, drawing.style(i), cell, faint) for i, cell in shown]
     handles += scales.draw_references(axes, "y", task.task)

@@ -98,6 +98,20 @@ def far(axes: Axes, which: Literal["x", "y"], task: results.Task) -> int:
     return sum(not _inside(axes, which, reference) for reference in references(task))
 
 
+def make_room(axes: Axes, task: results.Task, inches: float) -> None:
+    """Lengthens a fitted y axis, about so many `inches` high, where labels at its ends would cover what is measured."""
+    low, high = axes.get_ylim()
+    share = 1.4 * _ROW / (72 * inches)
+    below = sum(reference.value < low for reference in references(task))
+    above = sum(reference.value > high for reference in references(task))
+    if axes.get_yscale() == "log":
+        span = high / low
+        axes.set_ylim(low / span ** (share * below), high * span ** (share * above))
+    else:
+        span = high - low
+        axes.set_ylim(low - span * share * below, high + span * share * above)
+
+
 def _draw_at_edge(axes: Axes, which: Literal["x", "y"], reference: Reference, beyond: bool, index: int) -> None:
     """The label of `reference`, with an arrow to the end of the axis behind which its value is.
 

@@ -90,6 +90,7 @@ def _fit(axes: Axes, task: results.Task, tunings: Sequence[draws.Tuning]) -> Non
     axes.xaxis.set_major_formatter(matplotlib.ticker.LogFormatterSciNotation())
     measured = [value for draw in every for value in draw.metric if value is not None]
     scales.fit(axes, "y", measured, scales.values(task), logarithmic=task.direction == "min")
+    scales.make_room(axes, task, inches=1.2)
 
 
 def _draw_draws(axes: Axes, tuning: draws.Tuning, style: dict[str, Any], direction: stats.Direction) -> None:

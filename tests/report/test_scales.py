@@ -69,3 +69,16 @@ def test_an_axis_without_finite_values_reaches_over_the_references():
     before = axes.get_xlim()
     scales.fit(axes, "x", [float("-inf")])
     assert axes.get_xlim() == before
+
+
+@pytest.mark.parametrize("direction", ["min", "max"])
+def test_what_is_measured_stands_clear_of_the_labels_at_the_edge(tmp_path, direction):
+    task = task_with(tmp_path, FAR if direction == "min" else -FAR, threshold=1e-9, direction=direction)
+    figure = tuning.illustration(task).figure
+    figure.draw_without_rendering()
+    (axes,) = figure.axes
+    marks = [axes.transData.transform(line.get_xydata())[0] for line in axes.lines if line.get_marker() == "o"]
+    assert marks
+    for label in axes.texts:
+        box = label.get_window_extent()
+        assert not any(box.y0 < y < box.y1 for _, y in marks)
