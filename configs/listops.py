@@ -1,0 +1,31 @@
+"""ListOps of 10 to 40 tokens.
+
+python -m experiments.compare --config=configs/listops.py
+
+"""
+
+import ml_collections
+
+
+def get_config() -> ml_collections.ConfigDict:
+    """The config."""
+    config = ml_collections.ConfigDict()
+    config.task = ml_collections.ConfigDict({"name": "listops", "length": 40})
+    config.cells = ml_collections.ConfigDict()
+    config.cells.gru = ml_collections.ConfigDict({"kind": "gru", "hidden_size": 62, "reset": "after"})
+    config.cells.lstm = ml_collections.ConfigDict({"kind": "lstm", "forget_bias": 1.0})
+    config.cells.rnn = ml_collections.ConfigDict({"kind": "rnn", "activation": "tanh"})
+    config.only = ""
+    config.reference = "gru"
+    config.match = "parameters"
+    config.updates = 1200
+    config.batch_size = 32
+    config.evaluations = 15
+    config.seeds = 5
+    config.first_seed = 0
+    config.tune = ml_collections.ConfigDict({"draws": 4, "learning_rate": (3e-4, 3e-2), "seeds": 1})
+    config.optimizer = ml_collections.ConfigDict(
+        {"name": "adam", "schedule": "cosine", "clip": 1.0, "weight_decay": 0.0}
+    )
+    config.model = ml_collections.ConfigDict({"layers": 1, "readout": "task", "embedding_size": 0})
+    return config

@@ -1,0 +1,31 @@
+"""A finished run once more: the config that it wrote, with the sizes and the numbers of updates measured for it.
+
+    python -m experiments.compare --config=configs/rerun.py:runs/RUN --workdir=runs/AGAIN
+    python -m experiments.compare --config=configs/rerun.py:runs/RUN,seeds=10 --workdir=runs/MORE
+
+Takes as long as the run did. On the same machine, with the same versions and number of cores, expect the same records
+but for their times.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import ml_collections
+
+
+def get_config(run: str = "") -> ml_collections.ConfigDict:
+    """The config of a run's directory, `run`."""
+    path = Path(run) / "config.json"
+    if not run or not path.is_file():
+        raise ValueError(f"configs/rerun.py:{run} must name the directory of a run, which holds config.json")
+    return ml_collections.ConfigDict(without_none(json.loads(path.read_text(encoding="utf-8"))))
+
+
+def without_none(fields: dict[str, Any]) -> dict[str, Any]:
+    """The fields that have a value, group by group: None is a default, and a ConfigDict can't override it."""
+    return {
+        name: without_none(value) if isinstance(value, dict) else value
+        for name, value in fields.items()
+        if value is not None
+    }

@@ -1,0 +1,33 @@
+"""All twelve generated tasks with one shared report: GRU, LSTM and vanilla RNN, each tuned with 4 draws, 5 seeds.
+
+python -m experiments.suite --config=configs/suites/generated.py
+python -m experiments.suite --config=configs/suites/generated.py --runs=adding,parity
+"""
+
+import ml_collections
+
+TASKS = (
+    "adding",
+    "multiplication",
+    "copy_memory",
+    "selective_copy",
+    "temporal_order",
+    "associative_recall",
+    "noisy_padded",
+    "parity",
+    "modular_arithmetic",
+    "cycle_navigation",
+    "word_problem",
+    "listops",
+)
+
+
+def get_config() -> ml_collections.ConfigDict:
+    """The suite; what `shared` says goes for every run, over what its config says."""
+    config = ml_collections.ConfigDict()
+    config.title = "Twelve generated tasks"
+    config.runs = ml_collections.ConfigDict({task: f"configs/{task}.py" for task in TASKS})
+    # A profile over tasks needs every cell in all of them; the search is for those too that have a fixed rate alone.
+    config.shared = ml_collections.ConfigDict({"only": "gru,lstm,rnn", "seeds": 5})
+    config.shared.tune = ml_collections.ConfigDict({"draws": 4})
+    return config

@@ -1,0 +1,48 @@
+"""A data set of TFDS's catalogue by name: Fashion-MNIST, an image row by row, 28 steps of 28 pixels.
+
+Prepare it once, as array_record, which takes a network and no TensorFlow:
+
+    python -c "import tensorflow_datasets as tfds; \
+tfds.builder('fashion_mnist', data_dir='DIR').download_and_prepare(file_format='array_record')"
+    python -m experiments.compare --config=configs/tfds.py --data_dir=DIR
+
+Any other one works by naming it and its features; fields of the task that are left out are guessed from them:
+
+    python -m experiments.compare --config=configs/tfds.py --data_dir=DIR --config.task.dataset=imdb_reviews \
+--config.task.inputs=text --config.task.targets=label --config.task.max_length=500 --config.task.cut=true
+"""
+
+import ml_collections
+
+
+def get_config() -> ml_collections.ConfigDict:
+    """The config."""
+    config = ml_collections.ConfigDict()
+    config.task = ml_collections.ConfigDict(
+        {
+            "name": "tfds",
+            "dataset": "fashion_mnist",
+            "inputs": "image",
+            "targets": "label",
+            "order": "rows",
+            "train": "train[:90%]",
+            "validation": "train[90%:]",
+            "test": "test",
+        }
+    )
+    config.cells = ml_collections.ConfigDict()
+    config.cells.gru = ml_collections.ConfigDict({"kind": "gru", "hidden_size": 64, "reset": "after"})
+    config.cells.lstm = ml_collections.ConfigDict({"kind": "lstm", "forget_bias": 1.0})
+    config.cells.rnn = ml_collections.ConfigDict({"kind": "rnn", "activation": "tanh"})
+    config.only = ""
+    config.reference = "gru"
+    config.match = "parameters"
+    config.updates = 1000
+    config.batch_size = 100
+    config.evaluations = 10
+    config.seeds = 5
+    config.first_seed = 0
+    config.tune = ml_collections.ConfigDict({"draws": 4, "learning_rate": (3e-4, 3e-2), "seeds": 1})
+    config.optimizer = ml_collections.ConfigDict({"name": "adam", "schedule": "cosine", "clip": 1.0})
+    config.model = ml_collections.ConfigDict({"layers": 1, "readout": "task"})
+    return config

@@ -1,0 +1,33 @@
+"""The word problem of A5, its generators as tokens: trained at length 20, tested at steps 21 to 80.
+
+python -m experiments.compare --config=configs/word_problem.py
+
+"""
+
+import ml_collections
+
+
+def get_config() -> ml_collections.ConfigDict:
+    """The config."""
+    config = ml_collections.ConfigDict()
+    config.task = ml_collections.ConfigDict(
+        {"name": "word_problem", "group": "a5", "tokens": "generators", "length": 20, "test_length": 80}
+    )
+    config.cells = ml_collections.ConfigDict()
+    config.cells.gru = ml_collections.ConfigDict({"kind": "gru", "hidden_size": 59, "reset": "after"})
+    config.cells.lstm = ml_collections.ConfigDict({"kind": "lstm", "forget_bias": 1.0})
+    config.cells.rnn = ml_collections.ConfigDict({"kind": "rnn", "activation": "tanh"})
+    config.only = ""
+    config.reference = "gru"
+    config.match = "parameters"
+    config.updates = 2000
+    config.batch_size = 32
+    config.evaluations = 15
+    config.seeds = 5
+    config.first_seed = 0
+    config.tune = ml_collections.ConfigDict({"draws": 4, "learning_rate": (1e-3, 1e-1), "seeds": 1})
+    config.optimizer = ml_collections.ConfigDict(
+        {"name": "adam", "schedule": "cosine", "clip": 1.0, "weight_decay": 0.0}
+    )
+    config.model = ml_collections.ConfigDict({"layers": 1, "readout": "task", "embedding_size": 0})
+    return config
