@@ -10,6 +10,7 @@ import dataclasses
 import difflib
 import inspect
 import itertools
+import math
 import re
 import types
 import typing
@@ -192,10 +193,11 @@ class ExperimentConfig:
             _require(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
         for name in ("evaluations", "first_seed", "patience", "seconds"):
             _require(getattr(self, name) >= 0, name, getattr(self, name), "0 or more")
+        _require(math.isfinite(self.seconds), "seconds", self.seconds, "finite")
         tuned = range(self.tune.first_seed, self.tune.first_seed + self.tune.seeds)
         if self.tune.draws and set(tuned) & set(range(self.first_seed, self.first_seed + self.seeds)):
             raise UserError(
-                f"config.tune.first_seed={self.tune.first_seed} must leave out the comparison's own seeds, "
+                f"tune.first_seed={self.tune.first_seed} must leave out the comparison's own seeds, "
                 f"{self.first_seed} to {self.first_seed + self.seeds - 1}"
             )
         labels = [cell.label for cell in self.cells]

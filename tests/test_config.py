@@ -27,6 +27,32 @@ def test_round_trip_through_plain_values() -> None:
     assert made.optimizer.learning_rate == 1.0 and isinstance(made.optimizer.learning_rate, float)
 
 
+def test_groups_that_may_be_left_out_make_the_round_trip() -> None:
+    fields = {
+        "tune": {"draws": 3, "learning_rate": [1e-4, 1], "clip": (0.1, 1), "first_seed": 5},
+        "horizon": {"field": "task.length", "values": [5, 10]},
+        "cells": {"gru": MINIMAL["cells"]["gru"] | {"updates": 7}},
+        "select": "best",
+        "patience": 2,
+        "seconds": 3,
+    }
+    made = config.experiment(MINIMAL | fields)
+    assert config.experiment(config.to_mapping(made)) == made
+    assert made.horizon == config.HorizonConfig("task.length", (5, 10), 0.5)
+    assert made.tune.ranges == {"learning_rate": (1e-4, 1.0), "clip": (0.1, 1.0)}
+    assert (made.cells[0].updates, made.seconds, made.select) == (7, 3.0, "best")
+
+
+def test_groups_that_are_left_out_are_off() -> None:
+    made = config.experiment(MINIMAL | {"tune": None, "horizon": None})
+    assert made == config.experiment(MINIMAL)
+    assert (made.tune.draws, made.horizon, made.select, made.patience, made.seconds) == (0, None, "last", 0, 0.0)
+
+
+def test_seeds_may_overlap_where_nothing_is_tuned() -> None:
+    assert config.experiment(MINIMAL | {"tune": {"first_seed": 3}}).tune.first_seed == 3
+
+
 def test_only_takes_commas_and_lists() -> None:
     assert config.experiment(MINIMAL | {"only": "lstm, gru"}).selected_labels == ("lstm", "gru")
     assert config.experiment(MINIMAL | {"only": ("gru",)}).selected_labels == ("gru",)
@@ -56,6 +82,27 @@ MISTAKES = [
     ({"model": {"readout": "las"}}, ["config.model.readout='las'", "did you mean 'last'"]),
     ({"task": "adding"}, ["config.task='adding'", "group of fields"]),
     ({"task": {"length": 3}}, ["config.task.name", "name"]),
+    ({"select": "bst"}, ["config.select='bst'", "last, best"]),
+    ({"patience": -1}, ["config.patience=-1", "0 or more"]),
+    ({"evaluations": -1}, ["config.evaluations=-1", "0 or more"]),
+    ({"seconds": -0.5}, ["config.seconds=-0.5", "0 or more"]),
+    ({"seconds": float("inf")}, ["config.seconds=inf", "finite"]),
+    ({"tune": 3}, ["config.tune=3", "group of fields"]),
+    ({"tune": {"drws": 3}}, ["config.tune has no field 'drws'", "did you mean 'draws'"]),
+    ({"tune": {"draws": 2.5}}, ["config.tune.draws=2.5", "whole number"]),
+    ({"tune": {"draws": -1}}, ["config.tune.draws=-1", "0 or more"]),
+    ({"tune": {"seeds": 0}}, ["config.tune.seeds=0", "at least 1"]),
+    ({"tune": {"learning_rate": 0.1}}, ["config.tune.learning_rate=0.1", "values in parentheses"]),
+    ({"tune": {"learning_rate": (0.1,)}}, ["config.tune.learning_rate=(0.1,)", "2 values"]),
+    ({"tune": {"learning_rate": (0.1, 0.01)}}, ["config.tune.learning_rate=(0.1, 0.01)", "0 < low <= high"]),
+    ({"tune": {"clip": (0, 1)}}, ["config.tune.clip=(0.0, 1.0)", "0 < low <= high"]),
+    ({"tune": {"draws": 2, "first_seed": 3}}, ["config.tune.first_seed=3", "0 to 4"]),
+    ({"tune": {"draws": 2, "seeds": 3}, "first_seed": 1002}, ["config.tune.first_seed=1000", "1002 to 1006"]),
+    ({"horizon": {}}, ["config.horizon.values=()", "one or more whole numbers"]),
+    ({"horizon": {"values": (5, 5)}}, ["config.horizon.values=(5, 5)", "each above the one before"]),
+    ({"horizon": {"values": (5, "x")}}, ["config.horizon.values[1]='x'", "whole number"]),
+    ({"horizon": {"values": (5,), "solved": 0}}, ["config.horizon.solved=0.0", "above 0 and at most 1"]),
+    ({"cells": {"gru": {"kind": "gru", "hidden_size": 3, "updates": 0}}}, ["config.cells.gru.updates=0", "at least 1"]),
     ({"cells": {}}, ["cells is empty"]),
     ({"cells": {"gru": 3}}, ["config.cells.gru=3", "group of fields"]),
     ({"cells": {"gru": {"hidden_size": 3}}}, ["config.cells.gru.kind is missing"]),
@@ -69,7 +116,7 @@ def test_a_mistake_is_one_line_that_names_field_value_and_choices(change: dict[s
     with pytest.raises(config.UserError) as caught:
         config.experiment(MINIMAL | change)
     message = str(caught.value)
-    assert "\n" not in message
+    assert "\n" not in message and "config.config" not in message
     assert all(part in message for part in said), message
 
 

@@ -33,7 +33,7 @@ def make_schedule(config: OptimizerConfig, updates: int) -> optax.Schedule:
     """The factor of the learning rate against the number of updates done: linear warm-up, then `config.schedule`."""
     choose("config.optimizer.schedule", config.schedule, SCHEDULES)
     if config.warmup >= updates:
-        raise UserError(f"config.optimizer.warmup={config.warmup} must be below config.updates={updates}")
+        raise UserError(f"config.optimizer.warmup={config.warmup} must be below the number of updates, {updates}")
     schedule = SCHEDULES[config.schedule](updates - config.warmup)
     if not config.warmup:
         return schedule

@@ -130,6 +130,8 @@ def _plan_cell(
         hidden_size = reference.hidden_size
         if config.match in SIZES:
             hidden_size = _matched_size(config, cell, reference, count, warnings)
+        elif config.match == "time":
+            hidden_size = math.ceil(hidden_size / size_unit(cell)) * size_unit(cell)
         if cell.hidden_size not in (None, hidden_size):
             warnings.append(
                 f"cells.{cell.label}.hidden_size={cell.hidden_size} is not used: match={config.match!r} "
@@ -138,7 +140,7 @@ def _plan_cell(
     model = _build_model(config, task, cell, hidden_size)
     updates = cell.updates or config.updates
     scalars = {"learning_rate": cell.learning_rate or config.optimizer.learning_rate}
-    make_optimizer(config.optimizer, config.tune.updates or updates, scalars)  # a mistake shows before anything runs
+    _check_optimizer(config, cell, updates, scalars)
     return CellPlan(
         label=cell.label,
         kind=cell.kind,
@@ -152,6 +154,16 @@ def _plan_cell(
         updates=updates,
         eval_every=math.ceil(updates / config.evaluations) if config.evaluations else config.eval_every,
     )
+
+
+def _check_optimizer(config: ExperimentConfig, cell: CellConfig, updates: int, scalars: Mapping[str, float]) -> None:
+    """Raises UserError where training or tuning couldn't begin, before anything runs."""
+    measured = config.seconds > 0 and cell.updates is None  # how many updates it will be isn't known yet
+    counts = [config.optimizer.warmup + 1 if measured else updates]
+    if config.tune.draws and config.tune.updates:
+        counts.append(config.tune.updates)
+    for count in counts:
+        make_optimizer(config.optimizer, count, scalars)
 
 
 def _matched_size(

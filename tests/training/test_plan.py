@@ -70,6 +70,68 @@ def test_a_cell_takes_its_memory_from_the_config() -> None:
             make_plan(experiment(CONFIG | {"cells": {"gru": cells["gru"] | {"chrono": wrong}}}))
 
 
+def flops(kind: str, size: int, length: int = 10) -> int:
+    """Of one example of the adding problem, two inputs and one output: products as multiply and add, see test_flops."""
+    gates, rest = {"gru": (3, 12), "lstm": (4, 13), "rnn": (1, 2)}[kind]
+    return length * (2 * gates * size * (2 + size) + rest * size) + 2 * size + 1
+
+
+def test_operations_are_matched_and_counted_with_the_readout() -> None:
+    plan = make_plan(experiment(CONFIG | {"match": "flops"}))
+    assert plan.warnings == ()
+    for cell in plan.cells:
+        assert cell.flops == flops(cell.kind, cell.hidden_size)
+        assert abs(cell.flops / flops("gru", 37) - 1) <= 0.02 and cell.reference_parameters == 0
+        for size in (cell.hidden_size - 1, cell.hidden_size + 1):
+            assert abs(flops(cell.kind, size) - flops("gru", 37)) > abs(cell.flops - flops("gru", 37))
+
+
+def test_operations_beyond_2_percent_are_a_warning_with_both_counts() -> None:
+    cells = {"gru": {"kind": "gru", "hidden_size": 1}, "lstm": {"kind": "lstm"}}
+    plan = make_plan(experiment(CONFIG | {"cells": cells, "match": "flops"}))
+    (warning,) = plan.warnings
+    assert "flops" in warning and all(f"{cell.flops:,}" in warning for cell in plan.cells)
+
+
+def test_operations_grow_with_the_length_and_parameters_do_not() -> None:
+    short, long = (make_plan(experiment(CONFIG | {"task": {"name": "adding", "length": t}})) for t in (10, 40))
+    for a, b in zip(short.cells, long.cells, strict=True):
+        readout = 2 * a.hidden_size + 1
+        assert b.flops - readout == 4 * (a.flops - readout) and b.parameters == a.parameters
+
+
+def test_sizes_that_match_in_time_are_open_until_they_are_measured() -> None:
+    """The reference's size, or the next that the cell can have."""
+    cells = CONFIG["cells"] | {"block": {"kind": "block_gru", "heads": 4}}
+    plan = make_plan(experiment(CONFIG | {"cells": cells, "match": "time"}))
+    assert {cell.label: cell.hidden_size for cell in plan.cells} == {"gru": 37, "lstm": 37, "rnn": 37, "block": 40}
+
+
+def test_a_cell_s_updates_are_its_own_or_the_comparison_s() -> None:
+    cells = CONFIG["cells"] | {"rnn": {"kind": "rnn", "updates": 90}}
+    plan = make_plan(experiment(CONFIG | {"cells": cells, "updates": 200, "eval_every": 30}))
+    assert [(cell.updates, cell.eval_every) for cell in plan.cells] == [(200, 30), (200, 30), (90, 30)]
+    plan = make_plan(experiment(CONFIG | {"cells": cells, "updates": 200, "evaluations": 8}))
+    assert [(cell.updates, cell.eval_every) for cell in plan.cells] == [(200, 25), (200, 25), (90, 12)]
+    assert [cell.record()["updates"] for cell in plan.cells] == [200, 200, 90]
+
+
+def test_a_warm_up_must_fit_into_training_and_tuning() -> None:
+    short = {"optimizer": {"warmup": 50}, "updates": 40}
+    for change in (
+        short,
+        short | {"tune": {"draws": 2, "updates": 100}},
+        short | {"tune": {"updates": 100}},
+        short | {"updates": 100, "tune": {"draws": 2, "updates": 40}},
+        short | {"updates": 100, "cells": {"gru": CONFIG["cells"]["gru"] | {"updates": 40}}},
+    ):
+        with pytest.raises(UserError, match=r"config\.optimizer\.warmup=50 must be below the number of updates, 40"):
+            make_plan(experiment(CONFIG | change))
+    # How many updates seconds pay for isn't known yet; tuning that is off needs none.
+    make_plan(experiment(CONFIG | short | {"seconds": 1.0}))
+    make_plan(experiment(CONFIG | short | {"updates": 100, "tune": {"updates": 40}}))
+
+
 def test_width_gives_every_cell_the_reference_s_units() -> None:
     plan = make_plan(experiment(CONFIG | {"match": "width"}))
     assert {c.hidden_size for c in plan.cells} == {37}
@@ -149,7 +211,7 @@ MISTAKES = [
     ({"cells": {"gru": {"kind": "gru", "hidden_size": 3, "dtype": "int32"}}}, "config.cells.gru.dtype='int32'"),
     ({"optimizer": {"name": "adm"}}, "config.optimizer.name='adm' is unknown; did you mean 'adam'"),
     ({"optimizer": {"schedule": "cos"}}, "config.optimizer.schedule='cos' is unknown"),
-    ({"optimizer": {"warmup": 1000}}, "config.optimizer.warmup=1000 must be below config.updates=1000"),
+    ({"optimizer": {"warmup": 1000}}, "config.optimizer.warmup=1000 must be below the number of updates, 1000"),
     ({"model": {"readout": "every"}}, "config.model.readout='every'"),
     ({"model": {"connections": "dense"}}, "config.model.connections='dense' is unknown"),
     ({"model": {"bidirectional": "yes"}}, "config.model.bidirectional='yes' must be true or false"),
