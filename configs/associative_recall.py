@@ -21,7 +21,7 @@ def get_config() -> ml_collections.ConfigDict:
     config.only = ""
     config.reference = "gru"
     config.match = "parameters"
-    config.updates = 2000
+    config.updates = 1500
     config.batch_size = 32
     config.evaluations = 15
     config.seeds = 5

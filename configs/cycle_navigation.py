@@ -1,4 +1,4 @@
-"""Cycle navigation: a walk on 5 places, trained to length 40, tested on 41 to 500.
+"""Cycle navigation: a walk on 5 places, trained to length 20, tested on 21 to 100.
 
 python -m experiments.compare --config=configs/cycle_navigation.py
 
@@ -10,7 +10,7 @@ import ml_collections
 def get_config() -> ml_collections.ConfigDict:
     """The config."""
     config = ml_collections.ConfigDict()
-    config.task = ml_collections.ConfigDict({"name": "cycle_navigation", "length": 40, "test_length": 500})
+    config.task = ml_collections.ConfigDict({"name": "cycle_navigation", "length": 20, "test_length": 100})
     config.cells = ml_collections.ConfigDict()
     config.cells.gru = ml_collections.ConfigDict({"kind": "gru", "hidden_size": 36, "reset": "after"})
     config.cells.lstm = ml_collections.ConfigDict({"kind": "lstm", "forget_bias": 1.0})
@@ -18,7 +18,7 @@ def get_config() -> ml_collections.ConfigDict:
     config.only = ""
     config.reference = "gru"
     config.match = "parameters"
-    config.updates = 2500
+    config.updates = 1500
     config.batch_size = 32
     config.evaluations = 15
     config.seeds = 5

@@ -1,4 +1,4 @@
-"""ListOps of 10 to 40 tokens.
+"""ListOps of 7 to 30 tokens.
 
 python -m experiments.compare --config=configs/listops.py
 
@@ -10,7 +10,7 @@ import ml_collections
 def get_config() -> ml_collections.ConfigDict:
     """The config."""
     config = ml_collections.ConfigDict()
-    config.task = ml_collections.ConfigDict({"name": "listops", "length": 40})
+    config.task = ml_collections.ConfigDict({"name": "listops", "length": 30})
     config.cells = ml_collections.ConfigDict()
     config.cells.gru = ml_collections.ConfigDict({"kind": "gru", "hidden_size": 62, "reset": "after"})
     config.cells.lstm = ml_collections.ConfigDict({"kind": "lstm", "forget_bias": 1.0})
@@ -18,7 +18,7 @@ def get_config() -> ml_collections.ConfigDict:
     config.only = ""
     config.reference = "gru"
     config.match = "parameters"
-    config.updates = 1200
+    config.updates = 1000
     config.batch_size = 32
     config.evaluations = 15
     config.seeds = 5

@@ -3,8 +3,8 @@
     python -m experiments.compare --config=configs/rerun.py:runs/RUN --workdir=runs/AGAIN
     python -m experiments.compare --config=configs/rerun.py:runs/RUN,seeds=10 --workdir=runs/MORE
 
-Takes as long as the run did. On the same machine, with the same versions and number of cores, expect the same records
-but for their times.
+Takes as long as the run did, and needs the same `--data_dir`. On the same machine, with the same versions, expect the
+same records but for their times.
 """
 
 import json
@@ -17,8 +17,10 @@ import ml_collections
 def get_config(run: str = "") -> ml_collections.ConfigDict:
     """The config of a run's directory, `run`."""
     path = Path(run) / "config.json"
-    if not run or not path.is_file():
-        raise ValueError(f"configs/rerun.py:{run} must name the directory of a run, which holds config.json")
+    if not run:
+        raise ValueError("configs/rerun.py needs a run's directory: --config=configs/rerun.py:runs/RUN")
+    if not path.is_file():
+        raise ValueError(f"configs/rerun.py:{run} is no run's directory: it holds no config.json")
     return ml_collections.ConfigDict(without_none(json.loads(path.read_text(encoding="utf-8"))))
 
 

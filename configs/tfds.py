@@ -1,15 +1,17 @@
 """A data set of TFDS's catalogue by name: Fashion-MNIST, an image row by row, 28 steps of 28 pixels.
 
-Prepare it once, as array_record, which takes a network and no TensorFlow:
+Prepare it once, as array_record, on a machine with a network. TFDS's own code for some data sets, this one too, wants
+TensorFlow there (pip install tensorflow, in an environment of its own); to read what was prepared takes none:
 
-    python -c "import tensorflow_datasets as tfds; \
+    python -c "import tensorflow_datasets as tfds; \\
 tfds.builder('fashion_mnist', data_dir='DIR').download_and_prepare(file_format='array_record')"
     python -m experiments.compare --config=configs/tfds.py --data_dir=DIR
 
-Any other one works by naming it and its features; fields of the task that are left out are guessed from them:
+Any other one works by its name and those of its features; tasks/tfds.py says what can be read:
 
-    python -m experiments.compare --config=configs/tfds.py --data_dir=DIR --config.task.dataset=imdb_reviews \
---config.task.inputs=text --config.task.targets=label --config.task.max_length=500 --config.task.cut=true
+    python -m experiments.compare --config=configs/tfds.py --data_dir=DIR --config.task.dataset=imdb_reviews \\
+--config.task.inputs=text --config.task.max_length=500 --config.task.cut=true
+
 """
 
 import ml_collections
@@ -28,6 +30,7 @@ def get_config() -> ml_collections.ConfigDict:
             "train": "train[:90%]",
             "validation": "train[90%:]",
             "test": "test",
+            "threshold": 0.85,
         }
     )
     config.cells = ml_collections.ConfigDict()
