@@ -70,24 +70,33 @@ def affordable_updates(config: ExperimentConfig, label: str, seconds: float) -> 
 
 
 def seconds_per_update(plan: Plan, cell: CellPlan, sets: Sets) -> float:
-    """Wall time of compiled training for each update and seed, with all seeds side by side."""
-    axis = make_seed_axis(plan.seeds, {name: [value] * len(plan.seeds) for name, value in cell.scalars.items()})
+    """Wall time of compiled training for each update and seed, with all seeds side by side.
+
+    Raises:
+      UserError: no seed's loss is finite.
+    """
+    # A seed that diverged takes no turn and no time, so the parameters stand still.
+    scalars = {**cell.scalars, "learning_rate": 0.0}
+    axis = make_seed_axis(plan.seeds, {name: [value] * len(plan.seeds) for name, value in scalars.items()})
     schedule = Schedule("measuring", 2**30, 2**30, "last", 0)
     optimizer, state = start(plan, cell, axis, schedule)
     next_batches = batch_maker(plan, sets, axis, schedule)
     program = compile_training(plan, cell, axis, optimizer, state, next_batches(0))
-    step, calls, started = 0, 1, 0.0
+    step, calls, timed = 0, 1, 0.0
     while True:
         batches = next_batches(step)
         before = time.perf_counter()
         until = step + min(calls, next_batches.steps)
-        state, _ = jax.block_until_ready(program(state, batches, jnp.int32(until)))
+        state, sums = jax.block_until_ready(program(state, batches, jnp.int32(until)))
         taken = time.perf_counter() - before
+        made = int(axis.gather(sums.updates).sum())
+        if not made:
+            raise UserError(f"config.cells.{cell.label}: an update can't be timed, as no seed's loss is finite")
         # The first call pages memory in; the others double until one of them, or the whole of it, is long enough.
         if step and (taken > MEASURED_SECONDS / 2 or until - step == next_batches.steps):
-            started += taken
-            if started > MEASURED_SECONDS / 2:
-                return taken / ((until - step) * len(axis.seeds))
+            timed += taken
+            if timed > MEASURED_SECONDS / 2:
+                return taken / made
         step, calls = until, 2 * calls
 
 
@@ -96,10 +105,8 @@ def _with_sizes(config: ExperimentConfig, dirs: DataDirs, sets: Sets, say: Calla
     reference = next(cell for cell in config.cells if cell.label == config.reference)
 
     def seconds(label: str, size: int) -> float:
-        sized = dataclasses.replace(
-            _changed(config, label, hidden_size=size), match="none", reference=label, only=label
-        )
-        plan = make_plan(_complete(sized, size), dirs)
+        sized = _complete(_changed(config, label, hidden_size=size), size)
+        plan = make_plan(dataclasses.replace(sized, match="none", reference=label, only=label), dirs)
         return seconds_per_update(plan, plan.cells[0], sets)
 
     assert reference.hidden_size

@@ -1,0 +1,180 @@
+"""Equal seconds as updates and equal time as sizes: the sums, with clocks that nobody waits for."""
+
+import dataclasses
+import json
+import types
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from experiments import running
+from gru_research.config import ExperimentConfig, UserError, experiment, to_mapping
+from gru_research.data import DataDirs
+from gru_research.training import CellPlan, Plan, pace, prepare_comparison
+from tests.training import toy
+
+CONFIG: dict[str, Any] = {
+    "task": {"name": "adding", "length": 4, "validation_size": 1, "test_size": 1},
+    "cells": {
+        "gru": {"kind": "gru", "hidden_size": 8},
+        "lstm": {"kind": "lstm"},
+        "block": {"kind": "block_gru", "heads": 6},
+    },
+    "seeds": 2,
+}
+PER_UNIT = {"gru": 3e-3, "lstm": 4e-3, "block_gru": 1e-3}
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
+    """An update takes time in proportion to the units; the list fills with what was measured."""
+    measured: list[tuple[str, int]] = []
+
+    def seconds(plan: Plan, cell: CellPlan, sets: Any) -> float:
+        assert [c.label for c in plan.cells].count(cell.label) == 1
+        measured.append((cell.label, cell.hidden_size))
+        return PER_UNIT[cell.kind] * cell.hidden_size
+
+    monkeypatch.setattr(pace, "seconds_per_update", seconds)
+    return measured
+
+
+AFFORDABLE = [
+    ({"seconds": 10.0, "seeds": 5}, 0.001, 2000),
+    ({"seconds": 10.0, "seeds": 3}, 0.001, 3300),  # 3,333 to two digits, never more
+    ({"seconds": 9.99, "seeds": 1}, 0.1, 99),
+    ({"seconds": 9.0, "seeds": 1}, 1.0, 9),
+    ({"seconds": 10.0, "seeds": 5, "tune": {"draws": 4, "seeds": 5}}, 0.001, 400),  # 25 members
+    ({"seconds": 10.0, "seeds": 5, "tune": {"draws": 4, "seeds": 2, "updates": 500}}, 0.001, 1200),  # (10 - 4) / 5 ms
+    ({"seconds": 10.0, "seeds": 5, "tune": {"updates": 500}}, 0.001, 2000),  # no draws
+]
+
+
+@pytest.mark.parametrize(("fields", "seconds", "updates"), AFFORDABLE)
+def test_seconds_pay_for_training_and_tuning(fields: dict[str, Any], seconds: float, updates: int) -> None:
+    assert pace.affordable_updates(experiment(CONFIG | fields), "gru", seconds) == updates
+
+
+@pytest.mark.parametrize(
+    ("tune", "said"), [({}, "for 2 seeds"), ({"draws": 3, "seeds": 2, "updates": 10}, "for 2 seeds and 6 of tuning")]
+)
+def test_too_few_seconds_are_a_users_mistake(tune: dict[str, Any], said: str) -> None:
+    with pytest.raises(UserError) as caught:
+        pace.affordable_updates(experiment(CONFIG | {"seconds": 1.0, "tune": tune}), "gru", 0.6)
+    assert str(caught.value) == (f"config.seconds=1.0 must be more: gru takes 0.6 s an update and seed, {said}")
+
+
+def test_what_is_open() -> None:
+    def is_open(**fields: Any) -> bool:
+        return pace.is_open(experiment(CONFIG | fields))
+
+    done = {"gru": CONFIG["cells"]["gru"] | {"updates": 3}}
+    assert not is_open() and is_open(seconds=1.0) and is_open(match="time")
+    assert not is_open(seconds=1.0, cells=done)
+    assert not is_open(seconds=1.0, cells=CONFIG["cells"] | done, only="gru")
+
+
+def test_each_cell_gets_the_updates_that_its_seconds_pay_for(clock: list[tuple[str, int]]) -> None:
+    config = experiment(CONFIG | {"seconds": 10.0, "match": "width", "only": "gru,lstm", "cells": CONFIG["cells"] | {
+        "lstm": {"kind": "lstm", "updates": 7}, "block": {"kind": "block_gru", "heads": 4}}})  # fmt: skip
+    said: list[str] = []
+    settled = pace.settle(config, DataDirs(), {}, said.append)
+    assert {cell.label: cell.updates for cell in settled.cells} == {"gru": 200, "lstm": 7, "block": None}
+    assert clock == [("gru", 8)] and not pace.is_open(settled)
+    assert said == ["gru: 24 ms an update and seed, 200 updates in 10 s"]
+    assert dataclasses.replace(settled, cells=config.cells) == config
+
+
+def test_sizes_that_match_in_time(clock: list[tuple[str, int]]) -> None:
+    settled = pace.settle(experiment(CONFIG | {"match": "time", "seconds": 9.6}), DataDirs(), {})
+    # 24 ms: 6 units of an LSTM, of which 8 are nearer than 4; 24 of the block cell, whose sizes are multiples of 12.
+    assert {cell.label: cell.hidden_size for cell in settled.cells} == {"gru": 8, "lstm": 8, "block": 24}
+    assert {cell.label: cell.updates for cell in settled.cells} == {"gru": 200, "lstm": 150, "block": 200}
+    assert settled.match == "none" and not pace.is_open(settled)
+    assert all(size % 12 == 0 for label, size in clock if label == "block")
+
+
+def test_only_what_takes_part_is_measured(clock: list[tuple[str, int]]) -> None:
+    settled = pace.settle(experiment(CONFIG | {"match": "time", "only": "lstm"}), DataDirs(), {})
+    assert settled.cells[1].hidden_size == 8 and {label for label, _ in clock} == {"gru", "lstm"}
+    assert experiment(to_mapping(settled)) == settled
+
+
+TIMES: list[tuple[Callable[[int], float], float, int, int]] = [
+    (lambda n: n / 1000, 0.1, 4, 100),
+    (lambda n: n / 1000, 0.1015, 4, 100),
+    (lambda n: n * n / 1e6, 0.01, 12, 96),  # 9,216 is nearer to 10,000 than 11,664
+    (lambda n: n / 1000, 1e-9, 4, 4),  # nothing is so fast: the smallest
+    (lambda n: 0.5, 0.5, 4, 32),  # of equal ones the first that was measured
+]
+
+
+@pytest.mark.parametrize(("seconds", "wanted", "step", "size"), TIMES)
+def test_the_nearest_size_in_time(seconds: Callable[[int], float], wanted: float, step: int, size: int) -> None:
+    asked: list[int] = []
+
+    def measured(n: int) -> float:
+        asked.append(n)
+        return seconds(n)
+
+    found, time = pace.nearest_in_time(measured, wanted, step)
+    assert (found, time) == (size, seconds(size))
+    assert found % step == 0 and len(asked) == len(set(asked)) < 20
+
+
+def test_noise_ends_at_the_nearest_that_was_measured() -> None:
+    times = {8: 0.05, 64: 0.3, 32: 0.4, 16: 0.25, 4: 0.02, 24: 0.1}
+    asked: dict[int, float] = {}
+
+    def measured(n: int) -> float:
+        return asked.setdefault(n, times.get(n, 0.2))
+
+    size, time = pace.nearest_in_time(measured, 0.2, 4)
+    assert asked[size] == time and time == min(asked.values(), key=lambda t: abs(t / 0.2 - 1))
+
+
+def ticking(monkeypatch: pytest.MonkeyPatch, tick: float) -> None:
+    """Each look at the clock is so many seconds after the one before."""
+    now = iter(range(10**6))
+    monkeypatch.setattr(pace, "time", types.SimpleNamespace(perf_counter=lambda: tick * next(now)))
+
+
+@pytest.mark.usefixtures("compiled_fast")
+def test_an_update_is_timed_without_the_first_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = toy.make(seeds=3, updates=5)
+    for tick, updates in ((1.5, 2), (0.75, 50)):  # the second call is long enough; or two of 50
+        ticking(monkeypatch, tick)
+        assert pace.seconds_per_update(plan, plan.cells[0], {}) == pytest.approx(tick / (3 * updates))
+
+
+@pytest.mark.usefixtures("compiled_fast")
+def test_seeds_that_would_diverge_are_timed_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A seed that diverged takes no turn: its time would be nothing, and the updates that it pays for endless."""
+    ticking(monkeypatch, 1.5)
+    fast = toy.make(dataclasses.replace(toy.TASK, measure=toy.until(5.0)), seeds=3)
+    assert pace.seconds_per_update(fast, fast.cells[0], {}) == pytest.approx(1.5 / (3 * 2))
+    never = toy.make(dataclasses.replace(toy.TASK, measure=toy.until(-1.0)), seeds=3)
+    with pytest.raises(UserError, match=r"config\.cells\.toy: an update can't be timed"):
+        pace.seconds_per_update(never, never.cells[0], {})
+
+
+@pytest.mark.usefixtures("compiled_fast")
+def test_what_was_measured_is_in_the_run_s_config_and_what_was_asked_beside_it(
+    clock: list[tuple[str, int]], tmp_path: Path
+) -> None:
+    asked = experiment(CONFIG | {"seconds": 0.3, "only": "gru", "eval_every": 2})
+    plan, _ = prepare_comparison(asked, DataDirs())
+    records = toy.run(toy.of(plan), tmp_path / "run", asked=asked)
+    written = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert written == records.header["config"] and written["cells"]["gru"]["updates"] == 6
+    assert records.header["asked"]["cells"]["gru"]["updates"] is None
+    assert [cell["updates"] for cell in records.cells] == [6]
+    # The same command finds its run, and so does the config that the run wrote; another is refused.
+    assert running.already_finished(tmp_path / "run", asked)
+    repeated = experiment(written)
+    assert running.already_finished(tmp_path / "run", repeated) and not pace.is_open(repeated)
+    other: ExperimentConfig = dataclasses.replace(asked, seconds=0.4)
+    with pytest.raises(UserError, match="holds a run of another config"):
+        running.already_finished(tmp_path / "run", other)
