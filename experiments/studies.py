@@ -15,6 +15,7 @@ import rich.console
 from experiments import running
 from gru_research import records
 from gru_research.config import ExperimentConfig, UserError, experiment, to_mapping
+from gru_research.training import make_plan
 
 FILE_NAME = "study.json"
 SCHEMA = "gru_research.study/1"
@@ -87,8 +88,10 @@ def run(study: Study, workdir: Path, stop: running.StopRequest, only: tuple[str,
     `only` are the names of the runs to train, all where it is empty.
 
     Raises:
-      UserError: the directory holds something else, or a run's config has a mistake.
+      UserError: the directory holds something else, or a run's config has a mistake, which is found before any trains.
     """
+    for name in only or study.names:
+        _check(name, study.config(name, {}))
     _open(study, workdir)
     done: dict[str, records.Run] = {}
     interrupted = False
@@ -120,6 +123,15 @@ def _configs(study: Study, done: Mapping[str, records.Run]) -> Iterator[tuple[st
         config = study.config(name, done)
         if config is not None:
             yield name, config
+
+
+def _check(name: str, config: ExperimentConfig | None) -> None:
+    """Raises UserError, which names the run, where its config has a mistake."""
+    try:
+        if config is not None:
+            make_plan(config, running.data_dirs())
+    except UserError as e:
+        raise UserError(f"run {name}: {e}") from e
 
 
 def _open(study: Study, workdir: Path) -> None:
@@ -155,12 +167,12 @@ def _finished(folder: Path, config: ExperimentConfig) -> bool:
     return False
 
 
-def _with_field(mapping: Mapping[str, Any], field: str, value: int) -> dict[str, Any]:
+def _with_field(mapping: Mapping[str, Any], field: str, value: int, path: str = "config") -> dict[str, Any]:
     """A config's mapping with one field, named with dots, set."""
     first, _, rest = field.partition(".")
     if not rest:
         return {**mapping, first: value}
     inner = mapping.get(first)
     if not isinstance(inner, Mapping):
-        raise UserError(f"config.horizon.field={field!r} is no field: config has no group {first!r}")
-    return {**mapping, first: _with_field(inner, rest, value)}
+        raise UserError(f"config.horizon.field names {path}.{field}, but {path} has no group {first!r}")
+    return {**mapping, first: _with_field(inner, rest, value, f"{path}.{first}")}

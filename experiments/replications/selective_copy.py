@@ -28,8 +28,8 @@ TABLE = Table(
         Row("minGRU", "0.389", compared("L32", "mingru", 0.389, 0.1, ".3f")),
     ),
     differences=(
-        "The source has LayerNorm and a hidden layer of 64 between the cell and the answers, and with them about 60,000 "
-        "parameters.",
+        "The source has LayerNorm and a hidden layer of 64 between the cell and the answers, and with them about "
+        "60,000 parameters.",
         "10 seeds, and the same fixed rate for both cells, which is the source's.",
     ),
 )
