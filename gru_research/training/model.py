@@ -17,8 +17,9 @@ from gru_research.types import Array, Batch, Params, PRNGKey
 class SequenceModel:
     """`inputs [B, T, I]`, or tokens `[B, T]` with an embedding, to outputs `[B, C]` or `[B, T, C]`.
 
-    A batch may hold `lengths [B]`, `mask` and `resets [B, T]`, as `unroll` takes them. The "last" state is the top layer's after
-    each row's last real step; of a `Bidirectional`, each direction's after the last step that it takes, merged.
+    A batch may hold `lengths [B]`, `mask` and `resets [B, T]`, as `unroll` takes them. The "last" state is the top
+    layer's after each row's last real step; of a `Bidirectional`, each direction's after the last step that it takes,
+    merged.
 
     Raises:
       ValueError: the "last" state of a `Bidirectional` with residual or highway connections, which is none.

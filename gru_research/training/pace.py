@@ -18,8 +18,10 @@ from .loop import Schedule, Sets, batch_maker, compile_training, start
 from .plan import CellPlan, Plan, make_plan, size_unit
 from .seeds import make_seed_axis
 
-MEASURED_SECONDS = 2.0
+MEASURED_SECONDS = 3.0
 """How long a cell's updates are timed, compilation and a first call excluded."""
+TIMED_CALLS = 10
+"""About so many calls share that time."""
 SIZE_STEP = 4
 """Hidden sizes that match the time of an update are multiples of it: finer ones are below the noise."""
 
@@ -82,8 +84,8 @@ def seconds_per_update(plan: Plan, cell: CellPlan, sets: Sets) -> float:
     optimizer, state = start(plan, cell, axis, schedule)
     next_batches = batch_maker(plan, sets, axis, schedule)
     program = compile_training(plan, cell, axis, optimizer, state, next_batches(0))
-    step, calls, timed = 0, 1, 0.0
-    while True:
+    step, calls, timed = 0, 1, []
+    while sum(taken for taken, _ in timed) < MEASURED_SECONDS:
         batches = next_batches(step)
         before = time.perf_counter()
         until = step + min(calls, next_batches.steps)
@@ -92,12 +94,14 @@ def seconds_per_update(plan: Plan, cell: CellPlan, sets: Sets) -> float:
         made = int(axis.gather(sums.updates).sum())
         if not made:
             raise UserError(f"config.cells.{cell.label}: an update can't be timed, as no seed's loss is finite")
-        # The first call pages memory in; the others double until one of them, or the whole of it, is long enough.
-        if step and (taken > MEASURED_SECONDS / 2 or until - step == next_batches.steps):
-            timed += taken
-            if timed > MEASURED_SECONDS / 2:
-                return taken / made
-        step, calls = until, 2 * calls
+        long_enough = taken > MEASURED_SECONDS / TIMED_CALLS or until - step == next_batches.steps
+        if step and long_enough:  # the first call pages memory in
+            timed.append((taken, made))
+        elif not long_enough:
+            calls *= 2
+        step = until
+    # The quickest call is the one that other work on the machine disturbed least.
+    return min(taken / made for taken, made in timed)
 
 
 def _with_sizes(config: ExperimentConfig, dirs: DataDirs, sets: Sets, say: Callable[[str], None]) -> ExperimentConfig:

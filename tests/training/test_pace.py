@@ -1,6 +1,7 @@
 """Equal seconds as updates and equal time as sizes: the sums, with clocks that nobody waits for."""
 
 import dataclasses
+import itertools
 import json
 import types
 from collections.abc import Callable
@@ -144,9 +145,20 @@ def ticking(monkeypatch: pytest.MonkeyPatch, tick: float) -> None:
 @pytest.mark.usefixtures("compiled_fast")
 def test_an_update_is_timed_without_the_first_call(monkeypatch: pytest.MonkeyPatch) -> None:
     plan = toy.make(seeds=3, updates=5)
-    for tick, updates in ((1.5, 2), (0.75, 50)):  # the second call is long enough; or two of 50
+    for tick, updates in ((1.5, 1), (0.1, 50)):  # one update is long enough; or no call is, up to the longest
         ticking(monkeypatch, tick)
         assert pace.seconds_per_update(plan, plan.cells[0], {}) == pytest.approx(tick / (3 * updates))
+
+
+@pytest.mark.usefixtures("compiled_fast")
+def test_the_least_disturbed_call_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = toy.make(seeds=3, updates=5)
+    ends = itertools.accumulate([9.0, 1.4, 0.5, 1.2, 7.0])  # the first pages memory in; enough is timed before the last
+    looks = itertools.chain.from_iterable(
+        (end - taken, end) for end, taken in zip(ends, [9.0, 1.4, 0.5, 1.2, 7.0], strict=True)
+    )
+    monkeypatch.setattr(pace, "time", types.SimpleNamespace(perf_counter=lambda: next(looks)))
+    assert pace.seconds_per_update(plan, plan.cells[0], {}) == pytest.approx(0.5 / 3)
 
 
 @pytest.mark.usefixtures("compiled_fast")
@@ -154,7 +166,7 @@ def test_seeds_that_would_diverge_are_timed_all_the_same(monkeypatch: pytest.Mon
     """A seed that diverged takes no turn: its time would be nothing, and the updates that it pays for endless."""
     ticking(monkeypatch, 1.5)
     fast = toy.make(dataclasses.replace(toy.TASK, measure=toy.until(5.0)), seeds=3)
-    assert pace.seconds_per_update(fast, fast.cells[0], {}) == pytest.approx(1.5 / (3 * 2))
+    assert pace.seconds_per_update(fast, fast.cells[0], {}) == pytest.approx(1.5 / 3)
     never = toy.make(dataclasses.replace(toy.TASK, measure=toy.until(-1.0)), seeds=3)
     with pytest.raises(UserError, match=r"config\.cells\.toy: an update can't be timed"):
         pace.seconds_per_update(never, never.cells[0], {})
