@@ -1,0 +1,66 @@
+"""Every shipped config: it says how to run it, makes a plan, and trains."""
+
+import ast
+import runpy
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from experiments.launcher import experiment_from
+from gru_research import records
+from gru_research.data import DataDirs
+from gru_research.tasks import TASKS
+from gru_research.training import make_plan, run_comparison
+
+ROOT = Path(__file__).parents[1]
+ALL = sorted((ROOT / "configs").rglob("*.py"))
+RUNS = [path for path in ALL if path.parent.name == "configs" and path.stem not in ("rerun", "tfds")]
+SUITES = sorted((ROOT / "configs" / "suites").glob("*.py"))
+STORED = ("smnist", "music", "characters")
+SMALL: dict[str, Any] = {
+    "only": "gru",
+    "updates": 2,
+    "batch_size": 4,
+    "evaluations": 1,
+    "seeds": 1,
+    "tune": {"draws": 0},
+    "task": {"validation_size": 6, "test_size": 6},
+    "cells": {"gru": {"hidden_size": 4}},
+}
+
+
+@pytest.mark.parametrize("path", ALL, ids=lambda p: p.stem)
+def test_it_states_its_command(path: Path) -> None:
+    text = ast.get_docstring(ast.parse(path.read_text())) or ""
+    launcher = "suite" if path.parent.name == "suites" else "compare"
+    assert f"python -m experiments.{launcher} --config={path.relative_to(ROOT)}" in text
+
+
+@pytest.mark.parametrize("path", RUNS, ids=lambda p: p.stem)
+def test_every_variant_makes_a_plan_with_cells_of_equal_size(path: Path) -> None:
+    for variant in runpy.run_path(str(path)).get("VARIANTS", ("",)):
+        plan = make_plan(experiment_from("config", f"{path}:{variant}", {}))
+        sizes = {cell.label: cell.parameters for cell in plan.cells}
+        assert len(sizes) >= 3 and max(sizes.values()) / min(sizes.values()) < 1.05, sizes
+
+
+@pytest.mark.parametrize("path", SUITES, ids=lambda p: p.stem)
+def test_every_run_of_a_suite_makes_a_plan(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    config = runpy.run_path(str(path))["get_config"]().to_dict()
+    for name, spec in config["runs"].items():
+        make_plan(experiment_from(name, spec, config["shared"]))
+
+
+def test_every_task_has_a_config() -> None:
+    assert set(TASKS) <= {path.stem for path in ALL}
+
+
+@pytest.mark.usefixtures("compiled_fast")
+@pytest.mark.parametrize("path", [p for p in RUNS if p.stem not in STORED], ids=lambda p: p.stem)
+def test_generated_tasks_train(path: Path, tmp_path: Path) -> None:
+    plan = make_plan(experiment_from("config", str(path), SMALL | {"horizon": None}))
+    assert run_comparison(plan, tmp_path / "run", DataDirs())
+    (result,) = records.read(tmp_path / "run" / records.FILE_NAME).results
+    assert result["updates"] == 2 and result["test_metric"] is not None
