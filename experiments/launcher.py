@@ -77,10 +77,10 @@ def experiment_from(field: str, spec: Any, shared: Mapping[str, Any]) -> Experim
     variants, changes = [p for p in parts if "=" not in p], [p.split("=", 1) for p in parts if "=" in p]
     if len(variants) > 1:
         raise UserError(f"{field}={spec!r} names {len(variants)} variants: one at most")
-    mapping = _load_config_file(path, variants[0] if variants else "").to_dict()
-    for name, value in changes:
-        mapping = _merged(mapping, _nested(name, _literal(value)))
     try:
+        mapping = _load_config_file(path, variants[0] if variants else "").to_dict()
+        for name, value in changes:
+            mapping = _merged(mapping, _nested(name, _literal(value)))
         return experiment(_merged(mapping, shared))
     except UserError as e:
         raise UserError(f"{field}={spec!r}: {e}") from e
@@ -162,13 +162,24 @@ def _spell_out_variants(argv: Sequence[str]) -> list[str]:
 def _take_new_groups(argv: Sequence[str], config: Any) -> list[str]:
     """`argv` without the overrides of groups that the config file leaves out, which config_flags has no place for."""
     rest = []
-    for word in argv:
+    for word in _with_equals_signs(argv):
         found = re.fullmatch(r"--?config\.((\w+)\.[\w.]+)=(.*)", word, re.DOTALL)
         if found and found[2] not in config:
             _NEW_GROUPS.append(_nested(found[1], _literal(found[3])))
         else:
             rest.append(word)
     return rest
+
+
+def _with_equals_signs(argv: Sequence[str]) -> list[str]:
+    """`--config.field value` as `--config.field=value`."""
+    words: list[str] = []
+    for word in argv:
+        if words and re.fullmatch(r"--?config\.[\w.]+", words[-1]) and not word.startswith("-"):
+            words[-1] += f"={word}"
+        else:
+            words.append(word)
+    return words
 
 
 _NEW_GROUPS: list[dict[str, Any]] = []
@@ -178,14 +189,14 @@ _NEW_GROUPS: list[dict[str, Any]] = []
 def _check_config_file(argv: Sequence[str]) -> Any:
     """Runs the config file once by itself, so that its mistakes come with its own file and line."""
     path, _, variant = argv[1].split("=", 1)[1].partition(":")
-    return _load_config_file(path, variant)
+    return _load_config_file(path, variant, named="--config=")
 
 
-def _load_config_file(path: str, variant: str) -> Any:
-    """The ConfigDict of a config file. Raises UserError, with the file's line where it fails."""
+def _load_config_file(path: str, variant: str, named: str = "") -> Any:
+    """The ConfigDict of a config file, which a flag `named`. Raises UserError, with the file's line where it fails."""
     if not Path(path).is_file():
         known = ", ".join(sorted(str(p) for p in Path("configs").glob("*.py")))
-        raise UserError(f"--config={path}: no such file" + (f"; there are {known}" if known else ""))
+        raise UserError(f"{named}{path}: no such file" + (f"; there are {known}" if known else ""))
     try:
         get_config = runpy.run_path(path).get("get_config")
         if not callable(get_config):

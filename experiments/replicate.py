@@ -8,6 +8,7 @@ reported as not run; `--runs` names the runs to make. The same command with the 
 interrupted.
 """
 
+import math
 import shlex
 import sys
 from collections.abc import Mapping
@@ -38,8 +39,8 @@ def main() -> int:
     if not TABLE.value:
         raise UserError(f"--table is missing: choose from {', '.join(TABLES)}")
     table = TABLES[choose("--table", TABLE.value, TABLES)]
-    if not BUDGET_MINUTES.value > 0:
-        raise UserError(f"--budget_minutes={BUDGET_MINUTES.value:g} must be above 0")
+    if not 0 < BUDGET_MINUTES.value < math.inf:
+        raise UserError(f"--budget_minutes={BUDGET_MINUTES.value:g} must be above 0 and finite")
     if not table.runs:
         show(table, {}, Path())
         return 0
@@ -48,7 +49,8 @@ def main() -> int:
     running.check_backend()
     chosen = chosen_runs(table)
     workdir = running.workdir(TABLE.value)
-    status = studies.run(studies.suite(table.title, configs), workdir, running.StopRequest(), chosen)
+    study = studies.suite(table.title, configs)
+    status = studies.run(study, workdir, running.StopRequest(), chosen) if chosen else 0
     show(table, finished_runs(table, workdir), workdir)
     return status
 

@@ -27,9 +27,10 @@ def main() -> int:
     named = config.get("runs")
     if not isinstance(named, dict) or not named:
         raise UserError(f"config.runs={named!r} must be a group of configs by name")
-    configs = {
-        name: experiment_from(f"config.runs.{name}", spec, config.get("shared") or {}) for name, spec in named.items()
-    }
+    shared = config.get("shared") or {}
+    if not isinstance(shared, dict):
+        raise UserError(f"config.shared={shared!r} must be a group of fields")
+    configs = {name: experiment_from(f"config.runs.{name}", spec, shared) for name, spec in named.items()}
     chosen = tuple(name.strip() for name in RUNS.value.split(",") if name.strip())
     for name in chosen:
         choose("--runs", name, configs)

@@ -11,6 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from experiments.launcher import experiment_from
+from gru_research.config import UserError
+
 ROOT = Path(__file__).parents[2]
 ADDING = "--config=configs/adding.py"
 TINY = [
@@ -27,8 +30,8 @@ def command(name: str, *arguments: str) -> list[str]:
 PYTHONPATH = os.pathsep.join([str(ROOT), str(ROOT / "tests" / "stand_ins")])
 
 
-def launch(name: str, *arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
-    env = os.environ | {"PYTHONPATH": PYTHONPATH, "COLUMNS": "120", "JAX_PLATFORMS": "cpu"}
+def launch(name: str, *arguments: str, cwd: Path = ROOT, **variables: str) -> subprocess.CompletedProcess[str]:
+    env = os.environ | {"PYTHONPATH": PYTHONPATH, "COLUMNS": "120", "JAX_PLATFORMS": "cpu"} | variables
     return subprocess.run(command(name, *arguments), cwd=cwd, env=env, capture_output=True, text=True, check=False)
 
 
@@ -110,7 +113,110 @@ def test_fields_behind_the_variant_and_fields_that_the_file_leaves_out(tmp_path:
     assert config["cells"]["lstm"]["peepholes"] is True
 
 
-@pytest.mark.parametrize("name", ["compare", "report", "prepare", "benchmark"])
+def test_fields_of_groups_that_the_file_leaves_out(tmp_path: Path) -> None:
+    groups = ["--config.tune.draws=3", "--config.tune.clip=(0.5, 2)", "--config.horizon.values", "(5, 6)"]
+    done = launch("compare", f"--config={ROOT}/configs/adding.py", "--print_config", *groups, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    config = json.loads(done.stdout)
+    assert (config["tune"]["draws"], config["tune"]["clip"], config["tune"]["seeds"]) == (3, [0.5, 2.0], 1)
+    assert config["horizon"] == {"field": "task.length", "values": [5, 6], "solved": 0.5}
+
+
+FAST = {"JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
+TASK = """
+import ml_collections
+def get_config(length="4"):
+    return ml_collections.ConfigDict({
+        "task": {"name": "adding", "length": int(length), "validation_size": 5, "test_size": 5, "threshold": 1e9},
+        "cells": {"rnn": {"kind": "rnn", "hidden_size": 2}},
+        "updates": 2, "eval_every": 1, "batch_size": 3, "seeds": 2,
+    })
+"""
+SUITE = """
+import ml_collections
+def get_config():
+    return ml_collections.ConfigDict({
+        "title": "two lengths",
+        "runs": {"short": "task.py", "long": "task.py:6,updates=3,task.test_size=4"},
+        "shared": {"seeds": 1},
+    })
+"""
+
+
+@pytest.fixture
+def suite(tmp_path: Path) -> Path:
+    (tmp_path / "task.py").write_text(TASK)
+    (tmp_path / "suite.py").write_text(SUITE)
+    return tmp_path
+
+
+def test_a_suite_trains_its_runs_once_and_reports_on_all(suite: Path) -> None:
+    arguments = ["--config=suite.py", "--workdir=it", "--config.shared.batch_size=4"]
+    part = launch("suite", *arguments, "--runs=long", cwd=suite, **FAST)
+    assert part.returncode == 0, part.stderr
+    assert not (suite / "it" / "short").exists()
+    whole = launch("suite", *arguments, cwd=suite, **FAST)
+    assert whole.returncode == 0 and "it/long is finished" in whole.stdout, whole.stderr
+    configs = {name: json.loads((suite / "it" / name / "config.json").read_text()) for name in ("short", "long")}
+    assert [configs[name]["task"]["length"] for name in configs] == [4, 6]
+    assert [configs[name]["updates"] for name in configs] == [2, 3]
+    assert [configs[name]["task"]["test_size"] for name in configs] == [5, 4]
+    assert [(c["seeds"], c["batch_size"]) for c in configs.values()] == [(1, 4)] * 2
+    with (suite / "it" / "summary.csv").open() as file:
+        assert [row["run"] for row in csv.DictReader(file)] == ["short", "long"]
+    assert "two lengths" in (suite / "it" / "report.html").read_text()
+
+
+def test_compare_goes_along_a_horizon(suite: Path) -> None:
+    done = launch("compare", "--config=task.py", "--workdir=it", "--config.horizon.values=(4, 5)", cwd=suite, **FAST)
+    assert done.returncode == 0, done.stderr
+    for length in (4, 5):
+        config = json.loads((suite / "it" / f"length-{length}" / "config.json").read_text())
+        assert config["task"]["length"] == length and config["only"] == "rnn"
+    assert json.loads((suite / "it" / "study.json").read_text())["kind"] == "horizon"
+    assert (suite / "it" / "report.html").stat().st_size > 1000
+
+
+SPECS = [
+    (3, "config.runs.x=3 must name a config"),
+    ("nope.py", "config.runs.x='nope.py': nope.py: no such file"),
+    ("task.py:5,6", "config.runs.x='task.py:5,6' names 2 variants"),
+    ("task.py:five", "config.runs.x='task.py:five': invalid literal"),
+    ("task.py:updtes=3", "config.runs.x='task.py:updtes=3': config has no field 'updtes'"),
+    ("task.py:updates=x", "config.runs.x='task.py:updates=x': config.updates='x' must be a whole number"),
+    ("broken.py", "config.runs.x='broken.py': broken.py, line 1: NameError"),
+]
+
+
+@pytest.mark.parametrize(("spec", "said"), SPECS)
+def test_a_mistake_in_a_suite_names_the_run(
+    spec: object, said: str, suite: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(suite)
+    (suite / "broken.py").write_text("x = undefined_name\n")
+    with pytest.raises(UserError) as caught:
+        experiment_from("config.runs.x", spec, {})
+    assert str(caught.value).startswith(said)
+
+
+def test_shared_fields_are_put_over_a_run_s_own(suite: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(suite)
+    made = experiment_from("x", "task.py:7,seeds=9,select=best", {"seeds": 3, "tune": {"draws": 4}, "only": "rnn"})
+    assert (made.task.options["length"], made.seeds, made.select, made.tune.draws) == (7, 3, "best", 4)
+    with pytest.raises(UserError, match=r"x='task.py': config has no field 'sed'"):
+        experiment_from("x", "task.py", {"sed": 3})
+
+
+def test_a_table_that_only_counts_is_exact_and_writes_nothing(tmp_path: Path) -> None:
+    done = launch("replicate", "--table=chung2014-parameters", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("exact") >= 3 and "off by" not in done.stdout and "not run" not in done.stdout
+    for count in ("168,400", "168,888", "169,065"):
+        assert done.stdout.count(count) == 2
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["compare", "suite", "replicate", "report", "prepare", "benchmark"])
 def test_help(name: str) -> None:
     done = launch(name, "--help")
     assert done.returncode == 0
@@ -136,6 +242,9 @@ MISTAKES = [
     (["report", "--workdir=/nowhere/at/all"], ["/nowhere/at/all"]),
     (["report"], ["--workdir"]),
     (["prepare", "--dataset=mnits"], ["'mnits'", "mnist"]),
+    (["compare", ADDING, "--config.tune.drws=3"], ["config.tune has no field 'drws'", "did you mean 'draws'"]),
+    (["suite", ADDING], ["config has no field 'batch_size'", "title, runs, shared"]),
+    (["replicate", "--table=ading"], ["--table='ading'", "did you mean 'adding'"]),
 ]
 
 
