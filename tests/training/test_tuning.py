@@ -153,7 +153,7 @@ def test_a_draw_is_trained_as_if_it_were_alone() -> None:
     ranges = {"clip": (0.01, 0.1), "weight_decay": (0.1, 1.0)}
     config = {
         "task": {"name": "adding", "length": 4, "validation_size": 5, "test_size": 1},
-        "cells": {"gru": {"kind": "gru", "hidden_size": 2}},
+        "cells": {"rnn": {"kind": "rnn", "hidden_size": 2}},
         "updates": 3,
         "batch_size": 5,
         "tune": {"draws": 3, "learning_rate": (0.01, 0.1), **ranges},
