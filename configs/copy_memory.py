@@ -1,8 +1,13 @@
-"""Copy memory: 5 symbols after 20 blank steps.
+"""Copy memory: 5 symbols of 8 kinds, wanted again after 20 steps of nothing; about 9,400 parameters each.
 
     python -m experiments.compare --config=configs/copy_memory.py
 
-`chrono` is the GRU with update gates that start out open for up to 25 steps (Tallec and Ollivier 2018).
+Takes 2.7 minutes on two cores of an AMD EPYC that another job shared (3.7 minutes of CPU time). Expect test errors, as
+IQM of the cross-entropy of a step in nats, of .027 (chrono, 4 of 5 seeds solved), .051 (GRU, 2 of 5), .285 (LSTM, none)
+and .333 (vanilla RNN, none); the trivial error is .347. `chrono` is the GRU with update gates that start out open for
+spans of up to 25 steps (Tallec and Ollivier 2018).
+
+Rates are tuned in 1e-3 to 1e-1; of 4 draws chrono, GRU and LSTM chose the highest, 0.032, the vanilla RNN 0.0043.
 """
 
 import ml_collections

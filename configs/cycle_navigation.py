@@ -1,7 +1,12 @@
-"""Cycle navigation: a walk on 5 places, trained to length 20, tested on 21 to 100.
+"""Cycle navigation: a walk on 5 places, trained to length 20, tested on 21 to 100; about 4,500 parameters each.
 
-python -m experiments.compare --config=configs/cycle_navigation.py
+    python -m experiments.compare --config=configs/cycle_navigation.py
 
+Takes 1.4 minutes on two cores of an AMD EPYC that another job shared (2.1 minutes of CPU time). Expect test accuracies,
+as IQM, of .84 (GRU; seeds from .47 to 1.00), .72 (LSTM; .58 to 1.00) and .21 (vanilla RNN with tanh; chance is .2); 3,
+3 and none of 5 seeds solved the lengths of training.
+
+Rates are tuned in 1e-3 to 1e-1; of 4 draws the GRU chose the highest, 0.032, LSTM 0.010, the vanilla RNN 0.0043.
 """
 
 import ml_collections

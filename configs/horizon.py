@@ -1,6 +1,15 @@
-"""How far each cell remembers: the adding problem at growing lengths, until fewer than half of the seeds solve it.
+"""How far each cell gets: the adding problem at growing lengths, until fewer than half of its seeds solve it.
 
-python -m experiments.compare --config=configs/horizon.py
+    python -m experiments.compare --config=configs/horizon.py
+
+Takes 4.7 minutes on two cores of an AMD EPYC that another job shared (7.5 minutes of CPU time). Expect the GRU to go up
+to length 200 (5 of 5 seeds; at 400 2 of 5), the vanilla RNN up to 100 (3 of 5; at 200 none) and the LSTM up to 50 (4 of
+5; at 100 none), each with about 1,690 parameters and 500 updates: with more updates every cell goes further
+(configs/adding.py has all three at 100 after 1,400).
+
+Every length has its own search in 3e-4 to 1e-1. GRU and LSTM chose the highest of 4 draws, 0.024, at each; the vanilla
+RNN, relu units and the identity as in configs/adding.py, chose 0.0058, and at 200 the lowest, the only one that didn't
+diverge.
 """
 
 import ml_collections

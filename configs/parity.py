@@ -1,8 +1,13 @@
-"""Parity of a bit string: trained to length 40, tested on 41 to 500; 3,300 parameters.
+"""Parity of a bit string: trained to length 40, tested on 41 to 500; about 3,070 parameters each.
 
     python -m experiments.compare --config=configs/parity.py
 
-One bit must be flipped by each 1 and kept over the whole string.
+Takes 2 minutes on two cores of an AMD EPYC that another job shared (2.7 minutes of CPU time). Expect test accuracies,
+as IQM, of 1.000 (GRU, 5 of 5 seeds solved), 1.000 (LSTM, 4 of 5) and .503 (vanilla RNN with tanh, none; chance is .5).
+
+Rates are tuned in 1e-3 to 1e-1; of 4 draws GRU and LSTM chose the highest, 0.032, the vanilla RNN 0.010. In 3e-4 to
+3e-2, the GRU with 32 units and 1,200 updates got 0.0031, which had tied with 0.0097 on validation: IQM .83, 3 of 5
+solved.
 """
 
 import ml_collections

@@ -21,7 +21,11 @@ def get_config(run: str = "") -> ml_collections.ConfigDict:
         raise ValueError("configs/rerun.py needs a run's directory: --config=configs/rerun.py:runs/RUN")
     if not path.is_file():
         raise ValueError(f"configs/rerun.py:{run} is no run's directory: it holds no config.json")
-    return ml_collections.ConfigDict(without_none(json.loads(path.read_text(encoding="utf-8"))))
+    try:
+        fields = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as e:
+        raise ValueError(f"{path} is damaged ({e})") from e
+    return ml_collections.ConfigDict(without_none(fields))
 
 
 def without_none(fields: dict[str, Any]) -> dict[str, Any]:

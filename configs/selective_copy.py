@@ -1,7 +1,11 @@
-"""Selective copying: 4 of 32 steps hold a symbol, the others noise; all four are asked for at the end.
+"""Selective copying: 4 of 32 steps hold a symbol, the others noise; all four are wanted at the end; 52,400 parameters.
 
-python -m experiments.compare --config=configs/selective_copy.py
+    python -m experiments.compare --config=configs/selective_copy.py
 
+Takes 2.2 minutes on two cores of an AMD EPYC that another job shared (3.7 minutes of CPU time). Expect exact matches,
+as IQM, of 1.000 (GRU, 5 of 5 seeds solved), 1.000 (LSTM, 5 of 5) and .060 (vanilla RNN with tanh, none).
+
+Rates are tuned in 3e-4 to 3e-2; of 4 draws GRU and LSTM chose the highest, 0.0097, the vanilla RNN 0.0013.
 """
 
 import ml_collections

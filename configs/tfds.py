@@ -7,11 +7,14 @@ TensorFlow there (pip install tensorflow, in an environment of its own); to read
 tfds.builder('fashion_mnist', data_dir='DIR').download_and_prepare(file_format='array_record')"
     python -m experiments.compare --config=configs/tfds.py --data_dir=DIR
 
+Not run on Fashion-MNIST yet, so that no runtime and no accuracy is known. It was tried on a stand-in of the same
+features, 3,500 images of a bright bar whose place is the class: a GRU, 60 updates, 2 seeds, 2 draws, had .885 after 0.7
+minutes.
+
 Any other one works by its name and those of its features; tasks/tfds.py says what can be read:
 
     python -m experiments.compare --config=configs/tfds.py --data_dir=DIR --config.task.dataset=imdb_reviews \\
 --config.task.inputs=text --config.task.max_length=500 --config.task.cut=true
-
 """
 
 import ml_collections

@@ -1,7 +1,12 @@
-"""The word problem of A5, its generators as tokens: trained at length 12, tested at steps 13 to 48.
+"""The word problem of A5, generators as tokens: trained at length 12, tested at steps 13 to 48; 15,000 parameters each.
 
-python -m experiments.compare --config=configs/word_problem.py
+    python -m experiments.compare --config=configs/word_problem.py
 
+Takes 1.4 minutes on two cores of an AMD EPYC that another job shared (2.2 minutes of CPU time). Expect test accuracies,
+as IQM, of .985 (GRU), .994 (LSTM) and .59 (vanilla RNN with tanh; seeds from .38 to .91); 5, 5 and 2 of 5 seeds solved
+the length of training. Always the same element has .017.
+
+Rates are tuned in 1e-3 to 1e-1; of 4 draws GRU and LSTM chose the highest, 0.032, the vanilla RNN 0.010.
 """
 
 import ml_collections
