@@ -3,7 +3,8 @@
 python -m experiments.replicate --table=chung2014-parameters
 python -m experiments.replicate --table=copy --budget_minutes=60
 
-The budget is for two cores and is spent alike by all cells of a run. What needs a GPU is left out elsewhere and
+The budget is for two cores and is spent alike by all cells of a run, tuning included; a table that was published with a
+number of updates makes those, whatever the budget, and says so. What needs a GPU is left out elsewhere and
 reported as not run; `--runs` names the runs to make. The same command with the same --workdir goes on where it was
 interrupted.
 """
@@ -26,6 +27,7 @@ from experiments.launcher import launch, use_cores
 from experiments.replications import TABLES, Table
 from gru_research import records
 from gru_research.config import UserError, choose, experiment
+from gru_research.report import results, tuning
 
 running.define_flags()
 TABLE = flags.DEFINE_string("table", "", f"one of {', '.join(TABLES)}.")
@@ -81,6 +83,8 @@ def show(table: Table, runs: Mapping[str, records.Run], workdir: Path) -> None:
     console.print(printed)
     console.print(rich.text.Text(f"Published: {table.source}"))
     notes = [*trained(runs), *(f"Differs: {difference}" for difference in table.differences)]
+    if fixed := [name for name, run in table.runs.items() if not run.share and name in runs]:
+        notes.append(f"The published number of updates, whatever the budget: {', '.join(fixed)}.")
     for note in notes:
         console.print(rich.text.Text(note))
     if runs:
@@ -106,8 +110,14 @@ def trained(runs: Mapping[str, records.Run]) -> list[str]:
             f"{c['cell']} {c['parameters']:,} parameters, rate {c['learning_rate']:.2g}, {c['updates']:,} updates"
             for c in run.cells
         )
-        seconds = (run.end or {})["time"]["seconds"]
+        seconds, env = (run.end or {})["time"]["seconds"], run.header["env"]
         lines.append(f"Run {name}: {run.header['config']['seeds']} seeds; {cells}; {seconds / 60:.1f} min.")
+        lines.append(
+            f"Run {name} began {run.header['time']['started']} on {env['cores']} cores, {env['backend']}, "
+            f"jax {env['versions']['jax']}, commit {(env['git_commit'] or 'unknown')[:10]}."
+        )
+        (task,) = results.collect(run)
+        lines += [f"Run {name}: {note}" for note in tuning.notes(task) if "undertuned" in note]
     return lines
 
 

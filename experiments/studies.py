@@ -156,10 +156,11 @@ def _finished(folder: Path, config: ExperimentConfig) -> bool:
     """Whether `folder` holds this run, finished; one that was broken off is put aside."""
     if not (folder / records.FILE_NAME).is_file():
         return False
-    found = records.read(folder / records.FILE_NAME)
-    if not running.is_run_of(found, config):
+    path = folder / records.FILE_NAME
+    found = records.read(path) if b"\n" in path.read_bytes() else None  # None: killed before its header was written
+    if found is not None and not running.is_run_of(found, config):
         raise UserError(f"workdir={str(folder)!r} holds a run of another config: choose another workdir for the study")
-    if found.finished:
+    if found is not None and found.finished:
         return True
     aside = next(p for n in range(1, 1000) if not (p := folder.with_name(f"{folder.name}.interrupted-{n}")).exists())
     folder.rename(aside)

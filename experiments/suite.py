@@ -7,6 +7,7 @@ A suite's config names other configs, as `FILE.py[:variant,field=value]`, and fi
 command with the same --workdir goes on where it was interrupted.
 """
 
+import re
 from pathlib import Path
 
 from absl import flags
@@ -27,6 +28,9 @@ def main() -> int:
     named = config.get("runs")
     if not isinstance(named, dict) or not named:
         raise UserError(f"config.runs={named!r} must be a group of configs by name")
+    for name in named:
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", name) or name == "figures":
+            raise UserError(f"config.runs: the name {name!r} must be letters, digits and _ . - (it names a directory)")
     shared = config.get("shared") or {}
     if not isinstance(shared, dict):
         raise UserError(f"config.shared={shared!r} must be a group of fields")

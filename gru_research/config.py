@@ -19,6 +19,9 @@ from typing import Any, Literal, TypeVar
 
 T = TypeVar("T")
 
+SEEDS = 2**32
+"""How many seeds there are: a seed is 32 bits."""
+
 
 class UserError(ValueError):
     """A user's mistake; the message is one line. Launchers print it and exit with 2."""
@@ -73,7 +76,8 @@ class TuneConfig:
             _require(getattr(self, name) >= 0, name, getattr(self, name), "0 or more")
         _require(self.seeds >= 1, "seeds", self.seeds, "at least 1")
         for name, (low, high) in self.ranges.items():
-            _require(0 < low <= high, name, (low, high), "a range (low, high) with 0 < low <= high")
+            _require(0 < low <= high < math.inf, name, (low, high), "a finite range (low, high) with 0 < low <= high")
+        _require(self.first_seed + self.seeds <= SEEDS, "first_seed", self.first_seed, "below 2**32, as all its seeds")
 
     @property
     def ranges(self) -> dict[str, tuple[float, float]]:
@@ -194,6 +198,7 @@ class ExperimentConfig:
         for name in ("evaluations", "first_seed", "patience", "seconds"):
             _require(getattr(self, name) >= 0, name, getattr(self, name), "0 or more")
         _require(math.isfinite(self.seconds), "seconds", self.seconds, "finite")
+        _require(self.first_seed + self.seeds <= SEEDS, "first_seed", self.first_seed, "below 2**32, as all its seeds")
         tuned = range(self.tune.first_seed, self.tune.first_seed + self.tune.seeds)
         if self.tune.draws and set(tuned) & set(range(self.first_seed, self.first_seed + self.seeds)):
             raise UserError(

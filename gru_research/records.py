@@ -8,7 +8,8 @@ a seed; the last line says how the run ended.
                 scaling}, warnings, env, time
     draw        task, cell, draw, seed, values{"learning_rate": ...}, validation_metric, diverged_at, chosen
     cell        task, cell, cell_kind, options, hidden_size, parameters, reference_parameters,
-                learning_rate, updates, flops, tuned, time{compile_seconds}
+                learning_rate (and clip, weight_decay, where they were tuned), updates, flops, tuned,
+                time{compile_seconds}
     evaluation  task, cell, seed, step, train_loss, gradient_norm, validation_loss,
                 validation_metric, diverged_at, time{train_seconds}
     result      task, cell, seed, updates, selected_step, train_loss, validation_metric, test_loss,

@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -93,16 +94,27 @@ def bound(
             return None
         (task,) = results.collect(runs[run])
         sign = 1 if task.task.direction == "min" else -1
-        reached = sign * scale * row.iqm <= sign * limit
-        return Ours(format(scale * row.iqm, form), interval(row, form, scale), "reached" if reached else "not reached")
+        value = scale * row.iqm
+        reached = sign * value <= sign * limit or math.isclose(value, limit)
+        verdict = "reached" if reached else "not reached" + _within(row, limit / scale)
+        return Ours(format(value, form), interval(row, form, scale), verdict)
 
     return judge
 
 
 def compared(
-    run: str, cell: str, published: float, tolerance: float, form: str = ".3g", scale: float = 1.0
+    run: str,
+    cell: str,
+    published: float,
+    tolerance: float,
+    form: str = ".3g",
+    scale: float = 1.0,
+    what: str = "",
 ) -> Callable[[Mapping[str, records.Run]], Ours | None]:
-    """Ours agrees where its IQM is within a share of `tolerance` of the published value; otherwise better or worse."""
+    """Ours agrees where its IQM is within a share of `tolerance` of the published value; otherwise better or worse.
+
+    `what` says in the verdict what it agrees with, where that isn't the number in the row.
+    """
 
     def judge(runs: Mapping[str, records.Run]) -> Ours | None:
         row = cell_row(runs, run, cell)
@@ -114,9 +126,29 @@ def compared(
             verdict = f"agrees within {tolerance:.0%}"
         else:
             verdict = "better" if (value < published) == (task.task.direction == "min") else "worse"
-        return Ours(format(value, form), interval(row, form, scale), verdict)
+            verdict += _within(row, published / scale)
+        return Ours(format(value, form), interval(row, form, scale), verdict + (f": {what}" if what else ""))
 
     return judge
+
+
+def measured(
+    run: str, cell: str, form: str = ".3g", scale: float = 1.0
+) -> Callable[[Mapping[str, records.Run]], Ours | None]:
+    """Ours alone, where nothing that was published is comparable."""
+
+    def judge(runs: Mapping[str, records.Run]) -> Ours | None:
+        row = cell_row(runs, run, cell)
+        return row and Ours(format(scale * row.iqm, form), interval(row, form, scale), "not comparable")
+
+    return judge
+
+
+def _within(row: summary.SummaryRow, value: float) -> str:
+    """What a verdict adds where the interval holds the value that ours was compared with."""
+    if row.ci_low is None or row.ci_high is None:
+        return ""
+    return ", within the interval" if row.ci_low <= value <= row.ci_high else ""
 
 
 def interval(row: summary.SummaryRow, form: str, scale: float = 1.0) -> str:
@@ -145,8 +177,9 @@ def order(run: str, cells: tuple[str, ...]) -> Callable[[Mapping[str, records.Ru
         ranked = sorted(known, key=lambda row: row.iqm if task.task.direction == "min" else -row.iqm)
         apart = all(_apart(a, b) for a, b in itertools.pairwise(ranked))
         same = [row.cell for row in ranked] == list(cells)
-        note = "" if apart else ", but intervals overlap"
-        return Ours(" < ".join(row.cell for row in ranked), "", ("same order" if same else "another order") + note)
+        note = "" if apart else ", but intervals overlap or are missing"
+        ends = "; ".join(f"{row.cell} {interval(row, '.3f')}" for row in ranked)
+        return Ours(" < ".join(row.cell for row in ranked), ends, ("same order" if same else "another order") + note)
 
     return judge
 

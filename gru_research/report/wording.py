@@ -217,7 +217,10 @@ def solving_caption(task: results.TaskResults) -> str:
     )
     least = min(len(cell.seeds) for cell in task.complete)
     text += "; in brackets the nominal 95 % interval." if least >= summary.MIN_SEEDS_FOR_INTERVAL else "."
-    return f"{text} Seconds are of training, without compilation and evaluation."
+    return (
+        f"{text} Seconds are a seed's share of the time of all that train side by side, without compilation, "
+        "evaluation and tuning."
+    )
 
 
 def speed_caption(rows: Sequence[summary.SummaryRow]) -> str:

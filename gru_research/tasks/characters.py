@@ -24,7 +24,7 @@ def characters(length: int = 128, threshold: float = 2.55) -> Task:
     over all characters of bits a character (the loss, in nats, divided by ln 2).
 
     The baseline gives every character its frequency in the training set. The default of `threshold` is what
-    counting reaches: 5-grams with Witten-Bell's smoothing have 2.55 bits on the test set, and no other order less.
+    counting reaches: 5-grams with Witten-Bell's smoothing have 2.55 bits on the test set, the least of all orders.
     """
     if length < 1:
         raise ValueError(f"length={length!r} must be at least 1")
@@ -58,6 +58,8 @@ def segments(text: np.ndarray, length: int) -> np.ndarray:
     Raises:
       UserError: a text too short for one segment, or with a character outside the vocabulary.
     """
+    if len(text) < 2:
+        raise UserError(f"a split has {len(text)} characters and must have at least 2")
     count = (len(text) - 1) // length
     if count < 1:
         raise UserError(f"length={length!r} must be at most {len(text) - 1}: a split has {len(text)} characters")

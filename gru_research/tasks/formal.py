@@ -206,7 +206,7 @@ def _task(
         direction="max",
         threshold=threshold,
         baseline=share,
-        baseline_name=f"always {commonest}",
+        baseline_name=f"always {commonest}, on test",
         vocabulary=vocabulary,
         length=longest,
         scaling=scaling,

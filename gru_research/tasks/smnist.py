@@ -24,7 +24,8 @@ def smnist(order: Literal["pixels", "permuted", "rows"] = "pixels", pool: int = 
     the same after one fixed permutation, `RandomState(92916).permutation(784)`, which leaves no pixel
     near its neighbours; "rows", a row at a time, 28 x 28. Pixels are scaled to 0 .. 1. Of the 60,000
     training images the last 5,000 are the validation set. `pool` makes sequences shorter: squares of
-    pool x pool pixels become their mean, so that 2 leaves 196 of 784 steps; the published task has 1.
+    pool x pool pixels become their mean, so that 2 leaves 196 of 784 steps, which have a permutation of their own; the
+    published task has 1.
     """
     if pool < 1 or SIDE % pool:
         raise ValueError(f"pool={pool!r} must divide {SIDE}")
@@ -65,5 +66,5 @@ def smnist(order: Literal["pixels", "permuted", "rows"] = "pixels", pool: int = 
         baseline=0.1135,
         baseline_name="always the digit 1",
         length=shape[0],
-        scaling="The same image is 28 steps by rows and 784 by pixels; the baseline doesn't change.",
+        scaling="The same image is 28 steps by rows, 784 by pixels, fewer when pooled; the baseline doesn't change.",
     )

@@ -90,7 +90,7 @@ def word_problem(
         direction="max",
         threshold=threshold,
         baseline=share,
-        baseline_name=f"always the element {commonest}",
+        baseline_name=f"always the element {commonest}, on test",
         vocabulary=len(used),
         length=length,
         scaling="The baseline tends to 1/order of the group; the state must survive every step, so errors build up.",

@@ -55,7 +55,7 @@ def settle(
 
 
 def affordable_updates(config: ExperimentConfig, label: str, seconds: float) -> int:
-    """How many updates `config.seconds` pay for at `seconds` an update and member, rounded down to two digits."""
+    """How many updates `config.seconds` pay for at `seconds` an update and member, rounded down to three digits."""
     tune = config.tune
     tuned = tune.draws * tune.seeds
     if tune.updates:
@@ -67,7 +67,7 @@ def affordable_updates(config: ExperimentConfig, label: str, seconds: float) -> 
             f"config.seconds={config.seconds!r} must be more: {label} takes {seconds:.3g} s an update and seed, for "
             f"{config.seeds} seeds" + (f" and {tuned} of tuning" if tuned else "")
         )
-    digits = 10 ** max(0, math.floor(math.log10(updates)) - 1)
+    digits = 10 ** max(0, math.floor(math.log10(updates)) - 2)
     return int(updates // digits * digits)
 
 

@@ -137,6 +137,8 @@ def _plan_cell(
                 f"cells.{cell.label}.hidden_size={cell.hidden_size} is not used: match={config.match!r} "
                 f"makes it {hidden_size} (match='none' uses each cell's own)"
             )
+    if config.tune.draws and cell.learning_rate is not None:
+        warnings.append(f"cells.{cell.label}.learning_rate={cell.learning_rate:g} is not used: config.tune chooses it")
     model = _build_model(config, task, cell, hidden_size)
     updates = cell.updates or config.updates
     scalars = {"learning_rate": cell.learning_rate or config.optimizer.learning_rate}

@@ -233,7 +233,7 @@ MISTAKES = [
     (["compare", ADDING, "--config.batch_size=0"], ["config.batch_size=0", "at least 1"]),
     (["compare", ADDING, "--config.cells.gru.hidden_size=-4"], ["config.cells.gru.hidden_size=-4", "at least 1"]),
     (["compare", ADDING, "--config.cells.gru.kind=grru"], ["'grru'", "gru, lstm, rnn"]),
-    (["compare", ADDING, "--config.task.name=addng"], ["'addng'", "adding, smnist"]),
+    (["compare", ADDING, "--config.task.name=addng"], ["'addng'", "did you mean 'adding'", "adding, multiplication"]),
     (["compare", ADDING, "--config.optimizer.name=adm"], ["'adm'", "adam"]),
     (["compare", ADDING, "--require_backend=gpu"], ["--require_backend=gpu", "cpu"]),
     (["compare", ADDING, "--workdr=x"], ["--workdr", "did you mean --workdir"]),

@@ -20,12 +20,14 @@ from experiments.replications.table import (
     cell_row,
     compared,
     interval,
+    measured,
     metrics,
     order,
 )
 from gru_research import records
 from gru_research.config import UserError, experiment
 from gru_research.data import DataDirs
+from gru_research.report.summary import summarize
 
 
 def made(tests: Mapping[str, Sequence[float | None]], direction: str = "min", status: str = "finished") -> records.Run:
@@ -48,7 +50,9 @@ def made(tests: Mapping[str, Sequence[float | None]], direction: str = "min", st
         for seed, value in enumerate(values)
     ]  # fmt: skip
     end = {"status": status, "time": {"seconds": 90.0}}
-    return records.Run({"config": config, "task": task}, cells=tuple(cells), results=tuple(results), end=end)
+    env = {"cores": 2, "backend": "cpu", "versions": {"jax": "0.10.2"}, "git_commit": None}
+    header = {"config": config, "task": task, "env": env, "time": {"started": "2026-11-25T12:00:00+00:00"}}
+    return records.Run(header, cells=tuple(cells), results=tuple(results), end=end)
 
 
 BOUNDS = [
@@ -112,19 +116,35 @@ def seeds_around(value: float) -> list[float]:
         ((1.0, 2.0, 3.0), "min", "a < b < c", "same order"),
         ((3.0, 2.0, 1.0), "max", "a < b < c", "same order"),
         ((2.0, 1.0, 3.0), "min", "b < a < c", "another order"),
-        ((1.0, 2.0, 2.001), "min", "a < b < c", "same order, but intervals overlap"),
-        ((2.001, 2.0, 3.0), "min", "b < a < c", "another order, but intervals overlap"),
+        ((1.0, 2.0, 2.001), "min", "a < b < c", "same order, but intervals overlap or are missing"),
+        ((2.001, 2.0, 3.0), "min", "b < a < c", "another order, but intervals overlap or are missing"),
     ],
 )
 def test_an_order_is_that_of_the_iqm(levels: Sequence[float], direction: str, ranked: str, verdict: str) -> None:
     run = made({name: seeds_around(level) for name, level in zip("abc", levels, strict=True)}, direction)
-    assert order("r", ("a", "b", "c"))({"r": run}) == Ours(ranked, "", verdict)
+    ours = order("r", ("a", "b", "c"))({"r": run})
+    assert ours is not None and (ours.value, ours.verdict) == (ranked, verdict)
+    rows = {row.cell: interval(row, ".3f") for row in summarize(run)}
+    assert ours.interval == "; ".join(f"{cell} {rows[cell]}" for cell in ranked.split(" < "))
+
+
+def test_a_number_that_nothing_published_compares_with() -> None:
+    ours = measured("r", "a", ".1f", 100)({"r": made({"a": [0.5] * 5})})
+    assert ours == Ours("50.0", "[50.0, 50.0]", "not comparable")
+
+
+def test_a_verdict_says_where_the_interval_holds_the_published_value() -> None:
+    run = made({"a": [0.1, 0.2, 0.3, 0.4, 0.5]})
+    missed = bound("r", "a", 0.25)({"r": run})
+    assert missed is not None and missed.verdict == "not reached, within the interval"
+    worse = compared("r", "a", 0.25, 0.01, what="the baseline")({"r": run})
+    assert worse is not None and worse.verdict == "worse, within the interval: the baseline"
 
 
 def test_an_order_of_few_seeds_has_no_intervals_to_be_apart() -> None:
     run = made({"a": [1.0] * 3, "b": [2.0] * 3})
     ours = order("r", ("a", "b"))({"r": run})
-    assert ours is not None and ours.verdict == "same order, but intervals overlap"
+    assert ours is not None and ours.verdict == "same order, but intervals overlap or are missing"
 
 
 def test_what_was_not_run_has_no_verdict() -> None:
