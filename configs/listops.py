@@ -1,7 +1,13 @@
-"""ListOps of 7 to 30 tokens.
+"""ListOps: the value of nested lists of 7 to 30 tokens; about 15,200 parameters each.
 
-python -m experiments.compare --config=configs/listops.py
+    python -m experiments.compare --config=configs/listops.py
 
+Takes 3.8 minutes on two cores of an AMD EPYC that several jobs shared (3.7 minutes of CPU time). Expect test
+accuracies, as IQM, of .632 (GRU), .614 (LSTM) and .450 (vanilla RNN with tanh); always the same value has .144, and no
+seed comes near the threshold of .9.
+
+Rates are tuned in 1e-3 to 1e-1; of 4 draws the GRU chose 0.010, LSTM the highest, 0.032, the vanilla RNN the lowest,
+0.0021. In 3e-4 to 3e-2 GRU and LSTM chose the highest, 0.0097, the vanilla RNN 0.0013: .629, .581 and .436.
 """
 
 import ml_collections
@@ -23,7 +29,7 @@ def get_config() -> ml_collections.ConfigDict:
     config.evaluations = 15
     config.seeds = 5
     config.first_seed = 0
-    config.tune = ml_collections.ConfigDict({"draws": 4, "learning_rate": (3e-4, 3e-2), "seeds": 1})
+    config.tune = ml_collections.ConfigDict({"draws": 4, "learning_rate": (1e-3, 1e-1), "seeds": 1})
     config.optimizer = ml_collections.ConfigDict(
         {"name": "adam", "schedule": "cosine", "clip": 1.0, "weight_decay": 0.0}
     )

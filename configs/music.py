@@ -1,7 +1,16 @@
-"""Polyphonic music, JSB Chorales: 88 keys frame by frame; about 20,000 parameters each.
+"""Polyphonic music, JSB Chorales: which of 88 keys sound in the next frame; about 22,800 parameters each.
 
-python -m experiments.compare --config=configs/music.py
+    python -m experiments.compare --config=configs/music.py
 
+Takes 3.3 minutes of CPU time; the run was paused for a while, so that it has no wall time. With other rates it took 1.8
+minutes on two cores of an AMD EPYC that another job shared. Expect test errors, as IQM of the negative log-likelihood
+of a frame in nats, of 8.76 (GRU), 8.88 (LSTM) and 8.88 (vanilla RNN with tanh), all 5 seeds solved; how often each key
+sounds has 11.06. Tested are the parameters that were best in validation.
+
+Rates are tuned in 1e-3 to 1e-1; of 4 draws GRU and LSTM chose the highest, 0.032, the vanilla RNN 0.010. The range
+matters: in 3e-4 to 3e-2 all three chose the highest, 0.0097, and had 9.42, 9.70 and 8.91, in another order.
+
+The data are downloaded once, or read from a folder with the original files: `--manual_dir=DIR`.
 """
 
 import ml_collections
@@ -24,7 +33,7 @@ def get_config() -> ml_collections.ConfigDict:
     config.select = "best"
     config.seeds = 5
     config.first_seed = 0
-    config.tune = ml_collections.ConfigDict({"draws": 4, "learning_rate": (3e-4, 3e-2), "seeds": 1})
+    config.tune = ml_collections.ConfigDict({"draws": 4, "learning_rate": (1e-3, 1e-1), "seeds": 1})
     config.optimizer = ml_collections.ConfigDict(
         {"name": "adam", "schedule": "cosine", "clip": 1.0, "weight_decay": 0.0}
     )

@@ -3,7 +3,7 @@
     python -m experiments.suite --config=configs/suites/generated.py
     python -m experiments.suite --config=configs/suites/generated.py --runs=adding,parity
 
-Not run as a whole yet. Its configs one by one, three of them with a fourth cell, took 26 minutes on two cores of an AMD
+Not run as a whole yet. Its configs one by one, three of them with a fourth cell, took 27 minutes on two cores of an AMD
 EPYC that other jobs shared, adding aside; each says in its own file what to expect.
 """
 
