@@ -39,7 +39,7 @@ def main() -> int:
 def run_name() -> str:
     """The config's file and its variant."""
     path, _, variant = config_path().partition(":")
-    return "-".join(filter(None, [Path(path).stem, variant]))
+    return "-".join(filter(None, [Path(path).stem, Path(variant).name]))
 
 
 if __name__ == "__main__":
