@@ -3,7 +3,7 @@
     python -m experiments.compare --config=configs/adding.py
     python -m experiments.compare --config=configs/adding.py:tanh
 
-Takes 1 to 2 minutes on two cores of an AMD EPYC with AVX-512 (98 GFLOP/s a core). Expect test errors, as IQM of the mean
+Takes 1 to 2 minutes on two cores of an AMD EPYC with AVX-512 (98 GFLOP/s each). Expect test errors, as IQM of the mean
 squared error, of 3e-4 (GRU), 8e-4 (LSTM) and 1.6e-3 (vanilla RNN), all 5 seeds solved; docs/results.md has the tables.
 
 The vanilla RNN is given its best chance. Tried, two seeds each: tanh with an orthogonal recurrent kernel
