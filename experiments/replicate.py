@@ -25,6 +25,7 @@ from absl import flags
 from experiments import running, studies
 from experiments.launcher import launch, use_cores
 from experiments.replications import TABLES, Table
+from experiments.replications.table import Ours
 from gru_research import records
 from gru_research.config import UserError, choose, experiment
 from gru_research.report import results, tuning
@@ -96,10 +97,10 @@ def show(table: Table, runs: Mapping[str, records.Run], workdir: Path) -> None:
 HEADINGS = ("", "published", "ours", "95 % interval", "verdict")
 
 
-def texts(label: str, published: str, ours: object) -> tuple[str, ...]:
+def texts(label: str, published: str, ours: Ours | None) -> tuple[str, ...]:
     if ours is None:
         return label, published, "-", "-", NOT_RUN
-    return label, published, ours.value, ours.interval, ours.verdict  # pyright: ignore[reportAttributeAccessIssue]
+    return label, published, ours.value, ours.interval, ours.verdict
 
 
 def trained(runs: Mapping[str, records.Run]) -> list[str]:

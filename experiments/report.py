@@ -10,7 +10,7 @@ import rich.console
 from absl import flags
 
 from experiments.launcher import launch
-from gru_research import report
+from gru_research import records, report
 from gru_research.config import UserError
 from gru_research.report.study import reading
 
@@ -21,7 +21,7 @@ def main() -> int:
     if not WORKDIR.value:
         raise UserError("--workdir is missing: name a run's directory")
     workdir, console = Path(WORKDIR.value), rich.console.Console()
-    if not (workdir / reading.FILE_NAME).is_file():
+    if not (workdir / records.STUDY_FILE_NAME).is_file():
         report.write(workdir, console)
         return 0
     for run in reading.read(workdir).runs:

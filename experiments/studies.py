@@ -17,9 +17,6 @@ from gru_research import records
 from gru_research.config import ExperimentConfig, UserError, experiment, to_mapping
 from gru_research.training import make_plan
 
-FILE_NAME = "study.json"
-SCHEMA = "gru_research.study/1"
-
 Next = Callable[[str, Mapping[str, records.Run]], ExperimentConfig | None]
 
 
@@ -45,7 +42,7 @@ class Study:
     def summary(self) -> dict[str, Any]:
         """What `study.json` holds."""
         fields = {"title": self.title, "runs": self.names, "field": self.field, "values": self.values}
-        return records.to_json({"schema": SCHEMA, "kind": self.kind, **fields, "solved": self.solved})
+        return records.to_json({"schema": records.STUDY_SCHEMA, "kind": self.kind, **fields, "solved": self.solved})
 
 
 def suite(title: str, configs: Mapping[str, ExperimentConfig]) -> Study:
@@ -136,7 +133,7 @@ def _check(name: str, config: ExperimentConfig | None) -> None:
 
 def _open(study: Study, workdir: Path) -> None:
     """Makes the directory, or checks that it is this study's."""
-    path, summary = workdir / FILE_NAME, study.summary()
+    path, summary = workdir / records.STUDY_FILE_NAME, study.summary()
     try:
         if path.is_file():
             if json.loads(path.read_text(encoding="utf-8")) != summary:

@@ -45,6 +45,10 @@ READABLE = ("gru_research.records/1", SCHEMA)
 KINDS = ("run", "draw", "cell", "evaluation", "result", "end")
 FILE_NAME = "records.jsonl"
 
+STUDY_SCHEMA = "gru_research.study/1"
+STUDY_FILE_NAME = "study.json"
+"""What a directory of many runs holds: their names in order, and what is swept."""
+
 
 class RecordsError(ValueError):
     """A records file that can't be read; the message is one line for the user."""

@@ -50,7 +50,8 @@ def test_every_run_of_a_suite_makes_a_plan(path: Path, monkeypatch: pytest.Monke
     monkeypatch.chdir(ROOT)
     config = runpy.run_path(str(path))["get_config"]().to_dict()
     for name, spec in config["runs"].items():
-        make_plan(experiment_from(name, spec, config["shared"]))
+        plan = make_plan(experiment_from(name, spec, config["shared"]))
+        assert [cell.label for cell in plan.cells] == sorted(config["shared"]["only"].split(",")), name
 
 
 def test_every_task_has_a_config() -> None:

@@ -50,7 +50,7 @@ def run(rounds: int, dirs: DataDirs) -> int:
 def measure_input(plan: Plan, dirs: DataDirs, rounds: int) -> tuple[float, float]:
     """Milliseconds per batch and seed: of making a batch alone, and of a training step with it at hand."""
     (cell,) = plan.cells
-    axis = make_seed_axis(plan.seeds, {name: [v] * len(plan.seeds) for name, v in cell.scalars.items()})
+    axis = make_seed_axis(plan.seeds, cell.scalars)
     sets = plan.task.data.load(dirs)
     schedule = Schedule("measuring", cell.updates, cell.eval_every, "last", 0)
     next_batches = batch_maker(plan, sets, axis, schedule)

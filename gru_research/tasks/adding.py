@@ -3,7 +3,7 @@
 import jax
 import jax.numpy as jnp
 
-from gru_research.types import Batch, PRNGKey
+from gru_research.types import Array, Batch, PRNGKey
 
 from .base import Generated, Task, squared_error
 
@@ -23,17 +23,8 @@ def adding(length: int = 100, validation_size: int = 1000, test_size: int = 5000
 
     def make(key: PRNGKey, batch_size: int) -> Batch:
         """`inputs [B, T, 2]`, `targets [B, 1]`."""
-        numbers_key, first_key, second_key = jax.random.split(key, 3)
-        half = length // 2
-        numbers_BT = jax.random.uniform(numbers_key, (batch_size, length))
-        first_B = jax.random.randint(first_key, (batch_size,), 0, half)
-        second_B = jax.random.randint(second_key, (batch_size,), half, length)
-        steps_T = jnp.arange(length)
-        marked_BT = (steps_T == first_B[:, None]) | (steps_T == second_B[:, None])
-        return {
-            "inputs": jnp.stack([numbers_BT, marked_BT.astype(numbers_BT.dtype)], -1),
-            "targets": jnp.sum(numbers_BT * marked_BT, -1, keepdims=True),
-        }
+        inputs_BT2, numbers_BT, marked_BT = marked_numbers(key, batch_size, length)
+        return {"inputs": inputs_BT2, "targets": jnp.sum(numbers_BT * marked_BT, -1, keepdims=True)}
 
     return Task(
         name="adding",
@@ -50,3 +41,15 @@ def adding(length: int = 100, validation_size: int = 1000, test_size: int = 5000
         length=length,
         scaling="The baseline is the same at every length; memory must span up to the whole length.",
     )
+
+
+def marked_numbers(key: PRNGKey, batch_size: int, length: int) -> tuple[Array, Array, Array]:
+    """Numbers from U[0, 1), two of them marked, one in each half: inputs `[B, T, 2]`, numbers and marks `[B, T]`."""
+    numbers_key, first_key, second_key = jax.random.split(key, 3)
+    half = length // 2
+    numbers_BT = jax.random.uniform(numbers_key, (batch_size, length))
+    first_B = jax.random.randint(first_key, (batch_size,), 0, half)
+    second_B = jax.random.randint(second_key, (batch_size,), half, length)
+    steps_T = jnp.arange(length)
+    marked_BT = (steps_T == first_B[:, None]) | (steps_T == second_B[:, None])
+    return jnp.stack([numbers_BT, marked_BT.astype(numbers_BT.dtype)], -1), numbers_BT, marked_BT

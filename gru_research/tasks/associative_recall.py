@@ -8,7 +8,7 @@ import numpy as np
 
 from gru_research.types import Array, Batch, PRNGKey
 
-from .base import Generated, Task, classification
+from .base import Generated, Task, check_share, classification
 
 BLANK = 0
 FILLERS = ("blank", "random")
@@ -47,8 +47,7 @@ def associative_recall(
         raise ValueError(f"length={length!r} must be at least {2 * (pairs + queries)}, 2 * (pairs + queries)")
     if vocabulary < 2 * pairs + 2:
         raise ValueError(f"vocabulary={vocabulary!r} must be at least {2 * pairs + 2}, 2 * pairs + 2")
-    if not 0 < threshold <= 1:
-        raise ValueError(f"threshold={threshold!r} must be above 0 and at most 1")
+    check_share("threshold", threshold)
     if filler not in FILLERS:
         raise ValueError(f"filler={filler!r} must be one of {', '.join(FILLERS)}")
     keys = vocabulary // 2 - 1

@@ -121,6 +121,12 @@ class Task:
         }
 
 
+def check_share(field: str, value: float) -> None:
+    """Raises ValueError unless `value`, an accuracy for example, is above 0 and at most 1."""
+    if not 0 < value <= 1:
+        raise ValueError(f"{field}={value!r} must be above 0 and at most 1")
+
+
 def squared_error(outputs: Array, batch: Batch) -> dict[str, Array]:
     """Mean squared error of each example: `outputs, targets [B, ...]` -> loss and mse `[B]`."""
     error = jnp.square(outputs - batch["targets"]).reshape(outputs.shape[0], -1).mean(-1)

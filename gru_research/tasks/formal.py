@@ -19,7 +19,7 @@ from jax import lax
 
 from gru_research.types import Array, Batch, PRNGKey
 
-from .base import Generated, Task, classification
+from .base import Generated, Task, check_share, classification
 from .baselines import best_constant
 from .lengths import draw, lengths_to_test, longest_up_to, real_steps
 
@@ -178,8 +178,7 @@ def _task(
     classes `answer(tokens, real)` gives; `automaton` is what `best_constant` takes, a step of it `step` tokens."""
     length, test_length, step = lengths
     test_shortest, test_longest = lengths_to_test(length, test_length, 1, step)
-    if not 0 < threshold <= 1:
-        raise ValueError(f"threshold={threshold!r} must be above 0 and at most 1")
+    check_share("threshold", threshold)
 
     def maker(shortest: int, longest: int) -> Callable[[PRNGKey, int], Batch]:
         def make(key: PRNGKey, batch_size: int) -> Batch:

@@ -28,7 +28,7 @@ from jax import lax
 
 from gru_research.types import Array, Batch, PRNGKey
 
-from .base import Generated, Task, classification
+from .base import Generated, Task, check_share, classification
 from .listops_odds import VALUES, Odds, length_odds, value_shares
 
 TOKENS = (*"0123456789", "[MAX", "[MIN", "[MED", "[SM", "]")
@@ -102,8 +102,7 @@ def _check(length: int, min_length: int, max_depth: int, max_args: int, threshol
         raise ValueError(f"max_depth={max_depth!r} must be from 2 to 40")
     if not 2 <= max_args <= 20:
         raise ValueError(f"max_args={max_args!r} must be from 2 to 20")
-    if not 0 < threshold <= 1:
-        raise ValueError(f"threshold={threshold!r} must be above 0 and at most 1")
+    check_share("threshold", threshold)
 
 
 class _Stack(NamedTuple):

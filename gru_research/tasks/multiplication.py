@@ -5,6 +5,7 @@ import jax.numpy as jnp
 
 from gru_research.types import Batch, PRNGKey
 
+from .adding import marked_numbers
 from .base import Generated, Task, squared_error
 
 VARIANCE = 7 / 144  # of the product of two U[0, 1): 1/9 - 1/16
@@ -32,17 +33,9 @@ def multiplication(
 
     def make(key: PRNGKey, batch_size: int) -> Batch:
         """`inputs [B, T, 2]`, `targets [B, 1]`."""
-        numbers_key, first_key, second_key = jax.random.split(key, 3)
-        half = length // 2
-        numbers_BT = jax.random.uniform(numbers_key, (batch_size, length))
-        first_B = jax.random.randint(first_key, (batch_size,), 0, half)
-        second_B = jax.random.randint(second_key, (batch_size,), half, length)
-        steps_T = jnp.arange(length)
-        marked_BT = (steps_T == first_B[:, None]) | (steps_T == second_B[:, None])
-        return {
-            "inputs": jnp.stack([numbers_BT, marked_BT.astype(numbers_BT.dtype)], -1),
-            "targets": jnp.prod(jnp.where(marked_BT, numbers_BT, 1), -1, keepdims=True),
-        }
+        inputs_BT2, numbers_BT, marked_BT = marked_numbers(key, batch_size, length)
+        product_B1 = jnp.prod(jnp.where(marked_BT, numbers_BT, 1), -1, keepdims=True)
+        return {"inputs": inputs_BT2, "targets": product_B1}
 
     return Task(
         name="multiplication",

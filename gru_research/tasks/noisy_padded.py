@@ -6,7 +6,7 @@ import numpy as np
 
 from gru_research.types import Batch, PRNGKey
 
-from .base import Generated, Task, classification
+from .base import Generated, Task, check_share, classification
 
 
 def prototypes(classes: int, signal: int, features: int) -> np.ndarray:
@@ -48,8 +48,7 @@ def noisy_padded(
         raise ValueError(f"length={length!r} must be at least signal={signal!r}")
     if not 0 <= noise < float("inf"):
         raise ValueError(f"noise={noise!r} must be at least 0 and finite")
-    if not 0 < threshold <= 1:
-        raise ValueError(f"threshold={threshold!r} must be above 0 and at most 1")
+    check_share("threshold", threshold)
     patterns = prototypes(classes, signal, features)
     scale = (1 + noise**2) ** -0.5
 

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from gru_research.types import Array, Batch, PRNGKey
 
-from .base import Generated, Task, classification
+from .base import Generated, Task, check_share, classification
 
 NOISE = 0
 RECALLS = ("end", "steps")
@@ -43,8 +43,7 @@ def selective_copy(
         raise ValueError(f"length={length!r} must be at least symbols={symbols!r}")
     if categories < 2:
         raise ValueError(f"categories={categories!r} must be at least 2")
-    if not 0 < threshold <= 1:
-        raise ValueError(f"threshold={threshold!r} must be above 0 and at most 1")
+    check_share("threshold", threshold)
     if recall not in RECALLS:
         raise ValueError(f"recall={recall!r} must be one of {', '.join(RECALLS)}")
     asked = symbols if recall == "steps" else 0

@@ -8,7 +8,7 @@ import numpy as np
 
 from gru_research.types import Batch
 
-from .base import Splits, Stored, Task, classification
+from .base import Splits, Stored, Task, check_share, classification
 
 VALIDATION_SIZE = 5000
 SIDE = 28
@@ -32,8 +32,7 @@ def smnist(order: Literal["pixels", "permuted", "rows"] = "pixels", pool: int = 
     side = SIDE // pool
     shape = (side, side) if order == "rows" else (side * side, 1)
     permutation = np.random.RandomState(PERMUTATION_SEED).permutation(side * side)
-    if not 0 < threshold <= 1:
-        raise ValueError(f"threshold={threshold!r} must be above 0 and at most 1")
+    check_share("threshold", threshold)
 
     def split(stored: Splits) -> Splits:
         train = stored["train"]

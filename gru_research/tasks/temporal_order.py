@@ -6,7 +6,7 @@ import numpy as np
 
 from gru_research.types import Batch, PRNGKey
 
-from .base import Generated, Task, classification
+from .base import Generated, Task, check_share, classification
 
 START, END, DISTRACTORS, X = 0, 1, 2, 6  # E; B; a, b, c, d are 2 .. 5; X is 6 and Y is 7
 VOCABULARY = 8
@@ -39,8 +39,7 @@ def temporal_order(
         raise ValueError(f"symbols={symbols!r} must be 2 or 3")
     if length < 11:
         raise ValueError(f"length={length!r} must be at least 11: the windows of the symbols must be apart")
-    if not 0 < threshold <= 1:
-        raise ValueError(f"threshold={threshold!r} must be above 0 and at most 1")
+    check_share("threshold", threshold)
     shortest = 10 * length // 11
     first_K, last_K = np.array(WINDOWS[symbols]).T * shortest // 100
 

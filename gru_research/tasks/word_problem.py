@@ -16,7 +16,7 @@ from jax import lax
 
 from gru_research.types import Array, Batch, PRNGKey
 
-from .base import Generated, Task
+from .base import Generated, Task, check_share
 from .baselines import best_constant
 from .lengths import lengths_to_test
 
@@ -56,8 +56,7 @@ def word_problem(
         raise ValueError(f"group={group!r} must be one of {', '.join(GENERATORS)}")
     if tokens not in ("elements", "generators"):
         raise ValueError(f"tokens={tokens!r} must be one of elements, generators")
-    if not 0 < threshold <= 1:
-        raise ValueError(f"threshold={threshold!r} must be above 0 and at most 1")
+    check_share("threshold", threshold)
     first_scored, longest = lengths_to_test(length, test_length, 1, 1)
     elements, products_GG = multiplication_table(GENERATORS[group])
     used = elements if tokens == "elements" else [elements[0], *GENERATORS[group]]

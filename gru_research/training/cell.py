@@ -35,7 +35,7 @@ def train_cell(plan: Plan, cell: CellPlan, sets: Sets, hooks: Hooks, workdir: Pa
     tuned = bool(plan.config.tune.draws)
     if tuned:
         cell = dataclasses.replace(cell, scalars={**cell.scalars, **tune_cell(plan, cell, sets, hooks)})
-    axis = make_seed_axis(plan.seeds, {name: [value] * len(plan.seeds) for name, value in cell.scalars.items()})
+    axis = make_seed_axis(plan.seeds, cell.scalars)
     schedule = Schedule("training", cell.updates, cell.eval_every, plan.config.select, plan.config.patience)
     trained = train_members(
         plan,

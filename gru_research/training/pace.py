@@ -78,8 +78,7 @@ def seconds_per_update(plan: Plan, cell: CellPlan, sets: Sets) -> float:
       UserError: no seed's loss is finite.
     """
     # A seed that diverged takes no turn and no time, so the parameters stand still.
-    scalars = {**cell.scalars, "learning_rate": 0.0}
-    axis = make_seed_axis(plan.seeds, {name: [value] * len(plan.seeds) for name, value in scalars.items()})
+    axis = make_seed_axis(plan.seeds, {**cell.scalars, "learning_rate": 0.0})
     schedule = Schedule("measuring", 2**30, 2**30, "last", 0)
     optimizer, state = start(plan, cell, axis, schedule)
     next_batches = batch_maker(plan, sets, axis, schedule)

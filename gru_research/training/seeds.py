@@ -92,8 +92,14 @@ class SeedAxis:
         return jax.tree.map(lambda a: np.asarray(a)[: len(self.seeds)], tree)
 
 
-def make_seed_axis(seeds: Sequence[int], scalars: Mapping[str, Sequence[float]] = MappingProxyType({})) -> SeedAxis:
-    """The axis over the devices that jax has, but no more than there are seeds."""
+def make_seed_axis(
+    seeds: Sequence[int], scalars: Mapping[str, float | Sequence[float]] = MappingProxyType({})
+) -> SeedAxis:
+    """The axis over the devices that jax has, but no more than there are seeds; one number goes for all of them."""
     devices = jax.devices()[: len(seeds)]
     mesh = Mesh(np.asarray(devices), (AXIS,), axis_types=(AxisType.Auto,))
-    return SeedAxis(tuple(seeds), mesh, {name: tuple(values) for name, values in scalars.items()})
+    each = {
+        name: tuple(values) if isinstance(values, Sequence) else (values,) * len(seeds)
+        for name, values in scalars.items()
+    }
+    return SeedAxis(tuple(seeds), mesh, each)

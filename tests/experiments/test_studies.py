@@ -49,7 +49,7 @@ class Trainer:
         return finished
 
     def write_report(self, workdir: Path) -> None:
-        assert (workdir / studies.FILE_NAME).is_file()
+        assert (workdir / records.STUDY_FILE_NAME).is_file()
         self.reports += 1
 
 

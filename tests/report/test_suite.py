@@ -202,8 +202,8 @@ def test_names_are_shown_as_they_are(tmp_path):
 )
 def test_a_study_that_cannot_be_read_is_refused_in_one_line(tmp_path, content, message):
     if isinstance(content, dict):
-        content = json.dumps({"schema": reading.SCHEMA, "kind": "suite", "title": "t", "runs": []} | content)
-    (tmp_path / reading.FILE_NAME).write_text(content)
+        content = json.dumps({"schema": records.STUDY_SCHEMA, "kind": "suite", "title": "t", "runs": []} | content)
+    (tmp_path / records.STUDY_FILE_NAME).write_text(content)
     with pytest.raises(records.RecordsError, match=message) as error:
         report.write_study(tmp_path)
     assert "\n" not in str(error.value)

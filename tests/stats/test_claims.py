@@ -93,10 +93,8 @@ def test_five_seeds_can_never_show_anything():
 
 
 def test_verdicts_of_several_tests():
-    def test(effect, p):
-        return stats.PermutationTest(effect, p, smallest_p=2**-9)
-
-    tests = [test(1.0, 0.004), test(-0.9, 0.016), test(0.5, 0.03), test(0.0, 1.0)]
+    outcomes = [(1.0, 0.004), (-0.9, 0.016), (0.5, 0.03), (0.0, 1.0)]
+    tests = [stats.PermutationTest(effect, p, smallest_p=2**-9) for effect, p in outcomes]
     found = stats.verdicts(tests)
     assert [v.answer for v in found] == ["better", "worse", "not shown", "not shown"]
     np.testing.assert_allclose([v.adjusted_p for v in found], [0.016, 0.048, 0.06, 1.0])

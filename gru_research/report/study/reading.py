@@ -9,8 +9,6 @@ from typing import Any, Literal
 from gru_research import records
 from gru_research.report import results, summary
 
-FILE_NAME = "study.json"
-SCHEMA = "gru_research.study/1"
 KINDS = ("suite", "horizon")
 
 
@@ -57,7 +55,7 @@ def read(workdir: Path) -> Study:
     Raises:
       records.RecordsError: `study.json` can't be read or isn't one of this project.
     """
-    path = workdir / FILE_NAME
+    path = workdir / records.STUDY_FILE_NAME
     fields = _fields(path)
     names, kind = fields.get("runs"), fields.get("kind")
     if kind not in KINDS:
@@ -80,9 +78,9 @@ def _fields(path: Path) -> Mapping[str, Any]:
         raise records.RecordsError(f"can't read {path}: {getattr(e, 'strerror', None) or e}") from e
     except json.JSONDecodeError as e:
         raise records.RecordsError(f"{path} is not JSON ({e.msg})") from e
-    if not isinstance(fields, dict) or fields.get("schema") != SCHEMA:
+    if not isinstance(fields, dict) or fields.get("schema") != records.STUDY_SCHEMA:
         found = fields.get("schema") if isinstance(fields, dict) else None
-        raise records.RecordsError(f"{path} has the schema {found!r}; this version reads {SCHEMA!r}")
+        raise records.RecordsError(f"{path} has the schema {found!r}; this version reads {records.STUDY_SCHEMA!r}")
     return fields
 
 
