@@ -71,19 +71,29 @@ def experiment_from(field: str, spec: Any, shared: Mapping[str, Any]) -> Experim
     """
     if not isinstance(spec, str):
         raise UserError(f"{field}={spec!r} must name a config, as FILE.py[:variant,field=value]")
-    path, _, argument = spec.partition(":")
-    # An equals sign ends the variant; a value may hold commas only within brackets, which a spec has no need of.
-    parts = [part for part in argument.split(",") if part]
-    variants, changes = [p for p in parts if "=" not in p], [p.split("=", 1) for p in parts if "=" in p]
-    if len(variants) > 1:
-        raise UserError(f"{field}={spec!r} names {len(variants)} variants: one at most")
+    path, variant, changes = _split_spec(f"{field}={spec!r}", spec)
     try:
-        mapping = _load_config_file(path, variants[0] if variants else "").to_dict()
-        for name, value in changes:
+        mapping = _load_config_file(path, variant).to_dict()
+        for change in changes:
+            name, _, value = change.partition("=")
             mapping = _merged(mapping, _nested(name, _literal(value)))
         return experiment(_merged(mapping, shared))
     except UserError as e:
         raise UserError(f"{field}={spec!r}: {e}") from e
+
+
+def _split_spec(named: str, spec: str) -> tuple[str, str, list[str]]:
+    """`FILE.py:variant,field=value,...` as file, variant and fields; commas within brackets belong to a value.
+
+    Raises:
+      UserError: more than one variant; `named` is how the user named the config.
+    """
+    path, _, argument = spec.partition(":")
+    parts = [part for part in re.split(r",(?![^(\[]*[)\]])", argument) if part]
+    variants, fields = [part for part in parts if "=" not in part], [part for part in parts if "=" in part]
+    if len(variants) > 1:
+        raise UserError(f"{named} names {len(variants)} variants: one at most")
+    return path, "".join(variants), fields
 
 
 def _merged(mapping: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -150,12 +160,9 @@ def _spell_out_variants(argv: Sequence[str]) -> list[str]:
     others = [word for word in words if word not in chosen]
     if not chosen:
         raise UserError("--config is missing: name a config file, e.g. --config=configs/adding.py")
-    path, _, argument = chosen[-1].split("=", 1)[1].partition(":")
-    variants = [part for part in argument.split(",") if part and "=" not in part]
-    fields = [part for part in argument.split(",") if "=" in part]
-    if len(variants) > 1:
-        raise UserError(f"--config={path}:{argument} names {len(variants)} variants: one at most")
-    selected = f"--config={path}" + (f":{variants[0]}" if variants else "")
+    spec = chosen[-1].split("=", 1)[1]
+    path, variant, fields = _split_spec(f"--config={spec}", spec)
+    selected = f"--config={path}" + (f":{variant}" if variant else "")
     return [argv[0], selected, *(f"--config.{field}" for field in fields), *others]
 
 

@@ -143,6 +143,13 @@ def get_config():
 """
 
 
+def test_a_named_config_may_give_several_values_to_a_field() -> None:
+    spec = f"{ROOT}/configs/adding.py:tanh,tune.learning_rate=(1e-3,1e-2),seeds=2"
+    made = experiment_from("x", spec, {"tune": {"draws": 3}})
+    assert made.tune.learning_rate == (1e-3, 1e-2) and (made.tune.draws, made.seeds) == (3, 2)
+    assert dict(made.cells[2].options)["activation"] == "tanh"
+
+
 @pytest.fixture
 def suite(tmp_path: Path) -> Path:
     (tmp_path / "task.py").write_text(TASK)
