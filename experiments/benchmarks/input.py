@@ -18,7 +18,8 @@ from gru_research.config import experiment
 from gru_research.data import DataDirs
 from gru_research.tasks import Generated
 from gru_research.training import Plan, SeedAxis, make_plan, make_seed_axis
-from gru_research.training.loop import Schedule, batch_maker, start
+from gru_research.training.loop import batch_maker, start
+from gru_research.training.selection import Schedule
 from gru_research.training.state import stream
 from gru_research.training.step import run_updates
 

@@ -9,20 +9,10 @@ import numpy as np
 from gru_research.stats import solved_at
 
 from .checkpoint import save_parameters
-from .loop import (
-    Evaluation,
-    Hooks,
-    Schedule,
-    Sets,
-    Trained,
-    compile_evaluation,
-    put_evaluation,
-    score,
-    shapes,
-    train_members,
-)
+from .loop import Hooks, Sets, Trained, compile_evaluation, put_evaluation, score, shapes, train_members
 from .plan import CellPlan, Plan
 from .seeds import SeedAxis, make_seed_axis
+from .selection import Evaluation, Schedule
 from .tuning import tune_cell
 
 

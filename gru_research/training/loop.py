@@ -1,7 +1,6 @@
 """The training loop of one cell, all members side by side: read it top to bottom."""
 
 import dataclasses
-import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -18,6 +17,7 @@ from gru_research.tasks import Generated, Stored, Task
 from .optimizer import make_optimizer
 from .plan import CellPlan, Plan
 from .seeds import SeedAxis
+from .selection import Evaluation, Schedule, Selection
 from .state import Optimizer, TrainState, init_state
 from .step import Sums, evaluate, run_updates
 
@@ -58,37 +58,6 @@ class Hooks:
     record: Record
     progress: Callable[[Progress], None] = lambda progress: None
     stopping: Callable[[], bool] = lambda: False
-
-
-@dataclasses.dataclass(frozen=True)
-class Schedule:
-    """How long members train, and when they are looked at.
-
-    Attributes:
-      phase: "tuning" or "training": what a progress line calls it.
-      updates, eval_every: counts of updates.
-      select: whether the "last" parameters count or those with the "best" validation metric.
-      patience: a member stops after so many evaluations without a better metric; 0: never.
-    """
-
-    phase: str
-    updates: int
-    eval_every: int
-    select: str
-    patience: int
-
-
-@dataclasses.dataclass(frozen=True)
-class Evaluation:
-    """All members [S] at one step; losses and norms are means over the updates since the evaluation before."""
-
-    step: int
-    state: Mapping[str, np.ndarray]
-    measured: Mapping[str, np.ndarray]
-    updates: np.ndarray
-    train_loss: np.ndarray
-    gradient_norm: np.ndarray
-    train_seconds: float
 
 
 @dataclasses.dataclass(frozen=True)
@@ -189,53 +158,6 @@ def start(plan: Plan, cell: CellPlan, axis: SeedAxis, schedule: Schedule) -> tup
     """The members' optimiser and their state before the first update."""
     optimizer = partial(make_optimizer, plan.config.optimizer, schedule.updates)
     return optimizer, axis.start(partial(init_state, cell.model, optimizer, plan.task.example))
-
-
-class Selection:
-    """Which parameters of each member count, and which members have run out of patience."""
-
-    def __init__(self, axis: SeedAxis, task: Task, schedule: Schedule):
-        members = len(axis.seeds)
-        self._axis, self._task, self._schedule = axis, task, schedule
-        self._best = np.full(members, math.inf)
-        self._best_step = np.zeros(members, np.int64)
-        self._waited = np.zeros(members, np.int64)
-        self._diverged = np.zeros(members, bool)
-        self._params: Any = None
-        self._take = axis.spread(lambda better, new, old: jax.tree.map(partial(jnp.where, better), new, old))
-
-    def look(self, state: TrainState, evaluation: Evaluation) -> TrainState:
-        """Takes an evaluation into account; returns the state, in which members that stop are no longer active."""
-        if self._schedule.select == "last" and not self._schedule.patience:
-            return state
-        sign = 1 if self._task.direction == "min" else -1
-        self._diverged = evaluation.state["diverged_at"] > 0
-        values = sign * rank_worst(evaluation.measured[self._task.metric], self._task.direction)
-        values[self._diverged] = math.inf
-        better = (values < self._best) | (evaluation.step == 0)
-        self._best = np.where(better, values, self._best)
-        self._best_step = np.where(better, evaluation.step, self._best_step)
-        self._waited = np.where(better, 0, self._waited + 1)
-        if self._schedule.select == "best":
-            old = state.params if self._params is None else self._params
-            self._params = self._take(self._axis.put_members(list(better)), state.params, old)
-        if not self._schedule.patience:
-            return state
-        going = self._axis.put_members([bool(w < self._schedule.patience) for w in self._waited])
-        return state._replace(active=state.active & going)
-
-    @property
-    def over(self) -> bool:
-        """Whether no member has patience left."""
-        patience = self._schedule.patience
-        return bool(patience and np.all(self._diverged | (self._waited >= patience)))
-
-    def parameters(self, state: TrainState) -> Any:
-        return state.params if self._schedule.select == "last" else self._params
-
-    def selected_step(self, state: TrainState) -> np.ndarray:
-        """The step [S] of the parameters that count."""
-        return self._axis.gather(state.step) if self._schedule.select == "last" else self._best_step
 
 
 def _evaluation(

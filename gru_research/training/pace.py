@@ -14,9 +14,10 @@ import jax.numpy as jnp
 from gru_research.config import CellConfig, ExperimentConfig, UserError
 from gru_research.data import DataDirs
 
-from .loop import Schedule, Sets, batch_maker, compile_training, start
-from .plan import CellPlan, Plan, make_plan, size_unit
+from .loop import Sets, batch_maker, compile_training, start
+from .plan import CellPlan, Plan, make_plan, nearest_size, size_unit
 from .seeds import make_seed_axis
+from .selection import Schedule
 
 MEASURED_SECONDS = 3.0
 """How long a cell's updates are timed, compilation and a first call excluded."""
@@ -134,13 +135,7 @@ def nearest_in_time(seconds: Callable[[int], float], wanted: float, step: int) -
     def at(units: int) -> float:
         return measured.setdefault(units, measured.get(units) or seconds(units * step))
 
-    low, high = 1, 8
-    while at(high) < wanted:
-        low, high = high, 2 * high
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if at(middle) < wanted else (low, middle)
-    at(low)
+    nearest_size(at, wanted, high=8)
     best = min(measured, key=lambda units: abs(math.log(measured[units] / wanted)))
     return best * step, measured[best]
 

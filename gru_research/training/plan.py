@@ -188,12 +188,12 @@ def _matched_size(
     return hidden_size
 
 
-def nearest_size(count: Callable[[int], int], wanted: int) -> int:
+def nearest_size(count: Callable[[int], float], wanted: float, high: int = 2) -> int:
     """The hidden size, at least 1, whose `count` is nearest to `wanted`.
 
-    `count` must grow with the size: bisection, not a search through all of them.
+    `count` must grow with the size: bisection, not a search through all of them, after doubling from `high` on.
     """
-    low, high = 1, 2
+    low = 1
     while count(high) < wanted:
         low, high = high, 2 * high
     while high - low > 1:

@@ -8,9 +8,10 @@ import numpy as np
 from gru_research.config import TuneConfig
 from gru_research.stats import iqm, rank_worst
 
-from .loop import Hooks, Schedule, Sets, Trained, train_members
+from .loop import Hooks, Sets, Trained, train_members
 from .plan import CellPlan, Plan
 from .seeds import make_seed_axis
+from .selection import Schedule
 
 
 @dataclasses.dataclass(frozen=True)

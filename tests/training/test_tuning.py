@@ -15,7 +15,8 @@ from gru_research.data import DataDirs
 from gru_research.tasks import Task
 from gru_research.training import Hooks, make_plan, make_seed_axis
 from gru_research.training.comparison import load_sets
-from gru_research.training.loop import Schedule, Trained, train_members
+from gru_research.training.loop import Trained, train_members
+from gru_research.training.selection import Schedule
 from gru_research.training.tuning import draw_values, tune_cell, tuning_schedule
 from tests.training import toy
 
