@@ -39,7 +39,7 @@ def _chrono() -> dict[str, Any]:
         "seeds": 5,
         "optimizer": {"name": "adam", "schedule": "cosine", "clip": 1.0},
         "model": {"embedding_size": 0},
-        "tune": {"draws": 3, "learning_rate": (1e-3, 1e-2)},
+        "tune": {"draws": 3, "learning_rate": (1e-3, 5e-2)},
     }
 
 
