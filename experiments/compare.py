@@ -33,7 +33,7 @@ def main() -> int:
     stop = running.StopRequest()
     if config.horizon is not None:
         return studies.run(studies.horizon(config, run_name()), workdir, stop)
-    return 0 if running.run(config, workdir, stop) else running.INTERRUPTED
+    return running.run(config, workdir, stop)
 
 
 def run_name() -> str:

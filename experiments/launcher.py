@@ -1,10 +1,12 @@
 """What all launchers share: flags, configs, and one clear line with status 2 for a user's mistake.
 
-Exit status: 0 done, 1 our fault (with a traceback), 2 a user's mistake (one line on stderr), 130 after Ctrl-C.
+Exit status: 0 done, 1 our fault (with a traceback), 2 a user's mistake or a full disk (one line on
+stderr), 130 after Ctrl-C, 143 after SIGTERM or SIGUSR2.
 """
 
 import ast
 import difflib
+import errno
 import os
 import re
 import runpy
@@ -38,6 +40,15 @@ def launch(main: Callable[[], int | None], *, config: bool = False) -> NoReturn:
     except (UserError, RecordsError) as e:
         print(f"error: {' '.join(str(e).split())}", file=sys.stderr)
         sys.exit(2)
+    except OSError as e:
+        if e.errno not in _OF_THE_MACHINE:
+            raise
+        where = f" ({e.filename})" if e.filename else ""
+        print(
+            f"error: {e.strerror}{where}: what was written before is whole, and --workdir goes on from it",
+            file=sys.stderr,
+        )
+        sys.exit(2)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(128 + signal.SIGINT)
@@ -45,6 +56,10 @@ def launch(main: Callable[[], int | None], *, config: bool = False) -> NoReturn:
         asked_for_help = any(re.fullmatch(r"--?help(short|full|xml)?|-\?", a) for a in sys.argv[1:])
         sys.exit(0 if e.code == 1 and asked_for_help else e.code)
     raise AssertionError("app.run exits")
+
+
+_OF_THE_MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
+"""A full disk and the like: nobody's mistake in the code or the command."""
 
 
 def read_config() -> ExperimentConfig:

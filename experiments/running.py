@@ -1,9 +1,12 @@
 """One comparison from a config to a report: what `compare`, `suite` and `replicate` share."""
 
+import contextlib
+import dataclasses
 import datetime
 import shlex
 import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import jax
@@ -12,19 +15,41 @@ from absl import flags
 
 from experiments.progress import ProgressLine
 from gru_research import records
-from gru_research.config import ExperimentConfig, UserError, to_mapping
+from gru_research.config import ExperimentConfig, UserError, experiment
 from gru_research.data import DataDirs
-from gru_research.training import Plan, prepare_comparison, run_comparison
+from gru_research.training import (
+    CHECKPOINT_SECONDS,
+    HARMLESS,
+    Plan,
+    is_open,
+    look,
+    prepare_comparison,
+    run_comparison,
+)
 
 INTERRUPTED = 128 + signal.SIGINT
+PREEMPTED = 128 + signal.SIGTERM
 
 
 def define_flags() -> None:
     """The flags of every launcher that trains."""
-    flags.DEFINE_string("workdir", "", "directory of the run; default: a new one under runs/.")
+    flags.DEFINE_string(
+        "workdir", "", "directory of the run; default: a new one under runs/. That of an interrupted run goes on."
+    )
     flags.DEFINE_string("data_dir", "", "where prepared data sets lie; default: TFDS's, ~/tensorflow_datasets.")
     flags.DEFINE_string("manual_dir", "", "folder with a data set's raw files, for machines without a network.")
     flags.DEFINE_enum("require_backend", None, ["cpu", "gpu", "tpu"], "stop unless jax runs on this.")
+    flags.DEFINE_float(
+        "checkpoint_seconds",
+        CHECKPOINT_SECONDS,
+        "between two checkpoints: about how much work is lost at most when the process is killed.",
+        lower_bound=0.0,
+    )
+    flags.DEFINE_bool(
+        "allow_config_change",
+        False,
+        f"go on under a config that differs in fields without effect: {', '.join(HARMLESS)}.",
+    )
 
 
 def data_dirs() -> DataDirs:
@@ -55,43 +80,74 @@ def check_backend() -> None:
 
 
 class StopRequest:
-    """Ctrl-C asks for a stop after the current call; a second one stops at once."""
+    """What asks a process to stop: Ctrl-C; or SIGTERM and SIGUSR2, by which a machine is taken away.
+
+    While cells train, the request is heard between two calls, so that a checkpoint is taken; a second one stops at
+    once, as every one does at other times. `status` is what the process exits with, 0 while nothing was asked.
+    """
 
     def __init__(self) -> None:
-        self.requested = False
-        signal.signal(signal.SIGINT, self._on_signal)
+        self.status = 0
+        self._waits = False
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR2):
+            signal.signal(number, self._on_signal)
 
-    def _on_signal(self, *_: object) -> None:
-        if self.requested:
-            raise KeyboardInterrupt
-        self.requested = True
-        print("\nstopping after this step; Ctrl-C again stops at once", file=sys.stderr, flush=True)
+    @contextlib.contextmanager
+    def deferred(self) -> Iterator[None]:
+        """Within it, a first request only sets `status`."""
+        self._waits = True
+        try:
+            yield
+        finally:
+            self._waits = False
+
+    def _on_signal(self, number: int, frame: object) -> None:
+        del frame
+        first, self.status = not self.status, INTERRUPTED if number == signal.SIGINT else PREEMPTED
+        if not (first and self._waits):
+            if self.status == INTERRUPTED:
+                raise KeyboardInterrupt
+            raise SystemExit(PREEMPTED)
+        again = "; Ctrl-C again stops at once" if self.status == INTERRUPTED else ""
+        print(f"\nstopping after this step, with a checkpoint{again}", file=sys.stderr, flush=True)
 
 
-def run(config: ExperimentConfig, folder: Path, stop: StopRequest) -> bool:
-    """Trains what isn't trained yet and writes the report; whether it ran to its end.
+def run(config: ExperimentConfig, folder: Path, stop: StopRequest) -> int:
+    """Trains what isn't trained yet, from where it stands, and writes the report.
+
+    Returns the process's status: 0 where it ran to its end.
 
     Raises:
       UserError: the config has a mistake, the data can't be had, or `folder` holds something else.
     """
-    if already_finished(folder, config):
+    begun = look(folder, config, flags.FLAGS.allow_config_change)
+    if begun is not None and begun.finished and is_complete(begun, config):
         print(f"{folder} holds this very run, finished: its report is made again")
         write_report(folder)
-        return True
+        return 0
+    asked = config
+    if begun is not None and is_open(config):  # what was measured then holds
+        config = dataclasses.replace(experiment(begun.header["config"]), only=config.only)
     plan, sets = prepare_comparison(config, data_dirs(), say=lambda line: print(f"measured: {line}", flush=True))
     announce(plan, folder)
-    with ProgressLine(plan) as line:
+    with ProgressLine(plan) as line, stop.deferred():
         finished = run_comparison(
             plan,
             folder,
             sets=sets,
-            asked=config,
+            asked=asked,
+            allow_config_change=flags.FLAGS.allow_config_change,
+            checkpoint_seconds=flags.FLAGS.checkpoint_seconds,
             command=sys.argv,
             progress=line.show,
-            stopping=lambda: stop.requested,
+            stopping=lambda: bool(stop.status),
+            say=lambda said: print(said, file=sys.stderr, flush=True),
         )
-    write_report(folder)
-    return finished
+    if not finished:
+        print(f"stopped; the same command with --workdir={folder} goes on from here", file=sys.stderr, flush=True)
+    if stop.status != PREEMPTED:  # a machine that is taken away leaves no time for a report
+        write_report(folder)
+    return 0 if finished else stop.status
 
 
 def write_report(folder: Path) -> None:
@@ -101,26 +157,10 @@ def write_report(folder: Path) -> None:
     report.write(folder, rich.console.Console())
 
 
-def already_finished(folder: Path, config: ExperimentConfig) -> bool:
-    """Whether `folder` holds this run, finished. Raises UserError where it holds anything else."""
-    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
-        return False
-    if not (folder / records.FILE_NAME).is_file():
-        raise UserError(
-            f"workdir={str(folder)!r} holds something else: choose another, or leave --workdir out for a new one"
-        )
-    run = records.read(folder / records.FILE_NAME)
-    if not is_run_of(run, config):
-        raise UserError(f"workdir={str(folder)!r} holds a run of another config: choose another")
-    if not run.finished:
-        raise UserError(f"workdir={str(folder)!r} holds this run, interrupted, and it can't be resumed: choose another")
-    return True
-
-
-def is_run_of(run: records.Run, config: ExperimentConfig) -> bool:
-    """Whether a run has this config, before or after something of it was measured."""
-    wanted = records.to_json(to_mapping(config))
-    return wanted in (run.header.get("asked"), run.header["config"])
+def is_complete(run: records.Run, config: ExperimentConfig) -> bool:
+    """Whether every cell that a config selects has the results of all its seeds."""
+    labels = [result["cell"] for result in run.results]
+    return all(labels.count(label) == config.seeds for label in config.selected_labels)
 
 
 def announce(plan: Plan, folder: Path) -> None:

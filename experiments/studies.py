@@ -1,7 +1,7 @@
 """Many runs under one directory with one shared report: a suite of tasks, or one task at growing lengths.
 
-A study goes on where it was interrupted, run by run: a finished run isn't trained again, one that was broken off is
-put aside under another name and trained anew.
+A study goes on where it was interrupted: a finished run isn't trained again, one that was broken off goes on from its
+last checkpoint.
 """
 
 import dataclasses
@@ -15,7 +15,7 @@ import rich.console
 from experiments import running
 from gru_research import records
 from gru_research.config import ExperimentConfig, UserError, experiment, to_mapping
-from gru_research.training import make_plan
+from gru_research.training import look, make_plan
 
 Next = Callable[[str, Mapping[str, records.Run]], ExperimentConfig | None]
 
@@ -91,7 +91,7 @@ def run(study: Study, workdir: Path, stop: running.StopRequest, only: tuple[str,
         _check(name, study.config(name, {}))
     _open(study, workdir)
     done: dict[str, records.Run] = {}
-    interrupted = False
+    status = 0
     for name, config in _configs(study, done):
         if only and name not in only:
             continue
@@ -100,12 +100,13 @@ def run(study: Study, workdir: Path, stop: running.StopRequest, only: tuple[str,
             print(f"{folder} is finished")
         else:
             print(f"\n{name} ({study.names.index(name) + 1} of {len(study.names)})")
-            interrupted = not running.run(config, folder, stop)
-        if interrupted:
+            status = running.run(config, folder, stop)
+        if status:
             break
         done[name] = records.read(folder / records.FILE_NAME)
-    write_report(workdir)
-    return running.INTERRUPTED if interrupted else 0
+    if status != running.PREEMPTED:
+        write_report(workdir)
+    return status
 
 
 def write_report(workdir: Path) -> None:
@@ -150,19 +151,9 @@ def _open(study: Study, workdir: Path) -> None:
 
 
 def _finished(folder: Path, config: ExperimentConfig) -> bool:
-    """Whether `folder` holds this run, finished; one that was broken off is put aside."""
-    if not (folder / records.FILE_NAME).is_file():
-        return False
-    path = folder / records.FILE_NAME
-    found = records.read(path) if b"\n" in path.read_bytes() else None  # None: killed before its header was written
-    if found is not None and not running.is_run_of(found, config):
-        raise UserError(f"workdir={str(folder)!r} holds a run of another config: choose another workdir for the study")
-    if found is not None and found.finished:
-        return True
-    aside = next(p for n in range(1, 1000) if not (p := folder.with_name(f"{folder.name}.interrupted-{n}")).exists())
-    folder.rename(aside)
-    print(f"{folder} was interrupted: it is now {aside.name}, and trained anew")
-    return False
+    """Whether `folder` holds this run, finished. Raises UserError where it holds something else."""
+    found = look(folder, config)
+    return found is not None and found.finished
 
 
 def _with_field(mapping: Mapping[str, Any], field: str, value: int, path: str = "config") -> dict[str, Any]:

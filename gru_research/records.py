@@ -27,15 +27,19 @@ whether its rate comes from draws. `step` counts updates; the evaluation at step
 no `train_loss` and `gradient_norm`, which are means over the updates since the last evaluation. A result's
 `updates` is how many the seed made, `selected_step` the step of the parameters that were tested.
 `steps_to_solve` is null for a seed that did not solve the task, `diverged_at` for one that did not diverge.
-What may differ between two equal runs lives under `time` and `env` only; a number that isn't finite is null.
+What may differ between two equal runs lives under `time` and `env` only; a number that isn't finite is null. A run that
+was interrupted and went on has `env.resumed` in its header, a list with an entry for each time: when, at which cell,
+phase and step, how many records after it were dropped, and under which versions.
 
 Schema 2 added `draw` and the fields length, scaling, updates (of a cell), flops, tuned and selected_step;
 files of schema 1 are read as they are, without them.
 """
 
 import dataclasses
+import errno
 import json
 import math
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TextIO
@@ -56,7 +60,7 @@ class RecordsError(ValueError):
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """What a records file holds, by kind, in the order it was written.
+    """What a records file holds, by kind, in the order it was written; `in_order` are all of them, the header too.
 
     `incomplete_line` is True where the file ends in half a line, as a killed run leaves it; that
     half line is left out.
@@ -69,6 +73,7 @@ class Run:
     results: tuple[Mapping[str, Any], ...] = ()
     end: Mapping[str, Any] | None = None
     incomplete_line: bool = False
+    in_order: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def finished(self) -> bool:
@@ -89,23 +94,62 @@ def to_json(value: Any) -> Any:
 
 
 class Writer:
-    """Appends records to a new file; each line is flushed, so that a killed run keeps what it wrote.
+    """Appends records to a file; each line is flushed, so that a killed run keeps what it wrote.
 
-    Raises FileExistsError where the file is there already: two runs never share one.
+    `Writer.begin` and `Writer.go_on` make one.
     """
 
-    def __init__(self, path: Path):
-        self._file: TextIO = path.open("x", encoding="utf-8")
+    def __init__(self, path: Path, lines: int):
+        self.lines = lines
+        self._file: TextIO = path.open("a", encoding="utf-8")
+
+    @classmethod
+    def begin(cls, path: Path, **header: Any) -> "Writer":
+        """A new file with its header, which is there whole or not at all.
+
+        Raises FileExistsError where the file is there already: two runs never share one.
+        """
+        if path.exists():
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
+        write_whole(path, line_of("run", header))
+        return cls(path, 1)
+
+    @classmethod
+    def go_on(cls, path: Path, keep: int, **header: Any) -> "Writer":
+        """The file with its first `keep` lines alone, the first of them replaced by this header."""
+        kept = path.read_text(encoding="utf-8").split("\n")[1:keep]
+        write_whole(path, line_of("run", header) + "".join(line + "\n" for line in kept))
+        return cls(path, keep)
 
     def write(self, kind: str, **fields: Any) -> None:
-        assert kind in KINDS, kind
-        first = {"kind": kind} | ({"schema": SCHEMA} if kind == "run" else {})
-        line = json.dumps(to_json(first | fields), allow_nan=False, separators=(",", ":"))
-        self._file.write(line + "\n")
+        self._file.write(line_of(kind, fields))
         self._file.flush()
+        self.lines += 1
+
+    def sync(self) -> int:
+        """Returns how many lines there are, when they are on disk and not only on their way."""
+        os.fsync(self._file.fileno())
+        return self.lines
 
     def close(self) -> None:
         self._file.close()
+
+
+def line_of(kind: str, fields: Mapping[str, Any]) -> str:
+    """A record as its line."""
+    assert kind in KINDS, kind
+    first = {"kind": kind} | ({"schema": SCHEMA} if kind == "run" else {})
+    return json.dumps(to_json({**first, **fields}), allow_nan=False, separators=(",", ":")) + "\n"
+
+
+def write_whole(path: Path, text: str) -> None:
+    """A file that is there whole or as it was before, also after a crash or on a full disk."""
+    aside = path.with_name(f".{path.name}.new")
+    with aside.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    aside.replace(path)
 
 
 def read(path: Path) -> Run:
@@ -139,6 +183,7 @@ def read(path: Path) -> Run:
         results=by_kind["result"],
         end=ends[-1] if ends else None,
         incomplete_line=bool(half),
+        in_order=tuple(objects),
     )
 
 

@@ -1,8 +1,19 @@
-"""What every test shares: parsed absl flags, and stored data sets, prepared once from the raw files."""
+"""What every test shares: parsed absl flags, compiled programs, and stored data sets, prepared once from raw files."""
 
+import atexit
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+
+# Most of the suite's time was compiling, many times over, programs that other tests and launchers compile too. The
+# first process makes a folder for them, which workers and launchers inherit; it doesn't outlive the suite.
+if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = tempfile.mkdtemp(prefix="gru_research-tests-")
+    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.1"
+    os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
+    atexit.register(shutil.rmtree, os.environ["JAX_COMPILATION_CACHE_DIR"], ignore_errors=True)
 
 import jax
 import pytest

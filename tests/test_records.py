@@ -10,8 +10,10 @@ from gru_research import records
 
 def write(path, *lines):
     """Writes records of a kind and fields with the Writer."""
-    writer = records.Writer(path)
-    for kind, fields in lines:
+    (kind, header), *rest = lines
+    assert kind == "run"
+    writer = records.Writer.begin(path, **header)
+    for kind, fields in rest:
         writer.write(kind, **fields)
     writer.close()
     return path
@@ -101,23 +103,23 @@ def test_two_runs_never_share_a_file(path):
     write(path, ("run", {}))
     before = path.read_bytes()
     with pytest.raises(FileExistsError):
-        records.Writer(path)
+        records.Writer.begin(path)
     assert path.read_bytes() == before
 
 
 def test_a_line_is_on_the_disk_once_it_is_written(path):
-    writer = records.Writer(path)
-    writer.write("run", config={})
+    writer = records.Writer.begin(path, config={})
     assert records.read(path).header["config"] == {}
     writer.close()
 
 
 def test_an_unknown_kind_is_not_written(path):
-    writer = records.Writer(path)
+    writer = records.Writer.begin(path)
+    before = path.read_text()
     with pytest.raises(AssertionError, match="note"):
         writer.write("note")
     writer.close()
-    assert path.read_text() == ""
+    assert path.read_text() == before
 
 
 def test_the_half_line_of_a_killed_run_is_left_out(path):

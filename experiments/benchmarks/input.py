@@ -20,6 +20,7 @@ from gru_research.tasks import Generated
 from gru_research.training import Plan, SeedAxis, make_plan, make_seed_axis
 from gru_research.training.loop import batch_maker, start
 from gru_research.training.selection import Schedule
+from gru_research.training.standing import start_sums
 from gru_research.training.state import stream
 from gru_research.training.step import run_updates
 
@@ -59,11 +60,15 @@ def measure_input(plan: Plan, dirs: DataDirs, rounds: int) -> tuple[float, float
     train = partial(run_updates, cell.model, optimizer, plan.task, plan.config.batch_size)
     steps = next_batches.steps
     batches, until = next_batches(0), jnp.int32(steps)
-    program = axis.spread(train, shared=1).lower(state, batches, until).compile()
+    sums = start_sums(axis)
+    program = axis.spread(train, shared=1).lower(state, sums, batches, until).compile()
     make = _generator(plan, plan.task.data, axis, steps) if isinstance(plan.task.data, Generated) else next_batches
     times: dict[str, list[float]] = {"input": [], "train": []}
     for i in range(rounds + 1):  # the first round warms up
-        for name, run in (("input", lambda i=i: make(i * steps)), ("train", lambda: program(state, batches, until))):
+        for name, run in (
+            ("input", lambda i=i: make(i * steps)),
+            ("train", lambda: program(state, sums, batches, until)),
+        ):
             times[name].append(_seconds(run))
     per_batch = 1e3 / (steps * len(plan.seeds))
     return statistics.median(times["input"][1:]) * per_batch, statistics.median(times["train"][1:]) * per_batch

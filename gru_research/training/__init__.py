@@ -2,14 +2,18 @@
 
 from .cell import train_cell
 from .checkpoint import load_parameters, save_parameters
-from .comparison import CONFIG_FILE, environment, prepare_comparison, run_comparison
+from .comparison import CHECKPOINT_SECONDS, environment, prepare_comparison, run_comparison
 from .loop import UPDATES_PER_CALL, Hooks, InterruptedRun, Progress
 from .model import SequenceModel, count_parameters
+from .pace import is_open
 from .plan import CellPlan, Plan, make_plan, nearest_size
+from .resume import CONFIG_FILE, HARMLESS, look
 from .seeds import SeedAxis, make_seed_axis
 
 __all__ = [
+    "CHECKPOINT_SECONDS",
     "CONFIG_FILE",
+    "HARMLESS",
     "UPDATES_PER_CALL",
     "CellPlan",
     "Hooks",
@@ -20,7 +24,9 @@ __all__ = [
     "SequenceModel",
     "count_parameters",
     "environment",
+    "is_open",
     "load_parameters",
+    "look",
     "make_plan",
     "make_seed_axis",
     "nearest_size",

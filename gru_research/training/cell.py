@@ -1,46 +1,92 @@
 """One cell of a comparison from start to end: tuned, trained with fresh seeds, tested once, recorded, saved."""
 
+import contextlib
 import dataclasses
-from collections.abc import Mapping
+import shutil
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from gru_research.stats import solved_at
 
-from .checkpoint import save_parameters
-from .loop import Hooks, Sets, Trained, compile_evaluation, put_evaluation, score, shapes, train_members
+from .checkpoint import Checkpoints, Snapshot, save_parameters, unfinished
+from .loop import Hooks, Sets, Trained, train_members
 from .plan import CellPlan, Plan
+from .resume import Resumption
+from .scoring import compile_evaluation, put_evaluation, score, shapes
 from .seeds import SeedAxis, make_seed_axis
 from .selection import Evaluation, Schedule
 from .tuning import tune_cell
 
 
-def train_cell(plan: Plan, cell: CellPlan, sets: Sets, hooks: Hooks, workdir: Path) -> None:
+@dataclasses.dataclass(frozen=True)
+class Saving:
+    """What a cell needs to be saved, and to go on.
+
+    Attributes:
+      workdir: the run's directory.
+      every_seconds: between two snapshots.
+      records: makes sure that records are on disk; returns how many there are.
+      elapsed: how many seconds the run has taken.
+      resumption: where an interrupted run goes on.
+    """
+
+    workdir: Path
+    every_seconds: float
+    records: Callable[[], int]
+    elapsed: Callable[[], float]
+    resumption: Resumption | None = None
+
+    def checkpoints(self, cell: CellPlan, phase: str) -> Checkpoints:
+        def note() -> dict[str, Any]:
+            return {"records": self.records(), "seconds": self.elapsed(), "scalars": dict(cell.scalars)}
+
+        return Checkpoints(unfinished(self.workdir, cell.label) / phase, self.every_seconds, note)
+
+    def snapshot(self, cell: CellPlan, phase: str) -> Snapshot | None:
+        return self.resumption.at(cell.label, phase) if self.resumption else None
+
+
+def train_cell(plan: Plan, cell: CellPlan, sets: Sets, hooks: Hooks, saving: Saving) -> None:
     """Trains all seeds of one cell, evaluates them as the config asks, tests them once, saves their parameters.
 
     Raises:
       InterruptedRun: `hooks.stopping()` said so.
     """
-    tuned = bool(plan.config.tune.draws)
-    if tuned:
-        cell = dataclasses.replace(cell, scalars={**cell.scalars, **tune_cell(plan, cell, sets, hooks)})
+    tuned, snapshot = bool(plan.config.tune.draws), saving.snapshot(cell, "training")
+    if snapshot is not None:
+        cell = dataclasses.replace(cell, scalars=dict(snapshot.note["scalars"]))
+    elif tuned:
+        with contextlib.closing(saving.checkpoints(cell, "tuning")) as checkpoints:
+            chosen = tune_cell(plan, cell, sets, hooks, checkpoints, saving.snapshot(cell, "tuning"))
+        cell = dataclasses.replace(cell, scalars={**cell.scalars, **chosen})
     axis = make_seed_axis(plan.seeds, cell.scalars)
     schedule = Schedule("training", cell.updates, cell.eval_every, plan.config.select, plan.config.patience)
-    trained = train_members(
-        plan,
-        cell,
-        sets,
-        axis,
-        schedule,
-        hooks,
-        evaluated=lambda evaluation: _record_evaluation(plan, cell, evaluation, hooks),
-        compiled=lambda seconds: hooks.record(
-            "cell", task=plan.task.name, **cell.record(), tuned=tuned, time={"compile_seconds": seconds}
-        ),
+    with contextlib.closing(saving.checkpoints(cell, "training")) as checkpoints:
+        trained = train_members(
+            plan,
+            cell,
+            sets,
+            axis,
+            schedule,
+            hooks,
+            checkpoints,
+            snapshot,
+            evaluated=lambda evaluation: _record_evaluation(plan, cell, evaluation, hooks),
+            compiled=lambda seconds: hooks.record(
+                "cell", task=plan.task.name, **cell.record(), tuned=tuned, time={"compile_seconds": seconds}
+            ),
+        )
+    tested = _test(plan, cell, sets, axis, trained)
+    # Before the results: a cell whose results are on record is never trained again.
+    save_parameters(
+        saving.workdir, cell.label, axis.seeds, axis.gather(trained.params), axis.gather(trained.best_params)
     )
-    _record_results(plan, cell, trained, _test(plan, cell, sets, axis, trained), hooks)
-    save_parameters(workdir, cell.label, axis.seeds, axis.gather(trained.params))
+    _record_results(plan, cell, trained, tested, hooks, saving.elapsed())
+    saving.records()
+    shutil.rmtree(unfinished(saving.workdir, cell.label), ignore_errors=True)
 
 
 def _test(plan: Plan, cell: CellPlan, sets: Sets, axis: SeedAxis, trained: Trained) -> dict[str, np.ndarray]:
@@ -73,7 +119,7 @@ def _record_evaluation(plan: Plan, cell: CellPlan, evaluation: Evaluation, hooks
 
 
 def _record_results(
-    plan: Plan, cell: CellPlan, trained: Trained, tested: Mapping[str, np.ndarray], hooks: Hooks
+    plan: Plan, cell: CellPlan, trained: Trained, tested: Mapping[str, np.ndarray], hooks: Hooks, run_seconds: float
 ) -> None:
     task, state, seconds = plan.task, trained.evaluations[-1].state, trained.train_seconds
     steps = [evaluation.step for evaluation in trained.evaluations]
@@ -99,5 +145,9 @@ def _record_results(
             selected_step=selected,
             diverged_at=diverged_at,
             last_good_loss=float(state["last_loss"][s]),
-            time={"ms_per_step": 1e3 * seconds / max(updates, 1), "train_seconds": seconds},
+            time={
+                "ms_per_step": 1e3 * seconds / max(updates, 1),
+                "train_seconds": seconds,
+                "run_seconds": run_seconds,
+            },
         )

@@ -1,25 +1,147 @@
-"""Parameters on disk, by orbax."""
+"""Checkpoints on disk, by orbax: the final parameters of a cell, and where its training stood.
 
+`checkpoints/LABEL` holds a finished cell's parameters. `checkpoints/_unfinished/LABEL/PHASE/STEP` is a snapshot from
+which training goes on; the newest two are kept, and all go when the cell is finished. A snapshot's arrays carry
+check sums: a file that is cut short or missing would otherwise be read as zeros.
+"""
+
+import dataclasses
+import shutil
+import time
+import zlib
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import jax
+import numpy as np
 import orbax.checkpoint as ocp
 
 FOLDER = "checkpoints"
+UNFINISHED = "_unfinished"
+"""No label of a cell begins with an underscore."""
+KEPT = 2
+"""So many snapshots of a phase stay: should the newest be damaged, there is one before it."""
 
 
-def save_parameters(workdir: Path, label: str, seeds: tuple[int, ...], params: Any) -> Path:
-    """Writes the parameters of all seeds of a cell to `workdir/checkpoints/label`.
+def save_parameters(workdir: Path, label: str, seeds: tuple[int, ...], params: Any, best: Any) -> Path:
+    """Writes the parameters of all seeds of a cell to `workdir/checkpoints/label`, over what is there.
 
-    Every array of `params` has a leading seed axis `[S, ...]`, in the order of `seeds`.
+    Every array of `params`, which were tested, and of `best`, which had the best validation metric, has a leading
+    seed axis `[S, ...]`, in the order of `seeds`.
     """
     path = (workdir / FOLDER / label).absolute()  # orbax fails in the background with relative ones
     with ocp.StandardCheckpointer() as checkpointer:
-        checkpointer.save(path, {"params": params, "seeds": list(seeds)})
+        checkpointer.save(path, {"params": params, "best": best, "seeds": list(seeds)}, force=True)
     return path
 
 
 def load_parameters(workdir: Path, label: str) -> dict[str, Any]:
-    """`{"params", "seeds"}` as numpy arrays, as `save_parameters` wrote them."""
+    """`{"params", "best", "seeds"}` as numpy arrays, as `save_parameters` wrote them."""
     with ocp.StandardCheckpointer() as checkpointer:
         return checkpointer.restore((workdir / FOLDER / label).absolute())
+
+
+def unfinished(workdir: Path, label: str) -> Path:
+    """Where the snapshots of a cell lie, a folder a phase."""
+    return (workdir / FOLDER / UNFINISHED / label).absolute()
+
+
+@dataclasses.dataclass(frozen=True)
+class Snapshot:
+    """A snapshot that was read back.
+
+    Attributes:
+      step: how many updates were done.
+      arrays: numpy arrays by name, in nested dicts.
+      note: plain JSON that was saved with them.
+    """
+
+    step: int
+    arrays: Mapping[str, Any]
+    note: Mapping[str, Any]
+
+
+class Checkpoints:
+    """Writes snapshots of one phase of one cell, at most one in so many seconds; writing goes on in the background.
+
+    Args:
+      folder: where they go; it is made with the first one.
+      every_seconds: 0 takes one at every opportunity.
+      note: is asked at each snapshot for plain JSON to keep with it.
+    """
+
+    def __init__(self, folder: Path, every_seconds: float, note: Callable[[], Mapping[str, Any]]):
+        self._folder, self._every, self._note = folder, every_seconds, note
+        self._manager: ocp.CheckpointManager | None = None
+        self._last, self._last_step = time.monotonic(), -1
+
+    def due(self) -> bool:
+        return time.monotonic() - self._last >= self._every
+
+    def save(self, step: int, arrays: Mapping[str, Any]) -> None:
+        """Begins to write a snapshot. Raises what went wrong with the one before it."""
+        if step == self._last_step:
+            return
+        if self._manager is None:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            self._manager = ocp.CheckpointManager(
+                self._folder,
+                options=ocp.CheckpointManagerOptions(max_to_keep=KEPT, cleanup_tmp_directories=True),
+            )
+        note = {**self._note(), "checks": checks(arrays)}
+        self._manager.save(
+            step, args=ocp.args.Composite(arrays=ocp.args.StandardSave(arrays), note=ocp.args.JsonSave(note))
+        )
+        self._last, self._last_step = time.monotonic(), step
+
+    def close(self) -> None:
+        """Waits until what was begun is on disk."""
+        if self._manager is not None:
+            self._manager.close()
+            self._manager = None
+
+
+def newest_whole(
+    folder: Path, usable: Callable[[Mapping[str, Any]], bool], say: Callable[[str], None]
+) -> Snapshot | None:
+    """The newest snapshot that is complete and whose note is `usable`; None where there is none.
+
+    Those that aren't, and those after it, are removed, since orbax doesn't write a step that is there; `say` is told.
+    """
+    if not folder.is_dir():
+        return None
+    for step in sorted((int(path.name) for path in folder.iterdir() if path.name.isdigit()), reverse=True):
+        try:
+            found = _read(folder, step)
+            if usable(found.note):
+                return found
+            reason = "the records end before it"
+        except Exception as e:  # orbax and tensorstore raise many kinds for damaged files; each means: not whole
+            reason = f"it is damaged ({' '.join(str(e).split())[:100] or type(e).__name__})"
+        say(f"the snapshot of step {step} in {folder} is left out: {reason}")
+        shutil.rmtree(folder / str(step))
+    return None
+
+
+def _read(folder: Path, step: int) -> Snapshot:
+    with ocp.Checkpointer(ocp.CompositeCheckpointHandler()) as checkpointer:
+        read = checkpointer.restore(
+            folder / str(step),
+            args=ocp.args.Composite(arrays=ocp.args.StandardRestore(), note=ocp.args.JsonRestore()),
+        )
+    note = dict(read.note)
+    if checks(read.arrays) != note.pop("checks", None):
+        raise ValueError("its arrays don't have the check sums that were noted")
+    return Snapshot(step, read.arrays, note)
+
+
+def checks(arrays: Any) -> dict[str, str]:
+    """Shape, type and check sum of every array of a tree, by its path."""
+    leaves, _ = jax.tree_util.tree_flatten_with_path(arrays)
+    found = {}
+    for path, leaf in leaves:
+        array = np.ascontiguousarray(leaf)
+        check = zlib.crc32(array.tobytes())
+        found[jax.tree_util.keystr(path)] = f"{np.shape(leaf)} {array.dtype} {check:08x}"
+    return found

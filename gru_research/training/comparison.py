@@ -1,5 +1,6 @@
 """A whole comparison into one directory: the header, every cell in turn, and how it ended."""
 
+import contextlib
 import datetime
 import json
 import os
@@ -17,13 +18,16 @@ from gru_research import records
 from gru_research.config import ExperimentConfig, UserError, to_mapping
 from gru_research.data import DataDirs
 
-from .cell import train_cell
+from .cell import Saving, train_cell
+from .lock import locked
 from .loop import Hooks, InterruptedRun, Progress, Sets
 from .pace import is_open, settle
 from .plan import Plan, make_plan
+from .resume import CONFIG_FILE, Resumption, clear, find, look, other_versions
 
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "tensorflow-datasets", "ml_collections")
-CONFIG_FILE = "config.json"
+CHECKPOINT_SECONDS = 60.0
+"""Between two snapshots: about how much work is lost at most when a process is killed."""
 
 
 def prepare_comparison(
@@ -57,58 +61,120 @@ def run_comparison(
     *,
     sets: Sets | None = None,
     asked: ExperimentConfig | None = None,
+    allow_config_change: bool = False,
+    checkpoint_seconds: float = CHECKPOINT_SECONDS,
     command: Sequence[str] = (),
     progress: Callable[[Progress], None] = lambda progress: None,
     stopping: Callable[[], bool] = lambda: False,
+    say: Callable[[str], None] = lambda line: None,
 ) -> bool:
     """Trains every cell of the plan and writes `config.json`, `records.jsonl` and `checkpoints/`.
 
-    `sets` are the data where they are loaded already; `asked` is the config before anything of it was measured.
+    In the directory of an interrupted run of the same config it goes on, and ends with the same bits as if it had never
+    been interrupted; in that of a finished one nothing is done.
+
+    Args:
+      sets: the data, where they are loaded already.
+      asked: the config before anything of it was measured.
+      allow_config_change: goes on under a config whose fields differ, if they change no number.
+      checkpoint_seconds: about how much work is lost at most when the process is killed.
+      say: is told in a line what a user should know, such as where it goes on.
 
     Returns:
-      Whether it ran to its end; False after `stopping()` said stop, with all there was on record.
+      Whether it ran to its end; False after `stopping()` said stop, with all there was on disk.
 
     Raises:
-      UserError: as `load_sets` (before anything is written), and the directory can't be written or holds a run.
+      UserError: as `load_sets` (before anything is written); the directory can't be written, is in use, or holds
+        something else.
     """
     sets = load_sets(plan, dirs) if sets is None else sets
-    writer = open_run(plan, workdir, asked or plan.config, command)
+    asked = asked or plan.config
+    look(workdir, plan.config, allow_config_change)  # before a lock is put into somebody's directory
+    with locked(workdir):
+        begun = look(workdir, plan.config, allow_config_change)
+        labels = [cell.label for cell in plan.cells]
+        resumption = None if begun is None else find(workdir, labels, plan.config.seeds, say)
+        if begun and begun.finished and resumption and set(labels) <= set(resumption.done):
+            return True
+        header = _header(plan, asked, command)
+        if begun is None or resumption is None:
+            writer = _begin(workdir, header)
+        else:
+            writer = _go_on(workdir, header, begun, resumption, say)
+        return _train(plan, workdir, sets, writer, resumption, checkpoint_seconds, progress, stopping)
+
+
+def _train(
+    plan: Plan,
+    workdir: Path,
+    sets: Sets,
+    writer: records.Writer,
+    resumption: Resumption | None,
+    checkpoint_seconds: float,
+    progress: Callable[[Progress], None],
+    stopping: Callable[[], bool],
+) -> bool:
+    started = time.perf_counter() - (resumption.seconds if resumption else 0.0)
     hooks = Hooks(writer.write, progress, stopping)
-    started = time.perf_counter()
+    saving = Saving(workdir, checkpoint_seconds, writer.sync, lambda: time.perf_counter() - started, resumption)
     status = "interrupted"
     try:
         for cell in plan.cells:
-            train_cell(plan, cell, sets, hooks, workdir)
+            if resumption is None or cell.label not in resumption.done:
+                train_cell(plan, cell, sets, hooks, saving)
         status = "finished"
+        clear(workdir)
     except InterruptedRun:
         return False
     finally:
-        writer.write("end", status=status, time={"seconds": time.perf_counter() - started})
-        writer.close()
+        with contextlib.closing(writer):
+            writer.write("end", status=status, time={"seconds": time.perf_counter() - started})
+            writer.sync()
     return True
 
 
-def open_run(plan: Plan, workdir: Path, asked: ExperimentConfig, command: Sequence[str]) -> records.Writer:
-    """Makes the directory and writes the config and the header. Raises UserError where that can't be."""
-    config = records.to_json(to_mapping(plan.config))
+def _begin(workdir: Path, header: dict[str, Any]) -> records.Writer:
+    """Writes the config and the header. Raises UserError where that can't be."""
     try:
-        workdir.mkdir(parents=True, exist_ok=True)
-        writer = records.Writer(workdir / records.FILE_NAME)
-        (workdir / CONFIG_FILE).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
-    except FileExistsError as e:
-        raise UserError(f"workdir={str(workdir)!r} holds a run or is a file: choose another") from e
+        records.write_whole(workdir / CONFIG_FILE, json.dumps(header["config"], indent=2) + "\n")
+        return records.Writer.begin(workdir / records.FILE_NAME, **header)
     except OSError as e:
         raise UserError(f"workdir={str(workdir)!r} can't be written: {e.strerror}") from e
-    writer.write(
-        "run",
-        config=config,
-        asked=records.to_json(to_mapping(asked)),
-        task=plan.task.summary(),
-        warnings=list(plan.warnings),
-        env=environment() | {"command": list(command)},
-        time={"started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")},
-    )
-    return writer
+
+
+def _go_on(
+    workdir: Path, header: dict[str, Any], begun: records.Run, resumption: Resumption, say: Callable[[str], None]
+) -> records.Writer:
+    """The records as they were where the run goes on; the header keeps what it began with and notes this."""
+    say(resumption.describe())
+    if others := other_versions(begun, PACKAGES):
+        say(f"warning: other versions than the run began with, so bits may differ: {', '.join(others)}")
+    noted = {
+        "at": header["time"]["started"],
+        "cell": resumption.label,
+        "phase": resumption.phase,
+        "step": resumption.snapshot.step if resumption.snapshot else 0,
+        "dropped": resumption.dropped,
+        **{name: header["env"][name] for name in ("backend", "devices", "versions", "git_commit", "command")},
+    }
+    env = {**begun.header["env"], "resumed": [*begun.header["env"].get("resumed", []), noted]}
+    kept = {name: value for name, value in begun.header.items() if name not in ("kind", "schema")}
+    new = {name: header[name] for name in ("config", "asked", "warnings")}
+    try:
+        return records.Writer.go_on(workdir / records.FILE_NAME, resumption.keep, **{**kept, **new, "env": env})
+    except OSError as e:
+        raise UserError(f"workdir={str(workdir)!r} can't be written: {e.strerror}") from e
+
+
+def _header(plan: Plan, asked: ExperimentConfig, command: Sequence[str]) -> dict[str, Any]:
+    return {
+        "config": records.to_json(to_mapping(plan.config)),
+        "asked": records.to_json(to_mapping(asked)),
+        "task": plan.task.summary(),
+        "warnings": list(plan.warnings),
+        "env": environment() | {"command": list(command)},
+        "time": {"started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")},
+    }
 
 
 def environment() -> dict[str, Any]:

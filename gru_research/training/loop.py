@@ -2,7 +2,7 @@
 
 import dataclasses
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -14,20 +14,22 @@ from gru_research.data import ShuffledBatches, chunk
 from gru_research.stats import rank_worst
 from gru_research.tasks import Generated, Stored, Task
 
+from .checkpoint import Checkpoints, Snapshot
 from .optimizer import make_optimizer
 from .plan import CellPlan, Plan
+from .scoring import compile_evaluation, put_evaluation, score, shapes
 from .seeds import SeedAxis
 from .selection import Evaluation, Schedule, Selection
+from .standing import Standing, from_arrays, start_sums, to_arrays
 from .state import Optimizer, TrainState, init_state
-from .step import Sums, evaluate, run_updates
+from .step import Sums, run_updates
 
 UPDATES_PER_CALL = 50
-"""At most so many updates between two looks at the clock, at Ctrl-C and at the progress line."""
+"""At most so many updates between two looks at the clock, at requests to stop and at the progress line."""
+SECONDS_PER_CALL = 1.0
+"""About so long a call takes where updates are slow: a request to stop has to be heard soon."""
 BYTES_PER_CALL = 256 * 2**20
 """At most so many bytes of stored batches travel to the devices at once."""
-EVALUATION_BATCH = 500
-EVALUATION_NUMBERS = 2**25
-"""At most so many numbers of a layer's outputs are there at once in evaluation."""
 
 Sets = Mapping[str, Mapping[str, np.ndarray]]
 Record = Callable[..., None]
@@ -62,11 +64,19 @@ class Hooks:
 
 @dataclasses.dataclass(frozen=True)
 class Trained:
-    """What training ended with: the members' states, the parameters that `select` chose, every evaluation, and the
-    program that evaluated, for batches of `evaluated_shapes`."""
+    """What training ended with.
+
+    Attributes:
+      state: the members' states.
+      params: those that `select` chose, at `selected_step`; best_params: those with the best validation metric.
+      evaluations: all of them.
+      train_seconds: the time that compiled training took.
+      evaluate: the program that evaluated, for batches of `evaluated_shapes`.
+    """
 
     state: TrainState
     params: Any
+    best_params: Any
     selected_step: np.ndarray
     evaluations: tuple[Evaluation, ...]
     train_seconds: float
@@ -97,61 +107,72 @@ def train_members(
     axis: SeedAxis,
     schedule: Schedule,
     hooks: Hooks,
+    checkpoints: Checkpoints | None = None,
+    snapshot: Snapshot | None = None,
     evaluated: Callable[[Evaluation], None] = lambda evaluation: None,
     compiled: Callable[[float], None] = lambda seconds: None,
 ) -> Trained:
     """Trains all members of the axis and evaluates them on the way.
 
     Args:
-      evaluated: is told of each evaluation at once, `compiled` of the seconds that compiling took.
+      checkpoints: where snapshots go, from which training can go on; `snapshot` is the one from which it does.
+      evaluated: is told of each evaluation at once; `compiled` of the seconds that compiling took, at the start alone.
 
     Raises:
-      InterruptedRun: `hooks.stopping()` said so.
+      InterruptedRun: `hooks.stopping()` said so; a snapshot was taken.
     """
     task = plan.task
     optimizer, state = start(plan, cell, axis, schedule)
     next_batches = batch_maker(plan, sets, axis, schedule)
     validation = put_evaluation(sets["validation"], task, cell, axis)
-    programs = _compile(plan, cell, axis, optimizer, state, next_batches(0), validation[0])
-    compiled(programs.compile_seconds)
-
+    at = Standing(0, state, start_sums(axis), [], 0.0)
+    programs = _compile(plan, cell, axis, optimizer, at, next_batches(0), validation[0])
     selection = Selection(axis, task, schedule)
-    evaluations: list[Evaluation] = []
-    pending: list[Sums] = []  # since the last evaluation
-    step, train_seconds = 0, 0.0
+    if snapshot is None:
+        compiled(programs.compile_seconds)
+    else:
+        at = from_arrays(snapshot.arrays, at, selection, axis, snapshot.step)
+
+    steps = 1  # of the next call: how long an update takes isn't known yet
     while True:
-        if step % schedule.eval_every == 0 or step == schedule.updates:
-            measured = score(programs.evaluate, axis, state, validation)
-            evaluations.append(_evaluation(step, axis.gather(_small(state)), measured, pending, train_seconds))
-            evaluated(evaluations[-1])
-            pending = []
-            state = selection.look(state, evaluations[-1])
-        median = float(np.median(rank_worst(evaluations[-1].measured[task.metric], task.direction)))
-        hooks.progress(
-            Progress(cell.label, schedule.phase, step, schedule.updates, len(axis.seeds), train_seconds, median)
-        )
-        if step == schedule.updates or selection.over:
+        due = at.step % schedule.eval_every == 0 or at.step == schedule.updates
+        if due and not (at.evaluations and at.evaluations[-1].step == at.step):
+            measured = score(programs.evaluate, axis, at.state, validation)
+            at.evaluations.append(_evaluation(at, axis, measured))
+            evaluated(at.evaluations[-1])
+            at.sums = start_sums(axis)
+            at.state = selection.look(at.state, at.evaluations[-1])
+        hooks.progress(_progress(at, cell, schedule, axis, task))
+        if at.step == schedule.updates or selection.over:
             break
-        if hooks.stopping():
+        stopping = hooks.stopping()
+        if checkpoints is not None and (stopping or checkpoints.due()):
+            checkpoints.save(at.step, to_arrays(at, selection, axis))
+        if stopping:
             raise InterruptedRun
-        until = min(
-            step + next_batches.steps, schedule.updates, (step // schedule.eval_every + 1) * schedule.eval_every
-        )
-        batches = next_batches(step)
+        until = min(at.step + steps, schedule.updates, (at.step // schedule.eval_every + 1) * schedule.eval_every)
+        batches = next_batches(at.step)
         started = time.perf_counter()
-        state, sums = jax.block_until_ready(programs.train(state, batches, jnp.int32(until)))
-        train_seconds += time.perf_counter() - started
-        pending.append(axis.gather(sums))
-        step = until
+        at.state, at.sums = jax.block_until_ready(programs.train(at.state, at.sums, batches, jnp.int32(until)))
+        taken = time.perf_counter() - started
+        steps = max(1, min(next_batches.steps, int(SECONDS_PER_CALL / taken * (until - at.step))))
+        at.train_seconds += taken
+        at.step = until
     return Trained(
-        state,
-        selection.parameters(state),
-        selection.selected_step(state),
-        tuple(evaluations),
-        train_seconds,
+        at.state,
+        selection.parameters(at.state),
+        selection.best_params,
+        selection.selected_step(at.state),
+        tuple(at.evaluations),
+        at.train_seconds,
         programs.evaluate,
         shapes(validation[0]),
     )
+
+
+def _progress(at: Standing, cell: CellPlan, schedule: Schedule, axis: SeedAxis, task: Task) -> Progress:
+    median = float(np.median(rank_worst(at.evaluations[-1].measured[task.metric], task.direction)))
+    return Progress(cell.label, schedule.phase, at.step, schedule.updates, len(axis.seeds), at.train_seconds, median)
 
 
 def start(plan: Plan, cell: CellPlan, axis: SeedAxis, schedule: Schedule) -> tuple[Optimizer, TrainState]:
@@ -160,66 +181,11 @@ def start(plan: Plan, cell: CellPlan, axis: SeedAxis, schedule: Schedule) -> tup
     return optimizer, axis.start(partial(init_state, cell.model, optimizer, plan.task.example))
 
 
-def _evaluation(
-    step: int,
-    state: Mapping[str, np.ndarray],
-    measured: Mapping[str, np.ndarray],
-    pending: Sequence[Sums],
-    train_seconds: float,
-) -> Evaluation:
-    updates, loss, norm = (
-        np.sum([np.asarray(part[i], np.float64) for part in pending], axis=0)
-        if pending
-        else np.zeros(len(state["step"]))
-        for i in range(len(Sums._fields))
-    )
+def _evaluation(at: Standing, axis: SeedAxis, measured: Mapping[str, np.ndarray]) -> Evaluation:
+    state = axis.gather({name: getattr(at.state, name) for name in ("step", "diverged_at", "last_loss")})
+    updates, loss, norm = (a.astype(np.float64) for a in axis.gather(at.sums))
     with np.errstate(invalid="ignore"):  # 0 / 0 where a member took no update since the last evaluation
-        return Evaluation(step, state, measured, updates, loss / updates, norm / updates, train_seconds)
-
-
-def evaluation_batches(examples: Mapping[str, np.ndarray], size: int) -> list[dict[str, np.ndarray]]:
-    """A set `[N, ...]` as batches `[size, ...]`, all alike so that one program serves the whole set.
-
-    Copies fill up the last one; `weight [size]` is 0 for them and 1 for the others.
-    """
-    total = len(next(iter(examples.values())))
-    missing = -total % size
-    weight = np.concatenate([np.ones(total, np.float32), np.zeros(missing, np.float32)])
-    filled = {name: np.concatenate([a, a[:missing]]) for name, a in examples.items()} | {"weight": weight}
-    return [{name: a[i : i + size] for name, a in filled.items()} for i in range(0, total, size)]
-
-
-def evaluation_size(examples: Mapping[str, np.ndarray], task: Task, cell: CellPlan) -> int:
-    """How many examples of a set are evaluated at once: fewer where sequences are long."""
-    total = len(next(iter(examples.values())))
-    # The first axis of an example as stored is its time, unless `prepare` makes more steps of it.
-    steps = max([task.length or 1, *(max(a.shape[1:2] or (1,)) for a in examples.values())])
-    return max(1, min(EVALUATION_BATCH, total, EVALUATION_NUMBERS // (steps * (cell.hidden_size + task.output_size))))
-
-
-def put_evaluation(
-    examples: Mapping[str, np.ndarray], task: Task, cell: CellPlan, axis: SeedAxis
-) -> list[dict[str, jax.Array]]:
-    """A set as batches on the devices."""
-    return [axis.put_shared(b) for b in evaluation_batches(examples, evaluation_size(examples, task, cell))]
-
-
-def shapes(batch: Mapping[str, Any]) -> dict[str, Any]:
-    """What a compiled program fits: shapes and types by name."""
-    return {name: (a.shape, a.dtype) for name, a in batch.items()}
-
-
-def score(
-    program: Callable[..., dict[str, Any]],
-    axis: SeedAxis,
-    state: TrainState,
-    batches: Sequence[Mapping[str, jax.Array]],
-) -> dict[str, np.ndarray]:
-    """For each member the means `[S]` over a set of what the task measures."""
-    sums = [program(state, batch) for batch in batches]
-    total = {name: np.stack([axis.gather(part[name]) for part in sums]).sum(0, dtype=np.float64) for name in sums[0]}
-    weight = total.pop("weight")
-    return {name: a / weight for name, a in total.items()}
+        return Evaluation(at.step, state, measured, updates, loss / updates, norm / updates, at.train_seconds)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -247,26 +213,18 @@ def batch_maker(plan: Plan, sets: Sets, axis: SeedAxis, schedule: Schedule) -> B
 
 
 def _compile(
-    plan: Plan, cell: CellPlan, axis: SeedAxis, optimizer: Optimizer, state: TrainState, batches: Any, examples: Any
+    plan: Plan, cell: CellPlan, axis: SeedAxis, optimizer: Optimizer, at: Standing, batches: Any, examples: Any
 ) -> Programs:
     """Compiles ahead, so that no timing holds compilation."""
     started = time.perf_counter()
-    train = compile_training(plan, cell, axis, optimizer, state, batches)
-    return Programs(train, compile_evaluation(plan, cell, axis, state, examples), time.perf_counter() - started)
+    train = compile_training(plan, cell, axis, optimizer, at.state, at.sums, batches)
+    evaluate = compile_evaluation(plan, cell, axis, at.state, examples)
+    return Programs(train, evaluate, time.perf_counter() - started)
 
 
 def compile_training(
-    plan: Plan, cell: CellPlan, axis: SeedAxis, optimizer: Optimizer, state: TrainState, batches: Any
+    plan: Plan, cell: CellPlan, axis: SeedAxis, optimizer: Optimizer, state: TrainState, sums: Sums, batches: Any
 ) -> Callable[..., tuple[TrainState, Sums]]:
-    """The program that updates all members up to a step; it takes the state over."""
+    """The program that updates all members up to a step; it takes the state and the sums over."""
     train = partial(run_updates, cell.model, optimizer, plan.task, plan.config.batch_size)
-    return axis.spread(train, shared=1, donate=(0,)).lower(state, batches, jnp.int32(0)).compile()
-
-
-def compile_evaluation(plan: Plan, cell: CellPlan, axis: SeedAxis, state: TrainState, examples: Any) -> Any:
-    """The program that evaluates all members on one batch."""
-    return axis.spread(partial(evaluate, cell.model, plan.task), shared=1).lower(state, examples).compile()
-
-
-def _small(state: TrainState) -> dict[str, Any]:
-    return {"step": state.step, "diverged_at": state.diverged_at, "last_loss": state.last_loss}
+    return axis.spread(train, shared=1, donate=(0, 1)).lower(state, sums, batches, jnp.int32(0)).compile()

@@ -18,6 +18,7 @@ from .loop import Sets, batch_maker, compile_training, start
 from .plan import CellPlan, Plan, make_plan, nearest_size, size_unit
 from .seeds import make_seed_axis
 from .selection import Schedule
+from .standing import start_sums
 
 MEASURED_SECONDS = 3.0
 """How long a cell's updates are timed, compilation and a first call excluded."""
@@ -83,15 +84,17 @@ def seconds_per_update(plan: Plan, cell: CellPlan, sets: Sets) -> float:
     schedule = Schedule("measuring", 2**30, 2**30, "last", 0)
     optimizer, state = start(plan, cell, axis, schedule)
     next_batches = batch_maker(plan, sets, axis, schedule)
-    program = compile_training(plan, cell, axis, optimizer, state, next_batches(0))
-    step, calls, timed = 0, 1, []
+    sums = start_sums(axis)
+    program = compile_training(plan, cell, axis, optimizer, state, sums, next_batches(0))
+    step, calls, before_call, timed = 0, 1, 0, []
     while sum(taken for taken, _ in timed) < MEASURED_SECONDS:
         batches = next_batches(step)
         before = time.perf_counter()
         until = step + min(calls, next_batches.steps)
-        state, sums = jax.block_until_ready(program(state, batches, jnp.int32(until)))
+        state, sums = jax.block_until_ready(program(state, sums, batches, jnp.int32(until)))
         taken = time.perf_counter() - before
-        made = int(axis.gather(sums.updates).sum())
+        total = int(axis.gather(sums.updates).sum())
+        made, before_call = total - before_call, total
         if not made:
             raise UserError(f"config.cells.{cell.label}: an update can't be timed, as no seed's loss is finite")
         long_enough = taken > MEASURED_SECONDS / TIMED_CALLS or until - step == next_batches.steps

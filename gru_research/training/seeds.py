@@ -83,6 +83,14 @@ class SeedAxis:
         active = np.arange(len(padded)) < len(self.seeds)
         return self.spread(init)(*(self.put(jax.tree.map(jnp.asarray, tree)) for tree in (seeds, scalars, active)))
 
+    def put_back(self, tree: Any) -> Any:
+        """The inverse of `gather`: arrays `[S, ...]` of the host on the members' devices, copies filled up."""
+        return self.put(jax.tree.map(self._with_copies, tree))
+
+    def _with_copies(self, array: np.ndarray) -> np.ndarray:
+        missing = len(self.padded_seeds) - len(self.seeds)
+        return np.concatenate([array, np.repeat(array[:1], missing, axis=0)]) if missing else array
+
     def put_members(self, values: Sequence[Any]) -> Any:
         """One value a member `[S]`, on the members' devices; copies get the first one's."""
         return self.put(jnp.asarray(np.asarray(self._padded(tuple(values)))))

@@ -58,13 +58,12 @@ class Selection:
         self._best_step = np.zeros(members, np.int64)
         self._waited = np.zeros(members, np.int64)
         self._diverged = np.zeros(members, bool)
-        self._params: Any = None
         self._take = axis.spread(lambda better, new, old: jax.tree.map(partial(jnp.where, better), new, old))
+        self.best_params: Any = None
+        """Those with each member's best validation metric so far."""
 
     def look(self, state: TrainState, evaluation: Evaluation) -> TrainState:
         """Takes an evaluation into account; returns the state, in which members that stop are no longer active."""
-        if self._schedule.select == "last" and not self._schedule.patience:
-            return state
         sign = 1 if self._task.direction == "min" else -1
         self._diverged = evaluation.state["diverged_at"] > 0
         values = sign * rank_worst(evaluation.measured[self._task.metric], self._task.direction)
@@ -73,9 +72,8 @@ class Selection:
         self._best = np.where(better, values, self._best)
         self._best_step = np.where(better, evaluation.step, self._best_step)
         self._waited = np.where(better, 0, self._waited + 1)
-        if self._schedule.select == "best":
-            old = state.params if self._params is None else self._params
-            self._params = self._take(self._axis.put_members(list(better)), state.params, old)
+        old = state.params if self.best_params is None else self.best_params
+        self.best_params = self._take(self._axis.put_members(list(better)), state.params, old)
         if not self._schedule.patience:
             return state
         going = self._axis.put_members([bool(w < self._schedule.patience) for w in self._waited])
@@ -88,8 +86,23 @@ class Selection:
         return bool(patience and np.all(self._diverged | (self._waited >= patience)))
 
     def parameters(self, state: TrainState) -> Any:
-        return state.params if self._schedule.select == "last" else self._params
+        return state.params if self._schedule.select == "last" else self.best_params
 
     def selected_step(self, state: TrainState) -> np.ndarray:
         """The step [S] of the parameters that count."""
         return self._axis.gather(state.step) if self._schedule.select == "last" else self._best_step
+
+    def numbers(self) -> dict[str, np.ndarray]:
+        """What it knows beside the parameters, [S] each."""
+        return {
+            "best": self._best,
+            "best_step": self._best_step,
+            "waited": self._waited,
+            "diverged": self._diverged,
+        }
+
+    def go_on(self, numbers: Mapping[str, np.ndarray], best_params: Any) -> None:
+        """Takes up what `numbers` and `best_params` were."""
+        self._best, self._best_step = np.asarray(numbers["best"]), np.asarray(numbers["best_step"])
+        self._waited, self._diverged = np.asarray(numbers["waited"]), np.asarray(numbers["diverged"])
+        self.best_params = best_params

@@ -15,11 +15,17 @@ from .state import Optimizer, TrainState, stream
 
 
 class Sums(NamedTuple):
-    """Over the good updates of a call: how many, their training losses and gradient norms (before clipping)."""
+    """Over the good updates since the last evaluation: how many, their training losses and gradient norms (before
+    clipping). They go from call to call, so that their rounding doesn't depend on where calls begin and end."""
 
     updates: Array
     loss: Array
     gradient_norm: Array
+
+
+def no_sums() -> Sums:
+    """Those before the first update."""
+    return Sums(jnp.zeros((), jnp.int32), jnp.zeros(()), jnp.zeros(()))
 
 
 def update(
@@ -57,13 +63,15 @@ def run_updates(
     task: Task,
     batch_size: int,
     state: TrainState,
+    sums: Sums,
     batches: Batch,
     until: Array,
 ) -> tuple[TrainState, Sums]:
     """Updates one seed until `until` updates are done, it diverges, or the stored batches are used up.
 
-    `batches [K, B, ...]` are those of stored data from the current step on; it is empty for generated
-    data, which are made here. A diverged seed, and a copy that isn't active, takes no turn of the loop.
+    New updates are added to `sums`. `batches [K, B, ...]` are those of stored data from the current step on; it is
+    empty for generated data, which are made here. A diverged seed, and a copy that isn't active, takes no turn of the
+    loop.
     """
     data_key = stream(state.seed, "data")
     start = state.step
@@ -83,8 +91,7 @@ def run_updates(
         state, new = update(model, optimizer, task, state, batch)
         return state, jax.tree.map(jnp.add, sums, new)
 
-    zeros = Sums(jnp.zeros((), jnp.int32), jnp.zeros(()), jnp.zeros(()))
-    return lax.while_loop(more, turn, (state, zeros))
+    return lax.while_loop(more, turn, (state, sums))
 
 
 def evaluate(model: SequenceModel, task: Task, state: TrainState, batch: Batch) -> dict[str, Array]:

@@ -8,6 +8,7 @@ import numpy as np
 from gru_research.config import TuneConfig
 from gru_research.stats import iqm, rank_worst
 
+from .checkpoint import Checkpoints, Snapshot
 from .loop import Hooks, Sets, Trained, train_members
 from .plan import CellPlan, Plan
 from .seeds import make_seed_axis
@@ -46,7 +47,14 @@ def _rounded(value: float, low: float, high: float) -> float:
     return min(max(float(f"{value:.4g}"), low), high)
 
 
-def tune_cell(plan: Plan, cell: CellPlan, sets: Sets, hooks: Hooks) -> dict[str, float]:
+def tune_cell(
+    plan: Plan,
+    cell: CellPlan,
+    sets: Sets,
+    hooks: Hooks,
+    checkpoints: Checkpoints | None = None,
+    snapshot: Snapshot | None = None,
+) -> dict[str, float]:
     """Trains every draw side by side, records how each did, and returns the chosen one's fields.
 
     Chosen is the draw with the best interquartile mean over its seeds of the validation metric; of equal ones, as an
@@ -58,7 +66,7 @@ def tune_cell(plan: Plan, cell: CellPlan, sets: Sets, hooks: Hooks) -> dict[str,
     members = [(draw, seed) for draw in range(tune.draws) for seed in seeds]
     scalars = {name: [values[draw][name] for draw, _ in members] for name in values[0]}
     axis = make_seed_axis([seed for _, seed in members], scalars)
-    trained = train_members(plan, cell, sets, axis, tuning_schedule(plan, cell), hooks)
+    trained = train_members(plan, cell, sets, axis, tuning_schedule(plan, cell), hooks, checkpoints, snapshot)
     draws = [
         _result(plan, trained, values[draw], [m for m, (d, _) in enumerate(members) if d == draw])
         for draw in range(tune.draws)

@@ -346,29 +346,29 @@ def test_smnist_runs(variant: str, tmp_path: Path, mnist_data_dir: str) -> None:
     assert {row["task"] for row in rows} == {f"smnist-{variant}"} and all(0 <= float(row["iqm"]) <= 1 for row in rows)
 
 
-def test_ctrl_c_reports_what_is_complete_and_exits_with_130(tmp_path: Path) -> None:
+def test_signals_leave_a_checkpoint_and_the_same_command_goes_on(tmp_path: Path) -> None:
+    """Preemption's exit with 143 at once, Ctrl-C's with 130 after a report."""
     workdir = tmp_path / "run"
     arguments = [
-        ADDING,
-        *TINY,
-        "--config.updates=100000",
-        "--config.eval_every=50",
-        "--config.seeds=1",
+        ADDING, *TINY, "--config.updates=1000000", "--config.eval_every=500", "--config.seeds=1",
         f"--workdir={workdir}",
-    ]
+    ]  # fmt: skip
     env = os.environ | {"PYTHONPATH": str(ROOT)}
-    with subprocess.Popen(
-        command("compare", *arguments), cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    ) as process:
-        deadline = time.monotonic() + 120
-        records = workdir / "records.jsonl"
-        while not (records.exists() and records.read_text().count('"evaluation"') >= 2):
-            assert process.poll() is None and time.monotonic() < deadline
-            time.sleep(0.1)
-        process.send_signal(signal.SIGINT)
-        process.communicate(timeout=120)
-    assert process.returncode == 130
-    assert json.loads(records.read_text().splitlines()[-1])["status"] == "interrupted"
+    records = workdir / "records.jsonl"
+    before = 0
+    for number, status in ((signal.SIGTERM, 143), (signal.SIGUSR2, 143), (signal.SIGINT, 130)):
+        with subprocess.Popen(
+            command("compare", *arguments), cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        ) as process:
+            deadline = time.monotonic() + 120
+            while not (records.exists() and records.read_text().count('"evaluation"') >= before + 2):
+                assert process.poll() is None and time.monotonic() < deadline
+                time.sleep(0.1)
+            process.send_signal(number)
+            _, errors = process.communicate(timeout=60)
+        assert process.returncode == status, errors
+        assert json.loads(records.read_text().splitlines()[-1])["status"] == "interrupted"
+        assert "goes on from here" in errors and ("going on with gru, training, update" in errors) == (before > 0)
+        assert (workdir / "report.html").exists() == (number == signal.SIGINT)
+        before = records.read_text().count('"evaluation"')
     assert "interrupted" in (workdir / "report.html").read_text().lower()
-    again = launch("compare", *arguments)
-    assert again.returncode == 2 and "interrupted" in again.stderr

@@ -194,8 +194,8 @@ TINY = Table(
 
 def write(run: records.Run, folder: Path) -> None:
     folder.mkdir(parents=True)
-    writer = records.Writer(folder / records.FILE_NAME)
-    for kind, lines in [("run", [run.header]), ("cell", run.cells), ("result", run.results), ("end", [run.end])]:
+    writer = records.Writer.begin(folder / records.FILE_NAME, **run.header)
+    for kind, lines in [("cell", run.cells), ("result", run.results), ("end", [run.end])]:
         for line in lines:
             writer.write(kind, **line or {})
     writer.close()

@@ -29,16 +29,19 @@ class Trainer:
 
     solved: Callable[[str, int], int] = lambda label, length: 4  # of the seeds of a cell
     stops_in: str = ""
+    stops_with: int = running.INTERRUPTED
     calls: list[tuple[str, str]] = dataclasses.field(default_factory=list)
     reports: int = 0
 
-    def run(self, config: ExperimentConfig, folder: Path, stop: Any) -> bool:
+    def run(self, config: ExperimentConfig, folder: Path, stop: Any) -> int:
         del stop
         self.calls.append((folder.name, ",".join(config.selected_labels)))
         folder.mkdir(parents=True, exist_ok=True)
         mapping = records.to_json(to_mapping(config))
-        writer = records.Writer(folder / records.FILE_NAME)
-        writer.write("run", config=mapping, asked=mapping, task={})
+        path = folder / records.FILE_NAME
+        header = {"config": mapping, "asked": mapping, "task": {}}
+        go_on = path.exists()
+        writer = records.Writer.go_on(path, 1, **header) if go_on else records.Writer.begin(path, **header)
         for label in config.selected_labels:
             solved = self.solved(label, config.task.options["length"])
             for seed in range(config.seeds):
@@ -46,7 +49,7 @@ class Trainer:
         finished = folder.name != self.stops_in
         writer.write("end", status="finished" if finished else "interrupted")
         writer.close()
-        return finished
+        return 0 if finished else self.stops_with
 
     def write_report(self, workdir: Path) -> None:
         assert (workdir / records.STUDY_FILE_NAME).is_file()
@@ -120,19 +123,16 @@ def test_it_goes_on_where_it_was_interrupted(trainer: Trainer, tmp_path: Path) -
     assert studies.run(horizon(), folder, STOP) == running.INTERRUPTED
     assert [name for name, _ in trainer.calls] == ["length-4", "length-5"] and trainer.reports == 1
     first = (folder / "length-4" / records.FILE_NAME).read_bytes()
-    assert studies.run(horizon(), folder, STOP) == running.INTERRUPTED
     trainer.stops_in = ""
     trainer.calls.clear()
     assert studies.run(horizon(), folder, STOP) == 0
     assert [name for name, _ in trainer.calls] == ["length-5", "length-6", "length-7"]
     assert (folder / "length-4" / records.FILE_NAME).read_bytes() == first
-    aside = [folder / f"length-5.interrupted-{n}" / records.FILE_NAME for n in (1, 2)]
-    assert not any(records.read(path).finished for path in aside)
     trainer.calls.clear()
     assert studies.run(horizon(), folder, STOP) == 0 and trainer.calls == []
 
 
-def test_a_run_that_was_killed_is_put_aside(trainer: Trainer, tmp_path: Path) -> None:
+def test_a_run_that_was_killed_goes_on_in_its_directory(trainer: Trainer, tmp_path: Path) -> None:
     """It has no end, and its last line may be half a one."""
     folder = tmp_path / "s"
     studies.run(suite(x={}, y={}), folder, STOP)
@@ -140,8 +140,13 @@ def test_a_run_that_was_killed_is_put_aside(trainer: Trainer, tmp_path: Path) ->
     path.write_text("\n".join(path.read_text().splitlines()[:-1])[:-5])
     trainer.calls.clear()
     assert studies.run(suite(x={}, y={}), folder, STOP) == 0
-    assert [name for name, _ in trainer.calls] == ["y"]
-    assert (folder / "y.interrupted-1").is_dir() and records.read(path).finished
+    assert [name for name, _ in trainer.calls] == ["y"] and records.read(path).finished
+
+
+def test_a_machine_that_is_taken_away_leaves_no_time_for_a_report(trainer: Trainer, tmp_path: Path) -> None:
+    trainer.stops_in, trainer.stops_with = "x", running.PREEMPTED
+    assert studies.run(suite(x={}, y={}), tmp_path / "s", STOP) == running.PREEMPTED
+    assert [name for name, _ in trainer.calls] == ["x"] and trainer.reports == 0
 
 
 def test_a_suite_trains_the_runs_that_are_named(trainer: Trainer, tmp_path: Path) -> None:

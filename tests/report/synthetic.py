@@ -60,8 +60,7 @@ def write_run(
             "command": ["experiments/compare.py", "--config=configs/adding.py", "--config.only=GRU, RNN"],
         }  # fmt: skip
         time = {"started": "2025-01-02T03:04:05+00:00"}
-    writer = records.Writer(workdir / records.FILE_NAME)
-    writer.write("run", config=config, task=task, env=env, time=time)
+    writer = records.Writer.begin(workdir / records.FILE_NAME, config=config, task=task, env=env, time=time)
     for label, cell in cells.items():
         _write_cell(writer, {"task": name, "cell": label}, cell, every, threshold, direction, bare)
     if end:

@@ -15,8 +15,8 @@ from gru_research.config import UserError, experiment
 from gru_research.data import DataDirs, ShuffledBatches
 from gru_research.records import FILE_NAME, read
 from gru_research.training import CellPlan, Plan, SeedAxis, load_parameters, make_plan, run_comparison
-from gru_research.training.loop import evaluation_batches
 from gru_research.training.optimizer import make_optimizer
+from gru_research.training.scoring import evaluation_batches
 from gru_research.training.state import init_state, stream
 from gru_research.training.step import evaluate, update
 
@@ -196,10 +196,11 @@ def test_an_error_leaves_an_interrupted_run_on_record(tmp_path: Path) -> None:
     assert read(tmp_path / "run" / FILE_NAME).end["status"] == "interrupted"
 
 
-def test_a_directory_is_never_shared(finished: tuple[Path, Any]) -> None:
+def test_a_finished_run_is_left_as_it_is_and_another_is_refused(finished: tuple[Path, Any]) -> None:
     before = (finished[0] / FILE_NAME).read_bytes()
-    with pytest.raises(UserError, match="workdir="):
-        run(CONFIG, finished[0])
+    run(CONFIG, finished[0])
+    with pytest.raises(UserError, match=r"holds a run of another config \(batch_size was 5, now 6\)"):
+        run(CONFIG | {"batch_size": 6}, finished[0])
     assert (finished[0] / FILE_NAME).read_bytes() == before
 
 

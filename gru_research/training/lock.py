@@ -1,0 +1,43 @@
+"""One process at a time in a run's directory."""
+
+import contextlib
+import fcntl
+import os
+import platform
+from collections.abc import Iterator
+from pathlib import Path
+
+from gru_research.config import UserError
+
+FILE_NAME = ".lock"
+
+
+@contextlib.contextmanager
+def locked(workdir: Path) -> Iterator[None]:
+    """Makes the directory and holds it; the kernel lets go when the process ends, however it ends.
+
+    The file stays: if it were removed, two processes could hold two files of that name.
+
+    Raises:
+      UserError: another process holds it, or it can't be written.
+    """
+    try:
+        workdir.mkdir(parents=True, exist_ok=True)
+        file = (workdir / FILE_NAME).open("a+", encoding="utf-8")
+    except FileExistsError as e:
+        raise UserError(f"workdir={str(workdir)!r} is a file: choose another") from e
+    except OSError as e:
+        raise UserError(f"workdir={str(workdir)!r} can't be written: {e.strerror}") from e
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as e:
+            file.seek(0)
+            holder = file.read().strip() or "unknown"
+            raise UserError(
+                f"workdir={str(workdir)!r} is in use by another process ({holder}): wait for it, or choose another"
+            ) from e
+        file.truncate(0)
+        file.write(f"process {os.getpid()} on {platform.node()}\n")
+        file.flush()
+        yield

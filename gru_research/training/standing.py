@@ -1,0 +1,88 @@
+"""Where a cell's members stand between two calls, and the same as plain arrays, from which training goes on."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from .seeds import SeedAxis
+from .selection import Evaluation, Selection
+from .state import TrainState
+from .step import Sums, no_sums
+
+
+@dataclasses.dataclass
+class Standing:
+    """All that changes while members train, but for what `Selection` keeps.
+
+    Attributes:
+      step: how many updates are done.
+      sums: over the updates since the last evaluation.
+      evaluations: all so far.
+      train_seconds: the time that compiled training took.
+    """
+
+    step: int
+    state: TrainState
+    sums: Sums
+    evaluations: list[Evaluation]
+    train_seconds: float
+
+
+def start_sums(axis: SeedAxis) -> Sums:
+    """Every member's sums before the first update."""
+    return axis.put(jax.tree.map(lambda a: jnp.broadcast_to(a, (len(axis.padded_seeds),)), no_sums()))
+
+
+def to_arrays(standing: Standing, selection: Selection, axis: SeedAxis) -> dict[str, Any]:
+    """As nested dicts of numpy arrays, without the copies that fill up the axis: for any number of devices."""
+    evaluations = [dataclasses.asdict(evaluation) for evaluation in standing.evaluations]
+    return {
+        "state": by_number(axis.gather(standing.state)),
+        "sums": by_number(axis.gather(standing.sums)),
+        "best_params": by_number(axis.gather(selection.best_params)),
+        "selection": selection.numbers(),
+        "evaluations": jax.tree.map(lambda *values: np.stack(values), *evaluations),
+        "train_seconds": np.float64(standing.train_seconds),
+    }
+
+
+def from_arrays(
+    arrays: Mapping[str, Any], fresh: Standing, selection: Selection, axis: SeedAxis, step: int
+) -> Standing:
+    """The inverse; `fresh` is where training starts, which says how the arrays belong together.
+
+    Raises:
+      ValueError: the arrays are those of another model or optimiser.
+    """
+    state = axis.put_back(like(axis.gather(fresh.state), arrays["state"]))
+    # Copies have the first member's state; what they are not is active.
+    padding = np.arange(len(axis.padded_seeds)) < len(axis.seeds)
+    state = state._replace(active=state.active & axis.put(padding))
+    best = axis.put_back(like(axis.gather(fresh.state.params), arrays["best_params"]))
+    selection.go_on(arrays["selection"], best)
+    stacked = arrays["evaluations"]
+    evaluations = []
+    for e in range(len(stacked["step"])):
+        one = jax.tree.map(lambda a, e=e: a[e], dict(stacked))
+        one |= {"step": int(one["step"]), "train_seconds": float(one["train_seconds"])}
+        evaluations.append(Evaluation(**one))
+    sums = axis.put_back(like(axis.gather(fresh.sums), arrays["sums"]))
+    return Standing(step, state, sums, evaluations, float(arrays["train_seconds"]))
+
+
+def by_number(tree: Any) -> dict[str, np.ndarray]:
+    """The leaves of a tree by their number, as names that are safe on disk."""
+    return {f"{i:04d}": np.asarray(leaf) for i, leaf in enumerate(jax.tree.leaves(tree))}
+
+
+def like(tree: Any, leaves: Mapping[str, np.ndarray]) -> Any:
+    """The inverse of `by_number`, in the structure of `tree`; raises ValueError where they don't fit."""
+    expected, structure = jax.tree.flatten(tree)
+    found = [np.asarray(leaves[name]) for name in sorted(leaves)]
+    if [(a.shape, a.dtype) for a in expected] != [(a.shape, a.dtype) for a in found]:
+        raise ValueError("the arrays are those of another model or optimiser")
+    return jax.tree.unflatten(structure, found)

@@ -1,0 +1,276 @@
+"""Interrupted runs go on and end with the same bits and records as one that was never interrupted."""
+
+import json
+import multiprocessing
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import pytest
+
+from gru_research import records
+from gru_research.config import UserError, experiment
+from gru_research.data import DataDirs
+from gru_research.training import checkpoint, load_parameters, loop, make_plan, run_comparison
+from gru_research.training.lock import locked
+
+# A constant of updates per call of 1 makes an opportunity to stop of every update.
+CONFIG: dict[str, Any] = {
+    "task": {"name": "adding", "length": 4, "validation_size": 10, "test_size": 10},
+    "cells": {
+        "gru": {"kind": "gru", "hidden_size": 3},
+        "rnn": {"kind": "rnn", "hidden_size": 4, "learning_rate": 1e30},
+    },
+    "match": "none",
+    "updates": 7,
+    "batch_size": 5,
+    "eval_every": 3,
+    "seeds": 3,
+    "select": "best",
+    "patience": 2,
+    "optimizer": {"learning_rate": 0.05, "schedule": "cosine"},
+    "tune": {"draws": 2, "updates": 4, "learning_rate": (0.01, 0.1)},
+}
+LABELS = ("gru", "rnn")
+
+
+@pytest.fixture(autouse=True)
+def _one_update_a_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop, "UPDATES_PER_CALL", 1)
+
+
+def run(workdir: Path, config: dict[str, Any] = CONFIG, **hooks: Any) -> bool:
+    return run_comparison(make_plan(experiment(config)), workdir, DataDirs(), **hooks)
+
+
+def fixed(workdir: Path) -> list[dict[str, Any]]:
+    """The records without what may differ between equal runs."""
+    lines = (workdir / records.FILE_NAME).read_text().splitlines()
+    return [{k: v for k, v in json.loads(line).items() if k not in ("time", "env")} for line in lines]
+
+
+def bits(workdir: Path) -> list[bytes]:
+    return [np.asarray(a).tobytes() for label in LABELS for a in jax.tree.leaves(load_parameters(workdir, label))]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    workdir = tmp_path_factory.mktemp("whole") / "run"
+    assert run(workdir)
+    return workdir
+
+
+def after(calls: int) -> Callable[[], bool]:
+    """Asks to stop at that opportunity, counted from 0."""
+    counter = iter(range(10**6))
+    return lambda: next(counter) >= calls
+
+
+def test_stopped_at_every_opportunity_it_ends_alike(whole: Path, tmp_path: Path) -> None:
+    said: list[str] = []
+    stops = 0
+    while not run(tmp_path / "run", stopping=after(1), say=said.append):
+        stops += 1
+    assert stops >= 15 and any("gru, tuning, update 1" in line for line in said)
+    assert fixed(tmp_path / "run") == fixed(whole)
+    assert bits(tmp_path / "run") == bits(whole)
+    assert not (tmp_path / "run" / "checkpoints" / checkpoint.UNFINISHED).exists()
+    resumed = records.read(tmp_path / "run" / records.FILE_NAME).header["env"]["resumed"]
+    assert len(resumed) == stops and {r["phase"] for r in resumed} >= {"tuning", "training"}
+
+
+class Killed(BaseException):
+    """What nothing catches, as a signal that can't be."""
+
+
+def killed(workdir: Path, at: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that ends at its n-th progress report, and doesn't get to write how it ended."""
+    seen = iter(range(10**6))
+
+    def progress(_: Any) -> None:
+        if next(seen) == at:
+            raise Killed
+
+    with monkeypatch.context() as patch:
+        write = records.Writer.write
+        patch.setattr(
+            records.Writer, "write", lambda self, kind, **f: None if kind == "end" else write(self, kind, **f)
+        )
+        with pytest.raises(Killed):
+            run(workdir, checkpoint_seconds=0, progress=progress)
+
+
+@pytest.mark.parametrize("at", [3, 9, 14])
+def test_killed_it_drops_records_past_the_checkpoint_and_ends_alike(
+    at: int, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workdir, said = tmp_path / "run", []
+    killed(workdir, at, monkeypatch)
+    path = workdir / records.FILE_NAME
+    path.write_text(path.read_text() + '{"kind":"evaluation","cell":"gru"}\n{"kind":"evalu')
+    assert run(workdir, say=said.append)
+    assert any("1 records after it are dropped" in line or "are dropped" in line for line in said)
+    assert fixed(workdir) == fixed(whole) and bits(workdir) == bits(whole)
+
+
+@pytest.fixture(scope="module")
+def interrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run killed in the training of its first cell, with two snapshots of it."""
+    workdir = tmp_path_factory.mktemp("interrupted") / "run"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loop, "UPDATES_PER_CALL", 1)
+        killed(workdir, 9, patch)
+    return workdir
+
+
+@pytest.fixture
+def broken(interrupted: Path, tmp_path: Path) -> Path:
+    """A copy to damage."""
+    shutil.copytree(interrupted, tmp_path / "run")
+    return tmp_path / "run"
+
+
+def snapshots(workdir: Path) -> list[Path]:
+    folder = checkpoint.unfinished(workdir, "gru") / "training"
+    return sorted((p for p in folder.iterdir() if p.name.isdigit()), key=lambda p: int(p.name))
+
+
+def _largest(folder: Path) -> Path:
+    return max((p for p in folder.rglob("*") if p.is_file()), key=lambda p: p.stat().st_size)
+
+
+def _cut(folder: Path) -> None:
+    file = _largest(folder / "arrays")
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+
+
+def _flip(folder: Path) -> None:
+    file = _largest(folder / "arrays")
+    data = bytearray(file.read_bytes())
+    for i in range(len(data) // 4, 3 * len(data) // 4):
+        data[i] ^= 0xFF
+    file.write_bytes(data)
+
+
+DAMAGES: dict[str, Callable[[Path], None]] = {
+    "a file cut short": _cut,
+    "a file with other bytes": _flip,
+    "a missing file": lambda folder: _largest(folder / "arrays").unlink(),
+    "arrays missing": lambda folder: shutil.rmtree(folder / "arrays"),
+    "its note missing": lambda folder: shutil.rmtree(folder / "note"),
+    "an empty folder": lambda folder: [shutil.rmtree(p) if p.is_dir() else p.unlink() for p in folder.iterdir()][:0],
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_of_damaged_checkpoints_the_newest_whole_one_is_used(damage: str, whole: Path, broken: Path) -> None:
+    said: list[str] = []
+    older, newest = snapshots(broken)
+    DAMAGES[damage](newest)
+    assert run(broken, say=said.append)
+    assert any(f"snapshot of step {newest.name}" in line and "damaged" in line for line in said)
+    assert any(f"update {older.name}" in line for line in said)
+    assert fixed(broken) == fixed(whole) and bits(broken) == bits(whole)
+
+
+def test_without_a_whole_checkpoint_the_cell_begins_anew(whole: Path, broken: Path) -> None:
+    said: list[str] = []
+    for folder in [*snapshots(broken), *(checkpoint.unfinished(broken, "gru") / "tuning").iterdir()]:
+        _cut(folder)
+    assert run(broken, say=said.append)
+    assert any("going on with the next cell" in line for line in said)
+    assert fixed(broken) == fixed(whole) and bits(broken) == bits(whole)
+
+
+def test_records_that_end_before_a_checkpoint_take_the_one_before(whole: Path, broken: Path) -> None:
+    said: list[str] = []
+    path = broken / records.FILE_NAME
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(lines[:3]))
+    assert run(broken, say=said.append)
+    assert any("the records end before it" in line for line in said)
+    assert fixed(broken) == fixed(whole) and bits(broken) == bits(whole)
+
+
+def test_a_run_killed_before_its_header_begins_anew(whole: Path, tmp_path: Path) -> None:
+    workdir = tmp_path / "run"
+    workdir.mkdir()
+    (workdir / ".lock").write_text("process 1\n")
+    (workdir / ".records.jsonl.new").write_text('{"kind":"ru')
+    assert run(workdir)
+    assert fixed(workdir) == fixed(whole)
+
+
+def test_a_changed_config_is_refused_with_the_fields_that_differ(broken: Path) -> None:
+    before = (broken / records.FILE_NAME).read_bytes()
+    changed = CONFIG | {"updates": 8, "optimizer": {"learning_rate": 0.05}}
+    with pytest.raises(UserError, match=r"updates was 7, now 8; optimizer.schedule was 'cosine', now 'constant'"):
+        run(broken, changed, allow_config_change=True)
+    with pytest.raises(UserError, match=r"only was '', now 'gru'\): --allow_config_change"):
+        run(broken, CONFIG | {"only": "gru"})
+    assert (broken / records.FILE_NAME).read_bytes() == before
+
+
+def test_a_harmless_change_goes_on(whole: Path, broken: Path) -> None:
+    assert run(broken, CONFIG | {"only": "gru"}, allow_config_change=True)
+    assert {r["cell"] for r in records.read(broken / records.FILE_NAME).results} == {"gru"}
+    assert run(broken, allow_config_change=True)
+    assert fixed(broken)[1:] == fixed(whole)[1:] and bits(broken) == bits(whole)
+
+
+def test_other_versions_are_said_and_recorded(broken: Path) -> None:
+    path = broken / records.FILE_NAME
+    header, *rest = path.read_text().splitlines(keepends=True)
+    changed = json.loads(header)
+    changed["env"]["versions"]["jax"] = "0.9.9"
+    path.write_text(json.dumps(changed) + "\n" + "".join(rest))
+    said: list[str] = []
+    assert run(broken, say=said.append)
+    assert any(f"jax 0.9.9 then, {jax.__version__} now" in line for line in said)
+    (resumed,) = records.read(path).header["env"]["resumed"]
+    assert resumed["versions"]["jax"] == jax.__version__
+
+
+def test_a_checkpoint_of_another_model_is_refused() -> None:
+    from gru_research.training.standing import by_number, like
+
+    tree = {"a": np.zeros((3, 2), np.float32)}
+    with pytest.raises(ValueError, match="another model"):
+        like(tree, by_number({"a": np.zeros((3, 3), np.float32)}))
+
+
+@pytest.fixture
+def holder(tmp_path: Path) -> Iterator[Any]:
+    """Another process that holds a directory until it is killed."""
+    context = multiprocessing.get_context("spawn")
+    ready = context.Event()
+    process = context.Process(target=_hold, args=(tmp_path / "run", ready), daemon=True)
+    process.start()
+    assert ready.wait(60)
+    yield process
+    process.kill()
+
+
+def _hold(workdir: Path, ready: Any) -> None:
+    with locked(workdir):
+        ready.set()
+        multiprocessing.Event().wait()
+
+
+def test_a_second_process_is_refused_and_a_killed_one_leaves_no_lock(holder: Any, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=rf"in use by another process \(process {holder.pid} on"):
+        run(tmp_path / "run")
+    assert not (tmp_path / "run" / records.FILE_NAME).exists()
+    holder.kill()
+    holder.join()
+    assert run(tmp_path / "run", CONFIG | {"only": "rnn", "updates": 1, "tune": {"draws": 0}})
+
+
+def test_somebody_elses_directory_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text("mine")
+    with pytest.raises(UserError, match="holds something else"):
+        run(tmp_path)
+    assert [p.name for p in tmp_path.iterdir()] == ["mine.txt"]
