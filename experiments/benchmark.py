@@ -4,13 +4,15 @@
     python -m experiments.benchmark --suite=cpu [--cells=gru] [--shapes="0;3;8,50,4,16"] [--systems=ours,linen,torch]
     python -m experiments.benchmark --suite=gpu
     python -m experiments.benchmark --suite=memory
+    python -m experiments.benchmark --suite=startup [--rounds=5]
 
 `input`: how fast batches come, against how fast training uses them up, for the shipped configs' data.
 `cpu`, `gpu`: GRU, LSTM and vanilla RNN layers, forward and training, against flax (linen, nnx), haiku, equinox,
 keras and torch, as far as they are installed: each in its own process, taking turns; then ours over lengths.
 Options of ours can be compared within a run: --systems=ours,ours[backend=autodiff,unroll=2],linen.
 `memory`: a gradient step over 100,000 steps, with and without checkpointing.
-All but `input` write benchmark.json, and figures, to --workdir.
+`startup`: from the start of a process to `--help` and to the first update, without compilation.
+All but `input` and `startup` write benchmark.json, and figures, to --workdir.
 """
 
 import datetime
@@ -22,12 +24,12 @@ from pathlib import Path
 import rich.console
 from absl import flags
 
-from experiments.benchmarks import jobs, memory, results, speed
+from experiments.benchmarks import jobs, memory, results, speed, startup
 from experiments.benchmarks.turns import Timing
 from experiments.launcher import launch
 from gru_research.config import UserError
 
-SUITE = flags.DEFINE_enum("suite", "input", ["input", "cpu", "gpu", "memory"], "what to measure.")
+SUITE = flags.DEFINE_enum("suite", "input", ["input", "cpu", "gpu", "memory", "startup"], "what to measure.")
 ROUNDS = flags.DEFINE_integer("rounds", 5, "how often each is timed, taking turns.", lower_bound=1)
 SYSTEMS = flags.DEFINE_string(
     "systems", ",".join((jobs.OURS, *jobs.PEERS)), "cpu, gpu: which to measure; ours[option=value] sets UnrollOptions."
@@ -66,6 +68,8 @@ def main() -> int:
         from gru_research.data import DataDirs
 
         return input_suite.run(ROUNDS.value, DataDirs(DATA_DIR.value, MANUAL_DIR.value))
+    if SUITE.value == "startup":
+        return startup.run(ROUNDS.value)
     settings = memory_settings() if SUITE.value == "memory" else speed_settings()
     cores = share_cores(THREADS.value)
     workdir = new_workdir(WORKDIR.value, SUITE.value)

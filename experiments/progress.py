@@ -5,29 +5,27 @@ import time
 from types import TracebackType
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn
 from rich.progress import Progress as Bar
 
+from experiments.remaining import Remaining, duration
 from gru_research.training import Plan, Progress
 
 PLAIN_SECONDS = 10.0
 
 
 class ProgressLine:
-    """Shows where training stands: cell, updates, the members' median validation metric, speed, time left."""
+    """Shows where training stands: cell, updates, the members' median validation metric, the rate, and the time left
+    of the whole comparison."""
 
     def __init__(self, plan: Plan):
-        tune = plan.config.tune
-        self._labels = [cell.label for cell in plan.cells]
-        self._tuned = tune.draws * tune.seeds
-        self._seeds = plan.config.seeds
+        self._remaining = Remaining(plan)
         self._console = Console(file=sys.stdout)
         self._bar = Bar(
             TextColumn("{task.description}"),
-            BarColumn(bar_width=20),
+            BarColumn(bar_width=12),
             MofNCompleteColumn(),
             TextColumn("{task.fields[numbers]}"),
-            TimeRemainingColumn(),
             console=self._console,
             disable=not self._console.is_terminal,
         )
@@ -43,10 +41,9 @@ class ProgressLine:
 
     def show(self, progress: Progress) -> None:
         """Called after each call of the training program."""
+        self._remaining.look(progress)
         name = progress.cell if progress.phase == "training" else f"{progress.cell}, {progress.phase}"
-        done = progress.step * progress.members
-        speed = f"{1e3 * progress.train_seconds / done:.2f} ms/update and seed" if done else ""
-        numbers = f"validation {progress.validation_metric:.4g}  {speed}"
+        numbers = "  ".join(self._numbers(progress))
         if self._console.is_terminal:
             if name not in self._tasks:
                 self._tasks[name] = self._bar.add_task(name, total=progress.updates, numbers="")
@@ -55,11 +52,15 @@ class ProgressLine:
         now = time.monotonic()
         if progress.step in (0, progress.updates) or now - self._last_plain >= PLAIN_SECONDS:
             self._last_plain = now
-            print(f"[{self._share(progress):4.0%}] {name} {progress.step}/{progress.updates}  {numbers}", flush=True)
+            print(f"[{self._remaining.share:4.0%}] {name} {progress.step}/{progress.updates}  {numbers}", flush=True)
 
-    def _share(self, progress: Progress) -> float:
-        """How much of the whole comparison is done, taking cells as equally long."""
-        tuning = self._tuned / (self._tuned + self._seeds)
-        within = progress.step / progress.updates
-        cell = within * tuning if progress.phase == "tuning" else tuning + within * (1 - tuning)
-        return (self._labels.index(progress.cell) + cell) / len(self._labels)
+    def _numbers(self, progress: Progress) -> list[str]:
+        done = progress.step * progress.members
+        numbers = [f"validation {progress.validation_metric:.4g}"]
+        if done:
+            numbers.append(f"{1e3 * progress.train_seconds / done:.2f} ms/update and seed")
+        # On a terminal the lines of what is done stay there: what is left is for the one that moves.
+        stays = self._console.is_terminal and progress.step == progress.updates
+        if self._remaining.seconds is not None and not stays:
+            numbers.append(f"{duration(self._remaining.seconds)} left")
+        return numbers

@@ -28,7 +28,6 @@ from experiments.replications import TABLES, Table
 from experiments.replications.table import Ours
 from gru_research import records
 from gru_research.config import UserError, choose, experiment
-from gru_research.report import results, tuning
 
 running.define_flags()
 TABLE = flags.DEFINE_string("table", "", f"one of {', '.join(TABLES)}.")
@@ -105,6 +104,8 @@ def texts(label: str, published: str, ours: Ours | None) -> tuple[str, ...]:
 
 def trained(runs: Mapping[str, records.Run]) -> list[str]:
     """What was spent: for every run its cells' sizes, rates and updates, and the seconds."""
+    from gru_research.report import results, tuning  # here, as they bring matplotlib, which takes a second
+
     lines = []
     for name, run in runs.items():
         cells = ", ".join(

@@ -13,6 +13,7 @@ import jax
 import rich.console
 from absl import flags
 
+from experiments.profiling import FOLDER, Profile
 from experiments.progress import ProgressLine
 from gru_research import records
 from gru_research.config import ExperimentConfig, UserError, experiment
@@ -21,6 +22,7 @@ from gru_research.training import (
     CHECKPOINT_SECONDS,
     HARMLESS,
     Plan,
+    Progress,
     is_open,
     look,
     prepare_comparison,
@@ -50,6 +52,7 @@ def define_flags() -> None:
         False,
         f"go on under a config that differs in fields without effect: {', '.join(HARMLESS)}.",
     )
+    flags.DEFINE_bool("profile", False, "trace a few calls of the first cell to WORKDIR/profile, for xprof.")
 
 
 def data_dirs() -> DataDirs:
@@ -127,10 +130,20 @@ def run(config: ExperimentConfig, folder: Path, stop: StopRequest) -> int:
         return 0
     asked = config
     if begun is not None and is_open(config):  # what was measured then holds
-        config = dataclasses.replace(experiment(begun.header["config"]), only=config.only)
+        found = experiment(begun.header["config"])
+        config = dataclasses.replace(found, only=config.only, trackers=config.trackers)
     plan, sets = prepare_comparison(config, data_dirs(), say=lambda line: print(f"measured: {line}", flush=True))
     announce(plan, folder)
-    with ProgressLine(plan) as line, stop.deferred():
+    with (
+        ProgressLine(plan) as line,
+        Profile(folder / FOLDER, flags.FLAGS.profile) as profile,
+        stop.deferred(),
+    ):
+
+        def progress(at: Progress) -> None:
+            line.show(at)
+            profile.after(at)
+
         finished = run_comparison(
             plan,
             folder,
@@ -139,7 +152,7 @@ def run(config: ExperimentConfig, folder: Path, stop: StopRequest) -> int:
             allow_config_change=flags.FLAGS.allow_config_change,
             checkpoint_seconds=flags.FLAGS.checkpoint_seconds,
             command=sys.argv,
-            progress=line.show,
+            progress=progress,
             stopping=lambda: bool(stop.status),
             say=lambda said: print(said, file=sys.stderr, flush=True),
         )

@@ -171,6 +171,7 @@ class ExperimentConfig:
     says which parameters are tested: the "last" or those with the "best" validation metric. With `patience` above 0 a
     seed stops after so many evaluations without a better one. `seconds` above 0 gives each cell so much time to train,
     tuning included, instead of a number of updates: it is measured once and becomes `cells.LABEL.updates`.
+    `trackers` names who is told of the records as they come, separated by commas; it changes nothing of the run.
     """
 
     task: TaskConfig
@@ -191,6 +192,7 @@ class ExperimentConfig:
     model: ModelConfig = ModelConfig()
     tune: TuneConfig = TuneConfig()
     horizon: HorizonConfig | None = None
+    trackers: str = ""
 
     def __post_init__(self) -> None:
         for name in ("updates", "batch_size", "eval_every", "seeds"):
@@ -220,8 +222,12 @@ class ExperimentConfig:
     @property
     def selected_labels(self) -> tuple[str, ...]:
         """The labels of `only`; all labels where it is empty."""
-        names = tuple(name.strip() for name in self.only.split(",") if name.strip())
-        return names or tuple(cell.label for cell in self.cells)
+        return split_names(self.only) or tuple(cell.label for cell in self.cells)
+
+
+def split_names(text: str) -> tuple[str, ...]:
+    """The names in a text that separates them by commas, each once."""
+    return tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
 
 
 def experiment(mapping: Mapping[str, Any]) -> ExperimentConfig:
@@ -238,9 +244,9 @@ def experiment(mapping: Mapping[str, Any]) -> ExperimentConfig:
     cells = dict(fields.pop("cells"))
     if not isinstance(task.get("name"), str):
         raise UserError(f"config.task.name={task.get('name')!r} must be a task's name")
-    only = fields.get("only", "")
-    if isinstance(only, list | tuple):
-        fields["only"] = ",".join(map(str, only))
+    for name in ("only", "trackers"):
+        if isinstance(fields.get(name), list | tuple):
+            fields[name] = ",".join(map(str, fields[name]))
     fields.setdefault("reference", next(iter(cells), ""))
     cell_configs = tuple(_cell(label, value) for label, value in cells.items())
     known = [f.name for f in dataclasses.fields(ExperimentConfig)]

@@ -15,6 +15,7 @@ ARROWS = [
     "types -> cells -> time_loop -> layers -> adapters -> training",
     "types -> data -> tasks -> training",
     "config -> data",
+    "config -> trackers -> training",
     "layers -> analysis -> training",
     "stats -> analysis",
     "records -> analysis",

@@ -4,10 +4,12 @@ import dataclasses
 import itertools
 import math
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gru_research import records
-from gru_research.report import results, summary
+
+if TYPE_CHECKING:
+    from gru_research.report import summary
 
 TRAINING_SHARE = 0.75
 """How much of a budget is training: the rest is compilation, evaluation and reports."""
@@ -76,10 +78,12 @@ class Table:
     runs: Mapping[str, Run] = dataclasses.field(default_factory=dict)
 
 
-def cell_row(runs: Mapping[str, records.Run], run: str, label: str) -> summary.SummaryRow | None:
+def cell_row(runs: Mapping[str, records.Run], run: str, label: str) -> "summary.SummaryRow | None":
     """The summary of one cell of one run; None where that hasn't been run to its end."""
     if run not in runs:
         return None
+    from gru_research.report import summary  # here, as it brings matplotlib, which takes a second
+
     return next((row for row in summary.summarize(runs[run]) if row.cell == label), None)
 
 
@@ -92,8 +96,8 @@ def bound(
         row = cell_row(runs, run, cell)
         if row is None:
             return None
-        (task,) = results.collect(runs[run])
-        sign = 1 if task.task.direction == "min" else -1
+        direction = runs[run].header["task"]["direction"]
+        sign = 1 if direction == "min" else -1
         value = scale * row.iqm
         reached = sign * value <= sign * limit or math.isclose(value, limit)
         verdict = "reached" if reached else "not reached" + _within(row, limit / scale)
@@ -120,12 +124,12 @@ def compared(
         row = cell_row(runs, run, cell)
         if row is None:
             return None
-        (task,) = results.collect(runs[run])
+        direction = runs[run].header["task"]["direction"]
         value = scale * row.iqm
         if abs(value - published) <= tolerance * abs(published):
             verdict = f"agrees within {tolerance:.0%}"
         else:
-            verdict = "better" if (value < published) == (task.task.direction == "min") else "worse"
+            verdict = "better" if (value < published) == (direction == "min") else "worse"
             verdict += _within(row, published / scale)
         return Ours(format(value, form), interval(row, form, scale), verdict + (f": {what}" if what else ""))
 
@@ -144,14 +148,14 @@ def measured(
     return judge
 
 
-def _within(row: summary.SummaryRow, value: float) -> str:
+def _within(row: "summary.SummaryRow", value: float) -> str:
     """What a verdict adds where the interval holds the value that ours was compared with."""
     if row.ci_low is None or row.ci_high is None:
         return ""
     return ", within the interval" if row.ci_low <= value <= row.ci_high else ""
 
 
-def interval(row: summary.SummaryRow, form: str, scale: float = 1.0) -> str:
+def interval(row: "summary.SummaryRow", form: str, scale: float = 1.0) -> str:
     """The 95 % interval of the IQM, or how many seeds there are where they are too few for one."""
     if row.ci_low is None or row.ci_high is None:
         return f"{row.seeds} seeds"
@@ -173,8 +177,8 @@ def order(run: str, cells: tuple[str, ...]) -> Callable[[Mapping[str, records.Ru
         if any(row is None for row in rows):
             return None
         known = [row for row in rows if row is not None]
-        (task,) = results.collect(runs[run])
-        ranked = sorted(known, key=lambda row: row.iqm if task.task.direction == "min" else -row.iqm)
+        direction = runs[run].header["task"]["direction"]
+        ranked = sorted(known, key=lambda row: row.iqm if direction == "min" else -row.iqm)
         apart = all(_apart(a, b) for a, b in itertools.pairwise(ranked))
         same = [row.cell for row in ranked] == list(cells)
         note = "" if apart else ", but intervals overlap or are missing"
@@ -184,7 +188,7 @@ def order(run: str, cells: tuple[str, ...]) -> Callable[[Mapping[str, records.Ru
     return judge
 
 
-def _apart(a: summary.SummaryRow, b: summary.SummaryRow) -> bool:
+def _apart(a: "summary.SummaryRow", b: "summary.SummaryRow") -> bool:
     if a.ci_low is None or a.ci_high is None or b.ci_low is None or b.ci_high is None:
         return False
     return a.ci_high < b.ci_low or b.ci_high < a.ci_low

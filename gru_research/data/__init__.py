@@ -8,7 +8,7 @@ other data set that TFDS prepared, `DiskArrays` reads it, at once or batch by ba
 from gru_research.data.batches import ShuffledBatches, chunk
 from gru_research.data.disk_arrays import DiskArrays, Layout
 from gru_research.data.prepared import check_splits, examples, open_prepared
-from gru_research.data.sources import BUILDERS, DataDirs, load, prepare
+from gru_research.data.sources import BUILDERS, DataDirs, folder_of, load, prepare, root_of
 
 __all__ = [
     "BUILDERS",
@@ -19,7 +19,9 @@ __all__ = [
     "check_splits",
     "chunk",
     "examples",
+    "folder_of",
     "load",
     "open_prepared",
     "prepare",
+    "root_of",
 ]

@@ -84,8 +84,7 @@ def prepare(name: str, dirs: DataDirs = DataDirs()) -> Path:
         a network; a `data_dir` that can't be written.
     """
     builder_class = BUILDERS[choose("dataset", name, BUILDERS)]
-    root = root_of(dirs)
-    folder = root / builder_class.name / str(builder_class.VERSION)
+    root, folder = root_of(dirs), folder_of(name, dirs)
     if os.path.exists(folder):
         return folder
     files = _raw_files(builder_class)
@@ -110,6 +109,11 @@ def prepare(name: str, dirs: DataDirs = DataDirs()) -> Path:
         if not os.path.exists(folder):  # else another process was faster, and both wrote the same
             raise UserError(f"{name} can't be prepared in data_dir={os.fspath(root)!r} ({one_line(e)})") from e
     return folder
+
+
+def folder_of(name: str, dirs: DataDirs) -> Path:
+    """Where a data set of `BUILDERS` lies once it is prepared."""
+    return root_of(dirs) / BUILDERS[name].name / str(BUILDERS[name].VERSION)
 
 
 def root_of(dirs: DataDirs) -> Path:

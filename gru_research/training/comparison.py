@@ -14,8 +14,8 @@ from typing import Any
 
 import jax
 
-from gru_research import records
-from gru_research.config import ExperimentConfig, UserError, to_mapping
+from gru_research import records, trackers
+from gru_research.config import ExperimentConfig, UserError, split_names, to_mapping
 from gru_research.data import DataDirs
 
 from .cell import Saving, train_cell
@@ -115,7 +115,14 @@ def _train(
     stopping: Callable[[], bool],
 ) -> bool:
     started = time.perf_counter() - (resumption.seconds if resumption else 0.0)
-    hooks = Hooks(writer.write, progress, stopping)
+    about = trackers.About(workdir, records.to_json(to_mapping(plan.config)), plan.task.metric)
+    tracked = trackers.start(split_names(plan.config.trackers), about)
+
+    def record(kind: str, **fields: Any) -> None:
+        writer.write(kind, **fields)
+        tracked.record(kind, **fields)
+
+    hooks = Hooks(record, progress, stopping)
     saving = Saving(workdir, checkpoint_seconds, writer.sync, lambda: time.perf_counter() - started, resumption)
     status = "interrupted"
     try:
@@ -127,9 +134,12 @@ def _train(
     except InterruptedRun:
         return False
     finally:
-        with contextlib.closing(writer):
-            writer.write("end", status=status, time={"seconds": time.perf_counter() - started})
-            writer.sync()
+        try:
+            with contextlib.closing(writer):
+                writer.write("end", status=status, time={"seconds": time.perf_counter() - started})
+                writer.sync()
+        finally:
+            tracked.close(status == "finished")
     return True
 
 

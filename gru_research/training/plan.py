@@ -8,8 +8,18 @@ from typing import Any
 
 import jax
 
+from gru_research import trackers
 from gru_research.cells import CELLS, Cell
-from gru_research.config import CellConfig, ExperimentConfig, ModelConfig, TaskConfig, UserError, call, choose
+from gru_research.config import (
+    CellConfig,
+    ExperimentConfig,
+    ModelConfig,
+    TaskConfig,
+    UserError,
+    call,
+    choose,
+    split_names,
+)
 from gru_research.data import DataDirs
 from gru_research.layers import Bidirectional, Embedding, Noise, OneHot, Readout, Stack, has_cell_state
 from gru_research.tasks import TASKS, Task
@@ -100,6 +110,7 @@ def make_plan(config: ExperimentConfig, dirs: DataDirs = DataDirs()) -> Plan:
     Raises:
       UserError: an unknown task, cell, optimiser or option, or a value out of its range.
     """
+    trackers.check(split_names(config.trackers))
     task = make_task(config.task, dirs)
     for cell in config.cells:  # those that `only` leaves out too: a mistake there is still a mistake
         _build_model(config, task, cell, cell.hidden_size or size_unit(cell))

@@ -18,6 +18,8 @@ PHASES = ("training", "tuning")
 """The later one first."""
 HARMLESS = ("only",)
 """Fields that change no number of a cell that is trained: which of the cells are."""
+IGNORED = ("trackers",)
+"""Fields that change nothing of a run at all."""
 
 
 def look(workdir: Path, config: ExperimentConfig, allow_change: bool = False) -> records.Run | None:
@@ -53,10 +55,10 @@ def look(workdir: Path, config: ExperimentConfig, allow_change: bool = False) ->
 
 def changes(run: records.Run, config: ExperimentConfig) -> dict[str, tuple[Any, Any]]:
     """The fields in which a config differs from a run's, by name, as (then, now); fields that are new since have their
-    defaults."""
+    defaults, and those that are `IGNORED` are left out."""
     wanted = records.to_json(to_mapping(config))
     found = [_differences(_completed(run.header[name]), wanted) for name in ("asked", "config") if name in run.header]
-    return min(found, key=len)
+    return {name: values for name, values in min(found, key=len).items() if name not in IGNORED}
 
 
 def _completed(mapping: Mapping[str, Any]) -> Any:

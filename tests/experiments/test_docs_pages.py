@@ -1,4 +1,4 @@
-"""Commands and configs on the pages about tasks and suites name what there is."""
+"""Commands and configs on the pages name what there is."""
 
 import re
 from pathlib import Path
@@ -10,7 +10,7 @@ from experiments.launcher import experiment_from
 from gru_research.training import make_plan
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = ("new_task", "tasks", "suites")
+PAGES = ("new_task", "tasks", "suites", "seeing")
 OWN = {"configs/first_token.py"}  # a file that docs/new_task.md tells to write
 
 

@@ -10,10 +10,9 @@ from typing import Any
 
 import pytest
 
-from experiments import running
 from gru_research.config import ExperimentConfig, UserError, experiment, to_mapping
 from gru_research.data import DataDirs
-from gru_research.training import CellPlan, Plan, pace, prepare_comparison
+from gru_research.training import CellPlan, Plan, look, pace, prepare_comparison
 from tests.training import toy
 
 CONFIG: dict[str, Any] = {
@@ -184,9 +183,11 @@ def test_what_was_measured_is_in_the_run_s_config_and_what_was_asked_beside_it(
     assert records.header["asked"]["cells"]["gru"]["updates"] is None
     assert [cell["updates"] for cell in records.cells] == [6]
     # The same command finds its run, and so does the config that the run wrote; another is refused.
-    assert running.already_finished(tmp_path / "run", asked)
     repeated = experiment(written)
-    assert running.already_finished(tmp_path / "run", repeated) and not pace.is_open(repeated)
+    assert not pace.is_open(repeated)
+    for config in (asked, repeated):
+        found = look(tmp_path / "run", config)
+        assert found is not None and found.finished
     other: ExperimentConfig = dataclasses.replace(asked, seconds=0.4)
     with pytest.raises(UserError, match="holds a run of another config"):
-        running.already_finished(tmp_path / "run", other)
+        look(tmp_path / "run", other)

@@ -1,0 +1,93 @@
+"""From the start of a process to what it is for: the seconds that pass before anything is trained."""
+
+import dataclasses
+import os
+import re
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import rich.box
+import rich.console
+import rich.table
+
+from gru_research.config import UserError
+
+ROOT = Path(__file__).parents[2]
+FIRST_UPDATE = r"\[ *\d+%\] \S+ 1/1 "
+"""The progress line after the only update of a cell."""
+UPDATE = ("--config=configs/adding.py", "--config.updates=1", "--config.eval_every=1", "--config.only=gru")
+
+
+@dataclasses.dataclass(frozen=True)
+class Start:
+    """A command, and the line of its output that ends the time; None: its end does."""
+
+    arguments: tuple[str, ...]
+    until: str | None = None
+
+
+STARTS = {
+    "import gru_research": Start(("-c", "import gru_research")),
+    "compare --help": Start(("-m", "experiments.compare", "--help")),
+    "compare, first update": Start(("-m", "experiments.compare", *UPDATE), FIRST_UPDATE),
+}
+COMPILING = "compare, first update"
+
+
+@dataclasses.dataclass(frozen=True)
+class Taken:
+    """Seconds: on the clock, and of all cores in this process's child."""
+
+    wall: float
+    cpu: float
+
+
+def run(rounds: int) -> int:
+    """Prints the least of `rounds` for each start."""
+    with tempfile.TemporaryDirectory() as folder:
+        cache = {
+            "JAX_COMPILATION_CACHE_DIR": f"{folder}/cache",
+            "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+            "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+        }
+        compiled = measure(STARTS[COMPILING], Path(folder) / "first", cache)  # fills the cache, and the disk's
+        least = {}
+        for name, start in STARTS.items():
+            taken = [measure(start, Path(folder) / f"{name} {i}", cache) for i in range(rounds)]
+            least[name] = Taken(min(t.wall for t in taken), min(t.cpu for t in taken))
+    table = rich.table.Table(title=f"Start-up, seconds, the least of {rounds}", box=rich.box.SIMPLE_HEAD)
+    for heading in ("", "wall", "cpu"):
+        table.add_column(heading, justify="right" if heading else "left")
+    for name, taken in {**least, "the same, compiling, once": compiled}.items():
+        table.add_row(name, f"{taken.wall:.2f}", f"{taken.cpu:.2f}")
+    rich.console.Console().print(table)
+    print("compare takes its programs from jax's compilation cache, but for the last line; data and devices are real.")
+    return 0
+
+
+def measure(start: Start, workdir: Path, environment: Mapping[str, str]) -> Taken:
+    """Runs a command until its line, or its end. Raises UserError where it ends before."""
+    arguments = [*start.arguments, *([f"--workdir={workdir}"] if start.until else [])]
+    before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    with subprocess.Popen(
+        [sys.executable, *arguments],
+        cwd=ROOT, env=os.environ | dict(environment), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        assert process.stdout and process.stderr
+        lines = iter(process.stdout)
+        seen = any(start.until and re.match(start.until, line) for line in lines)
+        if seen:
+            process.kill()  # what comes after isn't start-up
+        else:
+            process.wait()
+        wall = time.perf_counter() - started
+        status, errors = process.wait(), process.stderr.read()
+    if not seen and (start.until or status):
+        raise UserError(f"{' '.join(arguments)} ended with {status}: {errors}")
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return Taken(wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)

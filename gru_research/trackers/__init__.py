@@ -1,0 +1,32 @@
+"""Trackers: TensorBoard and Weights & Biases, told of every record of a run while it goes on.
+
+`records.jsonl` is the truth; a tracker shows it elsewhere, and one that fails never stops a run. A new one is a class
+with the methods of `Tracker` in a file of its own and one line in `TRACKERS`.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+
+from gru_research.config import choose
+
+from .base import About, Point, Tracker
+from .points import point_of
+from .sinks import Trackers
+from .tensorboard import TensorBoard
+from .weights_biases import Wandb
+
+TRACKERS: Mapping[str, Callable[[About], Tracker]] = {"tensorboard": TensorBoard, "wandb": Wandb}
+"""What `config.trackers` can name."""
+
+
+def check(names: Iterable[str]) -> None:
+    """Raises UserError for a name that isn't there."""
+    for name in names:
+        choose("config.trackers", name, TRACKERS)
+
+
+def start(names: Iterable[str], about: About) -> Trackers:
+    """The trackers of those names, started; those that can't start are off."""
+    return Trackers({name: TRACKERS[name] for name in names}, about)
+
+
+__all__ = ["TRACKERS", "About", "Point", "Tracker", "Trackers", "check", "point_of", "start"]

@@ -1,0 +1,59 @@
+"""The trackers of one run, each on its own: one that fails says so once and is off, and the run goes on."""
+
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from .base import About, Tracker
+from .points import point_of
+
+CLOSING_SECONDS = 60.0
+"""A tracker that still sends, as without a network, is waited for no longer."""
+
+
+class Trackers:
+    """Starts `chosen`, and tells them of records until they fail or `close` is called."""
+
+    def __init__(self, chosen: Mapping[str, Callable[[About], Tracker]], about: About):
+        self._about = about
+        self._running: dict[str, Tracker] = {}
+        for name, start in chosen.items():
+            self._try(name, lambda name=name, start=start: self._running.update({name: start(about)}))
+
+    def record(self, kind: str, **fields: Any) -> None:
+        """Passes on what a record holds, after it was written."""
+        point = point_of(kind, fields, self._about.metric) if self._running else None
+        if point is not None:
+            for name, tracker in list(self._running.items()):
+                self._try(name, lambda tracker=tracker: tracker.point(point))
+
+    def close(self, finished: bool) -> None:
+        """Ends them. A tracker that doesn't come back is left behind: the report is still to be written."""
+        for name, tracker in list(self._running.items()):
+            closing = threading.Thread(target=self._try, args=(name, lambda t=tracker: t.close(finished)), daemon=True)
+            closing.start()
+            closing.join(CLOSING_SECONDS)
+            if closing.is_alive():
+                _warn(name, f"still sending after {CLOSING_SECONDS:g} seconds")
+
+    def _try(self, name: str, call: Callable[[], object]) -> None:
+        try:
+            call()
+        except (Exception, SystemExit) as e:  # whatever a tracker raises, training matters more
+            self._running.pop(name, None)
+            _warn(name, f"{type(e).__name__}: {e}{_INSTALL.get(name, '') if isinstance(e, ImportError) else ''}")
+
+
+_INSTALL = {
+    "tensorboard": "; it is in the extra tensorboard: pip install -c constraints.txt '.[tensorboard]'",
+    "wandb": "; it is in the extra wandb: pip install -c constraints.txt '.[wandb]'",
+}
+
+
+def _warn(name: str, problem: str) -> None:
+    print(
+        f"warning: the tracker {name} is off for the rest of this run, records go on ({' '.join(problem.split())})",
+        file=sys.stderr,
+        flush=True,
+    )

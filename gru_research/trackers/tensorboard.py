@@ -1,0 +1,70 @@
+"""TensorBoard's event files, by tensorboardX: a directory a series, so that equal tags lie in one chart."""
+
+import json
+import os
+import socket
+import time
+from pathlib import Path
+from typing import Any
+
+from .base import About, Point
+
+FOLDER = "tensorboard"
+
+
+class TensorBoard:
+    """Writes `WORKDIR/tensorboard/TASK/CELL/seedN/`, and the config as a text.
+
+    Each call writes through to the disk. tensorboardX's own SummaryWriter hands events to a thread over a short queue:
+    where that thread died of a full disk, the next call would wait for ever.
+    """
+
+    def __init__(self, about: About):
+        # Here, as it brings torch along where that is installed: 1.7 s.
+        import tensorboardX
+        import tensorboardX.summary
+        from tensorboardX.proto import event_pb2, summary_pb2
+
+        messages: Any = event_pb2  # protobuf makes the classes as the module is imported
+        summaries: Any = summary_pb2
+        self._record_writer, self._event = tensorboardX.RecordWriter, messages.Event
+        self._session_log, self._summary = messages.SessionLog, summaries.Summary
+        self._folder = about.workdir / FOLDER
+        self._files: dict[Path, Any] = {}
+        config = "\n".join(f"    {line}" for line in json.dumps(about.config, indent=2).splitlines())  # as code
+        self._write(self._folder, 0, summary=tensorboardX.summary.text("config", config))
+
+    def point(self, point: Point) -> None:
+        folder = self._folder / point.series
+        values = [self._summary.Value(tag=tag, simple_value=value) for tag, value in point.values.items()]
+        self._write(folder, point.step, summary=self._summary(value=values))
+        if "ms_per_step" in point.values:  # a result: the series is complete
+            self._files.pop(folder).close()
+
+    def close(self, finished: bool) -> None:
+        for file in self._files.values():
+            file.close()
+
+    def _write(self, folder: Path, step: int, **content: Any) -> None:
+        if folder not in self._files:
+            self._files[folder] = self._open(folder, step)
+        self._append(self._files[folder], step, **content)
+
+    def _open(self, folder: Path, step: int) -> Any:
+        """A new file of the series; of one that is there already, events from `step` on are shown no more.
+
+        That is what tensorboardX calls purge_step: a resumed run writes them again.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        earlier = len(list(folder.glob("events.out.tfevents.*")))
+        # TensorBoard reads files in the order of their names.
+        name = f"events.out.tfevents.{int(time.time())}.{socket.gethostname()}.{earlier}"
+        file = self._record_writer(os.fspath(folder / name))
+        self._append(file, step if earlier else 0, file_version="brain.Event:2")
+        if earlier:
+            self._append(file, step, session_log=self._session_log(status=self._session_log.START))
+        return file
+
+    def _append(self, file: Any, step: int, **content: Any) -> None:
+        file.write(self._event(wall_time=time.time(), step=step, **content).SerializeToString())
+        file.flush()

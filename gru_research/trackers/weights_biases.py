@@ -1,0 +1,41 @@
+"""Weights & Biases: one run of theirs for a run's directory, resumed under the id that the directory keeps."""
+
+import os
+import uuid
+
+from .base import About, Point
+
+ID_FILE = "wandb_run_id.txt"
+STEP = "update"
+"""The horizontal axis of every chart: cells train one after the other, while W&B's own step only grows."""
+SETTINGS = {"login_timeout": 30, "init_timeout": 60}
+"""Seconds until a network that is down counts as down."""
+
+
+class Wandb:
+    """Logs to the project `$WANDB_PROJECT`, or gru_research; W&B's other variables (WANDB_MODE, ...) hold too."""
+
+    def __init__(self, about: About):
+        import wandb  # pyright: ignore[reportMissingImports]  # an extra, and here as it takes a second
+
+        path = about.workdir / ID_FILE
+        if not path.exists():
+            path.write_text(f"{uuid.uuid4().hex}\n", encoding="utf-8")
+        run = wandb.init(
+            project=os.environ.get("WANDB_PROJECT") or "gru_research",
+            name=about.workdir.resolve().name,
+            id=path.read_text(encoding="utf-8").strip(),
+            resume="allow",
+            dir=os.fspath(about.workdir.resolve()),
+            config=dict(about.config),
+            settings=SETTINGS,
+        )
+        run.define_metric(STEP)
+        run.define_metric("*", step_metric=STEP)
+        self._run = run
+
+    def point(self, point: Point) -> None:
+        self._run.log({STEP: point.step} | {f"{point.series}/{tag}": value for tag, value in point.values.items()})
+
+    def close(self, finished: bool) -> None:
+        self._run.finish(exit_code=0 if finished else 1)

@@ -1,0 +1,197 @@
+"""Trackers: what they are told is what is on record, and one that fails stops nothing."""
+
+import json
+import math
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gru_research import records, trackers
+from gru_research.config import UserError, experiment
+from gru_research.trackers import sinks
+from gru_research.trackers.base import About, Point
+from gru_research.trackers.weights_biases import ID_FILE
+from gru_research.training import make_plan, run_comparison
+from tests.trackers import event_files, stand_ins
+
+CONFIG: dict[str, Any] = {
+    "task": {"name": "adding", "length": 4, "validation_size": 5, "test_size": 5},
+    "cells": {"gru": {"kind": "gru", "hidden_size": 2}},
+    "updates": 4,
+    "batch_size": 3,
+    "eval_every": 2,
+    "seeds": 2,
+    "tune": {"draws": 2},
+    "trackers": ("tensorboard", "wandb"),
+}
+EVALUATION = {
+    "task": "adding", "cell": "gru", "seed": 0, "train_loss": 0.5, "gradient_norm": 2.0, "validation_loss": 0.25,
+    "validation_metric": 0.125, "diverged_at": None, "time": {"train_seconds": 1.0},
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def tracked(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, records.Run, list[tuple[str, Any]]]:
+    workdir, calls = tmp_path_factory.mktemp("runs") / "tracked", []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "wandb", stand_ins.wandb(calls))
+        assert run_comparison(make_plan(experiment(CONFIG)), workdir)
+    return workdir, records.read(workdir / records.FILE_NAME), calls
+
+
+def test_tensorboard_shows_what_is_on_record(tracked: tuple[Path, records.Run, Any]) -> None:
+    workdir, run, _ = tracked
+    folder = workdir / "tensorboard" / "adding" / "gru"
+    for seed in (0, 1):
+        points = event_files.shown(folder / f"seed{seed}")
+        mine = [e for e in run.evaluations if e["seed"] == seed]
+        for tag, field in [("validation_mse", "validation_metric"), ("train_loss", "train_loss")]:
+            written = [(e["step"], e[field]) for e in mine if e[field] is not None]
+            assert points[tag] == [(step, pytest.approx(value, rel=1e-6)) for step, value in written]  # float32
+        (result,) = [r for r in run.results if r["seed"] == seed]
+        assert points["test_mse"] == [(4, pytest.approx(result["test_metric"], rel=1e-6))]
+        assert "diverged_at" not in points and "steps_to_solve" not in points
+    draws = event_files.shown(folder / "draws" / "seed1000")
+    assert [step for step, _ in draws["learning_rate"]] == [0, 1] and sum(v for _, v in draws["chosen"]) == 1
+    assert draws["learning_rate"] == [(d["draw"], pytest.approx(d["values"]["learning_rate"])) for d in run.draws]
+    assert event_files.shown(folder)["parameters"] == [(0, run.cells[0]["parameters"])]
+    (text,) = event_files.texts(workdir / "tensorboard").values()
+    assert json.loads(text) == run.header["config"]
+
+
+def test_wandb_is_told_what_is_on_record(tracked: tuple[Path, records.Run, list[tuple[str, Any]]]) -> None:
+    workdir, run, calls = tracked
+    names = [name for name, _ in calls]
+    assert names[0] == "init" and names[-1] == "finish" and calls[-1] == ("finish", 0)
+    started = calls[0][1]
+    assert (started["resume"], started["name"], started["dir"]) == ("allow", "tracked", str(workdir))
+    assert started["id"] == (workdir / ID_FILE).read_text().strip() and started["config"] == run.header["config"]
+    logged = [said for name, said in calls if name == "log"]
+    assert len(logged) == len(run.draws) + len(run.cells) + len(run.evaluations) + len(run.results)
+    tag = "adding/gru/seed1/validation_mse"
+    assert [(said["update"], said[tag]) for said in logged if tag in said] == [
+        (e["step"], e["validation_metric"]) for e in run.evaluations if e["seed"] == 1
+    ]
+    assert ("define_metric", ("*", "update")) in calls
+
+
+def about(workdir: Path) -> About:
+    return About(workdir, {"seeds": 1}, "mse")
+
+
+def evaluate(started: trackers.Trackers, *steps: int, value: float = 0.5) -> None:
+    for step in steps:
+        started.record("evaluation", **EVALUATION | {"step": step, "validation_metric": value})
+
+
+def test_a_resumed_run_hides_what_it_writes_again(tmp_path: Path) -> None:
+    killed = trackers.start(["tensorboard"], about(tmp_path))
+    evaluate(killed, 0, 2, 4, 6, value=0.5)  # never closed, as after kill -9
+    resumed = trackers.start(["tensorboard"], about(tmp_path))
+    evaluate(resumed, 4, 6, 8, value=0.25)
+    resumed.close(True)
+    points = event_files.shown(tmp_path / "tensorboard" / "adding" / "gru" / "seed0")
+    assert points["validation_mse"] == [(0, 0.5), (2, 0.5), (4, 0.25), (6, 0.25), (8, 0.25)]
+
+
+def test_a_resumed_run_goes_on_under_its_id(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[tuple[str, Any]] = []
+    monkeypatch.setitem(sys.modules, "wandb", stand_ins.wandb(calls))
+    for workdir in (tmp_path / "a", tmp_path / "a", tmp_path / "b"):
+        workdir.mkdir(exist_ok=True)
+        trackers.start(["wandb"], about(workdir)).close(False)
+    first, again, other = [said["id"] for name, said in calls if name == "init"]
+    assert first == again != other
+    assert [said for name, said in calls if name == "finish"] == [1, 1, 1]
+
+
+@pytest.mark.parametrize("fails", ["init", "log", "finish"])
+def test_a_tracker_that_fails_is_off_after_one_warning(
+    fails: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    calls: list[tuple[str, Any]] = []
+    monkeypatch.setitem(sys.modules, "wandb", stand_ins.wandb(calls, fails))
+    started = trackers.start(["wandb", "tensorboard"], about(tmp_path))
+    evaluate(started, 0, 2)
+    started.close(True)
+    (warning,) = capsys.readouterr().err.strip().splitlines()
+    assert "wandb" in warning and f"ConnectionError: no network in {fails}" in warning
+    told = [name for name, _ in calls if name == "log"]
+    assert len(told) == (2 if fails == "finish" else 0)
+    points = event_files.shown(tmp_path / "tensorboard" / "adding" / "gru" / "seed0")
+    assert [step for step, _ in points["validation_mse"]] == [0, 2]
+
+
+@pytest.mark.parametrize("name", ["tensorboardX", "wandb"])
+def test_a_tracker_that_is_not_installed_names_its_extra(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, name, None)
+    started = trackers.start([name.removesuffix("X")], about(tmp_path))
+    evaluate(started, 0)
+    started.close(True)
+    (warning,) = capsys.readouterr().err.strip().splitlines()
+    assert f"'.[{name.removesuffix('X')}]'" in warning and "ModuleNotFoundError" in warning
+
+
+def test_a_directory_that_tensorboard_cannot_write(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "tensorboard").write_text("a file")
+    started = trackers.start(["tensorboard"], about(tmp_path))
+    evaluate(started, 0)
+    started.close(True)
+    assert len(capsys.readouterr().err.strip().splitlines()) == 1
+
+
+def test_one_that_never_comes_back_is_left_behind(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    waiting = threading.Event()
+
+    class Slow:
+        def __init__(self, about: About):
+            pass
+
+        def point(self, point: Point) -> None:
+            raise AssertionError("not called")
+
+        def close(self, finished: bool) -> None:
+            waiting.wait()
+
+    monkeypatch.setattr(sinks, "CLOSING_SECONDS", 0.05)
+    sinks.Trackers({"slow": Slow}, about(tmp_path)).close(True)
+    waiting.set()
+    assert "slow" in capsys.readouterr().err
+
+
+def test_a_run_whose_tracker_fails_ends_as_any_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "wandb", stand_ins.wandb([], "log"))
+    config = CONFIG | {"trackers": "wandb", "tune": {}, "seeds": 1, "updates": 2}
+    assert run_comparison(make_plan(experiment(config)), tmp_path / "run")
+    assert records.read(tmp_path / "run" / records.FILE_NAME).finished
+    assert len(capsys.readouterr().err.strip().splitlines()) == 1
+
+
+def test_numbers_that_are_not_finite_or_not_there_are_left_out() -> None:
+    point = trackers.point_of(
+        "evaluation",
+        EVALUATION | {"step": 3, "train_loss": None, "validation_metric": math.inf, "diverged_at": 2},
+        "mse",
+    )
+    assert point is not None and point.series == "adding/gru/seed0" and point.step == 3
+    assert set(point.values) == {"gradient_norm", "validation_loss", "diverged_at", "train_seconds"}
+    assert trackers.point_of("end", {"status": "finished"}, "mse") is None
+
+
+def test_names_are_checked_before_anything_runs() -> None:
+    with pytest.raises(UserError, match=r"config\.trackers='tensorbord'.*did you mean 'tensorboard'.*wandb"):
+        make_plan(experiment(CONFIG | {"trackers": "wandb, tensorbord"}))
+
+
+def test_a_tuple_of_names_is_taken() -> None:
+    for names in (("wandb", "tensorboard"), "wandb,tensorboard"):
+        assert experiment(CONFIG | {"trackers": names}).trackers == "wandb,tensorboard"
