@@ -97,6 +97,20 @@ def experiment_from(field: str, spec: Any, shared: Mapping[str, Any]) -> Experim
         raise UserError(f"{field}={spec!r}: {e}") from e
 
 
+def load_mapping(named: str, spec: str, among: str) -> dict[str, Any]:
+    """What another file of a config's form says, as nested dicts; a flag `named` it `FILE.py[:variant]`.
+
+    Where there is no such file, those of the folder `among` are named.
+
+    Raises:
+      UserError: no such file, or a mistake in it.
+    """
+    path, variant, fields = _split_spec(f"{named}{spec}", spec)
+    if fields:
+        raise UserError(f"{named}{spec}: fields behind the variant are for --config; edit {path} instead")
+    return _load_config_file(path, variant, named, among).to_dict()
+
+
 def _split_spec(named: str, spec: str) -> tuple[str, str, list[str]]:
     """`FILE.py:variant,field=value,...` as file, variant and fields; commas within brackets belong to a value.
 
@@ -214,10 +228,10 @@ def _check_config_file(argv: Sequence[str]) -> Any:
     return _load_config_file(path, variant, named="--config=")
 
 
-def _load_config_file(path: str, variant: str, named: str = "") -> Any:
+def _load_config_file(path: str, variant: str, named: str = "", among: str = "configs") -> Any:
     """The ConfigDict of a config file, which a flag `named`. Raises UserError, with the file's line where it fails."""
     if not Path(path).is_file():
-        known = ", ".join(sorted(str(p) for p in Path("configs").glob("*.py")))
+        known = ", ".join(sorted(str(p) for p in Path(among).glob("*.py")))
         raise UserError(f"{named}{path}: no such file" + (f"; there are {known}" if known else ""))
     try:
         get_config = runpy.run_path(path).get("get_config")

@@ -38,9 +38,7 @@ def define_flags() -> None:
     flags.DEFINE_string(
         "workdir", "", "directory of the run; default: a new one under runs/. That of an interrupted run goes on."
     )
-    flags.DEFINE_string("data_dir", "", "where prepared data sets lie; default: TFDS's, ~/tensorflow_datasets.")
-    flags.DEFINE_string("manual_dir", "", "folder with a data set's raw files, for machines without a network.")
-    flags.DEFINE_enum("require_backend", None, ["cpu", "gpu", "tpu"], "stop unless jax runs on this.")
+    define_data_flags()
     flags.DEFINE_float(
         "checkpoint_seconds",
         CHECKPOINT_SECONDS,
@@ -53,6 +51,13 @@ def define_flags() -> None:
         f"go on under a config that differs in fields without effect: {', '.join(HARMLESS)}.",
     )
     flags.DEFINE_bool("profile", False, "trace a few calls of the first cell to WORKDIR/profile, for xprof.")
+
+
+def define_data_flags() -> None:
+    """Where data lie and what jax must run on: also for launchers that write no run."""
+    flags.DEFINE_string("data_dir", "", "where prepared data sets lie; default: TFDS's, ~/tensorflow_datasets.")
+    flags.DEFINE_string("manual_dir", "", "folder with a data set's raw files, for machines without a network.")
+    flags.DEFINE_enum("require_backend", None, ["cpu", "gpu", "tpu"], "stop unless jax runs on this.")
 
 
 def data_dirs() -> DataDirs:

@@ -33,6 +33,9 @@ SMALL: dict[str, Any] = {
 @pytest.mark.parametrize("path", ALL, ids=lambda p: p.stem)
 def test_it_states_its_command(path: Path) -> None:
     text = ast.get_docstring(ast.parse(path.read_text())) or ""
+    if path.parent.name == "sweeps":
+        assert "python -m experiments.sweep --config=configs/" in text and f"--sweep={path.relative_to(ROOT)}" in text
+        return
     launcher = "suite" if path.parent.name == "suites" else "compare"
     assert f"python -m experiments.{launcher} --config={path.relative_to(ROOT)}" in text
 

@@ -44,8 +44,8 @@ def to_json(findings: Sequence[Finding]) -> str:
 
 
 def worst(findings: Sequence[Finding]) -> Level:
-    levels: list[Level] = [f.level for f in findings]
-    return max(levels, key=LEVELS.index, default="ok")
+    found = {f.level for f in findings}
+    return next((level for level in reversed(LEVELS) if level in found), "ok")
 
 
 def one_line(error: BaseException) -> str:

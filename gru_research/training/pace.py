@@ -6,7 +6,7 @@ Measured once and written into the run's config, so that the run can be repeated
 import dataclasses
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -14,11 +14,13 @@ import jax.numpy as jnp
 from gru_research.config import CellConfig, ExperimentConfig, UserError
 from gru_research.data import DataDirs
 
-from .loop import Sets, batch_maker, compile_training, start
+from .loop import BatchMaker, Sets, batch_maker, compile_training, start
 from .plan import CellPlan, Plan, make_plan, nearest_size, size_unit
-from .seeds import make_seed_axis
+from .seeds import SeedAxis, make_seed_axis
 from .selection import Schedule
 from .standing import start_sums
+from .state import TrainState
+from .step import Sums
 
 MEASURED_SECONDS = 3.0
 """How long a cell's updates are timed, compilation and a first call excluded."""
@@ -79,32 +81,71 @@ def seconds_per_update(plan: Plan, cell: CellPlan, sets: Sets) -> float:
     Raises:
       UserError: no seed's loss is finite.
     """
+    timed, _ = time_updates(compile_updates(plan, cell, plan.seeds, sets), MEASURED_SECONDS)
+    # The quickest call is the one that other work on the machine disturbed least.
+    return min(call.seconds / call.updates for call in timed)
+
+
+@dataclasses.dataclass(frozen=True)
+class TimedCall:
+    """One call of the training program: its wall time, and the updates that all members together made in it."""
+
+    seconds: float
+    updates: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Updates:
+    """A cell's compiled updates, ready to be timed; `step` of them are done."""
+
+    label: str
+    axis: SeedAxis
+    state: TrainState
+    sums: Sums
+    next_batches: BatchMaker
+    program: Callable[..., tuple[TrainState, Sums]]
+    step: int = 0
+
+
+def compile_updates(plan: Plan, cell: CellPlan, seeds: Sequence[int], sets: Sets) -> Updates:
+    """The updates of these seeds side by side, with a learning rate of 0."""
     # A seed that diverged takes no turn and no time, so the parameters stand still.
-    axis = make_seed_axis(plan.seeds, {**cell.scalars, "learning_rate": 0.0})
+    axis = make_seed_axis(seeds, {**cell.scalars, "learning_rate": 0.0})
     schedule = Schedule("measuring", 2**30, 2**30, "last", 0)
     optimizer, state = start(plan, cell, axis, schedule)
     next_batches = batch_maker(plan, sets, axis, schedule)
     sums = start_sums(axis)
     program = compile_training(plan, cell, axis, optimizer, state, sums, next_batches(0))
-    step, calls, before_call, timed = 0, 1, 0, []
-    while sum(taken for taken, _ in timed) < MEASURED_SECONDS:
+    return Updates(cell.label, axis, state, sums, next_batches, program)
+
+
+def time_updates(compiled: Updates, seconds: float) -> tuple[list[TimedCall], Updates]:
+    """Calls that take `seconds` together, after a first one, and what goes on from there: `compiled` is used up.
+
+    Raises:
+      UserError: no seed's loss is finite.
+    """
+    state, sums, next_batches = compiled.state, compiled.sums, compiled.next_batches
+    total = int(compiled.axis.gather(sums.updates).sum())
+    step, calls = compiled.step, 1
+    timed: list[TimedCall] = []
+    while sum(call.seconds for call in timed) < seconds:
         batches = next_batches(step)
         before = time.perf_counter()
         until = step + min(calls, next_batches.steps)
-        state, sums = jax.block_until_ready(program(state, sums, batches, jnp.int32(until)))
+        state, sums = jax.block_until_ready(compiled.program(state, sums, batches, jnp.int32(until)))
         taken = time.perf_counter() - before
-        total = int(axis.gather(sums.updates).sum())
-        made, before_call = total - before_call, total
+        before_call, total = total, int(compiled.axis.gather(sums.updates).sum())
+        made = total - before_call
         if not made:
-            raise UserError(f"config.cells.{cell.label}: an update can't be timed, as no seed's loss is finite")
-        long_enough = taken > MEASURED_SECONDS / TIMED_CALLS or until - step == next_batches.steps
+            raise UserError(f"config.cells.{compiled.label}: an update can't be timed, as no seed's loss is finite")
+        long_enough = taken > seconds / TIMED_CALLS or until - step == next_batches.steps
         if step and long_enough:  # the first call pages memory in
-            timed.append((taken, made))
+            timed.append(TimedCall(taken, made))
         elif not long_enough:
             calls *= 2
         step = until
-    # The quickest call is the one that other work on the machine disturbed least.
-    return min(taken / made for taken, made in timed)
+    return timed, dataclasses.replace(compiled, state=state, sums=sums, step=step)
 
 
 def _with_sizes(config: ExperimentConfig, dirs: DataDirs, sets: Sets, say: Callable[[str], None]) -> ExperimentConfig:

@@ -222,7 +222,9 @@ def test_a_table_that_only_counts_is_exact_and_writes_nothing(tmp_path: Path) ->
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("name", ["compare", "suite", "replicate", "report", "prepare", "benchmark"])
+@pytest.mark.parametrize(
+    "name", ["compare", "suite", "sweep", "replicate", "plan", "doctor", "report", "prepare", "benchmark"]
+)
 def test_help(name: str) -> None:
     done = launch(name, "--help")
     assert done.returncode == 0

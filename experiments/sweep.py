@@ -1,0 +1,72 @@
+"""Many trials of one config on many workers, with one report: a grid, or a search by Optuna's TPE.
+
+python -m experiments.sweep --config=configs/adding.py --sweep=configs/sweeps/adding_grid.py
+python -m experiments.sweep --config=configs/adding.py --sweep=configs/sweeps/adding_tpe.py --engine=slurm --workers=20
+python -m experiments.sweep --config=configs/adding.py --sweep=configs/sweeps/adding_tpe.py --engine=slurm --dry_run
+
+The sweep file says which fields, how they are searched, and what a trial may take. Workers share a journal in the
+working directory, which for several machines lies on a file system that all of them see. The same command with the
+same --workdir goes on where it was interrupted.
+"""
+
+from pathlib import Path
+
+import jax
+from absl import flags
+
+from experiments import running
+from experiments.launcher import config_path, launch, load_mapping, read_config
+from experiments.sweeps import engines, folder, planned, space
+from gru_research.config import UserError, to_mapping
+
+running.define_flags()
+SWEEP = flags.DEFINE_string("sweep", "", "path of a sweep file, as configs/sweeps/FILE.py[:variant].")
+ENGINE = flags.DEFINE_string("engine", "local", f"where workers run: {', '.join(engines.ENGINES)}.")
+WORKERS = flags.DEFINE_integer("workers", 2, "how many trials run side by side.")
+DRY_RUN = flags.DEFINE_bool("dry_run", False, "with --engine=slurm: write and print the submission script, and stop.")
+SCRIPT = "submission.sh"
+
+
+def main() -> int:
+    config = read_config()
+    if not SWEEP.value:
+        raise UserError("--sweep is missing: name a sweep file, e.g. --sweep=configs/sweeps/adding_grid.py")
+    sweep = space.sweep(load_mapping("--sweep=", SWEEP.value, "configs/sweeps"))
+    engines.check(ENGINE.value)
+    if WORKERS.value < 1:
+        raise UserError(f"--workers={WORKERS.value} must be at least 1")
+    if DRY_RUN.value and ENGINE.value != "slurm":
+        raise UserError(f"--dry_run writes Slurm's submission script: it needs --engine=slurm, not {ENGINE.value!r}")
+    jax.config.update("jax_platforms", "cpu")  # for the checks alone: an accelerator is for the trials
+    metric, direction = planned.check(sweep, config, running.data_dirs())
+    name = "-".join(Path(path.partition(":")[0]).stem for path in (config_path(), SWEEP.value))
+    described = folder.Description(sweep, to_mapping(config), metric, direction, name, arguments())
+    claimed = folder.claim(running.workdir(name), described)
+    if DRY_RUN.value:
+        return dry_run(sweep, claimed)
+    from experiments.sweeps import launching  # Optuna, which is an extra
+
+    return launching.run(claimed, described, ENGINE.value, WORKERS.value)
+
+
+def arguments() -> tuple[str, ...]:
+    """The flags that go to every trial."""
+    dirs = {"data_dir": flags.FLAGS.data_dir, "manual_dir": flags.FLAGS.manual_dir}
+    given = {name: str(Path(value).absolute()) for name, value in dirs.items() if value}
+    if flags.FLAGS.require_backend:
+        given["require_backend"] = flags.FLAGS.require_backend
+    return tuple(f"--{name}={value}" for name, value in given.items())
+
+
+def dry_run(sweep: space.Sweep, claimed: folder.Folder) -> int:
+    from experiments.sweeps import on_submitit
+
+    script = on_submitit.slurm_script(sweep, claimed.path, WORKERS.value)
+    (claimed.path / SCRIPT).write_text(script, encoding="utf-8")
+    print(script)
+    print(f"Written: {claimed.path / SCRIPT}")
+    return 0
+
+
+if __name__ == "__main__":
+    launch(main, config=True)

@@ -1,0 +1,105 @@
+"""One command in a process of its own, with a log, limits of time and memory, and an end that is told in words."""
+
+import dataclasses
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+POLL_SECONDS = 0.5
+TERM_SECONDS = 20.0  # between SIGTERM and SIGKILL; Slurm gives a cancelled job 30 s
+KIB_PER_GB = 1e9 / 1024
+
+
+@dataclasses.dataclass(frozen=True)
+class Ended:
+    """How a command ended.
+
+    Attributes:
+      why: "exit", "time", "memory", or what `look` said.
+      status: as the shell's: 0 done, 128 + n after signal n.
+      seconds: wall time; peak_gb: the most memory that was resident, 0 where the system doesn't tell.
+    """
+
+    why: str
+    status: int
+    seconds: float
+    peak_gb: float
+
+
+def run(
+    command: Sequence[str],
+    log: Path,
+    *,
+    env: Mapping[str, str],
+    minutes: float,
+    memory_gb: float,
+    cores: Sequence[int] = (),
+    look: Callable[[], str] = lambda: "",
+) -> Ended:
+    """Runs `command` until it ends, passes a limit (0: none), or `look()` says a word; its output goes to `log`.
+
+    The process is ended, too, by whatever exception ends this function, and by the death of this process.
+    """
+    started, why, peak = time.monotonic(), "", 0.0
+    guard = [sys.executable, "-m", "experiments.sweeps.guarded", str(os.getpid()), ",".join(map(str, cores)), "--"]
+    with log.open("ab") as file:
+        # A session of its own: Ctrl-C on the terminal is for the launcher, which stops its workers in order.
+        process = subprocess.Popen([*guard, *command], stdout=file, stderr=file, env=dict(env), start_new_session=True)
+    try:
+        while not why:
+            try:
+                process.wait(POLL_SECONDS)
+                why = "exit"
+            except subprocess.TimeoutExpired:
+                peak = max(peak, resident_gb(process.pid))
+                why = look()
+            if why:
+                break
+            if minutes and time.monotonic() - started > 60 * minutes:
+                why = "time"
+            elif memory_gb and peak > memory_gb:
+                why = "memory"
+    finally:
+        stop(process)
+    code = process.returncode
+    return Ended(why, 128 - code if code < 0 else code, time.monotonic() - started, peak)
+
+
+def stop(process: "subprocess.Popen[bytes]") -> None:
+    """SIGTERM, so that it can save where it stands, then SIGKILL."""
+    if process.poll() is not None:
+        return
+    process.terminate()
+    try:
+        process.wait(TERM_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def resident_gb(pid: int) -> float:
+    """The most memory that a process had resident so far, by Linux's account, so that no peak is missed."""
+    try:
+        found = re.search(r"^VmHWM:\s*(\d+) kB", Path(f"/proc/{pid}/status").read_text(encoding="utf-8"), re.MULTILINE)
+    except OSError:
+        return 0.0
+    return int(found[1]) / KIB_PER_GB if found else 0.0
+
+
+def last_lines(log: Path, count: int = 1) -> str:
+    """The last lines of a log that say something, as one."""
+    with log.open("rb") as file:
+        file.seek(max(0, file.seek(0, os.SEEK_END) - 4096))
+        lines = [line.strip() for line in file.read().decode("utf-8", "replace").splitlines() if line.strip()]
+    return " ".join(lines[-count:])
+
+
+def said(status: int) -> str:
+    """An exit status in words."""
+    names = {member.value: member.name for member in signal.Signals}
+    return f"ended by {names[status - 128]}" if status - 128 in names else f"exit status {status}"

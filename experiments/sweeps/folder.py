@@ -1,0 +1,150 @@
+"""A sweep's directory: what it holds and where, and that no other sweep is mixed in.
+
+sweep.json            the sweep, the config, the task's metric: all that a worker needs
+journal.log           Optuna's journal, which all workers share
+asked/0003/           the config of trial 3, config.json
+trials/0003/          trial 3's run, as `experiments.compare` writes it
+logs/0003.1.log       what trial 3's first attempt printed
+alive/7               the sign of life of the journal's entry 7
+workers/              what the workers themselves printed, and submitit's files
+"""
+
+import dataclasses
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from gru_research import records
+from gru_research.config import UserError
+from gru_research.stats import Direction
+
+from . import space
+
+SCHEMA = "gru_research.sweep/1"
+FILE_NAME = "sweep.json"
+FIXED = ("fields", "search", "startup", "seed", "objective", "pruning")
+"""What makes it the same sweep; trials, retries, limits and where it runs may change from one command to the next."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Description:
+    """What `sweep.json` holds.
+
+    Attributes:
+      sweep: the sweep; config: the config's mapping, without the trials' values.
+      metric, direction: of the task.
+      arguments: flags that go to every trial.
+      title: of the report.
+    """
+
+    sweep: space.Sweep
+    config: Mapping[str, Any]
+    metric: str
+    direction: Direction
+    title: str
+    arguments: tuple[str, ...] = ()
+
+    def to_mapping(self) -> dict[str, Any]:
+        fields = {"sweep": space.to_mapping(self.sweep), "config": self.config}
+        rest = {"metric": self.metric, "direction": self.direction, "title": self.title, "arguments": self.arguments}
+        return records.to_json({"schema": SCHEMA, **fields, **rest})
+
+
+@dataclasses.dataclass(frozen=True)
+class Folder:
+    """The paths within a sweep's directory, all absolute: workers may stand elsewhere."""
+
+    path: Path
+
+    @property
+    def journal(self) -> Path:
+        return self.path / "journal.log"
+
+    @property
+    def workers(self) -> Path:
+        return self.path / "workers"
+
+    def run(self, trial: int) -> Path:
+        return self.path / "trials" / f"{trial:04d}"
+
+    def asked(self, trial: int) -> Path:
+        return self.path / "asked" / f"{trial:04d}"
+
+    def log(self, trial: int, attempt: int) -> Path:
+        return self.path / "logs" / f"{trial:04d}.{attempt}.log"
+
+    def alive(self, number: int) -> Path:
+        return self.path / "alive" / str(number)
+
+    def make(self) -> None:
+        for name in ("asked", "trials", "logs", "alive", "workers"):
+            (self.path / name).mkdir(exist_ok=True)
+
+
+def claim(path: Path, description: Description) -> Folder:
+    """The sweep's directory, made where it is new. Raises UserError where it holds anything else, with what differs."""
+    folder, file = Folder(path.absolute()), path / FILE_NAME
+    if set(",=") & set(str(folder.path)):
+        raise UserError(f"workdir={str(folder.path)!r} must have no comma and no = in it: trials are named by it")
+    try:
+        if file.is_file():
+            _refuse_another(path, _parsed(file), description.to_mapping())
+        elif path.exists() and (not path.is_dir() or any(path.iterdir())):
+            raise UserError(f"workdir={str(path)!r} holds something else: choose another")
+        path.mkdir(parents=True, exist_ok=True)
+        folder.make()
+        part = file.with_name(f".{FILE_NAME}.{os.getpid()}.part")
+        part.write_text(json.dumps(description.to_mapping(), indent=2) + "\n", encoding="utf-8")
+        os.replace(part, file)
+    except OSError as e:
+        raise UserError(f"workdir={str(path)!r} can't be written: {e.strerror}") from e
+    return folder
+
+
+def read(path: Path) -> tuple[Folder, Description]:
+    """What a worker starts from. Raises UserError where it is no sweep's directory."""
+    mapping = _parsed(path / FILE_NAME)
+    try:
+        description = Description(
+            space.sweep(mapping["sweep"]),
+            mapping["config"],
+            mapping["metric"],
+            mapping["direction"],
+            mapping["title"],
+            tuple(mapping["arguments"]),
+        )
+    except KeyError as e:
+        raise UserError(f"{path / FILE_NAME} has no {e.args[0]!r}: it is damaged") from e
+    return Folder(path.absolute()), description
+
+
+def _parsed(file: Path) -> dict[str, Any]:
+    try:
+        mapping = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as e:
+        raise UserError(f"{file} can't be read ({e}): choose another workdir") from e
+    if not isinstance(mapping, dict) or mapping.get("schema") != SCHEMA:
+        raise UserError(f"{file} has another schema than {SCHEMA!r}: choose another workdir")
+    return mapping
+
+
+def _refuse_another(path: Path, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
+    before = {"config": old.get("config"), "sweep": {k: v for k, v in old["sweep"].items() if k in FIXED}}
+    now = {"config": new["config"], "sweep": {k: v for k, v in new["sweep"].items() if k in FIXED}}
+    for name, (was, asked) in _differences(before, now).items():
+        raise UserError(
+            f"workdir={str(path)!r} holds another sweep: {name} is {was!r} there, and {asked!r} was asked for; "
+            "choose another"
+        )
+
+
+def _differences(old: Any, new: Any, name: str = "") -> dict[str, tuple[Any, Any]]:
+    """What two nested mappings don't have in common, by dotted name."""
+    if not (isinstance(old, Mapping) and isinstance(new, Mapping)):
+        return {} if old == new else {name: (old, new)}
+    found: dict[str, tuple[Any, Any]] = {}
+    for key in [*old, *(key for key in new if key not in old)]:
+        found |= _differences(old.get(key), new.get(key), f"{name}.{key}" if name else key)
+    return found

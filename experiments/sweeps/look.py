@@ -1,0 +1,57 @@
+"""What is looked at while a trial runs: whether it is to stop, whose it is, and how it does beside the others."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import optuna
+from optuna.exceptions import UpdateFinishedTrialError
+
+from gru_research import records
+
+from . import objective
+from .trials import Trials
+
+
+class Look:
+    """Called again and again: says "stopped", "lost" (to another worker) or "pruned" where the trial is to end.
+
+    Its evaluations are read from the records as they grow, and reported to Optuna where trials are pruned.
+    """
+
+    def __init__(self, trials: Trials, trial: optuna.Trial, path: Path, stopping: Callable[[], bool]):
+        self._trials, self._trial, self._path, self._stopping = trials, trial, path, stopping
+        self._reported: set[int] = set()
+        self._size = -1
+
+    def __call__(self) -> str:
+        if self._stopping():
+            return "stopped"
+        if self._trials.is_over(self._trial):
+            return "lost"
+        if self._trials.sweep.pruning.kind == "none" or not self._has_grown():
+            return ""
+        try:
+            return "pruned" if self._is_pruned() else ""
+        except UpdateFinishedTrialError:
+            return "lost"
+
+    def _has_grown(self) -> bool:
+        size = self._path.stat().st_size if self._path.is_file() else -1
+        grown, self._size = size not in (-1, self._size), size
+        return grown
+
+    def _is_pruned(self) -> bool:
+        """Reports what is new; whether one of these evaluations was the trial's last."""
+        try:
+            run = records.read(self._path)
+        except records.RecordsError:
+            return False  # its header isn't written yet
+        description = self._trials.description
+        curve = objective.curve(run, description.sweep.objective.cell, description.direction)
+        for step, value in curve.items():
+            if step not in self._reported:
+                self._reported.add(step)
+                self._trial.report(value, step)
+                if self._trial.should_prune():
+                    return True
+        return False

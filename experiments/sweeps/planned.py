@@ -1,0 +1,44 @@
+"""What a sweep asks of its config, checked before anything runs: fields, values and objective."""
+
+from gru_research.config import ExperimentConfig, UserError, choose, experiment, to_mapping
+from gru_research.data import DataDirs
+from gru_research.stats import Direction
+from gru_research.training import make_plan
+
+from .space import Sweep
+from .values import with_values
+
+
+def check(sweep: Sweep, config: ExperimentConfig, dirs: DataDirs) -> tuple[str, Direction]:
+    """Makes the plan of a trial at every value, or end of a range, of each field; trains nothing.
+
+    Returns:
+      The task's metric, and its direction, "min" or "max".
+
+    Raises:
+      UserError: a field that doesn't exist, a value that it can't take, or an objective that no trial has.
+    """
+    if config.horizon is not None:
+        raise UserError("config.horizon: a trial is one run; sweep over the field instead")
+    mapping, labels = to_mapping(config), [cell.label for cell in config.cells]
+    first = {name: field.examples[0] for name, field in sweep.fields.items()}
+    for name in sweep.fields:
+        if name.startswith("cells."):
+            choose(f"sweep.fields.{name}: the cell", name.split(".")[1], labels)
+    plan = None
+    for name, field in sweep.fields.items():
+        for value in dict.fromkeys(field.examples):
+            try:
+                plan = make_plan(experiment(with_values(mapping, first | {name: value})), dirs)
+            except UserError as e:
+                raise UserError(f"sweep.fields.{name}, at {value!r}: {e}") from e
+    assert plan is not None, "a sweep has fields"
+    trained = [cell.label for cell in plan.cells]
+    if sweep.objective.cell:
+        choose("sweep.objective.cell", sweep.objective.cell, trained)
+    elif sweep.pruning.kind != "none" and len(trained) > 1:
+        raise UserError(
+            "sweep.objective.cell is missing: cells train one after the other, so pruning needs the name of one; "
+            f"choose from {', '.join(trained)}"
+        )
+    return plan.task.metric, plan.task.direction

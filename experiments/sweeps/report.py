@@ -1,0 +1,226 @@
+"""One report over all trials, from the journal alone: a table, the importance of each field, what failed and why.
+
+trials.csv    one row an attempt
+report.md     best, importance and trials, as Markdown
+report.html   the same as a self-contained page
+"""
+
+import csv
+import io
+import math
+import shlex
+import warnings
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import optuna
+import rich.console
+import rich.text
+from optuna.trial import FrozenTrial, TrialState
+
+from gru_research.report import files, markup, tables, wording
+from gru_research.stats import Direction
+
+from . import picture
+from .trials import Trials
+
+Table = tuple[list[str], list[list[str]]]
+LEAST_TRIALS = 2
+FEW_TRIALS = 20
+BEST_SHARE, BEST_TRIALS = 0.1, 4
+"""Importance asks what sets this share of the trials apart, but no fewer than so many of them, and at most half."""
+SHOWN = 10  # rows on the terminal
+OUTCOMES = {
+    TrialState.COMPLETE: "finished",
+    TrialState.PRUNED: "pruned",
+    TrialState.RUNNING: "running",
+    TrialState.WAITING: "waiting",
+}
+
+
+def write(trials: Trials, console: rich.console.Console) -> None:
+    """Writes the files, each in one step, and prints the best trials and the importance of each field."""
+    folder, entries = trials.folder.path, trials.entries()
+    weights, note = importance(trials.study, list(trials.sweep.fields))
+    found = best(entries, trials.description.direction)
+    ranked, attempts = ranking(trials, entries), table(trials, entries)
+    notes = [*best_lines(trials, found), *([note] if note else [])]
+    weighed = importance_table(weights)
+    drawn = picture.illustration(trials.sweep, entries, trials.description.metric, trials.description.direction)
+    pictures = [files.Figures(folder / "figures").add(drawn)] if drawn else []
+    files.replace(folder / "trials.csv", to_csv(trials, entries).encode())
+    files.replace(folder / "report.md", to_markdown(trials, notes, weighed, attempts).encode())
+    files.replace(folder / "report.html", to_html(trials, notes, weighed, attempts, pictures).encode())
+    if found is not None:
+        title = f"{trials.description.title}: the best trials"
+        console.print(tables.to_rich(ranked[0], ranked[1][:SHOWN], title=title))
+    if weights:
+        console.print(tables.to_rich(*weighed, title="importance"))
+    for line in notes:
+        console.print(rich.text.Text(line), soft_wrap=True)
+    console.print(rich.text.Text(f"Report: {folder / 'report.html'}"), soft_wrap=True)
+
+
+def importance(study: optuna.Study, fields: Sequence[str]) -> tuple[dict[str, float], str]:
+    """The share of each field, by PED-ANOVA, and what to know of it; no shares where they can't be told."""
+    finite = [t for t in study.get_trials(states=(TrialState.COMPLETE,)) if math.isfinite(_value(t))]
+    if len(finite) < LEAST_TRIALS:
+        return {}, f"Importance needs {LEAST_TRIALS} finished trials with a finite value; there are {len(finite)}."
+    if len({t.value for t in finite}) == 1:
+        return {}, "All finished trials have the same value: no field is more important than another."
+    share = min(max(BEST_SHARE, BEST_TRIALS / len(finite)), 0.5)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # marked experimental
+            evaluator = optuna.importance.PedAnovaImportanceEvaluator(target_quantile=share)
+            shares = optuna.importance.get_param_importances(study, evaluator=evaluator, params=list(fields))
+    except (ValueError, RuntimeError) as e:
+        return {}, f"Importance can't be told: {e}"
+    if not any(map(math.isfinite, shares.values())) or not sum(shares.values()):
+        return {}, "Importance can't be told: no field sets the best trials apart from the others."
+    few = f" With {len(finite)} trials that is a hint at most." if len(finite) < FEW_TRIALS else ""
+    return shares, (
+        f"Importance is the share of each field in what sets the best {wording.percent(share)} of the finished trials "
+        f"apart (PED-ANOVA); it is of this space and says nothing of values outside it.{few}"
+    )
+
+
+def best(entries: Sequence[FrozenTrial], direction: Direction) -> FrozenTrial | None:
+    complete = [entry for entry in entries if entry.state == TrialState.COMPLETE]
+    if not complete:
+        return None
+    return min(complete, key=_value) if direction == "min" else max(complete, key=_value)
+
+
+def last_attempts(trials: Trials) -> Mapping[int, list[FrozenTrial]]:
+    """Every trial's attempts, by the trial's number."""
+    attempts: dict[int, list[FrozenTrial]] = defaultdict(list)
+    for entry in trials.entries():
+        attempts[entry.user_attrs["trial"]].append(entry)
+    return attempts
+
+
+def outcome(entry: FrozenTrial) -> str:
+    """How an attempt ended, or that it hasn't."""
+    return OUTCOMES.get(entry.state) or str(entry.user_attrs.get("failure", "failed"))
+
+
+def text(value: Any) -> str:
+    """A field's value, or a metric, as the report shows it."""
+    return wording.number(value) if isinstance(value, float) else str(value)
+
+
+def best_lines(trials: Trials, found: FrozenTrial | None) -> list[str]:
+    """The best trial, how it may be run with fresh seeds, and a warning, as its metric was what it was chosen by."""
+    counts = defaultdict(int)
+    for entry in trials.entries():
+        counts[outcome(entry)] += 1
+    lines = ["Attempts: " + ", ".join(f"{count} {name}" for name, count in sorted(counts.items())) + "."]
+    if found is None:
+        return [*lines, "No trial has finished."]
+    number, config = found.user_attrs["trial"], trials.description.config
+    values = ", ".join(f"{name}={text(value)}" for name, value in found.params.items())
+    fresh = int(config["first_seed"]) + int(config["seeds"])
+    asked = trials.folder.asked(number)
+    command = shlex.join(
+        ["python", "-m", "experiments.compare", f"--config=configs/rerun.py:{asked},first_seed={fresh}"]
+    )
+    return [
+        *lines,
+        f"Best: trial {number}, validation {trials.description.metric} {text(found.value)}, {values}.",
+        "Chosen as the best of many, that number flatters it: run it again with fresh seeds and read its test metric.",
+        command,
+    ]
+
+
+def ranking(trials: Trials, entries: Sequence[FrozenTrial]) -> Table:
+    """The finished trials, the best first."""
+    complete = [entry for entry in entries if entry.state == TrialState.COMPLETE]
+    complete.sort(key=_value, reverse=trials.description.direction == "max")
+    fields = list(trials.sweep.fields)
+    headings = ["trial", f"validation {trials.description.metric}", *fields, "seconds"]
+    rows = [
+        [
+            str(entry.user_attrs["trial"]),
+            text(entry.value),
+            *(text(entry.params.get(name)) for name in fields),
+            text(entry.user_attrs.get("seconds")),
+        ]
+        for entry in complete
+    ]
+    return headings, rows
+
+
+def table(trials: Trials, entries: Sequence[FrozenTrial]) -> Table:
+    """Every attempt, by trial."""
+    fields = list(trials.sweep.fields)
+    headings = ["trial", "attempt", "outcome", f"validation {trials.description.metric}", *fields]
+    headings += ["seconds", "peak GB", "log", "why"]
+    rows = []
+    for entry in sorted(entries, key=lambda e: (e.user_attrs["trial"], e.number)):
+        known = entry.user_attrs
+        values = [wording.UNKNOWN if entry.params.get(name) is None else text(entry.params[name]) for name in fields]
+        rows.append(
+            [
+                str(known["trial"]),
+                str(known["attempt"]),
+                outcome(entry),
+                text(entry.value) if entry.value is not None else wording.UNKNOWN,
+                *values,
+                *(str(known.get(name, wording.UNKNOWN)) for name in ("seconds", "peak_gb", "log", "reason")),
+            ]
+        )
+    return headings, rows
+
+
+def importance_table(weights: Mapping[str, float]) -> Table:
+    return ["field", "importance"], [[name, wording.percent(share)] for name, share in weights.items()]
+
+
+def to_csv(trials: Trials, entries: Sequence[FrozenTrial]) -> str:
+    """A row an attempt, numbers with all their digits."""
+    fields, known = list(trials.sweep.fields), ("seconds", "peak_gb", "worker", "log", "reason")
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(["trial", "attempt", "outcome", f"validation_{trials.description.metric}", *fields, *known])
+    for entry in sorted(entries, key=lambda e: (e.user_attrs["trial"], e.number)):
+        attributes = entry.user_attrs
+        writer.writerow(
+            [attributes["trial"], attributes["attempt"], outcome(entry), entry.value]
+            + [entry.params.get(name) for name in fields]
+            + [attributes.get(name) for name in known]
+        )
+    return out.getvalue()
+
+
+def to_markdown(trials: Trials, notes: Sequence[str], weights: Table, attempts: Table) -> str:
+    listed = "\n".join(f"- {note}" for note in notes)
+    parts = [f"# {trials.description.title}", listed]
+    parts += [f"## Importance\n\n{_markdown(weights)}"] if weights[1] else []
+    return "\n\n".join([*parts, f"## Trials\n\n{_markdown(attempts)}"]) + "\n"
+
+
+def _markdown(made: Table) -> str:
+    headings, rows = made
+    escaped = ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in [headings, *rows]]
+    return "\n".join([escaped[0], "|" + "---|" * len(headings), *escaped[1:]])
+
+
+def to_html(
+    trials: Trials, notes: Sequence[str], weights: Table, attempts: Table, pictures: Sequence[markup.Picture]
+) -> str:
+    weighed = [tables.to_html(*weights, caption="PED-ANOVA, of the finished trials", css_class="importance")]
+    caption = f"One row an attempt; {trials.sweep.search}, objective: validation {trials.description.metric}"
+    sections = [
+        markup.Section("Best", [markup.bullets(notes)]),
+        *([markup.Section("Importance of each field", weighed)] if weights[1] else []),
+        *([markup.Section("Figures", pictures)] if pictures else []),
+        markup.Section("Every trial", [tables.to_html(*attempts, caption=caption, css_class="seeds")]),
+    ]
+    return markup.document(f"{trials.description.title}: {trials.sweep.count} trials", sections)
+
+
+def _value(entry: FrozenTrial) -> float:
+    assert entry.value is not None
+    return entry.value

@@ -1,0 +1,197 @@
+"""The trials of a sweep in Optuna's journal, which several workers share through a file.
+
+A trial is a setting of the fields; each attempt at it is one entry of the journal, with the trial's and the attempt's
+number among its attributes. Entries are made beforehand, by `settle` alone, and workers only take what waits: so a
+grid is complete and nothing of it runs twice, whoever dies when. An attempt that failed says how:
+
+    crashed   its process failed                      tried again up to `retries` times
+    stopped   its worker was told to stop             tried again
+    lost      its worker gave no sign of life         taken over by another, up to LOST_LIMIT times
+    refused   its config has a mistake                final
+    time, memory   it passed a limit                  final: it would pass it again
+"""
+
+import os
+import socket
+import warnings
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.exceptions import UpdateFinishedTrialError
+from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
+from optuna.trial import FrozenTrial, TrialState, create_trial
+
+from .alive import Watch
+from .folder import Description, Folder
+from .space import Choices, Sweep
+
+STUDY = "sweep"
+LOST_LIMIT = 5
+SETTLING_SECONDS = 600  # after so long, whoever settled must be dead; a thousand entries take some seconds
+
+
+class Trials:
+    """The journal of a sweep; every worker and the launcher has one of its own."""
+
+    def __init__(self, folder: Folder, description: Description):
+        self.folder, self.sweep, self.description = folder, description.sweep, description
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        # The lock that works on NFS from version 3 on: a file made with O_EXCL.
+        backend = JournalFileBackend(str(folder.journal), JournalFileOpenLock(str(folder.journal)))
+        self._storage = optuna.storages.JournalStorage(backend)
+        self.study = optuna.create_study(
+            storage=self._storage,
+            study_name=STUDY,
+            direction="minimize" if description.direction == "min" else "maximize",
+            pruner=pruner(self.sweep),
+            load_if_exists=True,
+        )
+
+    def entries(self) -> list[FrozenTrial]:
+        """All attempts so far, in the order in which they were made."""
+        return self.study.get_trials(deepcopy=False)
+
+    def settle(self) -> int:
+        """Makes the entries that are missing: first attempts, and those that follow a failed one; says how many."""
+        with _locked(JournalFileOpenLock(str(self.folder.path / "settling"), grace_period=SETTLING_SECONDS)):
+            wanted = missing(self.sweep, self.entries())
+            for number, attempt, values in wanted:
+                self.study.add_trial(
+                    create_trial(
+                        state=TrialState.WAITING,
+                        user_attrs={"trial": number, "attempt": attempt},
+                        system_attrs={"fixed_params": values},
+                    )
+                )
+        return len(wanted)
+
+    def take(self) -> optuna.Trial | None:
+        """An attempt that waited and is now this worker's alone; None where none waits."""
+        for entry in self.study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
+            try:
+                if not self._storage.set_trial_state_values(entry._trial_id, TrialState.RUNNING):
+                    continue
+            except UpdateFinishedTrialError:
+                continue
+            # A sampler for each entry: what it draws depends on it and on the results so far, not on the worker.
+            seed = self.sweep.seed * 100_003 + entry.number
+            self.study.sampler = sampler(self.sweep, seed)
+            trial = optuna.Trial(self.study, entry._trial_id)
+            trial.set_user_attr("worker", f"{socket.gethostname()}:{os.getpid()}")
+            return trial
+        return None
+
+    def values(self, trial: optuna.Trial) -> dict[str, Any]:
+        """The trial's value of every field: what is fixed, and otherwise what Optuna suggests."""
+        values: dict[str, Any] = {}
+        for name, field in self.sweep.fields.items():
+            if isinstance(field, Choices):
+                values[name] = trial.suggest_categorical(name, field.values)
+            elif field.whole:
+                values[name] = trial.suggest_int(name, int(field.low), int(field.high), log=field.log)
+            else:
+                values[name] = trial.suggest_float(name, field.low, field.high, log=field.log)
+        return values
+
+    def fail(self, trial: optuna.Trial | FrozenTrial, how: str, reason: str, **attributes: Any) -> bool:
+        """Records a failed attempt; False where somebody had already ended it."""
+        try:
+            for name, value in {"failure": how, "reason": reason, **attributes}.items():
+                self._storage.set_trial_user_attr(trial._trial_id, name, value)
+            self._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
+        except UpdateFinishedTrialError:
+            return False
+        return True
+
+    def complete(self, trial: optuna.Trial, value: float | None, **attributes: Any) -> None:
+        """Records a finished attempt with its value, or with None a pruned one."""
+        try:
+            for name, given in attributes.items():
+                trial.set_user_attr(name, given)
+            state = TrialState.PRUNED if value is None else TrialState.COMPLETE
+            self.study.tell(trial, value, state=state, skip_if_finished=True)
+        except UpdateFinishedTrialError:
+            pass  # taken over meanwhile: the other attempt's result counts
+
+    def is_over(self, trial: optuna.Trial) -> bool:
+        """Whether somebody else ended this attempt, having taken its worker for dead."""
+        return self._storage.get_trial(trial._trial_id).state.is_finished()
+
+    def running(self) -> list[FrozenTrial]:
+        return self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+
+    def open(self) -> int:
+        """How many attempts wait or run."""
+        return sum(not entry.state.is_finished() for entry in self.entries())
+
+    def bury(self, watch: Watch) -> int:
+        """Fails the attempts whose workers gave no sign of life for long enough; says how many."""
+        found = 0
+        for entry in self.running():
+            still = watch.still_for(self.folder.alive(entry.number))
+            if still > self.sweep.dead_after:
+                worker = entry.user_attrs.get("worker", "unknown")
+                found += self.fail(entry, "lost", f"worker {worker} gave no sign of life for {still:.0f} s")
+                self.folder.alive(entry.number).unlink(missing_ok=True)
+        return found
+
+
+def mend(journal: Path) -> None:
+    """Cuts off half a line that a machine's crash left at the journal's end: the next line would make it unreadable."""
+    if not journal.exists():
+        return
+    with _locked(JournalFileOpenLock(str(journal))), journal.open("r+b") as file:
+        file.truncate(file.read().rfind(b"\n") + 1)
+
+
+def missing(sweep: Sweep, entries: Sequence[FrozenTrial]) -> list[tuple[int, int, dict[str, Any]]]:
+    """The attempts to be made: the trial's number, the attempt's, and the values that are fixed."""
+    attempts: dict[int, list[FrozenTrial]] = defaultdict(list)
+    for entry in entries:
+        attempts[entry.user_attrs["trial"]].append(entry)
+    wanted = []
+    for number, point in enumerate(sweep.points()):
+        made = attempts[number]
+        if not made:
+            wanted.append((number, 1, point))
+        elif made[-1].state == TrialState.FAIL and is_tried_again(sweep, made):
+            wanted.append((number, len(made) + 1, {**point, **made[-1].params}))
+    return wanted
+
+
+def is_tried_again(sweep: Sweep, attempts: Sequence[FrozenTrial]) -> bool:
+    """Whether another attempt follows the last of these, which failed."""
+    failures = Counter(entry.user_attrs.get("failure", "crashed") for entry in attempts)
+    last = attempts[-1].user_attrs.get("failure", "crashed")
+    if last == "crashed":
+        return failures["crashed"] <= sweep.retries
+    return last == "stopped" or (last == "lost" and failures["lost"] <= LOST_LIMIT)
+
+
+def sampler(sweep: Sweep, seed: int) -> optuna.samplers.BaseSampler:
+    """What draws the values that aren't fixed."""
+    if sweep.search == "grid":
+        return optuna.samplers.RandomSampler(seed=seed)  # never asked: everything is fixed
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # constant_liar is marked experimental
+        # Takes running trials for bad ones, so that workers side by side don't all draw the same.
+        return optuna.samplers.TPESampler(seed=seed, n_startup_trials=sweep.startup, constant_liar=True)
+
+
+def pruner(sweep: Sweep) -> optuna.pruners.BasePruner:
+    if sweep.pruning.kind == "none":
+        return optuna.pruners.NopPruner()
+    return optuna.pruners.MedianPruner(n_startup_trials=sweep.pruning.startup, n_warmup_steps=sweep.pruning.warmup)
+
+
+@contextmanager
+def _locked(lock: JournalFileOpenLock) -> Iterator[None]:
+    lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()

@@ -1,0 +1,174 @@
+"""A worker: takes trials from the sweep's journal until none is left, each in a process of its own."""
+
+import dataclasses
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import optuna
+
+import experiments
+from gru_research import records
+
+from . import child, objective
+from .alive import Heart, Watch
+from .folder import Description, Folder, read
+from .look import Look
+from .trials import Trials
+from .values import with_values
+
+ROOT = Path(experiments.__file__).parents[1]
+COMPARE = (sys.executable, "-m", "experiments.compare")
+IDLE_SECONDS = 1.0
+BEATS = 5  # in the time after which a worker is taken for dead
+REFUSED = 2  # a launcher's exit status for a user's mistake
+
+
+def work(workdir: str, index: int, program: Sequence[str] = COMPARE) -> int:
+    """Runs trials until none waits and none runs anywhere; says how many attempts it made.
+
+    Other workers' trials are watched while there is nothing to do, and those of dead ones taken over. On SIGTERM, or
+    whatever ends it, the trial in progress is stopped and goes back to those that wait.
+
+    Args:
+      workdir: the sweep's directory, as `folder.claim` made it.
+      index: which of the workers this is: they share a machine's cores by it.
+      program: what runs a trial, given --config and --workdir.
+    """
+    folder, description = read(Path(workdir))
+    trials, watch, told = Trials(folder, description), Watch(), Told()
+    made = 0
+    while not told.stop:
+        trials.bury(watch)
+        trials.settle()
+        trial = trials.take()
+        if trial is not None:
+            made += 1
+            Attempt(folder, description, trials, trial, tuple(program), index, told).run()
+        elif not trials.open():
+            break
+        else:
+            time.sleep(IDLE_SECONDS)
+    return made
+
+
+class Told:
+    """Whether SIGTERM asked this worker to stop. A flag, as an exception might fall into the journal's lock."""
+
+    def __init__(self) -> None:
+        self.stop = False
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, self._on_signal)
+
+    def _on_signal(self, *_: object) -> None:
+        self.stop = True
+
+
+@dataclasses.dataclass(frozen=True)
+class Attempt:
+    """One attempt at a trial, from its config to its place in the journal."""
+
+    folder: Folder
+    description: Description
+    trials: Trials
+    trial: optuna.Trial
+    program: tuple[str, ...]
+    index: int
+    told: Told
+
+    def run(self) -> None:
+        number, attempt = (self.trial.user_attrs[name] for name in ("trial", "attempt"))
+        log, beat = self.folder.log(number, attempt), self.description.sweep.dead_after / BEATS
+        self.trial.set_user_attr("log", str(log.relative_to(self.folder.path)))
+        with Heart(self.folder.alive(self.trial.number), beat):
+            print(f"trial {number}, attempt {attempt}: {self.trial.number} in the journal", flush=True)
+            try:
+                ended = self._train(number, log)
+            except BaseException as e:
+                # SystemExit is submitit's, before it puts the job back into Slurm's queue.
+                how = "crashed" if isinstance(e, Exception) else "stopped"
+                self.trials.fail(self.trial, how, f"its worker ended: {type(e).__name__}: {e}")
+                raise
+            self._record(number, log, ended)
+            print(f"trial {number}, attempt {attempt}: {ended}", flush=True)
+
+    def _train(self, number: int, log: Path) -> child.Ended:
+        """Runs the trial in its directory; from what an earlier attempt left there it goes on."""
+        folder, asked = self.folder.run(number), self.folder.asked(number)
+        config = with_values(self.description.config, self.trials.values(self.trial))
+        asked.mkdir(exist_ok=True)
+        (asked / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+        rerun = f"--config={ROOT / 'configs' / 'rerun.py'}:{asked}"
+        command = [*self.program, rerun, f"--workdir={folder}", *self.description.arguments]
+        return self._child(command, log, folder)
+
+    def _child(self, command: Sequence[str], log: Path, folder: Path) -> child.Ended:
+        limits = self.description.sweep.limits
+        return child.run(
+            command,
+            log,
+            env=environment(limits.gpu_memory_fraction),
+            minutes=limits.minutes,
+            memory_gb=limits.memory_gb,
+            cores=cores(self.index, limits.cpus),
+            look=Look(self.trials, self.trial, folder / records.FILE_NAME, lambda: self.told.stop),
+        )
+
+    def _record(self, number: int, log: Path, ended: child.Ended) -> None:
+        """The attempt's end in the journal."""
+        limits = self.description.sweep.limits
+        spent: dict[str, Any] = {"seconds": round(ended.seconds, 1), "peak_gb": round(ended.peak_gb, 3)}
+        if ended.why == "lost":
+            return
+        if ended.why == "pruned":
+            self.trials.complete(self.trial, None, **spent)
+        elif ended.why == "stopped":
+            self.trials.fail(self.trial, "stopped", "its worker was told to stop", **spent)
+        elif ended.why == "time":
+            self.trials.fail(self.trial, "time", f"ran for more than {limits.minutes:g} min", **spent)
+        elif ended.why == "memory":
+            reason = f"had {ended.peak_gb:.2f} GB resident, more than {limits.memory_gb:g}"
+            self.trials.fail(self.trial, "memory", reason, **spent)
+        elif ended.status:
+            how = "refused" if ended.status == REFUSED else "crashed"
+            self.trials.fail(self.trial, how, f"{child.said(ended.status)}: {child.last_lines(log)}", **spent)
+        else:
+            self._complete(number, spent)
+
+    def _complete(self, number: int, spent: dict[str, Any]) -> None:
+        try:
+            run = records.read(self.folder.run(number) / records.FILE_NAME)
+            if not run.finished:
+                raise records.RecordsError("its records don't end with a finished run")
+            value = objective.value(run, self.description.sweep.objective.cell, self.description.direction)
+        except records.RecordsError as e:
+            self.trials.fail(self.trial, "crashed", str(e), **spent)
+            return
+        self.trials.complete(self.trial, value, **spent)
+
+
+def environment(gpu_memory_fraction: float) -> dict[str, str]:
+    """A trial's environment: this one, with the checkout to import from, and JAX's share of a GPU's memory.
+
+    JAX reads the share when it is imported, so it can't be a flag of the trial.
+    """
+    paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    share = {"XLA_PYTHON_CLIENT_MEM_FRACTION": f"{gpu_memory_fraction:g}"} if gpu_memory_fraction else {}
+    return os.environ | {"PYTHONPATH": os.pathsep.join(paths)} | share
+
+
+def cores(index: int, count: int) -> list[int]:
+    """A worker's share of a machine's cores, so that none takes another's; empty, which is all, where too few are left.
+
+    A worker whose scheduler gave it cores of its own sees only those.
+    """
+    if not count or not hasattr(os, "sched_getaffinity"):
+        return []
+    share = sorted(os.sched_getaffinity(0))[index * count : (index + 1) * count]
+    return share if len(share) == count else []

@@ -1,0 +1,366 @@
+"""Sweeps: the shared journal, workers that die, limits, engines, the report and the command.
+
+Trials are `stand_ins/trial.py` where it doesn't matter what trains; one sweep at the end is of real runs.
+"""
+
+import csv
+import dataclasses
+import importlib.util
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import rich.console
+
+from experiments.sweeps import folder, space
+from gru_research.config import UserError
+
+optuna = pytest.importorskip("optuna")
+pytest.importorskip("submitit")
+
+from optuna.trial import TrialState  # noqa: E402
+
+from experiments.sweeps import alive, child, launching, on_submitit, report, trials, worker  # noqa: E402
+
+ROOT = Path(__file__).parents[2]
+TRIAL = (sys.executable, str(ROOT / "tests" / "stand_ins" / "trial.py"))
+XS = (0.0, 0.1, 0.2, 0.3)
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Short polls, and the signal handlers that workers and launcher set put back."""
+    monkeypatch.setattr(child, "POLL_SECONDS", 0.05)
+    monkeypatch.setattr(worker, "IDLE_SECONDS", 0.1)
+    monkeypatch.setattr(launching, "POLL_SECONDS", 0.1)
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def described(config: dict[str, Any] | None = None, **fields: Any) -> folder.Description:
+    """A sweep of the stand-in's `x`."""
+    sweep = space.sweep({"fields": {"x": XS}, "dead_after": 2.0} | fields)
+    return folder.Description(sweep, {"first_seed": 0, "seeds": 2} | (config or {}), "mse", "min", "a sweep")
+
+
+def worked(path: Path, description: folder.Description) -> trials.Trials:
+    """The sweep after a worker in this process has done all of it."""
+    claimed = folder.claim(path, description)
+    made = trials.Trials(claimed, description)
+    made.settle()
+    worker.work(str(claimed.path), 0, TRIAL)
+    return made
+
+
+def outcomes(made: trials.Trials) -> list[tuple[int, int, str]]:
+    return [(e.user_attrs["trial"], e.user_attrs["attempt"], report.outcome(e)) for e in made.entries()]
+
+
+def test_another_sweep_s_directory_is_refused_with_what_differs(tmp_path: Path) -> None:
+    description = described()
+    folder.claim(tmp_path / "it", description)
+    limits = dataclasses.replace(description.sweep, limits=space.Limits(minutes=3), retries=4)
+    folder.claim(tmp_path / "it", dataclasses.replace(description, sweep=limits))
+    assert folder.read(tmp_path / "it")[1].sweep == limits
+    for other, said in (
+        (described(fields={"x": (0.0, 0.5)}), "sweep.fields.x is [0.0, 0.1, 0.2, 0.3] there"),
+        (described({"seeds": 3}), "config.seeds is 2 there, and 3 was asked for"),
+    ):
+        with pytest.raises(UserError) as caught:
+            folder.claim(tmp_path / "it", other)
+        assert said in str(caught.value)
+    (tmp_path / "thesis.tex").write_text("years of work")
+    with pytest.raises(UserError, match="holds something else"):
+        folder.claim(tmp_path, description)
+
+
+def test_a_grid_is_entered_once_and_whole(tmp_path: Path) -> None:
+    description = described(fields={"x": XS, "y": ("a", "b")})
+    claimed = folder.claim(tmp_path / "it", description)
+    several = [trials.Trials(claimed, description) for _ in range(3)]
+    threads = [threading.Thread(target=made.settle) for made in several]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    taken = [made.take() for made in several for _ in range(3)]
+    points = Counter(str(several[0].values(trial)) for trial in taken if trial is not None)
+    assert len(taken) == 9 and len(points) == 8 and set(points.values()) == {1}
+
+
+def test_failures_are_recorded_with_their_log_and_tried_again_as_configured(tmp_path: Path) -> None:
+    made = worked(tmp_path / "it", described({"crashes": 2}, fields={"x": (0.1,)}, retries=1))
+    assert outcomes(made) == [(0, 1, "crashed"), (0, 2, "crashed")]
+    first = made.entries()[0].user_attrs
+    assert first["reason"] == "exit status 1: RuntimeError: crash 1"
+    assert "start 1 of trial 0000" in (tmp_path / "it" / first["log"]).read_text()
+    more = described({"crashes": 2}, fields={"x": (0.1,)}, retries=2)
+    made = worked(tmp_path / "it", more)
+    assert outcomes(made)[2:] == [(0, 3, "finished")]
+    assert made.entries()[2].params == {"x": 0.1}
+    assert worker.work(str(tmp_path / "it"), 0, TRIAL) == 0, "nothing is left to do"
+
+
+def test_limits_of_time_and_memory_end_a_trial_for_good(tmp_path: Path) -> None:
+    slow = described({"seconds": 30.0}, fields={"x": (0.1,)}, limits={"minutes": 0.02})
+    started = time.monotonic()
+    (entry,) = worked(tmp_path / "slow", slow).entries()
+    assert report.outcome(entry) == "time" and time.monotonic() - started < 15
+    assert entry.user_attrs["reason"] == "ran for more than 0.02 min"
+    large = described({"seconds": 30.0, "megabytes": 200}, fields={"x": (0.1,)}, limits={"memory_gb": 0.1})
+    (entry,) = worked(tmp_path / "large", large).entries()
+    assert report.outcome(entry) == "memory" and 0.1 < entry.user_attrs["peak_gb"] < 0.4
+
+
+def test_tpe_searches_and_the_median_prunes(tmp_path: Path) -> None:
+    fields = {"x": {"low": -1.0, "high": 1.0}}
+    rules = {"search": "tpe", "trials": 8, "startup": 3, "pruning": {"kind": "median", "warmup": 2, "startup": 2}}
+    description = described({"evaluations": 4, "seconds": 0.15}, fields=fields, **rules)
+    made = worked(tmp_path / "it", description)
+    states = Counter(entry.state for entry in made.entries())
+    assert states[TrialState.PRUNED] >= 1 and sum(states.values()) == 8, states
+    pruned = [entry for entry in made.entries() if entry.state == TrialState.PRUNED]
+    assert all(2 <= max(entry.intermediate_values) < 4 for entry in pruned)
+    assert len({entry.params["x"] for entry in made.entries()}) == 8
+    report.write(made, rich.console.Console(quiet=True))
+    assert "pruned" in (tmp_path / "it" / "report.html").read_text()
+    more = described({"evaluations": 1}, fields=fields, **rules | {"trials": 9})
+    assert len(trials.missing(more.sweep, made.entries())) == 1, "a search grows by more trials"
+
+
+def test_a_trial_that_diverged_counts_as_the_worst(tmp_path: Path) -> None:
+    made = worked(tmp_path / "it", described(fields={"x": (-1.0, 0.2, 0.3)}))
+    assert [entry.value for entry in made.entries()] == [float("inf"), pytest.approx(0.01), pytest.approx(0.0)]
+    best = report.best(made.entries(), "min")
+    assert best is not None and best.user_attrs["trial"] == 2
+    assert "With 2 trials" in report.importance(made.study, ["x"])[1]
+
+
+def test_half_a_line_at_the_journal_s_end_is_cut_off(tmp_path: Path) -> None:
+    description = described()
+    claimed = folder.claim(tmp_path / "it", description)
+    trials.Trials(claimed, description).settle()
+    with claimed.journal.open("a") as file:
+        file.write('{"op_code": 5, "trial')
+    trials.mend(claimed.journal)
+    made = trials.Trials(claimed, description)
+    assert made.settle() == 0 and len(made.entries()) == len(XS)
+
+
+def test_a_counter_that_stands_still_is_noticed_by_the_watcher_s_own_clock(tmp_path: Path) -> None:
+    path, watch = tmp_path / "7", alive.Watch()
+    with alive.Heart(path, 0.05):
+        for _ in range(8):
+            time.sleep(0.1)
+            assert watch.still_for(path) < 0.5
+    path.write_text("99")
+    watch.still_for(path)
+    os.utime(path, (0, 0))  # a clock that goes wrong on another machine
+    time.sleep(0.3)
+    assert 0.25 < watch.still_for(path) < 1
+
+
+def test_workers_on_one_machine_have_cores_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {4, 5, 6, 7, 8}, raising=False)
+    assert [worker.cores(index, 2) for index in range(3)] == [[4, 5], [6, 7], []]
+    assert worker.cores(0, 0) == []
+
+
+def test_text_from_data_is_escaped(tmp_path: Path) -> None:
+    made = worked(tmp_path / "it", described({"crashes": 9}, fields={"x": ("<b>|",)}, retries=0))
+    report.write(made, rich.console.Console(quiet=True))
+    assert "<b>|" not in (tmp_path / "it" / "report.html").read_text()
+    assert "<b>\\|" in (tmp_path / "it" / "report.md").read_text()
+
+
+# Engines
+
+
+def processes(path: Path) -> dict[int, str]:
+    """Commands that name `path`, by process."""
+    found = {}
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            found[int(entry.name)] = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+        except OSError:
+            continue
+    return {pid: text for pid, text in found.items() if str(path) in text}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks for the worker's process in /proc")
+def test_a_worker_killed_by_kill_9_has_its_trial_taken_over(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """submitit's local executor for real: two workers, of which one is killed in the middle of a trial."""
+    description = described({"seconds": 0.4, "evaluations": 3}, fields={"x": (*XS, 0.4)})
+    claimed = folder.claim(tmp_path / "it", description)
+    killed: list[int] = []
+
+    def kill_one() -> None:
+        while not killed:
+            time.sleep(0.1)
+            begun = {pid for pid, text in processes(claimed.path).items() if TRIAL[1] in text and "guarded" not in text}
+            workers = {int(Path(f"/proc/{pid}/stat").read_text().split()[3]) for pid in begun}
+            if workers:
+                killed.append(min(workers))
+                os.kill(killed[0], signal.SIGKILL)
+
+    thread = threading.Thread(target=kill_one)
+    thread.start()
+    assert launching.run(claimed, description, "local", 2, TRIAL) == 0
+    thread.join()
+    made = trials.Trials(claimed, description)
+    states = Counter(report.outcome(entry) for entry in made.entries())
+    assert states == {"finished": 5, "lost": 1}
+    (lost,) = [entry for entry in made.entries() if report.outcome(entry) == "lost"]
+    assert lost.user_attrs["worker"].endswith(f":{killed[0]}") and "no sign of life" in lost.user_attrs["reason"]
+    again = made.entries()[-1]
+    assert again.user_attrs["trial"] == lost.user_attrs["trial"] and again.user_attrs["attempt"] == 2
+    assert again.params == lost.params and not again.user_attrs["worker"].endswith(f":{killed[0]}")
+    assert not processes(claimed.path), "the dead worker's trial ended with it"
+    said = capsys.readouterr()
+    assert said.out.count("finished, validation mse") == 5 and "lost, tried again" in said.out
+    assert "ended early" in said.err
+    with (claimed.path / "trials.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert Counter(row["outcome"] for row in rows) == states
+    assert sorted(float(row["x"]) for row in rows if row["outcome"] == "finished") == [0.0, 0.1, 0.2, 0.3, 0.4]
+    # The same command again: nothing runs, and the report is made again.
+    (claimed.path / "report.html").unlink()
+    assert launching.run(claimed, description, "local", 2, TRIAL) == 0
+    assert "finished: its report is made again" in capsys.readouterr().out
+    assert (claimed.path / "report.html").exists() and len(made.entries()) == 6
+
+
+def test_ctrl_c_puts_trials_back_and_the_same_command_goes_on(tmp_path: Path) -> None:
+    description = described({"seconds": 0.5, "evaluations": 20}, fields={"x": (0.1, 0.2)})
+    claimed = folder.claim(tmp_path / "it", description)
+
+    def interrupt() -> None:
+        while len(list((claimed.path / "trials").glob("*.started"))) < 2:
+            time.sleep(0.1)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=interrupt).start()
+    assert launching.run(claimed, description, "local", 2, TRIAL) == 130
+    made = trials.Trials(claimed, description)
+    assert [how for _, _, how in outcomes(made)[:2]] == ["stopped", "stopped"]
+    assert "2 stopped" in (claimed.path / "report.md").read_text() and not processes(claimed.path)
+    quick = dataclasses.replace(description, config={**description.config, "seconds": 0.0})
+    (claimed.path / folder.FILE_NAME).write_text(json.dumps(quick.to_mapping()))
+    made.settle()
+    worker.work(str(claimed.path), 0, TRIAL)
+    assert outcomes(made)[2:] == [(0, 2, "finished"), (1, 2, "finished")]
+
+
+SLURM = {"partition": "cpu", "account": "lab", "minutes": 90, "setup": ("module load python",)}
+
+
+def test_slurm_s_script_asks_for_what_the_sweep_says(tmp_path: Path) -> None:
+    limits = {"memory_gb": 4.0, "cpus": 3, "gpus": 1}
+    script = on_submitit.slurm_script(described(slurm=SLURM, limits=limits).sweep, tmp_path, 20)
+    lines = script.splitlines()
+    for line in (
+        "--array=0-19%20", "--partition=cpu", "--account=lab", "--time=90", "--mem=5000M", "--cpus-per-task=3",
+        "--gpus-per-node=1", "--ntasks-per-node=1", "--signal=USR2@120", "--job-name=sweep",
+    ):  # fmt: skip
+        assert f"#SBATCH {line}" in lines, line
+    assert "module load python" in lines and not any("qos" in line or "constraint" in line for line in lines)
+    assert f"-m submitit.core._submit {tmp_path}/workers" in lines[-1] and lines[-1].startswith("srun ")
+    done = subprocess.run(["bash", "-n"], input=script, text=True, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_slurm_where_there_is_none(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no sbatch and srun here"):
+        on_submitit.start_slurm(described().sweep, tmp_path, 2, TRIAL)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the stand-in for Slurm runs bash")
+def test_submission_to_a_stand_in_for_slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of submitit's path to Slurm, with scripts in the place of sbatch, srun, sacct and scancel."""
+    monkeypatch.setenv("PATH", str(ROOT / "tests" / "stand_ins" / "slurm"), prepend=os.pathsep)
+    monkeypatch.setenv("STAND_IN_SLURM", str(tmp_path))
+    description = described(slurm=SLURM | {"setup": ("export SETUP=done",)})
+    claimed = folder.claim(tmp_path / "it", description)
+    assert launching.run(claimed, description, "slurm", 2, TRIAL) == 0
+    made = trials.Trials(claimed, description)
+    assert Counter(report.outcome(entry) for entry in made.entries()) == {"finished": len(XS)}
+    assert "--array=0-1%2" in (tmp_path / "submitted.sh").read_text()
+
+
+def test_ray_runs_a_sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))  # Ray writes a token there
+    if importlib.util.find_spec("ray") is None:
+        reason = "ray isn't installed: pip install 'gru_research[ray]'"
+        if os.environ.get("REQUIRE_RAY") == "1":
+            pytest.fail(f"REQUIRE_RAY=1, and {reason}")
+        pytest.skip(reason)
+    description = described()
+    claimed = folder.claim(tmp_path / "it", description)
+    assert launching.run(claimed, description, "ray", 2, TRIAL) == 0
+    made = trials.Trials(claimed, description)
+    assert Counter(report.outcome(entry) for entry in made.entries()) == {"finished": len(XS)}
+    assert len({entry.user_attrs["worker"] for entry in made.entries()}) <= 2
+
+
+# The command
+
+
+def launch(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    env = os.environ | {"COLUMNS": "120", "JAX_PLATFORMS": "cpu", "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
+    command = [sys.executable, "-m", "experiments.sweep", *arguments]
+    return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, check=False)
+
+
+CONFIG = """
+import ml_collections
+def get_config():
+    return ml_collections.ConfigDict({
+        "task": {"name": "adding", "length": 4, "validation_size": 5, "test_size": 5},
+        "cells": {"rnn": {"kind": "rnn", "hidden_size": 2}},
+        "updates": 2, "eval_every": 1, "batch_size": 3, "seeds": 1,
+    })
+"""
+SWEEP = """
+import ml_collections
+def get_config():
+    return ml_collections.ConfigDict({"fields": {"optimizer": {"learning_rate": (3e-3,)}}})
+"""
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Path:
+    (tmp_path / "task.py").write_text(CONFIG)
+    (tmp_path / "grid.py").write_text(SWEEP)
+    return tmp_path
+
+
+def test_the_command_trains_and_reports(files: Path) -> None:
+    done = launch("--config=task.py", "--sweep=grid.py", "--workdir=it", cwd=files)
+    assert done.returncode == 0, done.stderr
+    assert "1 of 1 trials done" in done.stdout and "Importance needs 2 finished trials" in done.stdout
+    config = json.loads((files / "it/trials/0000/config.json").read_text())
+    assert config["optimizer"]["learning_rate"] == 3e-3
+    assert "first_seed=1" in (files / "it" / "report.md").read_text()
+
+
+def test_the_command_s_mistakes_and_its_dry_run(files: Path) -> None:
+    script = launch(
+        "--config=task.py", "--sweep=grid.py", "--engine=slurm", "--workers=4", "--dry_run", "--workdir=it", cwd=files
+    )
+    assert script.returncode == 0 and "#SBATCH --array=0-3%4" in script.stdout, script.stderr
+    assert (files / "it" / "submission.sh").read_text() in script.stdout
+    nothing = launch("--config=configs/adding.py", "--sweep=configs/sweeps/nope.py", cwd=ROOT)
+    assert nothing.returncode == 2
+    assert "--sweep=configs/sweeps/nope.py: no such file; there are configs/sweeps/adding_grid.py" in nothing.stderr

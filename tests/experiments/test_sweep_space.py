@@ -1,0 +1,79 @@
+"""What a sweep file may say, and that its fields are the config's: every mistake before anything runs."""
+
+import importlib.util
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from experiments.launcher import experiment_from, load_mapping
+from experiments.sweeps import engines, planned, space
+from gru_research.config import UserError
+from gru_research.data import DataDirs
+
+ROOT = Path(__file__).parents[2]
+MISTAKES = [
+    ({}, "sweep.fields=None must be a group of fields"),
+    ({"fields": {"x": ()}}, "sweep.fields.x.values is empty"),
+    ({"fields": {"x": (1, 1)}}, "sweep.fields.x.values=(1, 1) must differ"),
+    ({"fields": {"x": 3}}, "sweep.fields.x=3 must be a tuple of values"),
+    ({"fields": {"x": ((1, 2),)}}, "must be finite numbers, texts, true or false"),
+    ({"fields": {"a": {"x": {"low": 2, "high": 1}}}}, "sweep.fields.a.x.low=2 must be at most high=1"),
+    ({"fields": {"x": {"low": 0, "high": 1, "log": True}}}, "low=0 must be above 0"),
+    ({"fields": {"x": {"low": 0, "hihg": 1}}}, "has no field 'hihg'; did you mean 'high'"),
+    ({"fields": {"x": {"low": 0, "high": 1}}}, "search='grid' needs values"),
+    ({"fields": {"x": (1, 2)}, "search": "random"}, "sweep.search='random' is unknown; choose from grid, tpe"),
+    ({"fields": {"x": (1, 2)}, "search": "tpe"}, "sweep.trials=0 must be at least 1"),
+    ({"fields": {"x": (1, 2)}, "trials": 3}, "sweep.trials=3 must be 2, the whole grid"),
+    ({"fields": {"x": (1, 2)}, "retires": 3}, "sweep has no field 'retires'; did you mean 'retries'"),
+    ({"fields": {"x": (1, 2)}, "limits": {"minutes": -1}}, "sweep.limits.minutes=-1.0 must be 0 or more"),
+    ({"fields": {"x": (1, 2)}, "pruning": {"kind": "mean"}}, "sweep.pruning.kind='mean' is unknown"),
+]
+
+
+@pytest.mark.parametrize(("mapping", "said"), MISTAKES, ids=[said[:40] for _, said in MISTAKES])
+def test_a_mistake_in_a_sweep_is_named(mapping: dict[str, Any], said: str) -> None:
+    with pytest.raises(UserError) as caught:
+        space.sweep(mapping)
+    assert said in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_sweep_reads_back_what_it_writes() -> None:
+    fields = {"a": {"b": {"low": 1, "high": 8, "log": True}, "c": {"choices": ("x", "y")}}, "d": (True, False)}
+    made = space.sweep({"fields": fields, "search": "tpe", "trials": 3, "limits": {"minutes": 2}})
+    assert list(made.fields) == ["a.b", "a.c", "d"]
+    assert space.sweep(json.loads(json.dumps(space.to_mapping(made)))) == made
+
+
+FIELD_MISTAKES = [
+    ({"optimizer": {"learning_rat": (1.0,)}}, "", "has no field 'learning_rat'; did you mean 'learning_rate'"),
+    ({"optimizer": {"learning_rate": (1e-3, -1.0)}}, "", "sweep.fields.optimizer.learning_rate, at -1.0: "),
+    ({"cells": {"gro": {"hidden_size": (3,)}}}, "", "'gro' is unknown; did you mean 'gru'"),
+    ({"task": {"lenght": (5, 6)}}, "", "has no field 'lenght'; did you mean 'length'"),
+    ({"updates": (5, 6)}, "gur", "sweep.objective.cell='gur' is unknown; did you mean 'gru'"),
+]
+
+
+@pytest.mark.parametrize(("fields", "cell", "said"), FIELD_MISTAKES)
+def test_a_field_that_the_config_has_not(fields: dict[str, Any], cell: str, said: str) -> None:
+    config = experiment_from("x", f"{ROOT}/configs/adding.py:only=gru,seeds=1", {})
+    with pytest.raises(UserError) as caught:
+        planned.check(space.sweep({"fields": fields, "objective": {"cell": cell}}), config, DataDirs())
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "configs" / "sweeps").glob("*.py")), ids=lambda p: p.stem)
+def test_shipped_sweeps_fit_their_config(path: Path) -> None:
+    config = experiment_from("x", f"{ROOT}/configs/adding.py:relu,only=gru,seeds=2", {})
+    made = space.sweep(load_mapping("--sweep=", str(path), ""))
+    assert planned.check(made, config, DataDirs()) == ("mse", "min")
+    assert f"--sweep=configs/sweeps/{path.name}" in path.read_text()
+
+
+def test_an_engine_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(UserError, match=r"--engine=ray needs the extra ray: pip install 'gru_research\[ray\]'"):
+        engines.check("ray")
+    with pytest.raises(UserError, match=r"--engine='slrum' is unknown; did you mean 'slurm'"):
+        engines.check("slrum")
