@@ -171,6 +171,7 @@ class ExperimentConfig:
     says which parameters are tested: the "last" or those with the "best" validation metric. With `patience` above 0 a
     seed stops after so many evaluations without a better one. `seconds` above 0 gives each cell so much time to train,
     tuning included, instead of a number of updates: it is measured once and becomes `cells.LABEL.updates`.
+    Each batch is divided over `data_parallel` devices, which changes sums by rounding, and the noise that is drawn.
     `trackers` names who is told of the records as they come, separated by commas; it changes nothing of the run.
     """
 
@@ -181,6 +182,7 @@ class ExperimentConfig:
     only: str = ""
     updates: int = 1000
     batch_size: int = 32
+    data_parallel: int = 1
     eval_every: int = 100
     evaluations: int = 0
     seeds: int = 5
@@ -195,8 +197,10 @@ class ExperimentConfig:
     trackers: str = ""
 
     def __post_init__(self) -> None:
-        for name in ("updates", "batch_size", "eval_every", "seeds"):
+        for name in ("updates", "batch_size", "data_parallel", "eval_every", "seeds"):
             _require(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
+        divisor = f"a divisor of batch_size={self.batch_size}"
+        _require(self.batch_size % self.data_parallel == 0, "data_parallel", self.data_parallel, divisor)
         for name in ("evaluations", "first_seed", "patience", "seconds"):
             _require(getattr(self, name) >= 0, name, getattr(self, name), "0 or more")
         _require(math.isfinite(self.seconds), "seconds", self.seconds, "finite")

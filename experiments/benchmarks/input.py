@@ -9,6 +9,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import rich.box
 import rich.console
 import rich.table
@@ -19,6 +20,7 @@ from gru_research.data import DataDirs
 from gru_research.tasks import Generated
 from gru_research.training import Plan, SeedAxis, make_plan, make_seed_axis
 from gru_research.training.loop import batch_maker, start
+from gru_research.training.seeds import OWN, OWN_BATCHES, SHARED
 from gru_research.training.selection import Schedule
 from gru_research.training.standing import start_sums
 from gru_research.training.state import stream
@@ -57,11 +59,12 @@ def measure_input(plan: Plan, dirs: DataDirs, rounds: int) -> tuple[float, float
     schedule = Schedule("measuring", cell.updates, cell.eval_every, "last", 0)
     next_batches = batch_maker(plan, sets, axis, schedule)
     optimizer, state = start(plan, cell, axis, schedule)
-    train = partial(run_updates, cell.model, optimizer, plan.task, plan.config.batch_size)
     steps = next_batches.steps
-    batches, until = next_batches(0), jnp.int32(steps)
+    batches, until = next_batches(0), np.int32(steps)
     sums = start_sums(axis)
-    program = axis.spread(train, shared=1).lower(state, sums, batches, until).compile()
+    # Without giving state and sums away: every round starts from the same ones.
+    train = partial(run_updates, cell.model, optimizer, plan.task, plan.config.batch_size, axis.over)
+    program = axis.spread(train, OWN, OWN, OWN_BATCHES, SHARED).lower(state, sums, batches, until).compile()
     make = _generator(plan, plan.task.data, axis, steps) if isinstance(plan.task.data, Generated) else next_batches
     times: dict[str, list[float]] = {"input": [], "train": []}
     for i in range(rounds + 1):  # the first round warms up
@@ -84,9 +87,9 @@ def _generator(plan: Plan, data: Generated, axis: SeedAxis, steps: int) -> Calla
 
         return jax.lax.fori_loop(start, start + steps, add, jnp.zeros(()))
 
-    seeds = axis.put(jnp.asarray(axis.padded_seeds, jnp.uint32))
-    program = axis.spread(generate, shared=1).lower(seeds, jnp.int32(0)).compile()
-    return lambda start: program(seeds, jnp.int32(start))
+    seeds = axis.put(np.asarray(axis.padded_seeds, np.uint32))
+    program = axis.spread(generate, OWN, SHARED).lower(seeds, np.int32(0)).compile()
+    return lambda start: program(seeds, np.int32(start))
 
 
 def _seconds(run: Callable[[], Any]) -> float:

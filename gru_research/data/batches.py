@@ -98,7 +98,9 @@ class ShuffledBatches:
         return order_N
 
 
-def chunk(sources: Sequence[ShuffledBatches], start: int, steps: int) -> dict[str, np.ndarray]:
+def chunk(
+    sources: Sequence[ShuffledBatches], start: int, steps: int, rows: slice = slice(None)
+) -> dict[str, np.ndarray]:
     """The batches of `steps` steps from `start` on, for several seeds side by side: `[S, K, B, ...]` by name.
 
     `chunk(sources, start, steps)[name][s, k]` is `sources[s][start + k][name]`, gathered straight into place.
@@ -107,6 +109,7 @@ def chunk(sources: Sequence[ShuffledBatches], start: int, steps: int) -> dict[st
       sources: one a seed, alike in batch size and in the names, shapes and dtypes of their arrays.
       start: the first step, 0 or more.
       steps: K, 1 or more.
+      rows: which rows of each batch, for a device that has a part of them; B is their number then.
 
     Raises:
       ValueError: no sources, or sources that differ.
@@ -120,10 +123,11 @@ def chunk(sources: Sequence[ShuffledBatches], start: int, steps: int) -> dict[st
         raise ValueError(f"sources={list(sources)} must be one or more, alike in batch size, names, shapes and dtypes")
     batch_size, features = layouts[0]
     out = {
-        name: np.empty((len(sources), steps, batch_size, *shape), dtype) for name, (shape, dtype) in features.items()
+        name: np.empty((len(sources), steps, len(range(batch_size)[rows]), *shape), dtype)
+        for name, (shape, dtype) in features.items()
     }
     for s, source in enumerate(sources):
-        index_KB = source.indices(start, steps)
+        index_KB = source.indices(start, steps)[:, rows]
         if isinstance(source.arrays, DiskArrays):
             for name, rows in source.arrays.take(index_KB).items():
                 out[name][s] = rows

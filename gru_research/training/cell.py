@@ -62,7 +62,7 @@ def train_cell(plan: Plan, cell: CellPlan, sets: Sets, hooks: Hooks, saving: Sav
         with contextlib.closing(saving.checkpoints(cell, "tuning")) as checkpoints:
             chosen = tune_cell(plan, cell, sets, hooks, checkpoints, saving.snapshot(cell, "tuning"))
         cell = dataclasses.replace(cell, scalars={**cell.scalars, **chosen})
-    axis = make_seed_axis(plan.seeds, cell.scalars)
+    axis = make_seed_axis(plan.seeds, cell.scalars, plan.config.data_parallel)
     schedule = Schedule("training", cell.updates, cell.eval_every, plan.config.select, plan.config.patience)
     with contextlib.closing(saving.checkpoints(cell, "training")) as checkpoints:
         trained = train_members(

@@ -13,7 +13,7 @@ from .machine import forget_peak, has_own_memory, peak_memory, resident_memory
 from .pace import TimedCall, Updates, compile_updates, time_updates
 from .plan import CellPlan, Plan
 from .scoring import compile_evaluation, put_evaluation, score, shapes
-from .seeds import make_seed_axis
+from .seeds import SEED, make_seed_axis
 from .selection import Schedule
 
 TURNS = 3
@@ -163,7 +163,7 @@ class _Timing:
 def train_share(plan: Plan, cell: CellPlan, members: int, sets: Sets, schedule: Schedule) -> Found:
     """Trains as a comparison does, by this schedule, and says what it took; nothing is recorded."""
     forget_peak()
-    axis = make_seed_axis(_seeds(plan, members), cell.scalars)
+    axis = make_seed_axis(_seeds(plan, members), cell.scalars, plan.config.data_parallel)
     started = time.perf_counter()
     trained = train_members(plan, cell, sets, axis, schedule, Hooks(record=lambda kind, **fields: None))
     seconds = time.perf_counter() - started
@@ -191,14 +191,14 @@ def _memory(updates: Updates, programs: Sequence[Any], sets: Sequence[Sequence[A
     """From XLA's plans of the programs, which run one after the other."""
     plans = [program.memory_analysis() for program in programs]
     devices = updates.axis.mesh.size
-    parameters = sum(a.nbytes for a in jax.tree.leaves(updates.state.params)) // devices
+    parameters = sum(a.nbytes for a in jax.tree.leaves(updates.state.params)) // updates.axis.mesh.shape[SEED]
     return Memory(
         state=plans[0].argument_size_in_bytes,
         temporaries=max(
             p.temp_size_in_bytes + p.output_size_in_bytes - p.alias_size_in_bytes + p.generated_code_size_in_bytes
             for p in plans
         ),
-        sets=max(sum(a.nbytes for batch in batches for a in batch.values()) for batches in sets),
+        sets=max(sum(a.nbytes for batch in batches for a in batch.values()) for batches in sets) // updates.axis.parts,
         kept=parameters,
         devices=devices,
         process=resident_memory(),

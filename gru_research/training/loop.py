@@ -7,7 +7,6 @@ from functools import partial
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from gru_research.data import ShuffledBatches, chunk
@@ -18,7 +17,7 @@ from .checkpoint import Checkpoints, Snapshot
 from .optimizer import make_optimizer
 from .plan import CellPlan, Plan
 from .scoring import compile_evaluation, put_evaluation, score, shapes
-from .seeds import SeedAxis
+from .seeds import OWN, OWN_BATCHES, SHARED, SeedAxis
 from .selection import Evaluation, Schedule, Selection
 from .standing import Standing, from_arrays, start_sums, to_arrays
 from .state import Optimizer, TrainState, init_state
@@ -153,7 +152,7 @@ def train_members(
         until = min(at.step + steps, schedule.updates, (at.step // schedule.eval_every + 1) * schedule.eval_every)
         batches = next_batches(at.step)
         started = time.perf_counter()
-        at.state, at.sums = jax.block_until_ready(programs.train(at.state, at.sums, batches, jnp.int32(until)))
+        at.state, at.sums = jax.block_until_ready(programs.train(at.state, at.sums, batches, np.int32(until)))
         taken = time.perf_counter() - started
         steps = max(1, min(next_batches.steps, int(SECONDS_PER_CALL / taken * (until - at.step))))
         at.train_seconds += taken
@@ -206,10 +205,15 @@ def batch_maker(plan: Plan, sets: Sets, axis: SeedAxis, schedule: Schedule) -> B
     if isinstance(plan.task.data, Generated):
         return BatchMaker(steps, lambda step: {})
     assert isinstance(plan.task.data, Stored)
-    sources = [ShuffledBatches(sets["train"], plan.config.batch_size, seed) for seed in axis.padded_seeds]
-    one = sum(a[:1].nbytes for a in sets["train"].values()) * plan.config.batch_size * len(sources)
+    size = plan.config.batch_size
+    sources = [ShuffledBatches(sets["train"], size, seed) for seed in axis.padded_seeds]
+    one = sum(a[:1].nbytes for a in sets["train"].values()) * size * len(sources)
     steps = max(1, min(steps, BYTES_PER_CALL // one))
-    return BatchMaker(steps, lambda step: axis.put(chunk(sources, step, steps)))
+    shapes = {name: (len(sources), steps, size, *a.shape[1:]) for name, a in sets["train"].items()}
+    return BatchMaker(
+        steps,
+        lambda step: axis.put_parts(shapes, lambda seeds, rows: chunk(sources[seeds], step, steps, rows)),
+    )
 
 
 def _compile(
@@ -226,5 +230,6 @@ def compile_training(
     plan: Plan, cell: CellPlan, axis: SeedAxis, optimizer: Optimizer, state: TrainState, sums: Sums, batches: Any
 ) -> Callable[..., tuple[TrainState, Sums]]:
     """The program that updates all members up to a step; it takes the state and the sums over."""
-    train = partial(run_updates, cell.model, optimizer, plan.task, plan.config.batch_size)
-    return axis.spread(train, shared=1, donate=(0, 1)).lower(state, sums, batches, jnp.int32(0)).compile()
+    train = partial(run_updates, cell.model, optimizer, plan.task, plan.config.batch_size, axis.over)
+    program = axis.spread(train, OWN, OWN, OWN_BATCHES, SHARED, donate=(0, 1))
+    return program.lower(state, sums, batches, np.int32(0)).compile()

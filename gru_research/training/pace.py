@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 
 import jax
-import jax.numpy as jnp
+import numpy as np
 
 from gru_research.config import CellConfig, ExperimentConfig, UserError
 from gru_research.data import DataDirs
@@ -110,7 +110,7 @@ class Updates:
 def compile_updates(plan: Plan, cell: CellPlan, seeds: Sequence[int], sets: Sets) -> Updates:
     """The updates of these seeds side by side, with a learning rate of 0."""
     # A seed that diverged takes no turn and no time, so the parameters stand still.
-    axis = make_seed_axis(seeds, {**cell.scalars, "learning_rate": 0.0})
+    axis = make_seed_axis(seeds, {**cell.scalars, "learning_rate": 0.0}, plan.config.data_parallel)
     schedule = Schedule("measuring", 2**30, 2**30, "last", 0)
     optimizer, state = start(plan, cell, axis, schedule)
     next_batches = batch_maker(plan, sets, axis, schedule)
@@ -133,7 +133,7 @@ def time_updates(compiled: Updates, seconds: float) -> tuple[list[TimedCall], Up
         batches = next_batches(step)
         before = time.perf_counter()
         until = step + min(calls, next_batches.steps)
-        state, sums = jax.block_until_ready(compiled.program(state, sums, batches, jnp.int32(until)))
+        state, sums = jax.block_until_ready(compiled.program(state, sums, batches, np.int32(until)))
         taken = time.perf_counter() - before
         before_call, total = total, int(compiled.axis.gather(sums.updates).sum())
         made = total - before_call

@@ -10,7 +10,7 @@ import numpy as np
 from gru_research.tasks import Task
 
 from .plan import CellPlan, Plan
-from .seeds import SeedAxis
+from .seeds import OWN, SHARED_ROWS, SeedAxis
 from .state import TrainState
 from .step import evaluate
 
@@ -27,7 +27,8 @@ def evaluation_batches(examples: Mapping[str, np.ndarray], size: int) -> list[di
     total = len(next(iter(examples.values())))
     missing = -total % size
     weight = np.concatenate([np.ones(total, np.float32), np.zeros(missing, np.float32)])
-    filled = {name: np.concatenate([a, a[:missing]]) for name, a in examples.items()} | {"weight": weight}
+    copies = np.arange(missing) % total
+    filled = {name: np.concatenate([a, a[copies]]) for name, a in examples.items()} | {"weight": weight}
     return [{name: a[i : i + size] for name, a in filled.items()} for i in range(0, total, size)]
 
 
@@ -43,7 +44,8 @@ def put_evaluation(
     examples: Mapping[str, np.ndarray], task: Task, cell: CellPlan, axis: SeedAxis
 ) -> list[dict[str, jax.Array]]:
     """A set as batches on the devices."""
-    return [axis.put_shared(b) for b in evaluation_batches(examples, evaluation_size(examples, task, cell))]
+    size = evaluation_size(examples, task, cell)
+    return [axis.put(b, SHARED_ROWS) for b in evaluation_batches(examples, size + -size % axis.parts)]
 
 
 def shapes(batch: Mapping[str, Any]) -> dict[str, Any]:
@@ -66,4 +68,5 @@ def score(
 
 def compile_evaluation(plan: Plan, cell: CellPlan, axis: SeedAxis, state: TrainState, examples: Any) -> Any:
     """The program that evaluates all members on one batch."""
-    return axis.spread(partial(evaluate, cell.model, plan.task), shared=1).lower(state, examples).compile()
+    program = partial(evaluate, cell.model, plan.task, axis.over)
+    return axis.spread(program, OWN, SHARED_ROWS).lower(state, examples).compile()

@@ -3,6 +3,9 @@
 On a CPU each seed runs on its own within a device (`lax.map`): small products one after the other use
 the caches better than a batched one, and a seed's bits don't depend on who its neighbours are. On an
 accelerator the seeds of a device are one batched program (`vmap`).
+
+The mesh has a second axis, `data`: a seed's batches may be divided over several devices, which changes sums by
+rounding. Devices may belong to several processes, all of which run the same program.
 """
 
 import dataclasses
@@ -11,12 +14,22 @@ from types import MappingProxyType
 from typing import Any, TypeVar
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jax import lax
+from jax.experimental import multihost_utils
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
-AXIS = "seed"
+from gru_research.config import UserError
+
+SEED, DATA = "seed", "data"
+OWN = PartitionSpec(SEED)
+"""An argument with a leading seed axis."""
+OWN_BATCHES = PartitionSpec(SEED, None, DATA)
+"""Batches of each seed's own, `[S, K, B, ...]`; every device of a seed has its rows of them."""
+SHARED = PartitionSpec()
+"""An argument that all seeds read."""
+SHARED_ROWS = PartitionSpec(DATA)
+"""A batch `[B, ...]` that all seeds read; every device of a seed has its rows of it."""
 T = TypeVar("T")
 
 
@@ -40,39 +53,63 @@ class SeedAxis:
         return self._padded(self.seeds)
 
     def _padded(self, values: tuple[T, ...]) -> tuple[T, ...]:
-        return values + values[:1] * (-len(values) % self.mesh.size)
+        return values + values[:1] * (-len(values) % self.mesh.shape[SEED])
+
+    @property
+    def parts(self) -> int:
+        """Into how many parts a batch is divided."""
+        return self.mesh.shape[DATA]
+
+    @property
+    def over(self) -> str | None:
+        """The mesh axis over which a batch is divided; None where it isn't."""
+        return DATA if self.parts > 1 else None
 
     @property
     def batched(self) -> bool:
         """Whether the seeds of a device are batched into one program."""
         return self.mesh.devices.flat[0].platform != "cpu"
 
-    def put(self, tree: Any) -> Any:
-        """Arrays with a leading (padded) seed axis, each part on its device."""
-        return jax.device_put(tree, NamedSharding(self.mesh, PartitionSpec(AXIS)))
+    def put(self, tree: Any, spec: PartitionSpec = OWN) -> Any:
+        """Arrays of the host on their devices; by default with a leading (padded) seed axis."""
+        sharding = NamedSharding(self.mesh, spec)
+        if sharding.is_fully_addressable:
+            return jax.device_put(tree, sharding)
+        return jax.tree.map(lambda a: _put_own_part(np.asarray(a), sharding), tree)
 
-    def put_shared(self, tree: Any) -> Any:
-        """Arrays that all seeds read, on every device."""
-        return jax.device_put(tree, NamedSharding(self.mesh, PartitionSpec()))
+    def put_parts(
+        self, shapes: Mapping[str, tuple[int, ...]], part: Callable[[slice, slice], Mapping[str, Any]]
+    ) -> dict[str, jax.Array]:
+        """Batches `[S, K, B, ...]` by name, of which each device asks for its part alone: `part(seeds, rows)`."""
+        sharding = NamedSharding(self.mesh, OWN_BATCHES)
+        where = sharding.addressable_devices_indices_map(next(iter(shapes.values()))[:3])
+        parts = {device: part(index[0], index[2]) for device, index in where.items() if index is not None}
+        return {
+            name: jax.make_array_from_single_device_arrays(
+                shape, sharding, [jax.device_put(arrays[name], device) for device, arrays in parts.items()]
+            )
+            for name, shape in shapes.items()
+        }
 
-    def spread(self, function: Callable[..., Any], *, shared: int = 0, donate: tuple[int, ...] = ()) -> Any:
-        """`function` of one seed as a jitted function of all; the last `shared` arguments have no seed axis."""
+    def spread(self, function: Callable[..., Any], *specs: PartitionSpec, donate: tuple[int, ...] = ()) -> Any:
+        """`function` of one seed as a jitted function of all, whose arguments lie as `specs` say.
+
+        Those that begin with the seed axis are a seed's own; what is returned is too.
+        """
+        own = [i for i, spec in enumerate(specs) if spec[:1] == (SEED,)]
 
         def on_device(*arguments: Any) -> Any:
-            own = arguments[: len(arguments) - shared]
-            common = arguments[len(arguments) - shared :]
-            if self.batched:
-                return jax.vmap(lambda *mine: function(*mine, *common))(*own)
-            return lax.map(lambda mine: function(*mine, *common), own)
+            def of_one(mine: Sequence[Any]) -> Any:
+                together = list(arguments)
+                for i, argument in zip(own, mine, strict=True):
+                    together[i] = argument
+                return function(*together)
 
-        def on_mesh(*arguments: Any) -> Any:
-            own = len(arguments) - shared
-            specs = (PartitionSpec(AXIS),) * own + (PartitionSpec(),) * shared
-            # Seeds never meet, so there is nothing for the check of varying axes to find, and it costs tracing time.
-            return jax.shard_map(
-                on_device, mesh=self.mesh, in_specs=specs, out_specs=PartitionSpec(AXIS), check_vma=False
-            )(*arguments)
+            mine = [arguments[i] for i in own]
+            return jax.vmap(of_one)(mine) if self.batched else lax.map(of_one, mine)
 
+        # Seeds never meet, so there is nothing for the check of varying axes to find, and it costs tracing time.
+        on_mesh = jax.shard_map(on_device, mesh=self.mesh, in_specs=specs, out_specs=OWN, check_vma=False)
         return jax.jit(on_mesh, donate_argnums=donate)
 
     def start(self, init: Callable[[Any, Any, Any], Any]) -> Any:
@@ -81,7 +118,7 @@ class SeedAxis:
         seeds = np.asarray(padded, np.uint32)
         scalars = {name: np.asarray(self._padded(values), np.float32) for name, values in self.scalars.items()}
         active = np.arange(len(padded)) < len(self.seeds)
-        return self.spread(init)(*(self.put(jax.tree.map(jnp.asarray, tree)) for tree in (seeds, scalars, active)))
+        return self.spread(init, OWN, OWN, OWN)(*(self.put(tree) for tree in (seeds, scalars, active)))
 
     def put_back(self, tree: Any) -> Any:
         """The inverse of `gather`: arrays `[S, ...]` of the host on the members' devices, copies filled up."""
@@ -93,19 +130,35 @@ class SeedAxis:
 
     def put_members(self, values: Sequence[Any]) -> Any:
         """One value a member `[S]`, on the members' devices; copies get the first one's."""
-        return self.put(jnp.asarray(np.asarray(self._padded(tuple(values)))))
+        return self.put(np.asarray(self._padded(tuple(values))))
 
     def gather(self, tree: Any) -> Any:
-        """Arrays of all seeds on the host, without the copies."""
+        """Arrays of all seeds on the host, without the copies; all processes have to ask for them."""
+        if jax.process_count() > 1:
+            tree = multihost_utils.process_allgather(tree, tiled=True)
         return jax.tree.map(lambda a: np.asarray(a)[: len(self.seeds)], tree)
 
 
+def _put_own_part(array: np.ndarray, sharding: NamedSharding) -> jax.Array:
+    return jax.make_array_from_callback(array.shape, sharding, lambda index: array[index])
+
+
 def make_seed_axis(
-    seeds: Sequence[int], scalars: Mapping[str, float | Sequence[float]] = MappingProxyType({})
+    seeds: Sequence[int], scalars: Mapping[str, float | Sequence[float]] = MappingProxyType({}), parts: int = 1
 ) -> SeedAxis:
-    """The axis over the devices that jax has, but no more than there are seeds; one number goes for all of them."""
-    devices = jax.devices()[: len(seeds)]
-    mesh = Mesh(np.asarray(devices), (AXIS,), axis_types=(AxisType.Auto,))
+    """The axis over the devices that jax has, but over no more than there are seeds; one number goes for all of them.
+
+    `parts` is the number of devices over which each seed's batches are divided. Several processes use all devices.
+
+    Raises:
+      UserError: fewer devices than parts; of several processes, devices that the parts don't divide.
+    """
+    devices, many = jax.devices(), jax.process_count() > 1
+    if parts > len(devices) or (many and len(devices) % parts):
+        raise UserError(f"config.data_parallel={parts} must divide the number of devices: jax has {len(devices)}")
+    rows = len(devices) // parts
+    rows = rows if many else min(rows, len(seeds))
+    mesh = Mesh(np.asarray(devices[: rows * parts]).reshape(rows, parts), (SEED, DATA), axis_types=(AxisType.Auto,) * 2)
     each = {
         name: tuple(values) if isinstance(values, Sequence) else (values,) * len(seeds)
         for name, values in scalars.items()

@@ -12,8 +12,9 @@ import numpy as np
 
 from gru_research.stats import rank_worst
 from gru_research.tasks import Task
+from gru_research.types import Array
 
-from .seeds import SeedAxis
+from .seeds import OWN, SeedAxis
 from .state import TrainState
 
 
@@ -58,7 +59,7 @@ class Selection:
         self._best_step = np.zeros(members, np.int64)
         self._waited = np.zeros(members, np.int64)
         self._diverged = np.zeros(members, bool)
-        self._take = axis.spread(lambda better, new, old: jax.tree.map(partial(jnp.where, better), new, old))
+        self._take = axis.spread(_take, OWN, OWN, OWN)
         self.best_params: Any = None
         """Those with each member's best validation metric so far."""
 
@@ -106,3 +107,7 @@ class Selection:
         self._best, self._best_step = np.asarray(numbers["best"]), np.asarray(numbers["best_step"])
         self._waited, self._diverged = np.asarray(numbers["waited"]), np.asarray(numbers["diverged"])
         self.best_params = best_params
+
+
+def _take(better: Array, new: Any, old: Any) -> Any:
+    return jax.tree.map(partial(jnp.where, better), new, old)

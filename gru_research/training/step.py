@@ -1,6 +1,6 @@
 """Many updates of one seed as one function, and its evaluation; both run inside jit."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -29,21 +29,28 @@ def no_sums() -> Sums:
 
 
 def update(
-    model: SequenceModel, optimizer: Optimizer, task: Task, state: TrainState, batch: Batch
+    model: SequenceModel, optimizer: Optimizer, task: Task, state: TrainState, batch: Batch, over: str | None = None
 ) -> tuple[TrainState, Sums]:
     """One update on one batch. A loss or gradient that isn't finite leaves the parameters as they are and
-    is noted in `diverged_at`."""
+    is noted in `diverged_at`.
+
+    Where the rows of a batch are divided `over` a mesh axis, `batch` is this device's part, and all parts make the
+    same update. Each draws noise of its own.
+    """
     key = jax.random.fold_in(stream(state.seed, "noise"), state.step)
+    if over:
+        key = jax.random.fold_in(key, lax.axis_index(over))
     prepared = task.prepare(batch)
 
     def loss_of(params: optax.Params) -> Array:
+        """What this part adds to the mean over the batch."""
         measured = task.measure(model.apply(params, prepared, key), prepared)  # pyright: ignore[reportArgumentType]
         if "weight" not in measured:
-            return measured["loss"].mean()
+            return measured["loss"].mean() / (lax.axis_size(over) if over else 1)
         weight = measured["weight"]
-        return jnp.sum(measured["loss"] * weight) / jnp.maximum(weight.sum(), 1)
+        return jnp.sum(measured["loss"] * weight) / jnp.maximum(_total(weight.sum(), over), 1)
 
-    loss, gradients = jax.value_and_grad(loss_of)(state.params)
+    loss, gradients = _total(jax.value_and_grad(loss_of)(state.params), over)
     norm = optax.tree.norm(gradients)
     change, opt_state = optimizer(state.scalars).update(gradients, state.opt_state, state.params)
     good = jnp.isfinite(loss) & jnp.isfinite(norm)
@@ -57,11 +64,25 @@ def update(
     return new_state, Sums(*(jnp.where(good, a, 0) for a in (jnp.ones((), jnp.int32), loss, norm)))
 
 
+def _total(tree: Any, over: str | None) -> Any:
+    """Summed over the devices of a mesh axis; as it is without one."""
+    return lax.psum(tree, over) if over else tree
+
+
+def _part(batch: Batch, over: str | None) -> Batch:
+    """This device's rows of a whole batch."""
+    if over is None:
+        return batch
+    parts, part = lax.axis_size(over), lax.axis_index(over)
+    return jax.tree.map(lambda a: lax.dynamic_slice_in_dim(a, part * (len(a) // parts), len(a) // parts), batch)
+
+
 def run_updates(
     model: SequenceModel,
     optimizer: Optimizer,
     task: Task,
     batch_size: int,
+    over: str | None,
     state: TrainState,
     sums: Sums,
     batches: Batch,
@@ -70,8 +91,9 @@ def run_updates(
     """Updates one seed until `until` updates are done, it diverges, or the stored batches are used up.
 
     New updates are added to `sums`. `batches [K, B, ...]` are those of stored data from the current step on; it is
-    empty for generated data, which are made here. A diverged seed, and a copy that isn't active, takes no turn of the
-    loop.
+    empty for generated data, which are made here. Where the batches are divided `over` a mesh axis they are this
+    device's parts, while `batch_size` is that of a whole one. A diverged seed, and a copy that isn't active, takes no
+    turn of the loop.
     """
     data_key = stream(state.seed, "data")
     start = state.step
@@ -85,22 +107,24 @@ def run_updates(
     def turn(loop: tuple[TrainState, Sums]) -> tuple[TrainState, Sums]:
         state, sums = loop
         if isinstance(task.data, Generated):
-            batch = task.data.make(jax.random.fold_in(data_key, state.step), batch_size)
+            batch = _part(task.data.make(jax.random.fold_in(data_key, state.step), batch_size), over)
         else:
             batch = jax.tree.map(lambda a: lax.dynamic_index_in_dim(a, state.step - start, keepdims=False), batches)
-        state, new = update(model, optimizer, task, state, batch)
+        state, new = update(model, optimizer, task, state, batch, over)
         return state, jax.tree.map(jnp.add, sums, new)
 
     return lax.while_loop(more, turn, (state, sums))
 
 
-def evaluate(model: SequenceModel, task: Task, state: TrainState, batch: Batch) -> dict[str, Array]:
+def evaluate(model: SequenceModel, task: Task, over: str | None, state: TrainState, batch: Batch) -> dict[str, Array]:
     """Sums over one batch of what the task measures, and of the `weight [B]` of its examples.
 
-    The batch's weight is 0 for copies that only fill up the last batch of a set; the task's own comes on top.
+    `batch` is this device's part where its rows are divided `over` a mesh axis. Its weight is 0 for copies that only
+    fill up the last batch of a set; the task's own comes on top.
     """
     weight_B = batch["weight"]
     prepared = task.prepare({name: a for name, a in batch.items() if name != "weight"})
     measured = task.measure(model.apply(state.params, prepared), prepared)
     weight_B = weight_B * measured.pop("weight", 1.0)
-    return {name: jnp.sum(a * weight_B) for name, a in measured.items()} | {"weight": weight_B.sum()}
+    sums = {name: jnp.sum(a * weight_B) for name, a in measured.items()} | {"weight": weight_B.sum()}
+    return _total(sums, over)

@@ -65,7 +65,7 @@ def tune_cell(
     seeds = range(tune.first_seed, tune.first_seed + tune.seeds)
     members = [(draw, seed) for draw in range(tune.draws) for seed in seeds]
     scalars = {name: [values[draw][name] for draw, _ in members] for name in values[0]}
-    axis = make_seed_axis([seed for _, seed in members], scalars)
+    axis = make_seed_axis([seed for _, seed in members], scalars, plan.config.data_parallel)
     trained = train_members(plan, cell, sets, axis, tuning_schedule(plan, cell), hooks, checkpoints, snapshot)
     draws = [
         _result(plan, trained, values[draw], [m for m, (d, _) in enumerate(members) if d == draw])

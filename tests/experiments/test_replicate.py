@@ -228,10 +228,10 @@ def trained(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
     """The command with `--table=tiny`, where training is pretended; the names of the runs that it trains."""
     names: list[str] = []
 
-    def train(config: Any, folder: Path, stop: Any) -> bool:
+    def train(config: Any, folder: Path, stop: Any) -> int:
         names.append(folder.name)
         write(made({"a": [1.0] * config.seeds}), folder)
-        return True
+        return 0
 
     monkeypatch.setattr(replicate, "TABLES", {"tiny": TINY})
     flag(monkeypatch, TABLE="tiny", BUDGET_MINUTES=60.0, RUNS="")

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from gru_research.training import make_seed_axis
+from gru_research.training.seeds import OWN, SHARED
 
 ROOT = Path(__file__).parents[2]
 
@@ -48,7 +49,7 @@ def test_the_same_bits_on_any_number_of_devices(tmp_path: Path) -> None:
 
 def test_seeds_fill_up_to_the_devices() -> None:
     axis = make_seed_axis((3, 4, 5))
-    assert axis.mesh.size == min(3, jax.device_count())
+    assert dict(axis.mesh.shape) == {"seed": min(3, jax.device_count()), "data": 1}
     assert len(axis.padded_seeds) % axis.mesh.size == 0
     assert axis.padded_seeds[:3] == (3, 4, 5) and set(axis.padded_seeds[3:]) <= {3}
 
@@ -56,7 +57,7 @@ def test_seeds_fill_up_to_the_devices() -> None:
 def test_spread_runs_each_seed_and_gather_drops_the_copies() -> None:
     axis = make_seed_axis((3, 4, 5))
     made = axis.start(lambda seed, scalars, active: {"seed": seed, "active": active})
-    doubled = axis.spread(lambda own, factor: own["seed"] * factor, shared=1)(made, axis.put_shared(np.uint32(2)))
+    doubled = axis.spread(lambda own, factor: own["seed"] * factor, OWN, SHARED)(made, np.uint32(2))
     np.testing.assert_array_equal(axis.gather(doubled), [6, 8, 10])
     assert axis.gather(made)["active"].all()
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from gru_research.tasks import Generated
-from gru_research.training import load_parameters, loop
+from gru_research.training import load_parameters, scoring
 from tests.training import toy
 
 pytestmark = pytest.mark.usefixtures("compiled_fast")
@@ -131,7 +131,7 @@ def test_a_test_set_may_have_longer_sequences(select: str, tmp_path: Path) -> No
 
 def test_examples_count_by_their_weight(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In the training loss, and over a set that doesn't divide into batches."""
-    monkeypatch.setattr(loop, "EVALUATION_BATCH", 2)
+    monkeypatch.setattr(scoring, "EVALUATION_BATCH", 2)
 
     def make(key: Any, size: int) -> dict[str, Any]:
         numbers = jnp.arange(1.0, size + 1)
