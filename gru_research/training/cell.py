@@ -11,6 +11,7 @@ import numpy as np
 
 from gru_research.stats import solved_at
 
+from . import processes
 from .checkpoint import Checkpoints, Snapshot, save_parameters, unfinished
 from .loop import Hooks, Sets, Trained, train_members
 from .plan import CellPlan, Plan
@@ -81,12 +82,13 @@ def train_cell(plan: Plan, cell: CellPlan, sets: Sets, hooks: Hooks, saving: Sav
         )
     tested = _test(plan, cell, sets, axis, trained)
     # Before the results: a cell whose results are on record is never trained again.
-    save_parameters(
-        saving.workdir, cell.label, axis.seeds, axis.gather(trained.params), axis.gather(trained.best_params)
-    )
+    params, best = axis.gather(trained.params), axis.gather(trained.best_params)
+    if processes.is_first():
+        save_parameters(saving.workdir, cell.label, axis.seeds, params, best)
     _record_results(plan, cell, trained, tested, hooks, saving.elapsed())
     saving.records()
-    shutil.rmtree(unfinished(saving.workdir, cell.label), ignore_errors=True)
+    if processes.is_first():
+        shutil.rmtree(unfinished(saving.workdir, cell.label), ignore_errors=True)
 
 
 def _test(plan: Plan, cell: CellPlan, sets: Sets, axis: SeedAxis, trained: Trained) -> dict[str, np.ndarray]:

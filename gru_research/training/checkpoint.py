@@ -17,6 +17,8 @@ import jax
 import numpy as np
 import orbax.checkpoint as ocp
 
+from . import processes
+
 FOLDER = "checkpoints"
 UNFINISHED = "_unfinished"
 """No label of a cell begins with an underscore."""
@@ -31,9 +33,15 @@ def save_parameters(workdir: Path, label: str, seeds: tuple[int, ...], params: A
     seed axis `[S, ...]`, in the order of `seeds`.
     """
     path = (workdir / FOLDER / label).absolute()  # orbax fails in the background with relative ones
-    with ocp.StandardCheckpointer() as checkpointer:
+    with ocp.StandardCheckpointer(multiprocessing_options=_first_alone()) as checkpointer:
         checkpointer.save(path, {"params": params, "best": best, "seeds": list(seeds)}, force=True)
     return path
+
+
+def _first_alone() -> ocp.options.MultiprocessingOptions:
+    """Of several processes the first writes, and the others aren't waited for."""
+    active = None if processes.alone() else {0}
+    return ocp.options.MultiprocessingOptions(active_processes=active, barrier_sync_key_prefix=active and "first")
 
 
 def load_parameters(workdir: Path, label: str) -> dict[str, Any]:
@@ -80,20 +88,23 @@ class Checkpoints:
         return time.monotonic() - self._last >= self._every
 
     def save(self, step: int, arrays: Mapping[str, Any]) -> None:
-        """Begins to write a snapshot. Raises what went wrong with the one before it."""
-        if step == self._last_step:
+        """Begins to write a snapshot, in the first process. Raises what went wrong with the one before it."""
+        self._last = time.monotonic()
+        if step == self._last_step or not processes.is_first():
             return
         if self._manager is None:
             self._folder.mkdir(parents=True, exist_ok=True)
             self._manager = ocp.CheckpointManager(
                 self._folder,
-                options=ocp.CheckpointManagerOptions(max_to_keep=KEPT, cleanup_tmp_directories=True),
+                options=ocp.CheckpointManagerOptions(
+                    max_to_keep=KEPT, cleanup_tmp_directories=True, multiprocessing_options=_first_alone()
+                ),
             )
         note = {**self._note(), "checks": checks(arrays)}
         self._manager.save(
             step, args=ocp.args.Composite(arrays=ocp.args.StandardSave(arrays), note=ocp.args.JsonSave(note))
         )
-        self._last, self._last_step = time.monotonic(), step
+        self._last_step = step
 
     def close(self) -> None:
         """Waits until what was begun is on disk."""
@@ -125,7 +136,7 @@ def newest_whole(
 
 
 def _read(folder: Path, step: int) -> Snapshot:
-    with ocp.Checkpointer(ocp.CompositeCheckpointHandler()) as checkpointer:
+    with ocp.Checkpointer(ocp.CompositeCheckpointHandler(), multiprocessing_options=_first_alone()) as checkpointer:
         read = checkpointer.restore(
             folder / str(step),
             args=ocp.args.Composite(arrays=ocp.args.StandardRestore(), note=ocp.args.JsonRestore()),

@@ -18,12 +18,13 @@ from gru_research import records, trackers
 from gru_research.config import ExperimentConfig, UserError, split_names, to_mapping
 from gru_research.data import DataDirs
 
+from . import processes
 from .cell import Saving, train_cell
 from .lock import locked
 from .loop import Hooks, InterruptedRun, Progress, Sets
 from .pace import is_open, settle
 from .plan import Plan, make_plan
-from .resume import CONFIG_FILE, Resumption, clear, find, look, other_versions
+from .resume import CONFIG_FILE, Resumption, clear, find, look, other_versions, share
 
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "tensorflow-datasets", "ml_collections")
 CHECKPOINT_SECONDS = 60.0
@@ -89,55 +90,82 @@ def run_comparison(
     """
     sets = load_sets(plan, dirs) if sets is None else sets
     asked = asked or plan.config
-    look(workdir, plan.config, allow_config_change)  # before a lock is put into somebody's directory
-    with locked(workdir):
-        begun = look(workdir, plan.config, allow_config_change)
-        labels = [cell.label for cell in plan.cells]
-        resumption = None if begun is None else find(workdir, labels, plan.config.seeds, say)
-        if begun and begun.finished and resumption and set(labels) <= set(resumption.done):
+    opened: tuple[records.Writer | None, Resumption | None] = (None, None)
+    with contextlib.ExitStack() as held:
+
+        def open_run() -> bool:
+            nonlocal opened
+            opened = _open(held, plan, workdir, _header(plan, asked, command), allow_config_change, say)
+            return opened[0] is None
+
+        if processes.from_first(open_run):
             return True
-        header = _header(plan, asked, command)
-        if begun is None or resumption is None:
-            writer = _begin(workdir, header)
-        else:
-            writer = _go_on(workdir, header, begun, resumption, say)
-        return _train(plan, workdir, sets, writer, resumption, checkpoint_seconds, progress, stopping)
+        writer, resumption = opened
+        return _train(plan, workdir, sets, writer, share(resumption), checkpoint_seconds, progress, stopping)
+
+
+def _open(
+    held: contextlib.ExitStack,
+    plan: Plan,
+    workdir: Path,
+    header: dict[str, Any],
+    allow_config_change: bool,
+    say: Callable[[str], None],
+) -> tuple[records.Writer | None, Resumption | None]:
+    """Takes the directory's lock; where its records go on, and from where training does. No records: it's finished."""
+    look(workdir, plan.config, allow_config_change)  # before a lock is put into somebody's directory
+    held.enter_context(locked(workdir))
+    begun = look(workdir, plan.config, allow_config_change)
+    if begun is None:
+        return _begin(workdir, header), None
+    labels = [cell.label for cell in plan.cells]
+    resumption = find(workdir, labels, plan.config.seeds, say)
+    if begun.finished and set(labels) <= set(resumption.done):
+        return None, resumption
+    return _go_on(workdir, header, begun, resumption, say), resumption
 
 
 def _train(
     plan: Plan,
     workdir: Path,
     sets: Sets,
-    writer: records.Writer,
+    writer: records.Writer | None,
     resumption: Resumption | None,
     checkpoint_seconds: float,
     progress: Callable[[Progress], None],
     stopping: Callable[[], bool],
 ) -> bool:
+    """Of several processes the first alone has a writer."""
     started = time.perf_counter() - (resumption.seconds if resumption else 0.0)
     about = trackers.About(workdir, records.to_json(to_mapping(plan.config)), plan.task.metric)
-    tracked = trackers.start(split_names(plan.config.trackers), about)
+    tracked = trackers.start(split_names(plan.config.trackers) if writer else (), about)
 
     def record(kind: str, **fields: Any) -> None:
-        writer.write(kind, **fields)
-        tracked.record(kind, **fields)
+        if writer is not None:
+            writer.write(kind, **fields)
+            tracked.record(kind, **fields)
+
+    def written() -> int:
+        return 0 if writer is None else writer.sync()
 
     hooks = Hooks(record, progress, stopping)
-    saving = Saving(workdir, checkpoint_seconds, writer.sync, lambda: time.perf_counter() - started, resumption)
+    saving = Saving(workdir, checkpoint_seconds, written, lambda: time.perf_counter() - started, resumption)
     status = "interrupted"
     try:
         for cell in plan.cells:
             if resumption is None or cell.label not in resumption.done:
                 train_cell(plan, cell, sets, hooks, saving)
         status = "finished"
-        clear(workdir)
+        if writer is not None:
+            clear(workdir)
     except InterruptedRun:
         return False
     finally:
         try:
-            with contextlib.closing(writer):
-                writer.write("end", status=status, time={"seconds": time.perf_counter() - started})
-                writer.sync()
+            if writer is not None:
+                with contextlib.closing(writer):
+                    writer.write("end", status=status, time={"seconds": time.perf_counter() - started})
+                    writer.sync()
         finally:
             tracked.close(status == "finished")
     return True
@@ -192,6 +220,7 @@ def environment() -> dict[str, Any]:
     return {
         "backend": jax.default_backend(),
         "devices": [f"{d.platform}:{d.id} {d.device_kind}" for d in jax.devices()],
+        "processes": jax.process_count(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "platform": platform.platform(),
         "python": platform.python_version(),

@@ -13,6 +13,7 @@ from gru_research.data import ShuffledBatches, chunk
 from gru_research.stats import rank_worst
 from gru_research.tasks import Generated, Stored, Task
 
+from . import processes
 from .checkpoint import Checkpoints, Snapshot
 from .optimizer import make_optimizer
 from .plan import CellPlan, Plan
@@ -144,12 +145,15 @@ def train_members(
         hooks.progress(_progress(at, cell, schedule, axis, task))
         if at.step == schedule.updates or selection.over:
             break
-        stopping = hooks.stopping()
-        if checkpoints is not None and (stopping or checkpoints.due()):
+        due = checkpoints is not None and checkpoints.due()
+        steps, due, stopping = processes.agreed(steps, due, hooks.stopping())
+        if checkpoints is not None and (stopping or due):
             checkpoints.save(at.step, to_arrays(at, selection, axis))
         if stopping:
             raise InterruptedRun
-        until = min(at.step + steps, schedule.updates, (at.step // schedule.eval_every + 1) * schedule.eval_every)
+        until = min(
+            at.step + steps, schedule.updates, (at.step // schedule.eval_every + 1) * schedule.eval_every
+        )
         batches = next_batches(at.step)
         started = time.perf_counter()
         at.state, at.sums = jax.block_until_ready(programs.train(at.state, at.sums, batches, np.int32(until)))

@@ -14,6 +14,7 @@ import numpy as np
 from gru_research.config import CellConfig, ExperimentConfig, UserError
 from gru_research.data import DataDirs
 
+from . import processes
 from .loop import BatchMaker, Sets, batch_maker, compile_training, start
 from .plan import CellPlan, Plan, make_plan, nearest_size, size_unit
 from .seeds import SeedAxis, make_seed_axis
@@ -134,7 +135,7 @@ def time_updates(compiled: Updates, seconds: float) -> tuple[list[TimedCall], Up
         before = time.perf_counter()
         until = step + min(calls, next_batches.steps)
         state, sums = jax.block_until_ready(compiled.program(state, sums, batches, np.int32(until)))
-        taken = time.perf_counter() - before
+        taken = processes.seconds_of_first(time.perf_counter() - before)
         before_call, total = total, int(compiled.axis.gather(sums.updates).sum())
         made = total - before_call
         if not made:

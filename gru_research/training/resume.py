@@ -10,6 +10,7 @@ from typing import Any
 from gru_research import records
 from gru_research.config import ExperimentConfig, UserError, experiment, to_mapping
 
+from . import processes
 from .checkpoint import FOLDER, UNFINISHED, Snapshot, newest_whole, unfinished
 from .lock import FILE_NAME as LOCK_FILE
 
@@ -141,6 +142,26 @@ def find(
     last = records.read(workdir / records.FILE_NAME).results
     seconds = last[-1]["time"].get("run_seconds", 0.0) if done and last else 0.0
     return Resumption(behind, lines - behind - ends, done, seconds=seconds)
+
+
+def share(resumption: Resumption | None) -> Resumption | None:
+    """The first process's, in all of them: the others needn't see its directory."""
+    if processes.alone():
+        return resumption
+    told = processes.from_first(lambda: None if resumption is None else _without_arrays(resumption))
+    if told is None:
+        return None
+    arrays = processes.arrays_from_first(resumption.snapshot.arrays if resumption and resumption.snapshot else {})
+    snapshot = told.pop("snapshot")
+    if snapshot is not None:
+        snapshot = Snapshot(arrays=arrays, **snapshot)
+    return Resumption(**told | {"snapshot": snapshot, "done": tuple(told["done"])})
+
+
+def _without_arrays(resumption: Resumption) -> dict[str, Any]:
+    fields = {field.name: getattr(resumption, field.name) for field in dataclasses.fields(resumption)}
+    snapshot = resumption.snapshot
+    return fields | {"snapshot": snapshot and {"step": snapshot.step, "note": dict(snapshot.note)}}
 
 
 def _kinds(path: Path) -> list[tuple[str, str]]:
