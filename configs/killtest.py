@@ -1,0 +1,30 @@
+"""Three cells, tuned and trained within seconds: what `experiments.killtest` interrupts.
+
+    python -m experiments.killtest
+    python -m experiments.compare --config=configs/killtest.py
+
+Alone it takes 30 seconds to a minute on two cores, most of it compiling. Its numbers mean nothing: 1,000 updates at 30
+steps of the adding problem, for which expect the GRU to solve it (mean squared error below 0.01) and the others not to.
+Every phase of a run is in it: draws, training, the best parameters by validation, the test.
+"""
+
+import ml_collections
+
+
+def get_config() -> ml_collections.ConfigDict:
+    config = ml_collections.ConfigDict()
+    config.task = ml_collections.ConfigDict({"name": "adding", "length": 30, "validation_size": 200, "test_size": 400})
+    config.cells = ml_collections.ConfigDict()
+    config.cells.gru = ml_collections.ConfigDict({"kind": "gru", "hidden_size": 22})
+    config.cells.lstm = ml_collections.ConfigDict({"kind": "lstm"})
+    config.cells.rnn = ml_collections.ConfigDict({"kind": "rnn"})
+    config.reference = "gru"
+    config.match = "parameters"
+    config.updates = 1000
+    config.batch_size = 20
+    config.eval_every = 50
+    config.seeds = 4
+    config.select = "best"
+    config.optimizer = ml_collections.ConfigDict({"learning_rate": 1e-2, "schedule": "cosine", "clip": 1.0})
+    config.tune = ml_collections.ConfigDict({"draws": 3, "updates": 300, "learning_rate": (1e-3, 1e-1)})
+    return config
