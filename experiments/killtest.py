@@ -69,13 +69,12 @@ def main() -> int:
     account, started = Account(folder), time.monotonic()
     with Progress(rich.console.Console(), KILLS.value) as progress:
         KillTest(program, folder, account, progress).run(KILLS.value, random.Random(SEED.value))
-    found = {
-        "command": shlex.join(sys.argv),
-        "seed": SEED.value,
-        "seconds": time.monotonic() - started,
-        "env": environment(),
-        **account.to_json(),
-    }
+    return conclude(account, folder, time.monotonic() - started)
+
+
+def conclude(account: Account, folder: Path, seconds: float) -> int:
+    """Writes and prints what came of it; returns the exit status."""
+    found = {"command": shlex.join(sys.argv), "seconds": seconds, "env": environment(), **account.to_json()}
     records.write_whole(folder / FILE_NAME, json.dumps(records.to_json(found), indent=1) + "\n")
     rich.console.Console().print(account.table())
     print(account.difference or f"all {len(account.victims)} runs are equal to the reference, bit for bit")

@@ -1,0 +1,226 @@
+"""The kill test in short, and that it says no where a run isn't as the reference."""
+
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import rich.console
+
+from experiments import killtest
+from experiments.benchmarks.progress import Progress
+from experiments.killtests import moments, stages
+from experiments.killtests.account import Account
+from experiments.killtests.equality import first_difference
+from experiments.killtests.processes import Program
+from gru_research import records
+from gru_research.config import experiment
+from gru_research.data import DataDirs
+from gru_research.training import load_parameters, make_plan, run_comparison, save_parameters
+
+ROOT = Path(__file__).parents[2]
+KILLS = 4
+TINY = (
+    "only=gru,cells.gru.hidden_size=3,match=none,cells.lstm.hidden_size=2,cells.rnn.hidden_size=2,updates=40,eval_every=20,seeds=2,batch_size=4,tune.updates=20,"
+    "task.length=5,task.validation_size=10,task.test_size=10"
+)
+
+
+def test_killed_runs_end_as_the_undisturbed_one(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "experiments.killtest", f"--config=configs/killtest.py:{TINY}"]
+    command += [f"--kills={KILLS}", "--checkpoint_seconds=0", f"--workdir={tmp_path / 'kills'}"]
+    done = subprocess.run(command, cwd=ROOT, env=dict(os.environ), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = json.loads((tmp_path / "kills" / killtest.FILE_NAME).read_text())
+    assert found["equal"] and found["totals"]["kills"] == KILLS == sum(found["landed"].values())
+    assert found["totals"]["runs completed"] == found["totals"]["runs equal to the reference"] >= 1
+    log = (tmp_path / "kills" / "kills.log").read_text()
+    assert log.count("landed in") == KILLS and log.count("equal to the reference") == len(found["victims"])
+    assert "verdict" in done.stdout and "equal to the reference, bit for bit" in done.stdout
+    assert not list((tmp_path / "kills").glob("victim-*"))
+
+
+def test_a_directory_with_something_in_it_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text("mine")
+    command = [sys.executable, "-m", "experiments.killtest", f"--workdir={tmp_path}"]
+    done = subprocess.run(command, cwd=ROOT, env=dict(os.environ), capture_output=True, text=True, check=False)
+    assert done.returncode == 2 and str(tmp_path) in done.stderr and len(done.stderr.strip().splitlines()) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small run; two of them for a stand-in to copy would be equal."""
+    config = {
+        "task": {"name": "adding", "length": 4, "validation_size": 6, "test_size": 6},
+        "cells": {"gru": {"kind": "gru", "hidden_size": 2}},
+        "updates": 2,
+        "batch_size": 4,
+        "eval_every": 1,
+        "seeds": 2,
+        "tune": {"draws": 2, "updates": 1},
+    }
+    workdir = tmp_path_factory.mktemp("finished") / "run"
+    assert run_comparison(make_plan(experiment(config)), workdir, DataDirs())
+    return workdir
+
+
+def _change(workdir: Path, kind: str, **fields: Any) -> None:
+    """Puts fields into the last record of a kind."""
+    path = workdir / records.FILE_NAME
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    [line for line in lines if line["kind"] == kind][-1].update(fields)
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+
+def _cut(workdir: Path) -> None:
+    path = workdir / records.FILE_NAME
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:-1]))
+
+
+def _flip_a_bit(workdir: Path) -> None:
+    """Of the last number of the best parameters' first array: the least that can differ."""
+    found = load_parameters(workdir, "gru")
+    name = next(iter(found["best"]))
+    inner = found["best"]
+    while isinstance(inner[name], dict):
+        inner, name = inner[name], next(iter(inner[name]))
+    inner[name] = np.array(inner[name])
+    inner[name].view(np.uint32).reshape(-1)[-1] ^= 1
+    save_parameters(workdir, "gru", tuple(found["seeds"]), found["params"], found["best"])
+
+
+def _other_devices(workdir: Path) -> None:
+    env = records.read(workdir / records.FILE_NAME).header["env"]
+    _change(workdir, "run", env=env | {"resumed": [{"devices": [*env["devices"], "cpu:9"]}]})
+
+
+DAMAGES: list[tuple[Callable[[Path], object], str]] = [
+    (lambda run: _change(run, "result", test_loss=0.5), "(result of gru, seed 1): test_loss is 0.5 instead of"),
+    (lambda run: _change(run, "evaluation", step=7), "(evaluation of gru, seed 1, step 2): step is 7 instead of 2"),
+    (lambda run: _change(run, "draw", extra=1), "(draw of gru, seed 1000, draw 1): extra is 1 instead of null"),
+    (_cut, "records instead of"),
+    (_flip_a_bit, "has other bits in 1 of"),
+    (_other_devices, "it ran on"),
+    (lambda run: (run / "checkpoints" / "_unfinished").mkdir(), "checkpoints holds _unfinished, gru instead of gru"),
+    (lambda run: (run / ".records.jsonl.new").touch(), ".records.jsonl.new was left behind"),
+    (lambda run: (run / "config.json").write_text("{}"), "config.json differs"),
+]
+
+
+@pytest.mark.parametrize(("damage", "said"), DAMAGES, ids=lambda v: v if isinstance(v, str) else "")
+def test_the_first_thing_that_differs_is_named(
+    damage: Callable[[Path], object], said: str, finished: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(finished, other)
+    assert first_difference(finished, other, ("gru",)) == ""
+    damage(other)
+    assert said in first_difference(finished, other, ("gru",))
+
+
+def test_times_and_environments_may_differ(finished: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(finished, other)
+    _change(other, "result", time={"train_seconds": 99.0})
+    _change(other, "run", env=records.read(other / records.FILE_NAME).header["env"] | {"git_commit": "another"})
+    assert first_difference(finished, other, ("gru",)) == ""
+
+
+STAND_IN = """
+import pathlib, shutil, sys
+workdir = pathlib.Path(sys.argv[-1].removeprefix("--workdir="))
+print("writing to", workdir, flush=True)
+shutil.rmtree(workdir, ignore_errors=True)
+shutil.copytree({run!r}, workdir)
+records = workdir / "records.jsonl"
+if workdir.name.startswith("victim"):
+    {then}
+"""
+"""Takes a run's place: copies a finished one, and does something else where it is a victim."""
+
+
+def kill_stand_ins(finished: Path, folder: Path, then: str) -> Account:
+    (folder / "output").mkdir(parents=True)
+    command = [sys.executable, "-c", STAND_IN.format(run=str(finished), then=then)]
+    account = Account(folder)
+    program = Program(command, os.environ | {"PYTHONPATH": str(ROOT)}, ("gru",), 2)
+    with Progress(rich.console.Console(), 2) as progress:
+        killtest.KillTest(program, folder, account, progress).run(2, random.Random(0))
+    return account
+
+
+def test_a_run_that_ends_otherwise_ends_the_kill_test_with_status_1(
+    finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    then = "records.write_text(records.read_text().replace('\"seed\":1,', '\"seed\":3,'))"
+    account = kill_stand_ins(finished, tmp_path, then)
+    assert account.difference.startswith("victim ") and "seed is 3 instead of 1" in account.difference
+    assert killtest.conclude(account, tmp_path, 1.0) == 1
+    assert account.difference in capsys.readouterr().out.replace("\n", "")
+    assert json.loads((tmp_path / killtest.FILE_NAME).read_text())["difference"] == account.difference
+    assert (tmp_path / f"victim-{len(account.victims)}").is_dir()
+
+
+def test_a_run_that_fails_ends_the_kill_test(finished: Path, tmp_path: Path) -> None:
+    account = kill_stand_ins(finished, tmp_path, "sys.exit('the disk is on fire')")
+    assert "it failed with status 1: the disk is on fire" in account.difference
+
+
+def test_equal_stand_ins_are_equal(finished: Path, tmp_path: Path) -> None:
+    account = kill_stand_ins(finished, tmp_path, "pass")
+    assert not account.difference and len(account.kills) == 2
+    assert killtest.conclude(account, tmp_path, 1.0) == 0
+
+
+def test_moments_are_drawn_in_every_stage_and_those_of_a_seed_are_always_the_same() -> None:
+    watch = stages.Watch()
+    for stage in stages.STAGES:
+        watch.visits[stage] = [(1.0, 2.0), (3.0, 5.0)]
+    drawn = [[moments.draw(random.Random(seed), watch) for _ in range(1)] for seed in (3, 3)]
+    assert drawn[0] == drawn[1]
+    source = random.Random(0)
+    found = [moments.draw(source, watch) for _ in range(200)]
+    assert {moment.stage for moment in found} == {*stages.STAGES, moments.ANYWHERE}
+    moment = moments.Moment(stages.TEST, visit=2, share=0.5)
+    watch.now = 3.5
+    assert not moment.due(watch, {stages.TEST: 2.0})
+    watch.now = 4.0
+    assert moment.due(watch, {stages.TEST: 2.0})
+    assert moment.easier().due(watch, {moments.ANYWHERE: 16.0}) and not moment.due(watch, {stages.TEST: 2.1})
+
+
+PRINTED = "writing to run\n[  0%] gru, tuning 0/20  validation 1\n"
+WHERE = [
+    ("", stages.START_UP, ""),
+    ("jax 0.10\nwriting to run\n", stages.SET_UP, ""),
+    (PRINTED, stages.TUNING, "gru"),
+    (PRINTED + "[  4%] gru, tuning 20/20  validation 1\n", stages.SET_UP, "gru"),
+    (PRINTED + "[ 14%] gru 0/40  validation 1\n", stages.TRAINING, "gru"),
+    (PRINTED + "[ 99%] gru 40/40  validation 1\n", stages.END, "gru"),
+    ("run holds this very run, finished: its report is made again\n", stages.END, ""),
+]
+
+
+@pytest.mark.parametrize(("printed", "stage", "cell"), WHERE)
+def test_where_a_run_stands(printed: str, stage: str, cell: str, finished: Path) -> None:
+    assert stages.where(finished, printed, 0.0, ("gru",), 2) == stages.Where(stage, cell)
+
+
+def test_between_test_and_results_parameters_are_saved(finished: Path, tmp_path: Path) -> None:
+    run, printed = tmp_path / "run", PRINTED + "[ 99%] gru 40/40  validation 1\n"
+    shutil.copytree(finished, run)
+    path = run / records.FILE_NAME
+    path.write_text("".join(line for line in path.read_text().splitlines(True) if '"result"' not in line))
+    assert stages.where(run, printed, 0.0, ("gru",), 2).phase == stages.SAVING
+    shutil.rmtree(run / "checkpoints" / "gru")
+    assert stages.where(run, printed, 0.0, ("gru",), 2).phase == stages.TEST
+    (run / "checkpoints" / "_unfinished" / "gru" / "training" / f"40.{stages.TEMPORARY}").mkdir(parents=True)
+    assert stages.where(run, printed, 0.0, ("gru",), 2).phase == stages.CHECKPOINT
