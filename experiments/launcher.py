@@ -6,7 +6,7 @@ stderr), 130 after Ctrl-C, 143 after SIGTERM or SIGUSR2.
 
 import ast
 import difflib
-import errno
+import logging as std_logging
 import os
 import re
 import runpy
@@ -23,6 +23,7 @@ from ml_collections import config_flags
 
 from gru_research.config import ExperimentConfig, UserError, experiment
 from gru_research.records import RecordsError
+from gru_research.training import OF_THE_MACHINE
 
 
 def launch(main: Callable[[], int | None], *, config: bool = False) -> NoReturn:
@@ -41,7 +42,7 @@ def launch(main: Callable[[], int | None], *, config: bool = False) -> NoReturn:
         print(f"error: {' '.join(str(e).split())}", file=sys.stderr)
         sys.exit(2)
     except OSError as e:
-        if e.errno not in _OF_THE_MACHINE:
+        if e.errno not in OF_THE_MACHINE:
             raise
         where = f" ({e.filename})" if e.filename else ""
         print(
@@ -58,8 +59,20 @@ def launch(main: Callable[[], int | None], *, config: bool = False) -> NoReturn:
     raise AssertionError("app.run exits")
 
 
-_OF_THE_MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
-"""A full disk and the like: nobody's mistake in the code or the command."""
+def _without_orbax_s_own_words() -> None:
+    """Orbax raises what goes wrong, and its threads print it besides, several times and at length."""
+    logging.get_absl_logger().addFilter(lambda record: f"{os.sep}orbax{os.sep}" not in record.pathname)
+    std_logging.getLogger("asyncio").addFilter(
+        lambda record: "exception was never retrieved" not in record.getMessage()
+    )
+    sys.unraisablehook = _unraisable
+
+
+def _unraisable(what: "sys.UnraisableHookArgs") -> None:
+    """Leaves out what tensorstore says of writes that end when orbax has given up, and closed its event loop, with the
+    first that failed, which is raised."""
+    if not (isinstance(what.exc_value, RuntimeError) and str(what.exc_value) == "Event loop is closed"):
+        sys.__unraisablehook__(what)
 
 
 def read_config() -> ExperimentConfig:
@@ -161,7 +174,8 @@ def use_cores(seeds: int) -> None:
 
 def _parse(argv: Sequence[str]) -> list[str]:
     """Parses the flags; everything that a user can get wrong here becomes a UserError."""
-    logging.set_verbosity(logging.WARNING)  # orbax logs some fifty lines a save otherwise
+    logging.set_verbosity(logging.WARNING)
+    _without_orbax_s_own_words()
     if any(a.startswith(("--config", "-config")) for a in argv[1:]):
         argv = _spell_out_variants(argv)
         argv = _take_new_groups(argv, _check_config_file(argv))

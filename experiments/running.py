@@ -23,6 +23,7 @@ from gru_research.training import (
     HARMLESS,
     Plan,
     Progress,
+    full_disk_named,
     is_open,
     look,
     prepare_comparison,
@@ -172,7 +173,8 @@ def write_report(folder: Path) -> None:
     """The report from what is on record; matplotlib, a second of import, is loaded only now."""
     from gru_research import report
 
-    report.write(folder, rich.console.Console())
+    with full_disk_named(folder):
+        report.write(folder, rich.console.Console())
 
 
 def is_complete(run: records.Run, config: ExperimentConfig) -> bool:

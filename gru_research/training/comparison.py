@@ -20,6 +20,7 @@ from gru_research.data import DataDirs
 
 from . import processes
 from .cell import Saving, train_cell
+from .full_disk import full_disk_named
 from .lock import locked
 from .loop import Hooks, InterruptedRun, Progress, Sets
 from .pace import is_open, settle
@@ -87,6 +88,7 @@ def run_comparison(
     Raises:
       UserError: as `load_sets` (before anything is written); the directory can't be written, is in use, or holds
         something else.
+      OSError: the disk is full, or the like, and which directory's; what was written before is whole.
     """
     sets = load_sets(plan, dirs) if sets is None else sets
     asked = asked or plan.config
@@ -115,6 +117,7 @@ def _open(
     """Takes the directory's lock; where its records go on, and from where training does. No records: it's finished."""
     look(workdir, plan.config, allow_config_change)  # before a lock is put into somebody's directory
     held.enter_context(locked(workdir))
+    held.enter_context(full_disk_named(workdir))
     begun = look(workdir, plan.config, allow_config_change)
     if begun is None:
         return _begin(workdir, header), None

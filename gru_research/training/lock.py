@@ -23,7 +23,8 @@ def locked(workdir: Path) -> Iterator[None]:
     """
     try:
         workdir.mkdir(parents=True, exist_ok=True)
-        file = (workdir / FILE_NAME).open("a+", encoding="utf-8")
+        # Without a buffer, which would be written once more, to a disk as full as before, when the file is closed.
+        file = (workdir / FILE_NAME).open("a+b", buffering=0)
     except FileExistsError as e:
         raise UserError(f"workdir={str(workdir)!r} is a file: choose another") from e
     except OSError as e:
@@ -33,11 +34,13 @@ def locked(workdir: Path) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as e:
             file.seek(0)
-            holder = file.read().strip() or "unknown"
+            holder = file.read().decode("utf-8", "replace").strip() or "unknown"
             raise UserError(
                 f"workdir={str(workdir)!r} is in use by another process ({holder}): wait for it, or choose another"
             ) from e
-        file.truncate(0)
-        file.write(f"process {os.getpid()} on {platform.node()}\n")
-        file.flush()
+        try:
+            file.truncate(0)
+            file.write(f"process {os.getpid()} on {platform.node()}\n".encode())
+        except OSError as e:
+            raise UserError(f"workdir={str(workdir)!r} can't be written: {e.strerror}") from e
         yield

@@ -151,9 +151,7 @@ def train_members(
             checkpoints.save(at.step, to_arrays(at, selection, axis))
         if stopping:
             raise InterruptedRun
-        until = min(
-            at.step + steps, schedule.updates, (at.step // schedule.eval_every + 1) * schedule.eval_every
-        )
+        until = min(at.step + steps, schedule.updates, (at.step // schedule.eval_every + 1) * schedule.eval_every)
         batches = next_batches(at.step)
         started = time.perf_counter()
         at.state, at.sums = jax.block_until_ready(programs.train(at.state, at.sums, batches, np.int32(until)))

@@ -250,6 +250,8 @@ def test_every_update_draws_noise_of_its_own_and_evaluation_none() -> None:
     _, second = one(after)
     assert float(one(state)[1].loss) == float(first.loss)
     assert float(second.loss) != float(first.loss)
-    measured = [evaluate(cell.model, plan.task, s, {**batch, "weight": jnp.ones(50)})["loss"] for s in (state, after)]
+    measured = [
+        evaluate(cell.model, plan.task, None, s, {**batch, "weight": jnp.ones(50)})["loss"] for s in (state, after)
+    ]
     assert float(measured[0]) == float(measured[1])
     assert float(measured[0]) / 50 != float(first.loss)
