@@ -44,8 +44,11 @@ def to_json(findings: Sequence[Finding]) -> str:
 
 
 def worst(findings: Sequence[Finding]) -> Level:
-    found = {f.level for f in findings}
-    return next((level for level in reversed(LEVELS) if level in found), "ok")
+    found: set[Level] = {f.level for f in findings}
+    for level in reversed(LEVELS):
+        if level in found:
+            return level
+    return "ok"
 
 
 def one_line(error: BaseException) -> str:

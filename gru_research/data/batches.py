@@ -129,8 +129,8 @@ def chunk(
     for s, source in enumerate(sources):
         index_KB = source.indices(start, steps)[:, rows]
         if isinstance(source.arrays, DiskArrays):
-            for name, rows in source.arrays.take(index_KB).items():
-                out[name][s] = rows
+            for name, taken in source.arrays.take(index_KB).items():
+                out[name][s] = taken
             continue
         for name, array in source.arrays.items():
             # The indices are in range; "clip" spares the copy that "raise" makes of `out`.

@@ -41,7 +41,9 @@ def save_parameters(workdir: Path, label: str, seeds: tuple[int, ...], params: A
 def _first_alone() -> ocp.options.MultiprocessingOptions:
     """Of several processes the first writes, and the others aren't waited for."""
     active = None if processes.alone() else {0}
-    return ocp.options.MultiprocessingOptions(active_processes=active, barrier_sync_key_prefix=active and "first")
+    return ocp.options.MultiprocessingOptions(
+        active_processes=active, barrier_sync_key_prefix="first" if active else None
+    )
 
 
 def load_parameters(workdir: Path, label: str) -> dict[str, Any]:
