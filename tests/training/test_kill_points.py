@@ -1,0 +1,184 @@
+"""Killed between any two of the steps by which a cell and a run end, a run goes on and ends alike."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import jax
+import numpy as np
+import pytest
+
+from gru_research import records
+from gru_research.config import experiment
+from gru_research.data import DataDirs
+from gru_research.training import cell, checkpoint, comparison, load_parameters, make_plan, run_comparison
+
+PLAN = make_plan(
+    experiment(
+        {
+            "task": {"name": "adding", "length": 4, "validation_size": 10, "test_size": 10},
+            "cells": {"gru": {"kind": "gru", "hidden_size": 2}, "rnn": {"kind": "rnn", "hidden_size": 2}},
+            "match": "none",
+            "updates": 3,
+            "batch_size": 4,
+            "eval_every": 1,
+            "seeds": 3,
+            "select": "best",
+        }
+    )
+)
+
+
+class Killed(BaseException):
+    """What nothing catches, as a signal that can't be."""
+
+
+def run(workdir: Path, **arguments: Any) -> bool:
+    return run_comparison(PLAN, workdir, DataDirs(), checkpoint_seconds=0.0, **arguments)
+
+
+def ended(workdir: Path) -> tuple[list[dict[str, Any]], list[bytes], list[str]]:
+    """The records without what may differ, the parameters' bits, and what lies beside them."""
+    lines = (workdir / records.FILE_NAME).read_text().splitlines()
+    found = [{k: v for k, v in json.loads(line).items() if k not in ("time", "env")} for line in lines]
+    parameters = [load_parameters(workdir, label) for label in ("gru", "rnn")]
+    names = [path.name for folder in (workdir, workdir / checkpoint.FOLDER) for path in sorted(folder.iterdir())]
+    return found, [np.asarray(leaf).tobytes() for leaf in jax.tree.leaves(parameters)], names
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[dict[str, Any]], list[bytes], list[str]]:
+    workdir = tmp_path_factory.mktemp("whole") / "run"
+    assert run(workdir)
+    return ended(workdir)
+
+
+def dies(function: Callable[..., Any], when: Callable[..., bool], after: bool) -> Callable[..., Any]:
+    """`function`, but it is killed before or after the first call for which `when(*args)` holds."""
+
+    def dying(*args: Any, **kwargs: Any) -> Any:
+        last = when(*args)
+        if last and not after:
+            raise Killed
+        result = function(*args, **kwargs)
+        if last:
+            raise Killed
+        return result
+
+    return dying
+
+
+def half_removed(folder: Path, **_: Any) -> None:
+    """A folder's removal, killed when half of its files are gone."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    assert len(files) > 3
+    for path in files[::2]:
+        path.unlink()
+    raise Killed
+
+
+def nth(number: int) -> Callable[..., bool]:
+    seen = iter(range(10**6))
+    return lambda *args: next(seen) == number
+
+
+def is_kind(kind: str, number: int) -> Callable[..., bool]:
+    counted = nth(number)
+    return lambda writer, name: name == kind and counted()
+
+
+def always(*_: Any) -> bool:
+    return True
+
+
+Patch = tuple[Any, str, Any]
+POINTS: dict[str, Callable[[], Patch]] = {
+    "the config is there, the header isn't": lambda: (
+        records, "write_whole", dies(records.write_whole, nth(1), after=False)),
+    "the header is there, nothing else": lambda: (
+        records, "write_whole", dies(records.write_whole, nth(1), after=True)),
+    "the cell's line is there, no evaluation": lambda: (
+        records.Writer, "write", dies(records.Writer.write, is_kind("cell", 0), after=True)),
+    "evaluations of two of three seeds": lambda: (
+        records.Writer, "write", dies(records.Writer.write, is_kind("evaluation", 4), after=True)),
+    "tested, but no parameters": lambda: (
+        cell, "save_parameters", dies(cell.save_parameters, always, after=False)),
+    "parameters, but no result": lambda: (
+        cell, "save_parameters", dies(cell.save_parameters, always, after=True)),
+    "results of one of three seeds": lambda: (
+        records.Writer, "write", dies(records.Writer.write, is_kind("result", 0), after=True)),
+    "results of two of three seeds of the second cell": lambda: (
+        records.Writer, "write", dies(records.Writer.write, is_kind("result", 4), after=True)),
+    "all results, and the snapshots still there": lambda: (
+        cell, "shutil", SimpleNamespace(rmtree=dies(shutil.rmtree, always, after=False))),
+    "all results, and half of the snapshots": lambda: (
+        cell, "shutil", SimpleNamespace(rmtree=half_removed)),
+    "all cells, but the folder of snapshots": lambda: (
+        comparison, "clear", dies(comparison.clear, always, after=False)),
+    "everything but the last record": lambda: (
+        comparison, "clear", dies(comparison.clear, always, after=True)),
+}  # fmt: skip
+
+
+def killed_at(workdir: Path, patch: Patch, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(*patch)
+        # A killed process doesn't get to say how it ended.
+        write = records.Writer.write
+        patched.setattr(
+            records.Writer, "write", lambda self, kind, **f: None if kind == "end" else write(self, kind, **f)
+        )
+        with pytest.raises(Killed):
+            run(workdir)
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_killed_between_two_steps_it_ends_alike(
+    point: str, whole: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workdir = tmp_path / "run"
+    killed_at(workdir, POINTS[point](), monkeypatch)
+    if workdir.joinpath(records.FILE_NAME).exists():
+        assert not records.read(workdir / records.FILE_NAME).finished
+    assert run(workdir)
+    assert ended(workdir) == whole
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_killed_while_it_goes_on_it_goes_on_again(
+    after: bool, whole: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before and after the records are replaced by those that hold."""
+    workdir = tmp_path / "run"
+    killed_at(workdir, POINTS["results of one of three seeds"](), monkeypatch)
+    killed_at(workdir, (records, "write_whole", dies(records.write_whole, always, after)), monkeypatch)
+    assert run(workdir)
+    assert ended(workdir) == whole
+
+
+def test_killed_within_the_replacement_of_the_records(
+    whole: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workdir = tmp_path / "run"
+    killed_at(workdir, POINTS["parameters, but no result"](), monkeypatch)
+    before = (workdir / records.FILE_NAME).read_bytes()
+    replace = dies(Path.replace, lambda path, _: path.name == f".{records.FILE_NAME}.new", after=False)
+    killed_at(workdir, (Path, "replace", replace), monkeypatch)
+    assert (workdir / records.FILE_NAME).read_bytes() == before
+    assert (workdir / f".{records.FILE_NAME}.new").exists()
+    assert run(workdir)
+    assert ended(workdir) == whole
+
+
+def test_killed_within_the_saving_of_parameters(whole: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Orbax writes into a folder of another name; what is left of it there doesn't stay."""
+    workdir = tmp_path / "run"
+    killed_at(workdir, POINTS["tested, but no parameters"](), monkeypatch)
+    left = workdir / checkpoint.FOLDER / "gru.orbax-checkpoint-tmp"
+    (left / "d").mkdir(parents=True)
+    (left / "d" / "half").write_bytes(b"\0" * 100)
+    assert run(workdir)
+    assert ended(workdir) == whole
