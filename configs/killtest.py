@@ -3,9 +3,10 @@
     python -m experiments.killtest
     python -m experiments.compare --config=configs/killtest.py
 
-Alone it takes 25 seconds to a minute on two cores, most of it compiling. Its numbers are beside the point: 1,000 updates
-at 30 steps of the adding problem, for which expect GRU and LSTM to solve it (mean squared errors of 2e-4 and 2e-3) and
-the tanh RNN not to (0.14). Every phase of a run is in it: draws, training, the best parameters by validation, the test.
+Alone it takes 25 seconds to a minute on two cores, most of it compiling. Its numbers are beside the point: 1,000
+updates at 30 steps of the adding problem, for which expect GRU and LSTM to solve it (mean squared errors of 2e-4 and
+2e-3) and the tanh RNN not to (0.14). Every phase of a run is in it: draws, training, the best parameters by
+validation, the test.
 """
 
 import ml_collections
