@@ -66,9 +66,20 @@ def main() -> int:
     jax.config.update("jax_platforms", "cpu")  # for looking alone: an accelerator is for the runs
     folder = Path(WORKDIR.value) if WORKDIR.value else running.new_workdir("killtest")
     program = prepare(config, folder)
+    running.StopRequest()  # SIGTERM ends it as Ctrl-C does: with what was found so far
+    return carry_out(program, folder, KILLS.value, SEED.value)
+
+
+def carry_out(program: Program, folder: Path, kills: int, seed: int) -> int:
+    """The kill test; returns the exit status. Also one that is stopped writes and prints what it found."""
     account, started = Account(folder), time.monotonic()
-    with Progress(rich.console.Console(), KILLS.value) as progress:
-        KillTest(program, folder, account, progress).run(KILLS.value, random.Random(SEED.value))
+    try:
+        with Progress(rich.console.Console(), kills) as progress:
+            KillTest(program, folder, account, progress).run(kills, random.Random(seed))
+    except (KeyboardInterrupt, SystemExit):
+        conclude(account, folder, time.monotonic() - started)
+        print(f"stopped after {len(account.kills)} of {kills} kills", file=sys.stderr)
+        raise
     return conclude(account, folder, time.monotonic() - started)
 
 
@@ -77,7 +88,7 @@ def conclude(account: Account, folder: Path, seconds: float) -> int:
     found = {"command": shlex.join(sys.argv), "seconds": seconds, "env": environment(), **account.to_json()}
     records.write_whole(folder / FILE_NAME, json.dumps(records.to_json(found), indent=1) + "\n")
     rich.console.Console().print(account.table())
-    print(account.difference or f"all {len(account.victims)} runs are equal to the reference, bit for bit")
+    print(account.difference or f"all {len(account.victims)} runs that ended are equal to the reference, bit for bit")
     print(f"Written: {folder / FILE_NAME}")
     return 1 if account.difference else 0
 

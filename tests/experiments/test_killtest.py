@@ -12,10 +12,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-import rich.console
 
 from experiments import killtest
-from experiments.benchmarks.progress import Progress
 from experiments.killtests import moments, stages
 from experiments.killtests.account import Account
 from experiments.killtests.equality import first_difference
@@ -147,37 +145,49 @@ if workdir.name.startswith("victim"):
 """Takes a run's place: copies a finished one, and does something else where it is a victim."""
 
 
-def kill_stand_ins(finished: Path, folder: Path, then: str) -> Account:
+def kill_stand_ins(finished: Path, folder: Path, then: str) -> tuple[int, dict[str, Any]]:
+    """The exit status of a kill test of stand-ins, and its `killtest.json`."""
     (folder / "output").mkdir(parents=True)
     command = [sys.executable, "-c", STAND_IN.format(run=str(finished), then=then)]
-    account = Account(folder)
     program = Program(command, os.environ | {"PYTHONPATH": str(ROOT)}, ("gru",), 2)
-    with Progress(rich.console.Console(), 2) as progress:
-        killtest.KillTest(program, folder, account, progress).run(2, random.Random(0))
-    return account
+    status = killtest.carry_out(program, folder, kills=2, seed=0)
+    return status, json.loads((folder / killtest.FILE_NAME).read_text())
 
 
 def test_a_run_that_ends_otherwise_ends_the_kill_test_with_status_1(
     finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     then = "records.write_text(records.read_text().replace('\"seed\":1,', '\"seed\":3,'))"
-    account = kill_stand_ins(finished, tmp_path, then)
-    assert account.difference.startswith("victim ") and "seed is 3 instead of 1" in account.difference
-    assert killtest.conclude(account, tmp_path, 1.0) == 1
-    assert account.difference in capsys.readouterr().out.replace("\n", "")
-    assert json.loads((tmp_path / killtest.FILE_NAME).read_text())["difference"] == account.difference
-    assert (tmp_path / f"victim-{len(account.victims)}").is_dir()
+    status, found = kill_stand_ins(finished, tmp_path, then)
+    assert status == 1 and not found["equal"]
+    assert found["difference"].startswith("victim ") and "seed is 3 instead of 1" in found["difference"]
+    assert found["difference"] in capsys.readouterr().out
+    assert (tmp_path / f"victim-{len(found['victims'])}").is_dir()
 
 
 def test_a_run_that_fails_ends_the_kill_test(finished: Path, tmp_path: Path) -> None:
-    account = kill_stand_ins(finished, tmp_path, "sys.exit('the disk is on fire')")
-    assert "it failed with status 1: the disk is on fire" in account.difference
+    status, found = kill_stand_ins(finished, tmp_path, "sys.exit('the disk is on fire')")
+    assert status == 1 and "it failed with status 1: the disk is on fire" in found["difference"]
 
 
 def test_equal_stand_ins_are_equal(finished: Path, tmp_path: Path) -> None:
-    account = kill_stand_ins(finished, tmp_path, "pass")
-    assert not account.difference and len(account.kills) == 2
-    assert killtest.conclude(account, tmp_path, 1.0) == 0
+    status, found = kill_stand_ins(finished, tmp_path, "pass")
+    assert status == 0 and found["equal"] and found["totals"]["kills"] == 2
+
+
+def test_one_that_is_stopped_says_what_it_found(
+    finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stopped(self: Account, kill: Any) -> None:
+        killed(self, kill)
+        raise KeyboardInterrupt
+
+    killed = Account.killed
+    monkeypatch.setattr(Account, "killed", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        kill_stand_ins(finished, tmp_path, "pass")
+    assert json.loads((tmp_path / killtest.FILE_NAME).read_text())["totals"]["kills"] == 1
+    assert "stopped after 1 of 2 kills" in capsys.readouterr().err
 
 
 def test_moments_are_drawn_in_every_stage_and_those_of_a_seed_are_always_the_same() -> None:
