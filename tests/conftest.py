@@ -20,8 +20,18 @@ import pytest
 from absl import flags
 
 from gru_research.data import DataDirs, prepare
+from tests.faults import Faults
 
 flags.FLAGS.mark_as_parsed()  # grain reads absl flags
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--faults", type=Path, help="write the page of faults there, from what the marked tests see")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "fault(area, kind, ...): the test provokes these faults; see tests/faults.py")
+    config.pluginmanager.register(Faults(config.getoption("--faults")))
 
 
 def _raw_files(name: str) -> str:

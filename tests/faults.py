@@ -1,0 +1,156 @@
+"""Faults that tests provoke, and the page that says what each gets, which is made of what the tests saw.
+
+A test that provokes faults is marked with them, and shows for each, in their order, what a user gets:
+
+    @fault("records", "a line that isn't JSON")
+    def test_...():
+        with pytest.raises(RecordsError) as caught:
+            ...
+        seen(caught)
+
+`python -m pytest -m fault --faults=docs/faults.md` writes the page. Marks stand in the source with plain texts, so that
+`marked` finds them without running anything.
+"""
+
+import ast
+import re
+import subprocess
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gru_research.config import UserError
+from gru_research.records import RecordsError
+
+ROOT = Path(__file__).resolve().parents[1]
+AREAS = (
+    "command line", "config", "tasks", "data", "cells and layers", "weights", "records", "studies", "checkpoints",
+    "working directory", "signals", "trackers", "sweeps", "plan and doctor", "names", "file contents",
+)  # fmt: skip
+GOES_ON = "goes on"
+LONGEST = 300  # characters of a message on the page
+
+INTRODUCTION = """# What goes wrong, and what you get
+
+Every row is a fault that a test provokes, with the text that came of it: written by the tests themselves, with
+`python -m pytest -m fault --faults=docs/faults.md`. Directories are called DIR; texts end with … after {longest}
+characters. In the column "ends":
+
+- a number is the exit status of the launcher. 2 is a mistake or a fault of the surroundings, in one line
+  on stderr, `error: TEXT`, never a traceback; 143 follows SIGTERM and SIGUSR2, 130 Ctrl-C.
+- "{goes_on}": the run ends as it would have; what is shown is what it says, if anything.
+- a Python exception is what a caller of the library gets.
+"""
+
+fault = pytest.mark.fault
+"""`fault(area, kind, ...)`: the marked test provokes these kinds of faults."""
+
+_SEEN: list[tuple[str, str]] = []
+
+
+def seen(what: object, ends: str = "") -> None:
+    """Shows what a user gets of the next fault of the test that runs.
+
+    Args:
+      what: the exception or `pytest.raises`' info of it, a finished launcher, or the text of what goes on.
+      ends: how it ends, where `what` doesn't say so.
+    """
+    if isinstance(what, pytest.ExceptionInfo):
+        what = what.value
+    if isinstance(what, subprocess.CompletedProcess):
+        ends, what = ends or str(what.returncode), what.stderr.removeprefix("error: ")
+    if isinstance(what, BaseException):
+        ends = ends or ("2" if isinstance(what, UserError | RecordsError) else type(what).__name__)
+    _SEEN.append((plain(str(what)), ends or GOES_ON))
+
+
+def plain(text: str) -> str:
+    """One line, without what differs from run to run."""
+    text = re.sub(r"(/[\w.-]+)*/pytest-\d+(/popen-gw\d+)?/[\w.-]+", "DIR", text)
+    text = text.replace(f"{ROOT}/", "").replace(str(ROOT), ".")
+    text = re.sub(r"process \d+ on [\w.-]+", "process 1234 on HOST", text)
+    text = re.sub(r"worker [\w.-]+:\d+", "worker HOST:1234", text)
+    text = " ".join(text.split())
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
+
+
+class Faults:
+    """pytest's plugin: holds tests to their marks, and writes `page` where one is named."""
+
+    def __init__(self, page: Path | None):
+        self.page = page
+        self.rows: list[list[str]] = []
+        self.lacking: list[str] = []
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_call(self, item: pytest.Function) -> Generator[None, object, object]:
+        _SEEN.clear()
+        result = yield
+        kinds = [(mark.args[0], kind) for mark in item.iter_markers("fault") for kind in mark.args[1:]]
+        shown = _SEEN.copy()
+        _SEEN.clear()
+        if len(kinds) != len(shown):
+            pytest.fail(f"is marked with {len(kinds)} faults and shows {len(shown)}")
+        test = f"{item.location[0]}::{item.originalname}"
+        # Properties come along from xdist's workers.
+        item.user_properties += [("fault", [*kind, *what, test]) for kind, what in zip(kinds, shown, strict=True)]
+        return result
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.skipped and "fault" in report.keywords:
+            self.lacking.append(report.nodeid)
+        if report.when == "call":
+            found: Iterable[Any] = report.user_properties
+            self.rows += [value for name, value in found if name == "fault"]
+
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        if self.page is None or hasattr(session.config, "workerinput"):
+            return
+        if exitstatus or self.lacking:
+            print(f"\n{self.page} isn't written: tests failed, or were skipped: {', '.join(self.lacking) or 'none'}")
+            return
+        self.page.write_text(page_of(self.rows), encoding="utf-8")
+        print(f"\n{self.page}: {len(self.rows)} faults")
+
+
+def page_of(rows: Sequence[Sequence[str]]) -> str:
+    """The page of rows of area, kind, text, end and test."""
+    parts = [INTRODUCTION.format(longest=LONGEST, goes_on=GOES_ON), f"{len(rows)} kinds of faults."]
+    for area in AREAS:
+        lines = sorted(
+            f"| {kind} | {_code(said)} | {ends} | `{test}` |" for a, kind, said, ends, test in rows if a == area
+        )
+        if lines:
+            head = ["| what is wrong | what you read | ends | test |", "|---|---|---|---|"]
+            parts.append("\n".join([f"## {area.capitalize()}", "", *head, *lines]))
+    return "\n\n".join(parts) + "\n"
+
+
+def _code(text: str) -> str:
+    if not text:
+        return "(nothing)"
+    fence = "``" if "`" in text else "`"
+    space = " " if "`" in text else ""
+    return f"{fence}{space}{text}{space}{fence}".replace("|", "\\|")
+
+
+def rows_of(page: str) -> Iterator[tuple[str, str, str]]:
+    """Area, kind and test of every row of the page's text."""
+    areas = {area.capitalize(): area for area in AREAS}
+    area = ""
+    for line in page.splitlines():
+        if line.startswith("## "):
+            area = areas[line[3:]]
+        elif found := re.fullmatch(r"\| (.*?) \| .* \| `(tests/[\w/]+\.py::\w+)` \|", line):
+            yield area, found[1], found[2]
+
+
+def marked(folder: Path) -> Iterator[tuple[str, str, str]]:
+    """Area, kind and file of every fault that tests in a folder are marked with, from their source."""
+    for path in sorted(folder.rglob("test_*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "fault":
+                area, *kinds = [ast.literal_eval(argument) for argument in node.args]
+                yield from ((area, kind, str(path.relative_to(ROOT))) for kind in kinds)
