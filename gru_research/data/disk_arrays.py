@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from gru_research.config import UserError
+from gru_research.data.finite import check_finite
 
 _READ_AT_ONCE = 1000  # decoded examples are Python objects: so many at most are there at a time
 
@@ -31,7 +32,7 @@ class DiskArrays(Mapping[str, "DiskArray"]):
       examples: N examples; `__getitems__(list of positions)` gives several, as TFDS's data sources do.
       layouts: shape and dtype of a row, by name.
       row: makes the rows of an example, by name, from what `examples` gives. It may raise UserError.
-      what: names the data set in errors.
+      what: names the data set and the part of it in errors.
     """
 
     def __init__(self, examples: Any, layouts: Mapping[str, Layout], row: Callable[[Any], Row], what: str) -> None:
@@ -63,7 +64,7 @@ class DiskArrays(Mapping[str, "DiskArray"]):
         """The rows at `index [...]`, each from 0 to N - 1: arrays `[..., *row]` by name.
 
         Raises:
-          UserError: what `row` raises, and examples that can't be read.
+          UserError: what `row` raises, examples that can't be read, and floats that aren't finite.
         """
         positions: list[int] = index.ravel().tolist()
         out = {name: np.empty((len(positions), *layout.shape), layout.dtype) for name, layout in self.layouts.items()}
@@ -72,6 +73,7 @@ class DiskArrays(Mapping[str, "DiskArray"]):
             for n, example in enumerate(self._read(part), start):
                 for name, value in self.row(example).items():
                     out[name][n] = value
+        check_finite(out, self.what, positions)
         return {name: array.reshape(*index.shape, *array.shape[1:]) for name, array in out.items()}
 
     def in_memory(self) -> dict[str, np.ndarray]:

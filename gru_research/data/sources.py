@@ -19,6 +19,7 @@ from tensorflow_datasets.core.download.download_manager import NonMatchingChecks
 
 from gru_research.config import UserError, choose
 from gru_research.data import mnist, music, tiny_shakespeare
+from gru_research.data.finite import check_finite
 
 BUILDERS: Mapping[str, type[tfds.core.GeneratorBasedBuilder]] = {
     "mnist": mnist.Builder,
@@ -58,7 +59,7 @@ def load(name: str, dirs: DataDirs = DataDirs(), max_examples: int = 0) -> dict[
       tiny_shakespeare: the same splits with `text` uint8 [N], ASCII codes; an example is a character.
 
     Raises:
-      UserError: as `prepare`, and a prepared data set that is damaged.
+      UserError: as `prepare`, and a prepared data set that is damaged or holds floats that aren't finite.
       ValueError: a negative `max_examples`.
     """
     if max_examples < 0:
@@ -68,9 +69,12 @@ def load(name: str, dirs: DataDirs = DataDirs(), max_examples: int = 0) -> dict[
         with quiet_tfds():
             builder = BUILDERS[name](data_dir=os.fspath(root_of(dirs)))
             splits: Any = builder.as_data_source()
-            return {split: _arrays(blocks, max_examples) for split, blocks in splits.items()}
+            found = {split: _arrays(blocks, max_examples) for split, blocks in splits.items()}
     except Exception as e:  # array_record, protobuf and TFDS report damage by half a dozen unrelated types
         raise UserError(f"the data set in {folder} is damaged ({one_line(e)}): delete that folder and run again") from e
+    for split, arrays in found.items():
+        check_finite(arrays, f"the data set in {folder}, split {split!r}")
+    return found
 
 
 def prepare(name: str, dirs: DataDirs = DataDirs()) -> Path:

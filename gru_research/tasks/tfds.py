@@ -108,6 +108,13 @@ def _check_lengths(path: str, feature: Any) -> None:
         raise ValueError(f"lengths={path!r} ({type(feature).__name__} of shape {feature.shape}) must be a whole number")
 
 
+def _ended(inputs: np.ndarray, length: int) -> np.ndarray:
+    """A row with 0 behind its end: what is stored there means nothing, and may be NaN."""
+    if length >= len(inputs) or inputs.dtype.kind != "f":
+        return inputs
+    return np.concatenate([inputs[:length], np.zeros_like(inputs[length:])])
+
+
 @dataclasses.dataclass(frozen=True)
 class _Fields:
     """What is read of a data set: `inputs`, `targets`, and `lengths` where sequences differ in length."""
@@ -153,7 +160,7 @@ class _Fields:
         if self.counted:
             layouts["lengths"] = Layout((), np.dtype(np.int32))
         features = {self.inputs, self.targets, self.lengths or self.inputs}
-        return DiskArrays(examples(self.builder, part, features), layouts, self._row, self._what)
+        return DiskArrays(examples(self.builder, part, features), layouts, self._row, self._what(part))
 
     def _targets(self, part: str) -> np.ndarray:
         """The first `BASELINE_EXAMPLES` targets of a part."""
@@ -161,7 +168,7 @@ class _Fields:
             examples(self.builder, part, {self.targets}),
             {"targets": self.asked.layout},
             lambda example: {"targets": self.asked.row(value_of(example, self.targets))},
-            self._what,
+            self._what(part),
         )
         return arrays["targets"][:BASELINE_EXAMPLES]
 
@@ -175,8 +182,7 @@ class _Fields:
             if true < 0 or (true > length and not self.cut):
                 raise UserError(f"lengths={self.lengths!r} says {true} of a sequence of {length} steps")
             length = min(true, length)
-        return row | {"lengths": length}
+        return row | {"inputs": _ended(inputs, length), "lengths": length}
 
-    @property
-    def _what(self) -> str:
-        return f"dataset={self.dataset!r} in {self.builder.data_dir}"
+    def _what(self, part: str) -> str:
+        return f"dataset={self.dataset!r} in {self.builder.data_dir}, {part!r}"

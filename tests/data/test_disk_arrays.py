@@ -95,3 +95,12 @@ def test_faults_are_one_line() -> None:
 def test_alike_in_memory_and_on_disk_only_with_one_layout() -> None:
     with pytest.raises(ValueError, match="alike in batch size"):
         chunk([ShuffledBatches(arrays(), 4, 0), ShuffledBatches({"pair": np.zeros((N, 2))}, 4, 0)], 0, 1)
+
+
+def test_rows_that_are_not_finite_are_named_by_their_place_in_the_set() -> None:
+    on_disk = DiskArrays(
+        Examples(), LAYOUTS, lambda e: {"pair": [0, np.nan if e["n"] == 44 else 1], "label": 0}, "dataset='x'"
+    )
+    on_disk.take(np.array([43, 45]))
+    with pytest.raises(UserError, match="dataset='x': pair of example 44 holds nan"):
+        on_disk.take(np.array([[3, 2], [44, 1]]))
