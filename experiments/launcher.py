@@ -6,6 +6,7 @@ stderr), 130 after Ctrl-C, 143 after SIGTERM or SIGUSR2.
 
 import ast
 import difflib
+import errno
 import logging as std_logging
 import os
 import re
@@ -42,6 +43,9 @@ def launch(main: Callable[[], int | None], *, config: bool = False) -> NoReturn:
         print(f"error: {' '.join(str(e).split())}", file=sys.stderr)
         sys.exit(2)
     except OSError as e:
+        if e.errno == errno.ENAMETOOLONG:
+            print(f"error: {e.strerror}: {str(e.filename)[:100]}...", file=sys.stderr)
+            sys.exit(2)
         if e.errno not in OF_THE_MACHINE:
             raise
         where = f" ({e.filename})" if e.filename else ""

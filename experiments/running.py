@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import datetime
+import re
 import shlex
 import signal
 import sys
@@ -16,7 +17,7 @@ from absl import flags
 from experiments.profiling import FOLDER, Profile
 from experiments.progress import ProgressLine
 from gru_research import records
-from gru_research.config import ExperimentConfig, UserError, experiment
+from gru_research.config import LONGEST_FILE_NAME, ExperimentConfig, UserError, experiment
 from gru_research.data import DataDirs
 from gru_research.training import (
     CHECKPOINT_SECONDS,
@@ -71,7 +72,9 @@ def workdir(name: str) -> Path:
 
 
 def new_workdir(name: str) -> Path:
-    stem = f"{name}-{datetime.datetime.now():%Y%m%d-%H%M%S}"
+    """A directory that isn't there yet, right under runs/ whatever `name` holds: a variant may be a path."""
+    plain = re.sub(r"[^A-Za-z0-9_.,=-]+", "_", name).lstrip(".")[:LONGEST_FILE_NAME]
+    stem = f"{plain}-{datetime.datetime.now():%Y%m%d-%H%M%S}"
     candidates = (Path("runs") / (stem + (f"-{n}" if n else "")) for n in range(1000))
     return next(path for path in candidates if not path.exists())
 

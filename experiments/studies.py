@@ -14,7 +14,7 @@ import rich.console
 
 from experiments import running
 from gru_research import records
-from gru_research.config import ExperimentConfig, UserError, experiment, to_mapping
+from gru_research.config import ExperimentConfig, UserError, check_file_name, experiment, to_mapping
 from gru_research.training import look, make_plan
 
 Next = Callable[[str, Mapping[str, records.Run]], ExperimentConfig | None]
@@ -124,7 +124,8 @@ def _configs(study: Study, done: Mapping[str, records.Run]) -> Iterator[tuple[st
 
 
 def _check(name: str, config: ExperimentConfig | None) -> None:
-    """Raises UserError, which names the run, where its config has a mistake."""
+    """Raises UserError, which names the run, where its name or its config has a mistake."""
+    check_file_name("the run", name)
     try:
         if config is not None:
             make_plan(config, running.data_dirs())
@@ -137,7 +138,7 @@ def _open(study: Study, workdir: Path) -> None:
     path, summary = workdir / records.STUDY_FILE_NAME, study.summary()
     try:
         if path.is_file():
-            if json.loads(path.read_text(encoding="utf-8")) != summary:
+            if _parsed(path) != summary:
                 raise UserError(f"workdir={str(workdir)!r} holds another study: choose another")
             return
         if workdir.exists() and (not workdir.is_dir() or any(workdir.iterdir())):
@@ -146,8 +147,13 @@ def _open(study: Study, workdir: Path) -> None:
         path.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
     except OSError as e:
         raise UserError(f"workdir={str(workdir)!r} can't be written: {e.strerror}") from e
-    except json.JSONDecodeError as e:
-        raise UserError(f"{path} is damaged ({e.msg}): choose another workdir") from e
+
+
+def _parsed(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except records.NOT_JSON as e:
+        raise UserError(f"{path} is damaged ({records.why_not_json(e)}): choose another workdir") from e
 
 
 def _finished(folder: Path, config: ExperimentConfig) -> bool:

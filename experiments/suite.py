@@ -7,18 +7,18 @@ A suite's config names other configs, as `FILE.py[:variant,field=value]`, and fi
 command with the same --workdir goes on where it was interrupted.
 """
 
-import re
 from pathlib import Path
 
 from absl import flags
 
 from experiments import running, studies
 from experiments.launcher import config_path, experiment_from, launch, read_mapping, use_cores
-from gru_research.config import UserError, check_known, choose
+from gru_research.config import UserError, check_file_name, check_known, choose
 
 running.define_flags()
 RUNS = flags.DEFINE_string("runs", "", "names of the runs to train, separated by commas; default: all.")
 FIELDS = ("title", "runs", "shared")
+RESERVED = ("figures", "report.html", "study.json", "summary.csv")
 
 
 def main() -> int:
@@ -29,8 +29,9 @@ def main() -> int:
     if not isinstance(named, dict) or not named:
         raise UserError(f"config.runs={named!r} must be a group of configs by name")
     for name in named:
-        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", name) or name == "figures":
-            raise UserError(f"config.runs: the name {name!r} must be letters, digits and _ . - (it names a directory)")
+        check_file_name("config.runs: the name", name)
+        if name in RESERVED:
+            raise UserError(f"config.runs: the name {name!r} is that of a file of the report: choose another")
     shared = config.get("shared") or {}
     if not isinstance(shared, dict):
         raise UserError(f"config.shared={shared!r} must be a group of fields")

@@ -23,6 +23,10 @@ SEEDS = 2**32
 """How many seeds there are: a seed is 32 bits."""
 
 
+LONGEST_FILE_NAME = 100
+"""Of 255 bytes: orbax, TensorBoard and files that are written aside put something of their own behind a name."""
+
+
 class UserError(ValueError):
     """A user's mistake; the message is one line. Launchers print it and exit with 2."""
 
@@ -267,11 +271,10 @@ def experiment(mapping: Mapping[str, Any]) -> ExperimentConfig:
 
 
 def _cell(label: str, value: Any) -> CellConfig:
+    check_file_name("config.cells: the label", label)
     path = f"config.cells.{label}"
     if not isinstance(value, Mapping):
         raise UserError(f"{path}={value!r} must be a group of fields (kind, hidden_size, ...)")
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", label):
-        raise UserError(f"config.cells: the label {label!r} must be letters, digits and _ . - (it names files)")
     own = {"kind", "hidden_size", "learning_rate", "updates"}
     fields = {k: v for k, v in value.items() if k in own and v is not None}
     if "kind" not in fields:
@@ -319,6 +322,17 @@ def check_known(path: str, name: str, known: Iterable[str]) -> None:
     known = list(known)
     if name not in known:
         raise UserError(f"{path} has no field {name!r}{_nearest(name, known)}; fields: {', '.join(known)}")
+
+
+def check_file_name(what: str, name: str) -> None:
+    """Raises UserError unless `name` names a file of its directory, on any file system, with room for an ending."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", name):
+        raise UserError(f"{what} {name!r} must be letters, digits and _ . - (it names files)")
+    if len(name) > LONGEST_FILE_NAME:
+        raise UserError(
+            f"{what} '{name[:20]}...' has {len(name)} characters and must have at most {LONGEST_FILE_NAME} (it names "
+            f"files)"
+        )
 
 
 def _nearest(name: Any, choices: list[str]) -> str:

@@ -187,11 +187,20 @@ def read(path: Path) -> Run:
     )
 
 
+NOT_JSON = (ValueError, RecursionError)
+"""What Python's parser raises: also for numbers of thousands of digits, and for thousands of brackets."""
+
+
+def why_not_json(error: Exception) -> str:
+    """One of `NOT_JSON` as part of a line."""
+    return error.msg if isinstance(error, json.JSONDecodeError) else str(error)
+
+
 def _parse(path: Path, number: int, line: str) -> dict[str, Any]:
     try:
         value = json.loads(line)
-    except json.JSONDecodeError as e:
-        raise RecordsError(f"{path}, line {number}: not JSON ({e.msg})") from e
+    except NOT_JSON as e:
+        raise RecordsError(f"{path}, line {number}: not JSON ({why_not_json(e)})") from e
     if not isinstance(value, dict):
         raise RecordsError(f"{path}, line {number}: not a JSON object")
     return value

@@ -123,7 +123,7 @@ def read(path: Path) -> tuple[Folder, Description]:
 def _parsed(file: Path) -> dict[str, Any]:
     try:
         mapping = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as e:
+    except (OSError, *records.NOT_JSON) as e:
         raise UserError(f"{file} can't be read ({e}): choose another workdir") from e
     if not isinstance(mapping, dict) or mapping.get("schema") != SCHEMA:
         raise UserError(f"{file} has another schema than {SCHEMA!r}: choose another workdir")

@@ -4,6 +4,7 @@ import dataclasses
 import os
 import shutil
 import signal
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -76,7 +77,7 @@ class Jobs:
 
 
 def start_local(sweep: Sweep, workdir: Path, workers: int, program: Sequence[str]) -> Jobs:
-    executor = submitit.LocalExecutor(folder=workdir / "workers")
+    executor = submitit.LocalExecutor(folder=_own_folder(workdir))
     gpus, jobs = sweep.limits.gpus, []
     with _deaf_to_ctrl_c():
         for index in range(workers):
@@ -92,7 +93,7 @@ def start_slurm(sweep: Sweep, workdir: Path, workers: int, program: Sequence[str
         raise UserError(
             "--engine=slurm: there is no sbatch and srun here: run it where jobs are submitted, or add --dry_run"
         )
-    executor = submitit.SlurmExecutor(folder=workdir / "workers")
+    executor = submitit.SlurmExecutor(folder=_own_folder(workdir))
     executor.update_parameters(**slurm_parameters(sweep, workers))
     try:
         with executor.batch():  # one array
@@ -100,6 +101,15 @@ def start_slurm(sweep: Sweep, workdir: Path, workers: int, program: Sequence[str
         return Jobs(jobs)
     except FailedJobError as e:
         raise UserError(f"--engine=slurm: sbatch refused: {e}") from e
+
+
+def _own_folder(workdir: Path) -> Path:
+    """A new folder for submitit's files under a name that nobody can foresee.
+
+    submitit hands workers and their results over as pickles, which run what they say: none that lay in the directory
+    before may ever be taken for one of this command's.
+    """
+    return Path(tempfile.mkdtemp(prefix="submitit-", dir=workdir / "workers"))
 
 
 def slurm_script(sweep: Sweep, workdir: Path, workers: int) -> str:

@@ -1,16 +1,21 @@
 """Data sets that TFDS prepared as array_record, ours or anybody's: found by name and split, without TensorFlow."""
 
+import json
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core.file_adapters import FileFormat
+from tensorflow_datasets.core.read_only_builder import _find_builder_dir as find_builder_dir
 from tensorflow_datasets.core.read_only_builder import builder_from_files
 from tensorflow_datasets.core.registered import DatasetNotFoundError
+from tensorflow_datasets.core.utils.error_utils import reraise_with_context
 
 from gru_research.data.sources import DataDirs, one_line, quiet_tfds, root_of
+
+_FEATURES = "tensorflow_datasets.core.features."
 
 
 def open_prepared(name: str, dirs: DataDirs) -> tfds.core.DatasetBuilder:
@@ -25,6 +30,7 @@ def open_prepared(name: str, dirs: DataDirs) -> tfds.core.DatasetBuilder:
     root = root_of(dirs)
     try:
         with quiet_tfds():
+            _check_features(name, root)
             builder = builder_from_files(name, data_dir=os.fspath(root))
             file_format = builder.info.file_format
     except DatasetNotFoundError as e:
@@ -39,6 +45,32 @@ def open_prepared(name: str, dirs: DataDirs) -> tfds.core.DatasetBuilder:
             f"builder.download_and_prepare(file_format='array_record')"
         )
     return builder
+
+
+def _check_features(name: str, root: Path) -> None:
+    """Raises ValueError where a data set's `features.json` names classes that aren't TFDS's own.
+
+    TFDS imports the module of any class that is named there, which runs it.
+    """
+    with reraise_with_context(DatasetNotFoundError):  # TFDS's own search wants it
+        folder = find_builder_dir(name, data_dir=os.fspath(root))
+    if folder is not None:
+        content = json.loads((folder / "features.json").read_text(encoding="utf-8"))
+        foreign = [found for found in _classes(content) if not found.startswith(_FEATURES)]
+        if foreign:
+            raise ValueError(f"features.json names {foreign[0]!r}, and must name classes of {_FEATURES}*")
+
+
+def _classes(content: Any) -> Iterator[str]:
+    """The classes that a `features.json` names; in files of older versions JSON lies within texts."""
+    if isinstance(content, list):
+        for value in content:
+            yield from _classes(value)
+    elif isinstance(content, dict):
+        for key, value in content.items():
+            if key in ("pythonClassName", "python_class_name", "type") and isinstance(value, str):
+                yield value
+            yield from _classes(json.loads(value) if key == "json" and isinstance(value, str) else value)
 
 
 def check_splits(builder: tfds.core.DatasetBuilder, parts: Mapping[str, str]) -> None:

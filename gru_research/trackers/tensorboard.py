@@ -2,14 +2,25 @@
 
 import json
 import os
+import re
 import socket
 import time
 from pathlib import Path
 from typing import Any
 
+from gru_research.config import LONGEST_FILE_NAME
+
 from .base import About, Point
 
 FOLDER = "tensorboard"
+
+
+def _file_name(part: str) -> str:
+    """A part of a series as a file of its directory, also where somebody's task has a name such as "..".
+
+    Unlike a cell's label, a task's name may be anything.
+    """
+    return re.sub(r"^\.|[^A-Za-z0-9_.+=-]", "_", part)[:LONGEST_FILE_NAME] or "_"
 
 
 class TensorBoard:
@@ -35,7 +46,7 @@ class TensorBoard:
         self._write(self._folder, 0, summary=tensorboardX.summary.text("config", config))
 
     def point(self, point: Point) -> None:
-        folder = self._folder / point.series
+        folder = self._folder.joinpath(*map(_file_name, point.series.split("/")))
         values = [self._summary.Value(tag=tag, simple_value=value) for tag, value in point.values.items()]
         self._write(folder, point.step, summary=self._summary(value=values))
         if "ms_per_step" in point.values:  # a result: the series is complete

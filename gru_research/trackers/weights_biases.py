@@ -1,6 +1,7 @@
 """Weights & Biases: one run of theirs for a run's directory, resumed under the id that the directory keeps."""
 
 import os
+import re
 import uuid
 
 from .base import About, Point
@@ -21,10 +22,13 @@ class Wandb:
         path = about.workdir / ID_FILE
         if not path.exists():
             path.write_text(f"{uuid.uuid4().hex}\n", encoding="utf-8")
+        run_id = path.read_text(encoding="utf-8").strip()
+        if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", run_id):  # it becomes part of an address, and of file names
+            raise ValueError(f"{path} holds no id of a run")
         run = wandb.init(
             project=os.environ.get("WANDB_PROJECT") or "gru_research",
             name=about.workdir.resolve().name,
-            id=path.read_text(encoding="utf-8").strip(),
+            id=run_id,
             resume="allow",
             dir=os.fspath(about.workdir.resolve()),
             config=dict(about.config),

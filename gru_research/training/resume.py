@@ -32,11 +32,15 @@ def look(workdir: Path, config: ExperimentConfig, allow_change: bool = False) ->
     Raises:
       UserError: it holds something else, or a run of another config.
     """
-    if workdir.exists() and not workdir.is_dir():
-        raise UserError(f"workdir={str(workdir)!r} is a file: choose another")
     path = workdir / records.FILE_NAME
-    if not path.is_file():
+    try:
+        if workdir.exists() and not workdir.is_dir():
+            raise UserError(f"workdir={str(workdir)!r} is a file: choose another")
+        begun = path.is_file()
         names = {p.name for p in workdir.iterdir()} if workdir.is_dir() else set()
+    except OSError as e:  # a name that is too long, or no permission
+        raise UserError(f"workdir={str(workdir)!r} can't be read: {e.strerror}") from e
+    if not begun:
         # A run that was killed before its header was written leaves no more than these.
         ours = {LOCK_FILE, CONFIG_FILE, f".{CONFIG_FILE}.new", f".{records.FILE_NAME}.new"}
         if not names or (LOCK_FILE in names and names <= ours):

@@ -8,6 +8,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from gru_research.config import UserError
+
 from .seeds import SeedAxis
 from .selection import Evaluation, Selection
 from .state import TrainState
@@ -56,7 +58,7 @@ def from_arrays(
     """The inverse; `fresh` is where training starts, which says how the arrays belong together.
 
     Raises:
-      ValueError: the arrays are those of another model or optimiser.
+      UserError: the arrays are those of another model or optimiser.
     """
     state = axis.put_back(like(axis.gather(fresh.state), arrays["state"]))
     # Copies have the first member's state; what they are not is active.
@@ -80,9 +82,11 @@ def by_number(tree: Any) -> dict[str, np.ndarray]:
 
 
 def like(tree: Any, leaves: Mapping[str, np.ndarray]) -> Any:
-    """The inverse of `by_number`, in the structure of `tree`; raises ValueError where they don't fit."""
+    """The inverse of `by_number`, in the structure of `tree`; raises UserError where they don't fit."""
     expected, structure = jax.tree.flatten(tree)
     found = [np.asarray(leaves[name]) for name in sorted(leaves)]
     if [(a.shape, a.dtype) for a in expected] != [(a.shape, a.dtype) for a in found]:
-        raise ValueError("the arrays are those of another model or optimiser")
+        raise UserError(
+            "the checkpoint is of another model or optimiser than the code makes now: choose another workdir"
+        )
     return jax.tree.unflatten(structure, found)

@@ -13,9 +13,13 @@ from gru_research.types import ArrayLike
 def load_safetensors(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
     """All arrays of the file by name, in the types that it has; ready for `from_library`.
 
-    Raises ImportError where the package `safetensors` is missing.
+    Raises ValueError where the file is damaged, and ImportError where the package `safetensors` is missing.
     """
-    return dict(_safetensors().load_file(os.fspath(path)))
+    files, damage = _safetensors(), importlib.import_module("safetensors").SafetensorError
+    try:
+        return dict(files.load_file(os.fspath(path)))
+    except damage as e:
+        raise ValueError(f"{os.fspath(path)} can't be read as a safetensors file ({e})") from e
 
 
 def save_safetensors(weights: Mapping[str, ArrayLike], path: str | os.PathLike[str]) -> None:

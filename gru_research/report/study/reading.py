@@ -10,6 +10,7 @@ from gru_research import records
 from gru_research.report import results, summary
 
 KINDS = ("suite", "horizon")
+_LONGEST_NAME = 255  # bytes: a longer one is an error of the file system
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,8 +77,8 @@ def _fields(path: Path) -> Mapping[str, Any]:
         fields = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as e:
         raise records.RecordsError(f"can't read {path}: {getattr(e, 'strerror', None) or e}") from e
-    except json.JSONDecodeError as e:
-        raise records.RecordsError(f"{path} is not JSON ({e.msg})") from e
+    except records.NOT_JSON as e:
+        raise records.RecordsError(f"{path} is not JSON ({records.why_not_json(e)})") from e
     if not isinstance(fields, dict) or fields.get("schema") != records.STUDY_SCHEMA:
         found = fields.get("schema") if isinstance(fields, dict) else None
         raise records.RecordsError(f"{path} has the schema {found!r}; this version reads {records.STUDY_SCHEMA!r}")
@@ -85,7 +86,7 @@ def _fields(path: Path) -> Mapping[str, Any]:
 
 
 def _is_plain(name: str) -> bool:
-    return name not in ("", ".", "..") and not {"/", "\\", "\0"} & set(name)
+    return name not in ("", ".", "..") and not {"/", "\\", "\0"} & set(name) and len(name.encode()) <= _LONGEST_NAME
 
 
 def _run(folder: Path, value: float | None) -> StudyRun:
