@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from gru_research import config
+from tests.faults import fault, seen
 
 MINIMAL: dict[str, Any] = {
     "task": {"name": "adding", "length": 10},
@@ -64,50 +65,115 @@ def test_experiments_are_frozen() -> None:
 
 
 MISTAKES = [
-    ({"updtes": 3}, ["'updtes'", "did you mean 'updates'"]),
-    ({"updates": "x"}, ["config.updates='x'", "whole number"]),
-    ({"updates": True}, ["config.updates=True", "whole number"]),
-    ({"updates": 0}, ["config.updates=0", "at least 1"]),
+    pytest.param(
+        {"updtes": 3}, ["'updtes'", "did you mean 'updates'"], marks=fault("config", "a field that isn't there")
+    ),
+    pytest.param(
+        {"updates": "x"}, ["config.updates='x'", "whole number"], marks=fault("config", "a text for a whole number")
+    ),
+    pytest.param(
+        {"updates": True}, ["config.updates=True", "whole number"], marks=fault("config", "true for a whole number")
+    ),
+    pytest.param({"updates": 0}, ["config.updates=0", "at least 1"], marks=fault("config", "a number out of range")),
     ({"batch_size": -3}, ["config.batch_size=-3", "at least 1"]),
     ({"seeds": 0}, ["config.seeds=0", "at least 1"]),
-    ({"match": "foo"}, ["config.match='foo'", "parameters, width, flops, time, none"]),
-    ({"match": "none"}, ["cells.lstm.hidden_size", "missing"]),
-    ({"only": "gr"}, ["config.only='gr'", "did you mean 'gru'", "gru, lstm"]),
+    pytest.param(
+        {"match": "foo"},
+        ["config.match='foo'", "parameters, width, flops, time, none"],
+        marks=fault("config", "a word that isn't among the choices"),
+    ),
+    pytest.param(
+        {"match": "none"}, ["cells.lstm.hidden_size", "missing"], marks=fault("config", "a size that nothing chooses")
+    ),
+    pytest.param(
+        {"only": "gr"},
+        ["config.only='gr'", "did you mean 'gru'", "gru, lstm"],
+        marks=fault("config", "the label of a cell that isn't there"),
+    ),
     ({"reference": "rnn"}, ["config.reference='rnn'", "gru, lstm"]),
     ({"reference": "lstm"}, ["cells.lstm.hidden_size", "missing"]),
-    ({"optimizer": {"lr": 3}}, ["config.optimizer has no field 'lr'", "learning_rate"]),
+    pytest.param(
+        {"optimizer": {"lr": 3}},
+        ["config.optimizer has no field 'lr'", "learning_rate"],
+        marks=fault("config", "a field of a group that isn't there"),
+    ),
     ({"optimizer": {"learning_rate": 0}}, ["config.optimizer.learning_rate=0", "above 0"]),
     ({"optimizer": {"clip": -1.0}}, ["config.optimizer.clip=-1.0", "0 or more"]),
-    ({"optimizer": 3}, ["config.optimizer=3", "group of fields"]),
+    pytest.param(
+        {"optimizer": 3},
+        ["config.optimizer=3", "group of fields"],
+        marks=fault("config", "a number for a group of fields"),
+    ),
     ({"model": {"readout": "las"}}, ["config.model.readout='las'", "did you mean 'last'"]),
-    ({"task": "adding"}, ["config.task='adding'", "group of fields"]),
-    ({"task": {"length": 3}}, ["config.task.name", "name"]),
+    pytest.param(
+        {"task": "adding"},
+        ["config.task='adding'", "group of fields"],
+        marks=fault("config", "a text for a group of fields"),
+    ),
+    pytest.param(
+        {"task": {"length": 3}}, ["config.task.name", "name"], marks=fault("config", "a task without its name")
+    ),
     ({"select": "bst"}, ["config.select='bst'", "last, best"]),
     ({"patience": -1}, ["config.patience=-1", "0 or more"]),
     ({"evaluations": -1}, ["config.evaluations=-1", "0 or more"]),
     ({"seconds": -0.5}, ["config.seconds=-0.5", "0 or more"]),
-    ({"seconds": float("inf")}, ["config.seconds=inf", "finite"]),
+    pytest.param(
+        {"seconds": float("inf")}, ["config.seconds=inf", "finite"], marks=fault("config", "a number that isn't finite")
+    ),
     ({"tune": 3}, ["config.tune=3", "group of fields"]),
     ({"tune": {"drws": 3}}, ["config.tune has no field 'drws'", "did you mean 'draws'"]),
     ({"tune": {"draws": 2.5}}, ["config.tune.draws=2.5", "whole number"]),
     ({"tune": {"draws": -1}}, ["config.tune.draws=-1", "0 or more"]),
     ({"tune": {"seeds": 0}}, ["config.tune.seeds=0", "at least 1"]),
-    ({"tune": {"learning_rate": 0.1}}, ["config.tune.learning_rate=0.1", "values in parentheses"]),
+    pytest.param(
+        {"tune": {"learning_rate": 0.1}},
+        ["config.tune.learning_rate=0.1", "values in parentheses"],
+        marks=fault("config", "a number for a range"),
+    ),
     ({"tune": {"learning_rate": (0.1,)}}, ["config.tune.learning_rate=(0.1,)", "2 values"]),
-    ({"tune": {"learning_rate": (0.1, 0.01)}}, ["config.tune.learning_rate=(0.1, 0.01)", "0 < low <= high"]),
+    pytest.param(
+        {"tune": {"learning_rate": (0.1, 0.01)}},
+        ["config.tune.learning_rate=(0.1, 0.01)", "0 < low <= high"],
+        marks=fault("config", "a range upside down"),
+    ),
     ({"tune": {"clip": (0, 1)}}, ["config.tune.clip=(0.0, 1.0)", "0 < low <= high"]),
-    ({"tune": {"draws": 2, "first_seed": 3}}, ["config.tune.first_seed=3", "0 to 4"]),
+    pytest.param(
+        {"tune": {"draws": 2, "first_seed": 3}},
+        ["config.tune.first_seed=3", "0 to 4"],
+        marks=fault("config", "tuning with the seeds of the comparison"),
+    ),
     ({"tune": {"draws": 2, "seeds": 3}, "first_seed": 1002}, ["config.tune.first_seed=1000", "1002 to 1006"]),
     ({"horizon": {}}, ["config.horizon.values=()", "one or more whole numbers"]),
-    ({"horizon": {"values": (5, 5)}}, ["config.horizon.values=(5, 5)", "each above the one before"]),
+    pytest.param(
+        {"horizon": {"values": (5, 5)}},
+        ["config.horizon.values=(5, 5)", "each above the one before"],
+        marks=fault("config", "a horizon that doesn't grow"),
+    ),
     ({"horizon": {"values": (5, "x")}}, ["config.horizon.values[1]='x'", "whole number"]),
     ({"horizon": {"values": (5,), "solved": 0}}, ["config.horizon.solved=0.0", "above 0 and at most 1"]),
     ({"cells": {"gru": {"kind": "gru", "hidden_size": 3, "updates": 0}}}, ["config.cells.gru.updates=0", "at least 1"]),
-    ({"cells": {}}, ["cells is empty"]),
+    pytest.param({"cells": {}}, ["cells is empty"], marks=fault("config", "no cells")),
     ({"cells": {"gru": 3}}, ["config.cells.gru=3", "group of fields"]),
-    ({"cells": {"gru": {"hidden_size": 3}}}, ["config.cells.gru.kind is missing"]),
+    pytest.param(
+        {"cells": {"gru": {"hidden_size": 3}}},
+        ["config.cells.gru.kind is missing"],
+        marks=fault("config", "a cell without its kind"),
+    ),
     ({"cells": {"gru": {"kind": "gru", "hidden_size": 0}}}, ["config.cells.gru.hidden_size=0", "at least 1"]),
-    ({"cells": {"../x": {"kind": "gru", "hidden_size": 1}}}, ["'../x'", "letters"]),
+    pytest.param(
+        {"cells": {"x" * 300: {"kind": "gru", "hidden_size": 1}}},
+        ["the label 'xxx", "300 characters", "at most 100"],
+        marks=fault("names", "a cell's label of 300 characters"),
+    ),
+    *[
+        ({"cells": {label: {"kind": "gru", "hidden_size": 1}}}, [repr(label), "letters"])
+        for label in ("/etc/x", "a/b", "..", "", "a\0b", "a\n", "_unfinished", "é", "a\\b")
+    ],
+    pytest.param(
+        {"cells": {"../x": {"kind": "gru", "hidden_size": 1}}},
+        ["'../x'", "letters"],
+        marks=fault("names", "a cell's label that is a path"),
+    ),
 ]
 
 
@@ -117,6 +183,7 @@ def test_a_mistake_is_one_line_that_names_field_value_and_choices(change: dict[s
         config.experiment(MINIMAL | change)
     message = str(caught.value)
     assert "\n" not in message and "config.config" not in message
+    seen(caught)
     assert all(part in message for part in said), message
 
 

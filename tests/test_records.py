@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from gru_research import records
+from tests.faults import fault, seen
 
 
 def write(path, *lines):
@@ -122,6 +123,7 @@ def test_an_unknown_kind_is_not_written(path):
     assert path.read_text() == before
 
 
+@fault("records", "half a line at the end, as a killed run leaves it")
 def test_the_half_line_of_a_killed_run_is_left_out(path):
     write(path, ("run", {}), ("evaluation", {"step": 0}))
     whole = path.read_text()
@@ -132,6 +134,7 @@ def test_the_half_line_of_a_killed_run_is_left_out(path):
         assert run.evaluations == ()
         assert run.incomplete_line is (cut > header)
         assert not run.finished
+    seen("")
 
 
 def test_an_interrupted_run_is_not_finished(path):
@@ -143,17 +146,35 @@ def test_an_interrupted_run_is_not_finished(path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "no run header"),
-        ('{"kind":"run"', "no run header"),
+        pytest.param("", "no run header", marks=fault("records", "an empty file")),
+        pytest.param('{"kind":"run"', "no run header", marks=fault("records", "half a header")),
         ("\n", "line 1: not JSON"),
-        ("[]\n", "line 1: not a JSON object"),
-        ('{"kind":"cell"}\n', "no run header"),
+        pytest.param("[]\n", "line 1: not a JSON object", marks=fault("records", "a line that is no object")),
+        pytest.param('{"kind":"cell"}\n', "no run header", marks=fault("records", "no header")),
         ('{"kind":"run"}\n', "the schema None"),
         ('{"kind":"run","schema":"gru_research.records/0"}\n', "'gru_research.records/0'"),
-        ('{"kind":"run","schema":"gru_research.records/3"}\n', "reads 'gru_research.records/1' and '[a-z_.]+/2'"),
-        (HEADER + "{broken\n", "line 2: not JSON"),
-        (HEADER + '{"kind":"note"}\n', "line 2: unknown kind 'note'"),
+        pytest.param(
+            '{"kind":"run","schema":"gru_research.records/3"}\n',
+            "reads 'gru_research.records/1' and '[a-z_.]+/2'",
+            marks=fault("records", "a schema from the future"),
+        ),
+        pytest.param(HEADER + "{broken\n", "line 2: not JSON", marks=fault("records", "a line that isn't JSON")),
+        pytest.param(
+            HEADER + '{"kind":"note"}\n',
+            "line 2: unknown kind 'note'",
+            marks=fault("records", "a kind of record that isn't known"),
+        ),
         (HEADER + "{}\n", "line 2: unknown kind None"),
+        pytest.param(
+            HEADER + "[" * 100_000 + "\n",
+            "line 2: not JSON .*recursion",
+            marks=fault("file contents", "records of a hundred thousand brackets"),
+        ),
+        pytest.param(
+            HEADER + '{"kind":' + "1" * 5000 + "}\n",
+            "line 2: not JSON .*4300 digits",
+            marks=fault("file contents", "records with a number of 5,000 digits"),
+        ),
     ],
 )
 def test_a_damaged_file_is_refused_in_one_line(path, text, message):
@@ -161,14 +182,19 @@ def test_a_damaged_file_is_refused_in_one_line(path, text, message):
     with pytest.raises(records.RecordsError, match=message) as error:
         records.read(path)
     assert str(path) in str(error.value)
+    seen(error)
     assert "\n" not in str(error.value)
 
 
+@fault("records", "no file", "a folder in the file's place", "bytes that aren't text")
 def test_no_file_a_folder_and_bytes_are_refused_in_one_line(path):
-    with pytest.raises(records.RecordsError, match="No such file"):
+    with pytest.raises(records.RecordsError, match="No such file") as error:
         records.read(path)
-    with pytest.raises(records.RecordsError, match="Is a directory"):
+    seen(error)
+    with pytest.raises(records.RecordsError, match="Is a directory") as error:
         records.read(path.parent)
+    seen(error)
     path.write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(records.RecordsError, match="can't read"):
+    with pytest.raises(records.RecordsError, match="can't read") as error:
         records.read(path)
+    seen(error)

@@ -1,0 +1,169 @@
+"""What docs/safety.md promises of files that are read back: they are parsed, and nothing in them is run."""
+
+import ast
+import pickle
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gru_research import records, report
+from gru_research.adapters.weights import load_safetensors, save_safetensors
+from gru_research.config import experiment
+from gru_research.data import DataDirs, load
+from gru_research.data.music.music_dataset_builder import read_mat
+from gru_research.training import load_parameters, loop, make_plan, run_comparison
+
+ROOT = Path(__file__).parents[1]
+MODULES = {
+    "pickle",
+    "cPickle",
+    "_pickle",
+    "cloudpickle",
+    "dill",
+    "joblib",
+    "shelve",
+    "marshal",
+    "yaml",
+    "code",
+    "runpy",
+}
+"""Those that run what they read."""
+PICKLING = {"submitit", "ray"}
+"""Those that hand functions to other processes as pickles."""
+ARCHIVES = {"zipfile", "tarfile", "extractall", "unpack_archive", "download_and_extract", "extract"}
+"""What writes files under names that an archive holds."""
+CALLS = {"eval", "exec", "compile", "__import__"}
+ALLOWED = {
+    ("experiments/launcher.py", "runpy"),  # configs are Python and run as such
+    ("experiments/benchmarks/input.py", "runpy"),  # the same
+    ("experiments/sweeps/on_submitit.py", "submitit"),  # in a folder that is new with each command
+    ("experiments/sweeps/on_submitit.py", "submitit.core.utils"),
+    ("experiments/sweeps/on_submitit.py", "submitit.helpers"),
+    ("experiments/sweeps/on_ray.py", "ray"),  # over its own connections
+    ("experiments/sweeps/on_ray.py", "ray.exceptions"),
+}
+
+
+def used(source: str) -> Iterator[str]:
+    """What a file uses of the above; `load` stands for numpy's and torch's."""
+    for node in ast.walk(ast.parse(source)):
+        names: list[str] = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            names = [node.module or ""]
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in CALLS:
+            yield node.func.id
+        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            if (node.value.id, node.attr) in {(m, "load") for m in ("np", "numpy", "jnp", "torch")}:
+                yield f"{node.value.id}.load"
+        elif isinstance(node, ast.keyword) and node.arg in ("allow_pickle", "weights_only"):
+            yield str(node.arg)
+        yield from (name for name in names if name.split(".")[0] in MODULES | PICKLING | ARCHIVES)
+        if isinstance(node, ast.Attribute) and node.attr in ARCHIVES:
+            yield node.attr
+
+
+def test_nothing_is_unpickled_evaluated_or_unpacked() -> None:
+    files = [path for folder in ("gru_research", "experiments", "configs") for path in (ROOT / folder).rglob("*.py")]
+    found = {(str(path.relative_to(ROOT)), name) for path in files for name in used(path.read_text(encoding="utf-8"))}
+    assert len(files) > 150 and found == ALLOWED
+
+
+@pytest.mark.parametrize(
+    ("source", "name"),
+    [
+        ("import pickle", "pickle"),
+        ("def f():\n    from joblib import load", "joblib"),
+        ("import os, yaml", "yaml"),
+        ("x = eval('1')", "eval"),
+        ("exec(text)", "exec"),
+        ("a = np.load(path)", "np.load"),
+        ("a = read(path, allow_pickle=True)", "allow_pickle"),
+        ("shutil.unpack_archive(path)", "unpack_archive"),
+        ("zipfile.ZipFile(path).extractall(folder)", "extractall"),
+        ("import runpy", "runpy"),
+    ],
+)
+def test_the_search_sees(source: str, name: str) -> None:
+    assert name in set(used(source))
+
+
+def test_the_search_passes_what_is_harmless() -> None:
+    harmless = (
+        "import json\nmodel.eval()\nprogram.lower(x).compile()\njson.load(file)\nre.compile('x')\ndata.load(name)"
+    )
+    assert list(used(harmless)) == []
+
+
+UNPICKLED: list[str] = []
+_watching = False
+
+
+def _watch(event: str, arguments: tuple[Any, ...]) -> None:
+    if _watching and event == "pickle.find_class":
+        UNPICKLED.append(".".join(map(str, arguments)))
+
+
+@pytest.fixture(scope="module")
+def hook() -> None:
+    sys.addaudithook(_watch)  # for good: there is no way to take one off
+
+
+@pytest.fixture
+def unpickled(hook: None, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The classes that a pickle asked for, whoever read it: Python itself says so."""
+    UNPICKLED.clear()
+    monkeypatch.setattr(sys.modules[__name__], "_watching", True)
+    return UNPICKLED
+
+
+def test_a_pickle_would_be_noticed(unpickled: list[str]) -> None:
+    pickle.loads(pickle.dumps(Path("x")))
+    assert unpickled
+
+
+CONFIG: dict[str, Any] = {
+    "task": {"name": "adding", "length": 4, "validation_size": 5, "test_size": 5},
+    "cells": {"gru": {"kind": "gru", "hidden_size": 2}},
+    "updates": 4, "batch_size": 3, "eval_every": 2, "seeds": 1,
+}  # fmt: skip
+
+
+def test_runs_and_their_checkpoints_are_read_without_pickles(
+    unpickled: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "UPDATES_PER_CALL", 1)
+    plan, calls, said = make_plan(experiment(CONFIG)), iter(range(100)), []
+    assert not run_comparison(plan, tmp_path / "run", stopping=lambda: next(calls) >= 2)
+    unpickled.clear()  # jax may look at its cache of programs while it compiles
+    assert run_comparison(plan, tmp_path / "run", say=said.append)
+    assert any("going on with gru, training" in line for line in said)
+    assert set(load_parameters(tmp_path / "run", "gru")) == {"params", "best", "seeds"}
+    report.write(tmp_path / "run")
+    assert records.read(tmp_path / "run" / records.FILE_NAME).finished and unpickled == []
+
+
+def test_data_and_weights_are_read_without_pickles(
+    unpickled: list[str], tmp_path: Path, mnist_data_dir: str, music_manual_dir: str
+) -> None:
+    load("mnist", DataDirs(mnist_data_dir), max_examples=10)
+    read_mat(f"{music_manual_dir}/JSB_Chorales.mat", "testdata")
+    save_safetensors({"x": np.ones(3)}, tmp_path / "x.safetensors")
+    load_safetensors(tmp_path / "x.safetensors")
+    assert unpickled == []
+
+
+def test_a_sweep_s_journal_is_read_without_pickles(unpickled: list[str], tmp_path: Path) -> None:
+    pytest.importorskip("optuna")
+    from experiments.sweeps import folder, space, trials
+
+    description = folder.Description(space.sweep({"fields": {"x": (1, 2)}}), {"seeds": 1}, "mse", "min", "a sweep")
+    claimed = folder.claim(tmp_path / "it", description)
+    assert trials.Trials(claimed, description).settle() == 2
+    read, again = folder.read(tmp_path / "it")
+    assert len(trials.Trials(read, again).entries()) == 2 and unpickled == []
