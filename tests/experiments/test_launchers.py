@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 
 from experiments.launcher import experiment_from
+from experiments.running import new_workdir
 from gru_research.config import UserError
+from tests.faults import fault, seen
 
 ROOT = Path(__file__).parents[2]
 ADDING = "--config=configs/adding.py"
@@ -77,6 +79,7 @@ def test_the_report_is_made_again_from_the_records_alone(
     assert (tmp_path / "report.html").stat().st_size > 10_000
 
 
+@fault("working directory", "a finished run of another config")
 def test_a_finished_run_is_reported_again_and_another_is_refused(
     run: tuple[Path, subprocess.CompletedProcess[str]],
 ) -> None:
@@ -87,6 +90,7 @@ def test_a_finished_run_is_reported_again_and_another_is_refused(
     assert again.returncode == 0 and (workdir / "report.html").exists()
     other = launch("compare", ADDING, *TINY, "--config.batch_size=5", f"--workdir={workdir}")
     assert other.returncode == 2 and str(workdir) in other.stderr
+    seen(other)
     assert (workdir / "records.jsonl").read_bytes() == records
 
 
@@ -150,6 +154,28 @@ def test_a_named_config_may_give_several_values_to_a_field() -> None:
     assert dict(made.cells[2].options)["activation"] == "tanh"
 
 
+@fault("names", "a suite's run that is a path", "a suite's run of 300 characters", "a suite's run called report.html")
+def test_names_of_a_suite_s_runs_are_names_of_directories(tmp_path: Path) -> None:
+    for name, said in (("../x", "letters"), ("x" * 300, "at most 100"), ("report.html", "of the report")):
+        runs = {name: "task.py"}
+        (tmp_path / "suite.py").write_text(
+            f"import ml_collections\ndef get_config():\n    return ml_collections.ConfigDict({{'runs': {runs!r}}})\n"
+        )
+        done = launch("suite", "--config=suite.py", "--workdir=it", cwd=tmp_path)
+        (line,) = done.stderr.strip().splitlines()
+        assert done.returncode == 2 and said in line and len(line) < 200
+        seen(done)
+        assert [path.name for path in tmp_path.iterdir()] == ["suite.py"]
+
+
+@pytest.mark.parametrize("name", ["../../x", "/etc/x", "a/../../b", "x" * 400, "é" * 200, "..", ".hidden", "a\0b"])
+def test_a_new_directory_lies_right_under_runs(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    made = new_workdir(name)
+    made.mkdir(parents=True)
+    assert made.resolve().parent == (tmp_path / "runs").resolve() and not made.name.startswith(".")
+
+
 @pytest.fixture
 def suite(tmp_path: Path) -> Path:
     (tmp_path / "task.py").write_text(TASK)
@@ -186,8 +212,14 @@ def test_compare_goes_along_a_horizon(suite: Path) -> None:
 SPECS = [
     (3, "config.runs.x=3 must name a config"),
     ("nope.py", "config.runs.x='nope.py': nope.py: no such file"),
-    ("task.py:5,6", "config.runs.x='task.py:5,6' names 2 variants"),
-    ("task.py:five", "config.runs.x='task.py:five': invalid literal"),
+    pytest.param(
+        "task.py:5,6", "config.runs.x='task.py:5,6' names 2 variants", marks=fault("command line", "two variants")
+    ),
+    pytest.param(
+        "task.py:five",
+        "config.runs.x='task.py:five': invalid literal",
+        marks=fault("command line", "a variant that the config refuses"),
+    ),
     ("task.py:updtes=3", "config.runs.x='task.py:updtes=3': config has no field 'updtes'"),
     ("task.py:updates=x", "config.runs.x='task.py:updates=x': config.updates='x' must be a whole number"),
     ("broken.py", "config.runs.x='broken.py': broken.py, line 1: NameError"),
@@ -203,6 +235,7 @@ def test_a_mistake_in_a_suite_names_the_run(
     with pytest.raises(UserError) as caught:
         experiment_from("config.runs.x", spec, {})
     assert str(caught.value).startswith(said)
+    seen(caught)
 
 
 def test_shared_fields_are_put_over_a_run_s_own(suite: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -232,27 +265,87 @@ def test_help(name: str) -> None:
 
 
 MISTAKES = [
-    (["compare", "--config=configs/nope.py"], ["configs/nope.py", "configs/adding.py"]),
-    (["compare"], ["--config"]),
-    (["compare", "--config=configs/smnist.py:colums"], ["'colums'", "rows, pixels, permuted"]),
-    (["compare", ADDING, "--config.updtes=3"], ["'updtes'", "did you mean 'updates'"]),
+    pytest.param(
+        ["compare", ADDING, f"--workdir={'x' * 300}"],
+        ["workdir='xxx", "File name too long"],
+        marks=fault("names", "a working directory of 300 characters"),
+    ),
+    pytest.param(
+        ["report", f"--workdir={'x' * 300}"],
+        ["File name too long: xxx"],
+        marks=fault("names", "a directory to report on of 300 characters"),
+    ),
+    pytest.param(
+        ["compare", "--config=configs/nope.py"],
+        ["configs/nope.py", "configs/adding.py"],
+        marks=fault("command line", "a config file that isn't there"),
+    ),
+    pytest.param(["compare"], ["--config"], marks=fault("command line", "no config named")),
+    pytest.param(
+        ["compare", "--config=configs/smnist.py:colums"],
+        ["'colums'", "rows, pixels, permuted"],
+        marks=fault("command line", "a variant that isn't there"),
+    ),
+    pytest.param(
+        ["compare", ADDING, "--config.updtes=3"],
+        ["'updtes'", "did you mean 'updates'"],
+        marks=fault("command line", "a field that isn't there"),
+    ),
     (["compare", ADDING, "--config.optimizer.lr=3"], ["'lr'", "learning_rate"]),
-    (["compare", ADDING, "--config.updates=x"], ["config.updates=x", "whole number"]),
+    pytest.param(
+        ["compare", ADDING, "--config.updates=x"],
+        ["config.updates=x", "whole number"],
+        marks=fault("command line", "a text for a number"),
+    ),
     (["compare", ADDING, "--config.optimizer.learning_rate=x"], ["config.optimizer.learning_rate=x", "a number"]),
     (["compare", ADDING, "--config.batch_size=0"], ["config.batch_size=0", "at least 1"]),
     (["compare", ADDING, "--config.cells.gru.hidden_size=-4"], ["config.cells.gru.hidden_size=-4", "at least 1"]),
-    (["compare", ADDING, "--config.cells.gru.kind=grru"], ["'grru'", "gru, lstm, rnn"]),
-    (["compare", ADDING, "--config.task.name=addng"], ["'addng'", "did you mean 'adding'", "adding, multiplication"]),
-    (["compare", ADDING, "--config.optimizer.name=adm"], ["'adm'", "adam"]),
-    (["compare", ADDING, "--require_backend=gpu"], ["--require_backend=gpu", "cpu"]),
-    (["compare", ADDING, "--workdr=x"], ["--workdr", "did you mean --workdir"]),
-    (["compare", ADDING, "stray"], ["'stray'"]),
-    (["report", "--workdir=/nowhere/at/all"], ["/nowhere/at/all"]),
-    (["report"], ["--workdir"]),
-    (["prepare", "--dataset=mnits"], ["'mnits'", "mnist"]),
+    pytest.param(
+        ["compare", ADDING, "--config.cells.gru.kind=grru"],
+        ["'grru'", "gru, lstm, rnn"],
+        marks=fault("cells and layers", "a kind of cell that isn't there"),
+    ),
+    pytest.param(
+        ["compare", ADDING, "--config.task.name=addng"],
+        ["'addng'", "did you mean 'adding'", "adding, multiplication"],
+        marks=fault("tasks", "a task that isn't there"),
+    ),
+    pytest.param(
+        ["compare", ADDING, "--config.optimizer.name=adm"],
+        ["'adm'", "adam"],
+        marks=fault("config", "an optimiser that isn't there"),
+    ),
+    pytest.param(
+        ["compare", ADDING, "--require_backend=gpu"],
+        ["--require_backend=gpu", "cpu"],
+        marks=fault("command line", "a backend that isn't there"),
+    ),
+    pytest.param(
+        ["compare", ADDING, "--workdr=x"],
+        ["--workdr", "did you mean --workdir"],
+        marks=fault("command line", "a flag that isn't there"),
+    ),
+    pytest.param(["compare", ADDING, "stray"], ["'stray'"], marks=fault("command line", "a word that is no flag")),
+    pytest.param(
+        ["report", "--workdir=/nowhere/at/all"],
+        ["/nowhere/at/all"],
+        marks=fault("command line", "a directory that isn't there"),
+    ),
+    pytest.param(["report"], ["--workdir"], marks=fault("command line", "no directory to report on")),
+    pytest.param(
+        ["prepare", "--dataset=mnits"], ["'mnits'", "mnist"], marks=fault("data", "a data set that isn't there")
+    ),
     (["compare", ADDING, "--config.tune.drws=3"], ["config.tune has no field 'drws'", "did you mean 'draws'"]),
-    (["suite", ADDING], ["config has no field 'batch_size'", "title, runs, shared"]),
-    (["replicate", "--table=ading"], ["--table='ading'", "did you mean 'adding'"]),
+    pytest.param(
+        ["suite", ADDING],
+        ["config has no field 'batch_size'", "title, runs, shared"],
+        marks=fault("command line", "a run's config where a suite's is wanted"),
+    ),
+    pytest.param(
+        ["replicate", "--table=ading"],
+        ["--table='ading'", "did you mean 'adding'"],
+        marks=fault("command line", "a published table that isn't there"),
+    ),
 ]
 
 
@@ -262,33 +355,44 @@ def test_a_mistake_is_one_line_and_status_2(arguments: list[str], said: list[str
     assert done.returncode == 2, (done.stdout, done.stderr)
     (line,) = done.stderr.strip().splitlines()
     assert all(part in line for part in said), line
+    seen(done)
 
 
+@fault("working directory", "a directory that can't be made")
 def test_a_workdir_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     done = launch("compare", ADDING, *TINY, f"--workdir={tmp_path}/file/run")
     assert done.returncode == 2 and len(done.stderr.strip().splitlines()) == 1 and "file" in done.stderr
+    seen(done)
 
 
+@fault("working directory", "somebody else's directory")
 def test_a_workdir_with_something_else_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("years of work")
     done = launch("compare", ADDING, *TINY, f"--workdir={tmp_path}")
     assert done.returncode == 2 and [p.name for p in tmp_path.iterdir()] == ["thesis.tex"]
+    seen(done)
 
 
+@fault("records", "a schema of another project")
 def test_records_of_another_schema(tmp_path: Path) -> None:
     (tmp_path / "records.jsonl").write_text('{"kind":"run","schema":"other/9"}\n')
     done = launch("report", f"--workdir={tmp_path}")
     assert done.returncode == 2 and "other/9" in done.stderr and len(done.stderr.strip().splitlines()) == 1
+    seen(done)
 
 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("def get_config(:\n", "line 1"),
-        ("x = undefined_name\n", "undefined_name"),
-        ("import ml_collections\ndef get_config():\n    return 3\n", "ConfigDict"),
-        ("x = 1\n", "get_config"),
+        pytest.param("def get_config(:\n", "line 1", marks=fault("command line", "a config that isn't Python")),
+        pytest.param("x = undefined_name\n", "undefined_name", marks=fault("command line", "a config that fails")),
+        pytest.param(
+            "import ml_collections\ndef get_config():\n    return 3\n",
+            "ConfigDict",
+            marks=fault("command line", "a config that returns something else"),
+        ),
+        pytest.param("x = 1\n", "get_config", marks=fault("command line", "a config without get_config")),
     ],
 )
 def test_a_broken_config_file_is_named_with_its_line(tmp_path: Path, text: str, said: str) -> None:
@@ -296,8 +400,10 @@ def test_a_broken_config_file_is_named_with_its_line(tmp_path: Path, text: str, 
     done = launch("compare", f"--config={tmp_path}/mine.py")
     (line,) = done.stderr.strip().splitlines()
     assert done.returncode == 2 and "mine.py" in line and said in line
+    seen(done)
 
 
+@fault("data", "a data set that isn't prepared, and no network")
 def test_no_data_is_one_line_at_once(tmp_path: Path) -> None:
     started = time.monotonic()
     blocked = {"HTTPS_PROXY": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9"}
@@ -310,9 +416,11 @@ def test_no_data_is_one_line_at_once(tmp_path: Path) -> None:
     assert done.returncode == 2 and time.monotonic() - started < 60
     (line,) = done.stderr.strip().splitlines()
     assert "experiments.prepare" in line and "--manual_dir" in line
+    seen(done)
     assert not (tmp_path / "run").exists()
 
 
+@fault("data", "a raw file with another checksum")
 def test_a_corrupted_raw_file_leaves_nothing_half_prepared(tmp_path: Path, mnist_manual_dir: str) -> None:
     raw = tmp_path / "raw"
     raw.mkdir()
@@ -332,6 +440,7 @@ def test_a_corrupted_raw_file_leaves_nothing_half_prepared(tmp_path: Path, mnist
     assert done.returncode == 2 and "t10k-labels-idx1-ubyte.gz" in done.stderr and "checksum" in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
     assert not (tmp_path / "run").exists() and not list((tmp_path / "data").rglob("*"))
+    seen(done)
 
 
 @pytest.mark.parametrize("variant", ["rows", "pixels", "permuted"])
@@ -348,6 +457,7 @@ def test_smnist_runs(variant: str, tmp_path: Path, mnist_data_dir: str) -> None:
     assert {row["task"] for row in rows} == {f"smnist-{variant}"} and all(0 <= float(row["iqm"]) <= 1 for row in rows)
 
 
+@fault("signals", "SIGTERM", "SIGUSR2", "Ctrl-C")
 def test_signals_leave_a_checkpoint_and_the_same_command_goes_on(tmp_path: Path) -> None:
     """Preemption's exit with 143 at once, Ctrl-C's with 130 after a report."""
     workdir = tmp_path / "run"
@@ -369,6 +479,7 @@ def test_signals_leave_a_checkpoint_and_the_same_command_goes_on(tmp_path: Path)
             process.send_signal(number)
             _, errors = process.communicate(timeout=60)
         assert process.returncode == status, errors
+        seen(errors, ends=str(process.returncode))
         assert json.loads(records.read_text().splitlines()[-1])["status"] == "interrupted"
         assert "goes on from here" in errors and ("going on with gru, training, update" in errors) == (before > 0)
         assert (workdir / "report.html").exists() == (number == signal.SIGINT)

@@ -16,6 +16,7 @@ from gru_research.config import UserError, experiment
 from gru_research.data import DataDirs
 from gru_research.training import checkpoint, load_parameters, loop, make_plan, run_comparison
 from gru_research.training.lock import locked
+from tests.faults import fault, seen
 
 # A constant of updates per call of 1 makes an opportunity to stop of every update.
 CONFIG: dict[str, Any] = {
@@ -103,7 +104,7 @@ def killed(workdir: Path, at: int, monkeypatch: pytest.MonkeyPatch) -> None:
             run(workdir, checkpoint_seconds=0, progress=progress)
 
 
-@pytest.mark.parametrize("at", [3, 9, 14])
+@pytest.mark.parametrize("at", [3, pytest.param(9, marks=fault("signals", "kill -9, with half a line written")), 14])
 def test_killed_it_drops_records_past_the_checkpoint_and_ends_alike(
     at: int, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -113,6 +114,7 @@ def test_killed_it_drops_records_past_the_checkpoint_and_ends_alike(
     path.write_text(path.read_text() + '{"kind":"evaluation","cell":"gru"}\n{"kind":"evalu')
     assert run(workdir, say=said.append)
     assert any("1 records after it are dropped" in line or "are dropped" in line for line in said)
+    seen(said[-1])
     assert fixed(workdir) == fixed(whole) and bits(workdir) == bits(whole)
 
 
@@ -165,26 +167,40 @@ DAMAGES: dict[str, Callable[[Path], None]] = {
 }
 
 
-@pytest.mark.parametrize("damage", DAMAGES)
+DAMAGED = [
+    pytest.param("a file cut short", marks=fault("checkpoints", "a file cut short")),
+    pytest.param("a file with other bytes", marks=fault("checkpoints", "a file with other bytes")),
+    pytest.param("a missing file", marks=fault("checkpoints", "a missing file")),
+    pytest.param("arrays missing", marks=fault("checkpoints", "the arrays are missing")),
+    pytest.param("its note missing", marks=fault("checkpoints", "the note is missing")),
+    pytest.param("an empty folder", marks=fault("checkpoints", "an empty folder")),
+]
+
+
+@pytest.mark.parametrize("damage", DAMAGED)
 def test_of_damaged_checkpoints_the_newest_whole_one_is_used(damage: str, whole: Path, broken: Path) -> None:
     said: list[str] = []
     older, newest = snapshots(broken)
     DAMAGES[damage](newest)
     assert run(broken, say=said.append)
     assert any(f"snapshot of step {newest.name}" in line and "damaged" in line for line in said)
+    seen(said[0])
     assert any(f"update {older.name}" in line for line in said)
     assert fixed(broken) == fixed(whole) and bits(broken) == bits(whole)
 
 
+@fault("checkpoints", "all are damaged")
 def test_without_a_whole_checkpoint_the_cell_begins_anew(whole: Path, broken: Path) -> None:
     said: list[str] = []
     for folder in [*snapshots(broken), *(checkpoint.unfinished(broken, "gru") / "tuning").iterdir()]:
         _cut(folder)
     assert run(broken, say=said.append)
     assert any("going on with the next cell" in line for line in said)
+    seen(said[-1])
     assert fixed(broken) == fixed(whole) and bits(broken) == bits(whole)
 
 
+@fault("checkpoints", "the records end before it")
 def test_records_that_end_before_a_checkpoint_take_the_one_before(whole: Path, broken: Path) -> None:
     said: list[str] = []
     path = broken / records.FILE_NAME
@@ -192,9 +208,11 @@ def test_records_that_end_before_a_checkpoint_take_the_one_before(whole: Path, b
     path.write_text("".join(lines[:3]))
     assert run(broken, say=said.append)
     assert any("the records end before it" in line for line in said)
+    seen(said[0])
     assert fixed(broken) == fixed(whole) and bits(broken) == bits(whole)
 
 
+@fault("working directory", "a run that was killed before its header")
 def test_a_run_killed_before_its_header_begins_anew(whole: Path, tmp_path: Path) -> None:
     workdir = tmp_path / "run"
     workdir.mkdir()
@@ -202,15 +220,21 @@ def test_a_run_killed_before_its_header_begins_anew(whole: Path, tmp_path: Path)
     (workdir / ".records.jsonl.new").write_text('{"kind":"ru')
     assert run(workdir)
     assert fixed(workdir) == fixed(whole)
+    seen("")
 
 
+@fault("working directory", "a changed config", "a change that could be allowed")
 def test_a_changed_config_is_refused_with_the_fields_that_differ(broken: Path) -> None:
     before = (broken / records.FILE_NAME).read_bytes()
     changed = CONFIG | {"updates": 8, "optimizer": {"learning_rate": 0.05}}
-    with pytest.raises(UserError, match=r"updates was 7, now 8; optimizer.schedule was 'cosine', now 'constant'"):
+    with pytest.raises(
+        UserError, match=r"updates was 7, now 8; optimizer.schedule was 'cosine', now 'constant'"
+    ) as caught:
         run(broken, changed, allow_config_change=True)
-    with pytest.raises(UserError, match=r"only was '', now 'gru'\): --allow_config_change"):
+    seen(caught)
+    with pytest.raises(UserError, match=r"only was '', now 'gru'\): --allow_config_change") as caught:
         run(broken, CONFIG | {"only": "gru"})
+    seen(caught)
     assert (broken / records.FILE_NAME).read_bytes() == before
 
 
@@ -221,6 +245,7 @@ def test_a_harmless_change_goes_on(whole: Path, broken: Path) -> None:
     assert fixed(broken)[1:] == fixed(whole)[1:] and bits(broken) == bits(whole)
 
 
+@fault("checkpoints", "other versions of packages than the run began with")
 def test_other_versions_are_said_and_recorded(broken: Path) -> None:
     path = broken / records.FILE_NAME
     header, *rest = path.read_text().splitlines(keepends=True)
@@ -230,16 +255,19 @@ def test_other_versions_are_said_and_recorded(broken: Path) -> None:
     said: list[str] = []
     assert run(broken, say=said.append)
     assert any(f"jax 0.9.9 then, {jax.__version__} now" in line for line in said)
+    seen(next(line for line in said if "jax 0.9.9 then" in line))
     (resumed,) = records.read(path).header["env"]["resumed"]
     assert resumed["versions"]["jax"] == jax.__version__
 
 
+@fault("checkpoints", "another model than the code makes now")
 def test_a_checkpoint_of_another_model_is_refused() -> None:
     from gru_research.training.standing import by_number, like
 
     tree = {"a": np.zeros((3, 2), np.float32)}
-    with pytest.raises(ValueError, match="another model"):
+    with pytest.raises(UserError, match="another model") as caught:
         like(tree, by_number({"a": np.zeros((3, 3), np.float32)}))
+    seen(caught)
 
 
 @pytest.fixture
@@ -260,13 +288,16 @@ def _hold(workdir: Path, ready: Any) -> None:
         multiprocessing.Event().wait()
 
 
+@fault("working directory", "another process is at work in it", "a lock whose process was killed")
 def test_a_second_process_is_refused_and_a_killed_one_leaves_no_lock(holder: Any, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=rf"in use by another process \(process {holder.pid} on"):
+    with pytest.raises(UserError, match=rf"in use by another process \(process {holder.pid} on") as caught:
         run(tmp_path / "run")
+    seen(caught)
     assert not (tmp_path / "run" / records.FILE_NAME).exists()
     holder.kill()
     holder.join()
     assert run(tmp_path / "run", CONFIG | {"only": "rnn", "updates": 1, "tune": {"draws": 0}})
+    seen("")
 
 
 def test_somebody_elses_directory_is_left_alone(tmp_path: Path) -> None:
