@@ -1,5 +1,6 @@
 """Safetensors files: PyTorch's are read from end to end, ours are read by PyTorch, types and layouts are kept."""
 
+import pickle
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 import gru_research as gr
 from gru_research.adapters.weights import from_library, load_safetensors, save_safetensors, to_library
 from tests.adapters import peers
+from tests.faults import fault, seen
 
 I, H = 3, 4  # noqa: E741
 
@@ -79,15 +81,34 @@ def test_types_and_values_are_kept_whatever_lies_in_memory(tmp_path: Path, dtype
         np.testing.assert_array_equal(loaded[name], value)
 
 
+@fault("weights", "a nested mapping for a flat file")
 def test_a_nested_mapping_is_refused(tmp_path: Path) -> None:
     weights = {"ir": {"kernel": np.zeros((2, 2))}, "bias": np.zeros(2)}
-    with pytest.raises(ValueError, match="more than arrays under ir"):
+    with pytest.raises(ValueError, match="more than arrays under ir") as caught:
         save_safetensors(weights, tmp_path / "a.safetensors")
+    seen(caught)
     assert not list(tmp_path.iterdir())
 
 
+@fault("weights", "safetensors that isn't installed")
 def test_without_the_package_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "safetensors.numpy", None)
     for call in (lambda: load_safetensors(tmp_path / "a"), lambda: save_safetensors({}, tmp_path / "a")):
-        with pytest.raises(ImportError, match=r"gru_research\[safetensors\]"):
+        with pytest.raises(ImportError, match=r"gru_research\[safetensors\]") as caught:
             call()
+    seen(caught)
+
+
+@fault(
+    "weights", "a safetensors file that was cut short", "a safetensors file whose header is damaged", "a pickle instead"
+)
+def test_a_damaged_file_is_named(tmp_path: Path) -> None:
+    peers.need("safetensors")
+    path = tmp_path / "a.safetensors"
+    save_safetensors({"x": np.ones(100)}, path)
+    whole = path.read_bytes()
+    for content in (whole[:-9], b"\xff" * 8 + whole[8:], pickle.dumps({"x": np.ones(3)})):
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match=r"a.safetensors can't be read as a safetensors file \(") as caught:
+            load_safetensors(path)
+        seen(caught)

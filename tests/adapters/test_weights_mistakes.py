@@ -10,6 +10,7 @@ import pytest
 import gru_research as gr
 from gru_research.adapters.weights import from_library, to_library
 from tests.adapters.peers import ours
+from tests.faults import fault, seen
 
 GRU = gr.GRU(2)
 
@@ -26,6 +27,7 @@ def assert_says(caught: Any, *parts: str) -> None:
         assert part in message, message
 
 
+@fault("weights", "names, shapes and types that don't fit")
 def test_everything_amiss_is_named_at_once_with_the_nearest_name() -> None:
     weights = torch_gru(weight_ih_l0=None, weight_ihl0=np.zeros((6, 3)), bias_hh_l0=np.zeros(4), head=np.zeros(1))
     weights["bias_ih_l0"] = np.arange(6)
@@ -39,6 +41,7 @@ def test_everything_amiss_is_named_at_once_with_the_nearest_name() -> None:
         "bias_hh_l0 has the shape (4,), not (6,)",
         "bias_ih_l0 has the type int",
     )
+    seen(caught)
 
 
 def test_the_nearest_name_shows_a_forgotten_prefix_and_a_forgotten_layer() -> None:
@@ -56,7 +59,7 @@ def test_the_nearest_name_shows_a_forgotten_prefix_and_a_forgotten_layer() -> No
 @pytest.mark.parametrize(
     ("name", "shape", "wanted"),
     [
-        ("weight_ih_l0", (3, 6), "(6, 6)"),  # not transposed
+        pytest.param("weight_ih_l0", (3, 6), "(6, 6)", marks=fault("weights", "a kernel that isn't transposed")),
         ("weight_ih_l0", (6,), "(6, I)"),
         ("weight_ih_l0", (6, 0), "(6, I)"),
         ("weight_hh_l0", (12, 4), "(6, 2)"),
@@ -67,6 +70,7 @@ def test_shapes(name: str, shape: tuple[int, ...], wanted: str) -> None:
     with pytest.raises(ValueError, match=name) as caught:
         from_library("torch.GRU", GRU, torch_gru(**{name: np.zeros(shape)}))
     assert_says(caught, f"{name} has the shape {shape}, not {wanted}")
+    seen(caught)
 
 
 def test_the_shape_of_a_kernel_for_input_and_state_together() -> None:
@@ -120,9 +124,19 @@ def test_parameters_of_ours_are_checked_too() -> None:
 @pytest.mark.parametrize(
     ("layer", "cell", "parts"),
     [
-        ("torch.GUR", GRU, ("layer='torch.GUR'", "nearest: torch.GRU", "linen.GRUCell")),
+        pytest.param(
+            "torch.GUR",
+            GRU,
+            ("layer='torch.GUR'", "nearest: torch.GRU", "linen.GRUCell"),
+            marks=fault("weights", "a layer that no library has"),
+        ),
         ("flax.GRUCell", GRU, ("layer='flax.GRUCell'", "nnx.GRUCell", "equinox.LSTMCell")),
-        ("torch.GRU", gr.LSTM(2), ("cell=LSTM(", "what GRU does", "torch.LSTM", "haiku.LSTM")),
+        pytest.param(
+            "torch.GRU",
+            gr.LSTM(2),
+            ("cell=LSTM(", "what GRU does", "torch.LSTM", "haiku.LSTM"),
+            marks=fault("weights", "a cell that computes something else"),
+        ),
         ("torch.GRU", gr.GRU(2, reset="before"), ("reset='before'", "'after' only", "keras.GRU(reset_after=False)")),
         ("linen.GRUCell", gr.GRU(2, reset="none"), ("reset='none'", "none that is known")),
         ("haiku.GRU", GRU, ("reset='after'", "'before' only", "equinox.GRUCell")),
@@ -137,12 +151,19 @@ def test_a_class_that_computes_something_else(layer: str, cell: Any, parts: tupl
         with pytest.raises(ValueError, match=r"=") as caught:
             function(layer, cell, {})
         assert_says(caught, *parts)
+    seen(caught)
 
 
 @pytest.mark.parametrize(
     ("layer", "cell", "name", "shown"),
     [
-        ("nnx.GRUCell", gr.GRU(2), "c_n", "nnx.GRUCell has no place for c_n, which must be 0 and has 0.5"),
+        pytest.param(
+            "nnx.GRUCell",
+            gr.GRU(2),
+            "c_n",
+            "nnx.GRUCell has no place for c_n, which must be 0 and has 0.5",
+            marks=fault("weights", "a parameter that the other layer has no place for"),
+        ),
         ("torch.LSTM", gr.LSTM(2, peepholes=True), "p_f", "torch.LSTM has no place for p_f"),
         ("linen.GRUCell", gr.GRU(2, learn_initial_carry=True), "h_0", "linen.GRUCell has no place for h_0"),
     ],
@@ -154,6 +175,7 @@ def test_a_parameter_without_a_place_must_be_zero(layer: str, cell: Any, name: s
     with pytest.raises(ValueError, match="no place") as caught:
         to_library(layer, cell, params | {name: np.array([0, -0.5], np.float32)})
     assert_says(caught, shown)
+    seen(caught)
 
 
 @pytest.mark.parametrize("layer", ["torch.GRU", "keras.GRU", "equinox.GRUCell"])

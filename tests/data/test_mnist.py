@@ -4,6 +4,7 @@ import functools
 import gzip
 import http.server
 import os
+import re
 import resource
 import shutil
 import signal
@@ -24,6 +25,7 @@ from absl import logging
 from gru_research.config import UserError
 from gru_research.data import DataDirs, load, prepare, sources
 from gru_research.data.mnist import Builder, mnist_dataset_builder
+from tests.faults import fault, seen
 
 ROOT = Path(__file__).resolve().parents[2]
 PREFIX = {"train": "train", "test": "t10k"}
@@ -142,6 +144,7 @@ def test_launcher_in_a_fresh_process_prints_two_lines_and_imports_no_tensorflow(
     assert second == f"mnist is prepared in {folder}: 60,000 train, 10,000 test examples"
 
 
+@fault("signals", "kill -9 while data are prepared")
 def test_killed_at_the_last_moment_isnt_prepared(mnist_manual_dir: str, tmp_path: Path, offline: None) -> None:
     program = f"""
 import os, signal
@@ -157,7 +160,9 @@ prepare("mnist", DataDirs({str(tmp_path)!r}, {mnist_manual_dir!r}))
     result = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, check=False)
     assert result.returncode == -signal.SIGKILL
     assert len(list(tmp_path.glob("incomplete.*/*/1.0.0/dataset_info.json"))) == 1  # complete, but not in its place
-    assert "isn't prepared" in user_error(lambda: load("mnist", DataDirs(str(tmp_path))))
+    message = user_error(lambda: load("mnist", DataDirs(str(tmp_path))))
+    assert "isn't prepared" in message
+    seen(message, ends="2")
     assert len(load("mnist", DataDirs(str(tmp_path), mnist_manual_dir), 1)) == 2
 
 
@@ -193,20 +198,25 @@ def test_wrong_checksum_leaves_nothing_and_isnt_remembered(
         assert len(load("mnist", DataDirs(str(data_dir), str(raw_copy)), 1)) == 2
 
 
+@fault("data", "a raw file that is missing")
 def test_missing_raw_file_is_named_before_anything_is_touched(raw_copy: Path, tmp_path: Path) -> None:
     (raw_copy / FILES[0]).unlink()
     message = user_error(lambda: load("mnist", DataDirs(str(tmp_path / "data"), str(raw_copy))))
     assert message.startswith(f"manual_dir={str(raw_copy)!r} lacks {FILES[0]}: ")
+    seen(message, ends="2")
     assert not (tmp_path / "data").exists()
 
 
+@fault("data", "a directory for data that can't be written")
 def test_unwritable_data_dir(mnist_manual_dir: str, tmp_path: Path) -> None:
     (tmp_path / "file").touch()  # a path below a regular file: root can't write there either
     data_dir = str(tmp_path / "file" / "data")
     message = user_error(lambda: load("mnist", DataDirs(data_dir, mnist_manual_dir)))
     assert f"can't be prepared in data_dir={data_dir!r}" in message and "Not a directory" in message
+    seen(message, ends="2")
 
 
+@fault("data", "a disk that fills up while data are prepared")
 def test_disk_that_fills_up(mnist_manual_dir: str, tmp_path: Path) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, hard))  # a limit on files stands for one of the disk
@@ -215,6 +225,7 @@ def test_disk_that_fills_up(mnist_manual_dir: str, tmp_path: Path) -> None:
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert "can't be prepared in data_dir=" in message and "File too large" in message
+    seen(message, ends="2")
     assert entries(tmp_path / "data") == []
 
 
@@ -227,6 +238,7 @@ def test_offline_fails_at_once_and_says_what_to_do(tmp_path: Path, offline: None
     assert not (tmp_path / "data").exists()
 
 
+@fault("data", "a network that never answers")
 def test_network_that_never_answers_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     end = threading.Event()
 
@@ -237,7 +249,9 @@ def test_network_that_never_answers_is_given_up(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(requests, "head", hang)
     monkeypatch.setattr(sources, "_PROBE_SECONDS", 0.1)
     start = time.monotonic()
-    assert "can't be reached" in user_error(lambda: load("mnist", DataDirs(str(tmp_path))))
+    message = user_error(lambda: load("mnist", DataDirs(str(tmp_path))))
+    assert "can't be reached" in message
+    seen(message, ends="2")
     assert time.monotonic() - start < 5
     end.set()
 
@@ -249,6 +263,7 @@ def test_download_keeps_the_prepared_set_alone(served: Path, tmp_path: Path) -> 
     assert [path.name for path in data_dir.iterdir()] == [Builder.name]
 
 
+@fault("data", "a download with another checksum")
 def test_corrupted_download_leaves_nothing_and_isnt_remembered(
     served: Path, mnist_manual_dir: str, tmp_path: Path
 ) -> None:
@@ -256,15 +271,18 @@ def test_corrupted_download_leaves_nothing_and_isnt_remembered(
     flip_byte(served / file)
     message = user_error(lambda: load("mnist", DataDirs(str(tmp_path / "data"))))
     assert message.startswith(f"{file} from http://127.0.0.1") and "wrong checksum" in message
+    seen(message.replace(re.findall(r"http://[^ ]*/", message)[0], "ADDRESS"), ends="2")
     assert entries(tmp_path / "data") == []
     shutil.copyfile(f"{mnist_manual_dir}/{file}", served / file)
     assert len(load("mnist", DataDirs(str(tmp_path / "data")), 1)) == 2
 
 
+@fault("data", "a download that breaks off")
 def test_download_that_breaks_off(served: Path, tmp_path: Path) -> None:
     (served / "train-images-idx3-ubyte.gz").unlink()  # the probe asks for another file
     message = user_error(lambda: load("mnist", DataDirs(str(tmp_path / "data"))))
     assert message.startswith("the download of mnist broke off") and "404" in message
+    seen(re.sub(r"http://[^ ]*/", "ADDRESS/", message), ends="2")
     assert entries(tmp_path / "data") == []
 
 

@@ -14,6 +14,7 @@ import scipy.io
 from gru_research.config import UserError
 from gru_research.data import DataDirs, load, music, prepare
 from gru_research.data.music import music_dataset_builder
+from tests.faults import fault, seen
 
 FILES = {
     "music_jsb": "JSB_Chorales.mat",
@@ -124,6 +125,14 @@ def test_only_the_file_of_that_collection_is_asked_for(music_manual_dir: str, tm
     assert prepare("music_jsb", DataDirs(str(tmp_path / "data"), str(raw))).is_dir()
 
 
+@fault(
+    "data",
+    "a MATLAB file without the field",
+    "sequences of another width",
+    "values that are no notes",
+    "a field without sequences",
+    "a file that isn't MATLAB's",
+)
 def test_read_mat_names_what_is_wrong(tmp_path: Path) -> None:
     path = tmp_path / "music.mat"
     wrong, values, empty = np.empty((1, 2), object), np.empty((1, 1), object), np.empty((1, 0), object)
@@ -136,12 +145,14 @@ def test_read_mat_names_what_is_wrong(tmp_path: Path) -> None:
         "validdata": r"sequence 0 of validdata must hold only 0 and 1",
         "testdata": r"testdata holds no sequences",
     }.items():
-        with pytest.raises(ValueError, match=says):
+        with pytest.raises(ValueError, match=says) as caught:
             music_dataset_builder.read_mat(path, field)
+        seen(caught)
     for content in (b"", b"no file of MATLAB's", path.read_bytes()[:300]):
         path.write_bytes(content)
-        with pytest.raises(ValueError, match=r"music.mat can't be read as a MATLAB file"):
+        with pytest.raises(ValueError, match=r"music.mat can't be read as a MATLAB file") as caught:
             music_dataset_builder.read_mat(path, "traindata")
+    seen(caught)
 
 
 def test_a_fault_behind_a_right_checksum_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ import pytest
 from gru_research.config import UserError
 from gru_research.data import DataDirs, load
 from gru_research.data.tiny_shakespeare import Builder, tiny_shakespeare_dataset_builder
+from tests.faults import fault, seen
 
 
 def test_the_splits_are_the_text_in_its_order(tiny_shakespeare_data_dir: str, tiny_shakespeare_manual_dir: str) -> None:
@@ -39,14 +40,23 @@ def test_wrong_and_missing_files(tiny_shakespeare_manual_dir: str, tmp_path: Pat
     ("content", "says"),
     [
         (b"", "input.txt has 0 characters and must have at least 20"),
-        (b"too short", "input.txt has 9 characters and must have at least 20"),
-        ("naïve text, but long enough".encode(), "input.txt must be ASCII; byte 2 is 195"),
+        pytest.param(
+            b"too short",
+            "input.txt has 9 characters and must have at least 20",
+            marks=fault("data", "a text that is too short"),
+        ),
+        pytest.param(
+            "naïve text, but long enough".encode(),
+            "input.txt must be ASCII; byte 2 is 195",
+            marks=fault("data", "a text with characters outside ASCII"),
+        ),
     ],
 )
 def test_read_text_names_what_is_wrong(tmp_path: Path, content: bytes, says: str) -> None:
     (tmp_path / "input.txt").write_bytes(content)
-    with pytest.raises(ValueError, match=says):
+    with pytest.raises(ValueError, match=says) as caught:
         tiny_shakespeare_dataset_builder.read_text(tmp_path / "input.txt")
+    seen(caught)
 
 
 def test_tfds_sees_the_builder_under_a_name_of_its_own() -> None:

@@ -14,6 +14,7 @@ from experiments import doctor
 from experiments.checkup import checkout, data_sets, machine, packages
 from experiments.checkup.findings import Finding, Settings
 from gru_research import data
+from tests.faults import fault, seen
 
 ROOT = Path(__file__).parents[2]
 
@@ -75,12 +76,14 @@ def test_what_is_wrong_is_said_with_what_to_do(tmp_path: Path) -> None:
     assert "2 problems and 1 warning" in done.stdout.splitlines()[-1]
 
 
+@fault("plan and doctor", "jax that can't be imported")
 def test_an_installation_where_jax_cannot_be_imported_is_still_examined(tmp_path: Path) -> None:
     (tmp_path / "jax").mkdir()
     (tmp_path / "jax" / "__init__.py").write_text("raise ImportError('jaxlib is too old')")
     done = examine(path=(tmp_path,))
     assert done.returncode == 2 and "Traceback" not in done.stderr
     assert "jaxlib is too old" in done.stdout and "Python" in done.stdout and "extra wandb" in done.stdout
+    seen(next(line for line in done.stdout.splitlines() if "too old" in line), ends="2")
 
 
 def test_help_and_unknown_flags(tmp_path: Path) -> None:
@@ -90,14 +93,17 @@ def test_help_and_unknown_flags(tmp_path: Path) -> None:
     assert wrong.returncode == 2 and "did you mean --data_dir" in wrong.stderr
 
 
+@fault("plan and doctor", "a package that is too old", "an extra that is too old")
 def test_versions_are_held_against_bounds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(distribution(tmp_path, "wandb", "0.1")))
     distribution(tmp_path, "scipy", "0.9")
     found = packages.check(Settings())
     (scipy,) = [f for f in found if f.level == "problem"]
     assert scipy.found.startswith("scipy 0.9 is installed, but >=") and "pip install" in scipy.advice
+    seen(scipy.found, ends="2")
     (wandb,) = [f for f in found if f.subject == "extra wandb"]
     assert wandb.level == "warning" and "wandb 0.1 is installed" in wandb.found and "'.[wandb]'" in wandb.advice
+    seen(wandb.found)
 
 
 def test_an_extra_of_an_extra_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -147,10 +153,13 @@ def test_little_disk_and_memory_are_warned_of(tmp_path: Path, monkeypatch: pytes
         assert machine.memory().level == "warning"
 
 
+@fault("plan and doctor", "prepared data that are damaged", "raw files that aren't there")
 def test_damaged_data_and_a_manual_dir_that_is_none(tmp_path: Path) -> None:
     found = {f.subject: f for f in data_sets.check(Settings(damaged(tmp_path), str(tmp_path / "raw")))}
     assert found["data mnist"].level == "problem" and "rm -r" in found["data mnist"].advice
+    seen(found["data mnist"].found, ends="2")
     assert found["manual_dir"].level == "problem"
+    seen(found["manual_dir"].found, ends="2")
     assert found["data tiny_shakespeare"].advice.endswith(f"--data_dir={tmp_path} --manual_dir={tmp_path}/raw")
 
 
@@ -163,7 +172,9 @@ def test_a_package_from_elsewhere_is_warned_of(tmp_path: Path) -> None:
     assert checkout.package(tmp_path).level == "warning"
 
 
+@fault("plan and doctor", "a check that fails itself")
 def test_a_check_that_fails_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checkout, "check", lambda settings: 1 / 0)
     (found,) = doctor.run_check("checkout", Settings())
     assert found.level == "problem" and "ZeroDivisionError" in found.found
+    seen(found.found, ends="2")

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.experiments.test_launchers import FAST, launch
+from tests.faults import fault, seen
 
 TASK = """
 import ml_collections
@@ -48,7 +49,11 @@ def test_json_for_machines(folder: Path) -> None:
 
 MISTAKES = [
     (["--config=nope.py"], ["nope.py: no such file"]),
-    (["--config=task.py", "--lengths=50,x"], ["--lengths=50,x", "whole numbers"]),
+    pytest.param(
+        ["--config=task.py", "--lengths=50,x"],
+        ["--lengths=50,x", "whole numbers"],
+        marks=fault("plan and doctor", "a length that is no number"),
+    ),
     (["--config=task.py", "--seeds=0"], ["--seeds=0", "at least 1"]),
     (["--config=task.py", "--lengths=50", "--config.task.length=8"], ["config.task.length=8", "at least 16"]),
     (["--config=task.py", "--seconds=0"], ["seconds"]),
@@ -62,3 +67,4 @@ def test_a_mistake_is_one_line_and_status_2(arguments: list[str], said: list[str
     assert done.returncode == 2, (done.stdout, done.stderr)
     (line,) = done.stderr.strip().splitlines()
     assert all(part in line for part in said), line
+    seen(done)

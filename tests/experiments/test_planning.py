@@ -16,6 +16,7 @@ from gru_research.data import DataDirs
 from gru_research.training import CellPlan, Plan, make_plan
 from gru_research.training.cost import Case, Compiled, Found, Measured, Memory
 from gru_research.training.forecast import Interval, Rates, exactly, fullest
+from tests.faults import fault, seen
 
 CONFIG: dict[str, Any] = {
     "task": {"name": "adding", "length": 40, "validation_size": 1, "test_size": 1},
@@ -161,11 +162,14 @@ def test_a_horizon_over_another_field_is_measured_at_each_value() -> None:
     assert [one.batch_size for one, _ in runs] == [8, 12]
 
 
+@fault("plan and doctor", "lengths of a task that has none", "a length too short to plan from")
 def test_lengths_need_a_task_that_has_one() -> None:
-    with pytest.raises(UserError, match=r"^--lengths=5,6 needs a task with a length: smnist has none"):
+    with pytest.raises(UserError, match=r"^--lengths=5,6 needs a task with a length: smnist has none") as caught:
         planning.spread_out(made(task={"name": "smnist"}), Asked(1.0, lengths=(5, 6)))
-    with pytest.raises(UserError, match=r"config\.task\.length=8 must be at least 16"):
+    seen(caught)
+    with pytest.raises(UserError, match=r"config\.task\.length=8 must be at least 16") as caught:
         planning.spread_out(made(task={"name": "adding", "length": 8}), Asked(1.0, lengths=(50,)))
+    seen(caught)
 
 
 def test_advice_names_the_batch_that_fits() -> None:

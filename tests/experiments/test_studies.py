@@ -12,6 +12,7 @@ from experiments import running, studies
 from gru_research import records
 from gru_research.config import ExperimentConfig, UserError, experiment, to_mapping
 from gru_research.data import DataDirs
+from tests.faults import fault, seen
 
 CELL = {"kind": "rnn", "hidden_size": 2}
 CONFIG: dict[str, Any] = {
@@ -132,6 +133,7 @@ def test_it_goes_on_where_it_was_interrupted(trainer: Trainer, tmp_path: Path) -
     assert studies.run(horizon(), folder, STOP) == 0 and trainer.calls == []
 
 
+@fault("studies", "a run of a suite that was killed")
 def test_a_run_that_was_killed_goes_on_in_its_directory(trainer: Trainer, tmp_path: Path) -> None:
     """It has no end, and its last line may be half a one."""
     folder = tmp_path / "s"
@@ -141,6 +143,7 @@ def test_a_run_that_was_killed_goes_on_in_its_directory(trainer: Trainer, tmp_pa
     trainer.calls.clear()
     assert studies.run(suite(x={}, y={}), folder, STOP) == 0
     assert [name for name, _ in trainer.calls] == ["y"] and records.read(path).finished
+    seen("")
 
 
 def test_a_machine_that_is_taken_away_leaves_no_time_for_a_report(trainer: Trainer, tmp_path: Path) -> None:
@@ -159,15 +162,25 @@ def test_a_suite_trains_the_runs_that_are_named(trainer: Trainer, tmp_path: Path
     assert (summary["kind"], summary["runs"], summary["values"]) == ("suite", ["x", "y", "z"], None)
 
 
+@fault("studies", "another study's directory", "a run of another config in the study's directory")
 def test_another_study_is_refused(trainer: Trainer, tmp_path: Path) -> None:
     studies.run(suite(x={}), tmp_path / "s", STOP)
-    with pytest.raises(UserError, match="holds another study"):
+    with pytest.raises(UserError, match="holds another study") as caught:
         studies.run(suite(x={}, y={}), tmp_path / "s", STOP)
-    with pytest.raises(UserError, match="holds a run of another config"):
+    seen(caught)
+    with pytest.raises(UserError, match="holds a run of another config") as caught:
         studies.run(suite(x={"seeds": 2}), tmp_path / "s", STOP)
+    seen(caught)
     assert len(trainer.calls) == 1
 
 
+@fault(
+    "studies",
+    "a file for the directory",
+    "a directory below a file",
+    "somebody else's directory",
+    "a damaged study.json",
+)
 def test_what_is_not_a_study_is_left_alone(trainer: Trainer, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     (tmp_path / "other").mkdir()
@@ -180,13 +193,18 @@ def test_what_is_not_a_study_is_left_alone(trainer: Trainer, tmp_path: Path) -> 
         ("other", "holds something else"),
         ("damaged", "is damaged"),
     ]:
-        with pytest.raises(UserError, match=said):
+        with pytest.raises(UserError, match=said) as caught:
             studies.run(suite(x={}), tmp_path / name, STOP)
+        seen(caught)
     assert trainer.calls == [] and [p.name for p in (tmp_path / "other").iterdir()] == ["thesis.tex"]
 
 
 HORIZONS = [
-    ({"field": "task.lenght", "values": (4, 5)}, "run lenght-4: config.task has no field 'lenght'"),
+    pytest.param(
+        {"field": "task.lenght", "values": (4, 5)},
+        "run lenght-4: config.task has no field 'lenght'",
+        marks=fault("studies", "a horizon of a field that isn't there"),
+    ),
     ({"field": "task.length", "values": (1, 5)}, "run length-1: config.task.length=1 must be at least 2"),
     ({"field": "lenght", "values": (4,)}, "config has no field 'lenght'"),
     (
@@ -206,13 +224,23 @@ def test_a_mistake_in_a_horizon_shows_before_anything_is_written(
     with pytest.raises(UserError) as caught:
         studies.run(horizon(horizon=sweep), tmp_path / "s", STOP)
     assert said in str(caught.value)
+    seen(caught)
     assert trainer.calls == [] and not (tmp_path / "s").exists()
 
 
+@fault("studies", "a mistake in a later run")
 def test_a_mistake_in_a_later_run_shows_before_the_first(trainer: Trainer, tmp_path: Path) -> None:
     study = suite(x={}, y={"task": {"name": "adding", "lenght": 4}})
-    with pytest.raises(UserError, match=r"run y: config\.task has no field 'lenght'"):
+    with pytest.raises(UserError, match=r"run y: config\.task has no field 'lenght'") as caught:
         studies.run(study, tmp_path / "s", STOP)
+    seen(caught)
     assert trainer.calls == [] and not (tmp_path / "s").exists()
     studies.run(study, tmp_path / "s", STOP, only=("x",))
     assert [name for name, _ in trainer.calls] == ["x"]
+
+
+@pytest.mark.parametrize("name", ["../x", "/etc/x", "a/b", "..", "", "a\0b", "x" * 101])
+def test_a_run_s_name_stays_within_the_directory(name: str, trainer: Trainer, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="the run "):
+        studies.run(suite(**{name: {}}), tmp_path / "s", STOP)
+    assert trainer.calls == [] and list(tmp_path.iterdir()) == []

@@ -8,6 +8,7 @@ import dataclasses
 import importlib.util
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -23,6 +24,8 @@ import rich.console
 
 from experiments.sweeps import folder, space
 from gru_research.config import UserError
+from tests.faults import fault, seen
+from tests.report import synthetic
 
 optuna = pytest.importorskip("optuna")
 pytest.importorskip("submitit")
@@ -68,6 +71,12 @@ def outcomes(made: trials.Trials) -> list[tuple[int, int, str]]:
     return [(e.user_attrs["trial"], e.user_attrs["attempt"], report.outcome(e)) for e in made.entries()]
 
 
+@fault(
+    "sweeps",
+    "other values than the directory's sweep",
+    "another config than the directory's sweep",
+    "somebody else's directory",
+)
 def test_another_sweep_s_directory_is_refused_with_what_differs(tmp_path: Path) -> None:
     description = described()
     folder.claim(tmp_path / "it", description)
@@ -81,9 +90,11 @@ def test_another_sweep_s_directory_is_refused_with_what_differs(tmp_path: Path) 
         with pytest.raises(UserError) as caught:
             folder.claim(tmp_path / "it", other)
         assert said in str(caught.value)
+        seen(caught)
     (tmp_path / "thesis.tex").write_text("years of work")
-    with pytest.raises(UserError, match="holds something else"):
+    with pytest.raises(UserError, match="holds something else") as caught:
         folder.claim(tmp_path, description)
+    seen(caught)
 
 
 def test_a_grid_is_entered_once_and_whole(tmp_path: Path) -> None:
@@ -100,11 +111,13 @@ def test_a_grid_is_entered_once_and_whole(tmp_path: Path) -> None:
     assert len(taken) == 9 and len(points) == 8 and set(points.values()) == {1}
 
 
+@fault("sweeps", "a trial that crashes")
 def test_failures_are_recorded_with_their_log_and_tried_again_as_configured(tmp_path: Path) -> None:
     made = worked(tmp_path / "it", described({"crashes": 2}, fields={"x": (0.1,)}, retries=1))
     assert outcomes(made) == [(0, 1, "crashed"), (0, 2, "crashed")]
     first = made.entries()[0].user_attrs
     assert first["reason"] == "exit status 1: RuntimeError: crash 1"
+    seen(f"crashed: {first['reason']}")
     assert "start 1 of trial 0000" in (tmp_path / "it" / first["log"]).read_text()
     more = described({"crashes": 2}, fields={"x": (0.1,)}, retries=2)
     made = worked(tmp_path / "it", more)
@@ -113,15 +126,18 @@ def test_failures_are_recorded_with_their_log_and_tried_again_as_configured(tmp_
     assert worker.work(str(tmp_path / "it"), 0, TRIAL) == 0, "nothing is left to do"
 
 
+@fault("sweeps", "a trial that runs too long", "a trial that takes too much memory")
 def test_limits_of_time_and_memory_end_a_trial_for_good(tmp_path: Path) -> None:
     slow = described({"seconds": 30.0}, fields={"x": (0.1,)}, limits={"minutes": 0.02})
     started = time.monotonic()
     (entry,) = worked(tmp_path / "slow", slow).entries()
     assert report.outcome(entry) == "time" and time.monotonic() - started < 15
     assert entry.user_attrs["reason"] == "ran for more than 0.02 min"
+    seen(f"time: {entry.user_attrs['reason']}")
     large = described({"seconds": 30.0, "megabytes": 200}, fields={"x": (0.1,)}, limits={"memory_gb": 0.1})
     (entry,) = worked(tmp_path / "large", large).entries()
     assert report.outcome(entry) == "memory" and 0.1 < entry.user_attrs["peak_gb"] < 0.4
+    seen(re.sub(r"had [0-9.]+", "had 0.2", f"memory: {entry.user_attrs['reason']}"))
 
 
 def test_tpe_searches_and_the_median_prunes(tmp_path: Path) -> None:
@@ -140,14 +156,17 @@ def test_tpe_searches_and_the_median_prunes(tmp_path: Path) -> None:
     assert len(trials.missing(more.sweep, made.entries())) == 1, "a search grows by more trials"
 
 
+@fault("sweeps", "a trial that diverges")
 def test_a_trial_that_diverged_counts_as_the_worst(tmp_path: Path) -> None:
     made = worked(tmp_path / "it", described(fields={"x": (-1.0, 0.2, 0.3)}))
     assert [entry.value for entry in made.entries()] == [float("inf"), pytest.approx(0.01), pytest.approx(0.0)]
     best = report.best(made.entries(), "min")
     assert best is not None and best.user_attrs["trial"] == 2
+    seen("")
     assert "With 2 trials" in report.importance(made.study, ["x"])[1]
 
 
+@fault("sweeps", "half a line at the journal's end")
 def test_half_a_line_at_the_journal_s_end_is_cut_off(tmp_path: Path) -> None:
     description = described()
     claimed = folder.claim(tmp_path / "it", description)
@@ -157,6 +176,7 @@ def test_half_a_line_at_the_journal_s_end_is_cut_off(tmp_path: Path) -> None:
     trials.mend(claimed.journal)
     made = trials.Trials(claimed, description)
     assert made.settle() == 0 and len(made.entries()) == len(XS)
+    seen("")
 
 
 def test_a_counter_that_stands_still_is_noticed_by_the_watcher_s_own_clock(tmp_path: Path) -> None:
@@ -176,6 +196,49 @@ def test_workers_on_one_machine_have_cores_of_their_own(monkeypatch: pytest.Monk
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {4, 5, 6, 7, 8}, raising=False)
     assert [worker.cores(index, 2) for index in range(3)] == [[4, 5], [6, 7], []]
     assert worker.cores(0, 0) == []
+
+
+def test_no_text_of_a_sweep_becomes_html(tmp_path: Path) -> None:
+    evil = "<script>alert(1)</script>\"' onload='x' <img src=x onerror=alert(2)>"
+    description = described(fields={f"x{evil}": (f"a{evil}", f"b{evil}")})
+    description = dataclasses.replace(description, title=f"title{evil}", metric=f"mse{evil}")
+    made = trials.Trials(folder.claim(tmp_path / "it", description), description)
+    made.settle()
+    for ends in (lambda trial: made.complete(trial, 0.5), lambda trial: made.fail(trial, evil, f"why{evil}")):
+        trial = made.take()
+        assert trial is not None and made.values(trial)
+        ends(trial)
+    report.write(made, rich.console.Console(quiet=True))
+    page = synthetic.Page(tmp_path / "it" / "report.html")
+    assert not {"script", "i"} & {tag for tag, _ in page.tags}
+    assert not [attributes for _, attributes in page.tags if {"onload", "onerror"} & set(attributes)]
+    assert all((image["src"] or "").startswith("data:image/svg+xml") for image in page.of("img"))
+    for said in ("title", "mse", "x", "a", "why"):
+        assert f"{said}<script>alert(1)</script>" in page.text, said
+
+
+def test_no_pickle_that_lay_there_before_is_one_of_this_command_s(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """submitit reads results as pickles: from a folder that nobody could have filled beforehand."""
+    claimed = folder.claim(tmp_path / "it", described())
+    folders: list[Path] = []
+
+    class Executor:
+        def __init__(self, folder: Path):
+            folders.append(folder)
+            assert folder.is_dir() and not any(folder.iterdir())
+
+        def update_parameters(self, **parameters: Any) -> None:
+            pass
+
+        def submit(self, worker: Any) -> Any:
+            return worker
+
+    monkeypatch.setattr(on_submitit.submitit, "LocalExecutor", Executor)
+    for _ in range(2):
+        on_submitit.start_local(described().sweep, claimed.path, 1, TRIAL)
+    assert len(set(folders)) == 2 and {path.parent for path in folders} == {claimed.workers}
 
 
 def test_text_from_data_is_escaped(tmp_path: Path) -> None:
@@ -199,6 +262,7 @@ def processes(path: Path) -> dict[int, str]:
     return {pid: text for pid, text in found.items() if str(path) in text}
 
 
+@fault("sweeps", "a worker that is killed")
 @pytest.mark.skipif(sys.platform != "linux", reason="looks for the worker's process in /proc")
 def test_a_worker_killed_by_kill_9_has_its_trial_taken_over(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """submitit's local executor for real: two workers, of which one is killed in the middle of a trial."""
@@ -230,6 +294,8 @@ def test_a_worker_killed_by_kill_9_has_its_trial_taken_over(tmp_path: Path, caps
     assert not processes(claimed.path), "the dead worker's trial ended with it"
     said = capsys.readouterr()
     assert said.out.count("finished, validation mse") == 5 and "lost, tried again" in said.out
+    (line,) = [line for line in said.out.splitlines() if "lost, tried again" in line]
+    seen(re.sub(r"trial \d", "trial 0", line.partition(";")[0]))
     assert "ended early" in said.err
     with (claimed.path / "trials.csv").open() as file:
         rows = list(csv.DictReader(file))
@@ -242,7 +308,10 @@ def test_a_worker_killed_by_kill_9_has_its_trial_taken_over(tmp_path: Path, caps
     assert (claimed.path / "report.html").exists() and len(made.entries()) == 6
 
 
-def test_ctrl_c_puts_trials_back_and_the_same_command_goes_on(tmp_path: Path) -> None:
+@fault("signals", "Ctrl-C in a sweep")
+def test_ctrl_c_puts_trials_back_and_the_same_command_goes_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     description = described({"seconds": 0.5, "evaluations": 20}, fields={"x": (0.1, 0.2)})
     claimed = folder.claim(tmp_path / "it", description)
 
@@ -253,6 +322,7 @@ def test_ctrl_c_puts_trials_back_and_the_same_command_goes_on(tmp_path: Path) ->
 
     threading.Thread(target=interrupt).start()
     assert launching.run(claimed, description, "local", 2, TRIAL) == 130
+    seen(capsys.readouterr().err, ends="130")
     made = trials.Trials(claimed, description)
     assert [how for _, _, how in outcomes(made)[:2]] == ["stopped", "stopped"]
     assert "2 stopped" in (claimed.path / "report.md").read_text() and not processes(claimed.path)
@@ -281,9 +351,11 @@ def test_slurm_s_script_asks_for_what_the_sweep_says(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@fault("sweeps", "Slurm where there is none")
 def test_slurm_where_there_is_none(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="no sbatch and srun here"):
+    with pytest.raises(UserError, match="no sbatch and srun here") as caught:
         on_submitit.start_slurm(described().sweep, tmp_path, 2, TRIAL)
+    seen(caught)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the stand-in for Slurm runs bash")
@@ -355,6 +427,7 @@ def test_the_command_trains_and_reports(files: Path) -> None:
     assert "first_seed=1" in (files / "it" / "report.md").read_text()
 
 
+@fault("sweeps", "a sweep file that isn't there")
 def test_the_command_s_mistakes_and_its_dry_run(files: Path) -> None:
     script = launch(
         "--config=task.py", "--sweep=grid.py", "--engine=slurm", "--workers=4", "--dry_run", "--workdir=it", cwd=files
@@ -363,4 +436,5 @@ def test_the_command_s_mistakes_and_its_dry_run(files: Path) -> None:
     assert (files / "it" / "submission.sh").read_text() in script.stdout
     nothing = launch("--config=configs/adding.py", "--sweep=configs/sweeps/nope.py", cwd=ROOT)
     assert nothing.returncode == 2
+    seen(nothing)
     assert "--sweep=configs/sweeps/nope.py: no such file; there are configs/sweeps/adding_grid.py" in nothing.stderr

@@ -11,23 +11,44 @@ from experiments.launcher import experiment_from, load_mapping
 from experiments.sweeps import engines, planned, space
 from gru_research.config import UserError
 from gru_research.data import DataDirs
+from tests.faults import fault, seen
 
 ROOT = Path(__file__).parents[2]
 MISTAKES = [
-    ({}, "sweep.fields=None must be a group of fields"),
+    pytest.param({}, "sweep.fields=None must be a group of fields", marks=fault("sweeps", "no fields")),
     ({"fields": {"x": ()}}, "sweep.fields.x.values is empty"),
     ({"fields": {"x": (1, 1)}}, "sweep.fields.x.values=(1, 1) must differ"),
-    ({"fields": {"x": 3}}, "sweep.fields.x=3 must be a tuple of values"),
+    pytest.param(
+        {"fields": {"x": 3}},
+        "sweep.fields.x=3 must be a tuple of values",
+        marks=fault("sweeps", "one value where several are wanted"),
+    ),
     ({"fields": {"x": ((1, 2),)}}, "must be finite numbers, texts, true or false"),
-    ({"fields": {"a": {"x": {"low": 2, "high": 1}}}}, "sweep.fields.a.x.low=2 must be at most high=1"),
+    pytest.param(
+        {"fields": {"a": {"x": {"low": 2, "high": 1}}}},
+        "sweep.fields.a.x.low=2 must be at most high=1",
+        marks=fault("sweeps", "a range upside down"),
+    ),
     ({"fields": {"x": {"low": 0, "high": 1, "log": True}}}, "low=0 must be above 0"),
     ({"fields": {"x": {"low": 0, "hihg": 1}}}, "has no field 'hihg'; did you mean 'high'"),
-    ({"fields": {"x": {"low": 0, "high": 1}}}, "search='grid' needs values"),
-    ({"fields": {"x": (1, 2)}, "search": "random"}, "sweep.search='random' is unknown; choose from grid, tpe"),
+    pytest.param(
+        {"fields": {"x": {"low": 0, "high": 1}}},
+        "search='grid' needs values",
+        marks=fault("sweeps", "a range in a grid"),
+    ),
+    pytest.param(
+        {"fields": {"x": (1, 2)}, "search": "random"},
+        "sweep.search='random' is unknown; choose from grid, tpe",
+        marks=fault("sweeps", "a search that isn't there"),
+    ),
     ({"fields": {"x": (1, 2)}, "search": "tpe"}, "sweep.trials=0 must be at least 1"),
     ({"fields": {"x": (1, 2)}, "trials": 3}, "sweep.trials=3 must be 2, the whole grid"),
     ({"fields": {"x": (1, 2)}, "retires": 3}, "sweep has no field 'retires'; did you mean 'retries'"),
-    ({"fields": {"x": (1, 2)}, "limits": {"minutes": -1}}, "sweep.limits.minutes=-1.0 must be 0 or more"),
+    pytest.param(
+        {"fields": {"x": (1, 2)}, "limits": {"minutes": -1}},
+        "sweep.limits.minutes=-1.0 must be 0 or more",
+        marks=fault("sweeps", "a limit out of range"),
+    ),
     ({"fields": {"x": (1, 2)}, "pruning": {"kind": "mean"}}, "sweep.pruning.kind='mean' is unknown"),
 ]
 
@@ -37,6 +58,7 @@ def test_a_mistake_in_a_sweep_is_named(mapping: dict[str, Any], said: str) -> No
     with pytest.raises(UserError) as caught:
         space.sweep(mapping)
     assert said in str(caught.value) and "\n" not in str(caught.value)
+    seen(caught)
 
 
 def test_a_sweep_reads_back_what_it_writes() -> None:
@@ -47,8 +69,18 @@ def test_a_sweep_reads_back_what_it_writes() -> None:
 
 
 FIELD_MISTAKES = [
-    ({"optimizer": {"learning_rat": (1.0,)}}, "", "has no field 'learning_rat'; did you mean 'learning_rate'"),
-    ({"optimizer": {"learning_rate": (1e-3, -1.0)}}, "", "sweep.fields.optimizer.learning_rate, at -1.0: "),
+    pytest.param(
+        {"optimizer": {"learning_rat": (1.0,)}},
+        "",
+        "has no field 'learning_rat'; did you mean 'learning_rate'",
+        marks=fault("sweeps", "a field that the config hasn't"),
+    ),
+    pytest.param(
+        {"optimizer": {"learning_rate": (1e-3, -1.0)}},
+        "",
+        "sweep.fields.optimizer.learning_rate, at -1.0: ",
+        marks=fault("sweeps", "a value that the config refuses"),
+    ),
     ({"cells": {"gro": {"hidden_size": (3,)}}}, "", "'gro' is unknown; did you mean 'gru'"),
     ({"task": {"lenght": (5, 6)}}, "", "has no field 'lenght'; did you mean 'length'"),
     ({"updates": (5, 6)}, "gur", "sweep.objective.cell='gur' is unknown; did you mean 'gru'"),
@@ -61,6 +93,7 @@ def test_a_field_that_the_config_has_not(fields: dict[str, Any], cell: str, said
     with pytest.raises(UserError) as caught:
         planned.check(space.sweep({"fields": fields, "objective": {"cell": cell}}), config, DataDirs())
     assert said in str(caught.value)
+    seen(caught)
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "configs" / "sweeps").glob("*.py")), ids=lambda p: p.stem)
@@ -71,9 +104,14 @@ def test_shipped_sweeps_fit_their_config(path: Path) -> None:
     assert f"--sweep=configs/sweeps/{path.name}" in path.read_text()
 
 
+@fault("sweeps", "an engine that isn't installed", "an engine that isn't there")
 def test_an_engine_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(UserError, match=r"--engine=ray needs the extra ray: pip install 'gru_research\[ray\]'"):
+    with pytest.raises(
+        UserError, match=r"--engine=ray needs the extra ray: pip install 'gru_research\[ray\]'"
+    ) as caught:
         engines.check("ray")
-    with pytest.raises(UserError, match=r"--engine='slrum' is unknown; did you mean 'slurm'"):
+    seen(caught)
+    with pytest.raises(UserError, match=r"--engine='slrum' is unknown; did you mean 'slurm'") as caught:
         engines.check("slrum")
+    seen(caught)

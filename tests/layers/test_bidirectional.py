@@ -10,6 +10,7 @@ import pytest
 
 import gru_research as gr
 from gru_research.layers import MERGES
+from tests.faults import fault, seen
 from tests.oracles import pack, parameters, random_carry, sequence
 
 I, H, B, T = 4, 5, 3, 6  # noqa: E741
@@ -173,11 +174,13 @@ def test_zoneouts_expectation_holds_in_both_directions() -> None:
 # Mistakes
 
 
+@fault("cells and layers", "a step of a layer that reads both ways")
 def test_it_has_no_step_nor_has_a_stack_that_holds_it() -> None:
     params, xs, carries = arguments()
     carry = tuple(pack(c) for c in carries)
-    with pytest.raises(ValueError, match=r"Bidirectional.*no step.*end of a sequence"):
+    with pytest.raises(ValueError, match=r"Bidirectional.*no step.*end of a sequence") as caught:
         LAYER.step(params, carry, xs[:, 0])
+    seen(caught)
     cell = gr.GRU(I, param_dtype="float64")
     stack = gr.Stack((cell, LAYER))
     below = parameters("gru_after", I, I)

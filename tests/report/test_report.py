@@ -13,6 +13,7 @@ import pytest
 
 from gru_research import records, report, stats
 from gru_research.report import results, summary
+from tests.faults import fault, seen
 from tests.report.synthetic import Cell, Page, falling, read_csv, table_text, two_cells, write_run
 
 COLUMNS = (
@@ -299,8 +300,18 @@ def _files(paths: report.ReportPaths) -> list[Path]:
 @pytest.mark.parametrize(
     ("kind", "fields", "message"),
     [
-        ("evaluation", {"task": "adding", "cell": "GRU", "seed": 0}, "'evaluation' has no 'step'"),
-        ("result", {"task": "adding", "cell": "other", "seed": 0}, "'other', which has no cell record"),
+        pytest.param(
+            "evaluation",
+            {"task": "adding", "cell": "GRU", "seed": 0},
+            "'evaluation' has no 'step'",
+            marks=fault("records", "a record without one of its fields"),
+        ),
+        pytest.param(
+            "result",
+            {"task": "adding", "cell": "other", "seed": 0},
+            "'other', which has no cell record",
+            marks=fault("records", "a result of a cell that isn't described"),
+        ),
         ("cell", {"task": "copying", "cell": "GRU"}, "'copying', which the header doesn't describe"),
     ],
 )
@@ -308,8 +319,9 @@ def test_records_that_do_not_fit_are_refused(tmp_path, kind, fields, message):
     write_run(tmp_path, two_cells(5), end=None)
     with (tmp_path / records.FILE_NAME).open("a") as file:
         file.write(records.json.dumps({"kind": kind} | fields) + "\n")
-    with pytest.raises(records.RecordsError, match=message):
+    with pytest.raises(records.RecordsError, match=message) as error:
         report.write(tmp_path)
+    seen(error)
     assert not (tmp_path / "report.html").exists()
 
 

@@ -10,6 +10,7 @@ import rich.console
 from gru_research import records, report, stats
 from gru_research.report import pairs
 from gru_research.report.study import aggregate, figures, page, reading, words
+from tests.faults import fault, seen
 from tests.report.synthetic import Page, constant, read_csv, write_run, write_study
 
 ERROR = {"name": "adding", "baseline": 0.1, "threshold": 0.001}
@@ -191,13 +192,34 @@ def test_names_are_shown_as_they_are(tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("{", "is not JSON"),
+        pytest.param("{", "is not JSON", marks=fault("studies", "study.json that isn't JSON")),
         ("[]", "the schema None"),
         ('{"schema": "gru_research.study/9"}', "'gru_research.study/9'"),
-        ({"kind": "other"}, "kind 'other'; known: suite, horizon"),
-        ({"runs": ["../elsewhere"]}, "list of directory names"),
+        pytest.param(
+            {"kind": "other"},
+            "kind 'other'; known: suite, horizon",
+            marks=fault("studies", "a kind of study that isn't known"),
+        ),
+        pytest.param(
+            {"runs": ["../elsewhere"]},
+            "list of directory names",
+            marks=fault("names", "a run's name in study.json that is a path"),
+        ),
         ({"runs": "adding"}, "list of directory names"),
-        ({"kind": "horizon", "runs": ["a", "b"], "values": [1]}, "2 runs and 1 values"),
+        ({"runs": ["/etc"]}, "list of directory names"),
+        ({"runs": [".."]}, "list of directory names"),
+        ({"runs": ["a\0b"]}, "list of directory names"),
+        ({"runs": ["é" * 128]}, "list of directory names"),
+        pytest.param(
+            "[" * 100_000,
+            "is not JSON .*recursion",
+            marks=fault("file contents", "study.json of a hundred thousand brackets"),
+        ),
+        pytest.param(
+            {"kind": "horizon", "runs": ["a", "b"], "values": [1]},
+            "2 runs and 1 values",
+            marks=fault("studies", "a horizon with too few values"),
+        ),
     ],
 )
 def test_a_study_that_cannot_be_read_is_refused_in_one_line(tmp_path, content, message):
@@ -208,6 +230,7 @@ def test_a_study_that_cannot_be_read_is_refused_in_one_line(tmp_path, content, m
         report.write_study(tmp_path)
     assert "\n" not in str(error.value)
     assert not (tmp_path / "report.html").exists()
+    seen(error)
 
 
 def test_no_study_is_refused(tmp_path):

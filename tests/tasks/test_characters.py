@@ -11,6 +11,7 @@ import pytest
 from gru_research.config import UserError
 from gru_research.data import DataDirs, load
 from gru_research.tasks.characters import CHARACTERS, characters, next_character, segments
+from tests.faults import fault, seen
 
 
 def test_the_vocabulary_is_what_occurs(tiny_shakespeare_manual_dir: str) -> None:
@@ -26,11 +27,14 @@ def test_segments_lie_one_behind_the_other() -> None:
     assert [s.tobytes() for s in segments(text, 12)] == [b"The quick fox"]
 
 
+@fault("tasks", "a text shorter than a segment", "a character outside the vocabulary")
 def test_segments_name_what_is_wrong() -> None:
-    with pytest.raises(UserError, match="length=13 must be at most 12: a split has 13 characters"):
+    with pytest.raises(UserError, match="length=13 must be at most 12: a split has 13 characters") as caught:
         segments(np.frombuffer(b"The quick fox", np.uint8), 13)
-    with pytest.raises(UserError, match="the text holds '7', which isn't among the characters"):
+    seen(caught)
+    with pytest.raises(UserError, match="the text holds '7', which isn't among the characters") as caught:
         segments(np.frombuffer(b"The 7 foxes", np.uint8), 4)
+    seen(caught)
 
 
 def test_each_character_is_followed_by_its_target(

@@ -10,6 +10,7 @@ import pytest
 from gru_research.config import UserError
 from gru_research.data import DataDirs, load
 from gru_research.tasks.music import COLLECTIONS, music, note_likelihood, padded, pieces
+from tests.faults import fault, seen
 
 
 def packed(lengths: list[int], seed: int = 0) -> dict[str, np.ndarray]:
@@ -46,9 +47,11 @@ def test_pieces_are_equal_and_continue_one_frame() -> None:
         np.testing.assert_array_equal(np.concatenate(joined), stored["frames"][n, : stored["length"][n]])
 
 
+@fault("tasks", "a sequence longer than the padding")
 def test_padding_that_is_too_short_is_one_line() -> None:
-    with pytest.raises(UserError, match=r"a sequence of 5 frames is longer than the padding, 4$"):
+    with pytest.raises(UserError, match=r"a sequence of 5 frames is longer than the padding, 4$") as caught:
         padded(pieces(packed([5, 2])), 5)
+    seen(caught)
 
 
 @pytest.mark.parametrize("dataset", COLLECTIONS)

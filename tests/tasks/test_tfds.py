@@ -21,6 +21,7 @@ from PIL import Image
 from gru_research.config import UserError, call
 from gru_research.data import DataDirs, DiskArrays, ShuffledBatches, chunk
 from gru_research.tasks.tfds import tfds
+from tests.faults import fault, seen
 
 TRAIN, TEST = 50, 12
 LETTERS = "abcdefghijklmnopqrstuvwxyzé"
@@ -139,6 +140,7 @@ def test_numbers_that_differ_in_length_are_padded(data_dir: str) -> None:
     assert batch["targets"].tolist() == [m["rating"] for m in made]
 
 
+@fault("data", "a length beyond its sequence")
 def test_sequences_stored_padded_have_their_lengths_in_a_feature(data_dir: str) -> None:
     task = make(data_dir, inputs="padded", targets="label", lengths="steps")
     batch, made = first(task, "test")
@@ -148,8 +150,9 @@ def test_sequences_stored_padded_have_their_lengths_in_a_feature(data_dir: str) 
     batch, made = first(short, "test")
     np.testing.assert_array_equal(batch["inputs"][..., 0], [m["padded"][:3] for m in made])
     assert batch["lengths"].tolist() == [min(m["steps"], 3) for m in made]
-    with pytest.raises(UserError, match=r"lengths='rating' says \d of a sequence of \d steps"):
+    with pytest.raises(UserError, match=r"lengths='rating' says \d of a sequence of \d steps") as caught:
         make(data_dir, inputs="tags", targets="label", lengths="rating", max_length=6).data.load(DataDirs())
+    seen(caught)
 
 
 @pytest.mark.parametrize(("path", "options", "size"), [("tags", {}, 11), ("group/words", {"vocabulary": 300}, 300)])
@@ -189,10 +192,14 @@ def test_baseline_is_the_most_frequent_class(data_dir: str) -> None:
     assert make(data_dir, inputs="image", targets="label", threshold=0.7).threshold == 0.7
 
 
+@fault("data", "a sequence longer than max_length")
 def test_too_long_is_an_error_or_cut(data_dir: str) -> None:
     options = {"inputs": "text", "targets": "label", "max_length": 4}
-    with pytest.raises(UserError, match=r"inputs='text': a sequence of \d steps is longer than max_length=4; raise it"):
+    with pytest.raises(
+        UserError, match=r"inputs='text': a sequence of \d steps is longer than max_length=4; raise it"
+    ) as caught:
         make(data_dir, **options).data.load(DataDirs())
+    seen(caught)
     batch, made = first(make(data_dir, cut=True, **options), "train", 45)
     assert_padded(batch["inputs"], batch["lengths"], [list(m["text"].encode())[:4] for m in made])
 
@@ -222,9 +229,13 @@ def test_from_disk_and_from_memory_are_the_same_bits(data_dir: str) -> None:
             np.testing.assert_array_equal(parts[split][name], array)
 
 
+@fault("data", "an evaluation set that doesn't fit into memory")
 def test_what_is_evaluated_must_fit(data_dir: str) -> None:
-    with pytest.raises(UserError, match=r"validation='train\[90%:\]' takes 6.52e-08 GiB, more than memory=0.0 allows"):
+    with pytest.raises(
+        UserError, match=r"validation='train\[90%:\]' takes 6.52e-08 GiB, more than memory=0.0 allows"
+    ) as caught:
         limited(data_dir, memory=0.0).data.load(DataDirs())
+    seen(caught)
 
 
 FINE = {"dataset": "stock/plain", "inputs": "image", "targets": "label"}
@@ -233,36 +244,72 @@ FINE = {"dataset": "stock/plain", "inputs": "image", "targets": "label"}
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"dataset": "stick"}, r"dataset='stick' isn't prepared in data_dir=.*, only: stock/plain$"),
+        pytest.param(
+            {"dataset": "stick"},
+            r"dataset='stick' isn't prepared in data_dir=.*, only: stock/plain$",
+            marks=fault("data", "a data set of TFDS's that isn't prepared"),
+        ),
         ({"dataset": "stock/other"}, "dataset='stock/other' isn't prepared"),
         ({"dataset": "stock/plain:2.0.0"}, "dataset='stock/plain:2.0.0' isn't prepared"),
-        ({"dataset": "a b//"}, r"dataset='a b//' in data_dir=.* can't be opened \(ValueError"),
+        pytest.param(
+            {"dataset": "a b//"},
+            r"dataset='a b//' in data_dir=.* can't be opened \(ValueError",
+            marks=fault("data", "a name that is none of TFDS's"),
+        ),
         (
             {"inputs": ""},
             r"inputs='' must name a feature of the data set, which has frames \(Sequence\), good \(Scalar\)",
         ),
-        ({"inputs": "imago"}, "inputs='imago' must name a feature of the data set"),
-        ({"inputs": "group"}, "inputs='group' is a group of features; choose from group/unit, group/words"),
+        pytest.param(
+            {"inputs": "imago"},
+            "inputs='imago' must name a feature of the data set",
+            marks=fault("data", "a feature that isn't there"),
+        ),
+        pytest.param(
+            {"inputs": "group"},
+            "inputs='group' is a group of features; choose from group/unit, group/words",
+            marks=fault("data", "a group of features for a feature"),
+        ),
         ({"inputs": "frames"}, r"inputs='frames' \(Sequence of groups\) is nothing that can be read"),
         ({"inputs": "label"}, r"inputs='label' \(ClassLabel of shape \(\)\) must be text, an image, or"),
-        ({"inputs": "text"}, "max_length=0 must be given: sequences of inputs='text' differ in length"),
+        pytest.param(
+            {"inputs": "text"},
+            "max_length=0 must be given: sequences of inputs='text' differ in length",
+            marks=fault("data", "sequences of any length without max_length"),
+        ),
         (
             {"inputs": "padded", "max_length": 5},
             "max_length=5 must be at least 8, inputs='padded''s length, or cut=True",
         ),
         ({"targets": "labels"}, "targets='labels' must name a feature"),
-        ({"targets": "text"}, r"targets='text' \(Text of shape \(\)\) must be a class, or one or more numbers"),
+        pytest.param(
+            {"targets": "text"},
+            r"targets='text' \(Text of shape \(\)\) must be a class, or one or more numbers",
+            marks=fault("data", "targets that are neither a class nor numbers"),
+        ),
         ({"targets": "series"}, r"targets='series' \(Tensor of shape \(None, 2\)\) must be a class"),
         ({"targets": "rating"}, "classes=0 must be at least 2: targets='rating' doesn't say how many it has"),
-        ({"targets": "rating", "classes": 3}, "targets='rating' holds the class 3; with classes=3 it must be below"),
+        pytest.param(
+            {"targets": "rating", "classes": 3},
+            "targets='rating' holds the class 3; with classes=3 it must be below",
+            marks=fault("data", "a class out of range"),
+        ),
         ({"lengths": "score"}, r"lengths='score' \(Scalar of shape \(\)\) must be a whole number"),
         (
             {"validation": "valid"},
             r"validation='valid' is no part of stock/plain/1.2.0: it has train \(50\), test \(12\)",
         ),
-        ({"test": "test[20:]"}, r"test='test\[20:\]' is no part of stock"),
+        pytest.param(
+            {"test": "test[20:]"},
+            r"test='test\[20:\]' is no part of stock",
+            marks=fault("data", "a part of a split that isn't there"),
+        ),
         ({"test": "test[:0]"}, r"test='test\[:0\]' holds no examples"),
-        ({"train": "train"}, r"validation='train\[90%:\]' has examples in common with train='train'"),
+        pytest.param(
+            {"train": "train"},
+            r"validation='train\[90%:\]' has examples in common with train='train'",
+            marks=fault("data", "parts with examples in common"),
+        ),
         ({"validation": "test[:3]"}, r"test='test' has examples in common with validation='test\[:3\]'"),
         ({"order": "columns"}, "order='columns' is unknown"),
         ({"max_length": -1}, "max_length=-1 must be 0"),
@@ -274,14 +321,17 @@ def test_mistakes_are_one_line(data_dir: str, change: dict[str, Any], says: str)
     with pytest.raises(UserError, match=says) as caught:
         call(tfds, FINE | change, "config.task", {"dirs": DataDirs(data_dir)})
     assert str(caught.value).startswith("config.task.") and "\n" not in str(caught.value)
+    seen(caught)
 
 
+@fault("data", "tokens outside the vocabulary")
 def test_tokens_outside_the_vocabulary(data_dir: str) -> None:
     task = make(data_dir, inputs="tags", targets="label", vocabulary=5, max_length=6)
     with pytest.raises(
         UserError, match=r"inputs='tags' holds tokens from .*; with vocabulary=5 they must be from 0 to 4"
-    ):
+    ) as caught:
         task.data.load(DataDirs())
+    seen(caught)
 
 
 @pytest.fixture
@@ -310,12 +360,16 @@ def test_damage_is_one_line(copy: Path, damage: Callable[[Path], None], pattern:
     assert "\n" not in str(caught.value)
 
 
+@fault("data", "a data set in another format")
 def test_another_format_is_refused(copy: Path) -> None:
     info = json.loads((copy / "dataset_info.json").read_text())
     info["fileFormat"] = "tfrecord"
     (copy / "dataset_info.json").write_text(json.dumps(info))
-    with pytest.raises(ValueError, match="dataset='stock/plain' is stored as tfrecord and must be array_record"):
+    with pytest.raises(
+        ValueError, match="dataset='stock/plain' is stored as tfrecord and must be array_record"
+    ) as caught:
         make(str(copy.parents[2]), inputs="image", targets="label")
+    seen(caught, ends="2")  # `config.call` makes a user's mistake of it
 
 
 def test_no_tensorflow_in_a_fresh_process(data_dir: str) -> None:
@@ -336,3 +390,50 @@ for inputs in ("text", "image"):
         check=False,
     )
     assert result.stdout == "{'train': 45, 'validation': 5, 'test': 12}\n" * 2, result.stderr
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param("../out/stock/plain", marks=fault("names", "a data set's name that is a path")),
+        "{out}/stock/plain",
+        "stock/../../out/stock/plain",
+        "stock/..",
+        "out/../stock/..",
+        "stock/plain/data_dir={out}",
+        "stock/plain:1.2.0/data_dir={out}",
+        "stock\0/plain",
+        "s" * 5000,
+        "stock/" + "p" * 5000,
+    ],
+)
+def test_a_name_stays_within_data_dir(data_dir: str, tmp_path: Path, name: str) -> None:
+    (tmp_path / "in").mkdir()
+    shutil.copytree(data_dir, tmp_path / "out")
+    options = {"dataset": name.format(out=tmp_path / "out"), "inputs": "image", "targets": "label"}
+    with pytest.raises(UserError, match=r"isn't prepared|can't be opened") as caught:
+        call(tfds, options, "config.task", {"dirs": DataDirs(str(tmp_path / "in"))})
+    assert "\n" not in str(caught.value)
+    seen(caught)
+
+
+FOREIGN = fault("file contents", "a data set whose description names a class of another module")
+
+
+@pytest.mark.parametrize("form", [pytest.param("now", marks=FOREIGN), "older", "nested"])
+def test_a_description_imports_nothing_but_tfds(copy: Path, form: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = copy / "foreign_module.py"
+    module.write_text(f"open({str(copy / 'ran')!r}, 'w')")
+    monkeypatch.syspath_prepend(str(copy))
+    features = json.loads((copy / "features.json").read_text())
+    foreign: Any = {"pythonClassName": "foreign_module.Feature", "jsonFeature": {"json": "{}"}}
+    if form == "older":
+        foreign = {"type": "foreign_module.Feature", "content": {}}
+    if form == "nested":
+        foreign = {"pythonClassName": features["pythonClassName"], "jsonFeature": {"json": json.dumps({"x": foreign})}}
+    features["featuresDict"]["features"]["label"] = foreign
+    (copy / "features.json").write_text(json.dumps(features))
+    with pytest.raises(ValueError, match=r"names 'foreign_module\.Feature', and must name classes of") as caught:
+        make(str(copy.parents[2]), inputs="image", targets="good")
+    assert "foreign_module" not in sys.modules and not (copy / "ran").exists()
+    seen(caught, ends="2")

@@ -15,6 +15,7 @@ from gru_research.trackers import sinks
 from gru_research.trackers.base import About, Point
 from gru_research.trackers.weights_biases import ID_FILE
 from gru_research.training import make_plan, run_comparison
+from tests.faults import fault, seen
 from tests.trackers import event_files, stand_ins
 
 CONFIG: dict[str, Any] = {
@@ -108,7 +109,14 @@ def test_a_resumed_run_goes_on_under_its_id(tmp_path: Path, monkeypatch: pytest.
     assert [said for name, said in calls if name == "finish"] == [1, 1, 1]
 
 
-@pytest.mark.parametrize("fails", ["init", "log", "finish"])
+FAILS = [
+    pytest.param("init", marks=fault("trackers", "one that can't start")),
+    pytest.param("log", marks=fault("trackers", "one that fails in the middle of a run")),
+    pytest.param("finish", marks=fault("trackers", "one that fails at the end")),
+]
+
+
+@pytest.mark.parametrize("fails", FAILS)
 def test_a_tracker_that_fails_is_off_after_one_warning(
     fails: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -119,13 +127,16 @@ def test_a_tracker_that_fails_is_off_after_one_warning(
     started.close(True)
     (warning,) = capsys.readouterr().err.strip().splitlines()
     assert "wandb" in warning and f"ConnectionError: no network in {fails}" in warning
+    seen(warning)
     told = [name for name, _ in calls if name == "log"]
     assert len(told) == (2 if fails == "finish" else 0)
     points = event_files.shown(tmp_path / "tensorboard" / "adding" / "gru" / "seed0")
     assert [step for step, _ in points["validation_mse"]] == [0, 2]
 
 
-@pytest.mark.parametrize("name", ["tensorboardX", "wandb"])
+@pytest.mark.parametrize(
+    "name", ["tensorboardX", pytest.param("wandb", marks=fault("trackers", "one that isn't installed"))]
+)
 def test_a_tracker_that_is_not_installed_names_its_extra(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -135,16 +146,20 @@ def test_a_tracker_that_is_not_installed_names_its_extra(
     started.close(True)
     (warning,) = capsys.readouterr().err.strip().splitlines()
     assert f"'.[{name.removesuffix('X')}]'" in warning and "ModuleNotFoundError" in warning
+    seen(warning)
 
 
+@fault("trackers", "a directory that it can't write")
 def test_a_directory_that_tensorboard_cannot_write(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "tensorboard").write_text("a file")
     started = trackers.start(["tensorboard"], about(tmp_path))
     evaluate(started, 0)
     started.close(True)
-    assert len(capsys.readouterr().err.strip().splitlines()) == 1
+    (warning,) = capsys.readouterr().err.strip().splitlines()
+    seen(warning)
 
 
+@fault("trackers", "one that never comes back")
 def test_one_that_never_comes_back_is_left_behind(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -163,7 +178,9 @@ def test_one_that_never_comes_back_is_left_behind(
     monkeypatch.setattr(sinks, "CLOSING_SECONDS", 0.05)
     sinks.Trackers({"slow": Slow}, about(tmp_path)).close(True)
     waiting.set()
-    assert "slow" in capsys.readouterr().err
+    warning = capsys.readouterr().err
+    assert "slow" in warning
+    seen(warning)
 
 
 def test_a_run_whose_tracker_fails_ends_as_any_other(
@@ -187,11 +204,38 @@ def test_numbers_that_are_not_finite_or_not_there_are_left_out() -> None:
     assert trackers.point_of("end", {"status": "finished"}, "mse") is None
 
 
+@fault("trackers", "one that isn't there")
 def test_names_are_checked_before_anything_runs() -> None:
-    with pytest.raises(UserError, match=r"config\.trackers='tensorbord'.*did you mean 'tensorboard'.*wandb"):
+    with pytest.raises(UserError, match=r"config\.trackers='tensorbord'.*did you mean 'tensorboard'.*wandb") as caught:
         make_plan(experiment(CONFIG | {"trackers": "wandb, tensorbord"}))
+    seen(caught)
 
 
 def test_a_tuple_of_names_is_taken() -> None:
     for names in (("wandb", "tensorboard"), "wandb,tensorboard"):
         assert experiment(CONFIG | {"trackers": names}).trackers == "wandb,tensorboard"
+
+
+@pytest.mark.parametrize("task", ["../x", "/etc/x", "a/../../../b", "..", ".", "", "a\0b", "x" * 300, "é" * 300])
+def test_tensorboard_stays_within_its_directory(task: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    started = trackers.start(["tensorboard"], about(tmp_path / "run"))
+    started.record("evaluation", **EVALUATION | {"task": task, "step": 0})
+    started.close(True)
+    assert capsys.readouterr().err == ""
+    assert [p.name for p in tmp_path.iterdir()] == ["run"] and [p.name for p in (tmp_path / "run").iterdir()] == [
+        "tensorboard"
+    ]
+    assert len(list((tmp_path / "run" / "tensorboard").glob("**/gru/seed0/*tfevents*"))) == 1
+
+
+@fault("names", "an id of W&B's in a run's directory that is a path")
+def test_an_id_that_is_none_of_wandb_s_turns_it_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    calls: list[tuple[str, Any]] = []
+    monkeypatch.setitem(sys.modules, "wandb", stand_ins.wandb(calls))
+    (tmp_path / ID_FILE).write_text("../../x\n")
+    trackers.start(["wandb"], about(tmp_path)).close(True)
+    (warning,) = capsys.readouterr().err.strip().splitlines()
+    assert calls == [] and "holds no id of a run" in warning
+    seen(warning)

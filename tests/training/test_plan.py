@@ -8,6 +8,7 @@ import pytest
 import gru_research as gr
 from gru_research.config import UserError, experiment
 from gru_research.training import count_parameters, make_plan, nearest_size
+from tests.faults import fault, seen
 
 CONFIG: dict[str, Any] = {
     "task": {"name": "adding", "length": 10},
@@ -197,26 +198,66 @@ def test_nearest_size_against_a_search_through_all(wanted: int) -> None:
 
 MISTAKES = [
     ({"task": {"name": "addng"}}, "config.task.name='addng' is unknown; did you mean 'adding'"),
-    ({"task": {"name": "adding", "lenght": 3}}, "config.task has no field 'lenght'; did you mean 'length'"),
-    ({"task": {"name": "adding", "length": 0}}, "config.task.length=0 must be at least 2"),
+    pytest.param(
+        {"task": {"name": "adding", "lenght": 3}},
+        "config.task has no field 'lenght'; did you mean 'length'",
+        marks=fault("tasks", "an option that the task hasn't"),
+    ),
+    pytest.param(
+        {"task": {"name": "adding", "length": 0}},
+        "config.task.length=0 must be at least 2",
+        marks=fault("tasks", "a length out of range"),
+    ),
     ({"task": {"name": "adding", "test_size": 0}}, "config.task.test_size=0 must be at least 1"),
-    ({"task": {"name": "smnist", "order": "colums"}}, "config.task.order='colums' is unknown"),
+    pytest.param(
+        {"task": {"name": "smnist", "order": "colums"}},
+        "config.task.order='colums' is unknown",
+        marks=fault("tasks", "a word that isn't among the task's choices"),
+    ),
     (
         {"cells": {"gru": {"kind": "grru", "hidden_size": 3}}},
         "config.cells.gru.kind='grru' is unknown; did you mean 'gru'",
     ),
     ({"cells": {"gru": {"kind": "gru", "hidden_size": 3, "reset": "x"}}}, "config.cells.gru.reset='x' is unknown"),
-    ({"cells": {"gru": {"kind": "gru", "hidden_size": 3, "rset": "x"}}}, "did you mean 'reset'"),
-    ({"cells": {"gru": {"kind": "gru", "hidden_size": 3, "kernel_init": "x"}}}, "config.cells.gru.kernel_init='x'"),
-    ({"cells": {"gru": {"kind": "gru", "hidden_size": 3, "dtype": "int32"}}}, "config.cells.gru.dtype='int32'"),
+    pytest.param(
+        {"cells": {"gru": {"kind": "gru", "hidden_size": 3, "rset": "x"}}},
+        "did you mean 'reset'",
+        marks=fault("cells and layers", "an option that the cell hasn't"),
+    ),
+    pytest.param(
+        {"cells": {"gru": {"kind": "gru", "hidden_size": 3, "kernel_init": "x"}}},
+        "config.cells.gru.kernel_init='x'",
+        marks=fault("cells and layers", "an initialiser that isn't there"),
+    ),
+    pytest.param(
+        {"cells": {"gru": {"kind": "gru", "hidden_size": 3, "dtype": "int32"}}},
+        "config.cells.gru.dtype='int32'",
+        marks=fault("cells and layers", "a type that is none for a cell"),
+    ),
     ({"optimizer": {"name": "adm"}}, "config.optimizer.name='adm' is unknown; did you mean 'adam'"),
     ({"optimizer": {"schedule": "cos"}}, "config.optimizer.schedule='cos' is unknown"),
-    ({"optimizer": {"warmup": 1000}}, "config.optimizer.warmup=1000 must be below the number of updates, 1000"),
-    ({"model": {"readout": "every"}}, "config.model.readout='every'"),
+    pytest.param(
+        {"optimizer": {"warmup": 1000}},
+        "config.optimizer.warmup=1000 must be below the number of updates, 1000",
+        marks=fault("config", "a warm-up longer than training"),
+    ),
+    pytest.param(
+        {"model": {"readout": "every"}},
+        "config.model.readout='every'",
+        marks=fault("cells and layers", "a readout that the task can't use"),
+    ),
     ({"model": {"connections": "dense"}}, "config.model.connections='dense' is unknown"),
     ({"model": {"bidirectional": "yes"}}, "config.model.bidirectional='yes' must be true or false"),
-    ({"model": {"layers": 2, "dropout": 1.5}}, "config.model.dropout=1.5 must be a rate"),
-    ({"model": {"dropout": 0.5}}, "config.model.dropout=0.5 acts between layers"),
+    pytest.param(
+        {"model": {"layers": 2, "dropout": 1.5}},
+        "config.model.dropout=1.5 must be a rate",
+        marks=fault("cells and layers", "a rate of dropout above 1"),
+    ),
+    pytest.param(
+        {"model": {"dropout": 0.5}},
+        "config.model.dropout=0.5 acts between layers",
+        marks=fault("cells and layers", "dropout between layers where there is one"),
+    ),
     ({"model": {"zoneout": -1}}, "config.model.zoneout=-1.0 must be a rate"),
     ({"model": {"weight_noise": -0.1}}, "config.model.weight_noise=-0.1 must be a standard deviation"),
     ({"model": {"zone_out": 0.1}}, "did you mean 'zoneout'"),
@@ -236,6 +277,7 @@ def test_a_mistake_is_named(change: dict[str, Any], said: str) -> None:
     with pytest.raises(UserError) as caught:
         make_plan(experiment(CONFIG | change))
     assert said in str(caught.value) and "\n" not in str(caught.value)
+    seen(caught)
 
 
 def test_a_mistake_in_a_cell_that_is_left_out_is_still_one() -> None:
