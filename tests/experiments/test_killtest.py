@@ -13,8 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from experiments import killtest
-from experiments.killtests import moments, stages
+from experiments.killtests import course, moments, stages
 from experiments.killtests.account import Account
 from experiments.killtests.equality import first_difference
 from experiments.killtests.processes import Program
@@ -36,7 +35,7 @@ def test_killed_runs_end_as_the_undisturbed_one(tmp_path: Path) -> None:
     command += [f"--kills={KILLS}", "--checkpoint_seconds=0", f"--workdir={tmp_path / 'kills'}"]
     done = subprocess.run(command, cwd=ROOT, env=dict(os.environ), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    found = json.loads((tmp_path / "kills" / killtest.FILE_NAME).read_text())
+    found = json.loads((tmp_path / "kills" / course.FILE_NAME).read_text())
     assert found["equal"] and found["totals"]["kills"] == KILLS == sum(found["landed"].values())
     assert found["totals"]["runs completed"] == found["totals"]["runs equal to the reference"] >= 1
     log = (tmp_path / "kills" / "kills.log").read_text()
@@ -150,8 +149,8 @@ def kill_stand_ins(finished: Path, folder: Path, then: str) -> tuple[int, dict[s
     (folder / "output").mkdir(parents=True)
     command = [sys.executable, "-c", STAND_IN.format(run=str(finished), then=then)]
     program = Program(command, os.environ | {"PYTHONPATH": str(ROOT)}, ("gru",), 2)
-    status = killtest.carry_out(program, folder, kills=2, seed=0)
-    return status, json.loads((folder / killtest.FILE_NAME).read_text())
+    status = course.carry_out(program, folder, kills=2, seed=0)
+    return status, json.loads((folder / course.FILE_NAME).read_text())
 
 
 def test_a_run_that_ends_otherwise_ends_the_kill_test_with_status_1(
@@ -186,7 +185,7 @@ def test_one_that_is_stopped_says_what_it_found(
     monkeypatch.setattr(Account, "killed", stopped)
     with pytest.raises(KeyboardInterrupt):
         kill_stand_ins(finished, tmp_path, "pass")
-    assert json.loads((tmp_path / killtest.FILE_NAME).read_text())["totals"]["kills"] == 1
+    assert json.loads((tmp_path / course.FILE_NAME).read_text())["totals"]["kills"] == 1
     assert "stopped after 1 of 2 kills" in capsys.readouterr().err
 
 

@@ -154,9 +154,9 @@ def test_a_named_config_may_give_several_values_to_a_field() -> None:
     assert dict(made.cells[2].options)["activation"] == "tanh"
 
 
-@fault("names", "a suite's run that is a path", "a suite's run of 300 characters", "a suite's run called report.html")
+@fault("names", "a suite's run that is a path", "a suite's run of 300 characters", "a suite's run called figures")
 def test_names_of_a_suite_s_runs_are_names_of_directories(tmp_path: Path) -> None:
-    for name, said in (("/etc/x", "letters"), ("x" * 300, "at most 100"), ("report.html", "of the report")):
+    for name, said in (("/etc/x", "letters"), ("x" * 300, "at most 100"), ("figures", "of the report")):
         runs = {name: "task.py"}
         (tmp_path / "suite.py").write_text(
             f"import ml_collections\ndef get_config():\n    return ml_collections.ConfigDict({{'runs': {runs!r}}})\n"

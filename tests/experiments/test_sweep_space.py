@@ -53,7 +53,7 @@ MISTAKES = [
 ]
 
 
-@pytest.mark.parametrize(("mapping", "said"), MISTAKES, ids=[said[:40] for _, said in MISTAKES])
+@pytest.mark.parametrize(("mapping", "said"), MISTAKES, ids=lambda v: str(v)[:40])
 def test_a_mistake_in_a_sweep_is_named(mapping: dict[str, Any], said: str) -> None:
     with pytest.raises(UserError) as caught:
         space.sweep(mapping)
