@@ -23,7 +23,7 @@ from gru_research.data import DataDirs
 from gru_research.training import load_parameters, make_plan, run_comparison, save_parameters
 
 ROOT = Path(__file__).parents[2]
-KILLS = 4
+KILLS = 2
 TINY = (
     "only=gru,cells.gru.hidden_size=3,match=none,cells.lstm.hidden_size=2,cells.rnn.hidden_size=2,updates=40,eval_every=20,seeds=2,batch_size=4,tune.updates=20,"
     "task.length=5,task.validation_size=10,task.test_size=10"
