@@ -23,8 +23,8 @@ from absl import app, flags, logging
 from ml_collections import config_flags
 
 from gru_research.config import ExperimentConfig, UserError, experiment
+from gru_research.full_disk import OF_THE_MACHINE
 from gru_research.records import RecordsError
-from gru_research.training import OF_THE_MACHINE
 
 
 def launch(main: Callable[[], int | None], *, config: bool = False) -> NoReturn:

@@ -19,12 +19,12 @@ from experiments.progress import ProgressLine
 from gru_research import records
 from gru_research.config import LONGEST_FILE_NAME, ExperimentConfig, UserError, experiment
 from gru_research.data import DataDirs
+from gru_research.full_disk import full_disk_named
 from gru_research.training import (
     CHECKPOINT_SECONDS,
     HARMLESS,
     Plan,
     Progress,
-    full_disk_named,
     is_open,
     look,
     prepare_comparison,

@@ -19,6 +19,7 @@ ARROWS = [
     "layers -> analysis -> training",
     "stats -> analysis",
     "records -> analysis",
+    "full_disk -> training",
     "stats -> report",
     "records -> report",
 ]

@@ -107,15 +107,17 @@ class Trials:
             return False
         return True
 
-    def complete(self, trial: optuna.Trial, value: float | None, **attributes: Any) -> None:
-        """Records a finished attempt with its value, or with None a pruned one."""
+    def complete(self, trial: optuna.Trial, value: float | None, **attributes: Any) -> bool:
+        """Records a finished attempt with its value, or with None a pruned one; False where another worker had taken
+        it over meanwhile, whose attempt counts."""
         try:
             for name, given in attributes.items():
                 trial.set_user_attr(name, given)
             state = TrialState.PRUNED if value is None else TrialState.COMPLETE
             self.study.tell(trial, value, state=state, skip_if_finished=True)
         except UpdateFinishedTrialError:
-            pass  # taken over meanwhile: the other attempt's result counts
+            return False
+        return True
 
     def is_over(self, trial: optuna.Trial) -> bool:
         """Whether somebody else ended this attempt, having taken its worker for dead."""

@@ -127,7 +127,7 @@ class Attempt:
         if ended.why == "lost":
             return
         if ended.why == "pruned":
-            self.trials.complete(self.trial, None, **spent)
+            self._complete(number, None, spent)
         elif ended.why == "stopped":
             self.trials.fail(self.trial, "stopped", "its worker was told to stop", **spent)
         elif ended.why == "time":
@@ -139,9 +139,9 @@ class Attempt:
             how = "refused" if ended.status == REFUSED else "crashed"
             self.trials.fail(self.trial, how, f"{child.said(ended.status)}: {child.last_lines(log)}", **spent)
         else:
-            self._complete(number, spent)
+            self._judge(number, spent)
 
-    def _complete(self, number: int, spent: dict[str, Any]) -> None:
+    def _judge(self, number: int, spent: dict[str, Any]) -> None:
         try:
             run = records.read(self.folder.run(number) / records.FILE_NAME)
             if not run.finished:
@@ -150,7 +150,11 @@ class Attempt:
         except records.RecordsError as e:
             self.trials.fail(self.trial, "crashed", str(e), **spent)
             return
-        self.trials.complete(self.trial, value, **spent)
+        self._complete(number, value, spent)
+
+    def _complete(self, number: int, value: float | None, spent: dict[str, Any]) -> None:
+        if not self.trials.complete(self.trial, value, **spent):
+            print(f"trial {number}: another worker had taken it over, whose attempt counts", flush=True)
 
 
 def environment(gpu_memory_fraction: float) -> dict[str, str]:

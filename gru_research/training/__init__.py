@@ -3,7 +3,6 @@
 from .cell import train_cell
 from .checkpoint import load_parameters, save_parameters
 from .comparison import CHECKPOINT_SECONDS, environment, prepare_comparison, run_comparison
-from .full_disk import OF_THE_MACHINE, full_disk_named
 from .loop import UPDATES_PER_CALL, Hooks, InterruptedRun, Progress
 from .model import SequenceModel, count_parameters
 from .pace import is_open
@@ -15,7 +14,6 @@ __all__ = [
     "CHECKPOINT_SECONDS",
     "CONFIG_FILE",
     "HARMLESS",
-    "OF_THE_MACHINE",
     "UPDATES_PER_CALL",
     "CellPlan",
     "Hooks",
@@ -26,7 +24,6 @@ __all__ = [
     "SequenceModel",
     "count_parameters",
     "environment",
-    "full_disk_named",
     "is_open",
     "load_parameters",
     "look",

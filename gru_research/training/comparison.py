@@ -17,10 +17,10 @@ import jax
 from gru_research import records, trackers
 from gru_research.config import ExperimentConfig, UserError, split_names, to_mapping
 from gru_research.data import DataDirs
+from gru_research.full_disk import full_disk_named
 
 from . import processes
 from .cell import Saving, train_cell
-from .full_disk import full_disk_named
 from .lock import locked
 from .loop import Hooks, InterruptedRun, Progress, Sets
 from .pace import is_open, settle

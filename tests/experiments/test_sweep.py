@@ -198,6 +198,16 @@ def test_workers_on_one_machine_have_cores_of_their_own(monkeypatch: pytest.Monk
     assert worker.cores(0, 0) == []
 
 
+def test_an_attempt_that_was_taken_over_no_longer_counts(tmp_path: Path) -> None:
+    description = described()
+    made = trials.Trials(folder.claim(tmp_path / "it", description), description)
+    made.settle()
+    trial = made.take()
+    assert trial is not None and made.values(trial)
+    assert made.fail(trial, "lost", "no sign of life") and not made.complete(trial, 0.5, seconds=1.0)
+    assert outcomes(made)[0][2] == "lost" and made.is_over(trial)
+
+
 def test_no_text_of_a_sweep_becomes_html(tmp_path: Path) -> None:
     evil = "<script>alert(1)</script>\"' onload='x' <img src=x onerror=alert(2)>"
     description = described(fields={f"x{evil}": (f"a{evil}", f"b{evil}")})

@@ -156,6 +156,7 @@ def test_a_directory_that_tensorboard_cannot_write(tmp_path: Path, capsys: pytes
     evaluate(started, 0)
     started.close(True)
     (warning,) = capsys.readouterr().err.strip().splitlines()
+    assert "the tracker tensorboard is off" in warning and f"{tmp_path}/tensorboard" in warning
     seen(warning)
 
 
