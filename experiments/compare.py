@@ -4,7 +4,8 @@ python -m experiments.compare --config=configs/adding.py
 python -m experiments.compare --config=configs/smnist.py:rows --config.seeds=3 --workdir=runs/rows
 python -m experiments.compare --config=configs/horizon.py
 
-A config with `horizon` is trained at growing values of a field, until its cells fail.
+A config with `horizon` is trained at growing values of a field, until its cells fail. Several processes train one run
+together with --coordinator=HOST:PORT --processes=N --process=K, or --distributed on a cluster.
 """
 
 import json
@@ -12,12 +13,13 @@ from pathlib import Path
 
 from absl import flags
 
-from experiments import running, studies
+from experiments import joining, running, studies
 from experiments.launcher import config_path, launch, read_config, use_cores
-from gru_research.config import to_mapping
-from gru_research.training import make_plan
+from gru_research.config import UserError, to_mapping
+from gru_research.training import make_plan, processes
 
 running.define_flags()
+joining.define_flags()
 PRINT_CONFIG = flags.DEFINE_bool("print_config", False, "print the config with every default filled in, and stop.")
 
 
@@ -27,7 +29,10 @@ def main() -> int:
         make_plan(config, running.data_dirs())
         print(json.dumps(to_mapping(config), indent=2))
         return 0
-    use_cores(running.members(config))
+    use_cores(running.members(config), config.data_parallel, joining.count())
+    joining.connect()
+    if config.horizon is not None and not processes.alone():
+        raise UserError("config.horizon makes many runs: several processes train one")
     running.check_backend()
     workdir = running.workdir(run_name())
     stop = running.StopRequest()

@@ -170,10 +170,15 @@ def config_path() -> str:
     return flag.config_filename
 
 
-def use_cores(seeds: int) -> None:
-    """On a CPU: a device a core, but no more than there are seeds. Must run before jax does anything."""
+def use_cores(seeds: int, parts: int = 1, processes: int = 1) -> None:
+    """On a CPU: a device a core, but no more than there are seeds. Must run before jax does anything.
+
+    Each seed takes `parts` devices, more of them than there are cores where it has to be. Of several processes each
+    has its share.
+    """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    jax.config.update("jax_num_cpu_devices", min(seeds, cores))
+    at_once = max(1, min(seeds, cores * processes // parts))
+    jax.config.update("jax_num_cpu_devices", -(-at_once * parts // processes))
 
 
 def _parse(argv: Sequence[str]) -> list[str]:

@@ -34,7 +34,7 @@ def main() -> int:
     asked = planning.Asked(SECONDS.value, counts("lengths", LENGTHS.value), counts("seeds", SEEDS.value), CHECK.value)
     config = read_config()
     runs = planning.spread_out(config, asked)
-    use_cores(max([running.members(config), *asked.seeds]))
+    use_cores(max([running.members(config), *asked.seeds]), config.data_parallel)
     running.check_backend()
     found = {"load_average": load_average(), "memory_limit": memory_limit(), "devices": jax.device_count()}
     if not JSON.value:

@@ -153,7 +153,7 @@ def forecast_cell(plan: Plan, cell: CellPlan, sets: Sets, dirs: DataDirs, asked:
         run_check = _check_run(plan, cell, sets, found[0], say)
     if run_check is None or len(cases) > 1:
         found = planner.measured(cases)
-    own, devices = found[0], jax.device_count()
+    own, devices = found[0], seed_devices(plan)
     growth = {fullest(m.members, devices): m.rates for case, m in zip(cases, found, strict=True) if case.plan is plan}
     points = {task_length(c.plan.config): m.rates for c, m in zip(cases, found, strict=True) if c.members == seeds}
     tuning, tuning_memory = planner.with_members(sets, own, growth, tuned) if tuned else (None, None)
@@ -184,7 +184,7 @@ class _Planner:
     def others(self, sets: Sets, counts: set[int], lengths: tuple[int, ...]) -> list[Case]:
         """What has to be measured beside the config itself: one more number of members where a count asks for it; for
         lengths the quarters of the config's own, and a length to check their line at."""
-        devices, seeds = jax.device_count(), self.plan.config.seeds
+        devices, seeds = seed_devices(self.plan), self.plan.config.seeds
         here = fullest(seeds, devices)
         cases = []
         if any(fullest(count, devices) != here for count in counts):
@@ -214,7 +214,7 @@ class _Planner:
         if members == own.members:
             return own.rates, own.memory
         compiled = compile_cell(self.plan, self.cell, members, sets)
-        rates = own.rates.with_members(growth, fullest(members, jax.device_count()), members / own.members)
+        rates = own.rates.with_members(growth, fullest(members, seed_devices(self.plan)), members / own.members)
         rates = dataclasses.replace(rates, compiling=compiled.seconds, compiling_test=compiled.test_seconds)
         return rates, compiled.memory
 
@@ -235,6 +235,11 @@ class _Planner:
             cell.label, setting, basis, cell.hidden_size, cell.parameters, seeds, rates.update.times(1 / seeds),
             rates.compiling, cost, cost.total, most, most.needed,
         )  # fmt: skip
+
+
+def seed_devices(plan: Plan) -> int:
+    """Over how many devices seeds are spread; each of these is several where batches are divided."""
+    return max(1, jax.device_count() // plan.config.data_parallel)
 
 
 def training_schedule(plan: Plan, cell: CellPlan) -> Schedule:

@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import jax
 import rich.console
@@ -28,6 +29,7 @@ from gru_research.training import (
     is_open,
     look,
     prepare_comparison,
+    processes,
     run_comparison,
 )
 
@@ -132,20 +134,20 @@ def run(config: ExperimentConfig, folder: Path, stop: StopRequest) -> int:
     Raises:
       UserError: the config has a mistake, the data can't be had, or `folder` holds something else.
     """
-    begun = look(folder, config, flags.FLAGS.allow_config_change)
-    if begun is not None and begun.finished and is_complete(begun, config):
+    begun = processes.from_first(lambda: _begun(folder, config))
+    if begun is not None and begun["complete"]:
         print(f"{folder} holds this very run, finished: its report is made again")
         write_report(folder)
         return 0
     asked = config
     if begun is not None and is_open(config):  # what was measured then holds
-        found = experiment(begun.header["config"])
+        found = experiment(begun["config"])
         config = dataclasses.replace(found, only=config.only, trackers=config.trackers)
     plan, sets = prepare_comparison(config, data_dirs(), say=lambda line: print(f"measured: {line}", flush=True))
     announce(plan, folder)
     with (
         ProgressLine(plan) as line,
-        Profile(folder / FOLDER, flags.FLAGS.profile) as profile,
+        Profile(folder / FOLDER, flags.FLAGS.profile and processes.is_first()) as profile,
         stop.deferred(),
     ):
 
@@ -165,15 +167,26 @@ def run(config: ExperimentConfig, folder: Path, stop: StopRequest) -> int:
             stopping=lambda: bool(stop.status),
             say=lambda said: print(said, file=sys.stderr, flush=True),
         )
-    if not finished:
+    status = 0 if finished else stop.status or PREEMPTED  # by this process's request or another's
+    if status and processes.is_first():
         print(f"stopped; the same command with --workdir={folder} goes on from here", file=sys.stderr, flush=True)
-    if stop.status != PREEMPTED:  # a machine that is taken away leaves no time for a report
+    if status != PREEMPTED:  # a machine that is taken away leaves no time for a report
         write_report(folder)
-    return 0 if finished else stop.status
+    return status
+
+
+def _begun(folder: Path, config: ExperimentConfig) -> dict[str, Any] | None:
+    """The config of the run that a directory holds, as it was settled, and whether nothing is left to do."""
+    run = look(folder, config, flags.FLAGS.allow_config_change)
+    if run is None:
+        return None
+    return {"config": dict(run.header["config"]), "complete": run.finished and is_complete(run, config)}
 
 
 def write_report(folder: Path) -> None:
     """The report from what is on record; matplotlib, a second of import, is loaded only now."""
+    if not processes.is_first():
+        return
     from gru_research import report
 
     with full_disk_named(folder):

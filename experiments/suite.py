@@ -39,7 +39,7 @@ def main() -> int:
     chosen = tuple(name.strip() for name in RUNS.value.split(",") if name.strip())
     for name in chosen:
         choose("--runs", name, configs)
-    use_cores(max(map(running.members, configs.values())))
+    use_cores(max(map(running.members, configs.values())), max(c.data_parallel for c in configs.values()))
     running.check_backend()
     path, _, variant = config_path().partition(":")
     name = "-".join(filter(None, [Path(path).stem, variant]))

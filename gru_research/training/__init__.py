@@ -1,5 +1,6 @@
 """Training: models, seeds side by side, and the comparison of cells."""
 
+from . import processes
 from .cell import train_cell
 from .checkpoint import load_parameters, save_parameters
 from .comparison import CHECKPOINT_SECONDS, environment, prepare_comparison, run_comparison
@@ -31,6 +32,7 @@ __all__ = [
     "make_seed_axis",
     "nearest_size",
     "prepare_comparison",
+    "processes",
     "run_comparison",
     "save_parameters",
     "train_cell",

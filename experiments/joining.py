@@ -1,0 +1,58 @@
+"""Several processes, on one machine or many, that train one run together: the flags by which they find each other."""
+
+import os
+import sys
+from typing import Any
+
+import jax
+from absl import flags
+
+from gru_research.config import UserError
+from gru_research.training import processes
+
+
+def define_flags() -> None:
+    flags.DEFINE_string("coordinator", "", "HOST:PORT of the first of several processes that train one run together.")
+    flags.DEFINE_integer("processes", None, "how many processes there are; with --coordinator.", lower_bound=1)
+    flags.DEFINE_integer("process", None, "which of them this is, from 0; with --coordinator.", lower_bound=0)
+    flags.DEFINE_bool("distributed", False, "the same, found in the environment of Slurm, Open MPI or a TPU pod.")
+
+
+def count() -> int:
+    """How many processes the flags name; 1 too where the cluster's environment says how many."""
+    return flags.FLAGS.processes or 1
+
+
+def connect() -> None:
+    """Joins the other processes, where flags say so; then all but the first are silent on stdout.
+
+    Must run before jax does anything but count its devices, and before signals are handled, since `jax.distributed`
+    takes SIGTERM.
+
+    Raises:
+      UserError: flags that don't belong together, or nobody to join.
+    """
+    values = flags.FLAGS
+    named = {name: values[name].value for name in ("coordinator", "processes", "process")}
+    missing = [name for name, value in named.items() if value in ("", None)]
+    if values.distributed and len(missing) < len(named):
+        raise UserError("--distributed finds the processes itself: leave out --coordinator, --processes and --process")
+    if not values.distributed and len(missing) == len(named):
+        return
+    if not values.distributed and missing:
+        raise UserError(f"--{missing[0]} is missing: --coordinator, --processes and --process go together")
+    if not values.distributed and values.process >= values.processes:
+        raise UserError(f"--process={values.process} must be below --processes={values.processes}")
+    arguments: dict[str, Any] = {}
+    if not values.distributed:
+        arguments = {
+            "coordinator_address": values.coordinator,
+            "num_processes": values.processes,
+            "process_id": values.process,
+        }
+    try:
+        jax.distributed.initialize(**arguments)
+    except (RuntimeError, ValueError) as e:
+        raise UserError(f"the processes don't find each other: {' '.join(str(e).split())[:300]}") from e
+    if not processes.is_first():
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  # until the process ends
