@@ -33,7 +33,7 @@ def main() -> int:
     joining.connect()
     if config.horizon is not None and not processes.alone():
         raise UserError("config.horizon makes many runs: several processes train one")
-    running.check_backend()
+    running.start_backend()
     workdir = running.workdir(run_name())
     stop = running.StopRequest()
     if config.horizon is not None:

@@ -76,8 +76,10 @@ def prepare(config: ExperimentConfig, folder: Path) -> Program:
     folder = folder.absolute()
     command = [sys.executable, "-m", "experiments.compare", f"--config={ROOT / 'configs' / 'rerun.py'}:{folder}"]
     command += [f"--checkpoint_seconds={CHECKPOINT_SECONDS.value}"]
-    given = {name: flags.FLAGS[name].value for name in ("data_dir", "manual_dir", "require_backend")}
+    dirs = running.data_dirs()
+    given = {"data_dir": dirs.data_dir, "manual_dir": dirs.manual_dir}
     command += [f"--{name}={value}" for name, value in given.items() if value]
+    command += running.backend_arguments()
     env = {"JAX_COMPILATION_CACHE_DIR": str(folder / "compiled"), **CACHE, **os.environ}
     env["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
     return Program(command, env, tuple(cell.label for cell in plan.cells), config.seeds)

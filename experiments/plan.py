@@ -35,7 +35,7 @@ def main() -> int:
     config = read_config()
     runs = planning.spread_out(config, asked)
     use_cores(max([running.members(config), *asked.seeds]), config.data_parallel)
-    running.check_backend()
+    running.start_backend()
     found = {"load_average": load_average(), "memory_limit": memory_limit(), "devices": jax.device_count()}
     if not JSON.value:
         print(f"command: {shlex.join(sys.argv)}")

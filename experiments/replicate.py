@@ -48,7 +48,7 @@ def main() -> int:
         return 0
     configs = {name: experiment(run.within(BUDGET_MINUTES.value)) for name, run in table.runs.items()}
     use_cores(max(map(running.members, configs.values())), max(c.data_parallel for c in configs.values()))
-    running.check_backend()
+    running.start_backend()
     chosen = chosen_runs(table)
     workdir = running.workdir(TABLE.value)
     study = studies.suite(table.title, configs)

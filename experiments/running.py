@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import datetime
+import os
 import re
 import shlex
 import signal
@@ -35,6 +36,8 @@ from gru_research.training import (
 
 INTERRUPTED = 128 + signal.SIGINT
 PREEMPTED = 128 + signal.SIGTERM
+DETERMINISTIC = "--xla_gpu_deterministic_ops=true"
+"""XLA leaves out operations whose sums have no fixed order, and takes no algorithm for being fast just now."""
 
 
 def define_flags() -> None:
@@ -54,6 +57,9 @@ def define_flags() -> None:
         False,
         f"go on under a config that differs in fields without effect: {', '.join(HARMLESS)}.",
     )
+    flags.DEFINE_bool(
+        "debug_nans", False, "say and record at which operation a seed diverged: its last update is made again, slowly."
+    )
     flags.DEFINE_bool("profile", False, "trace a few calls of the first cell to WORKDIR/profile, for xprof.")
 
 
@@ -62,6 +68,9 @@ def define_data_flags() -> None:
     flags.DEFINE_string("data_dir", "", "where prepared data sets lie; default: TFDS's, ~/tensorflow_datasets.")
     flags.DEFINE_string("manual_dir", "", "folder with a data set's raw files, for machines without a network.")
     flags.DEFINE_enum("require_backend", None, ["cpu", "gpu", "tpu"], "stop unless jax runs on this.")
+    flags.DEFINE_bool(
+        "deterministic", False, "on a GPU: the same bits every time, from slower programs. Elsewhere they are anyway."
+    )
 
 
 def data_dirs() -> DataDirs:
@@ -86,11 +95,20 @@ def members(config: ExperimentConfig) -> int:
     return max(config.seeds, config.tune.draws * config.tune.seeds)
 
 
-def check_backend() -> None:
-    """Raises UserError unless jax runs on `--require_backend`."""
+def start_backend() -> None:
+    """Starts jax's backend, with what `--deterministic` asks for. Raises UserError unless it is `--require_backend`."""
+    if flags.FLAGS.deterministic:  # XLA reads them when the backend starts
+        os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {DETERMINISTIC}".strip()
     required, found = flags.FLAGS.require_backend, jax.default_backend()
     if required and found != required:
         raise UserError(f"--require_backend={required}, but jax found {found}: {jax.devices()[0].device_kind}")
+
+
+def backend_arguments() -> list[str]:
+    """What the flags ask of the backend, as arguments for other launchers."""
+    required = flags.FLAGS.require_backend
+    arguments = [f"--require_backend={required}"] if required else []
+    return arguments + (["--deterministic"] if flags.FLAGS.deterministic else [])
 
 
 class StopRequest:
@@ -162,6 +180,7 @@ def run(config: ExperimentConfig, folder: Path, stop: StopRequest) -> int:
             asked=asked,
             allow_config_change=flags.FLAGS.allow_config_change,
             checkpoint_seconds=flags.FLAGS.checkpoint_seconds,
+            debug_nans=flags.FLAGS.debug_nans,
             command=sys.argv,
             progress=progress,
             stopping=lambda: bool(stop.status),

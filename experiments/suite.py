@@ -40,7 +40,7 @@ def main() -> int:
     for name in chosen:
         choose("--runs", name, configs)
     use_cores(max(map(running.members, configs.values())), max(c.data_parallel for c in configs.values()))
-    running.check_backend()
+    running.start_backend()
     path, _, variant = config_path().partition(":")
     name = "-".join(filter(None, [Path(path).stem, variant]))
     study = studies.suite(str(config.get("title") or name), configs)

@@ -53,9 +53,7 @@ def arguments() -> tuple[str, ...]:
     """The flags that go to every trial."""
     dirs = {"data_dir": flags.FLAGS.data_dir, "manual_dir": flags.FLAGS.manual_dir}
     given = {name: str(Path(value).absolute()) for name, value in dirs.items() if value}
-    if flags.FLAGS.require_backend:
-        given["require_backend"] = flags.FLAGS.require_backend
-    return tuple(f"--{name}={value}" for name, value in given.items())
+    return (*(f"--{name}={value}" for name, value in given.items()), *running.backend_arguments())
 
 
 def dry_run(sweep: space.Sweep, claimed: folder.Folder) -> int:

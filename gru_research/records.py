@@ -13,7 +13,8 @@ a seed; the last line says how the run ended.
     evaluation  task, cell, seed, step, train_loss, gradient_norm, validation_loss,
                 validation_metric, diverged_at, time{train_seconds}
     result      task, cell, seed, updates, selected_step, train_loss, validation_metric, test_loss,
-                test_metric, steps_to_solve, diverged_at, last_good_loss, time{ms_per_step, train_seconds}
+                test_metric, steps_to_solve, diverged_at, last_good_loss, time{ms_per_step, train_seconds}; with
+                --debug_nans diverged_in of a seed that diverged: the operation, and the line of code
     end         status ("finished" or "interrupted"), time{seconds}
 
 `direction` is "min" or "max": whether less or more of the metric is better. `threshold` and `baseline` are

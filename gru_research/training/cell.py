@@ -7,12 +7,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 
 from gru_research.stats import solved_at
 
 from . import processes
 from .checkpoint import Checkpoints, Snapshot, save_parameters, unfinished
+from .divergence import find_cause
 from .loop import Hooks, Sets, Trained, train_members
 from .plan import CellPlan, Plan
 from .resume import Resumption
@@ -50,8 +52,10 @@ class Saving:
         return self.resumption.at(cell.label, phase) if self.resumption else None
 
 
-def train_cell(plan: Plan, cell: CellPlan, sets: Sets, hooks: Hooks, saving: Saving) -> None:
+def train_cell(plan: Plan, cell: CellPlan, sets: Sets, hooks: Hooks, saving: Saving, debug_nans: bool = False) -> None:
     """Trains all seeds of one cell, evaluates them as the config asks, tests them once, saves their parameters.
+
+    `debug_nans` finds the operation at which a seed diverged.
 
     Raises:
       InterruptedRun: `hooks.stopping()` said so.
@@ -80,15 +84,30 @@ def train_cell(plan: Plan, cell: CellPlan, sets: Sets, hooks: Hooks, saving: Sav
                 "cell", task=plan.task.name, **cell.record(), tuned=tuned, time={"compile_seconds": seconds}
             ),
         )
+    causes = _causes(plan, cell, sets, axis, trained, hooks) if debug_nans else {}
     tested = _test(plan, cell, sets, axis, trained)
     # Before the results: a cell whose results are on record is never trained again.
     params, best = axis.gather(trained.params), axis.gather(trained.best_params)
     if processes.is_first():
         save_parameters(saving.workdir, cell.label, axis.seeds, params, best)
-    _record_results(plan, cell, trained, tested, hooks, saving.elapsed())
+    _record_results(plan, cell, trained, tested, causes, hooks, saving.elapsed())
     saving.records()
     if processes.is_first():
         shutil.rmtree(unfinished(saving.workdir, cell.label), ignore_errors=True)
+
+
+def _causes(
+    plan: Plan, cell: CellPlan, sets: Sets, axis: SeedAxis, trained: Trained, hooks: Hooks
+) -> dict[int, str | None]:
+    """The operation at which each diverged seed did so, by its place among the seeds."""
+    states, found = axis.gather(trained.state), {}
+    for s in np.flatnonzero(states.diverged_at) if processes.is_first() else ():
+        where = f"{cell.label}, seed {plan.seeds[s]}: diverged at update {states.diverged_at[s]:,}"
+        hooks.say(f"{where}; making that update again, operation by operation")
+        cause = find_cause(plan, cell, sets, jax.tree.map(lambda a, s=s: a[s], states))
+        hooks.say(f"{where}: {cause or 'every operation is finite when that update is made alone'}")
+        found[int(s)] = cause
+    return found
 
 
 def _test(plan: Plan, cell: CellPlan, sets: Sets, axis: SeedAxis, trained: Trained) -> dict[str, np.ndarray]:
@@ -121,7 +140,13 @@ def _record_evaluation(plan: Plan, cell: CellPlan, evaluation: Evaluation, hooks
 
 
 def _record_results(
-    plan: Plan, cell: CellPlan, trained: Trained, tested: Mapping[str, np.ndarray], hooks: Hooks, run_seconds: float
+    plan: Plan,
+    cell: CellPlan,
+    trained: Trained,
+    tested: Mapping[str, np.ndarray],
+    causes: Mapping[int, str | None],
+    hooks: Hooks,
+    run_seconds: float,
 ) -> None:
     task, state, seconds = plan.task, trained.evaluations[-1].state, trained.train_seconds
     steps = [evaluation.step for evaluation in trained.evaluations]
@@ -147,6 +172,7 @@ def _record_results(
             selected_step=selected,
             diverged_at=diverged_at,
             last_good_loss=float(state["last_loss"][s]),
+            **({"diverged_in": causes[s]} if s in causes else {}),
             time={
                 "ms_per_step": 1e3 * seconds / max(updates, 1),
                 "train_seconds": seconds,

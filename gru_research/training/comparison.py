@@ -1,6 +1,7 @@
 """A whole comparison into one directory: the header, every cell in turn, and how it ended."""
 
 import contextlib
+import dataclasses
 import datetime
 import json
 import os
@@ -25,9 +26,11 @@ from .lock import locked
 from .loop import Hooks, InterruptedRun, Progress, Sets
 from .pace import is_open, settle
 from .plan import Plan, make_plan
-from .resume import CONFIG_FILE, Resumption, clear, find, look, other_versions, share
+from .resume import CONFIG_FILE, Resumption, clear, find, look, other_surroundings, share
 
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "tensorflow-datasets", "ml_collections")
+SURROUNDINGS = ("backend", "devices", "xla_flags", "versions", "git_commit", "command")
+"""What is noted of the environment each time a run goes on."""
 CHECKPOINT_SECONDS = 60.0
 """Between two snapshots: about how much work is lost at most when a process is killed."""
 
@@ -65,6 +68,7 @@ def run_comparison(
     asked: ExperimentConfig | None = None,
     allow_config_change: bool = False,
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
+    debug_nans: bool = False,
     command: Sequence[str] = (),
     progress: Callable[[Progress], None] = lambda progress: None,
     stopping: Callable[[], bool] = lambda: False,
@@ -80,6 +84,8 @@ def run_comparison(
       asked: the config before anything of it was measured.
       allow_config_change: goes on under a config whose fields differ, if they change no number.
       checkpoint_seconds: about how much work is lost at most when the process is killed.
+      debug_nans: makes the update at which a seed diverged again, operation by operation, and records the first one
+        whose result isn't finite.
       say: is told in a line what a user should know, such as where it goes on.
 
     Returns:
@@ -103,7 +109,8 @@ def run_comparison(
         if processes.from_first(open_run):
             return True
         writer, resumption = opened
-        return _train(plan, workdir, sets, writer, share(resumption), checkpoint_seconds, progress, stopping)
+        hooks = Hooks(lambda kind, **fields: None, progress, stopping, say)
+        return _train(plan, workdir, sets, writer, share(resumption), checkpoint_seconds, debug_nans, hooks)
 
 
 def _open(
@@ -135,10 +142,10 @@ def _train(
     writer: records.Writer | None,
     resumption: Resumption | None,
     checkpoint_seconds: float,
-    progress: Callable[[Progress], None],
-    stopping: Callable[[], bool],
+    debug_nans: bool,
+    hooks: Hooks,
 ) -> bool:
-    """Of several processes the first alone has a writer."""
+    """Of several processes the first alone has a writer, and so hooks that record."""
     started = time.perf_counter() - (resumption.seconds if resumption else 0.0)
     about = trackers.About(workdir, records.to_json(to_mapping(plan.config)), plan.task.metric)
     tracked = trackers.start(split_names(plan.config.trackers) if writer else (), about)
@@ -151,13 +158,13 @@ def _train(
     def written() -> int:
         return 0 if writer is None else writer.sync()
 
-    hooks = Hooks(record, progress, stopping)
+    hooks = dataclasses.replace(hooks, record=record)
     saving = Saving(workdir, checkpoint_seconds, written, lambda: time.perf_counter() - started, resumption)
     status = "interrupted"
     try:
         for cell in plan.cells:
             if resumption is None or cell.label not in resumption.done:
-                train_cell(plan, cell, sets, hooks, saving)
+                train_cell(plan, cell, sets, hooks, saving, debug_nans)
         status = "finished"
         if writer is not None:
             clear(workdir)
@@ -188,15 +195,15 @@ def _go_on(
 ) -> records.Writer:
     """The records as they were where the run goes on; the header keeps what it began with and notes this."""
     say(resumption.describe())
-    if others := other_versions(begun, PACKAGES):
-        say(f"warning: other versions than the run began with, so bits may differ: {', '.join(others)}")
+    if others := other_surroundings(begun, header["env"]):
+        say(f"warning: not as the run began, so bits may differ: {', '.join(others)}")
     noted = {
         "at": header["time"]["started"],
         "cell": resumption.label,
         "phase": resumption.phase,
         "step": resumption.snapshot.step if resumption.snapshot else 0,
         "dropped": resumption.dropped,
-        **{name: header["env"][name] for name in ("backend", "devices", "versions", "git_commit", "command")},
+        **{name: header["env"][name] for name in SURROUNDINGS},
     }
     env = {**begun.header["env"], "resumed": [*begun.header["env"].get("resumed", []), noted]}
     kept = {name: value for name, value in begun.header.items() if name not in ("kind", "schema")}
@@ -227,6 +234,7 @@ def environment() -> dict[str, Any]:
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "platform": platform.platform(),
         "python": platform.python_version(),
+        "xla_flags": os.environ.get("XLA_FLAGS", ""),
         "versions": {name: metadata.version(name) for name in PACKAGES},
         "git_commit": _git("rev-parse", "HEAD"),
         "git_dirty": None if (status := _git("status", "--porcelain")) is None else bool(status),

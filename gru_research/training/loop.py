@@ -55,11 +55,12 @@ class Progress:
 
 @dataclasses.dataclass(frozen=True)
 class Hooks:
-    """What a run tells whom: each record, the progress after each call, and whether to go on."""
+    """What a run tells whom: each record, the progress after each call, whether to go on, and a line for the user."""
 
     record: Record
     progress: Callable[[Progress], None] = lambda progress: None
     stopping: Callable[[], bool] = lambda: False
+    say: Callable[[str], None] = lambda line: None
 
 
 @dataclasses.dataclass(frozen=True)

@@ -3,7 +3,6 @@
 import dataclasses
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -174,11 +173,13 @@ def _kinds(path: Path) -> list[tuple[str, str]]:
     return [(r["kind"], r.get("cell", "")) for r in run.in_order]
 
 
-def other_versions(run: records.Run, packages: Sequence[str]) -> list[str]:
-    """The packages whose version isn't the one that the run began with, as sentences' parts."""
-    then = run.header["env"].get("versions", {})
-    now = {name: metadata.version(name) for name in packages}
-    return [f"{name} {then[name]} then, {now[name]} now" for name in packages if then.get(name, now[name]) != now[name]]
+def other_surroundings(run: records.Run, env: Mapping[str, Any]) -> list[str]:
+    """What of an environment isn't as the run began and may change bits: versions, backend, XLA's flags."""
+    then = run.header["env"]
+    kinds = ("backend", "xla_flags")
+    before = {**then.get("versions", {}), **{name: then[name] or "none" for name in kinds if name in then}}
+    now = {**env["versions"], **{name: env[name] or "none" for name in kinds}}
+    return [f"{name} {before[name]} then, {now[name]} now" for name in now if before.get(name, now[name]) != now[name]]
 
 
 def clear(workdir: Path) -> None:

@@ -236,7 +236,7 @@ def trained(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
     monkeypatch.setattr(replicate, "TABLES", {"tiny": TINY})
     flag(monkeypatch, TABLE="tiny", BUDGET_MINUTES=60.0, RUNS="")
     monkeypatch.setattr(replicate, "use_cores", lambda seeds, parts: None)
-    monkeypatch.setattr(running, "check_backend", lambda: None)
+    monkeypatch.setattr(running, "start_backend", lambda: None)
     monkeypatch.setattr(running, "workdir", lambda name: tmp_path / name)
     monkeypatch.setattr(running, "data_dirs", DataDirs)
     monkeypatch.setattr(running, "StopRequest", lambda: None)

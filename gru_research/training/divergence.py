@@ -1,0 +1,70 @@
+"""Which operation made the first number that isn't finite: the update at which a seed diverged, made once more,
+operation by operation."""
+
+import re
+import traceback
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from gru_research.data import ShuffledBatches, chunk
+from gru_research.tasks import Generated
+
+from .loop import Sets
+from .optimizer import make_optimizer
+from .plan import CellPlan, Plan
+from .state import TrainState, stream
+from .step import update
+
+PACKAGE = Path(__file__).parents[1]
+
+
+def first_not_finite(function: Callable[[], Any]) -> str | None:
+    """The first operation within `function()` whose result holds an inf or nan, and the line of code that asked for it.
+
+    Runs without compilation, so that each operation is looked at; loops of `lax` become loops of Python. None where all
+    numbers were finite. An operation of a backward pass is named with the line that was differentiated.
+    """
+    try:
+        with jax.disable_jit(), jax.debug_nans(True), jax.debug_infs(True):
+            jax.block_until_ready(function())
+    except FloatingPointError as e:
+        said = re.match(r"invalid value \((\w+)\) encountered in ([^\s.]+)", str(e))
+        what = f"{said[1]} from {said[2]}" if said else str(e).partition("\n")[0]
+        return f"{what}, {_where(e)}"
+    return None
+
+
+def _where(error: BaseException) -> str:
+    """The innermost line that isn't jax's own."""
+    jax_s_own = str(Path(jax.__file__).parent)
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith(jax_s_own)]
+    frame = frames[-1]
+    path = Path(frame.filename)
+    name = path.relative_to(PACKAGE.parent) if path.is_relative_to(PACKAGE) else path
+    return f"{name}:{frame.lineno}, {frame.name}: {frame.line}"
+
+
+def find_cause(plan: Plan, cell: CellPlan, sets: Sets, state: TrainState) -> str | None:
+    """`first_not_finite` of the update that a diverged seed would make again.
+
+    `state` is that seed's own, as training left it: from before the update at which it diverged. None where the update
+    is finite when it is made like this: compiled programs round otherwise, and the parts of a batch that is divided
+    over devices draw noise of their own.
+    """
+    state = jax.tree.map(jnp.asarray, state)
+    optimizer = partial(make_optimizer, plan.config.optimizer, cell.updates)
+    batch = _batch(plan, sets, state)
+    return first_not_finite(lambda: update(cell.model, optimizer, plan.task, state, batch))
+
+
+def _batch(plan: Plan, sets: Sets, state: TrainState) -> Mapping[str, Any]:
+    data, size, step = plan.task.data, plan.config.batch_size, int(state.step)
+    if isinstance(data, Generated):
+        return data.make(jax.random.fold_in(stream(state.seed, "data"), state.step), size)
+    source = ShuffledBatches(sets["train"], size, int(state.seed))
+    return {name: jnp.asarray(a[0, 0]) for name, a in chunk([source], step, 1).items()}
