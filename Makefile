@@ -38,7 +38,7 @@ compare: $(READY)
 	$(BIN)/python -m experiments.compare --config=$(CONFIG) $(ARGS)
 
 test: $(READY)
-	$(BIN)/python -m pytest -n 2 $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 benchmark: $(VENV)/.peers
 	$(BIN)/python -m experiments.benchmark --suite=cpu $(ARGS)

@@ -99,7 +99,10 @@ class Checkpoints:
             self._manager = ocp.CheckpointManager(
                 self._folder,
                 options=ocp.CheckpointManagerOptions(
-                    max_to_keep=KEPT, cleanup_tmp_directories=True, multiprocessing_options=_first_alone()
+                    max_to_keep=KEPT,
+                    create=False,
+                    cleanup_tmp_directories=True,
+                    multiprocessing_options=_first_alone(),
                 ),
             )
         note = {**self._note(), "checks": checks(arrays)}

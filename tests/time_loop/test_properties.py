@@ -39,7 +39,7 @@ def problems(draw: Any) -> tuple[str, dict[str, Any], np.ndarray, dict[str, Any]
     return name, params, rng.normal(size=(batch, time, features)), streams, options
 
 
-@settings(max_examples=25, deadline=None, derandomize=True)
+@settings(max_examples=15, deadline=None, derandomize=True)
 @given(problems())
 def test_any_sequence_is_the_oracles_and_its_gradient_the_derived_one(problem: Any) -> None:
     name, params, xs, streams, options = problem

@@ -1,4 +1,4 @@
-"""The seed axis: the same bits on 1, 2 and 4 devices, and copies that are thrown away."""
+"""The mesh: a seed's bits on 1, 2 and 4 devices, batches divided over them, and copies that are thrown away."""
 
 import os
 import subprocess
@@ -9,42 +9,77 @@ import jax
 import numpy as np
 import pytest
 
+from gru_research.config import UserError
 from gru_research.training import make_seed_axis
 from gru_research.training.seeds import OWN, SHARED
+from tests.faults import fault, seen
 
 ROOT = Path(__file__).parents[2]
 
+# Runs by name, `KIND-PARTS`: generated or stored data, each batch divided into so many parts.
 PROGRAM = """
-import sys, hashlib, json
+import dataclasses, sys
 from pathlib import Path
 import jax
 import numpy as np
-jax.config.update("jax_num_cpu_devices", int(sys.argv[1]))
+devices, folder, *runs = sys.argv[1:]
+jax.config.update("jax_num_cpu_devices", int(devices))
 from gru_research.config import experiment
 from gru_research.data import DataDirs
-from gru_research.training import load_parameters, make_plan, make_seed_axis, run_comparison
-config = {
-    "task": {"name": "adding", "length": 6, "validation_size": 20, "test_size": 20},
-    "cells": {"gru": {"kind": "gru", "hidden_size": 8}},
-    "updates": 20, "batch_size": 5, "eval_every": 10, "seeds": 5, "optimizer": {"learning_rate": 0.05},
-}
-run_comparison(make_plan(experiment(config)), Path(sys.argv[2]), DataDirs())
-leaves = jax.tree.leaves(load_parameters(Path(sys.argv[2]), "gru"))
-print(jax.device_count(), hashlib.sha256(b"".join(np.asarray(a).tobytes() for a in leaves)).hexdigest())
+from gru_research.tasks import Stored
+from gru_research.training import load_parameters, make_plan, run_comparison
+assert jax.device_count() == int(devices)
+for run in runs:
+    kind, parts = run.split("-")
+    plan = make_plan(experiment({
+        "task": {"name": "adding", "length": 6, "validation_size": 21, "test_size": 20},
+        "cells": {"rnn": {"kind": "rnn", "hidden_size": 5}}, "data_parallel": int(parts),
+        "updates": 20, "batch_size": 8, "eval_every": 10, "seeds": 3, "optimizer": {"learning_rate": 0.05},
+    }))
+    if kind == "stored":
+        make = plan.task.data.make
+        sets = {"train": 43, "validation": 21, "test": 20}
+        sets = {name: jax.tree.map(np.asarray, make(jax.random.key(n), n)) for name, n in sets.items()}
+        data = Stored("toy", dict, lambda batch: batch, lambda: sets)
+        plan = dataclasses.replace(plan, task=dataclasses.replace(plan.task, data=data))
+    workdir = Path(folder) / run
+    assert run_comparison(plan, workdir, DataDirs())
+    leaves = jax.tree.leaves(load_parameters(workdir, "rnn")["params"])
+    np.save(Path(folder) / f"{run}-{devices}.npy", np.concatenate([np.ravel(a) for a in leaves]))
 """
+DIVIDED = 1e-5
+"""How much the parameters, which are around 1, may differ after 20 updates whose sums were added up in parts."""
 
 
-def test_the_same_bits_on_any_number_of_devices(tmp_path: Path) -> None:
-    digests = set()
-    for devices in (1, 2, 4):
-        done = subprocess.run(
-            [sys.executable, "-c", PROGRAM, str(devices), str(tmp_path / str(devices))],
-            cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=True,
-        )  # fmt: skip
-        count, digest = done.stdout.split()
-        assert int(count) == devices
-        digests.add(digest)
-    assert len(digests) == 1
+def trained(folder: Path, devices: int, *runs: str) -> dict[str, np.ndarray]:
+    """The parameters that runs end with, in a process with so many host devices."""
+    workdir = folder / str(devices)
+    subprocess.run(
+        [sys.executable, "-c", PROGRAM, str(devices), str(workdir), *runs],
+        cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT), "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}, check=True,
+    )  # fmt: skip
+    return {run: np.load(workdir / f"{run}-{devices}.npy") for run in runs}
+
+
+def test_seeds_spread_over_devices_keep_their_bits_and_divided_batches_their_numbers(tmp_path: Path) -> None:
+    one = trained(tmp_path, 1, "generated-1", "stored-1")
+    two = trained(tmp_path, 2, "generated-1", "stored-2")
+    four = trained(tmp_path, 4, "generated-1", "generated-4")
+    for found in (two, four):
+        assert found.pop("generated-1").tobytes() == one["generated-1"].tobytes()
+    for found in (two, four):
+        for run, parameters in found.items():
+            whole = one[run.partition("-")[0] + "-1"]
+            np.testing.assert_allclose(parameters, whole, rtol=0, atol=DIVIDED, err_msg=run)
+    assert np.abs(one["generated-1"] - one["stored-1"]).max() > 100 * DIVIDED  # other data give other numbers
+
+
+@fault("config", "more parts of a batch than devices")
+def test_more_parts_than_devices_are_refused() -> None:
+    parts = jax.device_count() + 1
+    with pytest.raises(UserError, match=f"config.data_parallel={parts} must divide the number of devices") as caught:
+        make_seed_axis((0, 1), parts=parts)
+    seen(caught)
 
 
 def test_seeds_fill_up_to_the_devices() -> None:
