@@ -32,12 +32,14 @@ def locked(workdir: Path) -> Iterator[None]:
     with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as e:
+        except BlockingIOError as e:
             file.seek(0)
             holder = file.read().decode("utf-8", "replace").strip() or "unknown"
             raise UserError(
                 f"workdir={str(workdir)!r} is in use by another process ({holder}): wait for it, or choose another"
             ) from e
+        except OSError as e:  # some network file systems
+            raise UserError(f"workdir={str(workdir)!r} can't be locked by flock: {e.strerror}; choose another") from e
         try:
             file.truncate(0)
             file.write(f"process {os.getpid()} on {platform.node()}\n".encode())

@@ -15,8 +15,8 @@ import pytest
 
 from experiments.killtests.equality import first_difference
 from gru_research.training import load_parameters
-from tests.experiments.test_launchers import FAST, PYTHONPATH, ROOT, command, launch
 from tests.faults import fault, seen
+from tests.launching import FAST, PYTHONPATH, ROOT, command, launch
 
 CONFIG = (
     "--config=configs/adding.py:only=rnn,cells.gru.hidden_size=4,seeds=2,batch_size=8,updates=4000,"

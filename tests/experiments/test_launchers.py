@@ -15,28 +15,13 @@ from experiments.launcher import experiment_from
 from experiments.running import new_workdir
 from gru_research.config import UserError
 from tests.faults import fault, seen
+from tests.launching import FAST, PYTHONPATH, ROOT, command, launch
 
-ROOT = Path(__file__).parents[2]
 ADDING = "--config=configs/adding.py"
 TINY = [
     "--config.updates=2", "--config.eval_every=1", "--config.seeds=2", "--config.batch_size=4",
     "--config.task.length=5", "--config.task.validation_size=10", "--config.task.test_size=10",
 ]  # fmt: skip
-
-
-def command(name: str, *arguments: str) -> list[str]:
-    return [sys.executable, "-m", f"experiments.{name}", *arguments]
-
-
-FAST = {"JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
-"""For programs that run for a moment: LLVM's costly passes off."""
-# Every launcher runs beside a package "tensorflow" that ends whoever imports it.
-PYTHONPATH = os.pathsep.join([str(ROOT), str(ROOT / "tests" / "stand_ins")])
-
-
-def launch(name: str, *arguments: str, cwd: Path = ROOT, **variables: str) -> subprocess.CompletedProcess[str]:
-    env = os.environ | {"PYTHONPATH": PYTHONPATH, "COLUMNS": "120", "JAX_PLATFORMS": "cpu"} | variables
-    return subprocess.run(command(name, *arguments), cwd=cwd, env=env, capture_output=True, text=True, check=False)
 
 
 def test_the_stand_in_for_tensorflow_would_be_noticed() -> None:

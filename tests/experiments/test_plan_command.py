@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.experiments.test_launchers import FAST, launch
 from tests.faults import fault, seen
+from tests.launching import FAST, launch
 
 TASK = """
 import ml_collections

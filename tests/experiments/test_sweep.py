@@ -25,6 +25,7 @@ import rich.console
 from experiments.sweeps import folder, space
 from gru_research.config import UserError
 from tests.faults import fault, seen
+from tests.launching import FAST, launch
 from tests.report import synthetic
 
 optuna = pytest.importorskip("optuna")
@@ -399,12 +400,6 @@ def test_ray_runs_a_sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 # The command
 
 
-def launch(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    env = os.environ | {"COLUMNS": "120", "JAX_PLATFORMS": "cpu", "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
-    command = [sys.executable, "-m", "experiments.sweep", *arguments]
-    return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, check=False)
-
-
 CONFIG = """
 import ml_collections
 def get_config():
@@ -429,7 +424,7 @@ def files(tmp_path: Path) -> Path:
 
 
 def test_the_command_trains_and_reports(files: Path) -> None:
-    done = launch("--config=task.py", "--sweep=grid.py", "--workdir=it", cwd=files)
+    done = launch("sweep", "--config=task.py", "--sweep=grid.py", "--workdir=it", cwd=files, **FAST)
     assert done.returncode == 0, done.stderr
     assert "1 of 1 trials done" in done.stdout and "Importance needs 2 finished trials" in done.stdout
     config = json.loads((files / "it/trials/0000/config.json").read_text())
@@ -440,11 +435,18 @@ def test_the_command_trains_and_reports(files: Path) -> None:
 @fault("sweeps", "a sweep file that isn't there")
 def test_the_command_s_mistakes_and_its_dry_run(files: Path) -> None:
     script = launch(
-        "--config=task.py", "--sweep=grid.py", "--engine=slurm", "--workers=4", "--dry_run", "--workdir=it", cwd=files
+        "sweep",
+        "--config=task.py",
+        "--sweep=grid.py",
+        "--engine=slurm",
+        "--workers=4",
+        "--dry_run",
+        "--workdir=it",
+        cwd=files,
     )
     assert script.returncode == 0 and "#SBATCH --array=0-3%4" in script.stdout, script.stderr
     assert (files / "it" / "submission.sh").read_text() in script.stdout
-    nothing = launch("--config=configs/adding.py", "--sweep=configs/sweeps/nope.py", cwd=ROOT)
+    nothing = launch("sweep", "--config=configs/adding.py", "--sweep=configs/sweeps/nope.py", cwd=ROOT)
     assert nothing.returncode == 2
     seen(nothing)
     assert "--sweep=configs/sweeps/nope.py: no such file; there are configs/sweeps/adding_grid.py" in nothing.stderr

@@ -1,7 +1,10 @@
 """Interrupted runs go on and end with the same bits and records as one that was never interrupted."""
 
+import errno
+import fcntl
 import json
 import multiprocessing
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -298,6 +301,15 @@ def test_a_second_process_is_refused_and_a_killed_one_leaves_no_lock(holder: Any
     holder.join()
     assert run(tmp_path / "run", CONFIG | {"only": "rnn", "updates": 1, "tune": {"draws": 0}})
     seen("")
+
+
+def test_a_file_system_without_flock_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def none(*_: Any) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", none)
+    with pytest.raises(UserError, match="can't be locked by flock: No locks available"), locked(tmp_path / "run"):
+        pass
 
 
 def test_somebody_elses_directory_is_left_alone(tmp_path: Path) -> None:
