@@ -123,7 +123,8 @@ class Attempt:
     def _record(self, number: int, log: Path, ended: child.Ended) -> None:
         """The attempt's end in the journal."""
         limits = self.description.sweep.limits
-        spent: dict[str, Any] = {"seconds": round(ended.seconds, 1), "peak_gb": round(ended.peak_gb, 3)}
+        # To the kB: a peak that was over its limit by a page must be so on record too.
+        spent: dict[str, Any] = {"seconds": round(ended.seconds, 1), "peak_gb": round(ended.peak_gb, 6)}
         if ended.why == "lost":
             return
         if ended.why == "pruned":

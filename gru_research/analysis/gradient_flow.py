@@ -44,8 +44,7 @@ def gradient_flow(
 
     def step_back(state: tuple[Carry, Array], inputs: Any) -> tuple[tuple[Carry, Array], Array]:
         (unit, log_norm), (carry, x) = state, inputs
-        after, back = jax.vjp(lambda carry: cell.step(params, carry, x)[0], carry)
-        unit = jax.tree.map(lambda a, like: a.astype(like.dtype), unit, after)
+        _, back = jax.vjp(lambda carry: cell.step(params, carry, x)[0], carry)
         unit, growth = _unit(back(unit)[0], batch)
         return (unit, log_norm + growth), log_norm + growth
 

@@ -9,7 +9,7 @@ from jax.flatten_util import ravel_pytree
 
 from gru_research.types import Array, ArrayLike, PRNGKey
 
-from .recurrence import Recurrence
+from .recurrence import Recurrence, first_carry
 
 
 def lyapunov_exponents(
@@ -40,9 +40,7 @@ def lyapunov_exponents(
         raise ValueError(f"xs has the shape {xs.shape}; it must be one sequence, [T, I]")
     if not 0 <= discard < xs.shape[0]:
         raise ValueError(f"discard={discard!r} must be at least 0 and below the number of steps, {xs.shape[0]}")
-    dtypes = jax.eval_shape(lambda: cell.step(params, cell.initial_carry(params, ()), xs[0])[0])
-    first = jax.tree.map(lambda a, like: a.astype(like.dtype), cell.initial_carry(params, ()), dtypes)
-    flat, unflatten = ravel_pytree(first)
+    flat, unflatten = ravel_pytree(first_carry(cell, params, xs[0]))
     count = flat.size if count is None else count
     if not 1 <= count <= flat.size:
         raise ValueError(f"count={count!r} must be at least 1 and at most the carry's size, {flat.size}")

@@ -17,6 +17,13 @@ class Recurrence(Protocol):
     def step(self, params: Any, carry: Any, x: Array) -> tuple[Carry, Array]: ...
 
 
+def first_carry(cell: Recurrence, params: Any, x: Array) -> Carry:
+    """The carry before the step that reads `x [*batch, I]`, in the types that it has after one, as `lax.scan` asks."""
+    first = cell.initial_carry(params, x.shape[:-1])
+    after = jax.eval_shape(lambda: cell.step(params, first, x)[0])
+    return jax.tree.map(lambda a, like: a.astype(like.dtype), first, after)
+
+
 def carries_before(cell: Recurrence, params: Any, xs: ArrayLike) -> tuple[Carry, Array]:
     """The carry before each step of `xs [*batch, T, I]`, leaves `[T, *batch, ...]`, and `xs` with time first.
 
@@ -29,13 +36,9 @@ def carries_before(cell: Recurrence, params: Any, xs: ArrayLike) -> tuple[Carry,
     xs_T = jnp.moveaxis(xs, -2, 0)
 
     def advance(carry: Carry, x: Array) -> tuple[Carry, Carry]:
-        new, _ = cell.step(params, carry, x)
-        return jax.tree.map(lambda a, like: a.astype(like.dtype), new, carry), carry
+        return cell.step(params, carry, x)[0], carry
 
-    first = cell.initial_carry(params, xs_T.shape[1:-1])
-    shapes = jax.eval_shape(lambda: cell.step(params, first, xs_T[0])[0])
-    first = jax.tree.map(lambda a, like: a.astype(like.dtype), first, shapes)
-    return lax.scan(advance, first, xs_T)[1], xs_T
+    return lax.scan(advance, first_carry(cell, params, xs_T[0]), xs_T)[1], xs_T
 
 
 def row_norm(tree: Any, batch: int) -> Array:
