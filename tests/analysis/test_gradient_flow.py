@@ -1,6 +1,5 @@
 """The norm of the gradient against the lag, where it is known and where autodiff gives it."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import jax
@@ -11,11 +10,7 @@ import pytest
 import gru_research as gr
 from gru_research.analysis import gradient_flow, half_life
 
-
-@pytest.fixture(autouse=True)
-def _float64() -> Iterator[None]:
-    with jax.enable_x64(True):
-        yield
+pytestmark = pytest.mark.usefixtures("x64_compiled_fast")
 
 
 def test_a_linear_recurrence_loses_its_factor_a_step() -> None:

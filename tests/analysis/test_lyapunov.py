@@ -1,7 +1,7 @@
 """Lyapunov exponents of systems whose exponents are known."""
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -12,11 +12,7 @@ import pytest
 import gru_research as gr
 from gru_research.analysis import lyapunov_exponents
 
-
-@pytest.fixture(autouse=True)
-def _float64() -> Iterator[None]:
-    with jax.enable_x64(True):
-        yield
+pytestmark = pytest.mark.usefixtures("x64_compiled_fast")
 
 
 @dataclasses.dataclass(frozen=True)
