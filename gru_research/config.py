@@ -176,6 +176,10 @@ class ExperimentConfig:
     seed stops after so many evaluations without a better one. `seconds` above 0 gives each cell so much time to train,
     tuning included, instead of a number of updates: it is measured once and becomes `cells.LABEL.updates`.
     Each batch is divided over `data_parallel` devices, which changes sums by rounding, and the noise that is drawn.
+    `train_examples` above 0 keeps the first so many training examples of a stored task; what the tested parameters
+    reach on them is then recorded beside the test set.
+    `probes` names what is measured at every evaluation beside the metric, separated by commas; it changes nothing of
+    the training.
     `trackers` names who is told of the records as they come, separated by commas; it changes nothing of the run.
     """
 
@@ -186,6 +190,7 @@ class ExperimentConfig:
     only: str = ""
     updates: int = 1000
     batch_size: int = 32
+    train_examples: int = 0
     data_parallel: int = 1
     eval_every: int = 100
     evaluations: int = 0
@@ -198,6 +203,7 @@ class ExperimentConfig:
     model: ModelConfig = ModelConfig()
     tune: TuneConfig = TuneConfig()
     horizon: HorizonConfig | None = None
+    probes: str = ""
     trackers: str = ""
 
     def __post_init__(self) -> None:
@@ -205,7 +211,7 @@ class ExperimentConfig:
             _require(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
         divisor = f"a divisor of batch_size={self.batch_size}"
         _require(self.batch_size % self.data_parallel == 0, "data_parallel", self.data_parallel, divisor)
-        for name in ("evaluations", "first_seed", "patience", "seconds"):
+        for name in ("evaluations", "first_seed", "patience", "seconds", "train_examples"):
             _require(getattr(self, name) >= 0, name, getattr(self, name), "0 or more")
         _require(math.isfinite(self.seconds), "seconds", self.seconds, "finite")
         _require(self.first_seed + self.seeds <= SEEDS, "first_seed", self.first_seed, "below 2**32, as all its seeds")
@@ -252,7 +258,7 @@ def experiment(mapping: Mapping[str, Any]) -> ExperimentConfig:
     cells = dict(fields.pop("cells"))
     if not isinstance(task.get("name"), str):
         raise UserError(f"config.task.name={task.get('name')!r} must be a task's name")
-    for name in ("only", "trackers"):
+    for name in ("only", "probes", "trackers"):
         if isinstance(fields.get(name), list | tuple):
             fields[name] = ",".join(map(str, fields[name]))
     fields.setdefault("reference", next(iter(cells), ""))

@@ -1,7 +1,7 @@
 """The one result format: `records.jsonl`, written by a run and read by everything that reports on it.
 
 One JSON object a line. The first line is the run's header; then, for each cell of the comparison, `draw`
-lines where its rates were tuned, one `cell` line, `evaluation` lines as training goes on, one `result` line
+lines where its rates were tuned, one `cell` line, `evaluation` and `probe` lines as training goes on, one `result` line
 a seed; the last line says how the run ended.
 
     run         schema, config, task{name, metric, direction, threshold, baseline, baseline_name, length,
@@ -10,11 +10,14 @@ a seed; the last line says how the run ended.
     cell        task, cell, cell_kind, options, hidden_size, parameters, reference_parameters,
                 learning_rate (and clip, weight_decay, where they were tuned), updates, flops, tuned,
                 time{compile_seconds}
-    evaluation  task, cell, seed, step, train_loss, gradient_norm, validation_loss,
+    evaluation  task, cell, seed, step, train_loss, gradient_norm, clipped_share, validation_loss,
                 validation_metric, diverged_at, time{train_seconds}
+    probe       task, cell, seed, step, name, and what the probe of that name measures (config.probes):
+                gradient_flow: of, lags, log_norm, half_life
     result      task, cell, seed, updates, selected_step, train_loss, validation_metric, test_loss,
-                test_metric, steps_to_solve, diverged_at, last_good_loss, time{ms_per_step, train_seconds}; with
-                --debug_nans diverged_in of a seed that diverged: the operation, and the line of code
+                test_metric, steps_to_solve, diverged_at, last_good_loss, clipped_share, time{ms_per_step,
+                train_seconds}; with config.train_examples train_set_loss and train_set_metric; with --debug_nans
+                diverged_in of a seed that diverged: the operation, and the line of code
     end         status ("finished" or "interrupted"), time{seconds}
 
 `direction` is "min" or "max": whether less or more of the metric is better. `threshold` and `baseline` are
@@ -25,7 +28,9 @@ A draw's `values` are the tuned fields, each drawn once for all of its seeds: on
 `chosen` is true on all lines of one draw of a cell. The range drawn from stands in config.tune. A cell's
 `updates` is how many it is given, `flops` the floating-point operations of one example forward, `tuned`
 whether its rate comes from draws. `step` counts updates; the evaluation at step 0 is before training and has
-no `train_loss` and `gradient_norm`, which are means over the updates since the last evaluation. A result's
+no `train_loss`, `gradient_norm` and `clipped_share`, which are over the updates since the last evaluation: means, and
+the share at which clipping acted, null without clipping. `train_set_loss` and `train_set_metric` are of the tested
+parameters on all training examples, without noise. A result's
 `updates` is how many the seed made, `selected_step` the step of the parameters that were tested.
 `steps_to_solve` is null for a seed that did not solve the task, `diverged_at` for one that did not diverge.
 What may differ between two equal runs lives under `time` and `env` only; a number that isn't finite is null. A run that
@@ -33,7 +38,7 @@ was interrupted and went on has `env.resumed` in its header, a list with an entr
 phase and step, how many records after it were dropped, and under which versions.
 
 Schema 2 added `draw` and the fields length, scaling, updates (of a cell), flops, tuned and selected_step;
-files of schema 1 are read as they are, without them.
+schema 3 added `probe`. Files of older schemas are read as they are, without what came later.
 """
 
 import dataclasses
@@ -45,9 +50,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
-SCHEMA = "gru_research.records/2"
-READABLE = ("gru_research.records/1", SCHEMA)
-KINDS = ("run", "draw", "cell", "evaluation", "result", "end")
+SCHEMA = "gru_research.records/3"
+READABLE = ("gru_research.records/1", "gru_research.records/2", SCHEMA)
+KINDS = ("run", "draw", "cell", "evaluation", "probe", "result", "end")
 FILE_NAME = "records.jsonl"
 
 STUDY_SCHEMA = "gru_research.study/1"
@@ -71,6 +76,7 @@ class Run:
     draws: tuple[Mapping[str, Any], ...] = ()
     cells: tuple[Mapping[str, Any], ...] = ()
     evaluations: tuple[Mapping[str, Any], ...] = ()
+    probes: tuple[Mapping[str, Any], ...] = ()
     results: tuple[Mapping[str, Any], ...] = ()
     end: Mapping[str, Any] | None = None
     incomplete_line: bool = False
@@ -181,6 +187,7 @@ def read(path: Path) -> Run:
         draws=by_kind["draw"],
         cells=by_kind["cell"],
         evaluations=by_kind["evaluation"],
+        probes=by_kind["probe"],
         results=by_kind["result"],
         end=ends[-1] if ends else None,
         incomplete_line=bool(half),

@@ -9,13 +9,17 @@ import pytest
 
 from experiments.launcher import experiment_from
 from gru_research import records
+from gru_research.config import experiment
 from gru_research.data import DataDirs
 from gru_research.tasks import TASKS
 from gru_research.training import make_plan, run_comparison
 
 ROOT = Path(__file__).parents[1]
 ALL = sorted((ROOT / "configs").rglob("*.py"))
-RUNS = [path for path in ALL if path.parent.name == "configs" and path.stem not in ("rerun", "tfds")]
+OTHERS = ("claims", "rerun", "tfds")
+"""No config of a comparison that makes a plan by itself."""
+RUNS = [path for path in ALL if path.parent.name == "configs" and path.stem not in OTHERS]
+CLAIMS = ROOT / "configs" / "claims.py"
 SUITES = sorted((ROOT / "configs" / "suites").glob("*.py"))
 STORED = ("smnist", "music", "characters")
 SMALL: dict[str, Any] = {
@@ -36,7 +40,7 @@ def test_it_states_its_command(path: Path) -> None:
     if path.parent.name == "sweeps":
         assert "python -m experiments.sweep --config=configs/" in text and f"--sweep={path.relative_to(ROOT)}" in text
         return
-    launcher = "suite" if path.parent.name == "suites" else "compare"
+    launcher = "suite" if path.parent.name == "suites" else "claims" if path.stem == "claims" else "compare"
     assert f"python -m experiments.{launcher} --config={path.relative_to(ROOT)}" in text
 
 
@@ -55,6 +59,15 @@ def test_every_run_of_a_suite_makes_a_plan(path: Path, monkeypatch: pytest.Monke
     for name, spec in config["runs"].items():
         plan = make_plan(experiment_from(name, spec, config["shared"]))
         assert [cell.label for cell in plan.cells] == sorted(config["shared"]["only"].split(",")), name
+
+
+@pytest.mark.parametrize("variant", runpy.run_path(str(CLAIMS))["VARIANTS"])
+def test_every_run_of_the_claims_makes_a_plan(variant: str) -> None:
+    config = runpy.run_path(str(CLAIMS))["get_config"](variant).to_dict()
+    for name, fields in config["runs"].items():
+        plan = make_plan(experiment(fields))
+        sizes = [cell.parameters if fields["match"] == "parameters" else cell.hidden_size for cell in plan.cells]
+        assert max(sizes) / min(sizes) < 1.05, name
 
 
 def test_every_task_has_a_config() -> None:

@@ -154,8 +154,8 @@ def test_an_interrupted_run_is_not_finished(path):
         ('{"kind":"run"}\n', "the schema None"),
         ('{"kind":"run","schema":"gru_research.records/0"}\n', "'gru_research.records/0'"),
         pytest.param(
-            '{"kind":"run","schema":"gru_research.records/3"}\n',
-            "reads 'gru_research.records/1' and '[a-z_.]+/2'",
+            '{"kind":"run","schema":"gru_research.records/4"}\n',
+            "reads 'gru_research.records/1' and 'gru_research.records/2' and '[a-z_.]+/3'",
             marks=fault("records", "a schema from the future"),
         ),
         pytest.param(HEADER + "{broken\n", "line 2: not JSON", marks=fault("records", "a line that isn't JSON")),

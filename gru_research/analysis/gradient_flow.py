@@ -8,11 +8,17 @@ from jax import lax
 
 from gru_research.types import Array, ArrayLike, Carry, PRNGKey
 
-from .recurrence import Recurrence, carries_before, divide_rows, row_norm
+from .recurrence import Recurrence, aligned_at_the_end, carries_before, divide_rows, row_norm
 
 
 def gradient_flow(
-    cell: Recurrence, params: Any, xs: ArrayLike, *, cotangent: ArrayLike | None = None, key: PRNGKey | None = None
+    cell: Recurrence,
+    params: Any,
+    xs: ArrayLike,
+    *,
+    cotangent: ArrayLike | None = None,
+    lengths: ArrayLike | None = None,
+    key: PRNGKey | None = None,
 ) -> Array:
     """The natural logarithm of `|dL / d carry_(T-k)|` at the lags k = 1 to T, `[*batch, T]`, for each row alone.
 
@@ -26,11 +32,14 @@ def gradient_flow(
       xs: inputs `[*batch, T, I]`.
       cotangent: `dL / d y_T [*batch, H]` of the loss L that is asked about; None: a random direction of norm 1 for
         each row, drawn from `key` (None: `jax.random.key(0)`).
+      lengths: `[*batch]`, from 1 to T: T is each row's own, the lags count from its last real step, and those that
+        it doesn't have are NaN. None: all steps are real.
 
     Raises:
-      ValueError: `xs` or `cotangent` has a shape that doesn't fit.
+      ValueError: `xs`, `cotangent` or `lengths` has a shape that doesn't fit.
     """
-    before, xs_T = carries_before(cell, params, xs)
+    xs, real_T = aligned_at_the_end(xs, lengths)
+    before, xs_T = carries_before(cell, params, xs, real_T)
     batch = xs_T.ndim - 2
 
     last = jax.tree.map(lambda a: a[-1], before)
@@ -50,7 +59,10 @@ def gradient_flow(
 
     earlier = jax.tree.map(lambda a: a[:-1], (before, xs_T))
     _, rest = lax.scan(step_back, (unit, log_norm), earlier, reverse=True)
-    return jnp.moveaxis(jnp.concatenate([log_norm[None], rest[::-1]]), 0, -1)
+    found = jnp.concatenate([log_norm[None], rest[::-1]])
+    if real_T is not None:
+        found = jnp.where(real_T[::-1], found, jnp.nan)
+    return jnp.moveaxis(found, 0, -1)
 
 
 def _unit(tree: Carry, batch: int) -> tuple[Carry, Array]:
@@ -62,8 +74,8 @@ def _unit(tree: Carry, batch: int) -> tuple[Carry, Array]:
 def half_life(log_norms: ArrayLike) -> Array:
     """In how many steps the gradient halves, `[...]` from the logarithms of its norms at the lags 1 to T `[..., T]`.
 
-    It is that of the exponential through the least-squares line over all lags; infinite where the line doesn't fall,
-    0 where some norm is 0.
+    It is that of the exponential through the least-squares line over all lags but those that are NaN, as those beyond
+    a row's length are; infinite where the line doesn't fall, 0 where some norm is 0, NaN where fewer than 2 are left.
 
     Raises:
       ValueError: fewer than 2 lags.
@@ -71,8 +83,12 @@ def half_life(log_norms: ArrayLike) -> Array:
     logs = jnp.asarray(log_norms)
     if logs.ndim < 1 or logs.shape[-1] < 2:
         raise ValueError(f"log_norms has the shape {logs.shape}; a line needs at least 2 lags")
+    there = ~jnp.isnan(logs)
+    count = there.sum(-1, keepdims=True)
     lags = jnp.arange(logs.shape[-1], dtype=logs.dtype)
-    lags = lags - lags.mean()
-    slope = jnp.sum(lags * logs, -1) / jnp.sum(lags * lags)
+    lags = jnp.where(there, lags - jnp.sum(lags * there, -1, keepdims=True) / jnp.maximum(count, 1), 0)
+    square = jnp.sum(lags * lags, -1)
+    slope = jnp.sum(jnp.where(there, lags * logs, 0), -1) / jnp.where(square > 0, square, 1)
     falling = jnp.log(2.0) / jnp.where(slope < 0, -slope, 1)
-    return jnp.where(jnp.isneginf(logs).any(-1), 0.0, jnp.where(slope < 0, falling, jnp.inf))
+    found = jnp.where(jnp.isneginf(logs).any(-1), 0.0, jnp.where(slope < 0, falling, jnp.inf))
+    return jnp.where(count[..., 0] < 2, jnp.nan, found)

@@ -24,8 +24,28 @@ def first_carry(cell: Recurrence, params: Any, x: Array) -> Carry:
     return jax.tree.map(lambda a, like: a.astype(like.dtype), first, after)
 
 
-def carries_before(cell: Recurrence, params: Any, xs: ArrayLike) -> tuple[Carry, Array]:
+def aligned_at_the_end(xs: ArrayLike, lengths: ArrayLike | None) -> tuple[Array, Array | None]:
+    """`xs [*batch, T, I]` with every row moved so that its last real step is the last one, and which steps are then
+    real, `[T, *batch]`; None where all are.
+
+    Raises:
+      ValueError: `lengths` isn't one a row.
+    """
+    xs = jnp.asarray(xs)
+    if lengths is None:
+        return xs, None
+    lengths = jnp.asarray(lengths)
+    if xs.ndim < 2 or lengths.shape != xs.shape[:-2]:
+        raise ValueError(f"lengths has the shape {lengths.shape}; with xs of {xs.shape} it must be {xs.shape[:-2]}")
+    steps = jnp.arange(xs.shape[-2]) - (xs.shape[-2] - lengths[..., None])
+    moved = jnp.take_along_axis(xs, jnp.maximum(steps, 0)[..., None], -2)
+    return moved, jnp.moveaxis(steps >= 0, -1, 0)
+
+
+def carries_before(cell: Recurrence, params: Any, xs: ArrayLike, real_T: Array | None = None) -> tuple[Carry, Array]:
     """The carry before each step of `xs [*batch, T, I]`, leaves `[T, *batch, ...]`, and `xs` with time first.
+
+    At steps that aren't `real_T [T, *batch]` it stays as it is.
 
     Raises:
       ValueError: `xs` has no time and feature axis, or no step.
@@ -35,10 +55,19 @@ def carries_before(cell: Recurrence, params: Any, xs: ArrayLike) -> tuple[Carry,
         raise ValueError(f"xs has the shape {xs.shape}; it must have a time axis of at least 1 and a feature axis")
     xs_T = jnp.moveaxis(xs, -2, 0)
 
-    def advance(carry: Carry, x: Array) -> tuple[Carry, Carry]:
-        return cell.step(params, carry, x)[0], carry
+    def advance(carry: Carry, at: tuple[Array, Array | None]) -> tuple[Carry, Carry]:
+        x, real = at
+        new = cell.step(params, carry, x)[0]
+        if real is not None:
+            new = jax.tree.map(lambda a, old: jnp.where(_over(real, a), a, old), new, carry)
+        return new, carry
 
-    return lax.scan(advance, first_carry(cell, params, xs_T[0]), xs_T)[1], xs_T
+    return lax.scan(advance, first_carry(cell, params, xs_T[0]), (xs_T, real_T))[1], xs_T
+
+
+def _over(rows: Array, a: Array) -> Array:
+    """`rows [*batch]` with axes for the rest of `a`'s."""
+    return rows.reshape(*rows.shape, *(1,) * (a.ndim - rows.ndim))
 
 
 def row_norm(tree: Any, batch: int) -> Array:
@@ -49,4 +78,4 @@ def row_norm(tree: Any, batch: int) -> Array:
 
 def divide_rows(tree: Any, divisor: Array) -> Any:
     """The tree, whose leaves begin with the axes of `divisor`, divided by it row by row."""
-    return jax.tree.map(lambda a: a / divisor.reshape(*divisor.shape, *(1,) * (a.ndim - divisor.ndim)), tree)
+    return jax.tree.map(lambda a: a / _over(divisor, a), tree)

@@ -36,6 +36,7 @@ class BlockGRU:
     reset: str = "after"
     update_bias: float = 0.0
     chrono: int | None = None
+    update: str = "gate"
     gate: str | Callable[[Array], Array] = "sigmoid"
     activation: str | Callable[[Array], Array] = "tanh"
     kernel_init: str | Initializer = GlorotUniform()
@@ -66,7 +67,8 @@ class BlockGRU:
         """As `GRU.init`, with `U_g (heads, H / heads, H / heads)`."""
         gates_key, bias_key, memory_key = jax.random.split(key, 3)
         params = base.init_gates(self, gates_key, input_size, self.gru.gate_names, self.heads)
-        params["b_z"] = base.init_memory(self, memory_key, params["b_z"], self.update_bias)
+        if self.update == "gate":
+            params["b_z"] = base.init_memory(self, memory_key, params["b_z"], self.update_bias)
         if self.reset == "after":
             params["c_n"] = self.bias_init(bias_key, (self.hidden_size,), self.param_dtype)  # type: ignore[operator]
         return params | base.init_initial_state(self, ("h_0",))

@@ -23,15 +23,18 @@ class GRU:
         n = tanh(x W_n + b_n + (r * h) U_n)                reset="before": Cho et al. 2014
         n = tanh(x W_n + b_n + r * (h U_n + c_n))          reset="after": cuDNN, PyTorch, Keras, Flax
         n = tanh(x W_n + b_n + h U_n)                      reset="none": no reset gate, no W_r, U_r, b_r
+        h = n                                              update="none": no update gate, no W_z, U_z, b_z
 
     z near 1 keeps the old state. "after" needs one product with h a step where "before" needs two in
-    sequence, and has one more bias, the hidden bias `c_n`.
+    sequence, and has one more bias, the hidden bias `c_n`. With the two gates coupled, r = z, it is the `MGU`.
 
     Attributes:
       hidden_size: H, the number of units.
       update_bias: added to `b_z`: above 0 the cell starts out remembering.
       chrono: the longest dependency, in steps, or None. `b_z` is then drawn by `Chrono`, in place of
         `bias_init` and `update_bias`; the two exclude each other.
+      update: "gate", or "none": the ablation without the update gate, which forgets all but what the candidate
+        takes over; it needs a reset gate, and has nothing for `update_bias` and `chrono` to act on.
       gate, activation: the functions of r and z and of n, names in `base.ACTIVATIONS` or functions; others
         than "sigmoid" and "tanh" run under plain automatic differentiation.
       kernel_init, recurrent_init, bias_init: initialisers, or their names in `INITIALIZERS`.
@@ -44,6 +47,7 @@ class GRU:
     reset: str = "after"
     update_bias: float = 0.0
     chrono: int | None = None
+    update: str = "gate"
     gate: str | Callable[[Array], Array] = "sigmoid"
     activation: str | Callable[[Array], Array] = "tanh"
     kernel_init: str | Initializer = GlorotUniform()
@@ -56,7 +60,15 @@ class GRU:
 
     def __post_init__(self) -> None:
         base.one_of("reset", self.reset, ("before", "after", "none"))
+        base.one_of("update", self.update, ("gate", "none"))
         base.check_memory(self, "update_bias")
+        if self.update == "none":
+            if self.reset == "none":
+                raise ValueError("update='none' with reset='none' leaves no gate: that is VanillaRNN")
+            if self.update_bias or self.chrono is not None:
+                raise ValueError(
+                    f"update='none' has no update gate for update_bias={self.update_bias!r}, chrono={self.chrono!r}"
+                )
         object.__setattr__(self, "gate", base.activation_name("gate", self.gate))
         object.__setattr__(self, "activation", base.activation_name("activation", self.activation))
         base.check_fields(self)
@@ -68,13 +80,15 @@ class GRU:
 
     @property
     def gate_names(self) -> tuple[str, ...]:
-        return ("z", "n") if self.reset == "none" else ("r", "z", "n")
+        absent = {"r": self.reset == "none", "z": self.update == "none"}
+        return tuple(gate for gate in ("r", "z", "n") if not absent.get(gate))
 
     def init(self, key: PRNGKey, input_size: int) -> dict[str, Array]:
         """`W_g (I, H)`, `U_g (H, H)`, `b_g (H,)` for the gates r, z, n; `c_n (H,)` for reset="after"."""
         gates_key, bias_key, memory_key = jax.random.split(key, 3)
         params = base.init_gates(self, gates_key, input_size, self.gate_names)
-        params["b_z"] = base.init_memory(self, memory_key, params["b_z"], self.update_bias)
+        if self.update == "gate":
+            params["b_z"] = base.init_memory(self, memory_key, params["b_z"], self.update_bias)
         if self.reset == "after":
             params["c_n"] = self.bias_init(bias_key, (self.hidden_size,), self.param_dtype)  # type: ignore[operator]
         return params | base.init_initial_state(self, ("h_0",))
@@ -121,7 +135,10 @@ class GRU:
 
     def combine(self, carry: Array, g: Mapping[str, Array]) -> tuple[Array, Array]:
         """`h = z * h_prev + (1 - z) * n`, as carry and, in the gates' type, as output."""
-        z, n = g["z"].astype(carry.dtype), g["n"].astype(carry.dtype)
+        n = g["n"].astype(carry.dtype)
+        if self.update == "none":
+            return n, n.astype(g["n"].dtype)
+        z = g["z"].astype(carry.dtype)
         h = z * carry + (1 - z) * n
         return h, h.astype(g["n"].dtype)
 
@@ -148,9 +165,11 @@ class GRU:
         del params, after
         h = base.widen(before)
         s = {name: a.astype(h.dtype) for name, a in s.items()}
-        z, n = s["z"], s["n"]
-        new = 1 - z
-        f = {"keep": z, "z": new * z * (h - n), "n": new * (1 - n * n)}
+        n = s["n"]
+        f = {"n": 1 - n * n}
+        if self.update == "gate":
+            new = 1 - s["z"]
+            f = {"keep": s["z"], "z": new * s["z"] * (h - n), "n": new * f["n"]}
         if self.reset == "after":
             f["m"] = f["n"] * s["r"]
             f["r"] = f["m"] * s["m"] * (1 - s["r"])
@@ -164,7 +183,9 @@ class GRU:
 
         Keeps `d` under the name h, and with reset="before" that of `r * h` under the name memory.
         """
-        d_before = d * f["keep"] + base.product_back(d * f["z"], turned, "z")
+        d_before = jnp.zeros_like(d)
+        if self.update == "gate":
+            d_before = d * f["keep"] + base.product_back(d * f["z"], turned, "z")
         if self.reset == "before":
             memory = base.product_back(d * f["n"], turned, "n")
             d_before = d_before + memory * f["memory"]

@@ -14,6 +14,9 @@ from .initializers import GlorotUniform, Initializer, Orthogonal, Zeros
 
 LSTMCarry: TypeAlias = tuple[Array, Array]
 GATES = ("i", "f", "g", "o")
+WITHOUT = {"nothing": "", "input": "i", "forget": "f", "output": "o", "coupled": "i"}
+"""The ablations, and the gate that has no parameters in each."""
+DEFAULT_FORGET_BIAS = 1.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,7 +30,9 @@ class LSTM:
         o = sigmoid(x W_o + b_o + h U_o  [+ p_o * c])          the output gate
         h = o * tanh(c)
 
-    The terms in brackets are the peepholes (Gers, Schraudolph and Schmidhuber 2002).
+    The terms in brackets are the peepholes (Gers, Schraudolph and Schmidhuber 2002). The ablations are those of Greff
+    et al. 2017 (arXiv 1503.04069): i = 1 (NIG), f = 1 (NFG), o = 1 (NOG) and i = 1 - f (CIFG), each without the
+    parameters of the gate that is gone.
 
     Attributes:
       hidden_size: H, the number of units.
@@ -36,6 +41,8 @@ class LSTM:
       peepholes: whether the gates see the cell state.
       chrono: the longest dependency, in steps, or None. `b_f` is then drawn by `Chrono` and `b_i = -b_f`,
         in place of `bias_init` and `forget_bias`, which must be left at its default.
+      without: the gate that is left out: "input", "forget" or "output"; "coupled" ties the input gate to the forget
+        gate; "nothing" is the whole cell. Without a forget gate, `forget_bias` and `chrono` have nothing to act on.
       gate, activation: the functions of i, f and o and of g and c, as in `GRU`.
       kernel_init, recurrent_init, bias_init: initialisers, or their names in `INITIALIZERS`.
       learn_initial_carry: whether the first carry is a pair of parameters, `c_0, h_0 (H,)`.
@@ -43,9 +50,10 @@ class LSTM:
     """
 
     hidden_size: int
-    forget_bias: float = 1.0
+    forget_bias: float = DEFAULT_FORGET_BIAS
     peepholes: bool = False
     chrono: int | None = None
+    without: str = "nothing"
     gate: str | Callable[[Array], Array] = "sigmoid"
     activation: str | Callable[[Array], Array] = "tanh"
     kernel_init: str | Initializer = GlorotUniform()
@@ -59,6 +67,11 @@ class LSTM:
     def __post_init__(self) -> None:
         base.check_memory(self, "forget_bias")
         base.boolean("peepholes", self.peepholes)
+        base.one_of("without", self.without, tuple(WITHOUT))
+        if self.without == "forget" and (self.chrono is not None or self.forget_bias != DEFAULT_FORGET_BIAS):
+            raise ValueError(
+                f"without='forget' leaves no forget gate for forget_bias={self.forget_bias!r}, chrono={self.chrono!r}"
+            )
         object.__setattr__(self, "gate", base.activation_name("gate", self.gate))
         object.__setattr__(self, "activation", base.activation_name("activation", self.activation))
         base.check_fields(self)
@@ -68,15 +81,26 @@ class LSTM:
         """Whether the sequence gradient is written by hand."""
         return self.gate == "sigmoid" and self.activation == "tanh"
 
+    @property
+    def gate_names(self) -> tuple[str, ...]:
+        return tuple(gate for gate in GATES if gate != WITHOUT[self.without])
+
+    @property
+    def _seeing(self) -> tuple[str, ...]:
+        """The gates that have peepholes."""
+        return tuple(gate for gate in self.gate_names if gate != "g") if self.peepholes else ()
+
     def init(self, key: PRNGKey, input_size: int) -> dict[str, Array]:
-        """`W_g (I, H)`, `U_g (H, H)`, `b_g (H,)` for the gates i, f, g, o; `p_i, p_f, p_o (H,)` with peepholes."""
+        """`W_g (I, H)`, `U_g (H, H)`, `b_g (H,)` for the gates i, f, g, o; `p_i, p_f, p_o (H,)` with peepholes; nothing
+        for a gate that is left out."""
         gates_key, peephole_key, memory_key = jax.random.split(key, 3)
-        params = base.init_gates(self, gates_key, input_size, GATES)
-        params["b_f"] = base.init_memory(self, memory_key, params["b_f"], self.forget_bias)
-        if self.chrono is not None:
+        params = base.init_gates(self, gates_key, input_size, self.gate_names)
+        if "f" in self.gate_names:
+            params["b_f"] = base.init_memory(self, memory_key, params["b_f"], self.forget_bias)
+        if self.chrono is not None and "i" in self.gate_names:
             params["b_i"] = -params["b_f"]
-        if self.peepholes:
-            for gate, gate_key in zip("ifo", jax.random.split(peephole_key, 3), strict=True):
+        for gate, gate_key in zip("ifo", jax.random.split(peephole_key, 3), strict=True):
+            if gate in self._seeing:
                 params[f"p_{gate}"] = self.bias_init(gate_key, (self.hidden_size,), self.param_dtype)  # type: ignore[operator]
         return params | base.init_initial_state(self, ("c_0", "h_0"))
 
@@ -86,7 +110,7 @@ class LSTM:
 
     def project(self, params: Params, x: Array) -> dict[str, Array]:
         """`x W_g + b_g [..., H]` for each gate."""
-        return base.project_gates(self, params, x, GATES)
+        return base.project_gates(self, params, x, self.gate_names)
 
     def gates(
         self,
@@ -96,24 +120,34 @@ class LSTM:
         fixed: Mapping[str, Array] = base.NOTHING_FIXED,
     ) -> dict[str, Array]:
         """The gates i, f, g, o `[..., H]`; those in `fixed` have the values given there."""
-        base.check_fixed(fixed, GATES)
+        base.check_fixed(fixed, self.gate_names)
         c, h = carry
         g = dict(fixed)
-        for gate in GATES:
+        for gate in self.gate_names:
             if gate in g:
                 continue
             a = p[gate] + base.recurrent(params, h, p, gate)
-            if self.peepholes and gate != "g":
-                a = a + params[f"p_{gate}"] * (g["f"] * c + g["i"] * g["g"] if gate == "o" else c)
+            if gate in self._seeing:
+                a = a + params[f"p_{gate}"] * (self._cell_state(c, g) if gate == "o" else c)
             g[gate] = base.activate(self.activation if gate == "g" else self.gate, a)
         return base.narrow(g, p)
 
     def combine(self, carry: LSTMCarry, g: Mapping[str, Array]) -> tuple[LSTMCarry, Array]:
         """`c = f * c_prev + i * g`, `h = o * tanh(c)`: the carry `(c, h)` and, in the gates' type, the output h."""
         c, h = carry
-        c = g["f"].astype(c.dtype) * c + g["i"].astype(c.dtype) * g["g"].astype(c.dtype)
-        h = (g["o"].astype(c.dtype) * base.activate(self.activation, c)).astype(h.dtype)
-        return (c, h), h.astype(g["o"].dtype)
+        c = self._cell_state(c, {gate: a.astype(c.dtype) for gate, a in g.items()})
+        shown = base.activate(self.activation, c)
+        if "o" in g:
+            shown = g["o"].astype(c.dtype) * shown
+        h = shown.astype(h.dtype)
+        return (c, h), h.astype(g["g"].dtype)
+
+    def _cell_state(self, c: Array, g: Mapping[str, Array]) -> Array:
+        """c after the step, `f * c + i * g`, where a gate that is left out is 1, or 1 - f."""
+        kept = g["f"] * c if "f" in g else c
+        if self.without == "coupled":
+            return kept + (1 - g["f"]) * g["g"]
+        return kept + (g["i"] * g["g"] if "i" in g else g["g"])
 
     def step(self, params: Params, carry: LSTMCarry, x: Array) -> tuple[LSTMCarry, Array]:
         """One step: `(c, h), y` from `(c, h)` and `x [..., I]`."""
@@ -131,14 +165,16 @@ class LSTM:
     def factors(self, params: Params, before: LSTMCarry, after: LSTMCarry, s: Mapping[str, Array]) -> dict[str, Array]:
         """What cotangents are multiplied with: that of h for `o` and for c (`cell`), that of c for the rest."""
         c_before, c = base.widen(before[0]), base.widen(after[0])
-        i, f, g, o = (s[gate].astype(c.dtype) for gate in GATES)
-        tanh_c = jnp.tanh(c)
-        factors = {"i": g * i * (1 - i), "f": c_before * f * (1 - f), "g": i * (1 - g * g), "o": tanh_c * o * (1 - o)}
+        s = {gate: a.astype(c.dtype) for gate, a in s.items()}
+        one, g, tanh_c = jnp.ones_like(c), s["g"], jnp.tanh(c)
+        f, o = s.get("f", one), s.get("o", one)
+        i = 1 - f if self.without == "coupled" else s.get("i", one)
+        forgotten = c_before - g if self.without == "coupled" else c_before
+        factors = {"i": g * i * (1 - i), "f": forgotten * f * (1 - f), "g": i * (1 - g * g), "o": tanh_c * o * (1 - o)}
+        factors = {gate: factors[gate] for gate in self.gate_names}
         factors |= {"cell": o * (1 - tanh_c * tanh_c), "keep": f}
-        if self.peepholes:
-            p_i, p_f, p_o = (params[f"p_{gate}"].astype(c.dtype) for gate in "ifo")
-            factors["cell"] += factors["o"] * p_o
-            factors["keep"] += factors["i"] * p_i + factors["f"] * p_f
+        for gate in self._seeing:
+            factors["cell" if gate == "o" else "keep"] += factors[gate] * params[f"p_{gate}"].astype(c.dtype)
         return factors
 
     def backward(
@@ -147,8 +183,8 @@ class LSTM:
         """From the cotangents `[..., H]` of c and h after a step to those before it; keeps `c` and `h`."""
         d_h = d[1]
         d_c = d[0] + d_h * f["cell"]
-        d_i, d_f, d_g = (base.product_back(d_c * f[gate], turned, gate) for gate in "ifg")
-        return (d_c * f["keep"], d_i + d_f + d_g + base.product_back(d_h * f["o"], turned, "o")), {"c": d_c, "h": d_h}
+        back = [base.product_back((d_h if gate == "o" else d_c) * f[gate], turned, gate) for gate in self.gate_names]
+        return (d_c * f["keep"], sum(back[1:], back[0])), {"c": d_c, "h": d_h}
 
     def cotangents(
         self,
@@ -163,12 +199,11 @@ class LSTM:
         """The cotangents of the parameters and of `xs [..., I]`, over all steps."""
         del s
         dtype = base.compute_dtype(self, params, xs)
-        d_a = {gate: k["h" if gate == "o" else "c"] * f[gate] for gate in GATES}
+        d_a = {gate: k["h" if gate == "o" else "c"] * f[gate] for gate in self.gate_names}
         d_params, d_xs = base.projection_cotangents(params, xs, d_a, dtype)
         h = base.turn_rows(before[1], dtype)
-        for gate in GATES:
+        for gate in self.gate_names:
             d_params[f"U_{gate}"] = base.kernel_cotangent(h, d_a[gate])
-        if self.peepholes:
-            for gate, c in (("i", before[0]), ("f", before[0]), ("o", after[0])):
-                d_params[f"p_{gate}"] = base.bias_cotangent(d_a[gate] * c)
+        for gate in self._seeing:
+            d_params[f"p_{gate}"] = base.bias_cotangent(d_a[gate] * (after if gate == "o" else before)[0])
         return d_params, d_xs

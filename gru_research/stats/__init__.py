@@ -10,6 +10,7 @@ from gru_research.stats.claims import Verdict, holm, seeds_needed_for_level, ver
 from gru_research.stats.improvement import probability_of_improvement
 from gru_research.stats.interquartile import MEASURED_COVERAGE, aggregate_iqm, interval_coverage, iqm, iqm_interval
 from gru_research.stats.log_rank import log_rank_test
+from gru_research.stats.median import median_interval
 from gru_research.stats.permutation import PermutationTest, paired_permutation_test
 from gru_research.stats.power import expected_power, seeds_needed
 from gru_research.stats.profiles import Profile, performance_profile
@@ -35,6 +36,7 @@ __all__ = [
     "iqm",
     "iqm_interval",
     "log_rank_test",
+    "median_interval",
     "median_time_to_solve",
     "median_with_infinite",
     "normalized",

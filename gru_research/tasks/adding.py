@@ -39,8 +39,15 @@ def adding(length: int = 100, validation_size: int = 1000, test_size: int = 5000
         baseline=1 / 6,
         baseline_name="always 1",
         length=length,
+        hidden=running_sum,
         scaling="The baseline is the same at every length; memory must span up to the whole length.",
     )
+
+
+def running_sum(batch: Batch) -> dict[str, Array]:
+    """The marker, and the sum of the numbers marked so far, `[B, T]` each."""
+    numbers_BT, marked_BT = batch["inputs"][..., 0], batch["inputs"][..., 1]
+    return {"marker": marked_BT, "running sum": jnp.cumsum(numbers_BT * marked_BT, -1)}
 
 
 def marked_numbers(key: PRNGKey, batch_size: int, length: int) -> tuple[Array, Array, Array]:

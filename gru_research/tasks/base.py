@@ -92,6 +92,8 @@ class Task:
       vocabulary: V where inputs are tokens.
       length: T, of the longest training sequence.
       scaling: one sentence, how the baseline and the difficulty change with the length.
+      hidden: from a batch to the quantities `[B, T]` by name that a solver has to tell or to carry at each step, such
+        as the sum so far: what probes look for in a state. None: the task names none.
     """
 
     name: str
@@ -108,6 +110,7 @@ class Task:
     vocabulary: int | None = None
     length: int | None = None
     scaling: str = ""
+    hidden: Callable[[Batch], Mapping[str, Array]] | None = None
 
     def prepare(self, batch: Batch) -> Batch:
         """A batch as the model sees it, from one as the data give it."""

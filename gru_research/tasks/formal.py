@@ -10,7 +10,7 @@ the test accuracy here estimates. (The paper gives a whole batch one length and 
 for each string and report every seed.) Strings are padded behind, with token 0, and read at their last real step.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import jax
 import jax.numpy as jnp
@@ -52,6 +52,7 @@ def parity(
         classes=2,
         tokens=tokens,
         answer=answer,
+        hidden=lambda tokens_BT: {"parity so far": jnp.cumsum(tokens_BT, -1) % 2},
         automaton=(np.full(2, 1 / 2), (states[:, None] + states) % 2, states),
         scaling="The baseline is 1/2 at every length; one bit must be flipped and kept over the whole string.",
     )
@@ -140,6 +141,7 @@ def cycle_navigation(
         classes=cycle,
         tokens=tokens,
         answer=answer,
+        hidden=lambda tokens_BT: {"place so far": jnp.cumsum(tokens_BT - 1, -1) % cycle},
         automaton=(np.bincount(following[0], minlength=cycle) / 3, following, places),
         scaling="The baseline falls to 1/cycle as walks grow; the place must be kept over the whole walk.",
     )
@@ -173,6 +175,7 @@ def _task(
     answer: Callable[[Array, Array], Array],
     automaton: tuple[np.ndarray, np.ndarray, np.ndarray],
     scaling: str,
+    hidden: Callable[[Array], Mapping[str, Array]] | None = None,
 ) -> Task:
     """`lengths` are `length`, `test_length` and the step between lengths; `tokens (key, [B, T])` draws a batch, whose
     classes `answer(tokens, real)` gives; `automaton` is what `best_constant` takes, a step of it `step` tokens."""
@@ -209,4 +212,5 @@ def _task(
         vocabulary=vocabulary,
         length=longest,
         scaling=scaling,
+        hidden=None if hidden is None else lambda batch: hidden(batch["inputs"]),
     )

@@ -3,7 +3,7 @@
 import jax
 import jax.numpy as jnp
 
-from gru_research.types import Batch, PRNGKey
+from gru_research.types import Array, Batch, PRNGKey
 
 from .adding import marked_numbers
 from .base import Generated, Task, squared_error
@@ -50,5 +50,12 @@ def multiplication(
         baseline=VARIANCE,
         baseline_name="always 1/4",
         length=length,
+        hidden=running_product,
         scaling="The baseline is the same at every length; memory must span up to the whole length.",
     )
+
+
+def running_product(batch: Batch) -> dict[str, Array]:
+    """The marker, and the product of the numbers marked so far (1 before the first), `[B, T]` each."""
+    numbers_BT, marked_BT = batch["inputs"][..., 0], batch["inputs"][..., 1]
+    return {"marker": marked_BT, "running product": jnp.cumprod(jnp.where(marked_BT > 0, numbers_BT, 1), -1)}

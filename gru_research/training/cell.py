@@ -3,7 +3,7 @@
 import contextlib
 import dataclasses
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +11,19 @@ import jax
 import numpy as np
 
 from gru_research.stats import solved_at
+from gru_research.tasks import Task
 
-from . import processes
+from . import probes, processes
 from .checkpoint import Checkpoints, Snapshot, save_parameters, unfinished
 from .divergence import find_cause
 from .loop import Hooks, Sets, Trained, train_members
+from .optimizer import clip_of
 from .plan import CellPlan, Plan
 from .resume import Resumption
 from .scoring import compile_evaluation, put_evaluation, score, shapes
 from .seeds import SeedAxis, make_seed_axis
 from .selection import Evaluation, Schedule
+from .state import TrainState
 from .tuning import tune_cell
 
 
@@ -68,6 +71,13 @@ def train_cell(plan: Plan, cell: CellPlan, sets: Sets, hooks: Hooks, saving: Sav
             chosen = tune_cell(plan, cell, sets, hooks, checkpoints, saving.snapshot(cell, "tuning"))
         cell = dataclasses.replace(cell, scalars={**cell.scalars, **chosen})
     axis = make_seed_axis(plan.seeds, cell.scalars, plan.config.data_parallel)
+    probing = probes.prepare(plan.config.probes, cell.model, plan.task, sets["validation"], axis)
+
+    def evaluated(evaluation: Evaluation, state: TrainState) -> None:
+        _record_evaluation(plan, cell, evaluation, hooks)
+        for name, probe in probing.items():
+            _record_probe(plan, cell, evaluation, name, probe(state), hooks)
+
     schedule = Schedule("training", cell.updates, cell.eval_every, plan.config.select, plan.config.patience)
     with contextlib.closing(saving.checkpoints(cell, "training")) as checkpoints:
         trained = train_members(
@@ -79,18 +89,19 @@ def train_cell(plan: Plan, cell: CellPlan, sets: Sets, hooks: Hooks, saving: Sav
             hooks,
             checkpoints,
             snapshot,
-            evaluated=lambda evaluation: _record_evaluation(plan, cell, evaluation, hooks),
+            evaluated=evaluated,
             compiled=lambda seconds: hooks.record(
                 "cell", task=plan.task.name, **cell.record(), tuned=tuned, time={"compile_seconds": seconds}
             ),
         )
     causes = _causes(plan, cell, sets, axis, trained, hooks) if debug_nans else {}
-    tested = _test(plan, cell, sets, axis, trained)
+    tested = _score_on(sets["test"], plan, cell, axis, trained)
+    on_training = _score_on(sets["train"], plan, cell, axis, trained) if plan.config.train_examples else None
     # Before the results: a cell whose results are on record is never trained again.
     params, best = axis.gather(trained.params), axis.gather(trained.best_params)
     if processes.is_first():
         save_parameters(saving.workdir, cell.label, axis.seeds, params, best)
-    _record_results(plan, cell, trained, tested, causes, hooks, saving.elapsed())
+    _record_results(plan, cell, trained, tested, on_training, causes, hooks, saving.elapsed())
     saving.records()
     if processes.is_first():
         shutil.rmtree(unfinished(saving.workdir, cell.label), ignore_errors=True)
@@ -110,13 +121,25 @@ def _causes(
     return found
 
 
-def _test(plan: Plan, cell: CellPlan, sets: Sets, axis: SeedAxis, trained: Trained) -> dict[str, np.ndarray]:
-    """What the task measures on the test set, for each seed [S]; it may have other shapes than training's batches."""
-    batches = put_evaluation(sets["test"], plan.task, cell, axis)
+def _score_on(
+    examples: Mapping[str, np.ndarray], plan: Plan, cell: CellPlan, axis: SeedAxis, trained: Trained
+) -> dict[str, np.ndarray]:
+    """What the task measures on a set, for each seed [S]; its shapes may be others than those of evaluations."""
+    batches = put_evaluation(examples, plan.task, cell, axis)
     state = trained.state._replace(params=trained.params)
     fits = shapes(batches[0]) == trained.evaluated_shapes
     program = trained.evaluate if fits else compile_evaluation(plan, cell, axis, state, batches[0])
     return score(program, axis, state, batches)
+
+
+def _record_probe(
+    plan: Plan, cell: CellPlan, evaluation: Evaluation, name: str, measured: Sequence[dict[str, Any]], hooks: Hooks
+) -> None:
+    for seed, diverged_at, fields in zip(plan.seeds, evaluation.state["diverged_at"], measured, strict=True):
+        if not diverged_at:
+            hooks.record(
+                "probe", task=plan.task.name, cell=cell.label, seed=seed, step=evaluation.step, name=name, **fields
+            )
 
 
 def _record_evaluation(plan: Plan, cell: CellPlan, evaluation: Evaluation, hooks: Hooks) -> None:
@@ -131,6 +154,7 @@ def _record_evaluation(plan: Plan, cell: CellPlan, evaluation: Evaluation, hooks
             step=evaluation.step,
             train_loss=float(evaluation.train_loss[s]) if trained else None,
             gradient_norm=float(evaluation.gradient_norm[s]) if trained else None,
+            clipped_share=float(evaluation.clipped_share[s]) if trained and _clips(plan, cell) else None,
             # What a diverged seed kept is no result: it would be better than what it had become.
             validation_loss=None if diverged_at else float(evaluation.measured["loss"][s]),
             validation_metric=None if diverged_at else float(evaluation.measured[plan.task.metric][s]),
@@ -139,11 +163,31 @@ def _record_evaluation(plan: Plan, cell: CellPlan, evaluation: Evaluation, hooks
         )
 
 
+def _on_training(
+    task: Task, measured: Mapping[str, np.ndarray], member: int, diverged_at: int | None
+) -> dict[str, float | None]:
+    """What a member reaches on the training examples, without the noise of training."""
+    fields = {"train_set_loss": "loss", "train_set_metric": task.metric}
+    return {field: None if diverged_at else float(measured[name][member]) for field, name in fields.items()}
+
+
+def _clips(plan: Plan, cell: CellPlan) -> bool:
+    return clip_of(plan.config.optimizer, cell.scalars) is not None
+
+
+def _clipped_share(trained: Trained, member: int) -> float | None:
+    """Over all updates of a member; None where it made none."""
+    counts = [(e.updates[member], e.clipped_share[member]) for e in trained.evaluations if e.updates[member] > 0]
+    updates = sum(updates for updates, _ in counts)
+    return float(sum(updates * share for updates, share in counts) / updates) if updates else None
+
+
 def _record_results(
     plan: Plan,
     cell: CellPlan,
     trained: Trained,
     tested: Mapping[str, np.ndarray],
+    on_training: Mapping[str, np.ndarray] | None,
     causes: Mapping[int, str | None],
     hooks: Hooks,
     run_seconds: float,
@@ -172,6 +216,8 @@ def _record_results(
             selected_step=selected,
             diverged_at=diverged_at,
             last_good_loss=float(state["last_loss"][s]),
+            clipped_share=_clipped_share(trained, s) if _clips(plan, cell) else None,
+            **({} if on_training is None else _on_training(task, on_training, s, diverged_at)),
             **({"diverged_in": causes[s]} if s in causes else {}),
             time={
                 "ms_per_step": 1e3 * seconds / max(updates, 1),

@@ -8,19 +8,21 @@ import os
 import platform
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import jax
+import numpy as np
 
 from gru_research import records, trackers
 from gru_research.config import ExperimentConfig, UserError, split_names, to_mapping
 from gru_research.data import DataDirs
+from gru_research.data.disk_arrays import DiskArrays
 from gru_research.full_disk import full_disk_named
 
-from . import processes
+from . import probes, processes
 from .cell import Saving, train_cell
 from .lock import locked
 from .loop import Hooks, InterruptedRun, Progress, Sets
@@ -51,12 +53,31 @@ def prepare_comparison(
 
 
 def load_sets(plan: Plan, dirs: DataDirs) -> Sets:
-    """The data of the plan's task. Raises UserError where they can't be had, or hold fewer examples than a batch."""
+    """The data of the plan's task, of the training set what `config.train_examples` keeps.
+
+    Raises:
+      UserError: they can't be had, or hold fewer examples than are asked for, or than a batch.
+    """
+    kept = plan.config.train_examples
     sets = plan.task.data.load(dirs)
-    train_size = len(next(iter(sets["train"].values()))) if "train" in sets else None
-    if train_size is not None and plan.config.batch_size > train_size:
-        raise UserError(f"config.batch_size={plan.config.batch_size} must be at most {train_size}, the training set")
-    return sets
+    probes.check_fit(plan.config.probes, {cell.label: cell.model for cell in plan.cells}, sets["validation"])
+    if "train" not in sets:
+        return sets
+    train_size = len(next(iter(sets["train"].values())))
+    if kept > train_size:
+        raise UserError(f"config.train_examples={kept} must be at most {train_size}, the training set")
+    if plan.config.batch_size > (kept or train_size):
+        raise UserError(
+            f"config.batch_size={plan.config.batch_size} must be at most {kept or train_size}, the training set"
+        )
+    return {**sets, "train": _first(sets["train"], kept)} if kept else sets
+
+
+def _first(examples: Mapping[str, np.ndarray], count: int) -> dict[str, np.ndarray]:
+    """The first examples of a set; of one that stays on disk they are read into memory."""
+    if isinstance(examples, DiskArrays):
+        return examples.take(np.arange(count))
+    return {name: a[:count] for name, a in examples.items()}
 
 
 def run_comparison(

@@ -4,7 +4,6 @@ operation by operation."""
 import re
 import traceback
 from collections.abc import Callable, Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from gru_research.data import ShuffledBatches, chunk
 from gru_research.tasks import Generated
 
 from .loop import Sets
-from .optimizer import make_optimizer
+from .optimizer import Optimizer
 from .plan import CellPlan, Plan
 from .state import TrainState, stream
 from .step import update
@@ -57,7 +56,7 @@ def find_cause(plan: Plan, cell: CellPlan, sets: Sets, state: TrainState) -> str
     over devices draw noise of their own.
     """
     state = jax.tree.map(jnp.asarray, state)
-    optimizer = partial(make_optimizer, plan.config.optimizer, cell.updates)
+    optimizer = Optimizer(plan.config.optimizer, cell.updates)
     batch = _batch(plan, sets, state)
     return first_not_finite(lambda: update(cell.model, optimizer, plan.task, state, batch))
 

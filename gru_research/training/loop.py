@@ -15,13 +15,13 @@ from gru_research.tasks import Generated, Stored, Task
 
 from . import processes
 from .checkpoint import Checkpoints, Snapshot
-from .optimizer import make_optimizer
+from .optimizer import Optimizer
 from .plan import CellPlan, Plan
 from .scoring import compile_evaluation, put_evaluation, score, shapes
 from .seeds import OWN, OWN_BATCHES, SHARED, SeedAxis
 from .selection import Evaluation, Schedule, Selection
 from .standing import Standing, from_arrays, start_sums, to_arrays
-from .state import Optimizer, TrainState, init_state
+from .state import TrainState, init_state
 from .step import Sums, run_updates
 
 UPDATES_PER_CALL = 50
@@ -110,14 +110,15 @@ def train_members(
     hooks: Hooks,
     checkpoints: Checkpoints | None = None,
     snapshot: Snapshot | None = None,
-    evaluated: Callable[[Evaluation], None] = lambda evaluation: None,
+    evaluated: Callable[[Evaluation, TrainState], None] = lambda evaluation, state: None,
     compiled: Callable[[float], None] = lambda seconds: None,
 ) -> Trained:
     """Trains all members of the axis and evaluates them on the way.
 
     Args:
       checkpoints: where snapshots go, from which training can go on; `snapshot` is the one from which it does.
-      evaluated: is told of each evaluation at once; `compiled` of the seconds that compiling took, at the start alone.
+      evaluated: is told of each evaluation at once, with the state that was evaluated; `compiled` of the seconds that
+        compiling took, at the start alone.
 
     Raises:
       InterruptedRun: `hooks.stopping()` said so; a snapshot was taken.
@@ -140,7 +141,7 @@ def train_members(
         if due and not (at.evaluations and at.evaluations[-1].step == at.step):
             measured = score(programs.evaluate, axis, at.state, validation)
             at.evaluations.append(_evaluation(at, axis, measured))
-            evaluated(at.evaluations[-1])
+            evaluated(at.evaluations[-1], at.state)
             at.sums = start_sums(axis)
             at.state = selection.look(at.state, at.evaluations[-1])
         hooks.progress(_progress(at, cell, schedule, axis, task))
@@ -179,15 +180,16 @@ def _progress(at: Standing, cell: CellPlan, schedule: Schedule, axis: SeedAxis, 
 
 def start(plan: Plan, cell: CellPlan, axis: SeedAxis, schedule: Schedule) -> tuple[Optimizer, TrainState]:
     """The members' optimiser and their state before the first update."""
-    optimizer = partial(make_optimizer, plan.config.optimizer, schedule.updates)
+    optimizer = Optimizer(plan.config.optimizer, schedule.updates)
     return optimizer, axis.start(partial(init_state, cell.model, optimizer, plan.task.example))
 
 
 def _evaluation(at: Standing, axis: SeedAxis, measured: Mapping[str, np.ndarray]) -> Evaluation:
     state = axis.gather({name: getattr(at.state, name) for name in ("step", "diverged_at", "last_loss")})
-    updates, loss, norm = (a.astype(np.float64) for a in axis.gather(at.sums))
+    updates, loss, norm, clipped = (a.astype(np.float64) for a in axis.gather(at.sums))
     with np.errstate(invalid="ignore"):  # 0 / 0 where a member took no update since the last evaluation
-        return Evaluation(at.step, state, measured, updates, loss / updates, norm / updates, at.train_seconds)
+        loss, norm, clipped = (a / updates for a in (loss, norm, clipped))
+        return Evaluation(at.step, state, measured, updates, loss, norm, clipped, at.train_seconds)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Optimisers and learning-rate schedules from a config, on optax."""
 
+import dataclasses
 from collections.abc import Callable, Mapping
 
 import optax
@@ -29,6 +30,22 @@ Scalars = Mapping[str, float] | Mapping[str, ArrayLike]
 `weight_decay`; those left out are the config's."""
 
 
+@dataclasses.dataclass(frozen=True)
+class Optimizer:
+    """An optimiser for `updates` updates, as a function of the scalars that a member of a program has of its own."""
+
+    config: OptimizerConfig
+    updates: int
+
+    def __call__(self, scalars: Scalars) -> optax.GradientTransformation:
+        """May be called inside jit: `scalars` may be traced."""
+        return make_optimizer(self.config, self.updates, scalars)
+
+    def clip(self, scalars: Scalars) -> ArrayLike | float | None:
+        """The global norm above which gradients are scaled down; None where they aren't."""
+        return clip_of(self.config, scalars)
+
+
 def make_schedule(config: OptimizerConfig, updates: int) -> optax.Schedule:
     """The factor of the learning rate against the number of updates done: linear warm-up, then `config.schedule`."""
     choose("config.optimizer.schedule", config.schedule, SCHEDULES)
@@ -51,7 +68,7 @@ def make_optimizer(config: OptimizerConfig, updates: int, scalars: Scalars) -> o
     choose("config.optimizer.name", config.name, OPTIMIZERS)
     schedule = make_schedule(config, updates)
     rate = scalars.get("learning_rate", config.learning_rate)
-    clip = scalars.get("clip", config.clip or None)
+    clip = clip_of(config, scalars)
     decay = scalars.get("weight_decay", config.weight_decay or None)
     return optax.chain(
         optax.identity() if clip is None else optax.clip_by_global_norm(clip),  # pyright: ignore[reportArgumentType]
@@ -59,3 +76,8 @@ def make_optimizer(config: OptimizerConfig, updates: int, scalars: Scalars) -> o
         optax.identity() if decay is None else optax.add_decayed_weights(decay),  # pyright: ignore[reportArgumentType]
         optax.scale_by_learning_rate(lambda count: rate * schedule(count)),
     )
+
+
+def clip_of(config: OptimizerConfig, scalars: Scalars) -> ArrayLike | float | None:
+    """The scalars' `clip`, or the config's; None where that is 0."""
+    return scalars.get("clip", config.clip or None)

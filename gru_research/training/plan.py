@@ -22,9 +22,10 @@ from gru_research.config import (
 )
 from gru_research.data import DataDirs
 from gru_research.layers import Bidirectional, Embedding, Noise, OneHot, Readout, Stack, has_cell_state
-from gru_research.tasks import TASKS, Task
+from gru_research.tasks import TASKS, Generated, Task
 from gru_research.types import Batch
 
+from . import probes
 from .flops import count_flops
 from .model import SequenceModel, count_parameters
 from .optimizer import make_optimizer
@@ -111,7 +112,12 @@ def make_plan(config: ExperimentConfig, dirs: DataDirs = DataDirs()) -> Plan:
       UserError: an unknown task, cell, optimiser or option, or a value out of its range.
     """
     trackers.check(split_names(config.trackers))
+    probes.check(config.probes)
     task = make_task(config.task, dirs)
+    if config.train_examples and isinstance(task.data, Generated):
+        raise UserError(
+            f"config.train_examples={config.train_examples} is for stored data: {task.name} is generated, without end"
+        )
     for cell in config.cells:  # those that `only` leaves out too: a mistake there is still a mistake
         _build_model(config, task, cell, cell.hidden_size or size_unit(cell))
     zoneout_cell = config.model.zoneout_cell

@@ -38,7 +38,7 @@ class Schedule:
 
 @dataclasses.dataclass(frozen=True)
 class Evaluation:
-    """All members [S] at one step; losses and norms are means over the updates since the evaluation before."""
+    """All members [S] at one step; losses, norms and shares are means over the updates since the one before."""
 
     step: int
     state: Mapping[str, np.ndarray]
@@ -46,6 +46,7 @@ class Evaluation:
     updates: np.ndarray
     train_loss: np.ndarray
     gradient_norm: np.ndarray
+    clipped_share: np.ndarray
     train_seconds: float
 
 

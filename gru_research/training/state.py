@@ -1,6 +1,6 @@
 """What training carries from one update to the next, for one seed; on a device with a leading seed axis."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import jax
@@ -10,9 +10,7 @@ import optax
 from gru_research.types import Array, Batch, Params, PRNGKey
 
 from .model import SequenceModel
-
-Optimizer = Callable[[Mapping[str, Array]], optax.GradientTransformation]
-"""From a member's scalars to its optimiser, inside jit."""
+from .optimizer import Optimizer
 
 STREAMS = {"init": 0, "data": 1, "noise": 2}
 """The independent streams of random numbers of a seed."""

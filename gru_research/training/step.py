@@ -11,21 +11,24 @@ from gru_research.tasks import Generated, Task
 from gru_research.types import Array, Batch
 
 from .model import SequenceModel
-from .state import Optimizer, TrainState, stream
+from .optimizer import Optimizer
+from .state import TrainState, stream
 
 
 class Sums(NamedTuple):
-    """Over the good updates since the last evaluation: how many, their training losses and gradient norms (before
-    clipping). They go from call to call, so that their rounding doesn't depend on where calls begin and end."""
+    """Over the good updates since the last evaluation: how many, their training losses, their gradient norms before
+    clipping, and at how many it acted. They go from call to call, so that their rounding doesn't depend on where calls
+    begin and end."""
 
     updates: Array
     loss: Array
     gradient_norm: Array
+    clipped: Array
 
 
 def no_sums() -> Sums:
     """Those before the first update."""
-    return Sums(jnp.zeros((), jnp.int32), jnp.zeros(()), jnp.zeros(()))
+    return Sums(jnp.zeros((), jnp.int32), jnp.zeros(()), jnp.zeros(()), jnp.zeros((), jnp.int32))
 
 
 def update(
@@ -61,7 +64,9 @@ def update(
     new_state = state._replace(
         params=params, opt_state=opt_state, step=step, diverged_at=diverged_at, last_loss=last_loss
     )
-    return new_state, Sums(*(jnp.where(good, a, 0) for a in (jnp.ones((), jnp.int32), loss, norm)))
+    clip = optimizer.clip(state.scalars)
+    clipped = jnp.zeros((), jnp.int32) if clip is None else (norm > clip).astype(jnp.int32)
+    return new_state, Sums(*(jnp.where(good, a, 0) for a in (jnp.ones((), jnp.int32), loss, norm, clipped)))
 
 
 def _total(tree: Any, over: str | None) -> Any:

@@ -65,3 +65,22 @@ def test_what_does_not_fit_is_named() -> None:
         gradient_flow(cell, params, np.ones((3, 5, 2)), cotangent=np.ones(4))
     with pytest.raises(ValueError, match="a line needs at least 2 lags"):
         half_life(np.zeros((3, 1)))
+
+
+def test_lags_count_from_each_row_s_end() -> None:
+    cell = gr.GRU(3, param_dtype="float64")
+    params = cell.init(jax.random.key(0), 2)
+    xs = jax.random.normal(jax.random.key(1), (3, 6, 2), jnp.float64)
+    weights = jax.random.normal(jax.random.key(2), (3, 3), jnp.float64)
+    lengths = np.array([6, 4, 1])
+    logs = jax.jit(lambda: gradient_flow(cell, params, xs, cotangent=weights, lengths=lengths))()
+    lives = half_life(logs)
+    for row, length in enumerate(lengths):
+        alone = gradient_flow(cell, params, xs[row, :length], cotangent=weights[row])
+        np.testing.assert_allclose(logs[row, :length], alone, rtol=1e-10)
+        assert np.isnan(logs[row, length:]).all()
+        if length > 1:
+            np.testing.assert_allclose(lives[row], half_life(alone), rtol=1e-10)
+    assert np.isnan(lives[2])
+    with pytest.raises(ValueError, match=r"lengths has the shape \(2,\)"):
+        gradient_flow(cell, params, xs, lengths=lengths[:2])

@@ -26,6 +26,8 @@ CONFIG: dict[str, Any] = {
     "eval_every": 2,
     "seeds": 2,
     "tune": {"draws": 2},
+    "optimizer": {"clip": 0.1},
+    "probes": "gradient_flow",
     "trackers": ("tensorboard", "wandb"),
 }
 EVALUATION = {
@@ -54,6 +56,9 @@ def test_tensorboard_shows_what_is_on_record(tracked: tuple[Path, records.Run, A
             assert points[tag] == [(step, pytest.approx(value, rel=1e-6)) for step, value in written]  # float32
         (result,) = [r for r in run.results if r["seed"] == seed]
         assert points["test_mse"] == [(4, pytest.approx(result["test_metric"], rel=1e-6))]
+        probed = [(p["step"], pytest.approx(p["log_norm"][-1])) for p in run.probes if p["seed"] == seed]
+        assert len(probed) == 3 and points["gradient_flow_log_norm"] == probed
+        assert points["gradient_flow_lags"][0] == (0, 4) and len(points["clipped_share"]) == 3
         assert "diverged_at" not in points and "steps_to_solve" not in points
     draws = event_files.shown(folder / "draws" / "seed1000")
     assert [step for step, _ in draws["learning_rate"]] == [0, 1] and sum(v for _, v in draws["chosen"]) == 1
@@ -71,7 +76,7 @@ def test_wandb_is_told_what_is_on_record(tracked: tuple[Path, records.Run, list[
     assert (started["resume"], started["name"], started["dir"]) == ("allow", "tracked", str(workdir))
     assert started["id"] == (workdir / ID_FILE).read_text().strip() and started["config"] == run.header["config"]
     logged = [said for name, said in calls if name == "log"]
-    assert len(logged) == len(run.draws) + len(run.cells) + len(run.evaluations) + len(run.results)
+    assert len(logged) == len(run.draws) + len(run.cells) + len(run.evaluations) + len(run.probes) + len(run.results)
     tag = "adding/gru/seed1/validation_mse"
     assert [(said["update"], said[tag]) for said in logged if tag in said] == [
         (e["step"], e["validation_metric"]) for e in run.evaluations if e["seed"] == 1

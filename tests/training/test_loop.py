@@ -240,9 +240,19 @@ def test_stored_data_come_in_the_order_of_the_seed(tmp_path: Path, mnist_data_di
     np.testing.assert_allclose(means, [np.mean(losses[:2]), losses[2]], rtol=1e-4)
 
 
+class Standing:
+    """An optimiser that never moves."""
+
+    def __call__(self, scalars: Any) -> optax.GradientTransformation:
+        return optax.sgd(0.0)
+
+    def clip(self, scalars: Any) -> None:
+        return None
+
+
 def test_every_update_draws_noise_of_its_own_and_evaluation_none() -> None:
     plan = make_plan(experiment(CONFIG | {"model": {"state_dropout": 0.5, "input_dropout": 0.5}}))
-    (cell,), standing = plan.cells, lambda scalars: optax.sgd(0.0)
+    (cell,), standing = plan.cells, Standing()
     state = init_state(cell.model, standing, plan.task.example, jnp.uint32(0), {}, jnp.bool_(True))
     batch = plan.task.data.make(jax.random.key(0), 50)  # type: ignore[union-attr]
     one = jax.jit(lambda state: update(cell.model, standing, plan.task, state, batch))

@@ -4,12 +4,14 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from gru_research.tasks import Generated
 from gru_research.training import load_parameters, scoring
+from gru_research.training.state import stream
 from tests.training import toy
 
 pytestmark = pytest.mark.usefixtures("compiled_fast")
@@ -156,3 +158,27 @@ def test_examples_count_by_their_weight(tmp_path: Path, monkeypatch: pytest.Monk
     assert records.evaluations[-1]["gradient_norm"] == pytest.approx(slope(4), rel=1e-5)
     losses = [-slope(4) * (STARTS[0] + made * slope(4)) for made in range(2)]
     assert records.evaluations[-1]["train_loss"] == pytest.approx(np.mean(losses), rel=1e-5)
+
+
+def test_the_share_of_updates_at_which_clipping_acted_is_recorded(tmp_path: Path) -> None:
+    """The gradient's norm is the mean of a batch's slopes, which an update's number makes 1, 2, 1, 2, ..."""
+
+    def measure(outputs: Any, batch: Any) -> dict[str, Any]:
+        return {"loss": -outputs[:, 0] * batch["slope"], "distance": jnp.abs(outputs[:, 0])}
+
+    def make(key: Any, size: int) -> dict[str, Any]:
+        slope = jnp.where(jax.random.bernoulli(key), 3.0, 1.0)
+        return {"inputs": jnp.ones((size, toy.STEPS, 1)), "slope": jnp.full(size, slope)}
+
+    task = dataclasses.replace(toy.TASK, data=Generated(make, 5, 3), measure=measure)
+    optimizer = {"name": "sgd", "learning_rate": 0.1, "clip": 2.0}
+    records = toy.run(toy.make(task, **config(seeds=2, optimizer=optimizer)), tmp_path / "run")
+    for seed, result in zip((0, 1), records.results, strict=True):
+        data = stream(jnp.uint32(seed), "data")
+        steep = [bool(jax.random.bernoulli(jax.random.fold_in(data, step))) for step in range(12)]
+        assert 0 < sum(steep) < 12
+        mine = [e["clipped_share"] for e in records.evaluations if e["seed"] == seed]
+        assert mine == [None, *(np.mean(steep[i : i + EVERY]) for i in range(0, 12, EVERY))]
+        assert result["clipped_share"] == pytest.approx(np.mean(steep))
+    free = toy.run(toy.make(task, **config(seeds=1, optimizer=optimizer | {"clip": 0.0})), tmp_path / "free")
+    assert {e["clipped_share"] for e in (*free.evaluations, *free.results)} == {None}

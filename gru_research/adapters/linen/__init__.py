@@ -12,6 +12,7 @@ them are fast.
 from flax.linen import Bidirectional, RNNCellBase
 
 from .cells import GRUCell, LSTMCell, MGUCell, OptimizedLSTMCell, SimpleCell
+from .recurrence import Recurrence
 from .rnn import RNN
 
 __all__ = [
@@ -22,5 +23,6 @@ __all__ = [
     "MGUCell",
     "OptimizedLSTMCell",
     "RNNCellBase",
+    "Recurrence",
     "SimpleCell",
 ]

@@ -12,6 +12,7 @@ given is float32 or wider. Swap the cell and `RNN` together: only the two of the
 from flax.nnx import Bidirectional, RNNCellBase
 
 from .cells import GRUCell, LSTMCell, OptimizedLSTMCell, SimpleCell
+from .recurrence import Recurrence, recurrence
 from .rnn import RNN
 from .trees import fuse_lstm, split_lstm, with_hidden_bias
 
@@ -22,8 +23,10 @@ __all__ = [
     "LSTMCell",
     "OptimizedLSTMCell",
     "RNNCellBase",
+    "Recurrence",
     "SimpleCell",
     "fuse_lstm",
+    "recurrence",
     "split_lstm",
     "with_hidden_bias",
 ]

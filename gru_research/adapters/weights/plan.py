@@ -100,6 +100,8 @@ def plan(layer: str, model: Any, prefix: str | None, bias: bool) -> Plan:
         lacking = [n for n in place.shapes(1) if n not in found.held and not ZERO_WHERE_ABSENT.fullmatch(n)]
         if lacking:
             raise ValueError(f"cell={place.cell!r}: {layer} has no {', '.join(lacking)}")
+        if absent := sorted(n for n in found.held if n[0] in "WU" and n not in place.shapes(1)):
+            raise ValueError(f"cell={place.cell!r} has no {', '.join(absent)}, which {layer} has")
     return found
 
 

@@ -1,0 +1,133 @@
+"""What a gate or a unit is good for: the same cell with some gates held and some units silenced."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from gru_research.cells import base
+from gru_research.layers.noisy_cells import hidden_part
+from gru_research.types import Array, ArrayLike, Carry, DType, Params, PRNGKey
+
+NOTHING_HELD: Mapping[str, ArrayLike | float] = MappingProxyType({})
+
+
+@dataclasses.dataclass(frozen=True)
+class Intervened:
+    """A cell some of whose gates are held at values and some of whose units at numbers; made by `intervene`.
+
+    `by_step`: its inputs have one feature more, the last, which says at which steps.
+
+    Its parameters are `{"cell": ..., "fixed": {gate: [H]}, "silent": boolean [H], "held": [H]}`. It runs in `unroll`,
+    `trace` and a `Stack` as any cell, by automatic differentiation. Its gates are the cell's and, beside them, which
+    units are "silent" and the values "held".
+    """
+
+    cell: base.Cell
+    by_step: bool = False
+
+    @property
+    def hidden_size(self) -> int:
+        return self.cell.hidden_size
+
+    @property
+    def dtype(self) -> DType | None:
+        return self.cell.dtype
+
+    @property
+    def carry_dtype(self) -> DType | None:
+        return self.cell.carry_dtype
+
+    def init(self, key: PRNGKey, input_size: int) -> Params:
+        """The cell's, with nothing held."""
+        H, params = self.hidden_size, self.cell.init(key, input_size - self.by_step)
+        return {"cell": params, "fixed": {}, "silent": jnp.zeros(H, bool), "held": jnp.zeros(H)}
+
+    def initial_carry(self, params: Params, batch: Sequence[int]) -> Carry:
+        return self.cell.initial_carry(params["cell"], batch)
+
+    def project(self, params: Params, x: Array) -> dict[str, Any]:
+        """What the cell projects, and what is held, which every step needs."""
+        x, on = (x[..., :-1], x[..., -1:] != 0) if self.by_step else (x, True)
+        projected = self.cell.project(params["cell"], x)
+        some = next(iter(jax.tree.leaves(projected)))
+        like = jnp.zeros_like(some, shape=(*x.shape[:-1], self.hidden_size))
+        held = {gate: like + jnp.asarray(value, like.dtype) for gate, value in params["fixed"].items()}
+        silent = jnp.broadcast_to(params["silent"] & on, like.shape)
+        projects = {"cell": projected, "fixed": held, "silent": silent, "held": like + params["held"]}
+        return {**projects, "on": jnp.broadcast_to(on, like.shape)} if self.by_step else projects
+
+    def gates(
+        self, params: Params, carry: Carry, p: Mapping[str, Any], fixed: Mapping[str, Array] = base.NOTHING_FIXED
+    ) -> dict[str, Array]:
+        held = p["fixed"]
+        if self.by_step and held:  # elsewhere a gate has its own value
+            free = self.cell.gates(params["cell"], carry, p["cell"], fixed)
+            base.check_fixed(held, tuple(free))
+            held = {gate: jnp.where(p["on"], value, free[gate]) for gate, value in held.items()}
+        g = self.cell.gates(params["cell"], carry, p["cell"], {**held, **fixed})
+        return {**g, "silent": p["silent"], "held": p["held"]}
+
+    def combine(self, carry: Carry, g: Mapping[str, Array]) -> tuple[Carry, Array]:
+        inside = {name: a for name, a in g.items() if name not in ("silent", "held")}
+        carry, y = self.cell.combine(carry, inside)
+        silent, held = g["silent"], g["held"]
+        parts, tree = jax.tree.flatten(carry)
+        h = hidden_part(self.cell, carry)
+        parts[h] = jnp.where(silent, held.astype(parts[h].dtype), parts[h])
+        return jax.tree.unflatten(tree, parts), jnp.where(silent, held.astype(y.dtype), y)
+
+    def step(self, params: Params, carry: Carry, x: Array) -> tuple[Carry, Array]:
+        return base.step(self, params, carry, x)
+
+    def hidden(self, carry: Carry) -> Array:
+        return self.cell.hidden(carry)
+
+
+def intervene(
+    cell: base.Cell,
+    params: Params,
+    *,
+    fixed: Mapping[str, ArrayLike | float] = NOTHING_HELD,
+    silenced: Sequence[int] | ArrayLike = (),
+    held: ArrayLike | float = 0.0,
+    by_step: bool = False,
+) -> tuple[Intervened, Params]:
+    """The cell with gates held at values and units silenced, and its parameters: `gr.unroll(*intervene(...), xs)`.
+
+    Args:
+      fixed: values of gates by name, a number for all units or one a unit `[H]`: `{"r": 1.0}` takes the reset gate
+        out, `{"z": mean_z}` freezes the update gate at its means.
+      silenced: numbers of units, or `[H]` True at units, whose h, in the carry and as output, is `held` after every
+        step. Of an LSTM that is h alone: c runs on.
+      held: a number for all units or one a unit `[H]`, such as their means.
+      by_step: the inputs that the new cell is run on have one feature more, the last, `[*batch, T, I + 1]`: gates and
+        units are held at the steps where it isn't 0, and elsewhere the cell is whole.
+
+    Raises:
+      ValueError: a shape or a unit that the cell doesn't have; a gate that it doesn't have is named at the first step.
+    """
+    size = cell.hidden_size
+    for name, value in {**{f"fixed[{gate!r}]": v for gate, v in fixed.items()}, "held": held}.items():
+        if jnp.shape(value) not in ((), (size,)):
+            raise ValueError(f"{name} has the shape {jnp.shape(value)}; it must be a number or one a unit, ({size},)")
+    silent = _mask(silenced, size)
+    values = {gate: jnp.broadcast_to(jnp.asarray(value, float), (size,)) for gate, value in fixed.items()}
+    held = jnp.broadcast_to(jnp.asarray(held, float), (size,))
+    return Intervened(cell, by_step), {"cell": params, "fixed": values, "silent": silent, "held": held}
+
+
+def _mask(silenced: Any, size: int) -> Array:
+    """True at the units that are silenced, `[H]`."""
+    if getattr(silenced, "dtype", None) == np.dtype(bool):
+        if jnp.shape(silenced) != (size,):
+            raise ValueError(f"silenced has the shape {jnp.shape(silenced)}; as True and False it must be ({size},)")
+        return jnp.asarray(silenced)
+    numbers = np.asarray(silenced, int)
+    if numbers.size and not 0 <= numbers.min() <= numbers.max() < size:
+        raise ValueError(f"silenced={tuple(numbers.tolist())} must be numbers of units, 0 to {size - 1}")
+    return jnp.asarray(np.isin(np.arange(size), numbers))
