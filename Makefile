@@ -5,13 +5,15 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 CONFIG ?= configs/adding.py
+CLAIMS ?= configs/claims.py
 EXTRAS ?= dev
 ARGS ?=
 
-.PHONY: help compare test benchmark docs lint format wheel clean
+.PHONY: help compare claims test benchmark docs lint format wheel clean
 
 help:
 	@echo "make compare    GRU, LSTM and vanilla RNN on the adding problem (CONFIG=configs/FILE.py[:variant] ARGS=... for others)"
+	@echo "make claims     a tutorial's claims about the GRU, run: one page of verdicts (CLAIMS=configs/claims.py[:full] ARGS=...)"
 	@echo "make test       the tests (ARGS=... goes to pytest)"
 	@echo "make benchmark  our layers' speed against six other libraries', which it installs (ARGS=... for suites and shapes)"
 	@echo "make docs       the documentation's pages, in site/"
@@ -36,6 +38,9 @@ $(VENV)/.docs: $(READY)
 
 compare: $(READY)
 	$(BIN)/python -m experiments.compare --config=$(CONFIG) $(ARGS)
+
+claims: $(READY)
+	$(BIN)/python -m experiments.claims --config=$(CLAIMS) $(ARGS)
 
 test: $(READY)
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)

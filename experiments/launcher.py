@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import jax
+import ml_collections
 from absl import app, flags, logging
 from ml_collections import config_flags
 
@@ -222,19 +223,35 @@ def _take_new_groups(argv: Sequence[str], config: Any) -> list[str]:
     """`argv` without the overrides of groups that the config file leaves out, which config_flags has no place for."""
     rest = []
     for word in _with_equals_signs(argv):
-        found = re.fullmatch(r"--?config\.((\w+)\.[\w.]+)=(.*)", word, re.DOTALL)
-        if found and found[2] not in config:
-            _NEW_GROUPS.append(_nested(found[1], _literal(found[3])))
+        found = re.fullmatch(r"--?config\.([\w-]+(?:\.[\w-]+)+)=(.*)", word, re.DOTALL)
+        if found and _is_new(config, found[1].split(".")):
+            _NEW_GROUPS.append(_nested(found[1], _literal(found[2])))
         else:
             rest.append(word)
     return rest
+
+
+def _is_new(config: Any, path: Sequence[str]) -> bool:
+    """Whether a field lies in a group that a config file leaves out, or config_flags can't read its path.
+
+    Raises:
+      UserError: what should be a group holds a value.
+    """
+    for depth, name in enumerate(path[:-1]):
+        if name not in config:
+            return True
+        config = config[name]
+        if not isinstance(config, ml_collections.ConfigDict):
+            above = ".".join(path[: depth + 1])
+            raise UserError(f"config.{above}={config!r} is a value: it has no field {path[depth + 1]!r}")
+    return not all(map(str.isidentifier, path))
 
 
 def _with_equals_signs(argv: Sequence[str]) -> list[str]:
     """`--config.field value` as `--config.field=value`."""
     words: list[str] = []
     for word in argv:
-        if words and re.fullmatch(r"--?config\.[\w.]+", words[-1]) and not word.startswith("-"):
+        if words and re.fullmatch(r"--?config\.[\w.-]+", words[-1]) and not word.startswith("-"):
             words[-1] += f"={word}"
         else:
             words.append(word)

@@ -194,6 +194,12 @@ def run(config: ExperimentConfig, folder: Path, stop: StopRequest) -> int:
     return status
 
 
+def is_finished(folder: Path, config: ExperimentConfig) -> bool:
+    """Whether `folder` holds this run, finished. Raises UserError where it holds something else."""
+    found = look(folder, config)
+    return found is not None and found.finished
+
+
 def _begun(folder: Path, config: ExperimentConfig) -> dict[str, Any] | None:
     """The config of the run that a directory holds, as it was settled, and whether nothing is left to do."""
     run = look(folder, config, flags.FLAGS.allow_config_change)

@@ -15,7 +15,7 @@ import rich.console
 from experiments import running
 from gru_research import records
 from gru_research.config import ExperimentConfig, UserError, check_file_name, experiment, to_mapping
-from gru_research.training import look, make_plan
+from gru_research.training import make_plan
 
 Next = Callable[[str, Mapping[str, records.Run]], ExperimentConfig | None]
 
@@ -96,7 +96,7 @@ def run(study: Study, workdir: Path, stop: running.StopRequest, only: tuple[str,
         if only and name not in only:
             continue
         folder = workdir / name
-        if _finished(folder, config):
+        if running.is_finished(folder, config):
             print(f"{folder} is finished")
         else:
             print(f"\n{name} ({study.names.index(name) + 1} of {len(study.names)})")
@@ -154,12 +154,6 @@ def _parsed(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except records.NOT_JSON as e:
         raise UserError(f"{path} is damaged ({records.why_not_json(e)}): choose another workdir") from e
-
-
-def _finished(folder: Path, config: ExperimentConfig) -> bool:
-    """Whether `folder` holds this run, finished. Raises UserError where it holds something else."""
-    found = look(folder, config)
-    return found is not None and found.finished
 
 
 def _with_field(mapping: Mapping[str, Any], field: str, value: int, path: str = "config") -> dict[str, Any]:

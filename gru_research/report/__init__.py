@@ -1,7 +1,7 @@
 """Makes a run's summary, figures and page from its `records.jsonl` alone; never trains, imports no JAX.
 
-`write` makes summary.csv, figures/*.png and report.html; `print_table` shows the summary on a terminal. `write_study`
-makes the same three of a suite or a horizon, from the records of its runs.
+`write` makes summary.csv, figures/*.png and report.html, and why.html of a run that was looked into. `print_table`
+shows the summary on a terminal. `write_study` makes the same three of a suite or a horizon, from its runs' records.
 """
 
 from pathlib import Path
@@ -10,7 +10,21 @@ import rich.console
 import rich.text
 
 from gru_research import records
-from gru_research.report import figures, files, page, pairs, results, study, summary, tables, tuning, wording
+from gru_research.report import (
+    figures,
+    files,
+    page,
+    pairs,
+    probed,
+    results,
+    study,
+    summary,
+    tables,
+    tuning,
+    why,
+    wording,
+)
+from gru_research.report.exhibits import placed
 
 __all__ = ["ReportPaths", "print_table", "write", "write_study"]
 
@@ -29,10 +43,13 @@ def write(workdir: Path, console: rich.console.Console | None = None) -> files.R
     run = records.read(workdir / records.FILE_NAME)
     tasks = results.collect(run)
     drawn = files.Figures(workdir / "figures")
-    pages = [_task_page(task, drawn, prefix=task.task.name if len(tasks) > 1 else "") for task in tasks]
+    pages = [_task_page(run, task, drawn, prefix=task.task.name if len(tasks) > 1 else "") for task in tasks]
+    explained = (workdir / why.FILE_NAME).is_file()
+    if explained:
+        why.write(workdir)
     paths = files.ReportPaths(
         summary=files.replace(workdir / "summary.csv", summary.to_csv(summary.summarize(run)).encode()),
-        page=files.replace(workdir / "report.html", page.to_html(run, pages).encode()),
+        page=files.replace(workdir / "report.html", page.to_html(run, pages, why.PAGE if explained else None).encode()),
         figures=tuple(drawn.paths),
     )
     if console is not None:
@@ -59,11 +76,12 @@ def print_table(run: records.Run, console: rich.console.Console) -> None:
             console.print(rich.text.Text(line))
 
 
-def _task_page(task: results.TaskResults, drawn: files.Figures, prefix: str) -> page.TaskPage:
+def _task_page(run: records.Run, task: results.TaskResults, drawn: files.Figures, prefix: str) -> page.TaskPage:
     tuned = tuning.illustration(task)
     return page.TaskPage(
         task=task,
         pairs=pairs.within(task),
         pictures=drawn.add_all(figures.illustrations(task), prefix),
         tuning_picture=drawn.add(tuned, prefix) if tuned else None,
+        probed=placed.parts(probed.flow_exhibits(run), drawn),
     )

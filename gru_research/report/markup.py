@@ -1,9 +1,12 @@
-"""HTML of a self-contained page: it loads nothing and runs nothing, and all text is escaped."""
+"""HTML of a self-contained page: it loads nothing, and all text is escaped. It runs nothing but `slider`."""
 
 import base64
 import dataclasses
 import html
+import json
 from collections.abc import Iterable, Sequence
+
+from gru_research.report import slider
 
 # The page may show images that it carries and its own style, and may load nothing at all.
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
@@ -18,7 +21,7 @@ h2 { font-size: 1.2rem; line-height: 1.3; margin: 2.6rem 0 .8rem; padding-top: .
 p, li { max-width: 42rem; }
 .lead { color: #55555c; margin: 0 0 1rem; }
 .warning { border-left: .3rem solid #d55e00; background: #fdf3ec; padding: .7rem 1rem; margin: 1rem 0; }
-dl { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: .25rem 1.2rem; margin: 0; }
+dl { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: .25rem 1.2rem; margin: 0 0 1rem; }
 dt { color: #55555c; }
 dd { margin: 0; }
 code, pre { font: .86rem/1.5 ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace; }
@@ -32,8 +35,21 @@ th:first-child { text-align: left; padding-left: 0; }
 td:last-child, th:last-child { padding-right: 0; }
 thead th { font-weight: 600; vertical-align: bottom; border-bottom: 2px solid #8e8e96; }
 .seeds td, .seeds th { white-space: nowrap; }
+.verdicts td, .verdicts th { text-align: left; }
+.verdicts td:nth-child(2) { white-space: nowrap; font-weight: 600; }
+.verdict { border-left: .3rem solid #8e8e96; background: #f6f6f8; padding: .7rem 1rem; margin: .4rem 0 1rem; }
+.verdict.holds, .verdict.holds-when { border-color: #0072b2; background: #eef5fa; }
+.verdict.doesnt-hold { border-color: #d55e00; background: #fdf3ec; }
 figure { margin: 0 0 2.2rem; break-inside: avoid; }
 figure img { display: block; width: 100%; max-width: 38rem; height: auto; }
+.sheet { position: relative; max-width: 38rem; }
+.line { position: absolute; width: 2px; margin-left: -1px; background: #d55e00; pointer-events: none; }
+.stepper { display: flex; flex-wrap: wrap; align-items: center; gap: .4rem .8rem; max-width: 38rem;
+  margin: .2rem 0 .8rem; }
+.stepper button { font: inherit; min-width: 5rem; min-height: 2.2rem; }
+.stepper input { flex: 1 1 12rem; min-height: 2.2rem; accent-color: #d55e00; }
+.stepper output { flex: 1 0 100%; font-size: .88rem; font-variant-numeric: tabular-nums; white-space: pre-line; }
+.line[hidden], .stepper[hidden], .stepper button[hidden] { display: none; }
 figcaption { font-size: .92rem; color: #3a3a40; max-width: 38rem; }
 figcaption b { color: #1d1d1f; }
 a { color: #0059a8; }
@@ -41,11 +57,11 @@ details { margin: 1rem 0; }
 @media (max-width: 36rem) {
   dl { display: block; }
   dd { margin: 0 0 .5rem; }
-  .summary thead { position: absolute; clip-path: inset(50%); }
-  .summary, .summary tbody, .summary tr, .summary th, .summary td, .summary caption { display: block; }
-  .summary tr { border-bottom: 1px solid #8e8e96; padding: .6rem 0; }
-  .summary th, .summary td { border: 0; padding: .1rem 0; }
-  .summary th { font-size: 1rem; }
+  :is(.summary, .verdicts) thead { position: absolute; clip-path: inset(50%); }
+  :is(.summary, .verdicts), :is(.summary, .verdicts) :is(tbody, tr, th, td, caption) { display: block; }
+  :is(.summary, .verdicts) tr { border-bottom: 1px solid #8e8e96; padding: .6rem 0; }
+  :is(.summary, .verdicts) :is(th, td) { border: 0; padding: .1rem 0; }
+  :is(.summary, .verdicts) th { font-size: 1rem; }
   .summary td { display: flex; justify-content: space-between; gap: 1rem; }
   .summary td::before { content: attr(data-heading); color: #55555c; text-align: left; flex: none; max-width: 50%; }
 }
@@ -53,6 +69,7 @@ details { margin: 1rem 0; }
   body { max-width: none; padding: 0; font-size: 10.5pt; }
   h2 { break-after: avoid; }
   .scroll { overflow: visible; }
+  .line, .stepper { display: none; }
   table { font-size: 8.5pt; }
   .seeds td, .seeds th { white-space: normal; }
   tr { break-inside: avoid; }
@@ -66,32 +83,57 @@ details { margin: 1rem 0; }
 
 
 @dataclasses.dataclass(frozen=True)
+class Steps:
+    """A slider over the steps that a picture shows side by side.
+
+    Attributes:
+      left, right: where the first step begins and the last one ends, as parts of the picture's width from the left.
+      top, bottom: where the line at a step begins and ends, as parts of its height from the top.
+      texts: what is said at each step, plain text in lines.
+    """
+
+    left: float
+    right: float
+    top: float
+    bottom: float
+    texts: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True)
 class Picture:
-    """A figure as the page holds it: the bytes of its SVG, and its words as plain text."""
+    """A figure as the page holds it: the bytes of its SVG, its words as plain text, and a slider over its steps."""
 
     svg: bytes
     title: str
     alt: str
     caption: str
+    steps: Steps | None = None
 
 
 @dataclasses.dataclass(frozen=True)
 class Section:
-    """A part of a page: its heading as plain text, then pieces of HTML, and pictures, which the page numbers."""
+    """A part of a page: its heading as plain text, then pieces of HTML, and pictures, which the page numbers.
+
+    `anchor` names the heading for links of the page, `#ANCHOR`.
+    """
 
     heading: str
     parts: Sequence[str | Picture]
+    anchor: str = ""
 
 
 def document(title: str, sections: Iterable[Section], lead: str = "", warning: str | None = None) -> str:
     """The whole page; `title`, `lead` and `warning` are plain text."""
     name = html.escape(title)
     banner = f'<p class="warning"><strong>{html.escape(warning)}</strong></p>' if warning else ""
+    sections = list(sections)
+    moving = any(isinstance(part, Picture) and part.steps for section in sections for part in section.parts)
+    policy = f"{_POLICY}; script-src 'sha256-{slider.SHA256}'" if moving else _POLICY
     return f"""<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{html.escape(_POLICY)}">
+<meta http-equiv="Content-Security-Policy" content="{html.escape(policy)}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{name}</title>
 <style>{_STYLE}</style>
@@ -103,6 +145,7 @@ def document(title: str, sections: Iterable[Section], lead: str = "", warning: s
 {banner}
 {_body(sections)}
 </main>
+{f"<script>{slider.SCRIPT}</script>" if moving else ""}
 </body>
 </html>
 """
@@ -125,7 +168,8 @@ def folded(summary: str, content: str) -> str:
 def _body(sections: Iterable[Section]) -> str:
     pieces, figures = [], 0
     for section in sections:
-        pieces.append(f"<h2>{html.escape(section.heading)}</h2>")
+        anchor = f' id="{html.escape(section.anchor)}"' if section.anchor else ""
+        pieces.append(f"<h2{anchor}>{html.escape(section.heading)}</h2>")
         for part in section.parts:
             figures += isinstance(part, Picture)
             pieces.append(_figure(figures, part) if isinstance(part, Picture) else part)
@@ -134,8 +178,25 @@ def _body(sections: Iterable[Section]) -> str:
 
 def _figure(index: int, picture: Picture) -> str:
     data = base64.b64encode(picture.svg).decode("ascii")
+    image = f'<img src="data:image/svg+xml;base64,{data}" alt="{html.escape(picture.alt)}">'
+    begin, shown = ("<figure>", image) if picture.steps is None else _stepped(picture.steps, picture.title, image)
     return (
-        f'<figure>\n<img src="data:image/svg+xml;base64,{data}" alt="{html.escape(picture.alt)}">\n'
+        f"{begin}\n{shown}\n"
         f"<figcaption><b>Figure {index}. {html.escape(picture.title)}.</b> {html.escape(picture.caption)}"
         "</figcaption>\n</figure>"
+    )
+
+
+def _stepped(steps: Steps, title: str, image: str) -> tuple[str, str]:
+    """The beginning of a figure with a slider, and the picture with it; all of it shows once the script runs."""
+    last, name = len(steps.texts) - 1, html.escape(f"Step of: {title}")
+    begin = (
+        f'<figure data-left="{steps.left:.5f}" data-right="{steps.right:.5f}" '
+        f'data-texts="{html.escape(json.dumps(steps.texts, ensure_ascii=False))}">'
+    )
+    extent = f"top: {100 * steps.top:.3f}%; height: {100 * (steps.bottom - steps.top):.3f}%"
+    return begin, (
+        f'<div class="sheet">{image}<span class="line" style="{extent}" hidden></span></div>\n'
+        f'<div class="stepper" hidden><button type="button">Play</button>'
+        f'<input type="range" min="0" max="{last}" value="0" aria-label="{name}"><output></output></div>'
     )

@@ -3,7 +3,6 @@
 import collections
 import dataclasses
 import html
-import json
 import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,19 +13,23 @@ from gru_research.report import markup, pairs, results, tables, tuning, wording
 
 @dataclasses.dataclass(frozen=True)
 class TaskPage:
-    """A task's results and pairs, and their pictures."""
+    """A task's results and pairs, their pictures, and what probes found."""
 
     task: results.TaskResults
     pairs: Sequence[pairs.Pair]
     pictures: Sequence[markup.Picture]
     tuning_picture: markup.Picture | None = None
+    probed: Sequence[str | markup.Picture] = ()
 
 
-def to_html(run: records.Run, tasks: Sequence[TaskPage]) -> str:
-    """The page of a run."""
+def to_html(run: records.Run, tasks: Sequence[TaskPage], why: str | None = None) -> str:
+    """The page of a run; `why` is the address of the page on what its cells do inside."""
     names = ", ".join(page.task.task.name for page in tasks)
     started = (run.header.get("time") or {}).get("started")
     sections = [section for page in tasks for section in _task_sections(run, page, several=len(tasks) > 1)]
+    if why:
+        link = f'<a href="{html.escape(why)}">What the cells do to gradients and memory, and what their gates do</a>'
+        sections.append(markup.Section("Why", [f"<p>{link}</p>"]))
     sections.append(markup.Section("What was run", [facts(run)]))
     sections.append(markup.Section("Configuration", [_config(run)]))
     return markup.document(
@@ -60,6 +63,8 @@ def _task_sections(run: records.Run, page: TaskPage, several: bool) -> list[mark
     if solving := tables.solving_table(task):
         table = tables.to_html(*solving, caption=wording.solving_caption(task), css_class="solving")
         sections.append(markup.Section(f"Time to solve{on}", [table]))
+    if page.probed:
+        sections.append(markup.Section(f"Gradients{on}", page.probed))
     if task.tunings:
         sections.append(markup.Section(f"Tuning{on}", _tuning_parts(page)))
     sections.append(markup.Section(f"Every seed{on}", [_seeds(task)]))
@@ -128,5 +133,5 @@ def _listed(values: Any) -> str | None:
 
 
 def _config(run: records.Run) -> str:
-    text = html.escape(json.dumps(run.header.get("config"), indent=2, ensure_ascii=False))
+    text = html.escape(wording.json_text(run.header.get("config")))
     return markup.folded("The run's configuration as JSON", f"<pre>{text}</pre>")

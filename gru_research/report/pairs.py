@@ -56,6 +56,11 @@ def over(tasks: Mapping[str, results.TaskResults], x: str, y: str) -> list[Pair]
     return _tested(tasks, [(x, y)])
 
 
+def against(task: results.TaskResults, x: str, others: Sequence[str]) -> list[Pair]:
+    """One cell and each of `others` on a task, as one family of tests."""
+    return _tested({task.task.name: task}, [(x, y) for y in others])
+
+
 def _tested(tasks: Mapping[str, results.TaskResults], labels: Sequence[tuple[str, str]]) -> list[Pair]:
     found = []
     for name, task in tasks.items():

@@ -43,6 +43,8 @@ class SeedResult:
     diverged_at: int | None
     last_good_loss: float | None
     ms_per_step: float | None
+    clipped_share: float | None = None
+    train_set_metric: float | None = None
 
     @property
     def seconds_to_solve(self) -> float | None:
@@ -203,6 +205,8 @@ def _seed_result(line: Mapping[str, Any]) -> SeedResult:
         diverged_at=line.get("diverged_at"),
         last_good_loss=_finite(line.get("last_good_loss")),
         ms_per_step=_time(line, "ms_per_step"),
+        clipped_share=_finite(line.get("clipped_share")),
+        train_set_metric=None if diverged else _finite(line.get("train_set_metric")),
     )
 
 

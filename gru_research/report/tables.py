@@ -36,7 +36,18 @@ def seeds_table(task: results.TaskResults) -> tuple[list[str], list[list[str]]]:
         "train loss",
     ]
     headings += ["steps to solve", "diverged at", "last good loss", "ms/step"]
-    return headings, [_seed_texts(cell, seed) for cell in task.cells for seed in cell.seeds]
+    seeds = [seed for cell in task.cells for seed in cell.seeds]
+    more = {
+        "clipped": lambda seed: wording.UNKNOWN if seed.clipped_share is None else wording.percent(seed.clipped_share),
+        f"training set {metric}": lambda seed: wording.number(seed.train_set_metric),
+    }
+    there = {"clipped": any(s.clipped_share is not None for s in seeds),
+             f"training set {metric}": any(s.train_set_metric is not None for s in seeds)}  # fmt: skip
+    shown = [name for name in more if there[name]]
+    rows = [
+        [*_seed_texts(cell, seed), *(more[name](seed) for name in shown)] for cell in task.cells for seed in cell.seeds
+    ]
+    return [*headings, *shown], rows
 
 
 def solving_table(task: results.TaskResults) -> tuple[list[str], list[list[str]]] | None:

@@ -3,8 +3,10 @@
 Every sentence is computed from the results and says no more than they do.
 """
 
+import json
 import math
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -32,8 +34,23 @@ def count(value: float | None) -> str:
     return f"{value:,.10g}" if math.isfinite(value) else "inf"
 
 
+def power(log10: float) -> str:
+    """A positive number from its logarithm to base 10, which may be too small or too large for a float."""
+    if not math.isfinite(log10):
+        return "0" if log10 < 0 else NOT_FINITE
+    exponent = math.floor(log10)
+    if -3 <= exponent <= 3:
+        return f"{10**log10:.2g}"
+    return f"{10 ** (log10 - exponent):.1f}e{exponent}"
+
+
 def percent(share: float, digits: int = 0) -> str:
     return f"{100 * share:.{digits}f} %"
+
+
+def json_text(value: Any) -> str:
+    """Plain JSON for people to read."""
+    return json.dumps(value, indent=2, ensure_ascii=False)
 
 
 def interval_heading(rows: Sequence[summary.SummaryRow]) -> str:

@@ -242,7 +242,21 @@ def test_a_table_that_only_counts_is_exact_and_writes_nothing(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
-    "name", ["compare", "suite", "sweep", "replicate", "plan", "doctor", "report", "prepare", "benchmark", "killtest"]
+    "name",
+    [
+        "compare",
+        "suite",
+        "sweep",
+        "replicate",
+        "claims",
+        "diagnose",
+        "plan",
+        "doctor",
+        "report",
+        "prepare",
+        "benchmark",
+        "killtest",
+    ],
 )
 def test_help(name: str) -> None:
     done = launch(name, "--help")

@@ -1,0 +1,70 @@
+"""How the cells of a run did on its test set, in the words and tables that several claims share."""
+
+import math
+from collections.abc import Mapping, Sequence
+
+from experiments.diagnosing.pictures import named
+from experiments.diagnosing.trained import FinishedRun
+from gru_research.report import exhibits, pairs, results, summary, wording
+
+
+def collect(run: FinishedRun) -> results.TaskResults:
+    """The results of the run's one task."""
+    return results.collect(run.records)[0]
+
+
+def rows(task: results.TaskResults) -> dict[str, summary.SummaryRow]:
+    """The summary of each cell, by label."""
+    return {cell.label: summary.row(task, cell) for cell in task.complete}
+
+
+def estimate(row: summary.SummaryRow) -> str:
+    """Such as "0.0021 [0.0018, 0.0035]"."""
+    if row.ci_low is None:
+        return wording.number(row.iqm, 3)
+    return f"{wording.number(row.iqm, 3)} [{wording.number(row.ci_low, 3)}, {wording.number(row.ci_high, 3)}]"
+
+
+def table(task: results.TaskResults, found: Sequence[pairs.Pair], caption: str) -> exhibits.Table:
+    """Each cell's error and solved seeds, and what tests of `found`, pairs of one cell with others, allow to say."""
+    tests = {pair.y: pair for pair in found}
+    lines = []
+    for label, row in rows(task).items():
+        pair = tests.get(label)
+        lines.append(
+            (
+                named(label),
+                wording.count(row.parameters),
+                estimate(row),
+                f"{row.solved_seeds}/{row.seeds}",
+                wording.count(row.steps_to_solve),
+                f"{wording.number(pair.verdict.adjusted_p, 3)}: {named(pairs.verdict(pair))}" if pair else "-",
+            )
+        )
+    against = f"p against {named(found[0].x)} (Holm)" if found else "p"
+    headings = (
+        "cell",
+        "parameters",
+        f"test {task.task.metric}, IQM and 95 % interval",
+        "solved",
+        "steps to solve",
+        against,
+    )
+    return exhibits.Table(caption, headings, tuple(lines))
+
+
+def dots(task: results.TaskResults, name: str, words: exhibits.Words, reference: float | None = None) -> exhibits.Dots:
+    """Each cell's test metric with its interval."""
+    shown = [exhibits.dot(named(label), (row.iqm, row.ci_low, row.ci_high)) for label, row in rows(task).items()]
+    return exhibits.Dots(name, words, tuple(shown), f"test {task.task.metric}", reference)
+
+
+def better(found: Sequence[pairs.Pair]) -> Mapping[str, bool]:
+    """Whether the first cell is shown to be better, by the other's label."""
+    return {pair.y: pair.verdict.answer == "better" for pair in found}
+
+
+def without_mark(task: results.TaskResults) -> str:
+    """A sentence on the cells that a figure of their IQMs has no mark for; nothing where it has all."""
+    lacking = [named(label) for label, row in rows(task).items() if not math.isfinite(row.iqm)]
+    return f" No mark: too many seeds diverged ({', '.join(lacking)})." if lacking else ""

@@ -1,0 +1,75 @@
+"""Adds a page to a finished run that says why its cells remember or forget; nothing is trained.
+
+python -m experiments.diagnose --workdir=RUN
+python -m experiments.diagnose --workdir=RUN --cells=gru,lstm --examples=200 --layer=1
+
+How far the gradient reaches and an input matters, before and after training; Lyapunov exponents and singular values;
+gates over a sequence, their distributions and timescales; what can be read from states and gates, units ranked; and
+what it costs to hold a gate or silence a unit. Writes why.json and why.html, to which report.html then links.
+"""
+
+import datetime
+import sys
+from pathlib import Path
+
+import jax
+from absl import flags
+
+from experiments import running
+from experiments.diagnosing import trained
+from experiments.diagnosing.why import parts
+from experiments.launcher import launch
+from gru_research.config import UserError, choose, split_names
+from gru_research.full_disk import full_disk_named
+from gru_research.training import environment
+
+running.define_data_flags()
+WORKDIR = flags.DEFINE_string("workdir", "", "the run's directory.")
+CELLS = flags.DEFINE_string("cells", "", "labels of the cells to look into, separated by commas; default: all.")
+EXAMPLES = flags.DEFINE_integer("examples", 64, "validation sequences to look at.", lower_bound=2)
+LAYER = flags.DEFINE_integer("layer", 0, "of a stack: whose gates are shown, 0 is the one at the input.", lower_bound=0)
+
+
+def main() -> int:
+    if not WORKDIR.value:
+        raise UserError("--workdir is missing: name a finished run's directory")
+    running.start_backend()
+    workdir = Path(WORKDIR.value)
+    run = trained.read(workdir, running.data_dirs())
+    known = [cell.label for cell in run.cells]
+    labels = split_names(CELLS.value) or tuple(known)
+    for label in labels:
+        choose("--cells", label, known)
+    count = len(next(iter(run.sets["validation"].values())))
+    if EXAMPLES.value > count:
+        raise UserError(f"--examples={EXAMPLES.value} must be at most {count}, the validation set")
+    print(f"jax {jax.__version__} on {jax.default_backend()}; {len(labels)} cells of {run.plan.task.name}", flush=True)
+    found = list(parts(run, labels, EXAMPLES.value, LAYER.value, lambda line: print(line, flush=True)))
+    write(workdir, run, found)
+    return 0
+
+
+def write(workdir: Path, run: trained.FinishedRun, found: list) -> None:
+    """`why.json`, and both pages; matplotlib, a second of import, is loaded only now."""
+    from gru_research import report
+    from gru_research.report import why
+
+    about = (
+        f"The cells of a finished run on {run.plan.task.name}, {len(run.plan.seeds)} seeds each, before training and "
+        f"with the parameters that were tested, on {EXAMPLES.value} validation sequences."
+    )
+    made = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    header = {
+        "command": ["python", "-m", "experiments.diagnose", *sys.argv[1:]],
+        "made": made,
+        "about": about,
+        "env": environment(),
+    }
+    with full_disk_named(workdir):
+        why.save(workdir, header, found)
+        report.write(workdir)
+    print(f"Page: {workdir / why.PAGE}")
+
+
+if __name__ == "__main__":
+    launch(main)

@@ -1,0 +1,1 @@
+"""What `experiments.diagnose` and `experiments.claims` compute of finished runs."""

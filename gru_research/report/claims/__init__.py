@@ -1,0 +1,37 @@
+"""The page of claims: what was claimed, what was run, what came out. Reads files alone, never trains."""
+
+from pathlib import Path
+
+import rich.console
+import rich.text
+
+from gru_research.report import files, tables
+from gru_research.report.claims import findings, page, written
+
+__all__ = ["findings", "print_verdicts", "write"]
+
+PAGE, TEXT = "claims.html", "claims.md"
+
+
+def write(workdir: Path, console: rich.console.Console | None = None) -> Path:
+    """Makes `claims.html`, `claims.md` and `figures/` of a directory of claims, finished or not; the page's path.
+
+    Raises:
+      records.RecordsError: as `findings.read`.
+    """
+    claims = findings.read(workdir)
+    figures = files.Figures(workdir / "figures")
+    path = files.replace(workdir / PAGE, page.to_html(workdir, claims, figures).encode())
+    files.replace(workdir / TEXT, written.to_markdown(claims).encode())
+    if console is not None:
+        print_verdicts(claims, console)
+        console.print(rich.text.Text(f"Page: {path}"), soft_wrap=True)
+    return path
+
+
+def print_verdicts(claims: findings.Claims, console: rich.console.Console) -> None:
+    """Each claim's verdict and its sentence."""
+    rows = [[f.name, f.verdict, f.says] for f in claims.findings]
+    console.print(tables.to_rich(["claim", "verdict", "what was found"], rows, title=findings.counted(claims.findings)))
+    if claims.missing:
+        console.print(rich.text.Text(f"Not finished: {', '.join(claims.missing)}"))

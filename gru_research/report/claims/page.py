@@ -1,0 +1,89 @@
+"""`claims.html`: a summary, then each claim with what was run, the verdict and its figures."""
+
+import html
+import shlex
+import urllib.parse
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from gru_research.report import files, markup, tables, wording
+from gru_research.report.claims.findings import Claims, Finding, counted
+from gru_research.report.exhibits import placed
+
+TITLE = "What gates do: a tutorial's claims about the GRU, run"
+
+
+def to_html(workdir: Path, claims: Claims, figures: files.Figures) -> str:
+    """The page; `figures` writes the figures' files."""
+    sections = [markup.Section("In short", _short(claims))]
+    sections += [_section(workdir, finding, figures) for finding in claims.findings]
+    sections.append(markup.Section("What was run", [facts(claims)]))
+    lacking = f"Not finished: {', '.join(claims.missing)}." if claims.missing else None
+    return markup.document(TITLE, sections, lead=lead(claims), warning=lacking)
+
+
+def lead(claims: Claims) -> str:
+    return (
+        f"Of {len(claims.findings)} claims, {counted(claims.findings)}. Every number here was measured by the command "
+        "at the end of the page; each verdict follows from its numbers by a rule that stands beside it."
+    )
+
+
+def _short(claims: Claims) -> list[str]:
+    rows = [(f.claim, f.verdict, f.says) for f in claims.findings]
+    links = [f"#{f.name}" for f in claims.findings]
+    return [tables.to_html(["claim", "verdict", "what was found"], rows, "The claims", "verdicts", links)]
+
+
+def _section(workdir: Path, finding: Finding, figures: files.Figures) -> markup.Section:
+    parts: list[Any] = [
+        _verdict(finding),
+        _described({"What was run": finding.ran, "Rule": finding.rule, "Left to the full form": finding.left}),
+        *placed.parts(finding.shown, figures),
+    ]
+    if links := [link for run in finding.runs if (link := _link(workdir, run))]:
+        parts.append(f"<p>Runs: {', '.join(links)}</p>")
+    return markup.Section(finding.claim, parts, anchor=finding.name)
+
+
+def _verdict(finding: Finding) -> str:
+    kind = finding.verdict.replace(" ", "-").replace("'", "")
+    return (
+        f'<p class="verdict {kind}"><strong>{html.escape(finding.verdict.capitalize())}.</strong> '
+        f"{html.escape(finding.says)}</p>"
+    )
+
+
+def _described(texts: Mapping[str, str]) -> str:
+    rows = [f"<dt>{html.escape(name)}</dt><dd>{html.escape(text)}</dd>" for name, text in texts.items() if text]
+    return "<dl>\n" + "\n".join(rows) + "\n</dl>" if rows else ""
+
+
+def _link(workdir: Path, run: str) -> str | None:
+    """A run that has a report of its own."""
+    if not (workdir / run / "report.html").is_file():
+        return None
+    return f'<a href="{urllib.parse.quote(run)}/report.html">{html.escape(run)}</a>'
+
+
+def named_facts(claims: Claims) -> dict[str, str]:
+    """Where, when and with what the claims were run."""
+    header, env = claims.header, claims.header["env"]
+    seconds = sum(finding.seconds for finding in claims.findings)
+    facts = {
+        "Command": shlex.join(header["command"]),
+        "Started": header["started"],
+        "Took": f"{seconds / 60:.1f} min",
+        "Machine": f"{env['cores']} cores, {env['platform']}, {env['backend']}: {', '.join(env['devices'])}",
+        "Python": env["python"],
+        "Versions": ", ".join(f"{name} {version}" for name, version in env["versions"].items()),
+        "Git commit": (env["git_commit"] or "") + (", with uncommitted changes" if env.get("git_dirty") else ""),
+    }
+    return {name: text for name, text in facts.items() if text}
+
+
+def facts(claims: Claims) -> str:
+    return _described(named_facts(claims)) + markup.folded(
+        "The configuration", f"<pre>{html.escape(wording.json_text(claims.header['config']))}</pre>"
+    )

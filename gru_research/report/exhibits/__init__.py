@@ -1,0 +1,35 @@
+"""What pages about analyses show: plain data, and how they are drawn."""
+
+from gru_research.report.exhibits.data import (
+    Dot,
+    Dots,
+    Exhibit,
+    Heat,
+    Line,
+    Lines,
+    Number,
+    Panel,
+    Table,
+    Words,
+    dot,
+    from_json,
+    numbers,
+    to_json,
+)
+
+__all__ = [
+    "Dot",
+    "Dots",
+    "Exhibit",
+    "Heat",
+    "Line",
+    "Lines",
+    "Number",
+    "Panel",
+    "Table",
+    "Words",
+    "dot",
+    "from_json",
+    "numbers",
+    "to_json",
+]

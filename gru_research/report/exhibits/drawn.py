@@ -1,0 +1,121 @@
+"""The figures of exhibits, and their places on a page."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import matplotlib
+import matplotlib.ticker
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+
+from gru_research.report import drawing
+from gru_research.report.exhibits.data import Dots, Heat, Lines, Number, Panel, Words
+
+_COLOURS = "cividis"  # its lightness grows evenly, in print and for every kind of colour vision
+_MARKS_PER_LINE = 8
+_LOG_MARGIN = 1.15
+_LEAST_ROWS, _INCHES_PER_ROW = 8, 0.055
+
+
+def lines(shown: Lines) -> drawing.Illustration:
+    """Panels below each other; a legend for all of them."""
+    figure = drawing.sheet(0.9 + 2.5 * len(shown.panels))
+    rows = figure.subplots(len(shown.panels), sharex=True, sharey=True, squeeze=False)[:, 0]
+    handles: dict[str, Line2D] = {}
+    for axes, panel in zip(rows, shown.panels, strict=True):
+        drawing.plain(axes)
+        drawing.title(axes, panel.title)
+        _panel(axes, panel, handles)
+        axes.set_ylabel(drawing.text(shown.y_label))
+        if shown.powers:
+            _powers(axes, "y")
+    if shown.x_logarithmic:
+        rows[-1].set_xscale("log")
+        # A logarithmic axis asks for a point, and there is none where no value is finite.
+        every = [x for panel in shown.panels for line in panel.lines for x in line.x]
+        rows[-1].set_xlim(min(every) / _LOG_MARGIN, max(every) * _LOG_MARGIN)
+        rows[-1].xaxis.set_major_formatter(matplotlib.ticker.FuncFormatter(lambda x, _: f"{x:,g}"))
+    rows[-1].set_xlabel(drawing.text(shown.x_label))
+    drawing.legend(figure, list(handles.values()))
+    return _illustration(shown.name, figure, shown.words)
+
+
+def _panel(axes: Axes, panel: Panel, handles: dict[str, Line2D]) -> None:
+    for line in panel.lines:
+        style = drawing.style(line.place)
+        if line.low and line.high:
+            axes.fill_between(line.x, _floats(line.low), _floats(line.high), color=style["color"], alpha=0.16,
+                              linewidth=0)  # fmt: skip
+        axes.plot(line.x, _floats(line.y), linewidth=1.9, markersize=5,
+                  markevery=max(1, math.ceil(len(line.x) / _MARKS_PER_LINE)), **style)  # fmt: skip
+        handles.setdefault(line.label, drawing.key(line.label, line.place))
+
+
+def dots(shown: Dots) -> drawing.Illustration:
+    """A row for each value, its interval as a bar."""
+    figure = drawing.sheet(1.0 + 0.36 * len(shown.rows))
+    axes = figure.add_subplot()
+    drawing.plain(axes)
+    if shown.reference is not None:
+        axes.axvline(shown.reference, color=drawing.INK, linewidth=1.2, zorder=1)
+    for y, row in enumerate(shown.rows):
+        style: dict[str, Any] = {**drawing.style(row.group), "linestyle": "none"}
+        if row.low is not None and row.high is not None:
+            axes.plot([row.low, row.high], [y, y], color=style["color"], linewidth=3, solid_capstyle="butt", zorder=2)
+        if row.value is not None:
+            axes.plot([row.value], [y], markersize=7, zorder=3, **style)
+    drawing.name_rows(axes, [row.label for row in shown.rows], characters=30)
+    axes.set_xlabel(drawing.text(shown.x_label))
+    if shown.powers:
+        _powers(axes, "x")
+    drawing.legend(figure, [_mark(name, i) for i, name in enumerate(shown.groups)])
+    return _illustration(shown.name, figure, shown.words)
+
+
+def heat(shown: Heat) -> tuple[drawing.Illustration, Axes]:
+    """Inputs above, a map for each gate below; and the axes whose x are the steps, for a slider over them."""
+    tall = max(_LEAST_ROWS, len(shown.units)) * _INCHES_PER_ROW + 0.45
+    ratios = [0.9, *[tall] * len(shown.gates)]
+    figure = drawing.sheet(0.9 + sum(ratios))
+    top, *maps = figure.subplots(len(ratios), sharex=True, height_ratios=ratios)
+    drawing.plain(top)
+    for i, (name, values) in enumerate(shown.inputs.items()):
+        style = drawing.style(i) | {"marker": ""}
+        top.plot(range(shown.steps), _floats(values), linewidth=1.2, label=drawing.text(name), **style)
+    top.set_xlim(-0.5, shown.steps - 0.5)
+    if len(shown.inputs) > 1:
+        top.legend(fontsize=8, ncols=len(shown.inputs), frameon=False, loc="lower left", bbox_to_anchor=(0, 0.98))
+    else:
+        drawing.title(top, next(iter(shown.inputs)))
+    image: Any = None
+    for axes, (name, rows) in zip(maps, shown.gates.items(), strict=True):
+        values = np.array([_floats(row) for row in rows])
+        image = axes.imshow(values, aspect="auto", interpolation="nearest", cmap=_COLOURS, vmin=0, vmax=1)
+        drawing.title(axes, name)
+        axes.set_yticks([0, len(rows) - 1], [f"unit {shown.units[0]}", f"unit {shown.units[-1]}"], fontsize=8)
+    maps[-1].set_xlabel("step")
+    figure.colorbar(image, ax=maps, fraction=0.04, pad=0.02, ticks=[0, 0.5, 1])
+    return _illustration(shown.name, figure, shown.words), top
+
+
+def _illustration(name: str, figure: Any, words: Words) -> drawing.Illustration:
+    return drawing.Illustration(name, figure, words.title, words.alt, words.caption)
+
+
+def _mark(label: str, index: int) -> Line2D:
+    handle = drawing.key(label, index)
+    handle.set_linestyle("none")
+    return handle
+
+
+def _floats(values: Sequence[Number]) -> np.ndarray:
+    return np.array([math.nan if v is None else v for v in values], dtype=np.float64)
+
+
+def _powers(axes: Axes, which: str) -> None:
+    """Ticks at whole exponents, shown as powers of ten."""
+    axis = axes.yaxis if which == "y" else axes.xaxis
+    axis.set_major_locator(matplotlib.ticker.MaxNLocator(6, integer=True))
+    axis.set_major_formatter(matplotlib.ticker.FuncFormatter(lambda v, _: rf"$10^{{{v:.0f}}}$" if v else "1"))

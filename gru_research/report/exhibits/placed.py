@@ -1,0 +1,23 @@
+"""Exhibits as parts of a page."""
+
+import dataclasses
+from collections.abc import Iterable
+
+from gru_research.report import files, markup, tables
+from gru_research.report.exhibits import drawn, stepping
+from gru_research.report.exhibits.data import Exhibit, Heat, Lines, Table
+
+
+def parts(exhibits: Iterable[Exhibit], figures: files.Figures) -> list[str | markup.Picture]:
+    """Tables as HTML, the others as pictures, whose files `figures` writes; a heat map has a slider over its steps."""
+    return [part(exhibit, figures) for exhibit in exhibits]
+
+
+def part(exhibit: Exhibit, figures: files.Figures) -> str | markup.Picture:
+    if isinstance(exhibit, Table):
+        return tables.to_html(exhibit.headings, exhibit.rows, exhibit.caption, css_class="pairs")
+    if isinstance(exhibit, Heat):
+        illustration, top = drawn.heat(exhibit)
+        picture = figures.add(illustration)
+        return dataclasses.replace(picture, steps=stepping.steps(exhibit, top))
+    return figures.add(drawn.lines(exhibit) if isinstance(exhibit, Lines) else drawn.dots(exhibit))

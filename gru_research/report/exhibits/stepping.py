@@ -1,0 +1,43 @@
+"""What a slider over the steps of a heat map shows."""
+
+from matplotlib.axes import Axes
+
+from gru_research.report import markup, wording
+from gru_research.report.exhibits.data import Heat, Number
+
+
+def steps(shown: Heat, top: Axes) -> markup.Steps:
+    """The slider of a heat map that is laid out, whose uppermost axes are `top`."""
+    assert top.figure is not None
+    places = [axes.get_position() for axes in top.figure.axes]
+    of_steps = top.get_position()  # the maps share its x; half a step is left free at both ends
+    return markup.Steps(
+        left=of_steps.x0,
+        right=of_steps.x1,
+        top=1 - of_steps.y1,
+        bottom=1 - min(place.y0 for place in places),
+        texts=tuple(text(shown, step) for step in range(shown.steps)),
+    )
+
+
+def text(shown: Heat, step: int) -> str:
+    """In lines: the step, inputs and readings, then each gate's mean and the units at its ends."""
+    named = {**shown.inputs, **shown.readings}
+    values = ", ".join(f"{name} = {_number(of[step])}" for name, of in named.items())
+    lines = [f"Step {step} of 0 to {shown.steps - 1}", values]
+    lines += [f"{gate}: {_gate([row[step] for row in rows], shown.units)}" for gate, rows in shown.gates.items()]
+    return "\n".join(lines)
+
+
+def _gate(column: list[Number], units: tuple[int, ...]) -> str:
+    """The values of a gate at one step, of these units."""
+    known = [(value, unit) for value, unit in zip(column, units, strict=True) if value is not None]
+    if not known:
+        return wording.UNKNOWN
+    (low, lowest), (high, highest) = min(known), max(known)
+    mean = sum(value for value, _ in known) / len(known)
+    return f"mean {mean:.2f}, from {low:.2f} (unit {lowest}) to {high:.2f} (unit {highest})"
+
+
+def _number(value: Number) -> str:
+    return wording.UNKNOWN if value is None else wording.number(value, 3)

@@ -1,0 +1,89 @@
+"""`why.html` of a run: what its cells do inside. Made from `why.json`, which `experiments.diagnose` writes."""
+
+import dataclasses
+import html
+import json
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from gru_research import records
+from gru_research.report import exhibits, files, markup
+from gru_research.report.exhibits import placed
+
+SCHEMA = "gru_research.why/1"
+FILE_NAME, PAGE = "why.json", "why.html"
+TITLE = "Why: what the cells do to gradients and memory"
+
+
+@dataclasses.dataclass(frozen=True)
+class Part:
+    """A part of the page: its heading, sentences, and tables and figures, whose names must differ over all parts."""
+
+    heading: str
+    notes: tuple[str, ...] = ()
+    shown: tuple[exhibits.Exhibit, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Why:
+    """All that `why.json` holds: `header` says by which command, when and on what it was found."""
+
+    header: Mapping[str, Any]
+    parts: tuple[Part, ...]
+
+
+def save(workdir: Path, header: Mapping[str, Any], parts: Sequence[Part]) -> None:
+    """Writes `why.json` in one step."""
+    texts = [
+        {"heading": part.heading, "notes": part.notes, "shown": [exhibits.to_json(exhibit) for exhibit in part.shown]}
+        for part in parts
+    ]
+    whole = records.to_json({"schema": SCHEMA, **header, "parts": texts})
+    records.write_whole(workdir / FILE_NAME, json.dumps(whole, indent=1, allow_nan=False) + "\n")
+
+
+def read(workdir: Path) -> Why:
+    """What `why.json` holds.
+
+    Raises:
+      RecordsError: it isn't there, is damaged, or has another schema.
+    """
+    path = workdir / FILE_NAME
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+        if value.get("schema") != SCHEMA:
+            raise records.RecordsError(
+                f"{path}: schema {value.get('schema')!r} can't be read; this version reads {SCHEMA}"
+            )
+        parts = [
+            Part(part["heading"], tuple(part["notes"]), tuple(exhibits.from_json(shown) for shown in part["shown"]))
+            for part in value.pop("parts")
+        ]
+        return Why(value, tuple(parts))
+    except OSError as e:
+        raise records.RecordsError(f"can't read {path}: {e.strerror}") from e
+    except records.RecordsError:
+        raise
+    except (*records.NOT_JSON, KeyError, TypeError, AttributeError) as e:
+        raise records.RecordsError(f"{path} is damaged ({e}): `experiments.diagnose` makes it again") from e
+
+
+def write(workdir: Path) -> Path:
+    """Makes `why.html` and its figures; the page's path. Raises RecordsError as `read`."""
+    why = read(workdir)
+    figures = files.Figures(workdir / "figures")
+    sections = [
+        markup.Section(part.heading, [*map(markup.paragraph, part.notes), *placed.parts(part.shown, figures)])
+        for part in why.parts
+    ]
+    sections.append(markup.Section("What was run", [_facts(why.header), '<p><a href="report.html">The run</a></p>']))
+    page = markup.document(TITLE, sections, lead=str(why.header.get("about") or ""))
+    return files.replace(workdir / PAGE, page.encode())
+
+
+def _facts(header: Mapping[str, Any]) -> str:
+    facts = {"Command": shlex.join(header["command"]), "Made": header["made"]}
+    rows = "\n".join(f"<dt>{name}</dt><dd><code>{html.escape(text)}</code></dd>" for name, text in facts.items())
+    return f"<dl>\n{rows}\n</dl>"

@@ -1,0 +1,130 @@
+"""`experiments.diagnose` as a command on small finished runs."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.faults import fault, seen
+from tests.launching import FAST, PYTHONPATH, ROOT, command, launch
+
+ADDING = [
+    "--config=configs/adding.py", "--config.only=gru,rnn", "--config.match=width", "--config.cells.gru.hidden_size=3",
+    "--config.updates=2", "--config.eval_every=1", "--config.seeds=2", "--config.batch_size=4",
+    "--config.task.length=6", "--config.task.validation_size=10", "--config.task.test_size=10",
+]  # fmt: skip
+
+
+def finished(folder: Path, *flags: str) -> Path:
+    done = launch("compare", *flags, f"--workdir={folder}", **FAST)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return finished(tmp_path_factory.mktemp("diagnose") / "run", *ADDING, "--config.optimizer.clip=1.0")
+
+
+@pytest.fixture(scope="module")
+def diagnosed(run: Path) -> subprocess.CompletedProcess[str]:
+    return launch("diagnose", f"--workdir={run}", "--examples=10", **FAST)
+
+
+def headings(workdir: Path) -> dict[str, list[str]]:
+    """What `why.json` says in each part."""
+    return {part["heading"]: part["notes"] for part in json.loads((workdir / "why.json").read_text())["parts"]}
+
+
+def test_a_finished_run_gets_a_page_that_its_report_links_to(
+    run: Path, diagnosed: subprocess.CompletedProcess[str]
+) -> None:
+    assert diagnosed.returncode == 0 and diagnosed.stderr == "", diagnosed.stderr
+    assert diagnosed.stdout.splitlines()[-1] == f"Page: {run / 'why.html'}"
+    assert list(headings(run)) == ["In short", "Gradients", "Memory", "gru", "rnn"]
+    page = (run / "why.html").read_text()
+    assert "updates clipped" in page and "half-life before, steps" in page and "running sum" in page
+    found = json.loads((run / "why.json").read_text())["parts"]
+    drawn = [shown["name"] for part in found for shown in part["shown"] if "name" in shown]
+    assert len(drawn) == len(set(drawn)) == len(re.findall("<figure[ >]", page))
+    assert all((run / "figures" / f"{name}.png").is_file() for name in drawn)
+    assert 'href="why.html"' in (run / "report.html").read_text()
+
+
+def test_what_is_drawn_of_each_cell(run: Path, diagnosed: subprocess.CompletedProcess[str]) -> None:
+    """A vanilla RNN has no gates to show; its units can be silenced all the same."""
+    assert diagnosed.returncode == 0
+    names = {path.stem for path in (run / "figures").glob("why-*.png")}
+    of_gru = {"why-gru-gates", "why-gru-values", "why-gru-units", "why-gru-costs"}
+    assert names >= of_gru | {"why-rnn-units", "why-rnn-costs"} and "why-rnn-gates" not in names
+
+
+def test_the_report_makes_the_page_again(run: Path, diagnosed: subprocess.CompletedProcess[str]) -> None:
+    assert diagnosed.returncode == 0
+    (run / "why.html").unlink()
+    again = launch("report", f"--workdir={run}")
+    assert again.returncode == 0, again.stderr
+    assert "half-life before, steps" in (run / "why.html").read_text()
+
+
+def test_only_the_cells_that_are_named(run: Path, diagnosed: subprocess.CompletedProcess[str]) -> None:
+    assert diagnosed.returncode == 0
+    done = launch("diagnose", f"--workdir={run}", "--examples=10", "--cells=rnn", "--layer=1", **FAST)
+    assert done.returncode == 0, done.stderr
+    found = headings(run)
+    assert "gru" not in found and found["rnn"] == ["It has 1 layers, none of the number 1."]
+
+
+def test_what_cant_be_followed_back_is_said_and_the_rest_is_shown(tmp_path: Path) -> None:
+    both = finished(tmp_path / "both", *ADDING, "--config.only=gru", "--config.model.bidirectional=true")
+    done = launch("diagnose", f"--workdir={both}", "--examples=10", **FAST)
+    assert done.returncode == 0, done.stderr
+    (note,) = headings(both)["In short"]
+    assert note == "gru is bidirectional: there is no one direction in which a gradient flows back"
+
+
+def test_sequences_of_several_lengths(tmp_path: Path) -> None:
+    flags = ["--config=configs/cycle_navigation.py", "--config.only=gru", *ADDING[2:8], "--config.task.length=5"]
+    sizes = ["--config.task.test_length=8", "--config.task.validation_size=10", "--config.task.test_size=10"]
+    varying = finished(tmp_path / "varying", *flags, *sizes)
+    done = launch("diagnose", f"--workdir={varying}", "--examples=10", **FAST)
+    assert done.returncode == 0, done.stderr
+    found = headings(varying)
+    assert "Memory" not in found and "horizons and spectra aren't made of them" in found["In short"][0]
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        ([], ["--workdir is missing"]),
+        (["--workdir=RUN", "--cells=gur"], ["--cells='gur' is unknown", "did you mean 'gru'", "gru, rnn"]),
+        (["--workdir=RUN", "--examples=11"], ["--examples=11 must be at most 10"]),
+        (["--workdir=EMPTY"], ["records.jsonl"]),
+    ],
+)
+def test_a_mistake_is_one_line(flags: list[str], said: list[str], run: Path, tmp_path: Path) -> None:
+    flags = [flag.replace("RUN", str(run)).replace("EMPTY", str(tmp_path)) for flag in flags]
+    done = launch("diagnose", *flags)
+    assert done.returncode == 2, done.stdout
+    (line,) = done.stderr.strip().splitlines()
+    assert all(part in line for part in said), line
+    assert list(tmp_path.iterdir()) == []
+
+
+@fault("working directory", "why a run that isn't finished does what it does")
+def test_a_run_that_isnt_finished_is_refused(tmp_path: Path) -> None:
+    flags = [*ADDING, "--config.updates=10000000", "--config.eval_every=100", f"--workdir={tmp_path}/it"]
+    env = os.environ | {"PYTHONPATH": PYTHONPATH, "JAX_PLATFORMS": "cpu", "PYTHONUNBUFFERED": "1"} | FAST
+    process = subprocess.Popen(command("compare", *flags), cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    next(line for line in process.stdout if "/10000000" in line)
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=120)
+    done = launch("diagnose", f"--workdir={tmp_path}/it")
+    assert done.returncode == 2 and "isn't finished: its own command goes on with it" in done.stderr
+    assert not (tmp_path / "it" / "why.json").exists()
+    seen(done)
