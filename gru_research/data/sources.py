@@ -3,8 +3,10 @@
 import contextlib
 import io
 import os
+import shutil
 import tempfile
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +34,7 @@ BUILDERS: Mapping[str, type[tfds.core.GeneratorBasedBuilder]] = {
 """TFDS builders by name. An example of theirs is a block: arrays `[n, ...]` by name, n examples of the data set."""
 
 _PROBE_SECONDS = 5
+_REMOVAL_SECONDS = 5
 
 
 @dataclass(frozen=True)
@@ -158,7 +161,7 @@ def _download_and_prepare(builder_class: type[tfds.core.GeneratorBasedBuilder], 
     """Prepares aside and moves the result into place: a failure leaves nothing of TFDS's in `data_dir`."""
     root = folder.parent.parent
     root.mkdir(parents=True, exist_ok=True)
-    with quiet_tfds(), tempfile.TemporaryDirectory(prefix="incomplete.", dir=root) as scratch:
+    with quiet_tfds(), scratch_folder(root) as scratch:
         builder = builder_class(data_dir=scratch)
         builder.download_and_prepare(
             file_format="array_record",
@@ -169,6 +172,20 @@ def _download_and_prepare(builder_class: type[tfds.core.GeneratorBasedBuilder], 
         )
         folder.parent.mkdir(exist_ok=True)
         os.rename(builder.data_dir, folder)
+
+
+@contextlib.contextmanager
+def scratch_folder(root: Path) -> Iterator[str]:
+    """A folder `incomplete.*` in `root` that goes at the end. TFDS lets a file's thread run on when another file's
+    download has failed, and it may write while its folder is being removed: that is tried again for some seconds, and
+    never hides the failure."""
+    folder = tempfile.mkdtemp(prefix="incomplete.", dir=root)
+    try:
+        yield folder
+    finally:
+        end = time.monotonic() + _REMOVAL_SECONDS
+        while os.path.exists(folder) and time.monotonic() < end:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextlib.contextmanager

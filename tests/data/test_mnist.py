@@ -1,8 +1,10 @@
 """MNIST from its raw files to arrays: equal to an independent parse; every fault is one line and leaves nothing."""
 
+import contextlib
 import functools
 import gzip
 import http.server
+import itertools
 import os
 import re
 import resource
@@ -275,6 +277,30 @@ def test_corrupted_download_leaves_nothing_and_isnt_remembered(
     assert entries(tmp_path / "data") == []
     shutil.copyfile(f"{mnist_manual_dir}/{file}", served / file)
     assert len(load("mnist", DataDirs(str(tmp_path / "data")), 1)) == 2
+
+
+def test_a_thread_that_still_writes_neither_keeps_the_scratch_folder_nor_hides_the_failure(tmp_path: Path) -> None:
+    """As TFDS's threads do when one of several downloads has failed."""
+
+    def write(folder: str) -> None:
+        end = time.monotonic() + 0.5
+        with contextlib.suppress(FileNotFoundError):  # once the folder is gone
+            for number in itertools.takewhile(lambda _: time.monotonic() < end, itertools.count()):
+                os.mkdir(f"{folder}/downloads/{number}")
+
+    threads: list[threading.Thread] = []
+
+    def prepare_and_fail() -> None:
+        with sources.scratch_folder(tmp_path) as folder:
+            os.mkdir(f"{folder}/downloads")
+            threads.append(threading.Thread(target=write, args=(folder,)))
+            threads[0].start()
+            raise ValueError("the download's")
+
+    with pytest.raises(ValueError, match="the download's"):
+        prepare_and_fail()
+    threads[0].join()
+    assert entries(tmp_path) == []
 
 
 @fault("data", "a download that breaks off")
