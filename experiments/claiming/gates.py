@@ -48,8 +48,8 @@ class Gates:
         config = plans[self.run].config
         if next(cell for cell in config.cells if cell.label == self.cell).kind == "rnn":
             raise UserError(f"{path}.cell={self.cell!r} is a vanilla RNN: it has no gates")
-        if config.model.zoneout or config.model.zoneout_cell:
-            raise UserError(f"{path}.run={self.run!r} has zoneout: the state of an evaluation is an expectation")
+        if reason := insides.unseen(config):
+            raise UserError(f"{path}.run={self.run!r} {reason}")
 
     def find(self, setting: Setting, name: str) -> Finding:
         run = setting.followed(self.run)

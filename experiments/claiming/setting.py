@@ -9,7 +9,8 @@ from experiments.diagnosing import trained
 from gru_research.config import ExperimentConfig, UserError
 from gru_research.data import DataDirs
 from gru_research.report.claims.findings import Finding
-from gru_research.training import Plan, probes
+from gru_research.training import Plan, make_plan, probes
+from gru_research.training.comparison import load_sets
 
 
 class StoppedError(Exception):
@@ -51,13 +52,15 @@ class Setting:
         """The same, of a run whose carries are followed from step to step.
 
         Raises:
-          StoppedError, UserError: as `finished`, or they can't be, which may depend on the fields of the data.
+          StoppedError, UserError: as `finished`, or they can't be, which may depend on the fields of the data and is
+            found out before anything is trained.
         """
-        run = self.finished(name)
-        for cell in run.cells:
-            if reason := trained.refusal(run, cell):
-                raise UserError(f"config.runs.{name}: {reason}")
-        return run
+        plan = make_plan(self.runs[name], self.dirs)
+        validation = load_sets(plan, self.dirs)["validation"]
+        for cell in plan.cells:
+            if reason := probes.unfit(cell.model, validation):
+                raise UserError(f"config.runs.{name}: {cell.label} {reason}")
+        return self.finished(name)
 
 
 class Claim(Protocol):

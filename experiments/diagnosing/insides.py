@@ -11,6 +11,7 @@ import numpy as np
 import gru_research as gr
 from experiments.diagnosing import trained
 from gru_research.analysis import intervene
+from gru_research.config import ExperimentConfig
 from gru_research.tasks import Task
 from gru_research.training import probes
 from gru_research.types import Array, Batch, Params
@@ -26,6 +27,14 @@ class Insides:
 
     gates: Mapping[str, np.ndarray]
     states: np.ndarray
+
+
+def unseen(config: ExperimentConfig) -> str | None:
+    """Why a run's gates and states can't be looked at, as the end of a sentence that begins with the run; None where
+    they can."""
+    if config.model.zoneout or config.model.zoneout_cell:
+        return "has zoneout: the state of an evaluation is an expectation, and its gates aren't those of any sequence"
+    return None
 
 
 def look(cell: trained.TrainedCell, params: Params, batch: Batch, layer: int = 0) -> Insides:

@@ -49,8 +49,8 @@ def _of_cell(run: trained.FinishedRun, cell: trained.TrainedCell, examples: int,
     heading = pictures.named(cell.label) + (f", layer {layer}" if len(cell.model.stack.cells) > 1 else "")
     if layer >= len(cell.model.stack.cells):
         return Part(heading, (f"It has {len(cell.model.stack.cells)} layers, none of the number {layer}.",))
-    if run.plan.config.model.zoneout or run.plan.config.model.zoneout_cell:
-        return Part(heading, ("With zoneout the state of an evaluation is an expectation: its gates aren't shown.",))
+    if reason := insides.unseen(run.plan.config):
+        return Part(heading, (f"Gates aren't shown: the run {reason}.",))
     task, batch = run.plan.task, run.validation(examples)
     shown: list[exhibits.Exhibit] = []
     hidden: Mapping[str, np.ndarray] = {}

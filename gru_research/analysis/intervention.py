@@ -10,14 +10,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from gru_research.cells import base
-from gru_research.layers.noisy_cells import hidden_part
-from gru_research.types import Array, ArrayLike, Carry, DType, Params, PRNGKey
+from gru_research.cells.around import Around, hidden_part
+from gru_research.types import Array, ArrayLike, Carry, Params, PRNGKey
 
 NOTHING_HELD: Mapping[str, ArrayLike | float] = MappingProxyType({})
 
 
 @dataclasses.dataclass(frozen=True)
-class Intervened:
+class Intervened(Around):
     """A cell some of whose gates are held at values and some of whose units at numbers; made by `intervene`.
 
     `by_step`: its inputs have one feature more, the last, which says at which steps.
@@ -27,20 +27,7 @@ class Intervened:
     units are "silent" and the values "held".
     """
 
-    cell: base.Cell
     by_step: bool = False
-
-    @property
-    def hidden_size(self) -> int:
-        return self.cell.hidden_size
-
-    @property
-    def dtype(self) -> DType | None:
-        return self.cell.dtype
-
-    @property
-    def carry_dtype(self) -> DType | None:
-        return self.cell.carry_dtype
 
     def init(self, key: PRNGKey, input_size: int) -> Params:
         """The cell's, with nothing held."""
@@ -80,12 +67,6 @@ class Intervened:
         h = hidden_part(self.cell, carry)
         parts[h] = jnp.where(silent, held.astype(parts[h].dtype), parts[h])
         return jax.tree.unflatten(tree, parts), jnp.where(silent, held.astype(y.dtype), y)
-
-    def step(self, params: Params, carry: Carry, x: Array) -> tuple[Carry, Array]:
-        return base.step(self, params, carry, x)
-
-    def hidden(self, carry: Carry) -> Array:
-        return self.cell.hidden(carry)
 
 
 def intervene(

@@ -10,10 +10,11 @@ import jax
 import jax.numpy as jnp
 
 from gru_research.cells import base
+from gru_research.cells.around import hidden_part
 from gru_research.time_loop import UnrollOptions, unroll
 from gru_research.types import Array, ArrayLike, Carry, Params, PRNGKey
 
-from .noisy_cells import StateDropout, Zoneout, hidden_part, keep
+from .noisy_cells import StateDropout, Zoneout, keep
 
 
 @dataclasses.dataclass(frozen=True)

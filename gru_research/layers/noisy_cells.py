@@ -6,36 +6,23 @@ drawn in the loop.
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from gru_research.cells import base
-from gru_research.types import Array, Carry, DType, Params, PRNGKey
+from gru_research.cells.around import Around, hidden_part
+from gru_research.types import Array, Carry, Params, PRNGKey
 
 
 @dataclasses.dataclass(frozen=True)
-class StateDropout:
+class StateDropout(Around):
     """The cell whose gates read `h * mask / (1 - rate)`; what the carry keeps is whole.
 
     Its parameters are `{"cell": ..., "kept": boolean [*batch, H]}`.
     """
 
-    cell: base.Cell
     rate: float
-
-    @property
-    def hidden_size(self) -> int:
-        return self.cell.hidden_size
-
-    @property
-    def dtype(self) -> DType | None:
-        return self.cell.dtype
-
-    @property
-    def carry_dtype(self) -> DType | None:
-        return self.cell.carry_dtype
 
     def init(self, key: PRNGKey, input_size: int) -> Params:
         return {"cell": self.cell.init(key, input_size), "kept": jnp.ones(self.hidden_size, bool)}
@@ -57,15 +44,9 @@ class StateDropout:
     def combine(self, carry: Carry, g: Mapping[str, Array]) -> tuple[Carry, Array]:
         return self.cell.combine(carry, g)
 
-    def step(self, params: Params, carry: Carry, x: Array) -> tuple[Carry, Array]:
-        return base.step(self, params, carry, x)
-
-    def hidden(self, carry: Carry) -> Array:
-        return self.cell.hidden(carry)
-
 
 @dataclasses.dataclass(frozen=True)
-class Zoneout:
+class Zoneout(Around):
     """The cell whose carry, part by part, keeps its old value at the units and steps of a mask (Krueger et al.
     2017, arXiv 1606.01305), or the mean over such masks.
 
@@ -76,21 +57,8 @@ class Zoneout:
         None: no masks, the mean.
     """
 
-    cell: base.Cell
     rates: tuple[float, ...]
     sizes: tuple[int, ...] | None = None
-
-    @property
-    def hidden_size(self) -> int:
-        return self.cell.hidden_size
-
-    @property
-    def dtype(self) -> DType | None:
-        return self.cell.dtype
-
-    @property
-    def carry_dtype(self) -> DType | None:
-        return self.cell.carry_dtype
 
     def init(self, key: PRNGKey, input_size: int) -> Params:
         return self.cell.init(key, input_size - sum(self.sizes or ()))
@@ -125,12 +93,6 @@ class Zoneout:
         carry = jax.tree.unflatten(tree, parts)
         return carry, self.cell.hidden(carry).astype(y.dtype)
 
-    def step(self, params: Params, carry: Carry, x: Array) -> tuple[Carry, Array]:
-        return base.step(self, params, carry, x)
-
-    def hidden(self, carry: Carry) -> Array:
-        return self.cell.hidden(carry)
-
 
 MASK = "zoneout "
 
@@ -142,18 +104,3 @@ def _mask_name(part: int) -> str:
 def keep(a: Array, kept: Array, rate: float) -> Array:
     """Dropout: `a / (1 - rate)` where `kept`, 0 elsewhere, NaN or not."""
     return jnp.where(kept, a / (1 - rate), 0)
-
-
-def hidden_part(cell: base.Cell, carry: Any) -> int:
-    """Which leaf of the carry is h. Raises ValueError where the cell's output isn't a part of its carry."""
-    leaves, tree = jax.tree.flatten(carry)
-    names = [object() for _ in leaves]
-    message = f"dropout on the state and zoneout need a cell whose output is a part of its carry; {cell} has another"
-    try:
-        h = cell.hidden(jax.tree.unflatten(tree, names))
-    except (AttributeError, TypeError) as e:  # it computes with the parts
-        raise ValueError(message) from e
-    for part, name in enumerate(names):
-        if name is h:
-            return part
-    raise ValueError(message)

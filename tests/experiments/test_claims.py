@@ -11,9 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from experiments.claiming import gates, gradients, overfitting, speed
+from experiments.claiming import gates, gradients, overfitting, setting, speed
 from gru_research import records
+from gru_research.config import UserError, experiment
+from gru_research.data import DataDirs
 from gru_research.report.claims import findings
+from tests.experiments.claims_config import config
 from tests.faults import fault, seen
 from tests.launching import FAST, PYTHONPATH, ROOT, command, launch
 
@@ -154,6 +157,21 @@ def test_a_mistake_is_one_line_and_nothing_is_trained(flags: list[str], said: li
     assert all(part in line for part in said), line
     assert not (tmp_path / "it" / "runs").exists()
     seen(process)
+
+
+def test_data_that_no_lag_can_be_counted_in_are_refused_before_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = experiment(config()["runs"]["memory"] | {"probes": ""})
+    sets = {"validation": {"inputs": np.zeros((12, 8, 2)), "mask": np.ones((12, 8))}}  # as a task of a user's may have
+    monkeypatch.setattr(setting, "load_sets", lambda plan, dirs: sets)
+
+    def train(name: str) -> None:
+        raise AssertionError(f"{name} was trained")
+
+    claims = setting.Setting(tmp_path, DataDirs(), {"memory": run}, train, print)
+    with pytest.raises(UserError, match=r"config\.runs\.memory: gru reads sequences with mask"):
+        claims.followed("memory")
 
 
 def test_another_directory_is_left_alone(tmp_path: Path) -> None:
