@@ -75,7 +75,6 @@ def main() -> int:
                 _find(setting, name, claims[name], f"{name} ({number} of {len(only)})", full)
         except StoppedError as e:
             status = e.status
-            print(f"stopped; the same command with --workdir={workdir} goes on from here", file=sys.stderr, flush=True)
         if status != running.PREEMPTED:
             write_page(workdir)
     return status
@@ -169,7 +168,7 @@ def _train(workdir: Path, runs: Mapping[str, ExperimentConfig], stop: running.St
     path.parent.mkdir(exist_ok=True)
     if running.is_finished(path, runs[name]):
         return
-    if status := running.run(runs[name], path, stop):
+    if status := running.run(runs[name], path, stop, workdir):
         raise StoppedError(status)
 
 

@@ -144,8 +144,9 @@ class StopRequest:
         print(f"\nstopping after this step, with a checkpoint{again}", file=sys.stderr, flush=True)
 
 
-def run(config: ExperimentConfig, folder: Path, stop: StopRequest) -> int:
-    """Trains what isn't trained yet, from where it stands, and writes the report.
+def run(config: ExperimentConfig, folder: Path, stop: StopRequest, workdir: Path | None = None) -> int:
+    """Trains what isn't trained yet, from where it stands, and writes the report. `workdir` is what the command was
+    given, where that isn't the run's own `folder`.
 
     Returns the process's status: 0 where it ran to its end.
 
@@ -188,7 +189,11 @@ def run(config: ExperimentConfig, folder: Path, stop: StopRequest) -> int:
         )
     status = 0 if finished else stop.status or PREEMPTED  # by this process's request or another's
     if status and processes.is_first():
-        print(f"stopped; the same command with --workdir={folder} goes on from here", file=sys.stderr, flush=True)
+        print(
+            f"stopped; the same command with --workdir={workdir or folder} goes on from here",
+            file=sys.stderr,
+            flush=True,
+        )
     if status != PREEMPTED:  # a machine that is taken away leaves no time for a report
         write_report(folder)
     return status

@@ -100,7 +100,7 @@ def run(study: Study, workdir: Path, stop: running.StopRequest, only: tuple[str,
             print(f"{folder} is finished")
         else:
             print(f"\n{name} ({study.names.index(name) + 1} of {len(study.names)})")
-            status = running.run(config, folder, stop)
+            status = running.run(config, folder, stop, workdir)
         if status:
             break
         done[name] = records.read(folder / records.FILE_NAME)

@@ -1,11 +1,11 @@
 """Claim: both of a GRU's gates are needed."""
 
 import dataclasses
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 
 from experiments.claiming import outcomes
 from experiments.claiming.setting import Setting, check_cells, check_named, folder
-from experiments.claiming.speed import verdict
 from gru_research.config import UserError, split_names
 from gru_research.report import exhibits, pairs, results
 from gru_research.report.claims.findings import Finding
@@ -54,7 +54,7 @@ class Ablations:
     def find(self, setting: Setting, name: str) -> Finding:
         whole, needed = self.whole_labels, self.needed_labels
         shown: list[exhibits.Exhibit] = []
-        missed: dict[str, list[str]] = {label: [] for label in needed}
+        worse: dict[str, dict[str, bool | None]] = {label: {} for label in needed}
         ran = []
         for run_name in self.runs:
             run = setting.finished(run_name)
@@ -64,9 +64,12 @@ class Ablations:
             )
             families = {cell: _family(task, cell, whole) for cell in whole}
             for cell, found in families.items():
-                for pair in found:
-                    if pair.y in missed and pair.verdict.answer == "better":
-                        missed[pair.y].append(task.task.name)
+                row = outcomes.rows(task).get(cell)
+                end = math.nan if row is None else outcomes.worse_end(row, task.task.direction)
+                learned = outcomes.learned(task.task, end)
+                for label, is_better in outcomes.better(found).items():
+                    if label in worse:
+                        worse[label][task.task.name] = is_better if learned else None
                 caption = f"{task.task.name}: {outcomes.named(cell)} and what is left of it without a gate"
                 shown.append(_only(outcomes.table(task, found, caption), [cell, *(pair.y for pair in found)]))
             shown.append(outcomes.dots(task, f"ablations-{run_name}", _words(task), task.task.baseline))
@@ -78,18 +81,28 @@ class Ablations:
                 "A gate is needed on a task where the whole cell's test metric is better than without it, by the "
                 f"exact paired test corrected over the cell's ablations (Holm, p at most {pairs.LEVEL}). It holds "
                 f"where each of {', '.join(map(outcomes.named, needed))} is worse on some task, holds when: one of "
-                "them is; else it doesn't hold."
+                "them is; else it doesn't hold. A task decides nothing where the seeds are too few to show a "
+                "difference, or where the interval of the whole cell doesn't lie a tenth of the way from the trivial "
+                "answer to a solution: then it isn't shown."
             ),
-            verdict=verdict([bool(tasks) for tasks in missed.values()]),
-            says=" ".join(
-                f"{outcomes.named(label)}: "
-                f"{'worse on ' + ', '.join(tasks) if tasks else 'not shown to be worse anywhere'}."
-                for label, tasks in missed.items()
-            ),
+            verdict=outcomes.verdict([needed_anywhere(list(of.values())) for of in worse.values()]),
+            says=" ".join(f"{outcomes.named(label)}: {_says(of)}." for label, of in worse.items()),
             shown=tuple(shown),
             runs=tuple(folder(run) for run in self.runs),
             left="More tasks and seeds: what a gate is for depends on the task.",
         )
+
+
+def needed_anywhere(worse: Sequence[bool | None]) -> bool | None:
+    """From whether a cell without a gate is worse, task by task; None where tasks that might show it decide nothing."""
+    return True if any(worse) else None if None in worse else False
+
+
+def _says(worse: Mapping[str, bool | None]) -> str:
+    on = [task for task, is_worse in worse.items() if is_worse]
+    undecided = [task for task, is_worse in worse.items() if is_worse is None]
+    text = f"worse on {', '.join(on)}" if on else "not shown to be worse anywhere"
+    return f"{text}, but {', '.join(undecided)} decides nothing" if undecided else text
 
 
 def _family(task: results.TaskResults, cell: str, whole: tuple[str, ...]) -> list[pairs.Pair]:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from experiments.claiming import outcomes
 from experiments.claiming.setting import Setting, check_cells, check_followed, folder
 from experiments.diagnosing import insides, pictures, readings
 from gru_research.config import UserError
@@ -14,6 +15,7 @@ from gru_research.tasks import Task
 from gru_research.training import Plan
 
 CLAIM = "Gates are hard to interpret."
+_UNTAUGHT = "The cell has learned nothing: its error is about the trivial one. "
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,6 +68,7 @@ class Gates:
         seed = insides.median_seed(costs.plain, task.direction)
         whole = float(np.median(after.whole(carried))) >= self.read
         single = float(np.median(after.units(carried).max(-1))) >= self.read
+        learned = outcomes.learned(task, float(costs.plain[seed]))
         label = pictures.named(self.cell)
         picture = pictures.of_seed(
             "gates", run, cell, after.inside, batch, seed, carried, hidden[carried], after.probes[carried][seed]
@@ -84,10 +87,12 @@ class Gates:
                 f"It doesn't hold where, in the median seed, the {carried} can be read from a single unit with an R^2 "
                 f"of at least {self.read:g}; where that takes the whole state, it holds when one looks at units "
                 f"alone; it holds where neither reaches {self.read:g}. That a gate tells a {mark} doesn't count: the "
-                f"{mark} is an input, and gates tell it before training too."
+                f"{mark} is an input, and gates tell it before training too. It isn't shown where the error of "
+                "the median seed doesn't lie a tenth of the way from the trivial answer's to a solution's: what "
+                "wasn't learned can't be read."
             ),
-            verdict=verdict(whole, single),
-            says=_says(found, carried, mark, costs),
+            verdict=verdict(whole, single) if learned else "not shown",
+            says=("" if learned else _UNTAUGHT) + _says(found, carried, mark, costs),
             shown=(
                 picture,
                 readings.cost_dots("costs", costs),

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 
 from experiments.claiming import outcomes
 from experiments.claiming.setting import Setting, check_against, folder
-from experiments.claiming.speed import verdict
 from experiments.diagnosing import horizons
 from gru_research.config import UserError, split_names
 from gru_research.report import exhibits, pairs, results, wording
@@ -82,9 +81,9 @@ class Memory:
                 f"paired test, corrected over the {len(self.vanilla_labels)} of them (Holm, p at most {pairs.LEVEL}), "
                 f"and the interval of its own lies below {self.remembered:g} of the trivial error: a cell that "
                 "remembers nothing remembers no longer. Than all on every task, it holds; than some on some, holds "
-                "when; than none anywhere, it doesn't hold."
+                "when; than none anywhere, it doesn't hold, or isn't shown where seeds are too few to show anything."
             ),
-            verdict=verdict([is_better for of in tasks for is_better in of.better.values()]),
+            verdict=outcomes.verdict([is_better for of in tasks for is_better in of.better.values()]),
             says=" ".join(_says(of) for of in tasks),
             shown=(*shown, horizons.figure(reach), horizons.table(reach)),
             runs=tuple(folder(run) for run in self.runs),
@@ -97,9 +96,8 @@ class Memory:
     def _outcome(self, task: results.TaskResults) -> "Outcome":
         found = pairs.against(task, self.gru, self.vanilla_labels)
         row, baseline = outcomes.rows(task)[self.gru], task.task.baseline
-        reached = row.iqm if row.ci_high is None else row.ci_high  # few seeds have no interval
-        remembers = baseline is not None and reached < self.remembered * baseline
-        better = {label: remembers and won for label, won in outcomes.better(found).items()}
+        remembers = baseline is not None and outcomes.worse_end(row, "min") < self.remembered * baseline
+        better = {label: won if remembers else False for label, won in outcomes.better(found).items()}
         return Outcome(task, found, better, remembers)
 
     def _ran(self, setting: Setting, run: str, task: results.TaskResults) -> str:
@@ -114,7 +112,7 @@ class Outcome:
 
     task: results.TaskResults
     pairs: Sequence[pairs.Pair]
-    better: Mapping[str, bool]
+    better: Mapping[str, bool | None]
     remembers: bool
 
 
@@ -125,9 +123,11 @@ def _says(of: Outcome) -> str:
         return f"{name} has remembered nothing: its error is about the trivial one."
     solved = ", ".join(f"{outcomes.named(label)} {row.solved_seeds} of {row.seeds}" for label, row in rows.items())
     shown = [outcomes.named(label) for label, is_better in of.better.items() if is_better]
-    other = [outcomes.named(label) for label, is_better in of.better.items() if not is_better]
+    other = [outcomes.named(label) for label, is_better in of.better.items() if is_better is False]
+    unknown = [outcomes.named(label) for label, is_better in of.better.items() if is_better is None]
     parts = [f"is better than {', '.join(shown)}"] if shown else []
     parts += [f"isn't shown to be better than {', '.join(other)}"] if other else []
+    parts += [f"has too few seeds to be compared with {', '.join(unknown)}"] if unknown else []
     return f"{name} {' and '.join(parts)}; seeds that solved it: {solved}."
 
 

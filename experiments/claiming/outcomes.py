@@ -1,11 +1,17 @@
-"""How the cells of a run did on its test set, in the words and tables that several claims share."""
+"""How the cells of a run did on its test set, in the words and tables that several claims share, and the verdict."""
 
 import math
 from collections.abc import Mapping, Sequence
 
 from experiments.diagnosing.pictures import named
 from experiments.diagnosing.trained import FinishedRun
+from gru_research import stats
 from gru_research.report import exhibits, pairs, results, summary, wording
+from gru_research.report.claims.findings import Verdict
+from gru_research.tasks import Task
+
+LEARNED = 0.1
+"""From which score on, 0 at the trivial answer and 1 where a task counts as solved, a cell has learned something."""
 
 
 def collect(run: FinishedRun) -> results.TaskResults:
@@ -59,9 +65,30 @@ def dots(task: results.TaskResults, name: str, words: exhibits.Words, reference:
     return exhibits.Dots(name, words, tuple(shown), f"test {task.task.metric}", reference)
 
 
-def better(found: Sequence[pairs.Pair]) -> Mapping[str, bool]:
-    """Whether the first cell is shown to be better, by the other's label."""
-    return {pair.y: pair.verdict.answer == "better" for pair in found}
+def better(found: Sequence[pairs.Pair]) -> Mapping[str, bool | None]:
+    """Whether the first cell is shown to be better, by the other's label; None where so few seeds can't show it."""
+    return {pair.y: None if pair.verdict.answer == "too few seeds" else pair.verdict.answer == "better"
+            for pair in found}  # fmt: skip
+
+
+def verdict(held: Sequence[bool | None]) -> Verdict:
+    """All of them, some or none; None is one that the numbers can't decide."""
+    if any(held):
+        return "holds" if all(held) else "holds when"
+    return "not shown" if None in held else "doesn't hold"
+
+
+def learned(task: Task | results.Task, value: float) -> bool:
+    """Whether a value of the task's metric is better than a trivial answer's by a tenth of the way to "solved"."""
+    if task.baseline is None or task.threshold is None or math.isnan(value):
+        return False
+    return bool(stats.normalized(value, task.baseline, task.threshold, task.direction) >= LEARNED)
+
+
+def worse_end(row: summary.SummaryRow, direction: stats.Direction) -> float:
+    """The end of a cell's interval that is the worse one; few seeds have none, and then it is the IQM."""
+    end = row.ci_high if direction == "min" else row.ci_low
+    return row.iqm if end is None else end
 
 
 def without_mark(task: results.TaskResults) -> str:

@@ -11,11 +11,12 @@ import gru_research as gr
 from experiments.benchmarks import jobs
 from experiments.benchmarks.results import MIB, Result
 from experiments.benchmarks.turns import Timing, measure
+from experiments.claiming.outcomes import verdict
 from experiments.claiming.setting import Setting
 from experiments.claiming.size import parameters
 from gru_research.config import UserError
 from gru_research.report import exhibits
-from gru_research.report.claims.findings import Finding, Verdict
+from gru_research.report.claims.findings import Finding
 from gru_research.training import Plan, nearest_size
 
 CLAIM = "A GRU trains faster than an LSTM."
@@ -120,11 +121,6 @@ def _ratio(result: Result, lstm: Result, shape: jobs.Shape, matched: bool) -> Ra
     milliseconds = 1e3 * statistics.median(result.round_seconds)
     return Ratio(result.job.cell, result.job.shape, matched, float(np.median(values)), float(low), float(high),
                  milliseconds, result.planned_bytes)  # fmt: skip
-
-
-def verdict(held: Sequence[bool]) -> Verdict:
-    """All of them, some or none."""
-    return "holds" if all(held) else "holds when" if any(held) else "doesn't hold"
 
 
 def _says(ratios: Sequence[Ratio]) -> str:

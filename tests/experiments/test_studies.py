@@ -34,7 +34,8 @@ class Trainer:
     calls: list[tuple[str, str]] = dataclasses.field(default_factory=list)
     reports: int = 0
 
-    def run(self, config: ExperimentConfig, folder: Path, stop: Any) -> int:
+    def run(self, config: ExperimentConfig, folder: Path, stop: Any, workdir: Path) -> int:
+        assert folder.parent == workdir  # which the user is told to name again
         del stop
         self.calls.append((folder.name, ",".join(config.selected_labels)))
         folder.mkdir(parents=True, exist_ok=True)
