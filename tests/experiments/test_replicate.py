@@ -228,7 +228,8 @@ def trained(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
     """The command with `--table=tiny`, where training is pretended; the names of the runs that it trains."""
     names: list[str] = []
 
-    def train(config: Any, folder: Path, stop: Any) -> int:
+    def train(config: Any, folder: Path, stop: Any, workdir: Path) -> int:
+        assert folder.parent == workdir
         names.append(folder.name)
         write(made({"a": [1.0] * config.seeds}), folder)
         return 0
