@@ -6,7 +6,8 @@
 
 `claims` are the claims with their options (experiments/claiming has a file for each), `runs` the experiments that they
 look into, `only` keeps some claims. Every cell's learning rate comes from the same draws, with seeds of their own.
-`quick` takes 13 minutes on two cores of an AMD EPYC, 23 on two of a slower Xeon; three claims hold there and four hold under a condition (docs/claims.md).
+`quick` takes 13 minutes on two cores of an AMD EPYC, 23 on two of a slower Xeon; three claims hold there and four hold
+under a condition (docs/claims.md).
 MNIST is downloaded once, or read from a folder with the four original files: `--manual_dir=DIR`; without it the claim
 about overfitting is not run, and the page says so.
 """
