@@ -31,6 +31,7 @@ class Setting:
       runs: the experiments of the config, by name.
       train: trains the run of a name to its end, from where it stands, in `workdir/runs/NAME`; raises StoppedError.
       say: tells the user in a line what goes on.
+      known: the runs that were followed already, by name: several claims look into the same.
     """
 
     workdir: Path
@@ -38,6 +39,7 @@ class Setting:
     runs: Mapping[str, ExperimentConfig]
     train: Callable[[str], None]
     say: Callable[[str], None]
+    known: dict[str, trained.FinishedRun] = dataclasses.field(default_factory=dict)
 
     def finished(self, name: str) -> trained.FinishedRun:
         """The run of a name, trained now where it wasn't.
@@ -55,12 +57,14 @@ class Setting:
           StoppedError, UserError: as `finished`, or they can't be, which may depend on the fields of the data and is
             found out before anything is trained.
         """
+        if name in self.known:
+            return self.known[name]
         plan = make_plan(self.runs[name], self.dirs)
         validation = load_sets(plan, self.dirs)["validation"]
         for cell in plan.cells:
             if reason := probes.unfit(cell.model, validation):
                 raise UserError(f"config.runs.{name}: {cell.label} {reason}")
-        return self.finished(name)
+        return self.known.setdefault(name, self.finished(name))
 
 
 class Claim(Protocol):
@@ -82,6 +86,17 @@ class Claim(Protocol):
     def find(self, setting: Setting, name: str) -> Finding:
         """What came out, under the claim's name in the config; raises what `Setting.finished` raises."""
         ...
+
+
+class WithoutRuns:
+    """The part of a claim that looks into no run."""
+
+    @property
+    def runs(self) -> tuple[str, ...]:
+        return ()
+
+    def check(self, plans: Mapping[str, Plan], path: str) -> None:
+        del plans, path
 
 
 def folder(run: str) -> str:

@@ -2,16 +2,15 @@
 
 import dataclasses
 import math
-from collections.abc import Mapping
 from typing import Any
 
 import jax
 
 import gru_research as gr
-from experiments.claiming.setting import Setting
+from experiments.claiming.setting import Setting, WithoutRuns
 from gru_research.report import exhibits
 from gru_research.report.claims.findings import Finding
-from gru_research.training import Plan, nearest_size
+from gru_research.training import nearest_size
 from gru_research.training.flops import count_flops
 
 CLAIM = "A GRU has fewer parameters than an LSTM: three quarters of them."
@@ -20,7 +19,7 @@ _NEAR = 0.01
 
 
 @dataclasses.dataclass(frozen=True)
-class Size:
+class Size(WithoutRuns):
     """Counts parameters, operations and stored numbers of the three cells; nothing is trained.
 
     Attributes:
@@ -36,13 +35,6 @@ class Size:
             raise ValueError(f"hidden_sizes={self.hidden_sizes!r} must be one or more whole numbers, at least 1")
         if self.input_size < 1:
             raise ValueError(f"input_size={self.input_size!r} must be at least 1")
-
-    @property
-    def runs(self) -> tuple[str, ...]:
-        return ()
-
-    def check(self, plans: Mapping[str, Plan], path: str) -> None:
-        del plans, path
 
     def find(self, setting: Setting, name: str) -> Finding:
         del setting

@@ -2,7 +2,7 @@
 
 import dataclasses
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import jax
 import numpy as np
@@ -12,12 +12,12 @@ from experiments.benchmarks import jobs
 from experiments.benchmarks.results import MIB, Result
 from experiments.benchmarks.turns import Timing, measure
 from experiments.claiming.outcomes import verdict
-from experiments.claiming.setting import Setting
+from experiments.claiming.setting import Setting, WithoutRuns
 from experiments.claiming.size import parameters
 from gru_research.config import UserError
 from gru_research.report import exhibits
 from gru_research.report.claims.findings import Finding
-from gru_research.training import Plan, nearest_size
+from gru_research.training import nearest_size
 
 CLAIM = "A GRU trains faster than an LSTM."
 _MAKE = {"gru": gr.GRU, "lstm": gr.LSTM, "rnn": gr.VanillaRNN}
@@ -40,7 +40,7 @@ class Ratio:
 
 
 @dataclasses.dataclass(frozen=True)
-class Speed:
+class Speed(WithoutRuns):
     """Times a training step of the three cells, each in its own process, taking turns.
 
     Attributes:
@@ -58,13 +58,6 @@ class Speed:
             raise ValueError(f"rounds={self.rounds!r} must be at least 6: fewer give no interval")
         if not self.budget > 0:
             raise ValueError(f"budget={self.budget!r} must be above 0 seconds")
-
-    @property
-    def runs(self) -> tuple[str, ...]:
-        return ()
-
-    def check(self, plans: Mapping[str, Plan], path: str) -> None:
-        del plans, path
 
     def find(self, setting: Setting, name: str) -> Finding:
         ratios = [ratio for shape in jobs.parse_shapes(self.shapes) for ratio in self._measure(setting, shape)]

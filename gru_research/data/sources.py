@@ -186,6 +186,8 @@ def scratch_folder(root: Path) -> Iterator[str]:
         end = time.monotonic() + _REMOVAL_SECONDS
         while os.path.exists(folder) and time.monotonic() < end:
             shutil.rmtree(folder, ignore_errors=True)
+            if os.path.exists(folder):
+                time.sleep(0.01)
 
 
 @contextlib.contextmanager
