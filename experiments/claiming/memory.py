@@ -58,7 +58,7 @@ class Memory:
         first = setting.followed(self.run)
         setting.say("memory: how long an input matters")
         reach = {cell.label: horizons.measure(first, cell, self.examples) for cell in first.cells}
-        tasks = [self._outcome(outcomes.collect(setting.finished(run))) for run in self.runs]
+        tasks = [self._outcome(outcomes.collect(setting.followed(run))) for run in self.runs]
         config = first.plan.config
         shown: list[exhibits.Exhibit] = []
         for run, of in zip(self.runs, tasks, strict=True):
