@@ -28,17 +28,16 @@ then computed for all steps together (`time_loop/parallel.py`).
 """
 
 import dataclasses
-import math
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Protocol
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from gru_research.types import Array, Carry, DType, Params, PRNGKey
 
+from .checks import boolean, float_dtype, number, one_of, whole
 from .initializers import Chrono, resolve
 
 NOTHING_FIXED: Mapping[str, Array] = MappingProxyType({})
@@ -86,14 +85,11 @@ def check_fields(cell: Any) -> None:
 
     A cell without recurrent kernels has no `recurrent_init`.
     """
-    size = cell.hidden_size
-    if isinstance(size, bool) or not isinstance(size, int | np.integer) or size < 1:
-        raise ValueError(f"hidden_size={size!r} must be a whole number, at least 1")
-    object.__setattr__(cell, "hidden_size", int(size))
+    object.__setattr__(cell, "hidden_size", whole("hidden_size", cell.hidden_size, 1))
     for field in ("kernel_init", "recurrent_init", "bias_init"):
         if hasattr(cell, field):
             object.__setattr__(cell, field, resolve(field, getattr(cell, field)))
-    boolean("learn_initial_carry", cell.learn_initial_carry)
+    object.__setattr__(cell, "learn_initial_carry", boolean("learn_initial_carry", cell.learn_initial_carry))
     object.__setattr__(cell, "param_dtype", float_dtype("param_dtype", cell.param_dtype))
     for field in ("dtype", "carry_dtype"):
         if getattr(cell, field) is not None:
@@ -102,40 +98,15 @@ def check_fields(cell: Any) -> None:
 
 def check_memory(cell: Any, field: str) -> None:
     """Validates `chrono` and the bias `field` whose place it takes; both together are refused."""
-    bias, longest = getattr(cell, field), cell.chrono
-    if isinstance(bias, bool) or not isinstance(bias, int | float) or not math.isfinite(bias):
-        raise ValueError(f"{field}={bias!r} must be a number")
-    if longest is None:
+    bias = number(field, getattr(cell, field))
+    object.__setattr__(cell, field, bias)
+    if cell.chrono is None:
         return
-    if isinstance(longest, bool) or not isinstance(longest, int | np.integer) or longest < SHORTEST_CHRONO:
-        raise ValueError(f"chrono={longest!r} must be a whole number of steps, at least {SHORTEST_CHRONO}, or None")
-    object.__setattr__(cell, "chrono", int(longest))
+    longest = whole("chrono", cell.chrono, SHORTEST_CHRONO, "None or a whole number of steps")
+    object.__setattr__(cell, "chrono", longest)
     default = next(f.default for f in dataclasses.fields(cell) if f.name == field)
     if bias != default:
         raise ValueError(f"chrono={longest} and {field}={bias!r} exclude each other: chrono takes the place of {field}")
-
-
-def boolean(field: str, value: Any) -> None:
-    """Raises ValueError where `value` is neither True nor False."""
-    if not isinstance(value, bool):
-        raise ValueError(f"{field}={value!r} must be True or False")
-
-
-def float_dtype(field: str, value: Any) -> DType:
-    """`value` as a numpy dtype; raises ValueError where it isn't a floating-point type."""
-    try:
-        dtype = None if value is None else jnp.dtype(value)
-    except TypeError:
-        dtype = None
-    if dtype is None or not jnp.issubdtype(dtype, jnp.floating):
-        raise ValueError(f"{field}={value!r} must be a floating-point type: float32, bfloat16, float16 or float64")
-    return dtype
-
-
-def one_of(field: str, value: Any, choices: Sequence[str]) -> None:
-    """Raises ValueError where `value` is none of `choices`."""
-    if value not in choices:
-        raise ValueError(f"{field}={value!r} is unknown; choose from {', '.join(choices)}")
 
 
 def activation_name(field: str, value: str | Callable[[Array], Array]) -> str | Callable[[Array], Array]:
@@ -163,8 +134,7 @@ def init_gates(
     blocks `(heads, H / heads, H / heads)`, each drawn on its own too; a cell without `recurrent_init`
     has none.
     """
-    if isinstance(input_size, bool) or not isinstance(input_size, int | np.integer) or input_size < 1:
-        raise ValueError(f"input_size={input_size!r} must be a whole number, at least 1")
+    input_size = whole("input_size", input_size, 1)
     params: dict[str, Array] = {}
     for gate, gate_key in zip(gates, jax.random.split(key, len(gates)), strict=True):
         kernel_key, recurrent_key, bias_key = jax.random.split(gate_key, 3)

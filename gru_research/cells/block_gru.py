@@ -6,11 +6,11 @@ from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from gru_research.types import Array, DType, Params, PRNGKey
 
 from . import base
+from .checks import whole
 from .gru import GRU
 from .initializers import GlorotUniform, Initializer, Orthogonal, Zeros
 
@@ -48,10 +48,8 @@ class BlockGRU:
     carry_dtype: DType | None = None
 
     def __post_init__(self) -> None:
-        heads = self.heads
-        if isinstance(heads, bool) or not isinstance(heads, int | np.integer) or heads < 1:
-            raise ValueError(f"heads={heads!r} must be a whole number, at least 1")
-        object.__setattr__(self, "heads", int(heads))
+        heads = whole("heads", self.heads, 1)
+        object.__setattr__(self, "heads", heads)
         gru = self.gru  # which checks the fields and brings them into their one form
         for field in dataclasses.fields(GRU):
             object.__setattr__(self, field.name, getattr(gru, field.name))

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from gru_research.types import Array, DType, Params, PRNGKey
 
 from . import base
+from .checks import one_of
 from .initializers import GlorotUniform, Initializer, Orthogonal, Zeros
 
 
@@ -59,8 +60,8 @@ class GRU:
     carry_dtype: DType | None = None
 
     def __post_init__(self) -> None:
-        base.one_of("reset", self.reset, ("before", "after", "none"))
-        base.one_of("update", self.update, ("gate", "none"))
+        one_of("reset", self.reset, ("before", "after", "none"))
+        one_of("update", self.update, ("gate", "none"))
         base.check_memory(self, "update_bias")
         if self.update == "none":
             if self.reset == "none":

@@ -14,6 +14,8 @@ import jax.numpy as jnp
 
 from gru_research.types import Array, DType, PRNGKey
 
+from .checks import number, whole
+
 
 class Initializer(Protocol):
     """Anything hashable that makes an array of the given shape and dtype."""
@@ -39,6 +41,9 @@ class Constant:
 
     value: float
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "value", number("value", self.value))
+
     def __call__(self, key: PRNGKey, shape: Sequence[int], dtype: DType) -> Array:
         return jnp.full(shape, self.value, dtype)
 
@@ -48,6 +53,9 @@ class Identity:
     """`scale` times the identity, as for the relu RNN of Le, Jaitly and Hinton (arXiv 1504.00941)."""
 
     scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "scale", number("scale", self.scale))
 
     def __call__(self, key: PRNGKey, shape: Sequence[int], dtype: DType) -> Array:
         return self.scale * jnp.eye(*shape, dtype=dtype)
@@ -62,6 +70,9 @@ class Orthogonal:
     """
 
     scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "scale", number("scale", self.scale))
 
     def __call__(self, key: PRNGKey, shape: Sequence[int], dtype: DType) -> Array:
         rows, columns = shape
@@ -98,6 +109,9 @@ class Chrono:
     """
 
     longest: int
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "longest", whole("longest", self.longest, 2, "a whole number of steps"))
 
     def __call__(self, key: PRNGKey, shape: Sequence[int], dtype: DType) -> Array:
         return jnp.log(jax.random.uniform(key, shape, _wide(dtype), 1, self.longest - 1)).astype(dtype)

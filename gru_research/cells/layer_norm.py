@@ -17,6 +17,7 @@ from jax import lax
 from gru_research.types import Array, DType, Params, PRNGKey
 
 from . import base
+from .checks import number
 from .initializers import GlorotUniform, Initializer, Orthogonal, Zeros
 from .lstm import LSTMCarry
 
@@ -133,8 +134,7 @@ class LayerNormLSTM:
     carry_dtype: DType | None = None
 
     def __post_init__(self) -> None:
-        if isinstance(self.forget_bias, bool) or not isinstance(self.forget_bias, int | float):
-            raise ValueError(f"forget_bias={self.forget_bias!r} must be a number")
+        object.__setattr__(self, "forget_bias", number("forget_bias", self.forget_bias))
         object.__setattr__(self, "gate", base.activation_name("gate", self.gate))
         object.__setattr__(self, "activation", base.activation_name("activation", self.activation))
         base.check_fields(self)

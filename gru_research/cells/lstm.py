@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from gru_research.types import Array, DType, Params, PRNGKey
 
 from . import base
+from .checks import boolean, one_of
 from .initializers import GlorotUniform, Initializer, Orthogonal, Zeros
 
 LSTMCarry: TypeAlias = tuple[Array, Array]
@@ -66,8 +67,8 @@ class LSTM:
 
     def __post_init__(self) -> None:
         base.check_memory(self, "forget_bias")
-        base.boolean("peepholes", self.peepholes)
-        base.one_of("without", self.without, tuple(WITHOUT))
+        object.__setattr__(self, "peepholes", boolean("peepholes", self.peepholes))
+        one_of("without", self.without, tuple(WITHOUT))
         if self.without == "forget" and (self.chrono is not None or self.forget_bias != DEFAULT_FORGET_BIAS):
             raise ValueError(
                 f"without='forget' leaves no forget gate for forget_bias={self.forget_bias!r}, chrono={self.chrono!r}"

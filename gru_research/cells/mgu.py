@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from gru_research.types import Array, DType, Params, PRNGKey
 
 from . import base
+from .checks import one_of
 from .initializers import GlorotUniform, Initializer, Orthogonal, Zeros
 
 GATES = ("f", "n")
@@ -59,8 +60,8 @@ class MGU:
     carry_dtype: DType | None = None
 
     def __post_init__(self) -> None:
-        base.one_of("reset", self.reset, ("before", "after", "none"))
-        base.one_of("keep", self.keep, ("f", "1-f"))
+        one_of("reset", self.reset, ("before", "after", "none"))
+        one_of("keep", self.keep, ("f", "1-f"))
         base.check_memory(self, "forget_bias")
         object.__setattr__(self, "gate", base.activation_name("gate", self.gate))
         object.__setattr__(self, "activation", base.activation_name("activation", self.activation))

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from gru_research.cells import Cell
-from gru_research.cells.base import one_of
+from gru_research.cells.checks import one_of
 from gru_research.time_loop import UnrollOptions
 from gru_research.types import Array, ArrayLike, Carry, Params, PRNGKey
 

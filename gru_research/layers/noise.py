@@ -2,7 +2,6 @@
 
 import dataclasses
 import itertools
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +10,7 @@ import jax.numpy as jnp
 
 from gru_research.cells import base
 from gru_research.cells.around import hidden_part
+from gru_research.cells.checks import number, rate
 from gru_research.time_loop import UnrollOptions, unroll
 from gru_research.types import Array, ArrayLike, Carry, Params, PRNGKey
 
@@ -46,10 +46,9 @@ class Noise:
 
     def __post_init__(self) -> None:
         for field in ("input_dropout", "state_dropout", "zoneout", "zoneout_cell", "drop_connect"):
-            check_rate(field, getattr(self, field))
-        value = self.weight_noise
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
-            raise ValueError(f"weight_noise={value!r} must be a standard deviation: a number, 0 or more")
+            object.__setattr__(self, field, rate(field, getattr(self, field)))
+        deviation = number("weight_noise", self.weight_noise, "a standard deviation: a number, 0 or more", least=0)
+        object.__setattr__(self, "weight_noise", deviation)
 
     @property
     def draws(self) -> bool:
@@ -62,12 +61,6 @@ class Noise:
             raise ValueError(
                 f"zoneout_cell={self.zoneout_cell!r} needs a carry with more than h; this cell has h: {cell}"
             )
-
-
-def check_rate(field: str, value: Any) -> None:
-    """Raises ValueError where `value` is no rate at which to drop."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
-        raise ValueError(f"{field}={value!r} must be a rate: a number, at least 0 and below 1")
 
 
 def has_cell_state(cell: base.Cell) -> bool:

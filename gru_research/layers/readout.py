@@ -5,7 +5,7 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 
-from gru_research.cells.base import float_dtype, one_of
+from gru_research.cells.checks import float_dtype, one_of, whole
 from gru_research.cells.initializers import GlorotUniform, Initializer, resolve
 from gru_research.types import Array, ArrayLike, DType, Params, PRNGKey
 
@@ -21,6 +21,8 @@ class Embedding:
     param_dtype: DType = jnp.float32
 
     def __post_init__(self) -> None:
+        for field in ("vocabulary", "size"):
+            object.__setattr__(self, field, whole(field, getattr(self, field), 1))
         object.__setattr__(self, "param_dtype", float_dtype("param_dtype", self.param_dtype))
 
     def init(self, key: PRNGKey) -> dict[str, Array]:
@@ -37,6 +39,10 @@ class OneHot:
 
     vocabulary: int
     dtype: DType = jnp.float32
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "vocabulary", whole("vocabulary", self.vocabulary, 1))
+        object.__setattr__(self, "dtype", float_dtype("dtype", self.dtype))
 
     @property
     def size(self) -> int:
@@ -68,6 +74,7 @@ class Readout:
     param_dtype: DType = jnp.float32
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "size", whole("size", self.size, 1))
         one_of("mode", self.mode, READOUTS)
         object.__setattr__(self, "kernel_init", resolve("kernel_init", self.kernel_init))
         object.__setattr__(self, "param_dtype", float_dtype("param_dtype", self.param_dtype))

@@ -7,13 +7,13 @@ from typing import Any, TypeAlias
 import jax
 
 from gru_research.cells import Cell
-from gru_research.cells.base import one_of
+from gru_research.cells.checks import number, one_of, rate
 from gru_research.time_loop import UnrollOptions
 from gru_research.types import Array, ArrayLike, Carry, Params, PRNGKey
 
 from .bidirectional import Bidirectional
 from .connections import CONNECTIONS, connect, init_highway
-from .noise import Noise, check_rate, drop_steps, evaluated, unroll_noisy
+from .noise import Noise, drop_steps, evaluated, unroll_noisy
 
 Layer: TypeAlias = Cell | Bidirectional
 
@@ -53,10 +53,9 @@ class Stack:
                 f"cells={self.cells!r} must be one or more cells or Bidirectionals, as in Stack((GRU(8), GRU(8)))"
             )
         object.__setattr__(self, "cells", cells)
-        check_rate("dropout", self.dropout)
+        object.__setattr__(self, "dropout", rate("dropout", self.dropout))
         one_of("connections", self.connections, CONNECTIONS)
-        if isinstance(self.transform_bias, bool) or not isinstance(self.transform_bias, int | float):
-            raise ValueError(f"transform_bias={self.transform_bias!r} must be a number")
+        object.__setattr__(self, "transform_bias", number("transform_bias", self.transform_bias))
         for field, off in (("dropout", 0), ("connections", "plain")):
             if len(cells) == 1 and getattr(self, field) != off:
                 raise ValueError(f"{field}={getattr(self, field)!r} acts between layers, and here is one")

@@ -2,6 +2,8 @@
 
 import dataclasses
 
+from gru_research.cells.checks import boolean, one_of, whole
+
 BACKENDS = ("auto", "vjp", "autodiff", "parallel")
 OUTPUTS = ("all", "none")
 SAVES = ("auto", "gates", "carry")
@@ -42,15 +44,10 @@ class UnrollOptions:
 
     def __post_init__(self) -> None:
         for field, choices in (("backend", BACKENDS), ("save", SAVES), ("outputs", OUTPUTS)):
-            if getattr(self, field) not in choices:
-                raise ValueError(f"{field}={getattr(self, field)!r} is unknown; choose from {', '.join(choices)}")
+            one_of(field, getattr(self, field), choices)
         for field, least in (("unroll", 1), ("checkpoint", 0), ("chunk", 0)):
-            value = getattr(self, field)
-            if field == "chunk" and value is None:
-                continue
-            if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                raise ValueError(f"{field}={value!r} must be a whole number, at least {least}")
-        if not isinstance(self.hoist, bool | None):
-            raise ValueError(f"hoist={self.hoist!r} must be True, False or None")
-        if not isinstance(self.time_major, bool):
-            raise ValueError(f"time_major={self.time_major!r} must be True or False")
+            if field != "chunk" or self.chunk is not None:
+                object.__setattr__(self, field, whole(field, getattr(self, field), least))
+        if self.hoist is not None:
+            object.__setattr__(self, "hoist", boolean("hoist", self.hoist))
+        object.__setattr__(self, "time_major", boolean("time_major", self.time_major))

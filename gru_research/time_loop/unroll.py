@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from gru_research.cells import base
+from gru_research.cells.checks import boolean
 from gru_research.types import Array, ArrayLike, Carry, Params
 
 from .choices import choose
@@ -87,6 +88,7 @@ def _run(
     options: UnrollOptions,
     with_gates: bool,
 ) -> tuple[Carry, Array | None, dict[str, Array]]:
+    reverse = boolean("reverse", reverse)
     xs = jnp.asarray(xs)
     if xs.ndim < 2:
         raise ValueError(f"xs has the shape {xs.shape}; it must have a time and a feature axis, [..., T, I]")
