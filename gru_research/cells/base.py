@@ -38,6 +38,7 @@ import jax.numpy as jnp
 from gru_research.types import Array, Carry, DType, Params, PRNGKey
 
 from .checks import boolean, float_dtype, number, one_of, whole
+from .containers import plain
 from .initializers import Chrono, resolve
 
 NOTHING_FIXED: Mapping[str, Array] = MappingProxyType({})
@@ -171,12 +172,13 @@ def initial_state(cell: Any, params: Params, name: str, batch: Sequence[int]) ->
     shape = (*batch, cell.hidden_size)
     wanted = cell.carry_dtype or accumulation_dtype(cell.dtype or cell.param_dtype)
     if cell.learn_initial_carry:
-        return jnp.broadcast_to(params[name].astype(wanted), shape)
+        return jnp.broadcast_to(jnp.asarray(plain(params[name]), wanted), shape)
     return jnp.zeros(shape, wanted)
 
 
 def step(cell: Cell, params: Params, carry: Carry, x: Array) -> tuple[Carry, Array]:
     """One step of any cell: `carry, y [..., H]` from `carry, x [..., I]`."""
+    params = plain(params)
     carry = cast_carry(cell, carry, compute_dtype(cell, params, x))
     return cell.combine(carry, cell.gates(params, carry, cell.project(params, x)))
 

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 
 from gru_research.cells import Cell
 from gru_research.cells.checks import one_of
+from gru_research.cells.containers import plain
 from gru_research.time_loop import UnrollOptions
 from gru_research.types import Array, ArrayLike, Carry, Params, PRNGKey
 
@@ -92,6 +93,7 @@ class Bidirectional:
         if initial_carry is not None and len(initial_carry) != 2:
             raise ValueError(f"initial_carry holds {len(initial_carry)} carries; the directions are 2")
         keys = (None, None) if key is None else tuple(jax.random.split(key))
+        params = plain(params)
         first = (None, None) if initial_carry is None else initial_carry
         carries, outputs = [], []
         for i, (direction, cell) in enumerate((("forward", self.forward), ("backward", self.backward))):

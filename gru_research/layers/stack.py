@@ -1,13 +1,14 @@
 """Depth: recurrent layers on top of each other."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 import jax
 
 from gru_research.cells import Cell
 from gru_research.cells.checks import number, one_of, rate
+from gru_research.cells.containers import in_layers, plain
 from gru_research.time_loop import UnrollOptions
 from gru_research.types import Array, ArrayLike, Carry, Params, PRNGKey
 
@@ -16,6 +17,8 @@ from .connections import CONNECTIONS, connect, init_highway
 from .noise import Noise, drop_steps, evaluated, unroll_noisy
 
 Layer: TypeAlias = Cell | Bidirectional
+LayerParams: TypeAlias = Sequence[Params] | Mapping[Any, Params]
+"""One tree of parameters a layer, in order or by number."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,14 +97,14 @@ class Stack:
                 params[layer] = {"layer": params[layer], "highway": highway}
         return params
 
-    def initial_carry(self, params: Sequence[Params], batch: Sequence[int]) -> tuple[Carry, ...]:
+    def initial_carry(self, params: LayerParams, batch: Sequence[int]) -> tuple[Carry, ...]:
         """One carry a layer."""
         inside, _ = self._split(params)
         return tuple(cell.initial_carry(p, batch) for cell, p in zip(self.cells, inside, strict=True))
 
     def apply(
         self,
-        params: Sequence[Params],
+        params: LayerParams,
         xs: ArrayLike,
         *,
         key: PRNGKey | None = None,
@@ -141,7 +144,7 @@ class Stack:
             below = connect(self.connections, highways[layer], below, ys) if layer and ys is not None else ys
         return tuple(carries), below
 
-    def step(self, params: Sequence[Params], carry: Sequence[Carry], x: Array) -> tuple[tuple[Carry, ...], Array]:
+    def step(self, params: LayerParams, carry: Sequence[Carry], x: Array) -> tuple[tuple[Carry, ...], Array]:
         """One step of every layer at evaluation: the new carries and the output above the top layer `[..., H]`.
 
         Raises ValueError where a layer is a `Bidirectional`.
@@ -169,12 +172,13 @@ class Stack:
         keys = jax.random.split(key, (2, len(self.cells)))
         return list(keys[0]), list(keys[1])
 
-    def _split(self, params: Sequence[Params]) -> tuple[list[Params], list[Params | None]]:
+    def _split(self, params: LayerParams) -> tuple[list[Params], list[Params | None]]:
         """The layers' own parameters, and their highways'."""
+        layers = plain(in_layers(params))
         if self.connections != "highway":
-            return list(params), [None] * len(self.cells)
-        inside = [params[0], *(p["layer"] for p in params[1:])]
-        return inside, [None, *(p["highway"] for p in params[1:])]
+            return layers, [None] * len(self.cells)
+        inside = [layers[0], *(p["layer"] for p in layers[1:])]
+        return inside, [None, *(p["highway"] for p in layers[1:])]
 
     def _check_carries(self, carries: Sequence[Carry] | None) -> None:
         if carries is not None and len(carries) != len(self.cells):

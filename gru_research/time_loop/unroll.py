@@ -8,6 +8,7 @@ import jax.numpy as jnp
 
 from gru_research.cells import base
 from gru_research.cells.checks import boolean
+from gru_research.cells.containers import plain
 from gru_research.types import Array, ArrayLike, Carry, Params
 
 from .choices import choose
@@ -34,7 +35,7 @@ def unroll(
 
     Args:
       cell: the maths.
-      params: its parameters.
+      params: its parameters, in any mapping; their gradient comes in the same kind of mapping.
       xs: inputs; any number of batch axes before the time axis, none included.
       initial_carry: the carry before the first step; None: `cell.initial_carry(params, batch)`.
       lengths: `[...]`, whole numbers from 0 to T: the first `lengths` steps of a row are real. None: all are.
@@ -89,6 +90,7 @@ def _run(
     with_gates: bool,
 ) -> tuple[Carry, Array | None, dict[str, Array]]:
     reverse = boolean("reverse", reverse)
+    params = plain(params)
     xs = jnp.asarray(xs)
     if xs.ndim < 2:
         raise ValueError(f"xs has the shape {xs.shape}; it must have a time and a feature axis, [..., T, I]")

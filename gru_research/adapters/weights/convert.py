@@ -17,6 +17,8 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
+from gru_research.cells.containers import in_layers
+
 from .layouts import Block, Layout, Term
 from .plan import Parts, Path, Place, Plan, children, parts, plan
 
@@ -236,8 +238,8 @@ def _at(params: Any, path: Path, problems: list[str]) -> Any:
     """The parameters of one cell within those of a model."""
     for key in path:
         try:
-            params = params[key]
-        except (KeyError, IndexError, TypeError):
+            params = in_layers(params)[key] if isinstance(key, int) else params[key]
+        except (KeyError, IndexError, TypeError, ValueError):
             problems.append(f"parameters have nothing at {' '.join(map(str, path))}")
             return None
     return params
