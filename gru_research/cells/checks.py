@@ -14,7 +14,6 @@ import numpy as np
 
 from gru_research.types import DType
 
-
 LONGEST_SHOWN = 100
 
 
