@@ -1,6 +1,6 @@
 """What Flax's two APIs ask of a sequence alike: the carry's type, the order of outputs, steps past a row's end."""
 
-import dataclasses
+import copy
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -133,4 +133,6 @@ def _typed(cell: Any, params: Params, carry: Carry, x: Array) -> Any:
     So a carry keeps its type over a step, as `lax.scan` asks, and a 16-bit one is used only where it was given.
     """
     dtype = base.compute_dtype(cell, params, x)
-    return dataclasses.replace(cell, carry_dtype=jnp.result_type(dtype, *jax.tree.leaves(carry)))
+    typed = copy.copy(cell)  # not dataclasses.replace, which would drop methods that were replaced on the instance
+    object.__setattr__(typed, "carry_dtype", jnp.result_type(dtype, *jax.tree.leaves(carry)))
+    return typed

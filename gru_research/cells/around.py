@@ -1,13 +1,16 @@
 """What cells around a cell share: those that add noise or hold gates, and leave the rest to the cell inside."""
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 import jax
+from jax.extend import core
 
 from gru_research.types import Array, Carry, DType, Params
 
 from .base import Cell, step
+from .unchanged import check_step
 
 
 @dataclasses.dataclass(frozen=True)
@@ -15,6 +18,9 @@ class Around:
     """Sizes, types and h are those of the cell inside; `init`, `project`, `gates` and `combine` are what it isn't."""
 
     cell: Cell
+
+    def __post_init__(self) -> None:
+        check_step(self.cell)  # what is around it never calls it
 
     @property
     def hidden_size(self) -> int:
@@ -48,3 +54,23 @@ def hidden_part(cell: Cell, carry: Any) -> int:
         if name is h:
             return part
     raise ValueError(message)
+
+
+def check_output(cell: Cell, carry: Carry, g: Mapping[str, Array]) -> None:
+    """Raises ValueError where the output of `cell.combine(carry, g)` isn't `cell.hidden` of the new carry, cast."""
+
+    def combine(carry: Carry, g: Mapping[str, Array]) -> tuple[Array, Array]:
+        new, y = cell.combine(carry, g)
+        return y, cell.hidden(new)
+
+    jaxpr = jax.make_jaxpr(combine)(carry, g).jaxpr
+    casts = {e.outvars[0]: e.invars[0] for e in jaxpr.eqns if e.primitive.name == "convert_element_type"}
+
+    def source(variable: Any) -> Any:
+        while isinstance(variable, core.Var) and variable in casts:
+            variable = casts[variable]
+        return variable
+
+    y, h = (source(variable) for variable in jaxpr.outvars)
+    if y is not h:
+        raise ValueError(f"zoneout needs a cell whose output is hidden(carry); combine gives another: {cell}")

@@ -25,6 +25,9 @@ carry in bfloat16 would lose slow units: with z = .99 (in bfloat16 .988), n = 1 
 A cell whose carry is one array h that is also its output, and whose gates don't depend on h, may have a
 method `linear(g, dtype) -> (a, b)` with `h = a * h_prev + b`, each `[..., H]` in `dtype`. Its states are
 then computed for all steps together (`time_loop/parallel.py`).
+
+Both hold for the class that wrote them, as it is: a cell that a subclass or an instance has changed runs without
+them (`unchanged.py`).
 """
 
 import dataclasses

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from gru_research.cells import base
-from gru_research.cells.around import Around, hidden_part
+from gru_research.cells.around import Around, check_output, hidden_part
 from gru_research.types import Array, Carry, Params, PRNGKey
 
 
@@ -83,7 +83,9 @@ class Zoneout(Around):
         return self.cell.gates(params, carry, inner, fixed) | masks
 
     def combine(self, carry: Carry, g: Mapping[str, Array]) -> tuple[Carry, Array]:
-        new, y = self.cell.combine(carry, {name: a for name, a in g.items() if not name.startswith(MASK)})
+        inner = {name: a for name, a in g.items() if not name.startswith(MASK)}
+        check_output(self.cell, carry, inner)
+        new, y = self.cell.combine(carry, inner)
         parts, tree = jax.tree.flatten(new)
         for part, (rate, old) in enumerate(zip(self.rates, jax.tree.leaves(carry), strict=True)):
             if rate and self.sizes is None:

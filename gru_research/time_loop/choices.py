@@ -7,6 +7,7 @@ from typing import Any
 import jax
 
 from gru_research.cells.base import MULTIPLY_ADD_LIMIT
+from gru_research.cells.unchanged import LINEAR, SEQUENCE_GRADIENT, change
 from gru_research.types import Array
 
 from .options import UnrollOptions
@@ -55,11 +56,18 @@ def hoist(cell: Any, xs_T: Array) -> bool:
 
 
 def _backend(cell: Any, options: UnrollOptions, with_gates: bool) -> str:
-    has = {"parallel": hasattr(cell, "linear"), "vjp": getattr(cell, "has_vjp", False), "autodiff": True}
-    there = [name for name, it_has in has.items() if it_has]
+    written = {}
+    if hasattr(cell, "linear"):
+        written["parallel"] = LINEAR
+    if getattr(cell, "has_vjp", False):
+        written["vjp"] = SEQUENCE_GRADIENT
+    changes = {name: change(cell, methods) for name, methods in written.items()}
+    there = [*(name for name, changed in changes.items() if not changed), "autodiff"]
     if options.backend not in ("auto", *there):
+        why = changes.get(options.backend)
+        because = f", as {why}" if why else ""
         choices = ", ".join(["auto", *there])
-        raise ValueError(f"backend={options.backend!r} isn't there for {cell}; choose from {choices}")
+        raise ValueError(f"backend={options.backend!r} isn't there for {cell}{because}; choose from {choices}")
     if with_gates:
         return "autodiff"
     return there[0] if options.backend == "auto" else options.backend

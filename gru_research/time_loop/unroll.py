@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from gru_research.cells import base
 from gru_research.cells.checks import boolean
 from gru_research.cells.containers import plain
+from gru_research.cells.unchanged import check_step
 from gru_research.types import Array, ArrayLike, Carry, Params
 
 from .choices import choose
@@ -91,6 +92,7 @@ def _run(
 ) -> tuple[Carry, Array | None, dict[str, Array]]:
     reverse = boolean("reverse", reverse)
     params = plain(params)
+    check_step(cell)
     xs = jnp.asarray(xs)
     if xs.ndim < 2:
         raise ValueError(f"xs has the shape {xs.shape}; it must have a time and a feature axis, [..., T, I]")

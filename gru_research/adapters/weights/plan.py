@@ -9,6 +9,8 @@ from typing import Any, TypeAlias
 
 import jax
 
+from gru_research.cells.unchanged import STEP_PARTS, author, change
+
 from .layouts import LAYOUTS, Block, Layout
 
 Path: TypeAlias = tuple[int | str, ...]
@@ -128,7 +130,7 @@ def _cells(model: Any, path: Path = ()) -> list[tuple[Path, Any]]:
 
 
 def _fits(layout: Layout, cell: Any) -> bool:
-    return type(cell) is layout.cell and not _other_fields(layout, cell)
+    return author(cell, STEP_PARTS) is layout.cell and not _other_fields(layout, cell)
 
 
 def _other_fields(layout: Layout, cell: Any) -> list[str]:
@@ -138,13 +140,14 @@ def _other_fields(layout: Layout, cell: Any) -> list[str]:
 def _check_cell(layer: str, layout: Layout, cell: Any) -> None:
     if _fits(layout, cell):
         return
-    if type(cell) is layout.cell:
+    if author(cell, STEP_PARTS) is layout.cell:
         wrong = "; ".join(
             f"{field}={getattr(cell, field)!r}: {layer} has {' or '.join(map(repr, layout.fields[field]))} only"
             for field in _other_fields(layout, cell)
         )
     else:
-        wrong = f"cell={cell!r}: {layer} computes what {layout.cell.__name__} does"
+        changed = change(cell, STEP_PARTS) if isinstance(cell, layout.cell) else ""
+        wrong = f"cell={cell!r}: {layer} computes what {layout.cell.__name__} does{changed and f', and {changed}'}"
     others = [name for name, other in LAYOUTS.items() if _fits(other, cell)]
     raise ValueError(f"{wrong}. The same as the cell: {', '.join(others) or 'none that is known'}")
 
