@@ -34,6 +34,12 @@ class Intervened(Around):
         H, params = self.hidden_size, self.cell.init(key, input_size - self.by_step)
         return {"cell": params, "fixed": {}, "silent": jnp.zeros(H, bool), "held": jnp.zeros(H)}
 
+    def within(self, params: Params, input_size: int) -> tuple[base.Cell, Params, int]:
+        """The cell inside, with its parameters and its input size."""
+        if not isinstance(params, Mapping) or set(params) != {"cell", "fixed", "silent", "held"}:
+            raise ValueError("params must be those that intervene returned beside this cell")
+        return self.cell, params["cell"], input_size - self.by_step
+
     def initial_carry(self, params: Params, batch: Sequence[int]) -> Carry:
         return self.cell.initial_carry(params["cell"], batch)
 

@@ -40,8 +40,10 @@ import jax.numpy as jnp
 
 from gru_research.types import Array, Carry, DType, Params, PRNGKey
 
+from .arguments import check_batch, check_inputs, split
 from .checks import boolean, float_dtype, number, one_of, whole
 from .containers import plain
+from .fits import check_carry, check_cell, check_parameters, describe
 from .initializers import Chrono, resolve
 
 NOTHING_FIXED: Mapping[str, Array] = MappingProxyType({})
@@ -140,7 +142,7 @@ def init_gates(
     """
     input_size = whole("input_size", input_size, 1)
     params: dict[str, Array] = {}
-    for gate, gate_key in zip(gates, jax.random.split(key, len(gates)), strict=True):
+    for gate, gate_key in zip(gates, split(key, len(gates)), strict=True):
         kernel_key, recurrent_key, bias_key = jax.random.split(gate_key, 3)
         size = cell.hidden_size
         params[f"W_{gate}"] = cell.kernel_init(kernel_key, (input_size, size), cell.param_dtype)
@@ -172,17 +174,24 @@ def init_initial_state(cell: Any, names: Sequence[str]) -> dict[str, Array]:
 
 def initial_state(cell: Any, params: Params, name: str, batch: Sequence[int]) -> Array:
     """Zeros `[*batch, H]` in the carry's type, or the learned parameter `name`, broadcast."""
-    shape = (*batch, cell.hidden_size)
+    shape = (*check_batch(batch), cell.hidden_size)
     wanted = cell.carry_dtype or accumulation_dtype(cell.dtype or cell.param_dtype)
     if cell.learn_initial_carry:
+        if name not in params:
+            raise ValueError(f"params has no {name}, the learned first carry ({cell.hidden_size},) of {describe(cell)}")
         return jnp.broadcast_to(jnp.asarray(plain(params[name]), wanted), shape)
     return jnp.zeros(shape, wanted)
 
 
 def step(cell: Cell, params: Params, carry: Carry, x: Array) -> tuple[Carry, Array]:
     """One step of any cell: `carry, y [..., H]` from `carry, x [..., I]`."""
+    check_cell(cell)
     params = plain(params)
-    carry = cast_carry(cell, carry, compute_dtype(cell, params, x))
+    x = check_inputs("x", x, cell)
+    if not x.ndim:
+        raise ValueError("x has the shape (); it must have a feature axis, [..., I]")
+    check_parameters(cell, params, x.shape, field="x")
+    carry = cast_carry(cell, check_carry(cell, params, carry, x), compute_dtype(cell, params, x))
     return cell.combine(carry, cell.gates(params, carry, cell.project(params, x)))
 
 
@@ -197,9 +206,17 @@ def accumulation_dtype(dtype: DType) -> DType:
 
 
 def cast_carry(cell: Cell, carry: Carry, dtype: DType) -> Carry:
-    """`carry` in the type that it has between the steps of a computation in `dtype`."""
+    """`carry` in the type that it has between the steps of a computation in `dtype`; whole numbers stay what they are.
+
+    An own cell may count steps in its carry, say.
+    """
     wanted = cell.carry_dtype or accumulation_dtype(dtype)
-    return jax.tree.map(lambda a: jnp.asarray(a, wanted), carry)
+
+    def cast(a: Any) -> Array:
+        a = jnp.asarray(a)
+        return a.astype(wanted) if jnp.issubdtype(a.dtype, jnp.inexact) else a
+
+    return jax.tree.map(cast, carry)
 
 
 def product(a: Array, kernel: Array, dtype: DType) -> Array:

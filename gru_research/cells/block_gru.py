@@ -4,12 +4,12 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar
 
-import jax
 import jax.numpy as jnp
 
 from gru_research.types import Array, DType, Params, PRNGKey
 
 from . import base
+from .arguments import split
 from .checks import whole
 from .gru import GRU
 from .initializers import GlorotUniform, Initializer, Orthogonal, Zeros
@@ -63,7 +63,7 @@ class BlockGRU:
 
     def init(self, key: PRNGKey, input_size: int) -> dict[str, Array]:
         """As `GRU.init`, with `U_g (heads, H / heads, H / heads)`."""
-        gates_key, bias_key, memory_key = jax.random.split(key, 3)
+        gates_key, bias_key, memory_key = split(key, 3)
         params = base.init_gates(self, gates_key, input_size, self.gru.gate_names, self.heads)
         if self.update == "gate":
             params["b_z"] = base.init_memory(self, memory_key, params["b_z"], self.update_bias)

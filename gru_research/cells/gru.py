@@ -5,12 +5,12 @@ import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 
 from gru_research.types import Array, DType, Params, PRNGKey
 
 from . import base
+from .arguments import split
 from .checks import one_of
 from .initializers import GlorotUniform, Initializer, Orthogonal, Zeros
 
@@ -86,7 +86,7 @@ class GRU:
 
     def init(self, key: PRNGKey, input_size: int) -> dict[str, Array]:
         """`W_g (I, H)`, `U_g (H, H)`, `b_g (H,)` for the gates r, z, n; `c_n (H,)` for reset="after"."""
-        gates_key, bias_key, memory_key = jax.random.split(key, 3)
+        gates_key, bias_key, memory_key = split(key, 3)
         params = base.init_gates(self, gates_key, input_size, self.gate_names)
         if self.update == "gate":
             params["b_z"] = base.init_memory(self, memory_key, params["b_z"], self.update_bias)

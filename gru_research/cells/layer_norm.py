@@ -10,13 +10,13 @@ several offsets to one sum, one is kept. Of a single input feature LN leaves not
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 
-import jax
 import jax.numpy as jnp
 from jax import lax
 
 from gru_research.types import Array, DType, Params, PRNGKey
 
 from . import base
+from .arguments import split
 from .checks import number
 from .initializers import GlorotUniform, Initializer, Orthogonal, Zeros
 from .lstm import LSTMCarry
@@ -59,7 +59,7 @@ class LayerNormGRU:
 
     def init(self, key: PRNGKey, input_size: int) -> dict[str, Array]:
         """`W_g (I, H)`, `U_g (H, H)`, `b_g, alpha_g, gamma_g (H,)` for the gates r, z, n, and `c_n (H,)`."""
-        gates_key, bias_key = jax.random.split(key)
+        gates_key, bias_key = split(key)
         params = base.init_gates(self, gates_key, input_size, "rzn") | _gains(self, "rzn")
         params["c_n"] = self.bias_init(bias_key, (self.hidden_size,), self.param_dtype)  # type: ignore[operator]
         return params | base.init_initial_state(self, ("h_0",))
@@ -141,7 +141,7 @@ class LayerNormLSTM:
 
     def init(self, key: PRNGKey, input_size: int) -> dict[str, Array]:
         """`W_g (I, H)`, `U_g (H, H)`, `b_g, alpha_g, gamma_g (H,)` for i, f, g, o, and `alpha_m, b_m (H,)`."""
-        gates_key, bias_key = jax.random.split(key)
+        gates_key, bias_key = split(key)
         params = base.init_gates(self, gates_key, input_size, "ifgo") | _gains(self, "ifgo")
         params["b_f"] = params["b_f"] + jnp.asarray(self.forget_bias, self.param_dtype)
         params["alpha_m"] = jnp.ones(self.hidden_size, self.param_dtype)

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from gru_research.types import Array, DType, Params, PRNGKey
 
 from . import base
+from .arguments import split
 from .checks import boolean, one_of
 from .initializers import GlorotUniform, Initializer, Orthogonal, Zeros
 
@@ -94,7 +95,7 @@ class LSTM:
     def init(self, key: PRNGKey, input_size: int) -> dict[str, Array]:
         """`W_g (I, H)`, `U_g (H, H)`, `b_g (H,)` for the gates i, f, g, o; `p_i, p_f, p_o (H,)` with peepholes; nothing
         for a gate that is left out."""
-        gates_key, peephole_key, memory_key = jax.random.split(key, 3)
+        gates_key, peephole_key, memory_key = split(key, 3)
         params = base.init_gates(self, gates_key, input_size, self.gate_names)
         if "f" in self.gate_names:
             params["b_f"] = base.init_memory(self, memory_key, params["b_f"], self.forget_bias)

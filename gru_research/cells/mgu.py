@@ -3,12 +3,12 @@
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 
-import jax
 import jax.numpy as jnp
 
 from gru_research.types import Array, DType, Params, PRNGKey
 
 from . import base
+from .arguments import split
 from .checks import one_of
 from .initializers import GlorotUniform, Initializer, Orthogonal, Zeros
 
@@ -69,7 +69,7 @@ class MGU:
 
     def init(self, key: PRNGKey, input_size: int) -> dict[str, Array]:
         """`W_g (I, H)`, `U_g (H, H)`, `b_g (H,)` for the gates f, n; `c_n (H,)` for reset="after"."""
-        gates_key, bias_key, memory_key = jax.random.split(key, 3)
+        gates_key, bias_key, memory_key = split(key, 3)
         params = base.init_gates(self, gates_key, input_size, GATES)
         sign = 1 if self.keep == "f" else -1
         params["b_f"] = sign * base.init_memory(self, memory_key, sign * params["b_f"], self.forget_bias)

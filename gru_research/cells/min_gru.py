@@ -3,12 +3,12 @@
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 
-import jax
 import jax.numpy as jnp
 
 from gru_research.types import Array, DType, Params, PRNGKey
 
 from . import base
+from .arguments import split
 from .initializers import GlorotUniform, Initializer, Zeros
 
 GATES = ("z", "n")
@@ -56,7 +56,7 @@ class MinGRU:
 
     def init(self, key: PRNGKey, input_size: int) -> dict[str, Array]:
         """`W_g (I, H)`, `b_g (H,)` for the gates z, n."""
-        gates_key, memory_key = jax.random.split(key)
+        gates_key, memory_key = split(key)
         params = base.init_gates(self, gates_key, input_size, GATES)
         params["b_z"] = base.init_memory(self, memory_key, params["b_z"], self.update_bias)
         return params | base.init_initial_state(self, ("h_0",))

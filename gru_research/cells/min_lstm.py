@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from gru_research.types import Array, DType, Params, PRNGKey
 
 from . import base
+from .arguments import split
 from .initializers import GlorotUniform, Initializer, Zeros
 
 GATES = ("i", "f", "g")
@@ -53,7 +54,7 @@ class MinLSTM:
 
     def init(self, key: PRNGKey, input_size: int) -> dict[str, Array]:
         """`W_g (I, H)`, `b_g (H,)` for the gates i, f, g."""
-        gates_key, memory_key = jax.random.split(key)
+        gates_key, memory_key = split(key)
         params = base.init_gates(self, gates_key, input_size, GATES)
         params["b_f"] = base.init_memory(self, memory_key, params["b_f"], self.forget_bias)
         if self.chrono is not None:

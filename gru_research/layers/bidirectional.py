@@ -4,17 +4,20 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
-import jax
 import jax.numpy as jnp
 
 from gru_research.cells import Cell
-from gru_research.cells.checks import one_of
+from gru_research.cells.arguments import check_sequence, split
+from gru_research.cells.checks import one_of, shown
 from gru_research.cells.containers import plain
+from gru_research.cells.fits import check_cell, check_parameters
 from gru_research.time_loop import UnrollOptions
 from gru_research.types import Array, ArrayLike, Carry, Params, PRNGKey
 
+from .fits import check_count, check_names
 from .noise import Noise, unroll_noisy
 
+DIRECTIONS = ("forward", "backward")
 MERGES: dict[str, Callable[[Array, Array], Array]] = {
     "concat": lambda a, b: jnp.concatenate([a, b], -1),
     "sum": jnp.add,
@@ -46,11 +49,14 @@ class Bidirectional:
     def __post_init__(self) -> None:
         for field in ("forward", "backward"):
             if not hasattr(getattr(self, field), "combine"):
-                raise ValueError(f"{field}={getattr(self, field)!r} must be a cell, as GRU(8)")
+                raise ValueError(f"{field}={shown(getattr(self, field))} must be a cell, as GRU(8)")
+            check_cell(getattr(self, field), field)
         one_of("merge", self.merge, tuple(MERGES))
         sizes = self.forward.hidden_size, self.backward.hidden_size
         if self.merge != "concat" and sizes[0] != sizes[1]:
             raise ValueError(f"merge={self.merge!r} needs cells of one size; hidden_size is {sizes[0]} and {sizes[1]}")
+        if not isinstance(self.noise, Noise | None):
+            raise ValueError(f"noise={shown(self.noise)} must be a Noise or None")
         if self.noise is not None:
             self.noise.check(self.forward)
             self.noise.check(self.backward)
@@ -62,7 +68,7 @@ class Bidirectional:
 
     def init(self, key: PRNGKey, input_size: int) -> dict[str, Params]:
         """The parameters of both cells, under `forward` and `backward`."""
-        forward_key, backward_key = jax.random.split(key)
+        forward_key, backward_key = split(key)
         return {
             "forward": self.forward.init(forward_key, input_size),
             "backward": self.backward.init(backward_key, input_size),
@@ -70,6 +76,7 @@ class Bidirectional:
 
     def initial_carry(self, params: Params, batch: Sequence[int]) -> tuple[Carry, Carry]:
         """The carries of the forward and of the backward cell."""
+        check_names("params", params, DIRECTIONS, "a Bidirectional")
         forward = self.forward.initial_carry(params["forward"], batch)
         return forward, self.backward.initial_carry(params["backward"], batch)
 
@@ -90,10 +97,12 @@ class Bidirectional:
         Each carry is the one after the last step that its cell took: the backward one's after a row's first
         step. The arguments are those of `unroll`; `key` draws noise, None is evaluation.
         """
-        if initial_carry is not None and len(initial_carry) != 2:
-            raise ValueError(f"initial_carry holds {len(initial_carry)} carries; the directions are 2")
-        keys = (None, None) if key is None else tuple(jax.random.split(key))
+        if initial_carry is not None:
+            check_count("initial_carry", initial_carry, 2, "the directions are 2", "carries")
+        xs = check_sequence(xs, self.forward)
         params = plain(params)
+        self.check(params, xs.shape)
+        keys = (None, None) if key is None else tuple(split(key))
         first = (None, None) if initial_carry is None else initial_carry
         carries, outputs = [], []
         for i, (direction, cell) in enumerate((("forward", self.forward), ("backward", self.backward))):
@@ -114,6 +123,15 @@ class Bidirectional:
             outputs.append(ys)
         ys = None if options.outputs == "none" else MERGES[self.merge](*outputs)
         return (carries[0], carries[1]), ys
+
+    def check(self, params: Params, shape: Sequence[int], path: str = "params", field: str = "xs") -> None:
+        """Raises ValueError or TypeError where `params` aren't those of both cells for inputs of `shape [..., I]`.
+
+        `path` and `field` are what the message calls the parameters and the inputs.
+        """
+        check_names(path, params, DIRECTIONS, "a Bidirectional")
+        for direction, cell in zip(DIRECTIONS, (self.forward, self.backward), strict=True):
+            check_parameters(cell, params[direction], shape, f"{path}[{direction!r}]", field)
 
     def hidden(self, carry: Sequence[Carry]) -> Array:
         """Both cells' h after their last steps, merged: what summarises a sequence."""

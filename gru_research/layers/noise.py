@@ -9,10 +9,11 @@ import jax
 import jax.numpy as jnp
 
 from gru_research.cells import base
+from gru_research.cells.arguments import split
 from gru_research.cells.around import hidden_part
 from gru_research.cells.checks import number, rate
 from gru_research.time_loop import UnrollOptions, unroll
-from gru_research.types import Array, ArrayLike, Carry, Params, PRNGKey
+from gru_research.types import Array, Carry, Params, PRNGKey
 
 from .noisy_cells import StateDropout, Zoneout, keep
 
@@ -67,7 +68,8 @@ def has_cell_state(cell: base.Cell) -> bool:
     """Whether the carry of `cell` is more than h, as an LSTM's `(c, h)`."""
     with jax.enable_x64(True):  # a cell in float64 may be described before x64 is turned on, and without a warning
         params = jax.eval_shape(lambda: cell.init(jax.random.key(0), 1))
-        return len(jax.tree.leaves(_carry_shapes(cell, params, ()))) > 1
+        parts = jax.tree.leaves(_carry_shapes(cell, params, ()))
+    return sum(jnp.issubdtype(a.dtype, jnp.inexact) for a in parts) > 1
 
 
 def evaluated(cell: base.Cell, noise: Noise, params: Params) -> base.Cell:
@@ -81,7 +83,7 @@ def unroll_noisy(
     cell: base.Cell,
     noise: Noise,
     params: Params,
-    xs: ArrayLike,
+    xs: Array,
     *,
     key: PRNGKey | None,
     options: UnrollOptions,
@@ -90,9 +92,8 @@ def unroll_noisy(
     """`unroll` of `cell` with `noise` drawn from `key`; None is evaluation. `arguments` are those of `unroll`."""
     if key is None or not noise.draws:
         return unroll(evaluated(cell, noise, params), params, xs, options=options, **arguments)
-    xs = jnp.asarray(xs)
     batch, time = batch_and_time(xs, options)
-    weight_key, connect_key, input_key, state_key, zoneout_key = jax.random.split(key, 5)
+    weight_key, connect_key, input_key, state_key, zoneout_key = split(key, 5)
     if noise.weight_noise:
         params = add_weight_noise(weight_key, noise.weight_noise, params)
     if noise.drop_connect:
@@ -155,8 +156,6 @@ def drop_steps(key: PRNGKey, rate: float, xs: Array, options: UnrollOptions) -> 
 
 def batch_and_time(xs: Array, options: UnrollOptions) -> tuple[tuple[int, ...], int]:
     """The batch axes and the number of steps of `xs`."""
-    if xs.ndim < 2:
-        raise ValueError(f"xs has the shape {xs.shape}; it must have a time and a feature axis, [..., T, I]")
     shape = xs.shape[:-1]
     return (shape[1:], shape[0]) if options.time_major else (shape[:-1], shape[-1])
 
@@ -172,6 +171,7 @@ def _carry_shapes(cell: base.Cell, params: Params, batch: tuple[int, ...]) -> Ca
 
 
 def _zoneout_rates(cell: base.Cell, noise: Noise, carry: Carry) -> tuple[float, ...]:
-    """The rate of each part of the carry."""
-    h = hidden_part(cell, carry)
-    return tuple(noise.zoneout if part == h else noise.zoneout_cell for part in range(len(jax.tree.leaves(carry))))
+    """The rate of each part of the carry; 0 for whole numbers, such as a count of steps."""
+    h, parts = hidden_part(cell, carry), jax.tree.leaves(carry)
+    rates = (noise.zoneout if part == h else noise.zoneout_cell for part in range(len(parts)))
+    return tuple(rate if jnp.issubdtype(a.dtype, jnp.inexact) else 0.0 for rate, a in zip(rates, parts, strict=True))

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 
 from gru_research.cells import base
 from gru_research.cells.around import Around, check_output, hidden_part
+from gru_research.cells.base import Cell
 from gru_research.types import Array, Carry, Params, PRNGKey
 
 
@@ -26,6 +27,10 @@ class StateDropout(Around):
 
     def init(self, key: PRNGKey, input_size: int) -> Params:
         return {"cell": self.cell.init(key, input_size), "kept": jnp.ones(self.hidden_size, bool)}
+
+    def within(self, params: Params, input_size: int) -> tuple[Cell, Params, int]:
+        """The cell inside, with its parameters and its input size."""
+        return self.cell, params["cell"], input_size
 
     def initial_carry(self, params: Params, batch: Sequence[int]) -> Carry:
         return self.cell.initial_carry(params["cell"], batch)
@@ -62,6 +67,10 @@ class Zoneout(Around):
 
     def init(self, key: PRNGKey, input_size: int) -> Params:
         return self.cell.init(key, input_size - sum(self.sizes or ()))
+
+    def within(self, params: Params, input_size: int) -> tuple[Cell, Params, int]:
+        """The cell inside, with its parameters and its input size."""
+        return self.cell, params, input_size - sum(self.sizes or ())
 
     def initial_carry(self, params: Params, batch: Sequence[int]) -> Carry:
         return self.cell.initial_carry(params, batch)

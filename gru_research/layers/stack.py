@@ -7,13 +7,16 @@ from typing import Any, TypeAlias
 import jax
 
 from gru_research.cells import Cell
-from gru_research.cells.checks import number, one_of, rate
+from gru_research.cells.arguments import check_inputs, check_sequence, split
+from gru_research.cells.checks import number, one_of, rate, shown
 from gru_research.cells.containers import in_layers, plain
+from gru_research.cells.fits import check_cell, check_parameters, check_tree
 from gru_research.time_loop import UnrollOptions
 from gru_research.types import Array, ArrayLike, Carry, Params, PRNGKey
 
 from .bidirectional import Bidirectional
 from .connections import CONNECTIONS, connect, init_highway
+from .fits import check_count, check_names
 from .noise import Noise, drop_steps, evaluated, unroll_noisy
 
 Layer: TypeAlias = Cell | Bidirectional
@@ -51,10 +54,14 @@ class Stack:
 
     def __post_init__(self) -> None:
         cells = tuple(self.cells) if isinstance(self.cells, Sequence) else self.cells
-        if not isinstance(cells, tuple) or not cells or not all(_is_layer(cell) for cell in cells):
-            raise ValueError(
-                f"cells={self.cells!r} must be one or more cells or Bidirectionals, as in Stack((GRU(8), GRU(8)))"
-            )
+        example = "as in Stack((GRU(8), GRU(8)))"
+        if not isinstance(cells, tuple) or not cells:
+            raise ValueError(f"cells={shown(self.cells)} must be one or more cells or Bidirectionals, {example}")
+        for layer, cell in enumerate(cells):
+            if not isinstance(cell, Bidirectional) and not hasattr(cell, "combine"):
+                raise ValueError(f"cells[{layer}]={shown(cell)} must be a cell or a Bidirectional, {example}")
+            if not isinstance(cell, Bidirectional):
+                check_cell(cell, f"cells[{layer}]")
         object.__setattr__(self, "cells", cells)
         object.__setattr__(self, "dropout", rate("dropout", self.dropout))
         one_of("connections", self.connections, CONNECTIONS)
@@ -87,7 +94,7 @@ class Stack:
     def init(self, key: PRNGKey, input_size: int) -> list[Params]:
         """One tree of parameters a layer; with highways `{"layer": ..., "highway": {"W_t", "b_t"}}` above the first."""
         sizes = [input_size, *(_size(cell) for cell in self.cells)]
-        keys = jax.random.split(key, len(self.cells))
+        keys = split(key, len(self.cells))
         params: list[Params] = [cell.init(k, size) for cell, k, size in zip(self.cells, keys, sizes, strict=False)]
         if self.connections == "highway":
             for layer in range(1, len(params)):
@@ -119,11 +126,15 @@ class Stack:
         The arguments are those of `unroll`; `options.outputs` is the top layer's. `key` draws the noise of
         training; None is evaluation, where nothing is random.
         """
-        self._check_carries(initial_carry)
+        if initial_carry is not None:
+            check_count("initial_carry", initial_carry, len(self.cells), *self._counted("carries"))
+        bottom = self.cells[0]
+        xs = check_sequence(xs, bottom.forward if isinstance(bottom, Bidirectional) else bottom)
         noises = self._noises()
         dropout_keys, noise_keys = self._keys(key)
         streams: dict[str, Any] = {"lengths": lengths, "mask": mask, "resets": resets}
         inside, highways = self._split(params)
+        self._check_layers(inside, xs.shape, "xs")
         carries: list[Carry] = []
         below: Any = xs
         for layer, (cell, noise) in enumerate(zip(self.cells, noises, strict=True)):
@@ -149,8 +160,10 @@ class Stack:
 
         Raises ValueError where a layer is a `Bidirectional`.
         """
-        self._check_carries(carry)
+        check_count("carry", carry, len(self.cells), *self._counted("carries"))
         inside, highways = self._split(params)
+        x = check_inputs("x", x)
+        self._check_layers(inside, x.shape, "x")
         carries: list[Carry] = []
         for layer, (cell, noise) in enumerate(zip(self.cells, self._noises(), strict=True)):
             if isinstance(cell, Bidirectional):
@@ -169,24 +182,37 @@ class Stack:
         """For each layer the keys of the dropout before it and of the noise in it; None where nothing is drawn."""
         if key is None or not (self.dropout or any(noise.draws for noise in self._noises())):
             return [None] * len(self.cells), [None] * len(self.cells)
-        keys = jax.random.split(key, (2, len(self.cells)))
+        keys = split(key, (2, len(self.cells)))
         return list(keys[0]), list(keys[1])
 
     def _split(self, params: LayerParams) -> tuple[list[Params], list[Params | None]]:
         """The layers' own parameters, and their highways'."""
-        layers = plain(in_layers(params))
+        layers = in_layers(params) if isinstance(params, Mapping) else params
+        check_count("params", layers, len(self.cells), *self._counted("layers"))
+        layers = plain(layers)
         if self.connections != "highway":
-            return layers, [None] * len(self.cells)
+            return list(layers), [None] * len(self.cells)
+        for layer in range(1, len(layers)):
+            path, size = f"params[{layer}]", _size(self.cells[layer])
+            check_names(path, layers[layer], ("layer", "highway"), "a layer with a highway")
+            check_tree(f"{path}['highway']", {"W_t": (size, size), "b_t": (size,)}, layers[layer]["highway"])
         inside = [layers[0], *(p["layer"] for p in layers[1:])]
         return inside, [None, *(p["highway"] for p in layers[1:])]
 
-    def _check_carries(self, carries: Sequence[Carry] | None) -> None:
-        if carries is not None and len(carries) != len(self.cells):
-            raise ValueError(f"initial_carry holds {len(carries)} carries; the stack has {len(self.cells)} layers")
+    def _counted(self, what: str) -> tuple[str, str]:
+        """For the message where there aren't as many of `what` as layers."""
+        return f"the stack has {len(self.cells)} layers", what
 
-
-def _is_layer(value: Any) -> bool:
-    return isinstance(value, Bidirectional) or hasattr(value, "combine")
+    def _check_layers(self, inside: Sequence[Params], shape: Sequence[int], field: str) -> None:
+        """Raises ValueError or TypeError where the layers' own parameters aren't theirs for inputs of `shape`."""
+        for layer, (cell, params) in enumerate(zip(self.cells, inside, strict=True)):
+            path = f"params[{layer}]" + ("['layer']" if layer and self.connections == "highway" else "")
+            below = field if not layer else f"the output of cells[{layer - 1}]"
+            if isinstance(cell, Bidirectional):
+                cell.check(params, shape, path, below)
+            else:
+                check_parameters(cell, params, shape, path, below)
+            shape = (*shape[:-1], _size(cell))
 
 
 def _size(layer: Layer) -> int:

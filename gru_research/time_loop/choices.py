@@ -7,6 +7,7 @@ from typing import Any
 import jax
 
 from gru_research.cells.base import MULTIPLY_ADD_LIMIT
+from gru_research.cells.fits import check_parts
 from gru_research.cells.unchanged import LINEAR, SEQUENCE_GRADIENT, change
 from gru_research.types import Array
 
@@ -29,6 +30,7 @@ def choose(cell: Any, xs_T: Array, options: UnrollOptions, with_gates: bool) -> 
 
     Raises:
       ValueError: a backend that the cell doesn't have.
+      TypeError: a cell with `has_vjp` that lacks a part of the gradient.
     """
     return dataclasses.replace(
         options,
@@ -57,9 +59,10 @@ def hoist(cell: Any, xs_T: Array) -> bool:
 
 def _backend(cell: Any, options: UnrollOptions, with_gates: bool) -> str:
     written = {}
-    if hasattr(cell, "linear"):
+    if callable(getattr(cell, "linear", None)):
         written["parallel"] = LINEAR
     if getattr(cell, "has_vjp", False):
+        check_parts(cell, (*SEQUENCE_GRADIENT, "hidden"), "has_vjp")
         written["vjp"] = SEQUENCE_GRADIENT
     changes = {name: change(cell, methods) for name, methods in written.items()}
     there = [*(name for name, changed in changes.items() if not changed), "autodiff"]

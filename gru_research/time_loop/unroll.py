@@ -5,10 +5,13 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from gru_research.cells import base
+from gru_research.cells.arguments import check_inputs, check_sequence
 from gru_research.cells.checks import boolean
 from gru_research.cells.containers import plain
+from gru_research.cells.fits import check_cell, check_parameters
 from gru_research.cells.unchanged import check_step
 from gru_research.types import Array, ArrayLike, Carry, Params
 
@@ -90,15 +93,15 @@ def _run(
     options: UnrollOptions,
     with_gates: bool,
 ) -> tuple[Carry, Array | None, dict[str, Array]]:
+    check_cell(cell)
     reverse = boolean("reverse", reverse)
     params = plain(params)
     check_step(cell)
-    xs = jnp.asarray(xs)
-    if xs.ndim < 2:
-        raise ValueError(f"xs has the shape {xs.shape}; it must have a time and a feature axis, [..., T, I]")
+    xs = check_sequence(xs, cell)
     for field, value in (("mask", mask), ("resets", resets)):
         if value is not None and jnp.shape(value) != xs.shape[:-1]:
             raise ValueError(f"{field} has the shape {jnp.shape(value)}; with this input it must be {xs.shape[:-1]}")
+    check_parameters(cell, params, xs.shape)
     to_time_major = functools.partial(_move_time, time_major=options.time_major, inside=True)
     xs_T = to_time_major(xs, features=1)
     time, batch = xs_T.shape[0], xs_T.shape[1:-1]
@@ -110,8 +113,7 @@ def _run(
 
     dtype = base.compute_dtype(cell, params, xs_T)
     first = base.cast_carry(cell, cell.initial_carry(params, batch), dtype)
-    carry = first if initial_carry is None else base.cast_carry(cell, initial_carry, dtype)
-    _check_carry(carry, first)
+    carry = first if initial_carry is None else _like(first, initial_carry)
     if jax.sharding.get_abstract_mesh().manual_axes:  # inside shard_map
         params, first, carry, xs_T = _vary_alike((params, first, carry, xs_T), (real_T, fresh_T))
     chosen = choose(cell, xs_T, options, with_gates)
@@ -153,12 +155,15 @@ def _move_time(a: ArrayLike, *, time_major: bool, inside: bool, features: int) -
     return jnp.moveaxis(a, outside_axis, 0) if inside else jnp.moveaxis(a, 0, outside_axis)
 
 
-def _check_carry(carry: Carry, first: Carry) -> None:
+def _like(first: Carry, carry: Carry) -> Carry:
+    """`carry` in the types of `first`; raises ValueError where it has another structure or other shapes."""
+
     def shapes(tree: Carry) -> Any:
-        return jax.tree.map(jnp.shape, tree)
+        return jax.tree.map(np.shape, tree)
 
     if jax.tree.structure(carry) != jax.tree.structure(first) or shapes(carry) != shapes(first):
         raise ValueError(f"initial_carry has the shapes {shapes(carry)}; here it must have {shapes(first)}")
+    return jax.tree.map(lambda a, like: check_inputs("initial_carry", a).astype(like.dtype), carry, first)
 
 
 def _vary_alike(tree: Any, others: Any) -> Any:

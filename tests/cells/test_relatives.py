@@ -56,7 +56,7 @@ def test_the_sign_of_keep_is_that_of_the_gates_parameters_only_where_nothing_res
     with jax.enable_x64(True):
         for reset, equal in (("none", True), ("before", False), ("after", False)):
             flax_like, paper_like = (gr.MGU(H, reset=reset, keep=keep, param_dtype="float64") for keep in ("f", "1-f"))
-            params = parameters("mgu_after", I, H)
+            params = {k: a for k, a in parameters("mgu_after", I, H).items() if reset == "after" or k != "c_n"}
             turned = {key: -value if key.endswith("_f") else value for key, value in params.items()}
             a, b = jax.jit(flax_like.step)(params, h, x)[1], jax.jit(paper_like.step)(turned, h, x)[1]
             assert np.allclose(a, b, rtol=1e-12, atol=1e-12) == equal
