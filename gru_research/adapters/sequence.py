@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from gru_research.cells import base
+from gru_research.cells.around import Around
 from gru_research.time_loop import UnrollOptions, unroll
 from gru_research.time_loop.streams import real_steps
 from gru_research.types import Array, ArrayLike, Carry, DType, Params
@@ -133,6 +134,12 @@ def _typed(cell: Any, params: Params, carry: Carry, x: Array) -> Any:
     So a carry keeps its type over a step, as `lax.scan` asks, and a 16-bit one is used only where it was given.
     """
     dtype = base.compute_dtype(cell, params, x)
+    return _with_carry_dtype(cell, jnp.result_type(dtype, *jax.tree.leaves(carry)))
+
+
+def _with_carry_dtype(cell: Any, dtype: DType) -> Any:
+    """`cell` with this `carry_dtype`; one that a cell around another has is the inner cell's."""
     typed = copy.copy(cell)  # not dataclasses.replace, which would drop methods that were replaced on the instance
-    object.__setattr__(typed, "carry_dtype", jnp.result_type(dtype, *jax.tree.leaves(carry)))
+    name, value = ("cell", _with_carry_dtype(cell.cell, dtype)) if isinstance(cell, Around) else ("carry_dtype", dtype)
+    object.__setattr__(typed, name, value)
     return typed

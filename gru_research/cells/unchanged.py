@@ -45,23 +45,26 @@ def change(cell: Any, methods: tuple[str, ...]) -> str:
 
 
 def check_step(cell: Any) -> None:
-    """Raises ValueError where `cell.step` was redefined: a time loop composes `project`, `gates` and `combine` itself.
+    """Raises ValueError where `cell.step` was redefined: a time loop composes `project`, `gates` and `combine` itself."""
+    if redefined := step_change(cell):
+        raise ValueError(
+            f"{redefined}, which a time loop doesn't call: it composes project, gates and combine; redefine those"
+        )
+
+
+def step_change(cell: Any) -> str:
+    """Why `cell.step` isn't `project`, `gates` and `combine` one after the other, as a clause; "" where it is.
 
     A class may define `step` beside all three. One that redefines it in a subclass, or on an instance, means another
     step than theirs, which no loop would take.
     """
     cls = type(cell)
-    redefined = ""
     if "step" in getattr(cell, "__dict__", ()):
-        redefined = f"this {cls.__name__} has its step replaced"
-    else:
-        definers = [c for c in cls.__mro__ if "step" in vars(c)]
-        if len(definers) > 1 and not all(part in vars(definers[0]) for part in STEP_PARTS):
-            redefined = f"{definers[0].__name__} redefines step"
-    if redefined:
-        raise ValueError(
-            f"{redefined}, which a time loop doesn't call: it composes project, gates and combine; redefine those"
-        )
+        return f"this {cls.__name__} has its step replaced"
+    definers = [c for c in cls.__mro__ if "step" in vars(c)]
+    if len(definers) > 1 and not all(part in vars(definers[0]) for part in STEP_PARTS):
+        return f"{definers[0].__name__} redefines step"
+    return ""
 
 
 def _writer(cls: type, methods: tuple[str, ...]) -> type:

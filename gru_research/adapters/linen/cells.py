@@ -1,7 +1,8 @@
 """Linen cells: Flax's fields and parameters, our maths."""
 
+import dataclasses
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 import jax
 import jax.numpy as jnp
@@ -9,9 +10,10 @@ from flax import linen as nn
 from flax.linen.linear import default_kernel_init
 
 from gru_research.adapters.residual import ResidualRNN
-from gru_research.adapters.sequence import step, wide
+from gru_research.adapters.sequence import run, step, wide
 from gru_research.cells import GRU, LSTM, VanillaRNN
 from gru_research.cells.lstm import GATES
+from gru_research.time_loop import UnrollOptions
 from gru_research.types import Array, ArrayLike, Carry, DType, PRNGKey
 
 Initializer = Callable[..., Any]
@@ -19,6 +21,31 @@ Activation = Callable[..., Any]
 ZEROS = nn.initializers.zeros_init()
 ONES = nn.initializers.ones_init()
 RECURRENT = nn.initializers.orthogonal()
+
+
+READ: Final = "read"
+"""In place of a carry: a call returns the functional cell and its parameters."""
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class WholeSequence:
+    """In place of a carry: a call runs over the inputs of all steps, as `RNN` does.
+
+    Attributes:
+      carry, seq_lengths, reverse, keep_order, options: those of `gru_research.adapters.sequence.run`.
+    """
+
+    carry: Carry
+    seq_lengths: ArrayLike | None
+    reverse: bool = dataclasses.field(metadata={"static": True})
+    keep_order: bool = dataclasses.field(metadata={"static": True})
+    options: UnrollOptions = dataclasses.field(metadata={"static": True})
+
+    def step(self, inputs: Array) -> Array:
+        """An array like one step's inputs, for a cell whose parameters don't depend on its values."""
+        axis = 0 if self.options.time_major else inputs.ndim - 2
+        return jnp.zeros((*inputs.shape[:axis], *inputs.shape[axis + 1 :]), inputs.dtype)
 
 
 class FunctionalCell(nn.RNNCellBase):
@@ -31,15 +58,22 @@ class FunctionalCell(nn.RNNCellBase):
 
     @nn.nowrap
     def parameters(self, inputs: ArrayLike) -> dict[str, Array]:
-        """The functional cell's parameters for `inputs [..., I]`."""
+        """The functional cell's parameters for a step's `inputs [..., I]`."""
         raise NotImplementedError
 
     # The only compact method, as in Flax: linen forbids a second one in a user's subclass.
     @nn.compact
     def __call__(self, carry: Carry | None, inputs: ArrayLike) -> Any:
         """One step: the new carry and the output `[..., H]` from `inputs [..., I]`; without a carry, `parameters`."""
+        if isinstance(carry, WholeSequence):
+            cell, params = self.functional(), self.parameters(carry.step(jnp.asarray(inputs)))
+            order = {"reverse": carry.reverse, "keep_order": carry.keep_order}
+            return run(cell, params, inputs, carry.carry, carry.seq_lengths, options=carry.options, **order)
         params = self.parameters(inputs)
-        return params if carry is None else step(self.functional(), params, carry, inputs)
+        if carry is None:
+            return params
+        cell = self.functional()
+        return (cell, params) if carry is READ else step(cell, params, carry, inputs)
 
     @property
     def num_feature_axes(self) -> int:
@@ -56,7 +90,7 @@ class Parameters(nn.Module):
     param_dtype: DType
 
     @nn.compact
-    def read(self) -> tuple[Array, Any]:
+    def __call__(self) -> tuple[Array, Any]:
         """`kernel (I, H)` and `bias (H,)`; None for the bias where `bias_init` is None."""
         kernel = self.param("kernel", self.kernel_init, (self.in_features, self.features), self.param_dtype)
         if self.bias_init is None:
@@ -224,12 +258,12 @@ def _types(module: Any) -> dict[str, Any]:
 
 def _from_input(module: Any, inputs: ArrayLike, name: str, bias_init: Initializer | None) -> tuple[Array, Any]:
     size = jnp.shape(inputs)[-1]
-    return Parameters(size, module.features, module.kernel_init, bias_init, module.param_dtype, name=name).read()  # type: ignore[call-arg]
+    return Parameters(size, module.features, module.kernel_init, bias_init, module.param_dtype, name=name)()  # type: ignore[call-arg]
 
 
 def _from_state(module: Any, name: str, bias_init: Initializer | None) -> tuple[Array, Any]:
     init = _drawn_wide(module.recurrent_kernel_init)
-    return Parameters(module.features, module.features, init, bias_init, module.param_dtype, name=name).read()  # type: ignore[call-arg]
+    return Parameters(module.features, module.features, init, bias_init, module.param_dtype, name=name)()  # type: ignore[call-arg]
 
 
 def _drawn_wide(init: Initializer) -> Initializer:

@@ -5,15 +5,17 @@ from collections.abc import Mapping
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 from flax import linen as nn
 from flax.core import FrozenDict
 from flax.core.scope import in_filter
 
-from gru_research.adapters.sequence import Layout, advance, hide_padding, run
+from gru_research.adapters.sequence import Layout, advance, hide_padding
 from gru_research.time_loop import UnrollOptions
 from gru_research.types import Array, ArrayLike, Carry, PRNGKey
 
-from .cells import FunctionalCell
+from .cells import WholeSequence
+from .overrides import WRITTEN, whole
 
 PLAIN = UnrollOptions()
 
@@ -22,7 +24,8 @@ class RNN(nn.Module):
     """Flax's `linen.RNN`: a cell over a sequence `[*batch, time, *features]`.
 
     Attributes:
-      cell: one of this module's, or any linen cell; a subclass with a `__call__` of its own counts as foreign.
+      cell: one of this module's, or any linen cell. What a subclass of ours changes holds for every step: `functional`
+        and `parameters` that give the same at every step run as fast as ours, anything else under linen's scan.
       time_major: whether inputs and outputs are `[time, *batch, *features]`.
       return_carry: whether a call returns `(carry, outputs)` instead of the outputs.
       reverse: whether rows are processed from their last real step to their first.
@@ -75,22 +78,24 @@ class RNN(nn.Module):
         if carry is None:
             key = jax.random.key(0) if init_key is None else init_key
             carry = self.cell.initialize_carry(key, layout.step_shape(inputs))
-        if self._fast():
+        if self._runs_whole(jax.ShapeDtypeStruct(layout.step_shape(inputs), jnp.result_type(inputs))):
             options = dataclasses.replace(self.options, unroll=self.unroll, time_major=time_major)
-            params = self.cell(None, inputs)
-            order = {"reverse": reverse, "keep_order": keep_order}
-            carry, ys = run(self.cell.functional(), params, inputs, carry, seq_lengths, options=options, **order)
+            carry, ys = self.cell(WholeSequence(carry, seq_lengths, reverse, keep_order, options), inputs)
         else:
             carry, ys = self._scan(layout, inputs, carry, layout.lengths(seq_lengths), reverse, keep_order)
+            ys = None if self.options.outputs == "none" else ys
         return (carry, ys) if return_carry else ys
 
     @nn.nowrap
-    def _fast(self) -> bool:
-        ours = isinstance(self.cell, FunctionalCell) and type(self.cell).__call__ is FunctionalCell.__call__
+    def _runs_whole(self, x: jax.ShapeDtypeStruct) -> bool:
         broadcast = in_filter(self.variable_broadcast, "params") and not self.variable_axes and not self.variable_carry
-        if not (ours and broadcast) and self.options != PLAIN:
-            raise ValueError(f"options={self.options!r} apply to the cells of this module, parameters broadcast")
-        return ours and broadcast
+        found = broadcast and whole(self.cell, x)
+        if not found and self.options != PLAIN and not (broadcast and type(self.cell) in WRITTEN):
+            raise ValueError(
+                f"options={self.options!r} apply to the cells of this module, parameters broadcast, and to subclasses "
+                "whose functional and parameters give the same at every step"
+            )
+        return found
 
     @nn.nowrap
     def _scan(

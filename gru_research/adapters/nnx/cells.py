@@ -5,6 +5,7 @@ kernel `(I, 3H)` is split once a call, outside the time loop.
 """
 
 import dataclasses
+import inspect
 import warnings
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -21,6 +22,8 @@ from gru_research.cells import GRU, LSTM, VanillaRNN
 from gru_research.cells.lstm import GATES
 from gru_research.types import Array, ArrayLike, Carry, DType, PRNGKey
 
+from .summary import Unlisted
+
 Initializer = Callable[..., Any]
 Activation = Callable[..., Any]
 Rngs = nnx.Rngs | nnx.RngStream
@@ -33,6 +36,12 @@ RECURRENT = nnx.initializers.orthogonal()
 class FunctionalCell(nnx.RNNCellBase):
     """What our NNX cells share: one step, and the first carry. `functional` is all that a cell adds."""
 
+    def __init_subclass__(cls, **options: Any) -> None:
+        for name in ("functional", "initialize_carry"):
+            if inspect.isfunction(method := vars(cls).get(name)):
+                setattr(cls, name, Unlisted(method))
+        super().__init_subclass__(**options)
+
     in_features: int
     hidden_features: int
     dtype: DType | None
@@ -42,8 +51,9 @@ class FunctionalCell(nnx.RNNCellBase):
     rngs: nnx.RngStream | None
     carries = 1
 
+    @Unlisted
     def functional(self, inputs: ArrayLike) -> tuple[Any, dict[str, Array]]:
-        """The functional cell, in the type of a computation on `inputs`, and its parameters, for `gr.unroll`."""
+        """The functional cell, in the type of a computation on a step's `inputs`, and its parameters."""
         raise NotImplementedError
 
     def __call__(self, carry: Carry, inputs: ArrayLike) -> tuple[Carry, Array]:
@@ -51,6 +61,7 @@ class FunctionalCell(nnx.RNNCellBase):
         cell, params = self.functional(inputs)
         return step(cell, params, carry, inputs)
 
+    @Unlisted
     def initialize_carry(
         self, input_shape: tuple[int, ...], rngs: Rngs | None = None, carry_init: Initializer | None = None
     ) -> Carry:

@@ -4,13 +4,16 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 from flax import nnx
 
 from gru_research.adapters.sequence import Layout, advance, hide_padding, run
 from gru_research.time_loop import UnrollOptions
 from gru_research.types import Array, ArrayLike, Carry
 
-from .cells import FunctionalCell, Rngs
+from .cells import Rngs
+from .overrides import WRITTEN, as_written, whole
 
 ALL_CARRIED: Mapping[Any, Any] = {...: nnx.Carry}
 PLAIN = UnrollOptions()
@@ -20,7 +23,8 @@ class RNN(nnx.Module):
     """Flax's `nnx.RNN`: a cell over a sequence `[*batch, time, *features]`.
 
     Args:
-      cell: one of this module's, or any NNX cell; a subclass with a `__call__` of its own counts as foreign.
+      cell: one of this module's, or any NNX cell. What a subclass of ours changes holds for every step: `functional`
+        that gives the same at every step runs as fast as ours, anything else under NNX's scan.
       time_major: whether inputs and outputs are `[time, *batch, *features]`.
       return_carry: whether a call returns `(carry, outputs)` instead of the outputs.
       reverse: whether rows are processed from their last real step to their first.
@@ -88,25 +92,29 @@ class RNN(nnx.Module):
 
         layout = Layout.of(inputs, self.cell.num_feature_axes, time_major)
         carry = self._first_carry(layout.step_shape(inputs), rngs) if initial_carry is None else initial_carry
-        if self._fast:
+        x = jax.ShapeDtypeStruct(layout.step_shape(inputs), jnp.result_type(inputs))
+        if self._runs_whole(x):
             options = dataclasses.replace(self.options, unroll=self.unroll, time_major=time_major)
-            cell, params = self.cell.functional(inputs)
+            cell, params = self.cell.functional(jnp.zeros(x.shape, x.dtype))  # whatever the values, it gives the same
             order = {"reverse": reverse, "keep_order": keep_order}
             carry, ys = run(cell, params, inputs, carry, seq_lengths, options=options, **order)
         else:
             carry, ys = self._scan(layout, inputs, carry, layout.lengths(seq_lengths), reverse, keep_order)
+            ys = None if self.options.outputs == "none" else ys
         return (carry, ys) if return_carry else ys
 
-    @property
-    def _fast(self) -> bool:
-        ours = isinstance(self.cell, FunctionalCell) and type(self.cell).__call__ is FunctionalCell.__call__
-        fast = ours and self.state_axes == nnx.StateAxes(ALL_CARRIED)
-        if not fast and self.options != PLAIN:
-            raise ValueError(f"options={self.options!r} apply to the cells of this module, with no state_axes")
-        return fast
+    def _runs_whole(self, x: jax.ShapeDtypeStruct) -> bool:
+        carried = self.state_axes == nnx.StateAxes(ALL_CARRIED)
+        found = carried and whole(self.cell, x)
+        if not found and self.options != PLAIN and not (carried and type(self.cell) in WRITTEN):
+            raise ValueError(
+                f"options={self.options!r} apply to the cells of this module, with no state_axes, and to subclasses "
+                "whose functional gives the same at every step"
+            )
+        return found
 
     def _first_carry(self, input_shape: tuple[int, ...], rngs: Rngs | None) -> Carry:
-        if isinstance(self.cell, FunctionalCell) and not self.cell.draws_carry:
+        if as_written(self.cell, "initialize_carry", "draws_carry") and not self.cell.draws_carry:
             return self.cell.initialize_carry(input_shape)
         stream = self.rngs if rngs is None else rngs
         stream = stream.carry.fork() if isinstance(stream, nnx.Rngs) else stream
