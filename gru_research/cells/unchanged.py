@@ -45,7 +45,7 @@ def change(cell: Any, methods: tuple[str, ...]) -> str:
 
 
 def check_step(cell: Any) -> None:
-    """Raises ValueError where `cell.step` was redefined: a time loop composes `project`, `gates` and `combine` itself."""
+    """Raises ValueError where `cell.step` was redefined: a time loop composes its three parts itself."""
     if redefined := step_change(cell):
         raise ValueError(
             f"{redefined}, which a time loop doesn't call: it composes project, gates and combine; redefine those"

@@ -20,7 +20,7 @@ from gru_research.adapters.nnx import overrides as nnx_overrides
 from gru_research.analysis import intervene
 from tests.adapters.scenarios import B, H, I, T, assert_close, draw
 
-XS = draw(B, T, I, seed=1)
+XS: Any = draw(B, T, I, seed=1)
 STEP = jax.ShapeDtypeStruct((B, I), jnp.float32)
 LENGTHS = np.array([T, 1, 4], np.int32)
 
@@ -255,7 +255,9 @@ def test_an_nnx_subclass_gives_what_its_steps_give(make: Callable[[nnx.Rngs], An
         return loss(final, ys), (final, ys, nnx.state(module.cell, nnx.Not(nnx.RngKey)))
 
     both = jax.jit(
-        lambda params, xs: [jax.value_and_grad(run, (1, 2), has_aux=True)(way, params, xs) for way in ("whole", "steps")]
+        lambda params, xs: [
+            jax.value_and_grad(run, (1, 2), has_aux=True)(way, params, xs) for way in ("whole", "steps")
+        ]
     )
     found, expected = both(params, XS)
     if make in (patched, patched_with_a_constant):  # these read the parameters of the cell outside
@@ -287,12 +289,12 @@ def test_an_nnx_carry_that_a_subclass_draws_gets_the_stream() -> None:
 
 
 class TwoFeatureAxes(Own):
-    num_feature_axes = 2
+    num_feature_axes = 2  # type: ignore[assignment]
 
 
 def test_an_nnx_subclass_with_more_feature_axes_is_scanned() -> None:
     cell = TwoFeatureAxes(nnx.Rngs(0))
-    xs = draw(B, T, 2, I)
+    xs: Any = draw(B, T, 2, I)
     assert_close(our_nnx.RNN(cell)(xs), by_steps(cell, jnp.zeros((B, 2, H)), xs)[1])
 
 
@@ -450,14 +452,17 @@ def test_a_linen_subclass_gives_what_its_steps_give(kind: Any, asked: list[bool]
         return loss(final, ys), (final, ys)
 
     both = jax.jit(
-        lambda params, xs: [jax.value_and_grad(run, (1, 2), has_aux=True)(way, params, xs) for way in ("whole", "steps")]
+        lambda params, xs: [
+            jax.value_and_grad(run, (1, 2), has_aux=True)(way, params, xs) for way in ("whole", "steps")
+        ]
     )
-    assert_close(*both(variables["params"], XS), 3e-6)
+    found, expected = both(variables["params"], XS)
+    assert_close(found, expected, 3e-6)
     assert set(asked) == {LINEN_CELLS[kind]}
 
 
 class LinenNoisy(our_linen.GRUCell):
-    """A mask of its own at every step, and a variable that counts them."""
+    """A mask of its own at every step."""
 
     @nn.nowrap
     def parameters(self, inputs: Any) -> Any:
@@ -477,12 +482,12 @@ class LinenNoisySteps(our_linen.GRUCell):
 
 def test_a_linen_subclass_that_draws_does_so_at_every_step() -> None:
     options: dict[str, Any] = {"split_rngs": {"params": False, "noise": True}}
-    found = our_linen.RNN(LinenNoisy(H), **options)
-    expected = our_linen.RNN(LinenNoisySteps(H), **options)
+    found: Any = our_linen.RNN(LinenNoisy(H), **options)
+    expected: Any = our_linen.RNN(LinenNoisySteps(H), **options)
     rngs = {"noise": jax.random.key(1)}
     variables = our_linen.RNN(our_linen.GRUCell(H)).init(jax.random.key(0), XS)
     assert_close(found.apply(variables, XS, rngs=rngs), expected.apply(variables, XS, rngs=rngs))
-    held = our_linen.RNN(LinenNoisySteps(H), split_rngs={"params": False, "noise": False})
+    held: Any = our_linen.RNN(LinenNoisySteps(H), split_rngs={"params": False, "noise": False})
     assert np.abs(found.apply(variables, XS, rngs=rngs) - held.apply(variables, XS, rngs=rngs)).max() > 0.01
 
 
@@ -498,8 +503,8 @@ class LinenCounting(our_linen.GRUCell):
 
 def test_a_linen_subclass_that_counts_is_scanned_with_its_count() -> None:
     cell = LinenCounting(H)
-    variables = cell.init(jax.random.key(0), jnp.zeros((B, H)), XS[:, 0])
-    rnn = our_linen.RNN(cell, variable_carry="counts")
+    variables: Any = cell.init(jax.random.key(0), jnp.zeros((B, H)), XS[:, 0])
+    rnn: Any = our_linen.RNN(cell, variable_carry="counts")
     found, state = rnn.apply({name: {"cell": tree} for name, tree in variables.items()}, XS, mutable="counts")
     carry, ys = jnp.zeros((B, H)), []
     for t in range(T):

@@ -66,9 +66,10 @@ class FunctionalCell(nn.RNNCellBase):
     def __call__(self, carry: Carry | None, inputs: ArrayLike) -> Any:
         """One step: the new carry and the output `[..., H]` from `inputs [..., I]`; without a carry, `parameters`."""
         if isinstance(carry, WholeSequence):
-            cell, params = self.functional(), self.parameters(carry.step(jnp.asarray(inputs)))
+            xs = jnp.asarray(inputs)
+            cell, params = self.functional(), self.parameters(carry.step(xs))
             order = {"reverse": carry.reverse, "keep_order": carry.keep_order}
-            return run(cell, params, inputs, carry.carry, carry.seq_lengths, options=carry.options, **order)
+            return run(cell, params, xs, carry.carry, carry.seq_lengths, options=carry.options, **order)
         params = self.parameters(inputs)
         if carry is None:
             return params

@@ -90,7 +90,7 @@ class RNN(nn.Module):
     def _runs_whole(self, x: jax.ShapeDtypeStruct) -> bool:
         broadcast = in_filter(self.variable_broadcast, "params") and not self.variable_axes and not self.variable_carry
         found = broadcast and whole(self.cell, x)
-        if not found and self.options != PLAIN and not (broadcast and type(self.cell) in WRITTEN):
+        if not found and self.options != PLAIN and not (broadcast and self.cell in WRITTEN):
             raise ValueError(
                 f"options={self.options!r} apply to the cells of this module, parameters broadcast, and to subclasses "
                 "whose functional and parameters give the same at every step"

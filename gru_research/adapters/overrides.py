@@ -1,9 +1,31 @@
-"""Whether a user's cell has the same maths and the same parameters at every step: then a time loop reads them once."""
+"""What a user's subclass of a Flax cell of ours changes, and whether that is the same at every step."""
 
-from collections.abc import Callable
+import inspect
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
+
+
+class Written:
+    """The methods of some classes as this package wrote them, so that one put in their place later is seen too."""
+
+    def __init__(self, kinds: Sequence[type], methods: Sequence[str]) -> None:
+        self._methods = {kind: {name: inspect.getattr_static(kind, name) for name in methods} for kind in kinds}
+
+    def __contains__(self, cell: Any) -> bool:
+        """Whether `cell` is of one of the classes, and of no subclass of theirs."""
+        return type(cell) in self._methods
+
+    def holds(self, cell: Any, *names: str) -> bool:
+        """Whether `cell` has the methods `names`, or where none is named all, as the class above it has them."""
+        kind = next((kind for kind in type(cell).__mro__ if kind in self._methods), None)
+        if kind is None:
+            return False
+        names = names or tuple(self._methods[kind])
+        if vars(cell).keys() & set(names):
+            return False
+        return all(inspect.getattr_static(type(cell), name) is self._methods[kind][name] for name in names)
 
 
 def steady(read: Callable[[Any, Any], tuple[Any, Any]], state: Any, varying: Any) -> bool:
