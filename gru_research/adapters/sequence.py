@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from gru_research.cells import base
 from gru_research.cells.around import Around
 from gru_research.time_loop import UnrollOptions, unroll
+from gru_research.time_loop.sharding import divided_rows
 from gru_research.time_loop.streams import real_steps
 from gru_research.types import Array, ArrayLike, Carry, DType, Params
 
@@ -35,6 +36,14 @@ class Layout(NamedTuple):
         """The shape of one step of `inputs`."""
         shape = jnp.shape(inputs)
         return shape[: self.time_axis] + shape[self.time_axis + 1 :]
+
+    def place(self, inputs: ArrayLike, carry: Carry) -> Carry:
+        """A first carry divided over devices as the rows of `inputs` are, which a foreign cell's scan asks for."""
+        rows = divided_rows([(inputs, self.time_axis == 0)], len(self.batch))
+        if rows is None:
+            return carry
+        by_row = len(self.batch)
+        return jax.tree.map(lambda a: rows.place(a) if jnp.shape(a)[:by_row] == self.batch else rows.whole(a), carry)
 
     def lengths(self, seq_lengths: ArrayLike | None) -> Array | None:
         """`seq_lengths` as whole numbers `[*batch]`, or None; raises ValueError where it isn't that."""

@@ -13,6 +13,7 @@ from gru_research.cells.arguments import split
 from gru_research.cells.around import hidden_part
 from gru_research.cells.checks import number, rate
 from gru_research.time_loop import UnrollOptions, unroll
+from gru_research.time_loop.sharding import alike
 from gru_research.types import Array, Carry, Params, PRNGKey
 
 from .noisy_cells import StateDropout, Zoneout, keep
@@ -114,7 +115,7 @@ def unroll_noisy(
             for k, rate, size in zip(keys, rates, sizes, strict=True)
             if rate
         ]
-        xs = jnp.concatenate([xs, *masks], -1)
+        xs = jnp.concatenate(alike([xs, *masks], xs), -1)
         cell = Zoneout(cell, rates, sizes)
     if noise.state_dropout:
         h_shape = jax.tree.leaves(shapes)[hidden_part(cell, shapes)].shape

@@ -6,6 +6,7 @@ drawn in the loop.
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -22,6 +23,8 @@ class StateDropout(Around):
 
     Its parameters are `{"cell": ..., "kept": boolean [*batch, H]}`.
     """
+
+    parameters_by_row: ClassVar[tuple[str, ...]] = ("kept",)
 
     rate: float
 

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 
 from gru_research.cells.checks import float_dtype, one_of, whole
 from gru_research.cells.initializers import GlorotUniform, Initializer, resolve
+from gru_research.time_loop.sharding import divided_rows
 from gru_research.types import Array, ArrayLike, DType, Params, PRNGKey
 
 READOUTS = ("last", "mean", "every")
@@ -30,7 +31,11 @@ class Embedding:
         return {"E": jax.random.normal(key, (self.vocabulary, self.size), self.param_dtype)}
 
     def apply(self, params: Params, tokens: ArrayLike) -> Array:
-        return jnp.take(params["E"], jnp.asarray(tokens), axis=0)
+        tokens = jnp.asarray(tokens)
+        rows = divided_rows([(tokens, 0)], tokens.ndim, others=params)
+        if rows is None:
+            return _look_up(params["E"], tokens)
+        return rows.map(_look_up, (None, 0), 0)(rows.whole(params["E"]), rows.place(tokens))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,3 +108,7 @@ class Readout:
         else:
             states = ys.sum(-2) / jnp.maximum(real.sum(-1), 1)[..., None]
         return states @ params["W"] + params["b"]
+
+
+def _look_up(table: Array, tokens: Array) -> Array:
+    return jnp.take(table, tokens, axis=0)

@@ -15,21 +15,27 @@ def real_steps(lengths: ArrayLike | None, mask: ArrayLike | None, batch: tuple[i
     """`real [T, *batch]` from `lengths [*batch]` and `mask [T, *batch]`: both must agree to a step."""
     real = None
     if lengths is not None:
-        lengths = jnp.asarray(lengths)
-        if lengths.shape != batch:
-            raise ValueError(f"lengths has the shape {lengths.shape}; with this input it must be {batch}")
-        if not jnp.issubdtype(lengths.dtype, jnp.integer):
-            raise ValueError(f"lengths of type {lengths.dtype} must be whole numbers")
-        if not isinstance(lengths, jax.core.Tracer):
-            wrong = [n for n in np.asarray(lengths).ravel().tolist() if not 0 <= n <= time]
-            if wrong:
-                raise ValueError(f"lengths={wrong[0]} must be from 0 to {time}, the number of steps")
+        lengths = check_lengths(lengths, batch, time)
         steps_T = jnp.arange(time)  # not in the type of lengths, which may be too small for T
         real = jnp.expand_dims(steps_T, tuple(range(1, lengths.ndim + 1))) < lengths
     if mask is not None:
         mask = _booleans("mask", mask)
         real = mask if real is None else real & mask
     return real
+
+
+def check_lengths(lengths: ArrayLike, batch: tuple[int, ...], time: int) -> Array:
+    """`lengths` as an array; raises ValueError where it isn't `[*batch]` whole numbers, each in range if known."""
+    lengths = jnp.asarray(lengths)
+    if lengths.shape != batch:
+        raise ValueError(f"lengths has the shape {lengths.shape}; with this input it must be {batch}")
+    if not jnp.issubdtype(lengths.dtype, jnp.integer):
+        raise ValueError(f"lengths of type {lengths.dtype} must be whole numbers")
+    if not isinstance(lengths, jax.core.Tracer):
+        wrong = [n for n in np.asarray(lengths).ravel().tolist() if not 0 <= n <= time]
+        if wrong:
+            raise ValueError(f"lengths={wrong[0]} must be from 0 to {time}, the number of steps")
+    return lengths
 
 
 def fresh_steps(resets: ArrayLike | None, reverse: bool) -> Array | None:

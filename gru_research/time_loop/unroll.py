@@ -19,8 +19,9 @@ from .choices import choose
 from .options import UnrollOptions
 from .parallel import parallel
 from .scan import Run, in_chunks, scan, zero_unless
-from .streams import fresh_steps, real_steps
-from .vjp import vjp
+from .sharding import Rows, divided_rows
+from .streams import check_lengths, fresh_steps, real_steps
+from .vjp import forward_mode_refused, vjp
 
 
 def unroll(
@@ -102,6 +103,9 @@ def _run(
         if value is not None and jnp.shape(value) != xs.shape[:-1]:
             raise ValueError(f"{field} has the shape {jnp.shape(value)}; with this input it must be {xs.shape[:-1]}")
     check_parameters(cell, params, xs.shape)
+    rows = _divided(xs, params, initial_carry, lengths, mask, resets, options)
+    if rows is not None:
+        return _by_device(rows, cell, params, xs, initial_carry, lengths, mask, resets, reverse, options, with_gates)
     to_time_major = functools.partial(_move_time, time_major=options.time_major, inside=True)
     xs_T = to_time_major(xs, features=1)
     time, batch = xs_T.shape[0], xs_T.shape[1:-1]
@@ -128,6 +132,72 @@ def _run(
     from_time_major = functools.partial(_move_time, time_major=options.time_major, inside=False, features=1)
     ys = None if ys_T is None else from_time_major(ys_T)
     return final, ys, jax.tree.map(from_time_major, gates_T)
+
+
+def _divided(
+    xs: Array, params: Params, carry: Carry, lengths: Any, mask: Any, resets: Any, options: UnrollOptions
+) -> Rows | None:
+    """How the types of the arguments divide the batch over devices; None where they don't."""
+    before = int(options.time_major)
+    arrays = [(xs, before), (carry, 0), (lengths, 0), (mask, before), (resets, before)]
+    return divided_rows(arrays, xs.ndim - 2, others=params)
+
+
+def _by_device(
+    rows: Rows,
+    cell: Any,
+    params: Params,
+    xs: Array,
+    initial_carry: Carry | None,
+    lengths: ArrayLike | None,
+    mask: ArrayLike | None,
+    resets: ArrayLike | None,
+    reverse: bool,
+    options: UnrollOptions,
+    with_gates: bool,
+) -> tuple[Carry, Array | None, dict[str, Array]]:
+    """`_run` on each device for its own rows. What only whole arguments show is checked here."""
+    time_first = int(options.time_major)
+    batch, time = xs.shape[time_first : xs.ndim - 2 + time_first], xs.shape[0 if time_first else -2]
+    if lengths is not None:
+        lengths = check_lengths(lengths, batch, time)
+    if initial_carry is not None:
+        _check_carry(initial_carry, jax.eval_shape(lambda p: cell.initial_carry(p, batch), params))
+    streams = jax.tree.map(jnp.asarray, {"mask": mask, "resets": resets})
+    with forward_mode_refused():
+        return _on_mesh(cell, reverse, options, with_gates, rows, params, xs, initial_carry, lengths, streams)
+
+
+# Compiled, as outside jit each operation of a mapped function would be compiled on its own.
+@functools.partial(jax.jit, static_argnums=(0, 1, 2, 3, 4))
+def _on_mesh(
+    cell: Any,
+    reverse: bool,
+    options: UnrollOptions,
+    with_gates: bool,
+    rows: Rows,
+    params: Params,
+    xs: Array,
+    carry: Carry | None,
+    lengths: Array | None,
+    streams: dict[str, Any],
+) -> tuple[Carry, Array | None, dict[str, Array]]:
+    def run(params: Params, xs: Array, carry: Carry | None, lengths: Array | None, streams: dict[str, Any]) -> Any:
+        mask, resets = streams["mask"], streams["resets"]
+        return _run(cell, params, xs, carry, lengths, mask, resets, reverse, options, with_gates)
+
+    time_first = int(options.time_major)
+    by_row = getattr(cell, "parameters_by_row", ())
+    parameters_before: Any = None
+    if by_row:
+        parameters_before = {name: 0 if name in by_row else None for name in params}
+        params = {name: rows.place(a) if name in by_row else rows.whole(a) for name, a in params.items()}
+    else:
+        params = rows.whole(params)
+    xs, streams = rows.place((xs, streams), time_first)
+    carry, lengths = rows.place((carry, lengths))
+    mapped = rows.map(run, (parameters_before, time_first, 0, 0, time_first), (0, time_first, time_first))
+    return mapped(params, xs, carry, lengths, streams)
 
 
 def _autodiff(cell: Any, params: Params, first: Carry, options: UnrollOptions, reverse: bool, with_gates: bool) -> Run:
@@ -157,13 +227,16 @@ def _move_time(a: ArrayLike, *, time_major: bool, inside: bool, features: int) -
 
 def _like(first: Carry, carry: Carry) -> Carry:
     """`carry` in the types of `first`; raises ValueError where it has another structure or other shapes."""
+    _check_carry(carry, first)
+    return jax.tree.map(lambda a, like: check_inputs("initial_carry", a).astype(like.dtype), carry, first)
 
+
+def _check_carry(carry: Carry, first: Carry) -> None:
     def shapes(tree: Carry) -> Any:
         return jax.tree.map(np.shape, tree)
 
     if jax.tree.structure(carry) != jax.tree.structure(first) or shapes(carry) != shapes(first):
         raise ValueError(f"initial_carry has the shapes {shapes(carry)}; here it must have {shapes(first)}")
-    return jax.tree.map(lambda a, like: check_inputs("initial_carry", a).astype(like.dtype), carry, first)
 
 
 def _vary_alike(tree: Any, others: Any) -> Any:

@@ -8,7 +8,9 @@ steps after it. Both happen chunk by chunk where the arrays of all steps wouldn'
 backward are plain jax.numpy, so that they can be differentiated again.
 """
 
+import contextlib
 import math
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -32,17 +34,24 @@ def vjp(cell: Any, params: Params, first: Carry, options: UnrollOptions, reverse
     """A run that keeps the outputs, None with `options.outputs="none"`. `options` must be chosen."""
 
     def run(carry: Carry, steps: Any) -> tuple[Carry, Array | None]:
-        try:
+        with forward_mode_refused():
             result: Any = _run(cell, options, reverse, params, first, carry, *steps)
-            carry, ys = result
-            # Made in the caller's order of axes and moved to the front here: XLA drops this where it is moved back.
-            return carry, ys if ys is None or options.time_major else jnp.moveaxis(ys, -2, 0)
-        except TypeError as e:
-            if "forward-mode" not in str(e):
-                raise
-            raise TypeError(FORWARD_MODE) from e
+        carry, ys = result
+        # Made in the caller's order of axes and moved to the front here: XLA drops this where it is moved back.
+        return carry, ys if ys is None or options.time_major else jnp.moveaxis(ys, -2, 0)
 
     return run
+
+
+@contextlib.contextmanager
+def forward_mode_refused() -> Iterator[None]:
+    """JAX's TypeError for forward mode of a hand-written gradient, as one that names the option."""
+    try:
+        yield
+    except TypeError as e:
+        if "forward-mode" not in str(e):
+            raise
+        raise TypeError(FORWARD_MODE) from e
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0, 1, 2))

@@ -82,6 +82,7 @@ class RNN(nn.Module):
             options = dataclasses.replace(self.options, unroll=self.unroll, time_major=time_major)
             carry, ys = self.cell(WholeSequence(carry, seq_lengths, reverse, keep_order, options), inputs)
         else:
+            carry = layout.place(inputs, carry)
             carry, ys = self._scan(layout, inputs, carry, layout.lengths(seq_lengths), reverse, keep_order)
             ys = None if self.options.outputs == "none" else ys
         return (carry, ys) if return_carry else ys

@@ -99,6 +99,7 @@ class RNN(nnx.Module):
             order = {"reverse": reverse, "keep_order": keep_order}
             carry, ys = run(cell, params, inputs, carry, seq_lengths, options=options, **order)
         else:
+            carry = layout.place(inputs, carry)
             carry, ys = self._scan(layout, inputs, carry, layout.lengths(seq_lengths), reverse, keep_order)
             ys = None if self.options.outputs == "none" else ys
         return (carry, ys) if return_carry else ys
