@@ -27,6 +27,13 @@ class Written:
             return False
         return all(inspect.getattr_static(type(cell), name) is self._methods[kind][name] for name in names)
 
+    def wrapped(self, cell: Any) -> bool:
+        """Whether something that names our `__call__` as what it wraps has been put in its place, as by a summary."""
+        call = inspect.getattr_static(type(cell), "__call__")
+        return not self.holds(cell, "__call__") and any(
+            inspect.unwrap(call) is methods["__call__"] for methods in self._methods.values()
+        )
+
 
 def steady(read: Callable[[Any, Any], tuple[Any, Any]], state: Any, varying: Any) -> bool:
     """Whether `read(state, varying) -> (found, state)` finds the same at every step.

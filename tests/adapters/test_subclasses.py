@@ -300,7 +300,7 @@ def test_an_nnx_subclass_with_more_feature_axes_is_scanned() -> None:
 
 def test_methods_put_on_our_nnx_classes_count(monkeypatch: pytest.MonkeyPatch) -> None:
     cell = our_nnx.GRUCell(I, H, rngs=nnx.Rngs(0))
-    rnn = our_nnx.RNN(cell, options=gr.UnrollOptions(checkpoint=2))
+    rnn = our_nnx.RNN(cell)
     before = rnn(XS)
     call = our_nnx.GRUCell.__call__
 

@@ -15,7 +15,7 @@ from gru_research.time_loop import UnrollOptions
 from gru_research.types import Array, ArrayLike, Carry, PRNGKey
 
 from .cells import WholeSequence
-from .overrides import WRITTEN, whole
+from .overrides import whole
 
 PLAIN = UnrollOptions()
 
@@ -84,14 +84,13 @@ class RNN(nn.Module):
         else:
             carry = layout.place(inputs, carry)
             carry, ys = self._scan(layout, inputs, carry, layout.lengths(seq_lengths), reverse, keep_order)
-            ys = None if self.options.outputs == "none" else ys
         return (carry, ys) if return_carry else ys
 
     @nn.nowrap
     def _runs_whole(self, x: jax.ShapeDtypeStruct) -> bool:
         broadcast = in_filter(self.variable_broadcast, "params") and not self.variable_axes and not self.variable_carry
         found = broadcast and whole(self.cell, x)
-        if not found and self.options != PLAIN and not (broadcast and self.cell in WRITTEN):
+        if not found and self.options != PLAIN:
             raise ValueError(
                 f"options={self.options!r} apply to the cells of this module, parameters broadcast, and to subclasses "
                 "whose functional and parameters give the same at every step"

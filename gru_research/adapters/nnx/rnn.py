@@ -107,7 +107,7 @@ class RNN(nnx.Module):
     def _runs_whole(self, x: jax.ShapeDtypeStruct) -> bool:
         carried = self.state_axes == nnx.StateAxes(ALL_CARRIED)
         found = carried and whole(self.cell, x)
-        if not found and self.options != PLAIN and not (carried and self.cell in WRITTEN):
+        if not found and self.options != PLAIN and not (carried and WRITTEN.wrapped(self.cell)):
             raise ValueError(
                 f"options={self.options!r} apply to the cells of this module, with no state_axes, and to subclasses "
                 "whose functional gives the same at every step"
