@@ -12,8 +12,9 @@ import numpy as np
 
 from gru_research.types import Array, Carry, Params
 
+from .arguments import check_inputs
 from .checks import shown
-from .shapes import is_complex, is_real, shapes
+from .shapes import Part, is_complex, is_real, shapes
 
 PAGE = "docs/new_cell.md says what the parts of a cell are"
 PARTS = ("initial_carry", "project", "gates", "combine")
@@ -100,8 +101,24 @@ def check_carry(cell: Any, params: Params, carry: Carry, x: Array) -> Carry:
         raise ValueError(
             f"carry has the shapes {shown(found)}; {said} it must have {shown(jax.tree.unflatten(tree, wanted))}"
         )
-    typed = [_as_float(a) if part.is_float else a for a, part in zip(leaves, parts, strict=True)]
-    return jax.tree.unflatten(tree, typed)
+    return jax.tree.unflatten(tree, [_of_kind(a, part) for a, part in zip(leaves, parts, strict=True)])
+
+
+def _of_kind(a: Any, part: Part) -> Array:
+    """A part of a carry, whole numbers where the cell has those, else floating-point ones."""
+    a = a if isinstance(a, jax.Array) else jnp.asarray(a)
+    if part.is_float:
+        return a if jnp.issubdtype(a.dtype, jnp.inexact) else a.astype(jnp.float32)
+    return as_type("carry", a, a.dtype if jnp.issubdtype(a.dtype, jnp.integer) else part.dtype)
+
+
+def as_type(field: str, value: Any, dtype: Any) -> Array:
+    """A part of a carry in the type `dtype`; raises TypeError where it holds no numbers, ValueError where it has
+    fractions and whole numbers are asked for."""
+    array = jnp.asarray(value) if is_complex(dtype) else check_inputs(field, value)
+    if jnp.issubdtype(array.dtype, jnp.inexact) and not jnp.issubdtype(dtype, jnp.inexact):
+        raise ValueError(f"{field} has a part of type {array.dtype}; it must be {dtype}, as in initial_carry")
+    return array.astype(dtype)
 
 
 def describe(cell: Any) -> str:
@@ -202,8 +219,3 @@ def kind_of(value: Any) -> str:
 def _is_flax(cell: Any, api: str) -> bool:
     kind = cell if isinstance(cell, type) else type(cell)
     return any(base.__module__.startswith(f"flax.{api}.") for base in kind.__mro__)
-
-
-def _as_float(a: Any) -> Any:
-    dtype = getattr(a, "dtype", None)
-    return a if dtype is not None and jnp.issubdtype(dtype, jnp.inexact) else jnp.asarray(a, jnp.float32)

@@ -131,10 +131,16 @@ def join(chunks: Any, left: Any, reverse: bool) -> Any:
 
 
 def select(condition: Array, a: Carry, b: Carry) -> Carry:
-    """`a` where `condition [*batch]` holds, else `b`: trees of `[*batch, H]`."""
-    return jax.tree.map(lambda x, y: jnp.where(condition[..., None], x, y), a, b)
+    """`a` where `condition [*batch]` holds, else `b`: trees of `[*batch, ...]`, as a carry is."""
+
+    return jax.tree.map(lambda x, y: jnp.where(_over(condition, x), x, y), a, b)
 
 
 def zero_unless(real: Array | None, tree: Any) -> Any:
     """The tree of `[..., H]` where `real [...]` holds, else 0; all of it where `real` is None."""
-    return tree if real is None else jax.tree.map(lambda a: jnp.where(real[..., None], a, jnp.zeros_like(a)), tree)
+    return tree if real is None else jax.tree.map(lambda a: jnp.where(_over(real, a), a, jnp.zeros_like(a)), tree)
+
+
+def _over(rows: Array, a: Array) -> Array:
+    """`rows [*batch]` with axes for the rest of `a [*batch, ...]`."""
+    return jnp.expand_dims(rows, tuple(range(rows.ndim, a.ndim)))

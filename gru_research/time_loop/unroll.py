@@ -8,10 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from gru_research.cells import base
-from gru_research.cells.arguments import check_inputs, check_sequence
+from gru_research.cells.arguments import check_sequence
 from gru_research.cells.checks import boolean
 from gru_research.cells.containers import plain
-from gru_research.cells.fits import check_cell, check_parameters
+from gru_research.cells.fits import as_type, check_cell, check_parameters, describe
 from gru_research.cells.unchanged import check_step
 from gru_research.types import Array, ArrayLike, Carry, Params
 
@@ -118,6 +118,8 @@ def _run(
     dtype = base.compute_dtype(cell, params, xs_T)
     first = base.cast_carry(cell, cell.initial_carry(params, batch), dtype)
     carry = first if initial_carry is None else _like(first, initial_carry)
+    if real_T is not None or fresh_T is not None:
+        _check_rows(cell, first, batch)
     if jax.sharding.get_abstract_mesh().manual_axes:  # inside shard_map
         params, first, carry, xs_T = _vary_alike((params, first, carry, xs_T), (real_T, fresh_T))
     chosen = choose(cell, xs_T, options, with_gates)
@@ -161,8 +163,10 @@ def _by_device(
     batch, time = xs.shape[time_first : xs.ndim - 2 + time_first], xs.shape[0 if time_first else -2]
     if lengths is not None:
         lengths = check_lengths(lengths, batch, time)
+    first = jax.eval_shape(lambda p: cell.initial_carry(p, batch), params)
+    _check_rows(cell, first, batch)
     if initial_carry is not None:
-        _check_carry(initial_carry, jax.eval_shape(lambda p: cell.initial_carry(p, batch), params))
+        _check_carry(initial_carry, first)
     streams = jax.tree.map(jnp.asarray, {"mask": mask, "resets": resets})
     with forward_mode_refused():
         return _on_mesh(cell, reverse, options, with_gates, rows, params, xs, initial_carry, lengths, streams)
@@ -228,7 +232,7 @@ def _move_time(a: ArrayLike, *, time_major: bool, inside: bool, features: int) -
 def _like(first: Carry, carry: Carry) -> Carry:
     """`carry` in the types of `first`; raises ValueError where it has another structure or other shapes."""
     _check_carry(carry, first)
-    return jax.tree.map(lambda a, like: check_inputs("initial_carry", a).astype(like.dtype), carry, first)
+    return jax.tree.map(lambda a, like: as_type("initial_carry", a, like.dtype), carry, first)
 
 
 def _check_carry(carry: Carry, first: Carry) -> None:
@@ -237,6 +241,16 @@ def _check_carry(carry: Carry, first: Carry) -> None:
 
     if jax.tree.structure(carry) != jax.tree.structure(first) or shapes(carry) != shapes(first):
         raise ValueError(f"initial_carry has the shapes {shapes(carry)}; here it must have {shapes(first)}")
+
+
+def _check_rows(cell: Any, first: Carry, batch: tuple[int, ...]) -> None:
+    """Raises ValueError where a part of the carry isn't one a row, so that steps of one row alone can't be left out."""
+    for a in jax.tree.leaves(first):
+        if a.shape[: len(batch)] != batch:
+            raise ValueError(
+                f"the carry of {describe(cell)} has a part of shape {a.shape}; lengths, mask, resets and a division "
+                f"over devices act on rows, so that each part must begin with the batch, {batch}"
+            )
 
 
 def _vary_alike(tree: Any, others: Any) -> Any:

@@ -16,7 +16,9 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
+from jax.dtypes import float0
 
 from gru_research.cells import base
 from gru_research.types import Array, Carry, Params
@@ -119,7 +121,7 @@ def _backward(cell: Any, options: UnrollOptions, reverse: bool, saved: Any, cota
         d = d_after
         if d_y is not None:
             (d_hidden,) = hidden_back(d_y.astype(cell.hidden(carry).dtype))
-            d = jax.tree.map(jnp.add, d, d_hidden)
+            d = jax.tree.map(lambda a, b: a if b.dtype == float0 else a + b, d, d_hidden)
         d = zero_unless(real, d)
         d_before, kept = cell.backward(turned, factors, d)
         d_before = jax.tree.map(lambda a, b: a.astype(b.dtype), d_before, d)
@@ -144,12 +146,13 @@ def _backward(cell: Any, options: UnrollOptions, reverse: bool, saved: Any, cota
         )
         return state, cell.cotangents(params, xs_T, before_T, after_T, s_T, factors_T, kept_T)
 
-    state = d_final, jax.tree.map(jnp.zeros_like, first)
+    state = jax.tree.map(_as_number, d_final, carry), jax.tree.map(_no_cotangent, first)
     steps = xs_T, after_T, s_T, d_ys_T, real_T, fresh_T
     # Added up in float32 or wider, whatever the parameters' type; those that a cell has no part in stay 0.
     none_yet = {name: jnp.zeros_like(a, dtype=base.accumulation_dtype(a.dtype)) for name, a in params.items()}
     (d_carry, d_first), total, d_xs_T = _add_up(over, carry, state, none_yet, steps, options.chunk or 0, reverse)
     d_params = {name: total[name].astype(a.dtype) for name, a in params.items()}
+    d_first, d_carry = (jax.tree.map(_as_cotangent, d, carry) for d in (d_first, d_carry))
     return d_params, d_first, d_carry, d_xs_T, None, None
 
 
@@ -183,6 +186,20 @@ def _add_up(
     if left is not None:
         (state, total), d_xs_left = chunk((state, total), (carry, *left))
     return state, total, join(d_xs_T, d_xs_left, not reverse)
+
+
+def _as_number(d: Array, a: Array) -> Array:
+    """The cotangent `d` of a part `a` of the carry as numbers: 0 for whole numbers, such as a count of steps."""
+    return d if jnp.issubdtype(a.dtype, jnp.inexact) else _no_cotangent(a)
+
+
+def _no_cotangent(a: Array) -> Array:
+    return jnp.zeros_like(a, dtype=a.dtype if jnp.issubdtype(a.dtype, jnp.inexact) else jnp.float32)
+
+
+def _as_cotangent(d: Array, a: Array) -> Any:
+    """`d` as JAX asks for it: whole numbers have no cotangent."""
+    return d if jnp.issubdtype(a.dtype, jnp.inexact) else np.zeros(a.shape, float0)
 
 
 def _shift(begin: Array, after_T: Array, reverse: bool) -> Array:
