@@ -47,6 +47,7 @@ def test_the_code_about_semantics_runs(same_layer: dict[str, Any]) -> None:
     ys = run("Padding", same_layer)["ys"]
     assert ys.shape == (2, 5, 8)
     assert run("Dropout and directions", same_layer)["ys"].shape == (2, 5, 16)
+    assert run("Subclasses", same_layer)["ys"].shape == (2, 5, 8)
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning:keras")
@@ -59,7 +60,7 @@ def test_the_code_about_a_library_runs_after_flaxs(title: str, flax: dict[str, A
 
 
 def test_no_block_is_forgotten_and_every_class_is_named() -> None:
-    tested = {"The same layer", "Padding", "Dropout and directions", "Flax", *PEERS}
+    tested = {"The same layer", "Padding", "Dropout and directions", "Subclasses", "Flax", *PEERS}
     assert {title for title, blocks in SECTIONS.items() if blocks} == tested
     assert sum(len(blocks) for blocks in SECTIONS.values()) == PAGE.count("```python")
     rows = re.findall(r"^\| ((?:`\w+\.`(?:, )?)+) \| (.*) \|$", PAGE, re.MULTILINE)

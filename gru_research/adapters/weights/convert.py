@@ -19,6 +19,7 @@ import numpy as np
 
 from gru_research.cells.containers import in_layers
 
+from .given import as_numpy, belongs, must_give, undo
 from .layouts import Block, Layout, Term
 from .plan import Parts, Path, Place, Plan, children, parts, plan
 
@@ -36,14 +37,15 @@ def from_library(
     Args:
       layer: the library's class, a name in `LAYOUTS`.
       cell: the cell, or layers and directions of cells where the class has them (PyTorch's GRU, LSTM, RNN).
-      weights: arrays by name, nested or flat (joined by "." or "/"), of any kind that NumPy can read; or a
-        list in the library's order, as Keras' `get_weights()` gives it.
+      weights: arrays by name, nested or flat (joined by "." or "/"), of any kind that NumPy can read, and PyTorch's
+        tensors in bfloat16 and with a gradient too; or a list in the library's order, as Keras' `get_weights()` gives
+        it.
       prefix: where the layer stands in `weights`, as "encoder.rnn"; what stands elsewhere is left alone. None
         is the name that the library gives by itself: "gru", "lstm", "vanilla_rnn" for Haiku, nothing elsewhere.
       bias: False for a layer that was made without biases.
 
     Raises ValueError where the cell isn't what the class computes, and for all that is missing, left over or
-    of another shape, at once.
+    of another shape, at once; TypeError where `weights` are neither a mapping nor a list, such as a module.
     """
     asked = plan(layer, cell, prefix, bias)
     given = _by_name(asked, weights)
@@ -90,6 +92,8 @@ def _by_name(asked: Plan, weights: Mapping[str, Any] | Sequence[Any]) -> dict[Pa
     """The arrays by full name; a list has the library's order."""
     if isinstance(weights, Mapping):
         return _flatten(weights)
+    if not isinstance(weights, Sequence) or isinstance(weights, str):
+        raise TypeError(must_give(asked.layer, weights))
     names = [name for place in asked.places for name in place.names.values()]
     if len(weights) != len(names):
         wanted = ", ".join(map(asked.show, names))
@@ -127,12 +131,20 @@ def _names_amiss(expected: Sequence[Parts], given: Mapping[Parts, Any], asked: P
     """What is missing and, under the prefix, left over, each with the nearest name of the other kind."""
     missing = [name for name in expected if name not in given]
     others = [name for name in given if name not in expected]
+    problems = []
+    if asked.layer.startswith("torch."):
+        calls = {name: call for name in missing if (call := undo(name, given))}
+        problems = [f"{asked.show(n)} is computed from others: first call {call}" for n, call in calls.items()]
+        missing = [name for name in missing if name not in calls]
+        others = [other for other in others if not any(belongs(other, name) for name in calls)]
     extra = [name for name in others if name[: len(asked.prefix)] == asked.prefix]
-    problems = [f"{asked.show(n)} is missing{_nearest(n, others, asked.show)}" for n in missing]
+    problems += [f"{asked.show(n)} is missing{_nearest(n, others, asked.show)}" for n in missing]
     problems += [f"{asked.show(n)} is left over{_nearest(n, missing, asked.show)}" for n in extra]
+    if any(name[-1].startswith("weight_hr_l") for name in extra):
+        problems.append("proj_size of torch.LSTM has no counterpart here")
     lonely = {n for p in asked.places for key, n in p.names.items() if asked.blocks[key][0][0].name[0] in "bc"}
     if asked.layout.biasless and lonely and lonely == set(missing):
-        problems.append("a layer without biases needs bias=False")
+        problems.append(f"a layer without biases needs bias=False: from_library({asked.layer!r}, ..., bias=False)")
     return problems
 
 
@@ -151,9 +163,9 @@ def _floats(given: Mapping[Parts, Any], show: Callable[[Parts], str], problems: 
     arrays = {}
     for name, value in given.items():
         try:
-            array = np.asarray(value)
+            array = as_numpy(value)
         except (TypeError, ValueError, RuntimeError) as error:
-            problems.append(f"{show(name)} can't be read as a NumPy array ({error})")
+            problems.append(f"{show(name)} can't be read as a NumPy array ({' '.join(str(error).split())})")
             continue
         if jnp.issubdtype(array.dtype, jnp.floating):
             arrays[name] = array
