@@ -4,10 +4,12 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
 
+from gru_research.cells.fits import kind_of
 from gru_research.types import ArrayLike
+
+from .arguments import flags, numbers
 
 LOW, HIGH = 0.1, 0.9
 _BINS = 20
@@ -40,6 +42,8 @@ def gate_statistics(gates: Mapping[str, ArrayLike], real: ArrayLike | None = Non
     Raises:
       ValueError: a shape that doesn't fit, or no step that counts.
     """
+    if not isinstance(gates, Mapping):
+        raise TypeError(f"gates is {kind_of(gates)}: it must be a mapping by name, as trace returns it")
     found = {}
     for name, values in gates.items():
         rows = _rows(name, values, real)
@@ -71,12 +75,12 @@ def timescales(kept: ArrayLike, real: ArrayLike | None = None) -> np.ndarray:
 
 def _rows(name: str, values: ArrayLike, real: Any) -> np.ndarray:
     """The steps that count, `[N, H]` in float64."""
-    array = np.asarray(jnp.asarray(values), np.float64)
+    array = numbers(name, values)
     if array.ndim < 2:
         raise ValueError(f"{name} has the shape {array.shape}; it must be [..., T, H]")
     if real is not None and np.shape(real) != array.shape[:-1]:
         raise ValueError(f"real has the shape {np.shape(real)}; with {name} it must be {array.shape[:-1]}")
-    rows = array.reshape(-1, array.shape[-1]) if real is None else array[np.asarray(real, bool)]
+    rows = array.reshape(-1, array.shape[-1]) if real is None else array[flags("real", real)]
     if not len(rows):
         raise ValueError(f"{name} has no step that counts")
     return rows

@@ -6,9 +6,10 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from gru_research.cells.arguments import check_inputs, check_key
 from gru_research.types import Array, ArrayLike, Carry, PRNGKey
 
-from .recurrence import Recurrence, aligned_at_the_end, carries_before, divide_rows, row_norm
+from .recurrence import Recurrence, aligned_at_the_end, carries_before, check_smooth, divide_rows, row_norm
 
 
 def gradient_flow(
@@ -36,20 +37,23 @@ def gradient_flow(
         it doesn't have are NaN. None: all steps are real.
 
     Raises:
-      ValueError: `xs`, `cotangent` or `lengths` has a shape that doesn't fit.
+      ValueError: `xs`, `cotangent` or `lengths` has a shape that doesn't fit, or where values are known (outside
+        `jit`) a length isn't from 1 to T.
     """
     xs, real_T = aligned_at_the_end(xs, lengths)
     before, xs_T = carries_before(cell, params, xs, real_T)
+    check_smooth(before)
     batch = xs_T.ndim - 2
 
     last = jax.tree.map(lambda a: a[-1], before)
     y, back = jax.vjp(lambda carry: cell.step(params, carry, xs_T[-1])[1], last)
     if cotangent is None:
-        drawn = jax.random.normal(jax.random.key(0) if key is None else key, y.shape, y.dtype)
+        drawn = jax.random.normal(jax.random.key(0) if key is None else check_key(key), y.shape, y.dtype)
         cotangent = divide_rows(drawn, row_norm(drawn, batch))
-    elif jnp.shape(cotangent) != y.shape:
-        raise ValueError(f"cotangent has the shape {jnp.shape(cotangent)}; the output's is {y.shape}")
-    unit, log_norm = _unit(back(jnp.asarray(cotangent, y.dtype))[0], batch)
+    cotangent = check_inputs("cotangent", cotangent)
+    if cotangent.shape != y.shape:
+        raise ValueError(f"cotangent has the shape {cotangent.shape}; the output's is {y.shape}")
+    unit, log_norm = _unit(back(cotangent.astype(y.dtype))[0], batch)
 
     def step_back(state: tuple[Carry, Array], inputs: Any) -> tuple[tuple[Carry, Array], Array]:
         (unit, log_norm), (carry, x) = state, inputs
@@ -80,7 +84,7 @@ def half_life(log_norms: ArrayLike) -> Array:
     Raises:
       ValueError: fewer than 2 lags.
     """
-    logs = jnp.asarray(log_norms)
+    logs = check_inputs("log_norms", log_norms)
     if logs.ndim < 1 or logs.shape[-1] < 2:
         raise ValueError(f"log_norms has the shape {logs.shape}; a line needs at least 2 lags")
     there = ~jnp.isnan(logs)

@@ -4,12 +4,16 @@ from collections.abc import Sequence
 from typing import Any
 
 import jax
+import jax.core
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from gru_research.cells.arguments import check_inputs, check_key
+from gru_research.cells.checks import number, shown
 from gru_research.types import Array, ArrayLike, PRNGKey
 
+from .arguments import whole_numbers
 from .recurrence import Recurrence, carries_before, row_norm
 
 _LAGS = 16
@@ -44,15 +48,18 @@ def input_influence(
     Raises:
       ValueError: `xs` isn't a batch of at least two sequences, or a lag that it doesn't have.
     """
-    xs = jnp.asarray(xs)
+    xs = check_inputs("xs", xs)
     if xs.ndim != 3 or xs.shape[0] < 2:
         raise ValueError(f"xs has the shape {xs.shape}; it must be [B, T, I] with at least two sequences to exchange")
-    chosen = _default_lags(xs.shape[1]) if lags is None else sorted({int(lag) for lag in lags})
-    if not chosen or not 0 <= chosen[0] <= chosen[-1] < xs.shape[1]:
-        raise ValueError(f"lags={lags!r} must be one or more whole numbers from 0 to {xs.shape[1] - 1}")
+    chosen = _default_lags(xs.shape[1])
+    if lags is not None:
+        given = whole_numbers(lags)
+        chosen = [] if given is None else sorted(set(given.tolist()))
+        if not chosen or not 0 <= chosen[0] <= chosen[-1] < xs.shape[1]:
+            raise ValueError(f"lags={shown(lags)} must be one or more whole numbers from 0 to {xs.shape[1] - 1}")
     before, xs_T = carries_before(cell, params, xs)
     # A random cycle through all sequences: each gets another's input.
-    order = jax.random.permutation(jax.random.key(0) if key is None else key, xs.shape[0])
+    order = jax.random.permutation(jax.random.key(0) if key is None else check_key(key), xs.shape[0])
     other = jnp.zeros_like(order).at[order].set(jnp.roll(order, 1))
     last = jax.tree.map(lambda a: a[-1], before)
     final = cell.step(params, last, xs_T[-1])[0]
@@ -84,15 +91,16 @@ def memory_horizon(lags: ArrayLike, change: ArrayLike, share: float = 0.01) -> A
       `[...]`, in steps.
 
     Raises:
-      ValueError: shapes that don't fit, or `share` isn't above 0 and below 1.
+      ValueError: shapes that don't fit, lags that don't ascend, or `share` isn't above 0 and below 1.
     """
-    lags, change = jnp.asarray(lags), jnp.asarray(change)
+    lags, change = check_inputs("lags", lags), check_inputs("change", change)
     if lags.ndim != 1 or change.shape[-1:] != lags.shape:
         raise ValueError(
             f"lags and change have the shapes {lags.shape} and {change.shape}; they must be [K] and [..., K]"
         )
-    if not 0 < share < 1:
-        raise ValueError(f"share={share!r} must be above 0 and below 1")
+    if not isinstance(lags, jax.core.Tracer) and not (np.diff(lags) > 0).all():
+        raise ValueError(f"lags={shown(lags.tolist())} must ascend")
+    share = number("share", share, "above 0 and below 1", above=0, below=1)
     most = change.max(-1, keepdims=True)
     relative = change / jnp.where(most > 0, most, 1)
     matters = relative >= share

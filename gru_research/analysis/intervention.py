@@ -7,11 +7,15 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from gru_research.cells import base
+from gru_research.cells.arguments import check_inputs
 from gru_research.cells.around import Around, hidden_part
+from gru_research.cells.checks import boolean
+from gru_research.cells.fits import check_cell, kind_of
 from gru_research.types import Array, ArrayLike, Carry, Params, PRNGKey
+
+from .arguments import units
 
 NOTHING_HELD: Mapping[str, ArrayLike | float] = MappingProxyType({})
 
@@ -98,23 +102,20 @@ def intervene(
     Raises:
       ValueError: a shape or a unit that the cell doesn't have; a gate that it doesn't have is named at the first step.
     """
+    check_cell(cell)
+    by_step = boolean("by_step", by_step)
+    if not isinstance(fixed, Mapping):
+        raise TypeError(f"fixed is {kind_of(fixed)}: it must be a mapping of values by the name of the gate")
     size = cell.hidden_size
-    for name, value in {**{f"fixed[{gate!r}]": v for gate, v in fixed.items()}, "held": held}.items():
-        if jnp.shape(value) not in ((), (size,)):
-            raise ValueError(f"{name} has the shape {jnp.shape(value)}; it must be a number or one a unit, ({size},)")
-    silent = _mask(silenced, size)
-    values = {gate: jnp.broadcast_to(jnp.asarray(value, float), (size,)) for gate, value in fixed.items()}
-    held = jnp.broadcast_to(jnp.asarray(held, float), (size,))
-    return Intervened(cell, by_step), {"cell": params, "fixed": values, "silent": silent, "held": held}
 
+    def one_a_unit(name: str, value: Any) -> Array:
+        array = check_inputs(name, value)
+        if array.shape not in ((), (size,)) or array.dtype == jnp.bool_:
+            of = f"of type {array.dtype}" if array.dtype == jnp.bool_ else f"has the shape {array.shape}"
+            raise ValueError(f"{name} {of}; it must be a number or one a unit, ({size},)")
+        return jnp.broadcast_to(array.astype(float), (size,))
 
-def _mask(silenced: Any, size: int) -> Array:
-    """True at the units that are silenced, `[H]`."""
-    if getattr(silenced, "dtype", None) == np.dtype(bool):
-        if jnp.shape(silenced) != (size,):
-            raise ValueError(f"silenced has the shape {jnp.shape(silenced)}; as True and False it must be ({size},)")
-        return jnp.asarray(silenced)
-    numbers = np.asarray(silenced, int)
-    if numbers.size and not 0 <= numbers.min() <= numbers.max() < size:
-        raise ValueError(f"silenced={tuple(numbers.tolist())} must be numbers of units, 0 to {size - 1}")
-    return jnp.asarray(np.isin(np.arange(size), numbers))
+    values = {gate: one_a_unit(f"fixed[{gate!r}]", value) for gate, value in fixed.items()}
+    silent = jnp.asarray(units("silenced", silenced, size))
+    here = {"cell": params, "fixed": values, "silent": silent, "held": one_a_unit("held", held)}
+    return Intervened(cell, by_step), here

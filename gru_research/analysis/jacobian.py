@@ -7,9 +7,11 @@ import jax.numpy as jnp
 from jax import lax
 from jax.flatten_util import ravel_pytree
 
+from gru_research.cells.arguments import check_inputs, check_key
+from gru_research.cells.checks import whole
 from gru_research.types import Array, ArrayLike, Carry, PRNGKey
 
-from .recurrence import Recurrence, carries_before
+from .recurrence import Recurrence, carries_before, check_smooth
 
 
 def log_singular_values(
@@ -41,15 +43,15 @@ def log_singular_values(
     Raises:
       ValueError: `xs` isn't one sequence, `count` is more than the carry's size, or `iterations` below 1.
     """
-    xs = jnp.asarray(xs)
+    xs = check_inputs("xs", xs)
     if xs.ndim != 2:
         raise ValueError(f"xs has the shape {xs.shape}; it must be one sequence, [T, I]")
-    if iterations < 1:
-        raise ValueError(f"iterations={iterations!r} must be at least 1")
+    iterations = whole("iterations", iterations, 1)
     before, xs_T = carries_before(cell, params, xs)
+    check_smooth(before)
     flat, unflatten = ravel_pytree(jax.tree.map(lambda a: a[0], before))
-    if count is not None and not 1 <= count <= flat.size:
-        raise ValueError(f"count={count!r} must be at least 1 and at most the carry's size, {flat.size}")
+    if count is not None:
+        count = whole("count", count, 1, "a whole number up to the carry's size", most=flat.size)
 
     def push(directions: Array, at: Any) -> Array:
         carry, x = at
@@ -75,7 +77,7 @@ def log_singular_values(
     def iterate(_: int, state: tuple[Array, Array]) -> tuple[Array, Array]:
         return turn(pull, turn(push, state[0], reverse=False)[0], reverse=True)
 
-    drawn = jax.random.normal(jax.random.key(0) if key is None else key, (flat.size, count), flat.dtype)
+    drawn = jax.random.normal(jax.random.key(0) if key is None else check_key(key), (flat.size, count), flat.dtype)
     start = (jnp.linalg.qr(drawn)[0], jnp.zeros(count, flat.dtype))
     directions, _ = lax.fori_loop(0, iterations, iterate, start)
     return jnp.sort(turn(push, directions, reverse=False)[1], descending=True)

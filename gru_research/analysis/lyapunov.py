@@ -7,9 +7,11 @@ import jax.numpy as jnp
 from jax import lax
 from jax.flatten_util import ravel_pytree
 
+from gru_research.cells.arguments import check_inputs, check_key
+from gru_research.cells.checks import whole
 from gru_research.types import Array, ArrayLike, PRNGKey
 
-from .recurrence import Recurrence, first_carry
+from .recurrence import Recurrence, check_smooth, first_carry
 
 
 def lyapunov_exponents(
@@ -35,15 +37,17 @@ def lyapunov_exponents(
     Raises:
       ValueError: `xs` isn't one sequence, `count` is more than the carry's size, or `discard` leaves no step.
     """
-    xs = jnp.asarray(xs)
+    xs = check_inputs("xs", xs)
     if xs.ndim != 2:
         raise ValueError(f"xs has the shape {xs.shape}; it must be one sequence, [T, I]")
-    if not 0 <= discard < xs.shape[0]:
-        raise ValueError(f"discard={discard!r} must be at least 0 and below the number of steps, {xs.shape[0]}")
-    flat, unflatten = ravel_pytree(first_carry(cell, params, xs[0]))
-    count = flat.size if count is None else count
-    if not 1 <= count <= flat.size:
-        raise ValueError(f"count={count!r} must be at least 1 and at most the carry's size, {flat.size}")
+    discard = whole("discard", discard, 0, "a number of steps that leaves one", most=xs.shape[0] - 1)
+    first = first_carry(cell, params, xs[0])
+    check_smooth(first)
+    flat, unflatten = ravel_pytree(first)
+    if count is not None:
+        count = whole("count", count, 1, "a whole number up to the carry's size", most=flat.size)
+    else:
+        count = flat.size
 
     def turn(state: tuple[Array, Array], x: Array) -> tuple[tuple[Array, Array], Array]:
         carry, directions = state
@@ -55,6 +59,6 @@ def lyapunov_exponents(
         directions, r = jnp.linalg.qr(jax.vmap(push, 1, 1)(directions))
         return (new, directions), jnp.log(jnp.abs(jnp.diagonal(r)))
 
-    drawn = jax.random.normal(jax.random.key(0) if key is None else key, (flat.size, count), flat.dtype)
+    drawn = jax.random.normal(jax.random.key(0) if key is None else check_key(key), (flat.size, count), flat.dtype)
     _, growth = lax.scan(turn, (flat, jnp.linalg.qr(drawn)[0]), xs)
     return jnp.sort(growth[discard:].mean(0), descending=True)

@@ -5,7 +5,10 @@ import dataclasses
 import numpy as np
 from numpy.typing import ArrayLike
 
+from gru_research.cells.checks import number
 from gru_research.stats.permutation import midranks
+
+from .arguments import flags, numbers
 
 _FOLDS = 5
 
@@ -32,7 +35,7 @@ class Probe:
 
     def read(self, states: ArrayLike) -> np.ndarray:
         """The quantity as the map gives it, `[...]` from states `[..., H]`."""
-        return np.asarray(states, np.float64) @ self.weights + self.bias
+        return numbers("states", states) @ self.weights + self.bias
 
 
 def linear_probe(states: ArrayLike, quantity: ArrayLike, *, ridge: float = 1e-6) -> Probe:
@@ -52,7 +55,7 @@ def linear_probe(states: ArrayLike, quantity: ArrayLike, *, ridge: float = 1e-6)
       ValueError: shapes that don't fit, a value that isn't finite, a quantity that never changes, or a `ridge` that
         isn't above 0.
     """
-    x, y = np.asarray(states, np.float64), np.asarray(quantity, np.float64)
+    x, y = numbers("states", states), numbers("quantity", quantity)
     if x.ndim != 3 or y.shape != x.shape[:2]:
         raise ValueError(
             f"states and quantity have the shapes {x.shape} and {y.shape}; they must be [B, T, H] and [B, T]"
@@ -61,8 +64,7 @@ def linear_probe(states: ArrayLike, quantity: ArrayLike, *, ridge: float = 1e-6)
         raise ValueError(f"states has {len(x)} sequences; leaving out a fifth at a time needs at least {_FOLDS}")
     if not (np.isfinite(x).all() and np.isfinite(y).all()):
         raise ValueError("states and quantity must be finite")
-    if not ridge > 0:
-        raise ValueError(f"ridge={ridge!r} must be above 0")
+    ridge = number("ridge", ridge, "above 0 and finite", above=0)
     if np.ptp(y) == 0:
         raise ValueError(f"quantity is {y.flat[0]:g} everywhere: there is nothing to read")
     whole, single = np.empty_like(y), np.empty_like(x)
@@ -90,14 +92,16 @@ def separation(values: ArrayLike, quantity: ArrayLike) -> np.ndarray:
       quantity: `[...]`, true or false, or 1 and 0.
 
     Raises:
-      ValueError: shapes that don't fit, or only one of the two kinds.
+      ValueError: shapes that don't fit, a value that isn't finite, or only one of the two kinds.
     """
-    x, y = np.asarray(values, np.float64), np.asarray(quantity).astype(bool)
+    x, y = numbers("values", values), flags("quantity", quantity)
     if x.shape[:-1] != y.shape:
         raise ValueError(
             f"values and quantity have the shapes {x.shape} and {y.shape}; they must be [..., H] and [...]"
         )
     x, y = x.reshape(-1, x.shape[-1]), y.ravel()
+    if not np.isfinite(x).all():
+        raise ValueError("values must be finite")
     positive, negative = int(y.sum()), int((~y).sum())
     if not positive or not negative:
         raise ValueError("quantity must be true at some steps and false at others")

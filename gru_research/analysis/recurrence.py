@@ -7,6 +7,9 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from gru_research.cells.arguments import check_inputs, check_sequence
+from gru_research.cells.fits import flax_api, kind_of
+from gru_research.time_loop.streams import check_lengths
 from gru_research.types import Array, ArrayLike, Carry
 
 
@@ -17,8 +20,28 @@ class Recurrence(Protocol):
     def step(self, params: Any, carry: Any, x: Array) -> tuple[Carry, Array]: ...
 
 
+def check_recurrence(cell: Any) -> None:
+    """Raises TypeError where `cell` has no first carry or no step."""
+    missing = [name for name in ("initial_carry", "step") if not callable(getattr(cell, name, None))]
+    if isinstance(cell, type):
+        raise TypeError(f"cell is the class {cell.__name__}: give an instance, as {cell.__name__}(hidden_size=8)")
+    if (api := flax_api(cell)) is not None:
+        adapter = {"nnx": "nnx.recurrence(cell)", "linen": "linen.Recurrence(cell)"}[api]
+        raise TypeError(f"cell is a module of flax.{api}: give gru_research.adapters.{adapter}")
+    if missing:
+        raise TypeError(f"cell is {kind_of(cell)} and has no {' and no '.join(missing)}: give a cell or a Stack")
+
+
+def check_smooth(carry: Carry) -> None:
+    """Raises ValueError where a part of the carry is whole numbers, by which nothing can be differentiated."""
+    for a in jax.tree.leaves(carry):
+        if not jnp.issubdtype(a.dtype, jnp.inexact):
+            raise ValueError(f"the carry has a part of type {a.dtype}, by which nothing can be differentiated")
+
+
 def first_carry(cell: Recurrence, params: Any, x: Array) -> Carry:
     """The carry before the step that reads `x [*batch, I]`, in the types that it has after one, as `lax.scan` asks."""
+    check_recurrence(cell)
     first = cell.initial_carry(params, x.shape[:-1])
     after = jax.eval_shape(lambda: cell.step(params, first, x)[0])
     return jax.tree.map(lambda a, like: a.astype(like.dtype), first, after)
@@ -29,14 +52,12 @@ def aligned_at_the_end(xs: ArrayLike, lengths: ArrayLike | None) -> tuple[Array,
     real, `[T, *batch]`; None where all are.
 
     Raises:
-      ValueError: `lengths` isn't one a row.
+      ValueError: `lengths` isn't one a row, or not from 1 to T where values are known.
     """
-    xs = jnp.asarray(xs)
+    xs = check_sequence(xs)
     if lengths is None:
         return xs, None
-    lengths = jnp.asarray(lengths)
-    if xs.ndim < 2 or lengths.shape != xs.shape[:-2]:
-        raise ValueError(f"lengths has the shape {lengths.shape}; with xs of {xs.shape} it must be {xs.shape[:-2]}")
+    lengths = check_lengths(lengths, xs.shape[:-2], xs.shape[-2], least=1)
     steps = jnp.arange(xs.shape[-2]) - (xs.shape[-2] - lengths[..., None])
     moved = jnp.take_along_axis(xs, jnp.maximum(steps, 0)[..., None], -2)
     return moved, jnp.moveaxis(steps >= 0, -1, 0)
@@ -50,7 +71,7 @@ def carries_before(cell: Recurrence, params: Any, xs: ArrayLike, real_T: Array |
     Raises:
       ValueError: `xs` has no time and feature axis, or no step.
     """
-    xs = jnp.asarray(xs)
+    xs = check_inputs("xs", xs)
     if xs.ndim < 2 or not xs.shape[-2]:
         raise ValueError(f"xs has the shape {xs.shape}; it must have a time axis of at least 1 and a feature axis")
     xs_T = jnp.moveaxis(xs, -2, 0)

@@ -28,8 +28,8 @@ def check_cell(cell: Any, path: str = "cell") -> None:
     if not missing and not isinstance(cell, type):
         return
     name = cell.__name__ if isinstance(cell, type) else type(cell).__name__
-    flax = next((api for api in ("nnx", "linen") if _is_flax(cell, api)), None)
-    if flax:
+    flax = flax_api(cell)
+    if flax is not None:
         says = f"is a module of flax.{flax}: gru_research.adapters.{flax}.RNN(cell) runs such a cell"
     elif isinstance(cell, type):
         says = f"is the class {name}: give an instance, as {name}(hidden_size=8)"
@@ -216,6 +216,8 @@ def kind_of(value: Any) -> str:
     return f"a {type(value).__name__}"
 
 
-def _is_flax(cell: Any, api: str) -> bool:
+def flax_api(cell: Any) -> str | None:
+    """ "nnx" or "linen" where `cell` is a module of Flax's, or a class of them; else None."""
     kind = cell if isinstance(cell, type) else type(cell)
-    return any(base.__module__.startswith(f"flax.{api}.") for base in kind.__mro__)
+    modules = [base.__module__ for base in kind.__mro__]
+    return next((api for api in ("nnx", "linen") if any(m.startswith(f"flax.{api}.") for m in modules)), None)

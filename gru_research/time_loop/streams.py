@@ -8,6 +8,7 @@ import jax.core
 import jax.numpy as jnp
 import numpy as np
 
+from gru_research.cells.arguments import check_inputs
 from gru_research.types import Array, ArrayLike
 
 
@@ -24,17 +25,18 @@ def real_steps(lengths: ArrayLike | None, mask: ArrayLike | None, batch: tuple[i
     return real
 
 
-def check_lengths(lengths: ArrayLike, batch: tuple[int, ...], time: int) -> Array:
-    """`lengths` as an array; raises ValueError where it isn't `[*batch]` whole numbers, each in range if known."""
-    lengths = jnp.asarray(lengths)
+def check_lengths(lengths: ArrayLike, batch: tuple[int, ...], time: int, least: int = 0) -> Array:
+    """`lengths` as an array; raises ValueError where it isn't `[*batch]` whole numbers, each from `least` to `time` if
+    known."""
+    lengths = check_inputs("lengths", lengths)
     if lengths.shape != batch:
         raise ValueError(f"lengths has the shape {lengths.shape}; with this input it must be {batch}")
     if not jnp.issubdtype(lengths.dtype, jnp.integer):
         raise ValueError(f"lengths of type {lengths.dtype} must be whole numbers")
     if not isinstance(lengths, jax.core.Tracer):
-        wrong = [n for n in np.asarray(lengths).ravel().tolist() if not 0 <= n <= time]
+        wrong = [n for n in np.asarray(lengths).ravel().tolist() if not least <= n <= time]
         if wrong:
-            raise ValueError(f"lengths={wrong[0]} must be from 0 to {time}, the number of steps")
+            raise ValueError(f"lengths={wrong[0]} must be from {least} to {time}, the number of steps")
     return lengths
 
 
@@ -53,7 +55,7 @@ def fresh_steps(resets: ArrayLike | None, reverse: bool) -> Array | None:
 
 
 def _booleans(field: str, value: ArrayLike) -> Array:
-    value = jnp.asarray(value)
+    value = check_inputs(field, value)
     if value.dtype != jnp.bool_:
         raise ValueError(f"{field} of type {value.dtype} must be boolean")
     return value

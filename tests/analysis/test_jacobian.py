@@ -52,7 +52,7 @@ def test_what_does_not_fit_is_named() -> None:
     params = cell.init(jax.random.key(0), 2)
     with pytest.raises(ValueError, match="it must be one sequence"):
         log_singular_values(cell, params, np.ones((2, 5, 2)))
-    with pytest.raises(ValueError, match="count=5 must be at least 1 and at most the carry's size, 4"):
+    with pytest.raises(ValueError, match="count=5 must be a whole number up to the carry's size, from 1 to 4"):
         log_singular_values(cell, params, np.ones((5, 2)), count=5)
-    with pytest.raises(ValueError, match="iterations=0 must be at least 1"):
+    with pytest.raises(ValueError, match="iterations=0 must be a whole number, at least 1"):
         log_singular_values(cell, params, np.ones((5, 2)), count=1, iterations=0)

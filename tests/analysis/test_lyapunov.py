@@ -70,7 +70,7 @@ def test_what_does_not_fit_is_named() -> None:
     params = cell.init(jax.random.key(0), 1)
     with pytest.raises(ValueError, match="it must be one sequence"):
         lyapunov_exponents(cell, params, np.zeros((1, 5, 1)))
-    with pytest.raises(ValueError, match="count=3 must be at least 1 and at most the carry's size, 2"):
+    with pytest.raises(ValueError, match="count=3 must be a whole number up to the carry's size, from 1 to 2"):
         lyapunov_exponents(cell, params, np.zeros((5, 1)), count=3)
-    with pytest.raises(ValueError, match="discard=5 must be at least 0 and below the number of steps, 5"):
+    with pytest.raises(ValueError, match="discard=5 must be a number of steps that leaves one, from 0 to 4"):
         lyapunov_exponents(cell, params, np.zeros((5, 1)), discard=5)
