@@ -17,6 +17,8 @@ import typing
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal, TypeVar
 
+import numpy as np
+
 T = TypeVar("T")
 
 SEEDS = 2**32
@@ -36,6 +38,21 @@ def _require(condition: bool, field: str, value: Any, allowed: str) -> None:
         raise ValueError(f"{field}={value!r} must be {allowed}")
 
 
+def _without_scalars(value: Any) -> Any:
+    """`value` with Python's numbers for NumPy's, which JSON can't hold."""
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, Mapping):
+        return {name: _without_scalars(part) for name, part in value.items()}
+    return type(value)(map(_without_scalars, value)) if type(value) in (list, tuple) else value
+
+
+def _plain(config: Any) -> None:
+    """Python's numbers for NumPy's in the fields, so that equal configs are written alike."""
+    for field in dataclasses.fields(config):
+        object.__setattr__(config, field.name, _without_scalars(getattr(config, field.name)))
+
+
 @dataclasses.dataclass(frozen=True)
 class OptimizerConfig:
     """`schedule` shapes the learning rate over the run's updates, after `warmup` linear updates;
@@ -51,6 +68,7 @@ class OptimizerConfig:
     decay: float = 0.9
 
     def __post_init__(self) -> None:
+        _plain(self)
         _require(self.learning_rate > 0, "learning_rate", self.learning_rate, "above 0")
         _require(0 <= self.decay < 1, "decay", self.decay, "at least 0 and below 1")
         for name in ("warmup", "clip", "weight_decay"):
@@ -76,6 +94,7 @@ class TuneConfig:
     sample: int = 0
 
     def __post_init__(self) -> None:
+        _plain(self)
         for name in ("draws", "updates", "first_seed", "sample"):
             _require(getattr(self, name) >= 0, name, getattr(self, name), "0 or more")
         _require(self.seeds >= 1, "seeds", self.seeds, "at least 1")
@@ -100,6 +119,7 @@ class HorizonConfig:
     solved: float = 0.5
 
     def __post_init__(self) -> None:
+        _plain(self)
         growing = len(self.values) >= 1 and all(a < b for a, b in itertools.pairwise(self.values))
         _require(growing, "values", self.values, "one or more whole numbers, each above the one before")
         _require(0 < self.solved <= 1, "solved", self.solved, "a share above 0 and at most 1")
@@ -130,6 +150,7 @@ class ModelConfig:
     weight_noise: float = 0.0
 
     def __post_init__(self) -> None:
+        _plain(self)
         _require(self.layers >= 1, "layers", self.layers, "at least 1")
         _require(self.embedding_size >= 0, "embedding_size", self.embedding_size, "0 (one-hot) or more")
 
@@ -147,6 +168,7 @@ class CellConfig:
     options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        _plain(self)
         if self.hidden_size is not None:
             _require(self.hidden_size >= 1, "hidden_size", self.hidden_size, "at least 1")
         if self.learning_rate is not None:
@@ -161,6 +183,9 @@ class TaskConfig:
 
     name: str
     options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        _plain(self)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -207,6 +232,7 @@ class ExperimentConfig:
     trackers: str = ""
 
     def __post_init__(self) -> None:
+        _plain(self)
         for name in ("updates", "batch_size", "data_parallel", "eval_every", "seeds"):
             _require(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
         divisor = f"a divisor of batch_size={self.batch_size}"
@@ -245,7 +271,7 @@ def split_names(text: str) -> tuple[str, ...]:
 
 
 def experiment(mapping: Mapping[str, Any]) -> ExperimentConfig:
-    """Checks a config (plain nested mappings) and makes the experiment that it describes.
+    """Checks a config (plain nested mappings) and makes the experiment that it describes; a NumPy scalar is a number.
 
     Raises:
       UserError: an unknown field, a value of the wrong type, or one outside its range.
@@ -304,7 +330,7 @@ def call(
     values = {}
     for name, value in options.items():
         check_known(path, name, parameters)
-        values[name] = _typed(f"{path}.{name}", value, hints.get(name, Any))
+        values[name] = _typed(f"{path}.{name}", _without_scalars(value), hints.get(name, Any))
     for name, parameter in parameters.items():
         if parameter.default is parameter.empty and name not in values:
             raise UserError(f"{path}.{name} is missing")

@@ -1,8 +1,10 @@
 """Configs: what is accepted, and one clear line for what isn't."""
 
 import dataclasses
+import json
 from typing import Any
 
+import numpy as np
 import pytest
 
 from gru_research import config
@@ -26,6 +28,44 @@ def test_round_trip_through_plain_values() -> None:
     made = config.experiment(MINIMAL | {"only": "lstm", "optimizer": {"learning_rate": 1}})
     assert config.experiment(config.to_mapping(made)) == made
     assert made.optimizer.learning_rate == 1.0 and isinstance(made.optimizer.learning_rate, float)
+
+
+def test_numpys_scalars_are_the_numbers_they_are() -> None:
+    def numpy(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {name: numpy(part) for name, part in value.items()}
+        if isinstance(value, tuple):
+            return tuple(map(numpy, value))
+        kinds = {bool: np.bool_, int: np.int64, float: np.float64, str: np.str_}
+        return kinds[type(value)](value)
+
+    fields = {
+        "task": {"name": "adding", "length": 10},
+        "cells": {
+            "gru": {"kind": "gru", "hidden_size": 3, "learning_rate": 0.5, "updates": 3, "chrono": 5},
+            "lstm": {"kind": "lstm", "forget_bias": 2.0, "peepholes": True},
+        },
+        "optimizer": {"name": "adam", "learning_rate": 0.25, "warmup": 2, "clip": 1, "weight_decay": 0.5, "decay": 0.5},
+        "tune": {"draws": 2, "clip": (0.25, 1.0)},
+        "horizon": {"values": (5, 10), "solved": 0.5},
+        "model": {"bidirectional": True, "dropout": 0.25, "layers": 2},
+        "batch_size": 8,
+        "seconds": 3,
+    }
+    made, plain = config.experiment(numpy(fields)), config.experiment(fields)
+    assert made == plain
+    assert json.dumps(config.to_mapping(made)) == json.dumps(config.to_mapping(plain))
+    assert type(made.seconds) is type(made.optimizer.clip) is float
+    assert type(made.batch_size) is type(made.task.options["length"]) is int
+    assert type(made.model.bidirectional) is type(made.cells[1].options["peepholes"]) is bool
+    optimizer = config.OptimizerConfig(learning_rate=np.float32(0.25), warmup=np.int8(2))  # type: ignore[arg-type]
+    assert optimizer == config.OptimizerConfig(learning_rate=0.25, warmup=2)
+    assert hash(optimizer) == hash(config.OptimizerConfig(learning_rate=0.25, warmup=2))
+    assert type(optimizer.learning_rate) is float
+    with pytest.raises(config.UserError, match=r"config.optimizer.warmup=0.5 must be a whole number"):
+        config.experiment(fields | {"optimizer": {"warmup": np.float32(0.5)}})
+    with pytest.raises(config.UserError, match=r"config.batch_size=True must be a whole number"):
+        config.experiment(fields | {"batch_size": np.True_})
 
 
 def test_groups_that_may_be_left_out_make_the_round_trip() -> None:

@@ -10,8 +10,8 @@ from gru_research.stats.values import strata
 
 
 def probability_of_improvement(
-    x_by_task: Sequence[ArrayLike],
-    y_by_task: Sequence[ArrayLike],
+    x_by_task: ArrayLike | Sequence[ArrayLike],
+    y_by_task: ArrayLike | Sequence[ArrayLike],
     confidence: float = 0.95,
     resamples: int = 2000,
     seed: int = 0,

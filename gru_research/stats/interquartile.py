@@ -57,7 +57,7 @@ def iqm_interval(
 
 
 def aggregate_iqm(
-    scores_by_task: Sequence[ArrayLike], confidence: float = 0.95, resamples: int = 2000, seed: int = 0
+    scores_by_task: ArrayLike | Sequence[ArrayLike], confidence: float = 0.95, resamples: int = 2000, seed: int = 0
 ) -> resampling.Estimate:
     """The IQM over all runs of all tasks, with its stratified interval (Agarwal et al. 2021, section 4.3).
 

@@ -27,7 +27,7 @@ class Profile:
 
 
 def performance_profile(
-    scores_by_task: Sequence[ArrayLike],
+    scores_by_task: ArrayLike | Sequence[ArrayLike],
     thresholds: ArrayLike,
     confidence: float = 0.95,
     resamples: int = 2000,

@@ -46,7 +46,9 @@ def one_axis(values: ArrayLike, name: str = "values") -> np.ndarray:
 
 
 def strata(values: ArrayLike | Sequence[ArrayLike], name: str = "values") -> list[np.ndarray]:
-    """`values` as arrays [S], one a task; one axis alone is one task."""
+    """`values` as arrays [S], one a task: an array of two axes or a sequence of arrays; one axis alone is one task."""
+    if hasattr(values, "__array__"):  # jax's arrays too, which this package doesn't import here
+        values = np.atleast_1d(values)  # type: ignore[arg-type]
     if isinstance(values, Sequence | np.ndarray) and len(values) and np.ndim(values[0]) > 0:
         return [one_axis(stratum, name) for stratum in values]
     return [one_axis(values, name)]  # type: ignore[arg-type]

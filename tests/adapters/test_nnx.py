@@ -396,3 +396,26 @@ def test_keep_rngs_warns_and_works() -> None:
         cell = make(ours, "gru", keep_rngs=True)
     assert cell.rngs is not None
     assert cell.initialize_carry((B, I), carry_init=nnx.initializers.normal()).shape == (B, H)
+
+
+def test_numpys_scalars_serve_as_numbers_and_flags() -> None:
+    def make(whole: Any, flag: Any) -> Any:
+        cell = ours.SimpleCell(whole(I), whole(H), rngs=nnx.Rngs(0), residual=flag(1))
+        return ours.RNN(cell, unroll=whole(2), reverse=flag(1), keep_order=flag(1), time_major=flag(0))
+
+    found, expected = make(np.int64, np.bool_), make(int, bool)
+    assert nnx.split(found)[0] == nnx.split(expected)[0]
+    assert_close(found(draw(B, T, I)), expected(draw(B, T, I)))
+
+
+@pytest.mark.parametrize("kind", ["GRUCell", "MGUCell", "LSTMCell", "SimpleCell"])
+def test_numpys_scalars_serve_in_linen(kind: str) -> None:
+    def make(whole: Any, flag: Any) -> Any:
+        cell = getattr(our_linen, kind)(whole(H), param_dtype=np.dtype("float32"))
+        return our_linen.RNN(cell, unroll=whole(2), reverse=flag(1), keep_order=flag(1), return_carry=flag(1))
+
+    found, expected = make(np.int32, np.bool_), make(int, bool)
+    assert found == expected
+    xs = draw(B, T, I)
+    variables = expected.init(jax.random.key(0), xs)
+    assert_close(found.apply(variables, xs, seq_lengths=LENGTHS), expected.apply(variables, xs, seq_lengths=LENGTHS))
