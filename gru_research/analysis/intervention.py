@@ -107,13 +107,15 @@ def intervene(
     if not isinstance(fixed, Mapping):
         raise TypeError(f"fixed is {kind_of(fixed)}: it must be a mapping of values by the name of the gate")
     size = cell.hidden_size
+    # Not wider than the parameters, from which the carry's type follows.
+    dtype = base.widest_type(params)
 
     def one_a_unit(name: str, value: Any) -> Array:
         array = check_inputs(name, value)
         if array.shape not in ((), (size,)) or array.dtype == jnp.bool_:
             of = f"of type {array.dtype}" if array.dtype == jnp.bool_ else f"has the shape {array.shape}"
             raise ValueError(f"{name} {of}; it must be a number or one a unit, ({size},)")
-        return jnp.broadcast_to(array.astype(float), (size,))
+        return jnp.broadcast_to(array.astype(dtype), (size,))
 
     values = {gate: one_a_unit(f"fixed[{gate!r}]", value) for gate, value in fixed.items()}
     silent = jnp.asarray(units("silenced", silenced, size))

@@ -18,7 +18,7 @@ A cell whose sequence gradient is written by hand has `has_vjp` True and four mo
 dict of the cotangents that `cotangents` needs. `d_params` are float32 or wider, as they are added up over chunks.
 
 Three types meet in a step: `dtype`, in which matrices are multiplied and projections, gates and outputs
-are given; float32 or wider, in which products are accumulated and gates evaluated; and `carry_dtype`. A
+are given; float32 or wider, in which products are accumulated and gates evaluated; and `carry_type`. A
 carry in bfloat16 would lose slow units: with z = .99 (in bfloat16 .988), n = 1 and h = .5 at first, h after
 300 steps is .836 instead of .985.
 
@@ -175,7 +175,7 @@ def init_initial_state(cell: Any, names: Sequence[str]) -> dict[str, Array]:
 def initial_state(cell: Any, params: Params, name: str, batch: Sequence[int]) -> Array:
     """Zeros `[*batch, H]` in the carry's type, or the learned parameter `name`, broadcast."""
     shape = (*check_batch(batch), cell.hidden_size)
-    wanted = cell.carry_dtype or accumulation_dtype(cell.dtype or cell.param_dtype)
+    wanted = carry_type(cell, params)
     if cell.learn_initial_carry:
         if name not in params:
             raise ValueError(f"params has no {name}, the learned first carry ({cell.hidden_size},) of {describe(cell)}")
@@ -191,32 +191,57 @@ def step(cell: Cell, params: Params, carry: Carry, x: Array) -> tuple[Carry, Arr
     if not x.ndim:
         raise ValueError("x has the shape (); it must have a feature axis, [..., I]")
     check_parameters(cell, params, x.shape, field="x")
-    carry = cast_carry(cell, check_carry(cell, params, carry, x), compute_dtype(cell, params, x))
-    return cell.combine(carry, cell.gates(params, carry, cell.project(params, x)))
+    carry = cast_carry(cell, params, check_carry(cell, params, carry, x))
+    new, y = cell.combine(carry, cell.gates(params, carry, cell.project(params, x)))
+    return in_types_of(carry, new), y
 
 
 def compute_dtype(cell: Cell, params: Params, x: Array) -> DType:
     """The type of products, gates and outputs: `cell.dtype`, or the promotion of parameters and input."""
-    return cell.dtype or jnp.result_type(x, *jax.tree.leaves(params))
+    return cell.dtype or promoted(x, *jax.tree.leaves(params))
 
 
 def accumulation_dtype(dtype: DType) -> DType:
     """float32, or `dtype` where that is wider."""
-    return jnp.promote_types(dtype, jnp.float32)
+    return promoted(dtype, jnp.float32)
 
 
-def cast_carry(cell: Cell, carry: Carry, dtype: DType) -> Carry:
-    """`carry` in the type that it has between the steps of a computation in `dtype`; whole numbers stay what they are.
+def promoted(*values: Any) -> DType:
+    """The common type of arrays and types, whatever JAX is told to promote by itself."""
+    with jax.numpy_dtype_promotion("standard"):
+        return jnp.result_type(*values)
+
+
+def carry_type(cell: Cell, params: Params) -> DType:
+    """The type of the carry: `cell.carry_dtype`, or float32 or wider, as wide as `cell.dtype` or, with None, `params`.
+
+    It doesn't depend on the inputs, so that the first carry, which is made without them, has it already.
+    """
+    return cell.carry_dtype or (widest_type(params) if cell.dtype is None else accumulation_dtype(cell.dtype))
+
+
+def widest_type(params: Params) -> DType:
+    """float32, or the type of `params` where that is wider."""
+    return promoted(jnp.float32, *(a for a in jax.tree.leaves(params) if hasattr(a, "dtype")))
+
+
+def cast_carry(cell: Cell, params: Params, carry: Carry) -> Carry:
+    """`carry` in the type that it has between steps; whole numbers stay what they are.
 
     An own cell may count steps in its carry, say.
     """
-    wanted = cell.carry_dtype or accumulation_dtype(dtype)
+    wanted = carry_type(cell, params)
 
     def cast(a: Any) -> Array:
         a = jnp.asarray(a)
         return a.astype(wanted) if jnp.issubdtype(a.dtype, jnp.inexact) else a
 
     return jax.tree.map(cast, carry)
+
+
+def in_types_of(carry: Carry, new: Carry) -> Carry:
+    """`new`, part by part in the types of `carry`: an own cell may have computed it in the inputs' wider type."""
+    return jax.tree.map(lambda a, b: b.astype(a.dtype), carry, new)
 
 
 def product(a: Array, kernel: Array, dtype: DType) -> Array:

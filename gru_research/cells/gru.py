@@ -41,7 +41,8 @@ class GRU:
       kernel_init, recurrent_init, bias_init: initialisers, or their names in `INITIALIZERS`.
       learn_initial_carry: whether the first carry is a parameter, `h_0 (H,)`, instead of zeros.
       param_dtype, dtype, carry_dtype: types of the parameters, of products and outputs (None: the
-        promotion of parameters and input), and of the carry (None: float32 or wider).
+        promotion of parameters and input), and of the carry (None: float32, or the wider type of `dtype` or, where
+        that is None, of the parameters; inputs have no say, so that the first carry has the type of all).
     """
 
     hidden_size: int

@@ -84,6 +84,7 @@ def _advance(
         if fresh is not None:
             carry = select(fresh, first, carry)
         new, more = step(params, carry, x if hoist else cell.project(params, x))
+        new = base.in_types_of(carry, new)
         return new if real is None else select(real, new, carry), more
 
     return (cell.project(params, xs_T) if hoist else xs_T, real_T, fresh_T), advance

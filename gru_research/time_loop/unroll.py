@@ -115,8 +115,7 @@ def _run(
         # Before any arithmetic: 0 * NaN is NaN in the gradient of a product.
         xs_T = jnp.where(real_T[..., None], xs_T, 0)
 
-    dtype = base.compute_dtype(cell, params, xs_T)
-    first = base.cast_carry(cell, cell.initial_carry(params, batch), dtype)
+    first = base.cast_carry(cell, params, cell.initial_carry(params, batch))
     carry = first if initial_carry is None else _like(first, initial_carry)
     if real_T is not None or fresh_T is not None:
         _check_rows(cell, first, batch)

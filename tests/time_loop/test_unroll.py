@@ -518,7 +518,7 @@ def test_vmap_over_parameters_is_one_after_the_other() -> None:
         ({"param_dtype": "float32"}, "bfloat16", "float32", "float32"),
         ({"param_dtype": "float32"}, "int32", "float32", "float32"),
         ({"param_dtype": "float64"}, "float32", "float64", "float64"),
-        ({"param_dtype": "float32"}, "float64", "float64", "float64"),
+        ({"param_dtype": "float32"}, "float64", "float64", "float32"),
         ({"param_dtype": "float32", "dtype": "bfloat16"}, "float32", "bfloat16", "float32"),
         ({"param_dtype": "float64", "dtype": "float32"}, "float64", "float32", "float32"),
         ({"param_dtype": "float32", "dtype": "bfloat16", "carry_dtype": "bfloat16"}, "float32", "bfloat16", "bfloat16"),
