@@ -13,6 +13,7 @@ PACKAGE = ROOT / "gru_research"
 # A -> B says that B may import A; arrows compose, and nothing else may.
 ARROWS = [
     "types -> cells -> time_loop -> layers -> adapters -> training",
+    "native -> time_loop",
     "types -> data -> tasks -> training",
     "config -> data",
     "config -> trackers -> training",

@@ -21,12 +21,16 @@ CHUNK_BYTES = 2**20
 """How large one gate's values of a chunk may be on a CPU. Some ten such arrays are at work together and should stay in
 the cache."""
 SHORTEST_CHUNK = 8
+SHORTEST_NATIVE = 8
+"""Fewer steps aren't worth packing the weights for the native engine."""
 WHOLE_BYTES = 2**22
 """Up to so many bytes for all steps a chunk isn't worth its loop."""
 
 
-def choose(cell: Any, xs_T: Array, options: UnrollOptions, with_gates: bool) -> UnrollOptions:
+def choose(cell: Any, xs_T: Array, options: UnrollOptions, with_gates: bool, not_native: str | None) -> UnrollOptions:
     """`options` for inputs `[T, *batch, I]` with every choice made but `hoist`, which each loop makes for its steps.
+
+    `not_native`: why the native engine can't run the layer; None where it can.
 
     Raises:
       ValueError: a backend that the cell doesn't have.
@@ -34,7 +38,7 @@ def choose(cell: Any, xs_T: Array, options: UnrollOptions, with_gates: bool) -> 
     """
     return dataclasses.replace(
         options,
-        backend=_backend(cell, options, with_gates),
+        backend=_backend(cell, xs_T, options, with_gates, not_native),
         save="gates" if options.save == "auto" else options.save,
         chunk=_chunk(cell, xs_T, options.checkpoint) if options.chunk is None else options.chunk,
         # Chunks that are checkpointed are joined along the first axis.
@@ -57,14 +61,17 @@ def hoist(cell: Any, xs_T: Array) -> bool:
     return step_on_one_core or xs_T.shape[0] * _step_bytes(cell, xs_T) <= CHUNK_BYTES
 
 
-def _backend(cell: Any, options: UnrollOptions, with_gates: bool) -> str:
+def _backend(cell: Any, xs_T: Array, options: UnrollOptions, with_gates: bool, not_native: str | None) -> str:
     written = {}
     if callable(getattr(cell, "linear", None)):
         written["parallel"] = LINEAR
     if getattr(cell, "has_vjp", False):
         check_parts(cell, (*SEQUENCE_GRADIENT, "hidden"), "has_vjp")
+        written["native"] = SEQUENCE_GRADIENT
         written["vjp"] = SEQUENCE_GRADIENT
     changes = {name: change(cell, methods) for name, methods in written.items()}
+    if not_native is not None:
+        changes["native"] = changes.get("native") or not_native
     there = [*(name for name, changed in changes.items() if not changed), "autodiff"]
     if options.backend not in ("auto", *there):
         why = changes.get(options.backend)
@@ -73,7 +80,17 @@ def _backend(cell: Any, options: UnrollOptions, with_gates: bool) -> str:
         raise ValueError(f"backend={options.backend!r} isn't there for {cell}{because}; choose from {choices}")
     if with_gates:
         return "autodiff"
-    return there[0] if options.backend == "auto" else options.backend
+    if options.backend != "auto":
+        return options.backend
+    if there[0] == "native" and (xs_T.shape[0] < SHORTEST_NATIVE or _for_xla(options)):
+        return there[1]
+    return there[0]
+
+
+def _for_xla(options: UnrollOptions) -> bool:
+    """Whether an option is set that only XLA's loop has."""
+    of_xla = (options.unroll, options.save, options.chunk, options.hoist)
+    return of_xla != (1, "auto", None, None)
 
 
 def _chunk(cell: Any, xs_T: Array, checkpoint: int) -> int:

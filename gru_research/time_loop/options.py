@@ -4,7 +4,7 @@ import dataclasses
 
 from gru_research.cells.checks import boolean, one_of, whole
 
-BACKENDS = ("auto", "vjp", "autodiff", "parallel")
+BACKENDS = ("auto", "native", "vjp", "autodiff", "parallel")
 OUTPUTS = ("all", "none")
 SAVES = ("auto", "gates", "carry")
 

@@ -16,6 +16,7 @@ from gru_research.cells.unchanged import check_step
 from gru_research.types import Array, ArrayLike, Carry, Params
 
 from .choices import choose
+from .native import native, why_not
 from .options import UnrollOptions
 from .parallel import parallel
 from .scan import Run, in_chunks, scan, zero_unless
@@ -111,18 +112,19 @@ def _run(
     time, batch = xs_T.shape[0], xs_T.shape[1:-1]
     real_T = real_steps(lengths, None if mask is None else to_time_major(mask, features=0), batch, time)
     fresh_T = fresh_steps(None if resets is None else to_time_major(resets, features=0), reverse)
-    if real_T is not None:
-        # Before any arithmetic: 0 * NaN is NaN in the gradient of a product.
-        xs_T = jnp.where(real_T[..., None], xs_T, 0)
-
     first = base.cast_carry(cell, params, cell.initial_carry(params, batch))
     carry = first if initial_carry is None else _like(first, initial_carry)
     if real_T is not None or fresh_T is not None:
         _check_rows(cell, first, batch)
     if jax.sharding.get_abstract_mesh().manual_axes:  # inside shard_map
         params, first, carry, xs_T = _vary_alike((params, first, carry, xs_T), (real_T, fresh_T))
-    chosen = choose(cell, xs_T, options, with_gates)
-    if chosen.backend == "vjp":
+    chosen = choose(cell, xs_T, options, with_gates, why_not(cell, params, xs_T, carry))
+    if real_T is not None and chosen.backend != "native":  # which reads no input of an unreal step
+        # Before any arithmetic: 0 * NaN is NaN in the gradient of a product.
+        xs_T = jnp.where(real_T[..., None], xs_T, 0)
+    if chosen.backend == "native":
+        run = native(cell, params, first, chosen, reverse)
+    elif chosen.backend == "vjp":
         run = vjp(cell, params, first, chosen, reverse)
     elif chosen.backend == "parallel":
         run = parallel(cell, params, first, chosen, reverse, anywhere=options.backend == "parallel")

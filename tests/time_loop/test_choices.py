@@ -16,7 +16,7 @@ pytestmark = [
 
 def chunk(batch: int, time: int, hidden: int, **options: int) -> int | None:
     xs_T = jax.ShapeDtypeStruct((time, batch, 3), jnp.float32)
-    return choices.choose(gr.GRU(hidden), xs_T, gr.UnrollOptions(**options), False).chunk
+    return choices.choose(gr.GRU(hidden), xs_T, gr.UnrollOptions(**options), False, "no engine").chunk
 
 
 @pytest.mark.parametrize(

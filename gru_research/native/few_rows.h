@@ -1,0 +1,52 @@
+// Few rows: the units of a step are two halves, done by two threads that meet after every step, if there are two.
+//
+// A half of an item (a step, or a chunk's products) is claimed before it is done. Each thread takes its own half first,
+// and the other's when nobody has claimed it for a while. So a helper may come late, never, or lose its core, and the
+// other thread does everything alone. Nobody waits for a half but one that a thread is at work on.
+#pragma once
+#include <algorithm>
+#include <thread>
+#include "layer.h"
+#include "vector.h"
+
+namespace NAME {
+
+constexpr int SPINS_BEFORE_TAKING = 100, SPINS_BEFORE_YIELDING = 3000;
+
+INLINE void pause() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+INLINE void wait_a_moment(int spins) {
+  if (spins < SPINS_BEFORE_YIELDING) pause();
+  else std::this_thread::yield();
+}
+
+// Does half(item, 0) and half(item, 1) for every item, in order: none begins before both halves of the one before are
+// done. done[k] is of half k: 2 i where nobody has claimed item i's, 2 i + 1 where somebody is at work on it.
+template <class Half> INLINE void in_halves(Halves &halves, int items, int me, Half half) {
+  auto claim = [&](int item, int k) {
+    int unclaimed = 2 * item;
+    auto &done = halves.done[k].value;
+    if (!done.compare_exchange_strong(unclaimed, 2 * item + 1, std::memory_order_acq_rel)) return;
+    half(item, k);
+    done.store(2 * item + 2, std::memory_order_release);
+  };
+  auto progress = [&](int k) { return halves.done[k].value.load(std::memory_order_acquire); };
+  auto first_open = [&] { return std::min(progress(0), progress(1)) / 2; };
+  for (int item = first_open(); item < items; item = first_open()) {
+    claim(item, me);
+    for (int spins = 0;; spins++) {
+      int other = progress(1 - me);
+      if (other >= 2 * item + 2) break;
+      if (other == 2 * item && spins > SPINS_BEFORE_TAKING) claim(item, 1 - me);
+      else wait_a_moment(spins);
+    }
+    for (int spins = 0; progress(me) < 2 * item + 2; spins++) wait_a_moment(spins);  // the other thread took it
+  }
+}
+
+}  // namespace NAME

@@ -1,0 +1,84 @@
+"""The time loop by the native CPU engine (`gru_research/native`): one call for all steps, forward and backward.
+
+Both calls are JAX primitives (`primitives.py`), so that each transformation finds the right thing: derivatives of any
+order (`derivatives.py`), `vmap` (`vmap.py`), and XLA's time loop (`in_xla.py`) where a call is exported, lowered
+for another platform, or divided among devices by XLA.
+
+Every operand has a leading axis of layers, each with parameters of its own; inputs, masks and resets may have 1 there.
+"""
+
+import math
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax.interpreters import ad, batching
+
+from gru_research.cells import base
+from gru_research.native import library
+from gru_research.time_loop.options import UnrollOptions
+from gru_research.time_loop.scan import Run
+from gru_research.time_loop.vjp import FORWARD_MODE
+from gru_research.types import Array, Carry, Params
+
+from .derivatives import backward_jvp, forward_jvp
+from .layer import Layer, kernel_of
+from .primitives import backward_p, forward_p
+from .vmap import backward_vmap, forward_vmap, with_size
+
+ad.primitive_jvps[forward_p] = forward_jvp
+ad.primitive_jvps[backward_p] = backward_jvp
+batching.primitive_batchers[forward_p] = with_size(forward_vmap)
+batching.primitive_batchers[backward_p] = with_size(backward_vmap)
+
+
+def why_not(cell: Any, params: Params, xs_T: Array, carry: Carry) -> str | None:
+    """Why the engine can't run a layer, in one line; None where it can."""
+    if kernel_of(cell) is None:
+        return "it has no kernel"
+    if jax.default_backend() != "cpu":
+        return f"the engine runs on CPUs, and the default backend is {jax.default_backend()}"
+    if library().missing is not None:
+        return f"the engine isn't there: {library().missing}"
+    if any(a.dtype != jnp.float32 for a in jax.tree.leaves(carry)) or (
+        base.compute_dtype(cell, params, xs_T) != jnp.float32
+    ):
+        return "the engine computes in float32, with a carry in float32"
+    if not all(isinstance(n, int) for n in xs_T.shape):
+        return f"the engine needs sizes that are numbers; the inputs are {xs_T.shape}"
+    return None
+
+
+def native(cell: Any, params: Params, first: Carry, options: UnrollOptions, reverse: bool) -> Run:
+    """A run that keeps the outputs, None with `options.outputs="none"`, where `why_not` has nothing against it."""
+
+    def run(carry: Carry, steps: Any) -> tuple[Carry, Array | None]:
+        xs_T, real_T, fresh_T = steps
+        time, batch = xs_T.shape[0], xs_T.shape[1:-1]
+        rows = math.prod(batch)
+        layer = Layer(cell, reverse, not options.time_major, real_T is not None, fresh_T is not None)
+        # In the caller's order of axes: XLA drops a turn that is turned back.
+        xs = xs_T if options.time_major else jnp.moveaxis(xs_T, 0, -2)
+        xs = xs.reshape(layer.over_time(1, time, rows, xs.shape[-1])).astype(jnp.float32)
+        stream = lambda a: None if a is None else a.reshape(1, time, rows)  # noqa: E731
+        flat = lambda tree: jax.tree.map(lambda a: a.reshape(1, rows, a.shape[-1]), tree)  # noqa: E731
+        params_1 = {name: params[name][None].astype(jnp.float32) for name in layer.names}
+        operands = layer.operands(params_1, flat(first), flat(carry), xs, stream(real_T), stream(fresh_T))
+        wanted = options.outputs == "all"
+        try:
+            outs = forward_p.bind(*operands, layer=layer, ys=wanted, record=False)
+        except TypeError as e:
+            if "forward-mode" not in str(e):
+                raise
+            raise TypeError(FORWARD_MODE) from e
+        final = jax.tree.unflatten(
+            jax.tree.structure(carry), [a.reshape(*batch, a.shape[-1]) for a in outs[: layer.parts]]
+        )
+        if not wanted:
+            return final, None
+        ys = outs[layer.parts]
+        if options.time_major:
+            return final, ys.reshape(time, *batch, ys.shape[-1])
+        return final, jnp.moveaxis(ys.reshape(*batch, time, ys.shape[-1]), -2, 0)
+
+    return run
