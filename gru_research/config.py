@@ -47,10 +47,15 @@ def _without_scalars(value: Any) -> Any:
     return type(value)(map(_without_scalars, value)) if type(value) in (list, tuple) else value
 
 
-def _plain(config: Any) -> None:
-    """Python's numbers for NumPy's in the fields, so that equal configs are written alike."""
+def _settle(config: Any) -> None:
+    """Python's numbers for NumPy's in the fields, so that equal configs are written alike.
+
+    Raises ValueError where a field is infinite or NaN.
+    """
     for field in dataclasses.fields(config):
-        object.__setattr__(config, field.name, _without_scalars(getattr(config, field.name)))
+        value = _without_scalars(getattr(config, field.name))
+        _require(not isinstance(value, float) or math.isfinite(value), field.name, value, "finite")
+        object.__setattr__(config, field.name, value)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,7 +73,7 @@ class OptimizerConfig:
     decay: float = 0.9
 
     def __post_init__(self) -> None:
-        _plain(self)
+        _settle(self)
         _require(self.learning_rate > 0, "learning_rate", self.learning_rate, "above 0")
         _require(0 <= self.decay < 1, "decay", self.decay, "at least 0 and below 1")
         for name in ("warmup", "clip", "weight_decay"):
@@ -94,7 +99,7 @@ class TuneConfig:
     sample: int = 0
 
     def __post_init__(self) -> None:
-        _plain(self)
+        _settle(self)
         for name in ("draws", "updates", "first_seed", "sample"):
             _require(getattr(self, name) >= 0, name, getattr(self, name), "0 or more")
         _require(self.seeds >= 1, "seeds", self.seeds, "at least 1")
@@ -119,7 +124,7 @@ class HorizonConfig:
     solved: float = 0.5
 
     def __post_init__(self) -> None:
-        _plain(self)
+        _settle(self)
         growing = len(self.values) >= 1 and all(a < b for a, b in itertools.pairwise(self.values))
         _require(growing, "values", self.values, "one or more whole numbers, each above the one before")
         _require(0 < self.solved <= 1, "solved", self.solved, "a share above 0 and at most 1")
@@ -150,7 +155,7 @@ class ModelConfig:
     weight_noise: float = 0.0
 
     def __post_init__(self) -> None:
-        _plain(self)
+        _settle(self)
         _require(self.layers >= 1, "layers", self.layers, "at least 1")
         _require(self.embedding_size >= 0, "embedding_size", self.embedding_size, "0 (one-hot) or more")
 
@@ -168,7 +173,7 @@ class CellConfig:
     options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        _plain(self)
+        _settle(self)
         if self.hidden_size is not None:
             _require(self.hidden_size >= 1, "hidden_size", self.hidden_size, "at least 1")
         if self.learning_rate is not None:
@@ -185,7 +190,7 @@ class TaskConfig:
     options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        _plain(self)
+        _settle(self)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -232,14 +237,13 @@ class ExperimentConfig:
     trackers: str = ""
 
     def __post_init__(self) -> None:
-        _plain(self)
+        _settle(self)
         for name in ("updates", "batch_size", "data_parallel", "eval_every", "seeds"):
             _require(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
         divisor = f"a divisor of batch_size={self.batch_size}"
         _require(self.batch_size % self.data_parallel == 0, "data_parallel", self.data_parallel, divisor)
         for name in ("evaluations", "first_seed", "patience", "seconds", "train_examples"):
             _require(getattr(self, name) >= 0, name, getattr(self, name), "0 or more")
-        _require(math.isfinite(self.seconds), "seconds", self.seconds, "finite")
         _require(self.first_seed + self.seeds <= SEEDS, "first_seed", self.first_seed, "below 2**32, as all its seeds")
         tuned = range(self.tune.first_seed, self.tune.first_seed + self.tune.seeds)
         if self.tune.draws and set(tuned) & set(range(self.first_seed, self.first_seed + self.seeds)):
@@ -392,7 +396,12 @@ def _typed(path: str, value: Any, hint: Any) -> Any:
     if origin is tuple:
         raise UserError(f"{path}={value!r} must be values in parentheses")
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
+        try:
+            value = float(value)
+        except OverflowError as e:
+            raise UserError(f"{path} is a whole number of {len(str(value))} digits, beyond the largest float") from e
+    if hint is float and isinstance(value, float) and not math.isfinite(value):
+        raise UserError(f"{path}={value!r} must be finite")
     if hint in (int, float, str, bool) and (not isinstance(value, hint) or (hint is int and isinstance(value, bool))):
         raise UserError(f"{path}={value!r} must be {_TYPE_NAMES[hint]}")
     return value

@@ -160,6 +160,25 @@ MISTAKES = [
     pytest.param(
         {"seconds": float("inf")}, ["config.seconds=inf", "finite"], marks=fault("config", "a number that isn't finite")
     ),
+    *[
+        ({group: {name: value}}, [f"config.{group}.{name}={value}", "finite"])
+        for value in (float("inf"), float("-inf"), float("nan"))
+        for group, name in [
+            ("optimizer", "learning_rate"),
+            ("optimizer", "weight_decay"),
+            ("optimizer", "clip"),
+            ("optimizer", "decay"),
+            ("model", "dropout"),
+            ("model", "weight_noise"),
+        ]
+    ],
+    ({"optimizer": {"learning_rate": 10**400}}, ["config.optimizer.learning_rate", "401 digits"]),
+    ({"tune": {"clip": (1.0, float("inf"))}}, ["config.tune.clip[1]=inf", "finite"]),
+    ({"horizon": {"values": (5,), "solved": float("nan")}}, ["config.horizon.solved=nan", "finite"]),
+    (
+        {"cells": {"gru": {"kind": "gru", "hidden_size": 3, "learning_rate": float("inf")}}},
+        ["config.cells.gru.learning_rate=inf", "finite"],
+    ),
     ({"tune": 3}, ["config.tune=3", "group of fields"]),
     ({"tune": {"drws": 3}}, ["config.tune has no field 'drws'", "did you mean 'draws'"]),
     ({"tune": {"draws": 2.5}}, ["config.tune.draws=2.5", "whole number"]),

@@ -3,19 +3,23 @@
 import dataclasses
 from collections.abc import Callable, Mapping
 
+import numpy as np
 import optax
 
 from gru_research.config import OptimizerConfig, UserError, choose
-from gru_research.types import ArrayLike
+from gru_research.types import ArrayLike, DType
 
 OPTIMIZERS: dict[str, Callable[[float], optax.GradientTransformation]] = {
-    "adam": lambda decay: optax.scale_by_adam(),
+    "adam": lambda decay: optax.scale_by_adam(eps=EPSILONS["adam"]),
     "lion": lambda decay: optax.scale_by_lion(),
     "momentum": lambda decay: optax.trace(decay),
-    "rmsprop": lambda decay: optax.scale_by_rms(decay),
+    "rmsprop": lambda decay: optax.scale_by_rms(decay, eps=EPSILONS["rmsprop"]),
     "sgd": lambda decay: optax.identity(),
 }
 """The optimisers that a config can name, from its `decay`, before the learning rate."""
+
+EPSILONS = {"adam": 1e-8, "rmsprop": 1e-8}
+"""What an optimiser adds to its mean of squares, or to the root of that, so as not to divide by 0."""
 
 SCHEDULES: dict[str, Callable[[int], optax.Schedule]] = {
     "constant": lambda updates: optax.constant_schedule(1.0),
@@ -44,6 +48,21 @@ class Optimizer:
     def clip(self, scalars: Scalars) -> ArrayLike | float | None:
         """The global norm above which gradients are scaled down; None where they aren't."""
         return clip_of(self.config, scalars)
+
+
+def check_precision(config: OptimizerConfig, path: str, dtype: DType) -> None:
+    """Raises UserError where parameters of `dtype` would end as 0 / 0, since the optimiser's epsilon is 0 in it.
+
+    The least number of float16 is 6e-8: with Adam and RMSProp training isn't finite after a few updates. `path` is
+    what the message calls the field.
+    """
+    epsilon = EPSILONS.get(config.name)
+    if epsilon is not None and not np.asarray(epsilon, dtype).any():
+        others = ", ".join(name for name in OPTIMIZERS if name not in EPSILONS)
+        raise UserError(
+            f"{path}='{dtype}' can't be trained by optimizer.name={config.name!r}, whose epsilon of {epsilon:g} is 0 "
+            f"in it: choose bfloat16 or float32 (dtype='{dtype}' may stay), or one of {others}"
+        )
 
 
 def make_schedule(config: OptimizerConfig, updates: int) -> optax.Schedule:

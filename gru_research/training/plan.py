@@ -28,7 +28,7 @@ from gru_research.types import Batch
 from . import probes
 from .flops import count_flops
 from .model import SequenceModel, count_parameters
-from .optimizer import make_optimizer
+from .optimizer import check_precision, make_optimizer
 
 MATCH_TOLERANCE = 0.02
 
@@ -120,6 +120,9 @@ def make_plan(config: ExperimentConfig, dirs: DataDirs = DataDirs()) -> Plan:
         )
     for cell in config.cells:  # those that `only` leaves out too: a mistake there is still a mistake
         _build_model(config, task, cell, cell.hidden_size or size_unit(cell))
+        dtype = getattr(_build_cell(cell, cell.hidden_size or size_unit(cell)), "param_dtype", None)
+        if dtype is not None:
+            check_precision(config.optimizer, f"config.cells.{cell.label}.param_dtype", dtype)
     zoneout_cell = config.model.zoneout_cell
     if zoneout_cell and not any(
         has_cell_state(_build_cell(cell, cell.hidden_size or size_unit(cell))) for cell in config.cells

@@ -1,11 +1,13 @@
 """Schedules, clipping and weight decay, against numbers worked out by hand."""
 
+from typing import Any
+
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from gru_research.config import OptimizerConfig
-from gru_research.training.optimizer import OPTIMIZERS, make_optimizer, make_schedule
+from gru_research.config import OptimizerConfig, UserError
+from gru_research.training.optimizer import OPTIMIZERS, check_precision, make_optimizer, make_schedule
 
 
 def test_cosine_falls_to_zero() -> None:
@@ -47,3 +49,17 @@ def test_every_optimizer_goes_downhill(name: str) -> None:
     optimizer = make_optimizer(OptimizerConfig(name=name), 10, {"learning_rate": 1e-2})
     change, _ = optimizer.update(params, optimizer.init(params), params)  # the gradient of a^2 / 2 is a
     assert np.all(np.sign(change["a"]) == -np.sign(params["a"]))
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32"])
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_types_are_refused_where_a_gradient_of_0_ends_as_0_by_0(name: str, dtype: str) -> None:
+    config = OptimizerConfig(name=name, clip=0.0)
+    optimizer = make_optimizer(config, 10, {"learning_rate": 1e-3})
+    weights = jnp.ones(3, dtype)
+    change: Any = optimizer.update(jnp.zeros_like(weights), optimizer.init(weights), weights)[0]
+    if np.isfinite(np.asarray(change, float)).all():
+        check_precision(config, "param_dtype", jnp.dtype(dtype))
+        return
+    with pytest.raises(UserError, match=f"param_dtype='{dtype}' can't be trained by optimizer.name='{name}'"):
+        check_precision(config, "param_dtype", jnp.dtype(dtype))

@@ -8,6 +8,7 @@ import pytest
 import gru_research as gr
 from gru_research.config import UserError, experiment
 from gru_research.training import count_parameters, make_plan, nearest_size
+from gru_research.training.optimizer import OPTIMIZERS
 from tests.faults import fault, seen
 
 CONFIG: dict[str, Any] = {
@@ -284,3 +285,23 @@ def test_a_mistake_in_a_cell_that_is_left_out_is_still_one() -> None:
     cells = CONFIG["cells"] | {"lstm": {"kind": "lstmm"}}
     with pytest.raises(UserError, match="lstmm"):
         make_plan(experiment(CONFIG | {"cells": cells, "only": "gru"}))
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.parametrize("kind", ["gru", "min_lstm"])
+def test_parameters_that_an_optimiser_divides_by_0_are_refused_and_others_planned(kind: str, name: str) -> None:
+    def plan(**types: str) -> Any:
+        cells = {"mine": {"kind": kind, "hidden_size": 4, **types}}
+        return make_plan(experiment(CONFIG | {"cells": cells, "optimizer": {"name": name}}))
+
+    for fits in ({"param_dtype": "bfloat16"}, {"dtype": "float16"}, {"carry_dtype": "float16"}, {}):
+        assert plan(**fits).cells[0].parameters > 0
+    if name not in ("adam", "rmsprop"):
+        assert plan(param_dtype="float16").cells[0].parameters > 0
+        return
+    with pytest.raises(UserError) as caught:
+        plan(param_dtype="float16")
+    assert str(caught.value) == (
+        f"config.cells.mine.param_dtype='float16' can't be trained by optimizer.name='{name}', whose epsilon of 1e-08 "
+        "is 0 in it: choose bfloat16 or float32 (dtype='float16' may stay), or one of lion, momentum, sgd"
+    )
