@@ -26,6 +26,7 @@ import pytest
 from absl import flags
 
 from gru_research.data import DataDirs, prepare
+from gru_research.native import Library, library
 from tests.faults import Faults
 
 flags.FLAGS.mark_as_parsed()  # grain reads absl flags
@@ -49,6 +50,21 @@ def _raw_files(name: str) -> str:
             pytest.fail(f"REQUIRE_DATA=1, and {reason}")
         pytest.skip(reason)
     return str(folder)
+
+
+def native_or_skip() -> Library:
+    reason = library().missing
+    if reason is not None:
+        if os.environ.get("REQUIRE_NATIVE") == "1":
+            pytest.fail(f"REQUIRE_NATIVE=1, and the native engine isn't there: {reason}")
+        pytest.skip(f"the native engine isn't there: {reason}")
+    return library()
+
+
+@pytest.fixture(scope="session")
+def native_engine() -> Library:
+    """The native CPU engine; where it isn't there tests skip, or fail where REQUIRE_NATIVE=1 is set."""
+    return native_or_skip()
 
 
 @pytest.fixture(scope="session")
