@@ -44,6 +44,7 @@ from .arguments import check_batch, check_inputs, split
 from .checks import boolean, float_dtype, number, one_of, whole
 from .containers import plain
 from .fits import check_carry, check_cell, check_parameters, describe
+from .held import held
 from .initializers import Chrono, resolve
 
 NOTHING_FIXED: Mapping[str, Array] = MappingProxyType({})
@@ -179,7 +180,10 @@ def initial_state(cell: Any, params: Params, name: str, batch: Sequence[int]) ->
     if cell.learn_initial_carry:
         if name not in params:
             raise ValueError(f"params has no {name}, the learned first carry ({cell.hidden_size},) of {describe(cell)}")
-        return jnp.broadcast_to(jnp.asarray(plain(params[name]), wanted), shape)
+        value = jnp.asarray(plain(params[name]))  # broadcast in float32 or wider, as its gradient is a sum over rows
+        return jnp.broadcast_to(value.astype(accumulation_dtype(jnp.promote_types(value.dtype, wanted))), shape).astype(
+            wanted
+        )
     return jnp.zeros(shape, wanted)
 
 
@@ -250,7 +254,7 @@ def product(a: Array, kernel: Array, dtype: DType) -> Array:
     A kernel `[heads, K / heads, H / heads]` is the blocks of a block-diagonal one.
     """
     wide = accumulation_dtype(dtype)
-    a, kernel = a.astype(dtype), kernel.astype(dtype)
+    a, kernel = a.astype(dtype), held(kernel).astype(dtype)
     if kernel.ndim == 3:
         heads, inner, outer = kernel.shape
         blocks = a.reshape(*a.shape[:-1], heads, inner)
@@ -267,7 +271,7 @@ def project_gates(cell: Cell, params: Params, x: Array, gates: Sequence[str]) ->
     """`x W_g + b_g [..., H]` for each gate, in the cell's compute type."""
     dtype = compute_dtype(cell, params, x)
     check_input(x, params[f"W_{gates[0]}"])
-    return {g: (product(x, params[f"W_{g}"], dtype) + params[f"b_{g}"]).astype(dtype) for g in gates}
+    return {g: (product(x, params[f"W_{g}"], dtype) + widen(params[f"b_{g}"])).astype(dtype) for g in gates}
 
 
 def check_input(x: Array, kernel: Array) -> None:
@@ -349,8 +353,8 @@ def projection_cotangents(
 
 
 def widen(a: Array) -> Array:
-    """`a` in float32 or wider."""
-    return a.astype(accumulation_dtype(a.dtype))
+    """`a` in float32 or wider; a parameter as the loop holds it (`held.py`)."""
+    return held(a).astype(accumulation_dtype(a.dtype))
 
 
 def narrow(g: Mapping[str, Array], p: Mapping[str, Array]) -> dict[str, Array]:

@@ -128,7 +128,7 @@ class GRU:
             if self.reset == "before":
                 memory = recurrent(g["r"] * h, gate="n")
             elif self.reset == "after":
-                g["m"] = recurrent(h, gate="n") + params["c_n"]
+                g["m"] = recurrent(h, gate="n") + base.widen(params["c_n"])
                 memory = g["r"] * g["m"]
             else:
                 memory = recurrent(h, gate="n")

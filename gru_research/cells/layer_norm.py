@@ -84,7 +84,7 @@ class LayerNormGRU:
         memory = _recurrent(params, carry, p, GRU_GROUPS)
         g = {gate: base.activate(self.gate, p[gate] + memory[gate]) for gate in "rz"} | dict(fixed)
         if "n" not in g:
-            g["n"] = base.activate(self.activation, p["n"] + g["r"] * (memory["n"] + params["c_n"]))
+            g["n"] = base.activate(self.activation, p["n"] + g["r"] * (memory["n"] + base.widen(params["c_n"])))
         return base.narrow(g, p)
 
     def combine(self, carry: Array, g: Mapping[str, Array]) -> tuple[Array, Array]:
@@ -175,7 +175,7 @@ class LayerNormLSTM:
         else:
             c = _new_cell(c, g)
             (normal,) = _normalise([c.astype(base.accumulation_dtype(c.dtype))])
-            m = params["alpha_m"] * normal + params["b_m"]
+            m = base.widen(params["alpha_m"]) * normal + base.widen(params["b_m"])
         return g | {"m": jnp.asarray(m, g["o"].dtype)}
 
     def combine(self, carry: LSTMCarry, g: Mapping[str, Array]) -> tuple[LSTMCarry, Array]:
@@ -217,7 +217,7 @@ def _project(cell: base.Cell, params: Params, x: Array, groups: Sequence[Sequenc
     for gates in groups:
         normal = _normalise([base.product(x, params[f"W_{g}"], dtype) for g in gates])
         for g, a in zip(gates, normal, strict=True):
-            p[g] = (params[f"alpha_{g}"] * a + params[f"b_{g}"]).astype(dtype)
+            p[g] = (base.widen(params[f"alpha_{g}"]) * a + base.widen(params[f"b_{g}"])).astype(dtype)
     return p
 
 
@@ -226,5 +226,5 @@ def _recurrent(params: Params, h: Array, p: Mapping[str, Array], groups: Sequenc
     memory = {}
     for gates in groups:
         normal = _normalise([base.recurrent(params, h, p, g) for g in gates])
-        memory |= {g: params[f"gamma_{g}"] * a for g, a in zip(gates, normal, strict=True)}
+        memory |= {g: base.widen(params[f"gamma_{g}"]) * a for g, a in zip(gates, normal, strict=True)}
     return memory

@@ -130,7 +130,7 @@ class LSTM:
                 continue
             a = p[gate] + base.recurrent(params, h, p, gate)
             if gate in self._seeing:
-                a = a + params[f"p_{gate}"] * (self._cell_state(c, g) if gate == "o" else c)
+                a = a + base.widen(params[f"p_{gate}"]) * (self._cell_state(c, g) if gate == "o" else c)
             g[gate] = base.activate(self.activation if gate == "g" else self.gate, a)
         return base.narrow(g, p)
 

@@ -102,7 +102,7 @@ class MGU:
             if self.reset == "before":
                 memory = base.recurrent(params, g["f"] * h, p, "n")
             elif self.reset == "after":
-                memory = g["f"] * (base.recurrent(params, h, p, "n") + params["c_n"])
+                memory = g["f"] * (base.recurrent(params, h, p, "n") + base.widen(params["c_n"]))
             else:
                 memory = base.recurrent(params, h, p, "n")
             g["n"] = base.activate(self.activation, p["n"] + memory)

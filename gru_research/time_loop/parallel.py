@@ -10,13 +10,17 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from gru_research.cells.held import reading
 from gru_research.types import Array, Carry, Params
 
 from .options import UnrollOptions
 from .scan import Run, Steps, zero_unless
+from .sums import Read
 
 
-def parallel(cell: Any, params: Params, first: Carry, options: UnrollOptions, reverse: bool, anywhere: bool) -> Run:
+def parallel(
+    cell: Any, params: Params, first: Carry, options: UnrollOptions, reverse: bool, anywhere: bool, read: Read
+) -> Run:
     """A run of a cell with the method `linear` that keeps the outputs, None with `options.outputs="none"`.
 
     `anywhere`: an associative scan on every platform; else a step after the other on a CPU, where that is faster.
@@ -24,14 +28,16 @@ def parallel(cell: Any, params: Params, first: Carry, options: UnrollOptions, re
 
     def run(carry: Carry, steps: Steps) -> tuple[Carry, Array | None]:
         xs_T, real_T, fresh_T = steps
-        g = cell.gates(params, first, cell.project(params, xs_T))
+        own, start = read(params, first)
+        with reading(own, params):
+            g = cell.gates(own, start, cell.project(own, xs_T))
         a_T, b_T = cell.linear(g, carry.dtype)
         if real_T is not None:
             real = real_T[..., None]
             a_T, b_T = jnp.where(real, a_T, 1), jnp.where(real, b_T, 0)
         if fresh_T is not None:
             fresh = fresh_T[..., None]
-            a_T, b_T = jnp.where(fresh, 0, a_T), jnp.where(fresh, a_T * first + b_T, b_T)
+            a_T, b_T = jnp.where(fresh, 0, a_T), jnp.where(fresh, a_T * start + b_T, b_T)
         h_T = linear_recurrence(a_T, b_T, carry, reverse, anywhere)
         final = h_T[0 if reverse else -1] if h_T.shape[0] else carry
         if options.outputs == "none":

@@ -8,10 +8,12 @@ import jax.numpy as jnp
 from jax import lax
 
 from gru_research.cells import base
+from gru_research.cells.held import reading
 from gru_research.types import Array, Carry, Params
 
 from . import choices
 from .options import UnrollOptions
+from .sums import Read
 
 Steps = tuple[Array, Array | None, Array | None]
 """Over time, time first: inputs `[T, *batch, I]`, and `real` and `fresh [T, *batch]` or None."""
@@ -20,14 +22,24 @@ Run = Callable[[Carry, Steps], tuple[Carry, Any]]
 Keep = Callable[[Array | None, Carry, Any], Any]
 
 
-def scan(cell: Any, params: Params, first: Carry, options: UnrollOptions, reverse: bool, step: Any, keep: Keep) -> Run:
+def scan(
+    cell: Any,
+    params: Params,
+    first: Carry,
+    options: UnrollOptions,
+    reverse: bool,
+    step: Any,
+    keep: Keep,
+    read: Read | None = None,
+) -> Run:
     """A run of `step(params, carry, p) -> (carry, more)` over time.
 
-    `keep(real, carry, more)` is what is kept of each step; `first` is the carry that a reset goes to.
+    `keep(real, carry, more)` is what is kept of each step; `first` is the carry that a reset goes to. Each step
+    reads `params` and `first` by `read`; None: as they are.
     """
 
     def run(carry: Carry, steps: Steps) -> tuple[Carry, Any]:
-        inputs_T, advance = _advance(cell, params, first, options, step, steps)
+        inputs_T, advance = _advance(cell, params, first, options, step, steps, read)
 
         def body(carry: Carry, inputs: Steps) -> tuple[Carry, Any]:
             new, more = advance(carry, inputs)
@@ -57,7 +69,7 @@ def in_place(cell: Any, params: Params, first: Carry, options: UnrollOptions, re
 
         def over(state: Any, part: Any) -> tuple[Any, None]:
             t_T, steps = part
-            inputs_T, advance = _advance(cell, params, first, options, step, steps)
+            inputs_T, advance = _advance(cell, params, first, options, step, steps, None)
 
             def body(state: Any, part: Any) -> tuple[Any, None]:
                 (carry, ys), (t, inputs) = state, part
@@ -73,7 +85,7 @@ def in_place(cell: Any, params: Params, first: Carry, options: UnrollOptions, re
 
 
 def _advance(
-    cell: Any, params: Params, first: Carry, options: UnrollOptions, step: Any, steps: Steps
+    cell: Any, params: Params, first: Carry, options: UnrollOptions, step: Any, steps: Steps, read: Read | None
 ) -> tuple[Any, Callable[[Carry, Any], tuple[Carry, Any]]]:
     """What to scan over for `steps`, and the function that takes one step of it: `(carry, more)` from both."""
     xs_T, real_T, fresh_T = steps
@@ -81,13 +93,19 @@ def _advance(
 
     def advance(carry: Carry, inputs: Any) -> tuple[Carry, Any]:
         x, real, fresh = inputs
+        own, start = read(params, first) if read else (params, first)
         if fresh is not None:
-            carry = select(fresh, first, carry)
-        new, more = step(params, carry, x if hoist else cell.project(params, x))
+            carry = select(fresh, start, carry)
+        with reading(own, params):
+            new, more = step(own, carry, x if hoist else cell.project(own, x))
         new = base.in_types_of(carry, new)
         return new if real is None else select(real, new, carry), more
 
-    return (cell.project(params, xs_T) if hoist else xs_T, real_T, fresh_T), advance
+    if not hoist:
+        return steps, advance
+    own, _ = read(params, first) if read else (params, first)
+    with reading(own, params):
+        return (cell.project(own, xs_T), real_T, fresh_T), advance
 
 
 def in_chunks(

@@ -22,6 +22,7 @@ from .parallel import parallel
 from .scan import Run, in_chunks, scan, zero_unless
 from .sharding import Rows, divided_rows
 from .streams import check_lengths, fresh_steps, real_steps
+from .sums import Read, held_wide
 from .vjp import forward_mode_refused, vjp
 
 
@@ -116,20 +117,21 @@ def _run(
     carry = first if initial_carry is None else _like(first, initial_carry)
     if real_T is not None or fresh_T is not None:
         _check_rows(cell, first, batch)
+    chosen = choose(cell, xs_T, options, with_gates, why_not(cell, params, xs_T, carry))
+    params, first, read = held_wide(params, first)
     if jax.sharding.get_abstract_mesh().manual_axes:  # inside shard_map
         params, first, carry, xs_T = _vary_alike((params, first, carry, xs_T), (real_T, fresh_T))
-    chosen = choose(cell, xs_T, options, with_gates, why_not(cell, params, xs_T, carry))
     if real_T is not None and chosen.backend != "native":  # which reads no input of an unreal step
         # Before any arithmetic: 0 * NaN is NaN in the gradient of a product.
         xs_T = jnp.where(real_T[..., None], xs_T, 0)
     if chosen.backend == "native":
         run = native(cell, params, first, chosen, reverse)
     elif chosen.backend == "vjp":
-        run = vjp(cell, params, first, chosen, reverse)
+        run = vjp(cell, params, first, chosen, reverse, read)
     elif chosen.backend == "parallel":
-        run = parallel(cell, params, first, chosen, reverse, anywhere=options.backend == "parallel")
+        run = parallel(cell, params, first, chosen, reverse, options.backend == "parallel", read)
     else:
-        run = _autodiff(cell, params, first, chosen, reverse, with_gates)
+        run = _autodiff(cell, params, first, chosen, reverse, with_gates, read)
     final, kept = in_chunks(run, carry, (xs_T, real_T, fresh_T), options.checkpoint, reverse, checkpoint=True)
     ys_T, gates_T = kept if chosen.backend == "autodiff" else (kept, {})
     from_time_major = functools.partial(_move_time, time_major=options.time_major, inside=False, features=1)
@@ -205,7 +207,9 @@ def _on_mesh(
     return mapped(params, xs, carry, lengths, streams)
 
 
-def _autodiff(cell: Any, params: Params, first: Carry, options: UnrollOptions, reverse: bool, with_gates: bool) -> Run:
+def _autodiff(
+    cell: Any, params: Params, first: Carry, options: UnrollOptions, reverse: bool, with_gates: bool, read: Read
+) -> Run:
     """A run that keeps `(y, gates)`, 0 at unreal steps; None and {} where they aren't wanted."""
 
     def step(params: Params, carry: Carry, p: Any) -> tuple[Carry, Any]:
@@ -216,7 +220,7 @@ def _autodiff(cell: Any, params: Params, first: Carry, options: UnrollOptions, r
     def keep(real: Array | None, carry: Carry, more: Any) -> Any:
         return zero_unless(real, more)
 
-    return scan(cell, params, first, options, reverse, step, keep)
+    return scan(cell, params, first, options, reverse, step, keep, read)
 
 
 def _move_time(a: ArrayLike, *, time_major: bool, inside: bool, features: int) -> Array:

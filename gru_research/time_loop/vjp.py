@@ -25,6 +25,7 @@ from gru_research.types import Array, Carry, Params
 
 from .options import UnrollOptions
 from .scan import Run, in_chunks, in_place, join, scan, select, split, zero_unless
+from .sums import Read
 
 FORWARD_MODE = (
     "the hand-written gradient has no forward mode (jax.jvp, jax.jacfwd, jax.linearize); "
@@ -32,12 +33,12 @@ FORWARD_MODE = (
 )
 
 
-def vjp(cell: Any, params: Params, first: Carry, options: UnrollOptions, reverse: bool) -> Run:
+def vjp(cell: Any, params: Params, first: Carry, options: UnrollOptions, reverse: bool, read: Read) -> Run:
     """A run that keeps the outputs, None with `options.outputs="none"`. `options` must be chosen."""
 
     def run(carry: Carry, steps: Any) -> tuple[Carry, Array | None]:
         with forward_mode_refused():
-            result: Any = _run(cell, options, reverse, params, first, carry, *steps)
+            result: Any = _run(cell, options, reverse, read, params, first, carry, *steps)
         carry, ys = result
         # Made in the caller's order of axes and moved to the front here: XLA drops this where it is moved back.
         return carry, ys if ys is None or options.time_major else jnp.moveaxis(ys, -2, 0)
@@ -56,11 +57,12 @@ def forward_mode_refused() -> Iterator[None]:
         raise TypeError(FORWARD_MODE) from e
 
 
-@partial(jax.custom_vjp, nondiff_argnums=(0, 1, 2))
+@partial(jax.custom_vjp, nondiff_argnums=(0, 1, 2, 3))
 def _run(
     cell: Any,
     options: UnrollOptions,
     reverse: bool,
+    read: Read,
     params: Params,
     first: Carry,
     carry: Carry,
@@ -68,6 +70,8 @@ def _run(
     real_T: Array | None,
     fresh_T: Array | None,
 ) -> tuple[Carry, Array | None]:
+    params, first = read(params, first)
+
     def step(params: Params, carry: Carry, p: Any) -> tuple[Carry, Array]:
         return cell.combine(carry, cell.gates(params, carry, p))
 
@@ -87,6 +91,7 @@ def _forward(
     cell: Any,
     options: UnrollOptions,
     reverse: bool,
+    read: Read,
     params: Params,
     first: Carry,
     carry: Carry,
@@ -95,6 +100,7 @@ def _forward(
     fresh_T: Array | None,
 ) -> tuple[tuple[Carry, Array | None], Any]:
     """The loop stores each state once: the outputs are made from the carries after it."""
+    params, first = read(params, first)
 
     def keep(real: Array | None, after: Carry, s: Any) -> Any:
         return after, s if options.save == "gates" else None
@@ -108,7 +114,10 @@ def _forward(
     return (final, ys), (params, first, carry, xs_T, real_T, fresh_T, after_T, s_T)
 
 
-def _backward(cell: Any, options: UnrollOptions, reverse: bool, saved: Any, cotangent: Any) -> tuple[Any, ...]:
+def _backward(
+    cell: Any, options: UnrollOptions, reverse: bool, read: Read, saved: Any, cotangent: Any
+) -> tuple[Any, ...]:
+    del read  # `saved` has what it gives
     params, first, carry, xs_T, real_T, fresh_T, after_T, s_T = saved
     d_final, d_ys = cotangent
     d_ys_T = d_ys if d_ys is None or options.time_major else jnp.moveaxis(d_ys, -2, 0)
@@ -128,7 +137,8 @@ def _backward(cell: Any, options: UnrollOptions, reverse: bool, saved: Any, cota
         if real is not None:
             d_before = select(real, d_before, d_after)
         if fresh is not None:
-            d_first = jax.tree.map(jnp.add, d_first, zero_unless(fresh, d_before))
+            ended = zero_unless(fresh, d_before)
+            d_first = jax.tree.map(lambda total, d: total + d.astype(total.dtype), d_first, ended)
             d_before = zero_unless(~fresh, d_before)
         return (d_before, d_first), kept
 
@@ -146,14 +156,13 @@ def _backward(cell: Any, options: UnrollOptions, reverse: bool, saved: Any, cota
         )
         return state, cell.cotangents(params, xs_T, before_T, after_T, s_T, factors_T, kept_T)
 
-    state = jax.tree.map(_as_number, d_final, carry), jax.tree.map(_no_cotangent, first)
+    state = jax.tree.map(_as_number, d_final, carry), jax.tree.map(_no_sum_yet, first)
     steps = xs_T, after_T, s_T, d_ys_T, real_T, fresh_T
-    # Added up in float32 or wider, whatever the parameters' type; those that a cell has no part in stay 0.
-    none_yet = {name: jnp.zeros_like(a, dtype=base.accumulation_dtype(a.dtype)) for name, a in params.items()}
+    # In float32 or wider, as the caller holds what it gives here; parameters that a cell has no part in stay 0.
+    none_yet = {name: _no_sum_yet(a) for name, a in params.items()}
     (d_carry, d_first), total, d_xs_T = _add_up(over, carry, state, none_yet, steps, options.chunk or 0, reverse)
-    d_params = {name: total[name].astype(a.dtype) for name, a in params.items()}
-    d_first, d_carry = (jax.tree.map(_as_cotangent, d, carry) for d in (d_first, d_carry))
-    return d_params, d_first, d_carry, d_xs_T, None, None
+    d_first, d_carry = jax.tree.map(_as_cotangent, d_first, first), jax.tree.map(_as_cotangent, d_carry, carry)
+    return total, d_first, d_carry, d_xs_T, None, None
 
 
 _run.defvjp(_forward, _backward)
@@ -190,11 +199,12 @@ def _add_up(
 
 def _as_number(d: Array, a: Array) -> Array:
     """The cotangent `d` of a part `a` of the carry as numbers: 0 for whole numbers, such as a count of steps."""
-    return d if jnp.issubdtype(a.dtype, jnp.inexact) else _no_cotangent(a)
+    return d if jnp.issubdtype(a.dtype, jnp.inexact) else _no_sum_yet(a)
 
 
-def _no_cotangent(a: Array) -> Array:
-    return jnp.zeros_like(a, dtype=a.dtype if jnp.issubdtype(a.dtype, jnp.inexact) else jnp.float32)
+def _no_sum_yet(a: Array) -> Array:
+    """Zeros of the shape of `a`, for a sum in float32 or wider."""
+    return jnp.zeros_like(a, dtype=base.accumulation_dtype(a.dtype))
 
 
 def _as_cotangent(d: Array, a: Array) -> Any:

@@ -273,6 +273,12 @@ def test_a_gradient_that_the_changing_class_wrote_serves() -> None:
     assert author(cell, SEQUENCE_GRADIENT) is LeakyWithItsGradient
     run = functools.partial(gr.unroll, cell, options=gr.UnrollOptions(backend="vjp"))
     assert_its_own_steps(run, functools.partial(loop, cell, streams={}), *problem(cell))
+    # Nor is it the class above it for an engine that knows that one, in float32 and over enough steps.
+    single, xs = LeakyWithItsGradient(H), jax.random.normal(jax.random.key(2), (B, 12, I), "float32")
+    params = single.init(jax.random.key(0), I)
+    expected = jax.jit(functools.partial(loop, single, streams={}))(params, xs)
+    found = jax.jit(functools.partial(gr.unroll, single))(params, xs)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6), found, expected)
     below = type("Below", (LeakyWithItsGradient,), {"project": lambda self, params, x: {"h": x @ params["W_h"]}})(H)
     assert change(below, SEQUENCE_GRADIENT) == "Below redefines project of LeakyWithItsGradient"
 

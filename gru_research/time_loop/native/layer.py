@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from gru_research.cells import GRU, LSTM, VanillaRNN
+from gru_research.cells.unchanged import SEQUENCE_GRADIENT, author
 from gru_research.types import Array, Carry, Params
 
 KINDS = ("gru_after", "gru_before", "gru_none", "lstm", "lstm_peepholes", "rnn_tanh", "rnn_relu")
@@ -76,14 +77,15 @@ class Layer:
 
 
 def kernel_of(cell: Any) -> str | None:
-    """Which kernel computes the cell; None where there is none."""
-    if isinstance(cell, GRU):
+    """Which kernel computes the cell; None where there is none, or where the cell isn't its class's, unchanged."""
+    cls = author(cell, SEQUENCE_GRADIENT)
+    if cls is GRU:
         plain = cell.gate == "sigmoid" and cell.activation == "tanh" and cell.update == "gate"
         return f"gru_{cell.reset}" if plain else None
-    if isinstance(cell, LSTM):
+    if cls is LSTM:
         plain = cell.gate == "sigmoid" and cell.activation == "tanh" and cell.without == "nothing"
         return ("lstm_peepholes" if cell.peepholes else "lstm") if plain else None
-    if isinstance(cell, VanillaRNN):
+    if cls is VanillaRNN:
         return f"rnn_{cell.activation}" if cell.activation in ("tanh", "relu") else None
     return None
 
