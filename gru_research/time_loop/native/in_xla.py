@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from gru_research.time_loop.options import UnrollOptions
+from gru_research.time_loop.sums import held_wide
 from gru_research.time_loop.vjp import vjp
 from gru_research.types import Array
 
@@ -24,7 +25,8 @@ def xla_forward(layer: Layer, ys: bool, operands: Any) -> list[Array]:
         xs_T = jnp.moveaxis(xs, 1, 0) if layer.batch_major else xs
         if real is not None:
             xs_T = jnp.where(real[..., None], xs_T, 0)
-        final, ys_T = vjp(layer.cell, params, first, options, layer.reverse)(carry, (xs_T, real, fresh))
+        params, first, read = held_wide(params, first)  # all in float32 already
+        final, ys_T = vjp(layer.cell, params, first, options, layer.reverse, read)(carry, (xs_T, real, fresh))
         if ys_T is not None and layer.batch_major:
             ys_T = jnp.moveaxis(ys_T, 0, 1)
         return [*jax.tree.leaves(final), *([] if ys_T is None else [ys_T])]
