@@ -12,6 +12,7 @@ from gru_research.cells.checks import one_of, shown
 from gru_research.cells.containers import plain
 from gru_research.cells.fits import check_cell, check_parameters
 from gru_research.time_loop import UnrollOptions
+from gru_research.time_loop.options import check_options
 from gru_research.types import Array, ArrayLike, Carry, Params, PRNGKey
 
 from .fits import check_count, check_names
@@ -99,6 +100,7 @@ class Bidirectional:
         """
         if initial_carry is not None:
             check_count("initial_carry", initial_carry, 2, "the directions are 2", "carries")
+        check_options(options)
         xs = check_sequence(xs, self.forward)
         params = plain(params)
         self.check(params, xs.shape)

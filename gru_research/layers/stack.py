@@ -12,6 +12,7 @@ from gru_research.cells.checks import number, one_of, rate, shown
 from gru_research.cells.containers import in_layers, plain
 from gru_research.cells.fits import check_cell, check_parameters, check_tree
 from gru_research.time_loop import UnrollOptions
+from gru_research.time_loop.options import check_options
 from gru_research.types import Array, ArrayLike, Carry, Params, PRNGKey
 
 from .bidirectional import Bidirectional
@@ -129,6 +130,7 @@ class Stack:
         if initial_carry is not None:
             check_count("initial_carry", initial_carry, len(self.cells), *self._counted("carries"))
         bottom = self.cells[0]
+        check_options(options)
         xs = check_sequence(xs, bottom.forward if isinstance(bottom, Bidirectional) else bottom)
         noises = self._noises()
         dropout_keys, noise_keys = self._keys(key)

@@ -1,8 +1,9 @@
 """How a time loop runs, apart from what it computes."""
 
 import dataclasses
+from typing import Any
 
-from gru_research.cells.checks import boolean, one_of, whole
+from gru_research.cells.checks import boolean, one_of, shown, whole
 
 BACKENDS = ("auto", "native", "vjp", "autodiff", "parallel")
 OUTPUTS = ("all", "none")
@@ -51,3 +52,9 @@ class UnrollOptions:
         if self.hoist is not None:
             object.__setattr__(self, "hoist", boolean("hoist", self.hoist))
         object.__setattr__(self, "time_major", boolean("time_major", self.time_major))
+
+
+def check_options(options: Any) -> None:
+    """Raises TypeError where `options` are no `UnrollOptions`."""
+    if not isinstance(options, UnrollOptions):
+        raise TypeError(f"options={shown(options)} must be UnrollOptions, as UnrollOptions(backend='autodiff')")

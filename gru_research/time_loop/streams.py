@@ -12,7 +12,7 @@ from gru_research.cells.arguments import check_inputs
 from gru_research.types import Array, ArrayLike
 
 
-def real_steps(lengths: ArrayLike | None, mask: ArrayLike | None, batch: tuple[int, ...], time: int) -> Array | None:
+def real_steps(lengths: ArrayLike | None, mask: Array | None, batch: tuple[int, ...], time: int) -> Array | None:
     """`real [T, *batch]` from `lengths [*batch]` and `mask [T, *batch]`: both must agree to a step."""
     real = None
     if lengths is not None:
@@ -20,7 +20,6 @@ def real_steps(lengths: ArrayLike | None, mask: ArrayLike | None, batch: tuple[i
         steps_T = jnp.arange(time)  # not in the type of lengths, which may be too small for T
         real = jnp.expand_dims(steps_T, tuple(range(1, lengths.ndim + 1))) < lengths
     if mask is not None:
-        mask = _booleans("mask", mask)
         real = mask if real is None else real & mask
     return real
 
@@ -40,7 +39,7 @@ def check_lengths(lengths: ArrayLike, batch: tuple[int, ...], time: int, least: 
     return lengths
 
 
-def fresh_steps(resets: ArrayLike | None, reverse: bool) -> Array | None:
+def fresh_steps(resets: Array | None, reverse: bool) -> Array | None:
     """`fresh [T, *batch]` from `resets [T, *batch]`, which say where a segment starts in input order.
 
     Forward, the carry is reset before the segment's first step. In reverse it is reset on the way
@@ -48,14 +47,18 @@ def fresh_steps(resets: ArrayLike | None, reverse: bool) -> Array | None:
     """
     if resets is None:
         return None
-    resets = _booleans("resets", resets)
     if not reverse:
         return resets
     return jnp.concatenate([resets[1:], jnp.zeros_like(resets[:1])])
 
 
-def _booleans(field: str, value: ArrayLike) -> Array:
-    value = check_inputs(field, value)
-    if value.dtype != jnp.bool_:
-        raise ValueError(f"{field} of type {value.dtype} must be boolean")
-    return value
+def check_stream(field: str, value: ArrayLike | None, shape: tuple[int, ...]) -> Array | None:
+    """`value` as booleans of `shape`, or None; raises ValueError, or TypeError where it holds no numbers at all."""
+    if value is None:
+        return None
+    array = check_inputs(field, value)
+    if array.shape != shape:
+        raise ValueError(f"{field} has the shape {array.shape}; with this input it must be {shape}")
+    if array.dtype != jnp.bool_:
+        raise ValueError(f"{field} of type {array.dtype} must be boolean")
+    return array

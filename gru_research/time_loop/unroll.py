@@ -17,11 +17,11 @@ from gru_research.types import Array, ArrayLike, Carry, Params
 
 from .choices import choose
 from .native import native, why_not
-from .options import UnrollOptions
+from .options import UnrollOptions, check_options
 from .parallel import parallel
 from .scan import Run, in_chunks, scan, zero_unless
 from .sharding import Rows, divided_rows
-from .streams import check_lengths, fresh_steps, real_steps
+from .streams import check_lengths, check_stream, fresh_steps, real_steps
 from .sums import Read, held_wide
 from .vjp import forward_mode_refused, vjp
 
@@ -101,9 +101,8 @@ def _run(
     params = plain(params)
     check_step(cell)
     xs = check_sequence(xs, cell)
-    for field, value in (("mask", mask), ("resets", resets)):
-        if value is not None and jnp.shape(value) != xs.shape[:-1]:
-            raise ValueError(f"{field} has the shape {jnp.shape(value)}; with this input it must be {xs.shape[:-1]}")
+    check_options(options)
+    mask, resets = (check_stream(*stream, xs.shape[:-1]) for stream in (("mask", mask), ("resets", resets)))
     check_parameters(cell, params, xs.shape)
     rows = _divided(xs, params, initial_carry, lengths, mask, resets, options)
     if rows is not None:
