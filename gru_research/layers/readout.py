@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from gru_research.cells.checks import float_dtype, one_of, whole
+from gru_research.cells.containers import plain
 from gru_research.cells.initializers import GlorotUniform, Initializer, resolve
 from gru_research.time_loop.sharding import divided_rows
 from gru_research.types import Array, ArrayLike, DType, Params, PRNGKey
@@ -31,7 +32,7 @@ class Embedding:
         return {"E": jax.random.normal(key, (self.vocabulary, self.size), self.param_dtype)}
 
     def apply(self, params: Params, tokens: ArrayLike) -> Array:
-        tokens = jnp.asarray(tokens)
+        params, tokens = plain(params), jnp.asarray(tokens)
         rows = divided_rows([(tokens, 0)], tokens.ndim, others=params)
         if rows is None:
             return _look_up(params["E"], tokens)
@@ -99,6 +100,7 @@ class Readout:
 
         `real [..., T]` marks the real steps for the mean; `ys` is 0 at the others, as `unroll` leaves it.
         """
+        params = plain(params)
         if self.mode == "last":
             states = last
         elif ys is None:

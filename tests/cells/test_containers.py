@@ -17,6 +17,7 @@ import gru_research as gr
 from gru_research.adapters import weights
 from gru_research.analysis import gradient_flow, log_singular_values
 from gru_research.cells.containers import in_layers, plain
+from gru_research.layers import Embedding, Readout
 
 I, H = 2, 3  # noqa: E741
 XS: Any = np.random.default_rng(0).normal(size=(2, 5, I)).astype(np.float32)
@@ -181,6 +182,20 @@ def test_a_stacks_step_analyses_and_conversion_too(outer: str) -> None:
     assert list(written) == list(wanted)
     for name, array in wanted.items():
         np.testing.assert_array_equal(written[name], array)
+
+
+@pytest.mark.parametrize("container", ["FrozenDict", "State of Params", "boxes"])
+def test_embeddings_and_readouts_too(container: str) -> None:
+    embedding, readout = Embedding(5, H), Readout(2, "every")
+    tokens = np.array([[1, 4, 0]])
+    params = random({"E": embedding.init(jax.random.key(0)), "R": readout.init(jax.random.key(1), H)})
+    contained = {name: CONTAINERS[container](tree) for name, tree in params.items()}
+
+    def loss(p: Any) -> Any:
+        states = embedding.apply(p["E"], tokens)
+        return (readout.apply(p["R"], states[:, -1], states) ** 2).sum()
+
+    assert_same(jax.grad(loss)(contained), jax.grad(loss)(params), contained)
 
 
 def test_many_layers_read_back_are_in_the_order_of_their_numbers() -> None:
