@@ -8,6 +8,7 @@ CONFIG ?= configs/adding.py
 CLAIMS ?= configs/claims.py
 EXTRAS ?= dev
 ARGS ?=
+NATIVE := hatch_build.py $(shell find gru_research/native -name "*.cc" -o -name "*.h" -o -name build.py)
 
 .PHONY: help compare claims test benchmark docs lint format wheel clean
 
@@ -18,13 +19,14 @@ help:
 	@echo "make benchmark  our layers' speed against six other libraries', which it installs (ARGS=... for suites and shapes)"
 	@echo "make docs       the documentation's pages, in site/"
 	@echo "make lint       ruff and pyright;  make format: ruff format"
-	@echo "make wheel      dist/*.whl;        make clean: removes the environment and what was built"
+	@echo "make wheel      dist/*.whl, compiled; make clean: removes the environment and what was built"
 
 # A stamp, so that an installation that broke off is done again.
-$(READY): pyproject.toml constraints.txt
+$(READY): pyproject.toml constraints.txt $(NATIVE)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "needs Python 3.11 or newer; this is $$($(PYTHON) --version). Name another one: make PYTHON=python3.12" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[$(EXTRAS)]'
+	@$(BIN)/python -m gru_research.native
 	@touch $@
 
 # Beside the tests' environment, whichever extras that has.

@@ -82,7 +82,7 @@ INLINE void step_products(const Stage<G, SPLIT> &s, const Layer &l, const Panels
       float tile[MOST_TILE] __attribute__((aligned(64)));
       Sides sides[2] = {{from.x + a * L, from.panel, in.inputs, in.input_tail, s.W + (size_t)p * l.D * G * L},
                         {h + a * L, panel, in.units, in.unit_tail, s.U + (size_t)p * l.H * G * L}};
-      constexpr size_t V = s.VECTORS * L;
+      constexpr size_t V = Stage<G, SPLIT>::VECTORS * L;
       const float *candidate;
       size_t stride, candidates;
       if (from.projected) {

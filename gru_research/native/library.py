@@ -10,6 +10,8 @@ from pathlib import Path
 import jax
 
 FILE = Path(__file__).parent / "_engine.so"
+REASON = FILE.with_name("_missing.txt")
+"""What `build.py` leaves where it can't compile the library: why, in one line."""
 SWITCH = "GRU_RESEARCH_NATIVE"
 TARGETS = ("gru_research_forward", "gru_research_backward")
 
@@ -53,7 +55,10 @@ def _switched_off() -> str | None:
 
 
 def _absent() -> str | None:
-    return None if FILE.exists() else "it wasn't compiled: at installation there was no C++ compiler that could"
+    if FILE.exists():
+        return None
+    why = REASON.read_text().strip() if REASON.exists() else "nobody has installed this checkout"
+    return f"it wasn't compiled: {why}"
 
 
 def _untrusted(handle: ctypes.CDLL) -> str | None:
