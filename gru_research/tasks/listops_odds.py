@@ -44,7 +44,7 @@ def value_shares(min_length: int, length: int, max_depth: int, max_args: int) ->
     below; taken at points z on a circle, they are a Fourier transform over lengths. The circle is a little smaller than
     1, so that the lengths beyond the transform's hardly show: its error is below 1e-10 of all trees.
     """
-    points = 1 << (4 * (length + 1) - 1).bit_length()
+    points = 1 << (4 * (int(length) + 1) - 1).bit_length()
     radius = 10 ** (-12 / points)
     z = radius * np.exp(-2j * np.pi * np.arange(points // 2 + 1) / points)
     digits = np.full((VALUES, 1), 1 / VALUES) * z

@@ -185,3 +185,9 @@ def test_a_batch_is_a_function_of_the_key_alone_and_jit_changes_nothing() -> Non
 def test_mistakes(options: dict[str, int], message: str) -> None:
     with pytest.raises(ValueError, match=re.escape(message)):
         listops(**options)
+
+
+def test_numpys_scalars_serve_as_numbers() -> None:
+    numbers = MIN_LENGTH, LENGTH, MAX_DEPTH, MAX_ARGS
+    np.testing.assert_array_equal(value_shares(*map(np.int64, numbers)), value_shares(*numbers))
+    assert listops(np.int64(LENGTH), max_depth=np.int64(3)).baseline == listops(LENGTH, max_depth=3).baseline
