@@ -18,7 +18,7 @@ from absl import flags
 
 from experiments.profiling import FOLDER, Profile
 from experiments.progress import ProgressLine
-from gru_research import records
+from gru_research import native, records
 from gru_research.config import LONGEST_FILE_NAME, ExperimentConfig, UserError, experiment
 from gru_research.data import DataDirs
 from gru_research.full_disk import full_disk_named
@@ -234,6 +234,7 @@ def announce(plan: Plan, folder: Path) -> None:
     config, tune = plan.config, plan.config.tune
     devices = jax.devices()
     print(f"jax {jax.__version__} on {jax.default_backend()}: {len(devices)} x {devices[0].device_kind}")
+    print(f"recurrent layers: {native.describe()}")
     print(f"command: {shlex.join(sys.argv)}")
     print(
         f"{plan.task.name}: batches of {config.batch_size} sequences, seeds {plan.seeds[0]} to {plan.seeds[-1]}"

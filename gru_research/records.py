@@ -9,7 +9,7 @@ a seed; the last line says how the run ended.
     draw        task, cell, draw, seed, values{"learning_rate": ...}, validation_metric, diverged_at, chosen
     cell        task, cell, cell_kind, options, hidden_size, parameters, reference_parameters,
                 learning_rate (and clip, weight_decay, where they were tuned), updates, flops, tuned,
-                time{compile_seconds}
+                time{compile_seconds}, env{engine}
     evaluation  task, cell, seed, step, train_loss, gradient_norm, clipped_share, validation_loss,
                 validation_metric, diverged_at, time{train_seconds}
     probe       task, cell, seed, step, name, and what the probe of that name measures (config.probes):
@@ -35,7 +35,9 @@ parameters on all training examples, without noise. A result's
 `steps_to_solve` is null for a seed that did not solve the task, `diverged_at` for one that did not diverge.
 What may differ between two equal runs lives under `time` and `env` only; a number that isn't finite is null. A run that
 was interrupted and went on has `env.resumed` in its header, a list with an entry for each time: when, at which cell,
-phase and step, how many records after it were dropped, and under which versions.
+phase and step, how many records after it were dropped, and under which versions and engine. `env.engine` is which
+engine runs recurrent layers: "native avx512, 2 threads", or "XLA, because ..."; that of a `cell` line is what the
+cell's training program calls, "native" or "XLA", since cells without a kernel run by XLA.
 
 Schema 2 added `draw` and the fields length, scaling, updates (of a cell), flops, tuned and selected_step;
 schema 3 added `probe`. Files of older schemas are read as they are, without what came later.

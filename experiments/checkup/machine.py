@@ -11,6 +11,8 @@ import jax
 
 from experiments.checkup.findings import Finding, Settings, one_line
 from experiments.checkup.packages import INSTALL
+from gru_research import native
+from gru_research.native.library import SWITCH
 
 GIB = 2**30
 LITTLE_MEMORY = 2 * GIB
@@ -18,7 +20,7 @@ LITTLE_DISK = GIB
 
 
 def check(settings: Settings) -> list[Finding]:
-    return [*backend(), cores(), memory(), directory(Path.cwd())]
+    return [*backend(), engine(), cores(), memory(), directory(Path.cwd())]
 
 
 def backend() -> list[Finding]:
@@ -33,6 +35,16 @@ def backend() -> list[Finding]:
     if name != "gpu" and (card := nvidia_card()):
         found.append(Finding("warning", "GPU", f"this machine has {card}, but jax runs on {name}", _to_use_a_gpu()))
     return found
+
+
+def engine() -> Finding:
+    """Which engine runs recurrent layers. XLA's way alone takes twice as long on a CPU, so it is worth a line."""
+    found, missing = native.describe(), native.library().missing
+    if missing is None or jax.default_backend() != "cpu":
+        return Finding("ok", "engine", found)
+    if os.environ.get(SWITCH) == "0":
+        return Finding("optional", "engine", found, f"unset {SWITCH}, if that isn't meant")
+    return Finding("optional", "engine", found, f"with a C++ compiler (g++ or clang++): {INSTALL} -e .")
 
 
 def _to_use_a_gpu() -> str:

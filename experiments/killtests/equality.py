@@ -18,7 +18,7 @@ MAY_DIFFER = ("time", "env")
 def first_difference(reference: Path, other: Path, labels: Sequence[str]) -> str:
     """The first thing in which the finished run in `other` differs from the one in `reference`; nothing if none does.
 
-    Times and environments may differ, but not the number of devices.
+    Times and environments may differ, but not the number of devices nor the engine.
     """
     return (
         _in_files(reference, other)
@@ -50,10 +50,14 @@ def _in_records(reference: Path, other: Path) -> str:
                 return f"record {number} ({which}): {name} is {_short(b.get(name))} instead of {_short(a.get(name))}"
     if len(expected) != len(found):
         return f"{len(found)} records instead of {len(expected)}"
-    devices = [len(json.loads(lines[0])["env"]["devices"]) for lines in (expected, found)]
-    resumed = [len(entry["devices"]) for entry in json.loads(found[0])["env"].get("resumed", [])]
-    different = [count for count in (*devices, *resumed) if count != devices[0]]
-    return f"it ran on {different[0]} devices instead of {devices[0]}" if different else ""
+    envs = [json.loads(lines[0])["env"] for lines in (expected, found)]
+    envs += envs[1].get("resumed", [])
+    for env in envs:
+        if len(env["devices"]) != len(envs[0]["devices"]):
+            return f"it ran on {len(env['devices'])} devices instead of {len(envs[0]['devices'])}"
+        if env["engine"] != envs[0]["engine"]:
+            return f"it ran by {env['engine']} instead of {envs[0]['engine']}"
+    return ""
 
 
 def _short(value: Any) -> str:

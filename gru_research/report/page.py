@@ -109,6 +109,7 @@ def facts(run: records.Run) -> str:
         "Command": shlex.join(command) if isinstance(command, list) else command,
         "Git commit": f"{commit}, with uncommitted changes" if commit and env.get("git_dirty") else commit,
         "Backend": env.get("backend"),
+        "Recurrent layers": env.get("engine"),
         "Devices": _listed(env.get("devices")),
         "Cores": env.get("cores"),
         "Platform": env.get("platform"),

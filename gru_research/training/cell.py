@@ -90,8 +90,13 @@ def train_cell(plan: Plan, cell: CellPlan, sets: Sets, hooks: Hooks, saving: Sav
             checkpoints,
             snapshot,
             evaluated=evaluated,
-            compiled=lambda seconds: hooks.record(
-                "cell", task=plan.task.name, **cell.record(), tuned=tuned, time={"compile_seconds": seconds}
+            compiled=lambda seconds, engine: hooks.record(
+                "cell",
+                task=plan.task.name,
+                **cell.record(),
+                tuned=tuned,
+                time={"compile_seconds": seconds},
+                env={"engine": engine},
             ),
         )
     causes = _causes(plan, cell, sets, axis, trained, hooks) if debug_nans else {}

@@ -16,7 +16,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from gru_research import records, trackers
+from gru_research import native, records, trackers
 from gru_research.config import ExperimentConfig, UserError, split_names, to_mapping
 from gru_research.data import DataDirs
 from gru_research.data.disk_arrays import DiskArrays
@@ -31,7 +31,7 @@ from .plan import Plan, make_plan
 from .resume import CONFIG_FILE, Resumption, clear, find, look, other_surroundings, share
 
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "tensorflow-datasets", "ml_collections")
-SURROUNDINGS = ("backend", "devices", "xla_flags", "versions", "git_commit", "command")
+SURROUNDINGS = ("backend", "engine", "devices", "xla_flags", "versions", "git_commit", "command")
 """What is noted of the environment each time a run goes on."""
 CHECKPOINT_SECONDS = 60.0
 """Between two snapshots: about how much work is lost at most when a process is killed."""
@@ -247,9 +247,10 @@ def _header(plan: Plan, asked: ExperimentConfig, command: Sequence[str]) -> dict
 
 
 def environment() -> dict[str, Any]:
-    """What a run ran on: backend, devices, versions, git commit."""
+    """What a run ran on: backend, the engine of recurrent layers, devices, versions, git commit."""
     return {
         "backend": jax.default_backend(),
+        "engine": native.describe(),
         "devices": [f"{d.platform}:{d.id} {d.device_kind}" for d in jax.devices()],
         "processes": jax.process_count(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),

@@ -9,6 +9,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from gru_research import native
 from gru_research.data import ShuffledBatches, chunk
 from gru_research.stats import rank_worst
 from gru_research.tasks import Generated, Stored, Task
@@ -94,11 +95,12 @@ class Trained:
 
 @dataclasses.dataclass(frozen=True)
 class Programs:
-    """The compiled programs of a cell's members, and how long compiling them took."""
+    """The compiled programs of a cell's members, how long compiling them took, and the engine that `train` calls."""
 
     train: Callable[..., tuple[TrainState, Sums]]
     evaluate: Callable[..., dict[str, Any]]
     compile_seconds: float
+    engine: str
 
 
 def train_members(
@@ -111,14 +113,14 @@ def train_members(
     checkpoints: Checkpoints | None = None,
     snapshot: Snapshot | None = None,
     evaluated: Callable[[Evaluation, TrainState], None] = lambda evaluation, state: None,
-    compiled: Callable[[float], None] = lambda seconds: None,
+    compiled: Callable[[float, str], None] = lambda seconds, engine: None,
 ) -> Trained:
     """Trains all members of the axis and evaluates them on the way.
 
     Args:
       checkpoints: where snapshots go, from which training can go on; `snapshot` is the one from which it does.
       evaluated: is told of each evaluation at once, with the state that was evaluated; `compiled` of the seconds that
-        compiling took, at the start alone.
+        compiling took and the engine of the recurrent layers, at the start alone.
 
     Raises:
       InterruptedRun: `hooks.stopping()` said so; a snapshot was taken.
@@ -131,7 +133,7 @@ def train_members(
     programs = _compile(plan, cell, axis, optimizer, at, next_batches(0), validation[0])
     selection = Selection(axis, task, schedule)
     if snapshot is None:
-        compiled(programs.compile_seconds)
+        compiled(programs.compile_seconds, programs.engine)
     else:
         at = from_arrays(snapshot.arrays, at, selection, axis, snapshot.step)
 
@@ -226,15 +228,16 @@ def _compile(
 ) -> Programs:
     """Compiles ahead, so that no timing holds compilation."""
     started = time.perf_counter()
-    train = compile_training(plan, cell, axis, optimizer, at.state, at.sums, batches)
+    lowered = lower_training(plan, cell, axis, optimizer, at.state, at.sums, batches)
+    train = lowered.compile()
     evaluate = compile_evaluation(plan, cell, axis, at.state, examples)
-    return Programs(train, evaluate, time.perf_counter() - started)
+    return Programs(train, evaluate, time.perf_counter() - started, native.engine_of(lowered))
 
 
-def compile_training(
+def lower_training(
     plan: Plan, cell: CellPlan, axis: SeedAxis, optimizer: Optimizer, state: TrainState, sums: Sums, batches: Any
-) -> Callable[..., tuple[TrainState, Sums]]:
-    """The program that updates all members up to a step; it takes the state and the sums over."""
+) -> jax.stages.Lowered:
+    """The program that updates all members up to a step, to be compiled; it takes the state and the sums over."""
     train = partial(run_updates, cell.model, optimizer, plan.task, plan.config.batch_size, axis.over)
     program = axis.spread(train, OWN, OWN, OWN_BATCHES, SHARED, donate=(0, 1))
-    return program.lower(state, sums, batches, np.int32(0)).compile()
+    return program.lower(state, sums, batches, np.int32(0))

@@ -15,7 +15,7 @@ from gru_research.config import CellConfig, ExperimentConfig, UserError
 from gru_research.data import DataDirs
 
 from . import processes
-from .loop import BatchMaker, Sets, batch_maker, compile_training, start
+from .loop import BatchMaker, Sets, batch_maker, lower_training, start
 from .plan import CellPlan, Plan, make_plan, nearest_size, size_unit
 from .seeds import SeedAxis, make_seed_axis
 from .selection import Schedule
@@ -116,7 +116,7 @@ def compile_updates(plan: Plan, cell: CellPlan, seeds: Sequence[int], sets: Sets
     optimizer, state = start(plan, cell, axis, schedule)
     next_batches = batch_maker(plan, sets, axis, schedule)
     sums = start_sums(axis)
-    program = compile_training(plan, cell, axis, optimizer, state, sums, next_batches(0))
+    program = lower_training(plan, cell, axis, optimizer, state, sums, next_batches(0)).compile()
     return Updates(cell.label, axis, state, sums, next_batches, program)
 
 

@@ -174,12 +174,17 @@ def _kinds(path: Path) -> list[tuple[str, str]]:
 
 
 def other_surroundings(run: records.Run, env: Mapping[str, Any]) -> list[str]:
-    """What of an environment isn't as the run began and may change bits: versions, backend, XLA's flags."""
-    then = run.header["env"]
-    kinds = ("backend", "xla_flags")
-    before = {**then.get("versions", {}), **{name: then[name] or "none" for name in kinds if name in then}}
-    now = {**env["versions"], **{name: env[name] or "none" for name in kinds}}
+    """What of an environment isn't as the run began and may change bits: versions, backend, engine, XLA's flags."""
+    before, now = (_changing_bits(each) for each in (run.header["env"], env))
     return [f"{name} {before[name]} then, {now[name]} now" for name in now if before.get(name, now[name]) != now[name]]
+
+
+def _changing_bits(env: Mapping[str, Any]) -> dict[str, str]:
+    """Of an environment by name; what a run of an earlier version doesn't say is left out."""
+    found = {name: env[name] or "none" for name in ("backend", "engine", "xla_flags") if name in env}
+    if "engine" in found:  # the instruction set changes bits; the number of threads, which comes after it, doesn't
+        found["engine"] = found["engine"].partition(",")[0]
+    return {**env.get("versions", {}), **found}
 
 
 def clear(workdir: Path) -> None:

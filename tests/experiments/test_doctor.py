@@ -13,7 +13,8 @@ import pytest
 from experiments import doctor
 from experiments.checkup import checkout, data_sets, machine, packages
 from experiments.checkup.findings import Finding, Settings
-from gru_research import data
+from gru_research import data, native
+from gru_research.native import Library, description
 from tests.faults import fault, seen
 
 ROOT = Path(__file__).parents[2]
@@ -57,6 +58,7 @@ def test_a_sound_installation_passes_and_trains(tmp_path: Path) -> None:
     assert report["level"] != "problem"
     assert findings["train step"]["level"] == "ok" and " ms an update" in findings["train step"]["found"]
     assert f"jax {jax.__version__} on cpu" in findings["backend"]["found"]
+    assert findings["engine"]["found"].startswith(("native ", "XLA, because "))
     assert "jax " in findings["packages"]["found"] and findings["Python"]["level"] == "ok"
     assert findings["data mnist"]["advice"] == f"python -m experiments.prepare --dataset=mnist --data_dir={tmp_path}"
     assert {f"extra {name}" for name in ("tensorboard", "wandb", "cuda13")} <= set(findings)
@@ -84,6 +86,21 @@ def test_an_installation_where_jax_cannot_be_imported_is_still_examined(tmp_path
     assert done.returncode == 2 and "Traceback" not in done.stderr
     assert "jaxlib is too old" in done.stdout and "Python" in done.stdout and "extra wandb" in done.stdout
     seen(next(line for line in done.stdout.splitlines() if "too old" in line), ends="2")
+
+
+def test_the_engine_that_is_missing_is_optional_with_what_brings_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    missing = Library(None, "it wasn't compiled")
+    monkeypatch.setattr(native, "library", lambda: missing)
+    monkeypatch.setattr(description, "library", lambda: missing)
+    monkeypatch.delenv("GRU_RESEARCH_NATIVE", raising=False)
+    found = machine.engine()
+    if jax.default_backend() == "cpu":
+        assert found.level == "optional" and "it wasn't compiled" in found.found
+        assert "C++ compiler" in found.advice and "pip install" in found.advice
+        monkeypatch.setenv("GRU_RESEARCH_NATIVE", "0")
+        assert "unset GRU_RESEARCH_NATIVE" in machine.engine().advice
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    assert machine.engine() == Finding("ok", "engine", "XLA, because the native engine is for CPUs and jax runs on gpu")
 
 
 def test_help_and_unknown_flags(tmp_path: Path) -> None:

@@ -96,7 +96,12 @@ def _flip_a_bit(workdir: Path) -> None:
 
 def _other_devices(workdir: Path) -> None:
     env = records.read(workdir / records.FILE_NAME).header["env"]
-    _change(workdir, "run", env=env | {"resumed": [{"devices": [*env["devices"], "cpu:9"]}]})
+    _change(workdir, "run", env=env | {"resumed": [{**env, "devices": [*env["devices"], "cpu:9"]}]})
+
+
+def _other_engine(workdir: Path) -> None:
+    env = records.read(workdir / records.FILE_NAME).header["env"]
+    _change(workdir, "run", env=env | {"resumed": [{**env, "engine": "native sse4, 2 threads"}]})
 
 
 DAMAGES: list[tuple[Callable[[Path], object], str]] = [
@@ -106,6 +111,7 @@ DAMAGES: list[tuple[Callable[[Path], object], str]] = [
     (_cut, "records instead of"),
     (_flip_a_bit, "has other bits in 1 of"),
     (_other_devices, "it ran on"),
+    (_other_engine, "it ran by native sse4, 2 threads instead of"),
     (lambda run: (run / "checkpoints" / "_unfinished").mkdir(), "checkpoints holds _unfinished, gru instead of gru"),
     (lambda run: (run / ".records.jsonl.new").touch(), ".records.jsonl.new was left behind"),
     (lambda run: (run / "config.json").write_text("{}"), "config.json differs"),

@@ -11,6 +11,7 @@ import numpy as np
 import optax
 import pytest
 
+from gru_research import native
 from gru_research.config import UserError, experiment
 from gru_research.data import DataDirs, ShuffledBatches
 from gru_research.records import FILE_NAME, read
@@ -88,10 +89,11 @@ def test_records_say_what_happened_when(finished: tuple[Path, Any]) -> None:
     assert [r["seed"] for r in records.results] == [0, 1, 2]
     (cell,) = records.cells
     assert cell["hidden_size"] == 3 and cell["parameters"] == 3 * (2 + 3 + 1) * 3 + 3 + 4
-    assert cell["time"]["compile_seconds"] > 0
+    assert cell["time"]["compile_seconds"] > 0 and cell["env"]["engine"] in ("native", "XLA")
     for result in records.results:
         assert result["updates"] == 7 and result["diverged_at"] is None and result["time"]["ms_per_step"] > 0
     env = records.header["env"]
+    assert env["engine"] == native.describe()
     assert (
         env["backend"] == "cpu"
         and env["versions"]["jax"] == jax.__version__

@@ -14,9 +14,10 @@ import jax
 import numpy as np
 import pytest
 
-from gru_research import records
+from gru_research import native, records
 from gru_research.config import UserError, experiment
 from gru_research.data import DataDirs
+from gru_research.native import Library
 from gru_research.training import checkpoint, load_parameters, loop, make_plan, run_comparison
 from gru_research.training.lock import locked
 from tests.faults import fault, seen
@@ -56,8 +57,8 @@ def fixed(workdir: Path) -> list[dict[str, Any]]:
     return [{k: v for k, v in json.loads(line).items() if k not in ("time", "env")} for line in lines]
 
 
-def bits(workdir: Path) -> list[bytes]:
-    return [np.asarray(a).tobytes() for label in LABELS for a in jax.tree.leaves(load_parameters(workdir, label))]
+def bits(workdir: Path, labels: tuple[str, ...] = LABELS) -> list[bytes]:
+    return [np.asarray(a).tobytes() for label in labels for a in jax.tree.leaves(load_parameters(workdir, label))]
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +85,20 @@ def test_stopped_at_every_opportunity_it_ends_alike(whole: Path, tmp_path: Path)
     assert not (tmp_path / "run" / "checkpoints" / checkpoint.UNFINISHED).exists()
     resumed = records.read(tmp_path / "run" / records.FILE_NAME).header["env"]["resumed"]
     assert len(resumed) == stops and {r["phase"] for r in resumed} >= {"tuning", "training"}
+
+
+def test_by_the_native_engine_too_it_ends_alike(native_engine: Library, tmp_path: Path) -> None:
+    del native_engine
+    long_enough = CONFIG | {"task": {**CONFIG["task"], "length": 9}, "tune": {}, "seeds": 2, "only": "gru"}
+    assert run(tmp_path / "whole", long_enough)
+    stops = 0
+    while not run(tmp_path / "run", long_enough, stopping=after(3)):
+        stops += 1
+    assert stops >= 2
+    for workdir in (tmp_path / "whole", tmp_path / "run"):
+        assert {cell["env"]["engine"] for cell in records.read(workdir / records.FILE_NAME).cells} == {"native"}
+    assert fixed(tmp_path / "run") == fixed(tmp_path / "whole")
+    assert bits(tmp_path / "run", ("gru",)) == bits(tmp_path / "whole", ("gru",))
 
 
 class Killed(BaseException):
@@ -248,19 +263,47 @@ def test_a_harmless_change_goes_on(whole: Path, broken: Path) -> None:
     assert fixed(broken)[1:] == fixed(whole)[1:] and bits(broken) == bits(whole)
 
 
+def begun_elsewhere(path: Path, **env: Any) -> None:
+    """Changes the environment that a run's records say it began in; what is None, they don't say."""
+    header, *rest = path.read_text().splitlines(keepends=True)
+    changed = json.loads(header)
+    merged = changed["env"] | env
+    changed["env"] = {name: value for name, value in merged.items() if value is not None}
+    path.write_text(json.dumps(changed) + "\n" + "".join(rest))
+
+
 @fault("checkpoints", "other versions of packages than the run began with")
 def test_other_versions_are_said_and_recorded(broken: Path) -> None:
     path = broken / records.FILE_NAME
-    header, *rest = path.read_text().splitlines(keepends=True)
-    changed = json.loads(header)
-    changed["env"]["versions"]["jax"] = "0.9.9"
-    path.write_text(json.dumps(changed) + "\n" + "".join(rest))
+    begun_elsewhere(path, versions={**records.read(path).header["env"]["versions"], "jax": "0.9.9"})
     said: list[str] = []
     assert run(broken, say=said.append)
     assert any(f"jax 0.9.9 then, {jax.__version__} now" in line for line in said)
     seen(next(line for line in said if "jax 0.9.9 then" in line))
     (resumed,) = records.read(path).header["env"]["resumed"]
     assert resumed["versions"]["jax"] == jax.__version__
+
+
+@fault("checkpoints", "another engine or instruction set than the run began with")
+def test_another_engine_is_said_and_recorded(broken: Path) -> None:
+    path = broken / records.FILE_NAME
+    begun_elsewhere(path, engine="native sse4, 2 threads")
+    said: list[str] = []
+    assert run(broken, say=said.append)
+    here = native.describe()
+    (warned,) = [line for line in said if "not as the run began" in line]
+    assert warned.endswith(f"engine native sse4 then, {here.partition(',')[0]} now")
+    seen(warned.replace(f"{here.partition(',')[0]} now", "XLA now"))
+    header = records.read(path).header["env"]
+    assert header["engine"] == "native sse4, 2 threads" and header["resumed"][0]["engine"] == here
+
+
+@pytest.mark.parametrize("then", ["same", None])
+def test_other_threads_and_runs_from_before_the_engine_go_on_without_a_word(broken: Path, then: str | None) -> None:
+    begun_elsewhere(broken / records.FILE_NAME, engine=then and f"{native.describe().partition(',')[0]}, 99 threads")
+    said: list[str] = []
+    assert run(broken, say=said.append)
+    assert not [line for line in said if "not as the run began" in line]
 
 
 @fault("checkpoints", "another model than the code makes now")

@@ -76,6 +76,7 @@ def named_facts(claims: Claims) -> dict[str, str]:
         "Started": header["started"],
         "Took": f"{seconds / 60:.1f} min",
         "Machine": f"{env['cores']} cores, {env['platform']}, {env['backend']}: {', '.join(env['devices'])}",
+        "Recurrent layers": env.get("engine", ""),
         "Python": env["python"],
         "Versions": ", ".join(f"{name} {version}" for name, version in env["versions"].items()),
         "Git commit": (env["git_commit"] or "") + (", with uncommitted changes" if env.get("git_dirty") else ""),
