@@ -40,7 +40,7 @@ def choose(cell: Any, xs_T: Array, options: UnrollOptions, with_gates: bool, not
         options,
         backend=_backend(cell, xs_T, options, with_gates, not_native),
         save="gates" if options.save == "auto" else options.save,
-        chunk=_chunk(cell, xs_T, options.checkpoint) if options.chunk is None else options.chunk,
+        chunk=_chunk(cell, xs_T, options),
         # Chunks that are checkpointed are joined along the first axis.
         time_major=options.time_major or bool(options.checkpoint),
     )
@@ -57,8 +57,13 @@ def hoist(cell: Any, xs_T: Array) -> bool:
         return True
     if xs_T.shape[-1] <= MULTIPLY_ADD_LIMIT:
         return False
-    step_on_one_core = math.prod(xs_T.shape[1:-1]) * cell.hidden_size**2 < ALL_CORES
-    return step_on_one_core or xs_T.shape[0] * _step_bytes(cell, xs_T) <= CHUNK_BYTES
+    step_on_one_core = below(math.prod(xs_T.shape[1:-1]) * cell.hidden_size**2, ALL_CORES, otherwise=True)
+    return step_on_one_core or below(xs_T.shape[0] * _step_bytes(cell, xs_T), CHUNK_BYTES + 1, otherwise=True)
+
+
+def below(size: Any, limit: int, otherwise: bool) -> bool:
+    """Whether `size < limit`; `otherwise` where the size is symbolic, as `jax.export` has it, and may be any."""
+    return size < limit if isinstance(size, int) else otherwise
 
 
 def _backend(cell: Any, xs_T: Array, options: UnrollOptions, with_gates: bool, not_native: str | None) -> str:
@@ -93,13 +98,20 @@ def _for_xla(options: UnrollOptions) -> bool:
     return of_xla != (1, "auto", None, None)
 
 
-def _chunk(cell: Any, xs_T: Array, checkpoint: int) -> int:
+def _chunk(cell: Any, xs_T: Array, options: UnrollOptions) -> int:
     """0 on an accelerator and for short runs; else what fits the cache, if possible a part of T without a rest.
 
-    Never less than SHORTEST_CHUNK: the sums of all weights' gradients are read and written once a chunk.
+    Never less than SHORTEST_CHUNK: the sums of all weights' gradients are read and written once a chunk. 0 for a
+    symbolic number of steps, which no number of chunks fits.
     """
-    time = min(checkpoint or xs_T.shape[0], xs_T.shape[0])
-    if jax.default_backend() != "cpu" or time * _step_bytes(cell, xs_T) <= WHOLE_BYTES:
+    time = xs_T.shape[0]
+    if not isinstance(time, int):
+        return 0
+    if options.chunk is not None:
+        return options.chunk
+    time = min(options.checkpoint or time, time)
+    all_bytes = time * _step_bytes(cell, xs_T)
+    if jax.default_backend() != "cpu" or below(all_bytes, WHOLE_BYTES + 1, otherwise=True):
         return 0
     most = max(SHORTEST_CHUNK, CHUNK_BYTES // _step_bytes(cell, xs_T))
     return next((size for size in range(most, max(most // 2, SHORTEST_CHUNK - 1), -1) if time % size == 0), most)

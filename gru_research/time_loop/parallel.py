@@ -13,6 +13,7 @@ from jax import lax
 from gru_research.cells.held import reading
 from gru_research.types import Array, Carry, Params
 
+from .choices import below
 from .options import UnrollOptions
 from .scan import Run, Steps, zero_unless
 from .sums import Read
@@ -39,7 +40,7 @@ def parallel(
             fresh = fresh_T[..., None]
             a_T, b_T = jnp.where(fresh, 0, a_T), jnp.where(fresh, a_T * start + b_T, b_T)
         h_T = linear_recurrence(a_T, b_T, carry, reverse, anywhere)
-        final = h_T[0 if reverse else -1] if h_T.shape[0] else carry
+        final = carry if below(h_T.shape[0], 1, otherwise=False) else h_T[0 if reverse else -1]
         if options.outputs == "none":
             return final, None
         return final, zero_unless(real_T, h_T.astype(jax.tree.leaves(g)[0].dtype))
@@ -54,7 +55,7 @@ def linear_recurrence(a_T: Array, b_T: Array, before: Array, reverse: bool = Fal
     gradient is the same recurrence the other way round, so that it needs a and h and no level of the scan;
     derivatives of any order and mode are right.
     """
-    if not b_T.shape[0]:
+    if below(b_T.shape[0], 1, otherwise=False):
         return b_T
     begin = -1 if reverse else 0
     b_T = b_T.at[begin].add(a_T[begin] * before)
@@ -71,6 +72,8 @@ def linear_recurrence(a_T: Array, b_T: Array, before: Array, reverse: bool = Fal
 
 
 def _solve(a_T: Array, b_T: Array, reverse: bool, anywhere: bool) -> Array:
+    if not isinstance(b_T.shape[0], int):  # symbolic: JAX has no associative scan over any number of steps
+        return _one_by_one(a_T, b_T, reverse)
     if anywhere:
         return _associative(a_T, b_T, reverse)
     return lax.platform_dependent(

@@ -64,7 +64,7 @@ def in_place(cell: Any, params: Params, first: Carry, options: UnrollOptions, re
         shape = (*h.shape[:axis], time, *h.shape[axis:])
         # zeros_like: in `shard_map` they vary over the mesh as h does.
         ys = jnp.zeros_like(h, shape=shape, dtype=base.compute_dtype(cell, params, steps[0]))
-        if not time:
+        if choices.below(time, 1, otherwise=False):
             return carry, ys
 
         def over(state: Any, part: Any) -> tuple[Any, None]:
@@ -117,7 +117,7 @@ def in_chunks(
     are a chunk of their own, the last in the order of processing.
     """
     time = jax.tree.leaves(steps)[0].shape[0]
-    if not size or size >= time:
+    if not size or choices.below(time, size + 1, otherwise=False):
         return run(carry, steps)
     chunks, left = split(steps, size, reverse)
     inner = jax.checkpoint(run, prevent_cse=False) if checkpoint else run
@@ -138,6 +138,23 @@ def split(tree: Any, size: int, reverse: bool) -> tuple[Any, Any]:
     whole, left = (slice(rest, None), slice(0, rest)) if reverse else (slice(0, time - rest), slice(time - rest, None))
     chunks = jax.tree.map(lambda a: a[whole].reshape(time // size, size, *a.shape[1:]), tree)
     return chunks, jax.tree.map(lambda a: a[left], tree) if rest else None
+
+
+def fill(steps: Steps, size: int) -> Steps:
+    """`steps` followed by as many unreal ones as fill the last chunk of `size`.
+
+    For a symbolic number of steps, of which nobody can tell whether some are left behind the last whole chunk.
+    """
+    xs_T, real_T, fresh_T = steps
+    time = xs_T.shape[0]
+    missing = (time + size - 1) // size * size - time
+    if real_T is None:
+        real_T = jnp.broadcast_to(True, xs_T.shape[:-1])
+
+    def filled(a: Array) -> Array:
+        return jnp.concatenate([a, jnp.zeros_like(a, shape=(missing, *a.shape[1:]))])
+
+    return jax.tree.map(filled, (xs_T, real_T, fresh_T))
 
 
 def join(chunks: Any, left: Any, reverse: bool) -> Any:

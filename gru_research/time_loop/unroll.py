@@ -19,7 +19,7 @@ from .choices import choose
 from .native import native, why_not
 from .options import UnrollOptions, check_options
 from .parallel import parallel
-from .scan import Run, in_chunks, scan, zero_unless
+from .scan import Run, fill, in_chunks, scan, zero_unless
 from .sharding import Rows, divided_rows
 from .streams import check_lengths, check_stream, fresh_steps, real_steps
 from .sums import Read, held_wide
@@ -131,7 +131,12 @@ def _run(
         run = parallel(cell, params, first, chosen, reverse, options.backend == "parallel", read)
     else:
         run = _autodiff(cell, params, first, chosen, reverse, with_gates, read)
-    final, kept = in_chunks(run, carry, (xs_T, real_T, fresh_T), options.checkpoint, reverse, checkpoint=True)
+    steps = xs_T, real_T, fresh_T
+    if options.checkpoint and not isinstance(time, int):
+        steps = fill(steps, options.checkpoint)
+    final, kept = in_chunks(run, carry, steps, options.checkpoint, reverse, checkpoint=True)
+    if steps[0] is not xs_T:
+        kept = jax.tree.map(lambda a: a[:time], kept)
     ys_T, gates_T = kept if chosen.backend == "autodiff" else (kept, {})
     from_time_major = functools.partial(_move_time, time_major=options.time_major, inside=False, features=1)
     ys = None if ys_T is None else from_time_major(ys_T)

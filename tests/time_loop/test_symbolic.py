@@ -1,0 +1,84 @@
+"""`jax.export` with symbolic sizes: one exported program gives at several sizes what the function itself gives.
+
+Tolerance 1e-5 in float32, on sums of some tens of values of the size of 1.
+"""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax import export
+
+import gru_research as gr
+
+I, H = 3, 4  # noqa: E741
+SIZES = ((3, 9), (1, 1))
+"""Of the batch and of the steps: two whole chunks of a checkpoint and a rest, and one chunk that isn't full."""
+
+pytestmark = pytest.mark.usefixtures("compiled_fast")
+
+
+def exported_is_direct(cell: Any, shape: str, streams: tuple[str, ...] = (), **options: Any) -> None:
+    """Results and gradients, by parameters and inputs, of `unroll` over `xs` of the symbolic `shape`."""
+    reverse, how = options.pop("reverse", False), gr.UnrollOptions(**options)
+
+    def gradient(params: Any, xs: Any, given: Any) -> Any:
+        def loss(params: Any, xs: Any) -> Any:
+            results = gr.unroll(cell, params, xs, reverse=reverse, options=how, **given)
+            return sum((a**2).sum() for a in jax.tree.leaves(results)), results
+
+        return jax.grad(loss, argnums=(0, 1), has_aux=True)(params, xs)
+
+    def arrays(sizes: Any, make: Any) -> dict[str, Any]:
+        types = {"lengths": (sizes[:1], "int32"), "mask": (sizes[:2], "bool"), "resets": (sizes[:2], "bool")}
+        return {name: make(*types[name]) for name in streams}
+
+    rng = np.random.default_rng(0)
+    params = {name: rng.normal(size=a.shape).astype("float32") for name, a in cell.init(jax.random.key(0), I).items()}
+    sizes = export.symbolic_shape(shape)
+    typed = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype), params)
+    program = export.export(jax.jit(gradient))(
+        typed, jax.ShapeDtypeStruct((*sizes, I), jnp.float32), arrays(sizes, jax.ShapeDtypeStruct)
+    )
+    for known in SIZES:
+        here = tuple(size if isinstance(size, int) else n for size, n in zip(sizes, known, strict=True))
+        xs = rng.normal(size=(*here, I)).astype("float32")
+        given = arrays(here, lambda shape, dtype: rng.integers(0, 2, shape).astype(dtype))
+        found, expected = program.call(params, xs, given), jax.jit(gradient)(params, xs, given)
+        jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5), found, expected)
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        gr.GRU(H, learn_initial_carry=True),
+        gr.LSTM(H),
+        gr.VanillaRNN(H),
+        gr.MGU(H),
+        gr.BlockGRU(H, heads=2),
+        gr.MinGRU(H),
+        gr.MinLSTM(H),
+        gr.LayerNormGRU(H),
+        gr.LayerNormLSTM(H),
+    ],
+    ids=lambda cell: type(cell).__name__,
+)
+def test_every_cell_with_a_symbolic_batch_and_number_of_steps(cell: Any) -> None:
+    exported_is_direct(cell, "b, t")
+
+
+@pytest.mark.parametrize("shape", ["b, 5", "2, t"])
+def test_one_symbolic_size(shape: str) -> None:
+    exported_is_direct(gr.GRU(H, reset="before"), shape, ("lengths",), chunk=2)
+
+
+@pytest.mark.parametrize("kind", [gr.VanillaRNN, gr.MinGRU])
+def test_checkpoints_masks_and_resets_in_both_directions(kind: Any) -> None:
+    for reverse in (False, True):
+        exported_is_direct(kind(H), "b, t", ("lengths", "mask", "resets"), checkpoint=4, reverse=reverse)
+
+
+def test_final_carry_alone_from_a_checkpoint_that_jax_differentiates() -> None:
+    exported_is_direct(gr.MGU(H), "b, t", checkpoint=4, outputs="none")
