@@ -59,13 +59,12 @@ def is_complex(dtype: Any) -> bool:
 def shapes(cell: Any, input_size: int) -> Shapes:
     """What `cell` says of its parameters and carry with inputs of `input_size` features."""
     own = getattr(cell, "__dict__", {})
-    try:
-        hash(cell)
-    except TypeError:
-        return _shapes(cell, input_size)
     if "init" in own or "initial_carry" in own:  # replaced on the instance, which equals another without
         return _shapes(cell, input_size)
-    return _remembered(cell, input_size)
+    try:
+        return _remembered(cell, input_size)
+    except TypeError:  # it has no hash
+        return _shapes(cell, input_size)
 
 
 def _shapes(cell: Any, input_size: int) -> Shapes:

@@ -60,7 +60,9 @@ def unroll(
 
     Raises:
       ValueError: a shape or type that doesn't fit, or where values are known (outside `jit`) a length that
-        doesn't; the message names the argument.
+        doesn't; the message names the argument. Parameters must be the ones that `cell.init` makes: a missing one,
+        one that nothing reads and one of another shape are named, with both shapes and the cell.
+      TypeError: a `cell` that is none, or lacks a part; `xs` that aren't real numbers; `params` that are no mapping.
       TypeError: forward mode (`jax.jvp`) of the hand-written gradient; the message names the option. Inside
         `jit` it is JAX that raises it, and says only that a custom_vjp function has no forward mode.
     """
