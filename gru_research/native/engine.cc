@@ -86,13 +86,14 @@ class Memory {
     float *data = nullptr;
     size_t bytes = 0;
   };
+  // Never destroyed: threads of XLA's may still be at work when the process ends.
   static std::mutex &mutex() {
-    static std::mutex m;
-    return m;
+    static auto *m = new std::mutex;
+    return *m;
   }
   static std::vector<Buffer> &free_buffers() {
-    static std::vector<Buffer> buffers;
-    return buffers;
+    static auto *buffers = new std::vector<Buffer>;
+    return *buffers;
   }
   Buffer buffer_;
 };

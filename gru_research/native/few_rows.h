@@ -1,8 +1,8 @@
 // Few rows: the units of a step are two halves, done by two threads that meet after every step, if there are two.
 //
 // A half of an item (a step, or a chunk's products) is claimed before it is done. Each thread takes its own half first,
-// and the other's when nobody has claimed it for a while. So a helper may come late, never, or lose its core, and the
-// other thread does everything alone. Nobody waits for a half but one that a thread is at work on.
+// and then the other's, when its owner hasn't claimed it for a while. So a helper may come late, never, or lose its core,
+// and the other thread does everything alone. Nobody waits for a half but one that a thread is at work on.
 #pragma once
 #include <algorithm>
 #include <thread>
@@ -31,21 +31,37 @@ template <class Half> INLINE void in_halves(Halves &halves, int items, int me, H
   auto claim = [&](int item, int k) {
     int unclaimed = 2 * item;
     auto &done = halves.done[k].value;
-    if (!done.compare_exchange_strong(unclaimed, 2 * item + 1, std::memory_order_acq_rel)) return;
+    if (!done.compare_exchange_strong(unclaimed, 2 * item + 1, std::memory_order_acq_rel)) return false;
     half(item, k);
     done.store(2 * item + 2, std::memory_order_release);
+    return true;
   };
   auto progress = [&](int k) { return halves.done[k].value.load(std::memory_order_acquire); };
   auto first_open = [&] { return std::min(progress(0), progress(1)) / 2; };
+  if (me == 1) halves.helped.value.store(1, std::memory_order_release);
+  // How long to wait for the other thread to claim its half: not at all before it is there, nor once it failed to, until
+  // it is seen at work again.
+  int patience = me ? SPINS_BEFORE_TAKING : 0;
   for (int item = first_open(); item < items; item = first_open()) {
     claim(item, me);
+    if (!me && !patience && halves.helped.value.load(std::memory_order_acquire) == 1) {
+      halves.helped.value.store(2, std::memory_order_relaxed);
+      patience = SPINS_BEFORE_TAKING;
+    }
     for (int spins = 0;; spins++) {
       int other = progress(1 - me);
       if (other >= 2 * item + 2) break;
-      if (other == 2 * item && spins > SPINS_BEFORE_TAKING) claim(item, 1 - me);
-      else wait_a_moment(spins);
+      if (other == 2 * item && spins >= patience) {
+        if (claim(item, 1 - me)) patience = 0;
+      } else {
+        if (other == 2 * item + 1) patience = SPINS_BEFORE_TAKING;
+        wait_a_moment(spins);
+      }
     }
-    for (int spins = 0; progress(me) < 2 * item + 2; spins++) wait_a_moment(spins);  // the other thread took it
+    for (int spins = 0; progress(me) < 2 * item + 2; spins++) {  // the other thread took it, and so is there
+      patience = SPINS_BEFORE_TAKING;
+      wait_a_moment(spins);
+    }
   }
 }
 

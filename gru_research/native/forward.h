@@ -276,7 +276,7 @@ template <Kind K> struct Forward {
       begin(b, 0, l.B);
       halves.ready.value.store(1, std::memory_order_release);
     }
-    if (!chunk) return end(b, 0, l.B);
+    if (!chunk) return caller ? end(b, 0, l.B) : void();
     int each = chunk * STAGES + 1, chunks = divide_up(l.T, chunk), items = l.T * STAGES + chunks;
     in_halves(halves, items, me, [&](int item, int k) {
       int begin_step = item / each * chunk, place = item % each;

@@ -53,7 +53,7 @@ struct Halves {
   struct alignas(64) Progress {
     std::atomic<int> value{0};
   };
-  Progress done[2], ready;
+  Progress done[2], ready, helped;
 };
 
 // The kernels of one instruction set.
