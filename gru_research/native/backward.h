@@ -289,17 +289,18 @@ template <Kind K> struct Backward {
       outer<UG>(chunk.h, panel(), l.H, d + U_PLANE * plane(), plane(), lanes, count, o.d_U + p * units * UG * L);
       if (BEFORE) outer<1>(chunk.gated, panel(), l.H, d, plane(), lanes, count, o.d_U_n + p * units * L);
       outer<G>(x, x_panel, l.D, d, plane(), lanes, count, o.d_W + p * padded(l.D) * G * L);
-      for (int k = 0; k < PLANES; k++) {
-        float *total = o.d_b + ((size_t)k * in.units + p) * L;
-        auto add = [&](auto n) {
-          constexpr int N = n;
-          Floats<N> s = load<N>(total);
-          for (int i = 0; i < count; i++) s += load<N>(d + k * plane() + (size_t)i * L);
-          store<N>(total, s);
-        };
-        if (lanes <= HALF) add(Constant<HALF>());
-        else add(Constant<L>());
-      }
+      float *total = o.d_b + (size_t)p * L;
+      size_t next = (size_t)in.units * L;  // a plane's sums
+      auto add = [&](auto n) {
+        constexpr int N = n;
+        Floats<N> s[PLANES];
+        for (int k = 0; k < PLANES; k++) s[k] = load<N>(total + k * next);
+        for (int i = 0; i < count; i++)  // all planes together: an addition waits for the one before to the same sum
+          for (int k = 0; k < PLANES; k++) s[k] += load<N>(d + k * plane() + (size_t)i * L);
+        for (int k = 0; k < PLANES; k++) store<N>(total + k * next, s[k]);
+      };
+      if (lanes <= HALF) add(Constant<HALF>());
+      else add(Constant<L>());
     }
   }
   // d_x of rows of a chunk, from row number `from` on, and to(row number of the chunk) -> where one goes.

@@ -131,9 +131,8 @@ template <int NV> constexpr int units_of() {
 }
 // out[u][v] += sum over rows k of left[k, u] * right[v][k]: what a batch sends to a kernel. `left` begins at one of a
 // panel's columns, `right` are NV planes, `plane` apart.
-template <int N, int NV>
+template <int N, int NV, int MU>
 __attribute__((noinline)) void outer_tile(const float *left, const float *right, size_t plane, size_t K, float *out) {
-  constexpr int MU = units_of<NV>();
   Floats<N> acc[MU][NV];
 #pragma GCC unroll 16
   for (int i = 0; i < MU; i++)
@@ -158,13 +157,17 @@ __attribute__((noinline)) void outer_tile(const float *left, const float *right,
 }
 
 // out[panel of units][unit][v][L] += the product of `left` (panel form, `units` columns, panels `panel` floats apart)
-// with one panel of NV planes. All units of a tile are computed; those behind the last are never read.
+// with one panel of NV planes. All units of a tile are computed; those behind the last are never read. One or two input
+// features are common, and have a tile of their own.
 template <int NV>
 INLINE void outer(const float *left, size_t panel, int units, const float *right, size_t plane, int lanes, size_t K,
                   float *out) {
-  for (int u = 0; u < units; u += units_of<NV>()) {
+  constexpr int MU = units_of<NV>(), FEW = 2;
+  bool half = lanes <= HALF;
+  if (units <= FEW) return (half ? outer_tile<HALF, NV, FEW> : outer_tile<L, NV, FEW>)(left, right, plane, K, out);
+  for (int u = 0; u < units; u += MU) {
     const float *from = left + u / L * panel + u % L;
-    (lanes <= HALF ? outer_tile<HALF, NV> : outer_tile<L, NV>)(from, right, plane, K, out + (size_t)u * NV * L);
+    (half ? outer_tile<HALF, NV, MU> : outer_tile<L, NV, MU>)(from, right, plane, K, out + (size_t)u * NV * L);
   }
 }
 
