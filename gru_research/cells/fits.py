@@ -155,9 +155,10 @@ def _differences(path: str, expected: Any, given: Any) -> Iterator[Exception]:
             yield ValueError(f"{path} has {', '.join(map(str, surplus))}, which nothing reads")
         else:
             for name, part in expected.items():
-                if getattr(given[name], "shape", None) == getattr(part, "shape", ()) and is_real(getattr(given[name], "dtype", None)):
+                a = given[name]
+                if getattr(a, "shape", None) == getattr(part, "shape", ()) and is_real(getattr(a, "dtype", None)):
                     continue  # as nearly always, and a step outside jit should cost little
-                yield from _differences(f"{path}[{name!r}]", part, given[name])
+                yield from _differences(f"{path}[{name!r}]", part, a)
     elif isinstance(expected, list | tuple) and isinstance(given, list | tuple):
         if len(expected) != len(given):
             yield ValueError(f"{path} holds {len(given)} parts instead of {len(expected)}")
