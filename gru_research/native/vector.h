@@ -90,11 +90,12 @@ template <int N> INLINE Floats<N> expm1_reduced(Floats<N> x, Ints<N> &n) {
 }
 template <int N> INLINE Floats<N> power_of_2(Ints<N> n) { return (Floats<N>)((n + 127) << 23); }
 
-// 1 / (1 + e^-x). From 2^128 on the power is infinite, and the quotient 0.
+// 1 / (1 + e^-x), with half of e^-x on the way: 2^128 would be infinite, and a smaller power made of it NaN. What is
+// beyond the floats becomes infinite at the end, and the quotient 0.
 template <int N> INLINE Floats<N> sigmoid(Floats<N> x) {
   Ints<N> n;
-  Floats<N> e = expm1_reduced<N>(clamp<N>(-x, -87.f, 89.f), n), s = power_of_2<N>(n);
-  return 1.f / ((e * s + s) + 1.f);
+  Floats<N> e = expm1_reduced<N>(clamp<N>(-x, -87.f, 89.f), n), s = power_of_2<N>(n - 1);
+  return 1.f / ((e * s + s) * 2.f + 1.f);
 }
 // (e^2x - 1) / (e^2x + 1); beyond 9.1 it rounds to 1.
 template <int N> INLINE Floats<N> tanh(Floats<N> x) {
