@@ -23,7 +23,7 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "new_cell.md"
 def page() -> dict[str, Any]:
     """The names that the page's Python blocks define, run one after the other."""
     blocks = re.findall(r"^```python\n(.*?)^```", PAGE.read_text(), re.DOTALL | re.MULTILINE)
-    assert len(blocks) == 2
+    assert len(blocks) == 3
     names: dict[str, Any] = {"__name__": "new_cell"}
     for block in blocks:
         exec(compile(block, str(PAGE), "exec"), names)
@@ -59,6 +59,21 @@ def test_its_cell_unrolls_over_lengths_as_its_equations_say(page: dict[str, Any]
         np.testing.assert_allclose(final[row], expected[-1], rtol=2e-6, atol=2e-6)
     assert (np.asarray(ys[1, 2:]) == 0).all()
     assert hash(cell) == hash(page["LightUnit"](8)) and cell == page["LightUnit"](8)
+
+
+def test_its_changed_cell_runs_and_is_differentiated_by_its_own_steps(page: dict[str, Any]) -> None:
+    cell, xs = page["leaky"], jax.random.normal(jax.random.key(3), (2, 5, 3))
+    params = cell.init(jax.random.key(2), 3)
+
+    def own(params: Any) -> Any:
+        h, total = jnp.zeros((2, 8)), jnp.zeros(())
+        for t in range(5):
+            h = 0.9 * h + 0.1 * jnp.tanh(xs[:, t] @ params["W_h"] + params["b_h"] + h @ params["U_h"])
+            total = total + (h**2).sum()
+        return total
+
+    found = jax.grad(lambda p: (gr.unroll(cell, p, xs)[1] ** 2).sum())(params)  # type: ignore[operator]
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6), found, jax.grad(own)(params))
 
 
 def test_its_line_makes_an_experiment(page: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

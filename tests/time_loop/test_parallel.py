@@ -286,3 +286,106 @@ def test_stacks_run_each_layer_as_it_can() -> None:
     assert_close(jax.jit(stack.apply)(params, xs)[1], expected)
     with pytest.raises(ValueError, match="backend='parallel'"):
         stack.apply(params, xs, options=PARALLEL)
+
+
+# What a reset ends, and long sequences
+
+
+def with_nan(cell: Any, options: gr.UnrollOptions, reverse: bool, bad: float) -> Any:
+    """Outputs, final carry, and gradients by inputs and parameters of a loss of all but the ended segments' outputs.
+
+    Row 0 has `bad` in an input of a segment that a reset ends, row 1 in the carry before a reset at its first step.
+    """
+    rng = np.random.default_rng(1)
+    xs, carry = rng.normal(size=(B, T, I)), jax.tree.map(lambda a: rng.normal(size=a.shape), first_carry(cell))
+    at, resets, counts = (5 if reverse else 1), np.zeros((B, T), bool), np.ones((B, T, 1))
+    xs[0, at, 0] = bad
+    resets[0, [3, 4]] = True  # segments 0 to 2, 3, 4 to 6
+    counts[0, 4:] = 0 if reverse else 1
+    counts[0, :3] = 1 if reverse else 0
+    if not reverse:  # a carry before a reset: in reverse a reset acts on leaving a step
+        carry = jax.tree.map(lambda a: np.concatenate([a[:1], np.full_like(a[1:2], bad), a[2:]]), carry)
+        resets[1, 0] = True
+    params = cell.init(jax.random.key(0), I)
+
+    def loss(params: Any, xs: Any) -> Any:
+        results: Any = gr.unroll(cell, params, xs, initial_carry=carry, resets=resets, reverse=reverse, options=options)
+        ys = jnp.where(counts > 0, results[1], 0)
+        return (ys**2).sum() + sum((a**2).sum() for a in jax.tree.leaves(results[0])), results
+
+    (_, (final, ys)), grads = jax.jit(jax.value_and_grad(loss, argnums=(0, 1), has_aux=True))(params, xs)
+    return np.asarray(ys), final, grads, counts > 0
+
+
+def first_carry(cell: Any) -> Any:
+    return cell.initial_carry(cell.init(jax.random.key(0), I), (B,))
+
+
+CELLS = [
+    (gr.MinGRU, {"backend": "parallel"}),
+    (gr.MinLSTM, {"backend": "parallel"}),
+    (gr.MinGRU, {"backend": "parallel", "checkpoint": 3}),
+    (gr.MinLSTM, {}),
+    (gr.MinGRU, {"backend": "autodiff"}),
+    (gr.GRU, {}),
+    (gr.GRU, {"chunk": 3, "save": "carry"}),
+    (gr.LSTM, {}),
+    (gr.VanillaRNN, {}),
+    (gr.LSTM, {"backend": "autodiff"}),
+    (gr.MGU, {}),
+]
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize(("kind", "options"), CELLS)
+def test_nothing_of_a_segment_passes_the_reset_that_ends_it(kind: Any, options: Any, reverse: bool) -> None:
+    cell = kind(H, param_dtype="float64", learn_initial_carry=True)
+    clean = with_nan(cell, gr.UnrollOptions(backend="autodiff"), reverse, 0.5)
+    for bad in (np.nan, np.inf):
+        ys, final, (d_params, d_xs), counts = with_nan(cell, gr.UnrollOptions(**options), reverse, bad)
+        here = np.broadcast_to(counts, ys.shape)
+        np.testing.assert_allclose(ys[here], clean[0][here], rtol=1e-12, atol=1e-12)
+        assert_close(final, clean[1])
+        # By inputs: other segments and other rows as if nothing were there.
+        there = np.broadcast_to(counts, d_xs.shape)
+        np.testing.assert_allclose(np.asarray(d_xs)[there], np.asarray(clean[2][1])[there], rtol=1e-11, atol=1e-12)
+        if np.isnan(bad):
+            # By parameters: NaN, though the loss is finite, as the step is real (docs/reference/time.md).
+            assert all(np.isnan(a).any() for name, a in d_params.items() if name.startswith("W_"))
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("cut", [False, True])
+def test_joined_steps_are_the_plain_loop(cut: bool, reverse: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gru_research.time_loop.parallel.LEVELS", 2)
+    rng = np.random.default_rng(3)
+    for time in (1, 2, 3, 4, 5, 11, 12):
+        a, b, before = rng.normal(size=(time, 2, 3)), rng.normal(size=(time, 2, 3)), rng.normal(size=(2, 3))
+        cuts: Any = rng.random((time, 2, 1)) < 0.3 if cut else None
+
+        def loop(a: Any, b: Any, before: Any, cuts: Any = cuts) -> Any:
+            h: Any = before
+            states: list[Any] = [None] * len(a)
+            for t in reversed(range(len(a))) if reverse else range(len(a)):
+                h = a[t] * h + b[t] if cuts is None else jnp.where(cuts[t], b[t], a[t] * h + b[t])
+                states[t] = h
+            return jnp.stack(states)
+
+        ways = (loop, functools.partial(linear_recurrence, reverse=reverse, cut_T=cuts))
+        results = [
+            jax.jit(jax.value_and_grad(lambda *at, f=f: (lambda h: (jnp.sin(h).sum(), h))(f(*at)), (0, 1, 2), True))(
+                a, b, before
+            )
+            for f in ways
+        ]
+        assert_close(results[1], results[0], 1e-11)
+
+
+def test_a_program_does_not_grow_with_the_number_of_steps() -> None:
+    cell, params = make("min_gru"), parameters("min_gru", I, H)
+
+    def size(time: int) -> int:
+        gradient = jax.grad(lambda p, xs: gr.unroll(cell, p, xs, options=PARALLEL)[1].sum())  # type: ignore[union-attr]
+        return len(jax.jit(gradient).lower(params, jnp.zeros((1, time, I))).as_text())
+
+    assert size(100_000) < 1.02 * size(1_000)  # the same but for the numbers in it
