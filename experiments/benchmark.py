@@ -3,16 +3,22 @@
     python -m experiments.benchmark --suite=input [--manual_dir=DIR]
     python -m experiments.benchmark --suite=cpu [--cells=gru] [--shapes="0;3;8,50,4,16"] [--systems=ours,linen,torch]
     python -m experiments.benchmark --suite=gpu
+    python -m experiments.benchmark --suite=vmap [--sets=4]
+    python -m experiments.benchmark --suite=contention
     python -m experiments.benchmark --suite=memory
     python -m experiments.benchmark --suite=startup [--rounds=5]
 
 `input`: how fast batches come, against how fast training uses them up, for the shipped configs' data.
 `cpu`, `gpu`: GRU, LSTM and vanilla RNN layers, forward and training, against flax (linen, nnx), haiku, equinox,
 keras and torch, as far as they are installed: each in its own process, taking turns; then ours over lengths.
-Options of ours can be compared within a run: --systems=ours,ours[backend=autodiff,unroll=2],linen.
+Options of ours can be compared within a run: --systems=ours,ours[backend=autodiff,unroll=2],linen. Without --systems
+`ours` is what users get, on a CPU the native engine's where it is there, and `ours[backend=vjp]` XLA's way.
+`vmap`: several parameter sets side by side against one. `contention`: while other processes spin on all cores. Both of
+ours alone, on a CPU.
 `memory`: a gradient step over 100,000 steps, with and without checkpointing.
 `startup`: from the start of a process to `--help` and to the first update, without compilation.
-All but `input` and `startup` write benchmark.json, and figures, to --workdir.
+All but `input` and `startup` write benchmark.json to --workdir, `cpu` and `gpu` figures too. With --exclusive rounds in
+which other processes took the cores are thrown away and repeated, up to 20 times each, and counted below the tables.
 """
 
 import datetime
@@ -24,18 +30,21 @@ from pathlib import Path
 import rich.console
 from absl import flags
 
-from experiments.benchmarks import jobs, memory, results, speed, startup
+from experiments.benchmarks import jobs, memory, ours, quiet, results, speed, startup
 from experiments.benchmarks.turns import Timing
 from experiments.launcher import launch
 from gru_research.config import UserError
 
-SUITE = flags.DEFINE_enum("suite", "input", ["input", "cpu", "gpu", "memory", "startup"], "what to measure.")
+SUITES = ["input", "cpu", "gpu", "memory", "startup", "vmap", "contention"]
+SUITE = flags.DEFINE_enum("suite", "input", SUITES, "what to measure.")
 ROUNDS = flags.DEFINE_integer("rounds", 5, "how often each is timed, taking turns.", lower_bound=1)
 SYSTEMS = flags.DEFINE_string(
-    "systems", ",".join((jobs.OURS, *jobs.PEERS)), "cpu, gpu: which to measure; ours[option=value] sets UnrollOptions."
-)
+    "systems", "", "which to measure; ours[option=value] sets UnrollOptions; default: "
+    + ",".join((jobs.OURS, jobs.BY_XLA, *jobs.PEERS)) + ", with --suite=gpu without the second, and with vmap and "
+    "contention the first two."
+)  # fmt: skip
 CELLS = flags.DEFINE_string(
-    "cells", "", f"some of {','.join(jobs.CELLS)}; default: all of them, with --suite=memory gru."
+    "cells", "", f"some of {','.join(jobs.CELLS)}; default: all of them, with --suite=memory, vmap and contention gru."
 )
 SHAPES = flags.DEFINE_string(
     "shapes", "", 'as "B,T,D,H;B,T,D,H", where a number alone is one of '
@@ -49,6 +58,10 @@ LENGTHS = flags.DEFINE_string(
 BUDGET = flags.DEFINE_float(
     "budget", 3.0, "cpu, gpu: seconds that each system is timed, forward and training each.", lower_bound=0.0
 )
+EXCLUSIVE = flags.DEFINE_bool(
+    "exclusive", False, "throw away and repeat rounds in which other processes took the cores: cpu, vmap, contention."
+)
+SETS = flags.DEFINE_integer("sets", 4, "vmap: how many parameter sets run side by side.", lower_bound=2)
 THREADS = flags.DEFINE_integer("threads", 0, "how many cores all systems share; 0: all.", lower_bound=0)
 DTYPE = flags.DEFINE_enum("dtype", "float32", jobs.DTYPES, "in which layers compute; parameters are float32.")
 LAYOUT = flags.DEFINE_enum("layout", "batch", jobs.LAYOUTS, "cpu, gpu: the first axis of inputs and outputs.")
@@ -70,7 +83,9 @@ def main() -> int:
         return input_suite.run(ROUNDS.value, DataDirs(DATA_DIR.value, MANUAL_DIR.value))
     if SUITE.value == "startup":
         return startup.run(ROUNDS.value)
-    settings = memory_settings() if SUITE.value == "memory" else speed_settings()
+    if EXCLUSIVE.value:
+        quiet.check()
+    settings = SETTINGS[SUITE.value]()
     cores = share_cores(THREADS.value)
     workdir = new_workdir(WORKDIR.value, SUITE.value)
     started = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
@@ -79,6 +94,8 @@ def main() -> int:
     print(f"command: {shlex.join(sys.argv)}\n{cores} cores; writing to {workdir}", flush=True)
     if isinstance(settings, memory.Settings):
         return memory.run(settings, workdir, header, console)
+    if isinstance(settings, ours.Settings):
+        return ours.run(settings, workdir, header, console)
     return speed.run(settings, workdir, header, console)
 
 
@@ -88,15 +105,33 @@ def speed_settings() -> speed.Settings:
     lengths = jobs.whole_numbers("--lengths", default if LENGTHS.value is None else LENGTHS.value)
     if 0 in lengths:
         raise UserError(f"--lengths={LENGTHS.value!r} must be at least 1")
+    by_xla = (jobs.BY_XLA,) if SUITE.value == "cpu" else ()
     return speed.Settings(
         SUITE.value,
-        jobs.parse_systems(SYSTEMS.value),
+        jobs.parse_systems(SYSTEMS.value or ",".join((jobs.OURS, *by_xla, *jobs.PEERS))),
         jobs.parse_names("--cells", CELLS.value or ",".join(jobs.CELLS), jobs.CELLS),
         jobs.parse_shapes(SHAPES.value) if SHAPES.value else jobs.SHAPES,
         tuple(lengths),
         DTYPE.value,
         LAYOUT.value,
-        Timing(ROUNDS.value, BUDGET.value),
+        Timing(ROUNDS.value, BUDGET.value, EXCLUSIVE.value),
+    )
+
+
+def own_settings() -> ours.Settings:
+    """The flags of --suite=vmap and contention, checked. Raises UserError."""
+    systems = jobs.parse_systems(SYSTEMS.value or f"{jobs.OURS},{jobs.BY_XLA}")
+    if not all(map(jobs.is_ours, systems)):
+        raise UserError(f"--systems={SYSTEMS.value!r}: --suite={SUITE.value} measures {jobs.OURS} alone")
+    return ours.Settings(
+        SUITE.value,
+        systems,
+        jobs.parse_names("--cells", CELLS.value or "gru", jobs.CELLS),
+        jobs.parse_shapes(SHAPES.value) if SHAPES.value else jobs.SHAPES,
+        DTYPE.value,
+        LAYOUT.value,
+        Timing(ROUNDS.value, BUDGET.value, EXCLUSIVE.value),
+        SETS.value,
     )
 
 
@@ -113,6 +148,16 @@ def memory_settings() -> memory.Settings:
         LIMIT.value,
         ROUNDS.value,
     )
+
+
+SETTINGS = {
+    "cpu": speed_settings,
+    "gpu": speed_settings,
+    "memory": memory_settings,
+    "vmap": own_settings,
+    "contention": own_settings,
+}
+"""By suite, what makes its settings from the flags."""
 
 
 def share_cores(threads: int) -> int:

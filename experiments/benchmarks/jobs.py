@@ -15,6 +15,8 @@ LAYOUTS = ("batch", "time")
 MODES = ("forward", "train", "last")
 MACHINE = "machine"
 OURS = "ours"
+BY_XLA = f"{OURS}[backend=vjp]"
+"""Ours without the native engine."""
 PEERS = ("linen", "nnx", "haiku", "equinox", "keras", "torch")
 FIXED_OPTIONS = ("outputs", "time_major")  # the benchmark's own, as they change what is computed
 
@@ -58,6 +60,8 @@ class Job:
       dtype: in which it computes; parameters are float32.
       layout: whether inputs and outputs are [B, T, ...] ("batch") or [T, B, ...] ("time").
       platform: "cpu" or "gpu".
+      sets: how many parameter sets run side by side, by `vmap`: ours alone.
+      spinning: how many other processes take the cores meanwhile.
     """
 
     system: str
@@ -67,6 +71,8 @@ class Job:
     dtype: str = "float32"
     layout: str = "batch"
     platform: str = "cpu"
+    sets: int = 1
+    spinning: int = 0
 
     def to_flags(self) -> list[str]:
         """The worker's command line."""
@@ -75,7 +81,8 @@ class Job:
 
 def job_from_flags(values: Mapping[str, str]) -> Job:
     """The inverse of `Job.to_flags`, from flag names and values."""
-    return Job(**{**values, "shape": parse_shape(values["shape"])})
+    numbers = {name: int(values[name]) for name in ("sets", "spinning")}
+    return Job(**{**values, **numbers, "shape": parse_shape(values["shape"])})
 
 
 def parse_systems(text: str) -> tuple[str, ...]:

@@ -82,6 +82,7 @@ def measure(job: Job, settings: Settings, logs: Path, say: Callable[[str], None]
             known: dict[str, Any] = {
                 "compile_seconds": compiled["seconds"],
                 "planned_bytes": compiled["planned_bytes"],
+                "engine": compiled["engine"],
                 "baseline_bytes": worker.baseline_bytes,
                 "about": worker.about,
             }

@@ -17,8 +17,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from experiments.benchmarks import machine
-from experiments.benchmarks.jobs import GATES, MACHINE, Job
+from experiments.benchmarks.jobs import GATES, MACHINE, Job, is_ours
 from experiments.benchmarks.layers import NotOfferedError, make_layer
+from gru_research import native
 
 
 class Program(Protocol):
@@ -41,6 +42,10 @@ class Program(Protocol):
         """The most memory in use on the accelerator so far; None on a CPU."""
         ...
 
+    def engine(self, mode: str) -> str | None:
+        """By which engine our layer runs in `mode`, which is compiled; None for others."""
+        ...
+
 
 def make_program(job: Job) -> Program:
     if job.system == MACHINE:
@@ -53,24 +58,36 @@ class JaxProgram:
 
     def __init__(self, job: Job):
         self._job = job
+        if job.sets > 1 and not is_ours(job.system):
+            raise NotOfferedError("vmap over parameter sets is measured for ours alone")
         self._layer = make_layer(job)
         count = sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(self._layer.params))
         check_parameters(job, count)
         self.about = {"parameters": count}
-        self._arguments = jax.block_until_ready(jax.device_put((self._layer.params, make_inputs(job))))
+        params = self._layer.params if job.sets == 1 else several(self._layer.params, job.sets)
+        self._arguments = jax.block_until_ready(jax.device_put((params, make_inputs(job))))
+        self._lowered: dict[str, Any] = {}
         self._compiled: dict[str, Any] = {}
 
     def compile(self, mode: str) -> int | None:
-        self._compiled[mode] = jax.jit(self._function(mode)).lower(*self._arguments).compile()
+        function = self._function(mode)
+        if self._job.sets > 1:
+            function = jax.vmap(function, in_axes=(0, None))
+        self._lowered[mode] = jax.jit(function).lower(*self._arguments)
+        self._compiled[mode] = self._lowered[mode].compile()
         analysis = self._compiled[mode].memory_analysis()
         return None if analysis is None else int(analysis.temp_size_in_bytes)
 
     def check(self, mode: str) -> None:
         results = jax.device_get(self._compiled[mode](*self._arguments))
-        if mode == "forward":
-            check_outputs(self._job, np.asarray(results, np.float32))
-        else:
-            check_gradients(results[0], jax.tree.leaves(results[1]))
+        if self._job.sets == 1:
+            results = jax.tree.map(lambda a: a[None], results)
+        for k in range(self._job.sets):
+            one = jax.tree.map(lambda a, k=k: a[k], results)
+            if mode == "forward":
+                check_outputs(self._job, np.asarray(one, np.float32))
+            else:
+                check_gradients(one[0], jax.tree.leaves(one[1]))
 
     def run(self, mode: str) -> None:
         jax.block_until_ready(self._compiled[mode](*self._arguments))
@@ -78,6 +95,11 @@ class JaxProgram:
     def device_peak_bytes(self) -> int | None:
         statistics = jax.local_devices()[0].memory_stats()
         return None if statistics is None else statistics["peak_bytes_in_use"]
+
+    def engine(self, mode: str) -> str | None:
+        if not is_ours(self._job.system):
+            return None
+        return native.describe() if native.engine_of(self._lowered.pop(mode)) == "native" else "XLA"
 
     def _function(self, mode: str) -> Callable[..., Any]:
         if mode == "forward":
@@ -131,6 +153,9 @@ class TorchProgram:
     def device_peak_bytes(self) -> int | None:
         return self._torch.cuda.max_memory_allocated() if self._device == "cuda" else None
 
+    def engine(self, mode: str) -> None:
+        del mode
+
     def _forward(self) -> Any:
         with self._torch.inference_mode():
             return self._outputs("forward")
@@ -142,6 +167,11 @@ class TorchProgram:
     def _outputs(self, mode: str) -> Any:
         with self._torch.autocast(self._device, self._torch.bfloat16, enabled=self._job.dtype == "bfloat16"):
             return self._layers[mode](self._xs)[0]
+
+
+def several(params: Any, sets: int) -> Any:
+    """Parameter sets `[sets, ...]`, each a little larger than the one before."""
+    return jax.tree.map(lambda a: jnp.stack([a * (1 + k / 10) for k in range(sets)]), params)
 
 
 def make_inputs(job: Job) -> np.ndarray:

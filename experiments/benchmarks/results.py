@@ -33,6 +33,9 @@ class Result:
         parameters made, and at most until the end of this mode, compilation included.
       device_peak_bytes: on an accelerator, the most of its memory in use.
       machine_flops: floating-point operations a second of large matrix products, in the same rounds.
+      thrown: how many rounds were thrown away and repeated, as other processes took the cores; disturbed: how many
+        count although they did.
+      engine: by which engine our layer runs, as the compiled program has it; None for others.
     """
 
     job: Job
@@ -47,6 +50,9 @@ class Result:
     peak_bytes: int | None = None
     device_peak_bytes: int | None = None
     machine_flops: float | None = None
+    thrown: int = 0
+    disturbed: int = 0
+    engine: str | None = None
     about: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     @property
@@ -89,10 +95,10 @@ def ratios(seconds: Mapping[str, float | None]) -> dict[str, float | None]:
 
 
 def best_ways(results: Iterable[Result]) -> list[Result]:
-    """One result for each system, cell, shape and mode: that of its fastest way, or the first where none ran."""
+    """One result for each system in each setting and mode: that of its fastest way, or the first where none ran."""
     chosen: dict[tuple[Any, ...], Result] = {}
     for result in results:
-        key = (result.job.system, result.job.cell, result.job.shape, result.mode)
+        key = (result.job.system, *_group(result), result.job.sets, result.job.spinning)
         other = chosen.get(key)
         if other is None or _order(result) < _order(other):
             chosen[key] = result
@@ -107,8 +113,13 @@ def comparisons(results: Iterable[Result]) -> dict[tuple[Any, ...], dict[str, Re
     """The best ways' results by (cell, shape, mode), then by system: what stands beside each other."""
     groups: dict[tuple[Any, ...], dict[str, Result]] = {}
     for result in best_ways(results):
-        groups.setdefault((result.job.cell, result.job.shape, result.mode), {})[result.job.system] = result
+        if (result.job.sets, result.job.spinning) == (1, 0):
+            groups.setdefault(_group(result), {})[result.job.system] = result
     return groups
+
+
+def _group(result: Result) -> tuple[Any, ...]:
+    return result.job.cell, result.job.shape, result.mode
 
 
 def record(result: Result, ratio: float | None, counts: bool) -> dict[str, Any]:
@@ -132,20 +143,22 @@ def record(result: Result, ratio: float | None, counts: bool) -> dict[str, Any]:
         "baseline_mib": _scaled(result.baseline_bytes, 1 / MIB),
         "peak_mib": _scaled(result.peak_bytes, 1 / MIB),
         "device_peak_mib": _scaled(result.device_peak_bytes, 1 / MIB),
+        "thrown_rounds": result.thrown,
+        "disturbed_rounds": result.disturbed,
+        "engine": result.engine,
         "about": dict(result.about),
     }
 
 
 def records(results: Sequence[Result]) -> list[dict[str, Any]]:
     """All results as plain JSON, each with its ratio to the best peer."""
-    ratio_of = {key: ratios({n: r.seconds for n, r in group.items()}) for key, group in comparisons(results).items()}
     chosen = best_ways(results)
-    made = []
-    for result in results:
-        counts = any(result is other for other in chosen)
-        key = (result.job.cell, result.job.shape, result.mode)
-        made.append(record(result, ratio_of[key][result.job.system] if counts else None, counts))
-    return made
+    ratio_of = {
+        id(group[name]): ratio
+        for group in comparisons(results).values()
+        for name, ratio in ratios({n: r.seconds for n, r in group.items()}).items()
+    }
+    return [record(result, ratio_of.get(id(result)), any(result is other for other in chosen)) for result in results]
 
 
 def write(path: Path, header: Mapping[str, Any], results: Sequence[Result]) -> None:

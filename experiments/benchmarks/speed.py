@@ -52,8 +52,7 @@ class Settings:
             "suite": self.platform,
             "dtype": self.dtype,
             "layout": self.layout,
-            "rounds": self.timing.rounds,
-            "budget_seconds": self.timing.budget,
+            **self.timing.record(),
         }
 
 
@@ -70,7 +69,7 @@ def run(settings: Settings, workdir: Path, header: dict[str, Any], console: rich
     with contextlib.ExitStack() as stack:
         worker = _start_machine(stack, machine_job, logs)
         with Progress(console, len(shaped) + len(swept)) as progress:
-            machine = Machine(worker, settings.platform, settings.dtype)
+            machine = Machine(worker, settings.platform, settings.dtype, settings.timing.exclusive)
 
             def save() -> None:
                 facts = {"env": worker.about["environment"], "machine": machine.record(), "settings": settings.record()}

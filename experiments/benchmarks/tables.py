@@ -2,13 +2,14 @@
 
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import rich.box
 import rich.table
 import rich.text
 
 from experiments.benchmarks.jobs import OURS, Shape, is_ours, split_system
-from experiments.benchmarks.results import MIB, Result, comparisons, ratios
+from experiments.benchmarks.results import MIB, Result, best_ways, comparisons, ratios
 
 NOTHING = "-"
 MODE_NAMES = {"forward": "forward", "train": "training", "last": "training, last output"}
@@ -37,15 +38,23 @@ def shape_table(results: Sequence[Result]) -> rich.table.Table:
 
 
 def notes(results: Iterable[Result]) -> list[str]:
-    """A line for each system that has no time, with the reason, and for each that had several ways, the fastest."""
-    lines = []
-    for (_, _, mode), group in comparisons(results).items():
-        for system, result in group.items():
-            if result.status != "ok":
-                lines.append(f"{system}: {result.status}" + (f" ({result.reason})" if result.reason else ""))
-            elif result.job.way:
-                lines.append(f"{system}, {MODE_NAMES[mode]}: {result.job.way} is its fastest")
-    return list(dict.fromkeys(lines))
+    """What a table leaves out, a line each: by which engine ours ran; why a system has no time; which of several ways
+    was the fastest; how many rounds were thrown away, or count although other processes took the cores."""
+    lines, thrown = [], []
+    for result in best_ways(results):
+        system, mode = result.job.system, MODE_NAMES[result.mode]
+        if result.status != "ok":
+            lines.append(f"{system}: {result.status}" + (f" ({result.reason})" if result.reason else ""))
+            continue
+        if result.engine:
+            lines.append(f"{system}: {result.engine}")
+        if result.job.way:
+            lines.append(f"{system}, {mode}: {result.job.way} is its fastest")
+        if result.thrown or result.disturbed:
+            kept = f", {result.disturbed} kept all the same" if result.disturbed else ""
+            counts = f"{result.thrown} rounds thrown away{kept}, as other processes took the cores"
+            thrown.append(f"{system}, {mode}, {result.job.shape}: {counts}")
+    return list(dict.fromkeys([*lines, *thrown]))
 
 
 def summary_table(results: Sequence[Result]) -> rich.table.Table | None:
@@ -109,6 +118,58 @@ def memory_table(results: Sequence[Result]) -> rich.table.Table:
         memory = (_bytes(n) for n in (result.planned_bytes, result.peak_bytes, result.baseline_bytes))
         _row(table, result.job.cell, str(options["checkpoint"]), str(result.job.shape), *memory, seconds, compiling)
     return table
+
+
+def vmap_table(results: Sequence[Result]) -> rich.table.Table:
+    """Several parameter sets side by side against one, for each system."""
+    most = max(result.job.sets for result in results)
+    table = _table(f"vmap over {most} parameter sets")
+    for heading in ("cell", "B,T,D,H", "mode", "system"):
+        _column(table, heading, "left")
+    for heading in ("1 set\nms", f"{most} sets\nms", "times"):
+        _column(table, heading)
+    by_setting = {_setting(result): result for result in results}
+    for result in results:
+        if result.job.sets == 1:
+            many = by_setting[(*_setting(result)[:-2], most, 0)]
+            _row(table, *_named(result), _time(result), _time(many), _over(many, result))
+    return table
+
+
+def contention_table(results: Sequence[Result]) -> rich.table.Table:
+    """Alone and beside processes that spin on all cores, and there against the last system."""
+    spinning = max(result.job.spinning for result in results)
+    table = _table(f"beside {spinning} processes that spin")
+    for heading in ("cell", "B,T,D,H", "mode", "system"):
+        _column(table, heading, "left")
+    for heading in ("alone\nms", "beside\nms", "ratio"):
+        _column(table, heading)
+    by_setting = {_setting(result): result for result in results}
+    last = results[-1].job.system
+    for result in results:
+        if not result.job.spinning:
+            beside = by_setting[(*_setting(result)[:-1], spinning)]
+            other = by_setting[(last, *_setting(beside)[1:])]
+            _row(table, *_named(result), _time(result), _time(beside), _over(beside, other))
+    return table
+
+
+def _setting(result: Result) -> tuple[Any, ...]:
+    return result.job.system, result.job.cell, result.job.shape, result.mode, result.job.sets, result.job.spinning
+
+
+def _named(result: Result) -> tuple[str, str, str, str]:
+    return result.job.cell, str(result.job.shape), MODE_NAMES[result.mode], result.job.system
+
+
+def _time(result: Result) -> str:
+    return result.status if result.seconds is None else _ms(result.seconds)
+
+
+def _over(result: Result, other: Result) -> str:
+    if result.seconds is None or other.seconds is None:
+        return NOTHING
+    return f"{result.seconds / other.seconds:.2f}"
 
 
 def _times(result: Result, group: Mapping[str, Result]) -> tuple[str, str, str, str]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from experiments.benchmarks import machine
+from experiments.benchmarks import machine, quiet
 from experiments.benchmarks.jobs import Job
 from experiments.benchmarks.results import Result, repetitions, round_time
 from experiments.benchmarks.workers import Worker, WorkerFailedError
@@ -16,37 +16,77 @@ from experiments.benchmarks.workers import Worker, WorkerFailedError
 SETTLE_SECONDS = 0.2
 """Between turns: OpenMP's threads go on spinning for a moment, and telling them not to would slow their owner."""
 MACHINE_REPETITIONS = 3
+MOST_REPEATS = 20
+"""Of a turn that others disturbed; then it counts as it is, and is reported."""
+PAUSE_SECONDS = 1.0
+"""Before a turn is repeated: what disturbed it may be over."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Timing:
-    """`rounds` turns for each system, which together take about `budget` seconds, or one call a turn where longer."""
+    """`rounds` turns for each system, which together take about `budget` seconds, or one call a turn where longer.
+
+    `exclusive`: a turn in which other processes took the cores is thrown away and repeated.
+    """
 
     rounds: int
     budget: float
+    exclusive: bool = False
+
+    def record(self) -> dict[str, Any]:
+        return {"rounds": self.rounds, "budget_seconds": self.budget, "exclusive": self.exclusive}
+
+
+@dataclasses.dataclass
+class Turns:
+    """What a system's turns gave so far: seconds of each that counts, and how many were thrown away or disturbed."""
+
+    exclusive: bool
+    seconds: list[float] = dataclasses.field(default_factory=list)
+    thrown: int = 0
+    disturbed: int = 0
+
+    def take(self, worker: Worker, mode: str, repetitions: int) -> dict[str, Any]:
+        """One turn, repeated while others take the cores, but not for ever. Returns the worker's last answer."""
+        for repeats in range(MOST_REPEATS + 1):
+            time.sleep(SETTLE_SECONDS)
+            before = quiet.read([worker.pid]) if self.exclusive else None
+            answer = worker.ask(run=mode, repetitions=repetitions)
+            if before is None or not quiet.disturbed(before, quiet.read([worker.pid])):
+                break
+            if repeats == MOST_REPEATS:
+                self.disturbed += 1
+                break
+            self.thrown += 1
+            time.sleep(PAUSE_SECONDS)
+        self.seconds.append(round_time(answer["seconds"]))
+        return answer
 
 
 class Machine:
     """The worker that measures the machine's own rate, and that rate over the whole run."""
 
-    def __init__(self, worker: Worker, platform: str, dtype: str):
+    def __init__(self, worker: Worker, platform: str, dtype: str, exclusive: bool = False):
         self._worker = worker
         self._flops = machine.product_flops(platform)
-        self.rates: dict[str, list[float]] = {mode: [] for mode in machine.modes(platform, dtype)}
-        for mode in self.rates:
+        self._turns = {mode: Turns(exclusive) for mode in machine.modes(platform, dtype)}
+        for mode in self._turns:
             worker.ask(compile=mode)
             worker.ask(check=mode)
 
     def take_turn(self) -> float:
         """The best library's floating-point operations a second, now."""
-        for mode, rates in self.rates.items():
-            seconds = self._worker.ask(run=mode, repetitions=MACHINE_REPETITIONS)["seconds"]
-            rates.append(self._flops / round_time(seconds))
-        return max(rates[-1] for rates in self.rates.values())
+        for mode, turns in self._turns.items():
+            turns.take(self._worker, mode, MACHINE_REPETITIONS)
+        return max(self._flops / turns.seconds[-1] for turns in self._turns.values())
 
     def record(self) -> dict[str, Any]:
         """Median rates, in GFLOP/s, and what they were measured with."""
-        medians = {mode: statistics.median(rates) / 1e9 for mode, rates in self.rates.items() if rates}
+        medians = {
+            mode: statistics.median(self._flops / seconds for seconds in turns.seconds) / 1e9
+            for mode, turns in self._turns.items()
+            if turns.seconds
+        }
         return {"flops_a_product": self._flops, "gflops_per_second": medians}
 
 
@@ -96,7 +136,7 @@ def _measure_mode(
             made[job] = _prepare(worker, mode, timing)
         except WorkerFailedError as e:
             fail(job, left, e)
-    times: dict[Job, list[float]] = {job: [] for job in made}
+    times: dict[Job, Turns] = {job: Turns(timing.exclusive) for job in made}
     memory: dict[Job, dict[str, Any]] = {}
     rates = []
     for turn in range(timing.rounds):
@@ -105,20 +145,21 @@ def _measure_mode(
         # Every other round goes backwards, so that none always follows the same one.
         for job in list(times)[:: -1 if turn % 2 else 1]:
             say(f"{mode}: {job.system} {job.way}, round {turn + 1} of {timing.rounds}")
-            time.sleep(SETTLE_SECONDS)
             try:
-                answer = workers[job].ask(run=mode, repetitions=made[job]["repetitions"])
+                answer = times[job].take(workers[job], mode, made[job]["repetitions"])
             except WorkerFailedError as e:
                 del times[job]
                 fail(job, left, e)
                 continue
-            times[job].append(round_time(answer["seconds"]))
             memory[job] = {name: answer[name] for name in ("peak_bytes", "device_peak_bytes")}
     rate = statistics.median(rates) if rates else None
     return [
-        Result(job, mode, round_seconds=tuple(seconds), machine_flops=rate, **made[job], **memory[job])
-        for job, seconds in times.items()
-    ]
+        Result(
+            job, mode, round_seconds=tuple(turns.seconds), machine_flops=rate, thrown=turns.thrown,
+            disturbed=turns.disturbed, **made[job], **memory[job],
+        )
+        for job, turns in times.items()
+    ]  # fmt: skip
 
 
 def _prepare(worker: Worker, mode: str, timing: Timing) -> dict[str, Any]:
@@ -131,6 +172,7 @@ def _prepare(worker: Worker, mode: str, timing: Timing) -> dict[str, Any]:
         "compile_seconds": compiled["seconds"],
         "planned_bytes": compiled["planned_bytes"],
         "repetitions": repetitions(call, timing.budget, timing.rounds),
+        "engine": compiled["engine"],
         "baseline_bytes": worker.baseline_bytes,
         "about": worker.about,
     }
@@ -138,4 +180,5 @@ def _prepare(worker: Worker, mode: str, timing: Timing) -> dict[str, Any]:
 
 def _log_name(job: Job) -> str:
     words = (job.system, job.way, job.cell, str(job.shape).replace(",", "x"))
+    words += (f"{job.sets} sets" if job.sets > 1 else "", "beside others" if job.spinning else "")
     return "-".join(word for word in words if word).replace("/", "_") + ".txt"

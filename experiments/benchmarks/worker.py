@@ -3,7 +3,7 @@
     python -m experiments.benchmarks.worker --system=linen --cell=gru --shape=32,128,32,128
 
     {"ready": true, "about": {...}, "baseline_bytes": n}                     at first
-    {"compile": MODE}               -> {"seconds": s, "planned_bytes": n}
+    {"compile": MODE}               -> {"seconds": s, "planned_bytes": n, "engine": e}
     {"check": MODE}                 -> {"seconds": s}                          one run, its results checked
     {"run": MODE, "repetitions": k} -> {"seconds": [s, ...], "peak_bytes": n, "device_peak_bytes": n}
 
@@ -58,7 +58,9 @@ def serve(program: Program, job: Job, requests: TextIO, answers: TextIO) -> None
         if "compile" in request:
             started = time.perf_counter()
             planned = program.compile(request["compile"])
-            _answer(answers, {"seconds": time.perf_counter() - started, "planned_bytes": planned})
+            seconds = time.perf_counter() - started
+            engine = program.engine(request["compile"])
+            _answer(answers, {"seconds": seconds, "planned_bytes": planned, "engine": engine})
         elif "check" in request:
             started = time.perf_counter()
             program.check(request["check"])

@@ -31,6 +31,7 @@ class Worker:
 
     about: dict[str, Any]
     baseline_bytes: int
+    pid: int
 
     def __init__(self, job: Job, log: Path):
         self._job, self._log = job, log
@@ -45,6 +46,7 @@ class Worker:
             command, cwd=CHECKOUT, env=env, bufsize=0, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=self._stderr, start_new_session=True,  # Ctrl-C is the parent's to handle
         )  # fmt: skip
+        self.pid = self._process.pid
         try:
             greeting = self._answer()
         except BaseException:

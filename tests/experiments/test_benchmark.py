@@ -11,13 +11,18 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import numpy as np
 import pytest
 import rich.console
 
-from experiments.benchmarks import jobs, memory, results, tables
+from experiments.benchmarks import jobs, memory, ours, quiet, results, tables, turns
 from experiments.benchmarks.jobs import Job, Shape
+from experiments.benchmarks.programs import JaxProgram, several
 from experiments.benchmarks.results import Result
+from experiments.benchmarks.spinning import Spinning
+from experiments.benchmarks.turns import Timing
 from gru_research.config import UserError
+from gru_research.native import Library, describe
 
 ROOT = Path(__file__).parents[2]
 TINY = Shape(2, 3, 2, 4)
@@ -123,7 +128,7 @@ def test_systems_with_options_and_shapes_by_index_or_numbers() -> None:
 
 
 def test_a_job_survives_its_command_line() -> None:
-    job = Job("ours[unroll=2]", "", "lstm", Shape(1, 2, 3, 4), "bfloat16", "time", "gpu")
+    job = Job("ours[unroll=2]", "", "lstm", Shape(1, 2, 3, 4), "bfloat16", "time", "gpu", sets=4, spinning=2)
     pairs = (flag.removeprefix("--").split("=", 1) for flag in job.to_flags())
     assert jobs.job_from_flags(dict(pairs)) == job
 
@@ -149,6 +154,206 @@ def test_a_mistake_in_a_flag_is_named(parse: Any, text: str, said: str) -> None:
     with pytest.raises(UserError) as caught:
         parse(text)
     assert said in str(caught.value)
+
+
+# Quiet rounds
+
+
+def counted(monkeypatch: pytest.MonkeyPatch, folder: Path, others: int, own: int, elsewhere: int = 0) -> bool:
+    """Whether 2 s on the first two cores of four were disturbed, where Linux counted these ticks meanwhile."""
+    monkeypatch.setattr(quiet, "PROC", folder)
+    monkeypatch.setattr(quiet, "_tick", lambda: 0.01)
+    monkeypatch.setattr(quiet.time, "perf_counter", lambda: clock)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 1}, raising=False)
+    monkeypatch.setattr(os, "getpid", lambda: 7)
+    (folder / "7").mkdir(parents=True)
+    (folder / "8").mkdir()
+
+    def write(own: int, others: int, elsewhere: int) -> None:
+        # user nice system idle iowait irq softirq steal guest guest_nice
+        lines = ["cpu 1 2 3 4 5 6 7 8 0 0", f"cpu0 {500 + own} 0 0 9999 77 0 0 0 9 9"]
+        lines += [f"cpu1 3 0 0 5 0 0 0 {others} 0 0", f"cpu2 {elsewhere} 0 0 0 0 0 0 0 0 0", "intr 12"]
+        (folder / "stat").write_text("\n".join(lines))
+        for pid, ticks in ((7, 4), (8, own)):  # user and system time are the 14th and the 15th field
+            (folder / str(pid) / "stat").write_text(f"{pid} (a b) c) R {' '.join('0' * 10)} {ticks - 1} 1 0 0")
+
+    clock = 10.0
+    write(5, 50, 3)
+    before = quiet.read([8])
+    clock = 12.0
+    write(5 + own, 50 + others, 3 + elsewhere)
+    return quiet.disturbed(before, quiet.read([8]))
+
+
+@pytest.mark.parametrize(
+    ("others", "own", "elsewhere", "expected"),
+    [(0, 400, 0, False), (13, 200, 0, False), (15, 200, 0, True), (200, 0, 0, True), (0, 0, 400, False)],
+)
+def test_a_round_is_disturbed_where_others_take_three_percent_of_our_cores(
+    others: int, own: int, elsewhere: int, expected: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    # 3 % of two cores' 4 s, and two ticks: 14 ticks.
+    assert counted(monkeypatch, tmp_path, others, own, elsewhere) is expected
+
+
+def test_without_linux_quiet_rounds_are_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(quiet, "PROC", tmp_path)
+    with pytest.raises(UserError, match="--exclusive needs Linux"):
+        quiet.check()
+
+
+class StandIn:
+    """A worker that takes 1 s the first time, 2 s the second, and so on."""
+
+    pid, baseline_bytes = 1, 100
+    about: dict[str, Any] = {}  # noqa: RUF012
+
+    def __init__(self, job: Job, log: Path):
+        self.job, self.runs = job, 0
+
+    def __enter__(self) -> "StandIn":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def ask(self, **request: Any) -> dict[str, Any]:
+        if "run" in request and request["repetitions"] == 1:
+            self.runs += 1
+        made = {"seconds": [float(self.runs)], "peak_bytes": 200, "device_peak_bytes": None, "planned_bytes": 0}
+        return made | ({"seconds": 10.0, "engine": "native test, 1 thread"} if "run" not in request else {})
+
+
+def turns_with(monkeypatch: pytest.MonkeyPatch, disturbed: list[bool], rounds: int, exclusive: bool = True) -> Result:
+    """The result of a worker whose rounds were disturbed as listed, and from the end of the list on as at its end."""
+    left = list(disturbed)
+    monkeypatch.setattr(turns, "Worker", StandIn)
+    monkeypatch.setattr(turns.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(quiet, "read", lambda pids: tuple(pids))
+    monkeypatch.setattr(quiet, "disturbed", lambda before, after: left.pop(0) if len(left) > 1 else left[0])
+    timing = Timing(rounds, budget=1.0, exclusive=exclusive)
+    (found,) = turns.measure([Job("ours", shape=TINY)], ("train",), timing, None, Path(), lambda line: None)
+    return found
+
+
+def test_disturbed_rounds_are_thrown_away_and_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = turns_with(monkeypatch, [True, False, False, True, True, False], rounds=3)
+    assert found.round_seconds == (2.0, 3.0, 6.0)
+    assert (found.thrown, found.disturbed) == (3, 0)
+    said = "ours, training, 2,3,2,4: 3 rounds thrown away, as other processes took the cores"
+    assert tables.notes([found]) == ["ours: native test, 1 thread", said]
+    (record,) = results.records([found])
+    assert (record["thrown_rounds"], record["disturbed_rounds"]) == (3, 0)
+    assert record["engine"] == "native test, 1 thread"
+
+
+def test_a_machine_that_is_never_quiet_ends_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = turns_with(monkeypatch, [True], rounds=2)
+    most = turns.MOST_REPEATS
+    assert found.round_seconds == (most + 1.0, 2 * most + 2.0)
+    assert (found.thrown, found.disturbed) == (2 * most, 2)
+    assert "40 rounds thrown away, 2 kept all the same" in tables.notes([found])[-1]
+
+
+def test_without_the_flag_every_round_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = turns_with(monkeypatch, [True], rounds=2, exclusive=False)
+    assert found.round_seconds == (1.0, 2.0) and (found.thrown, found.disturbed) == (0, 0)
+
+
+# vmap over parameter sets, and contention
+
+
+def test_parameter_sets_side_by_side_compute_what_each_computes_alone() -> None:
+    job = Job("ours", shape=Shape(2, 9, 2, 3), sets=3)
+    program = JaxProgram(job)
+    for mode in ("forward", "train"):
+        program.compile(mode)
+        program.check(mode)
+    stacked, xs = program._arguments
+    assert jax.tree.leaves(stacked)[0].shape[0] == 3
+    losses, gradients = program._compiled["train"](stacked, xs)
+    one = jax.jit(program._function("train"))
+    for k in range(3):
+        loss, gradient = one(jax.tree.map(lambda a, k=k: a[k], stacked), xs)
+        assert losses[k] == pytest.approx(float(loss), rel=1e-5)
+        for name, a in gradient.items():
+            np.testing.assert_allclose(gradients[name][k], a, rtol=1e-4, atol=1e-6)
+    assert losses[0] != losses[1]
+
+
+def test_parameter_sets_differ() -> None:
+    made = several({"W": jax.numpy.ones(2)}, 3)
+    np.testing.assert_allclose(made["W"], [[1, 1], [1.1, 1.1], [1.2, 1.2]], rtol=1e-6)
+
+
+def test_the_engine_is_the_compiled_program_s(native_engine: Library) -> None:
+    del native_engine
+    for system, expected in (("ours", describe()), (jobs.BY_XLA, "XLA")):
+        program = JaxProgram(Job(system, shape=Shape(2, 9, 2, 3)))
+        program.compile("forward")
+        assert program.engine("forward") == expected
+    program = JaxProgram(Job("linen", shape=TINY))
+    program.compile("forward")
+    assert program.engine("forward") is None
+
+
+def of_suite(name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> tuple[list[str], list[dict[str, Any]]]:
+    """The printed lines and the written results of a suite of ours, whose times are all known."""
+    seconds = {("ours", 1, 0): 1.0, ("ours", 4, 0): 3.0, ("ours", 1, 2): 5.0}
+    seconds |= {(jobs.BY_XLA, 1, 0): 2.0, (jobs.BY_XLA, 4, 0): 12.0, (jobs.BY_XLA, 1, 2): 10.0}
+
+    def measure(jobs_: list[Job], modes: Any, timing: Timing, *_: Any) -> list[Result]:
+        assert not (timing.exclusive and jobs_[0].spinning)
+        times = [(job, mode, seconds[job.system, job.sets, job.spinning]) for job in jobs_ for mode in modes]
+        return [Result(job, mode, round_seconds=(s, s), engine=f"E{s}") for job, mode, s in times]
+
+    class NobodySpins(Spinning):
+        def __enter__(self) -> Spinning:
+            self.processes: list[Any] = [None, None]
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            pass
+
+    monkeypatch.setattr(ours, "measure", measure)
+    monkeypatch.setattr(ours, "Spinning", NobodySpins)
+    out = io.StringIO()
+    systems, timing = ("ours", jobs.BY_XLA), Timing(2, 1.0, exclusive=True)
+    settings = ours.Settings(name, systems, ("gru",), (TINY,), "float32", "batch", timing, sets=4)
+    assert ours.run(settings, tmp_path / "run", {}, rich.console.Console(file=out, width=80)) == 0
+    return out.getvalue().splitlines(), json.loads((tmp_path / "run" / "benchmark.json").read_text())["results"]
+
+
+def test_vmap_is_held_against_one_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    lines, written = of_suite("vmap", monkeypatch, tmp_path)
+    rows = [line.split() for line in lines if line.startswith("gru")]
+    assert rows[0] == ["gru", "2,3,2,4", "forward", "ours", "1,000", "3,000", "3.00"]
+    assert [row[-4:] for row in rows if row[2] == "training"] == [
+        ["ours", "1,000", "3,000", "3.00"],
+        ["ours[backend=vjp]", "2,000", "12,000", "6.00"],
+    ]
+    assert len(written) == 8 and all(record["counts"] for record in written)
+    assert {(r["sets"], r["ms"]) for r in written if r["system"] == "ours"} == {(1, 1000.0), (4, 3000.0)}
+    assert all(record["ratio_to_best_peer"] is None for record in written)
+
+
+def test_contention_is_held_against_xla_s_way(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    lines, written = of_suite("contention", monkeypatch, tmp_path)
+    rows = [line.split() for line in lines if line.startswith("gru")]
+    assert [row[-4:] for row in rows if row[2] == "training"] == [
+        ["ours", "1,000", "5,000", "0.50"],
+        ["ours[backend=vjp]", "2,000", "10,000", "1.00"],
+    ]
+    assert {r["spinning"] for r in written} == {0, 2}
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this system can't choose cores")
+def test_a_process_spins_on_each_core_and_ends() -> None:
+    with Spinning() as spinning:
+        pids = [process.pid for process in spinning.processes]
+        assert [os.sched_getaffinity(pid) for pid in pids] == [{core} for core in sorted(os.sched_getaffinity(0))]
+        assert all(process.poll() is None for process in spinning.processes)
+    assert all(process.poll() == -signal.SIGKILL for process in spinning.processes)
 
 
 # The command
@@ -201,7 +406,7 @@ def test_a_step_beyond_the_memory_limit_is_planned_and_a_tenth_of_it_is_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(FAST_COMPILATION, "1")
-    wide = Shape(100_000, 10, 2, 32)  # 12.8 MB for each step's h
+    wide = Shape(100_000, 12, 2, 32)  # 12.8 MB for each step's h
     settings = memory.Settings(("gru",), (wide,), (0,), "float32", limit=700, rounds=1)
     assert memory.run(settings, tmp_path / "run", {}, rich.console.Console(quiet=True)) == 0
     refused, ran = json.loads((tmp_path / "run" / "benchmark.json").read_text())["results"]
@@ -236,6 +441,14 @@ def test_an_unknown_system_is_one_line_and_status_2(tmp_path: Path) -> None:
     )  # fmt: skip
     (line,) = done.stderr.strip().splitlines()
     assert done.returncode == 2 and "did you mean 'torch'" in line and not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("suite", ["vmap", "contention"])
+def test_the_suites_of_ours_refuse_others(suite: str, tmp_path: Path) -> None:
+    arguments = command(f"--suite={suite}", "--systems=ours,torch", f"--workdir={tmp_path}/run")
+    done = subprocess.run(arguments, cwd=ROOT, env=environment(), capture_output=True, text=True, check=False)
+    (line,) = done.stderr.strip().splitlines()
+    assert done.returncode == 2 and f"--suite={suite} measures ours alone" in line
 
 
 @pytest.mark.skipif(jax.default_backend() == "gpu", reason="there is a GPU")

@@ -1,0 +1,83 @@
+"""What ours costs under `vmap` over parameter sets, and beside other processes that take the cores."""
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import rich.console
+
+from experiments.benchmarks import results, tables
+from experiments.benchmarks.jobs import MODES, Job, Shape
+from experiments.benchmarks.progress import Progress
+from experiments.benchmarks.results import Result
+from experiments.benchmarks.spinning import Spinning
+from experiments.benchmarks.turns import Timing, measure
+
+TIMED = MODES[:2]
+LEGENDS = {
+    "vmap": """\
+`jax.vmap` over parameter sets, with the inputs shared; training: each set's mean of the squares of all outputs and its
+gradient. times: how many times as long as one set; one after the other they take as many times as there are sets.""",
+    "contention": """\
+alone: on an otherwise quiet machine. beside: while another process spins on each core. ratio: of the times beside them,
+to the last system's; below 1 is faster.""",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """What the flags ask for; `suite` is "vmap" or "contention", `sets` how many parameter sets `vmap` runs."""
+
+    suite: str
+    systems: tuple[str, ...]
+    cells: tuple[str, ...]
+    shapes: tuple[Shape, ...]
+    dtype: str
+    layout: str
+    timing: Timing
+    sets: int
+
+    def job(self, system: str, cell: str, shape: Shape, **fields: Any) -> Job:
+        return Job(system, cell=cell, shape=shape, dtype=self.dtype, layout=self.layout, **fields)
+
+    def record(self) -> dict[str, Any]:
+        return {"suite": self.suite, "dtype": self.dtype, "layout": self.layout, "sets": self.sets} | (
+            self.timing.record()
+        )
+
+
+def run(settings: Settings, workdir: Path, header: dict[str, Any], console: rich.console.Console) -> int:
+    """Measures, prints the table and writes JSON after each shape; 1 where something failed."""
+    logs = workdir / "logs"
+    logs.mkdir(parents=True)
+    shaped = [(cell, shape) for cell in settings.cells for shape in settings.shapes]
+    found: list[Result] = []
+    with Progress(console, len(shaped)) as progress:
+        for cell, shape in shaped:
+            progress.begin(f"{cell} {shape}")
+            of_suite = _under_vmap if settings.suite == "vmap" else _beside_others
+            found += of_suite(settings, cell, shape, logs, progress)
+            progress.end()
+            results.write(workdir / results.FILE_NAME, header | {"settings": settings.record()}, found)
+    table = tables.vmap_table(found) if settings.suite == "vmap" else tables.contention_table(found)
+    console.print(table)
+    for line in tables.notes(found):
+        console.print(line, markup=False)
+    console.print(" ".join(LEGENDS[settings.suite].split()), markup=False, highlight=False)
+    console.print(f"written to {workdir}", markup=False, soft_wrap=True)
+    return 1 if any(result.status == "failed" for result in found) else 0
+
+
+def _under_vmap(settings: Settings, cell: str, shape: Shape, logs: Path, progress: Progress) -> Sequence[Result]:
+    jobs = [settings.job(system, cell, shape, sets=sets) for sets in (1, settings.sets) for system in settings.systems]
+    return measure(jobs, TIMED, settings.timing, None, logs, progress.say)
+
+
+def _beside_others(settings: Settings, cell: str, shape: Shape, logs: Path, progress: Progress) -> Sequence[Result]:
+    alone = [settings.job(system, cell, shape) for system in settings.systems]
+    found = measure(alone, TIMED, settings.timing, None, logs, progress.say)
+    timing = dataclasses.replace(settings.timing, exclusive=False)  # others are what is asked for
+    with Spinning() as spinning:
+        beside = [dataclasses.replace(job, spinning=len(spinning.processes)) for job in alone]
+        return [*found, *measure(beside, TIMED, timing, None, logs, progress.say)]
