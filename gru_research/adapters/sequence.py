@@ -67,8 +67,8 @@ class Layout(NamedTuple):
     def _flip(self, a: Array, lengths: Array | None) -> Array:
         if lengths is None:
             return jnp.flip(a, self.time_axis)
-        steps = jnp.arange(self.time)
         ends = lengths[..., None]
+        steps = jnp.expand_dims(jnp.arange(self.time), tuple(range(lengths.ndim)))
         index = jnp.moveaxis(jnp.where(steps < ends, ends - 1 - steps, steps), -1, self.time_axis)
         return jnp.take_along_axis(a, index.reshape(*index.shape, *(1,) * (a.ndim - index.ndim)), self.time_axis)
 
@@ -143,7 +143,7 @@ def _typed(cell: Any, params: Params, carry: Carry, x: Array) -> Any:
     So a carry keeps its type over a step, as `lax.scan` asks, and a 16-bit one is used only where it was given.
     """
     dtype = base.compute_dtype(cell, params, x)
-    return _with_carry_dtype(cell, jnp.result_type(dtype, *jax.tree.leaves(carry)))
+    return _with_carry_dtype(cell, base.promoted(dtype, *jax.tree.leaves(carry)))
 
 
 def _with_carry_dtype(cell: Any, dtype: DType) -> Any:

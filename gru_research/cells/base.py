@@ -262,7 +262,7 @@ def product(a: Array, kernel: Array, dtype: DType) -> Array:
         return blocks.reshape(*a.shape[:-1], heads * outer)
     if kernel.shape[0] <= MULTIPLY_ADD_LIMIT:
         # XLA writes the result of a matmul to memory; these products fuse into what comes after.
-        columns = [a[..., k, None].astype(wide) * kernel[k].astype(wide) for k in range(kernel.shape[0])]
+        columns = [a[..., k, None].astype(wide) * over(kernel[k].astype(wide), a) for k in range(kernel.shape[0])]
         return columns[0] if len(columns) == 1 else columns[0] + columns[1]
     return jnp.matmul(a, kernel, preferred_element_type=wide)
 
@@ -271,7 +271,7 @@ def project_gates(cell: Cell, params: Params, x: Array, gates: Sequence[str]) ->
     """`x W_g + b_g [..., H]` for each gate, in the cell's compute type."""
     dtype = compute_dtype(cell, params, x)
     check_input(x, params[f"W_{gates[0]}"])
-    return {g: (product(x, params[f"W_{g}"], dtype) + widen(params[f"b_{g}"])).astype(dtype) for g in gates}
+    return {g: (product(x, params[f"W_{g}"], dtype) + over(params[f"b_{g}"], x)).astype(dtype) for g in gates}
 
 
 def check_input(x: Array, kernel: Array) -> None:
@@ -355,6 +355,11 @@ def projection_cotangents(
 def widen(a: Array) -> Array:
     """`a` in float32 or wider; a parameter as the loop holds it (`held.py`)."""
     return held(a).astype(accumulation_dtype(a.dtype))
+
+
+def over(vector: Array, like: Array) -> Array:
+    """A parameter `(H,)` in float32 or wider, for arithmetic with arrays that have as many axes as `like [..., N]`."""
+    return jnp.expand_dims(widen(vector), tuple(range(like.ndim - vector.ndim)))
 
 
 def narrow(g: Mapping[str, Array], p: Mapping[str, Array]) -> dict[str, Array]:

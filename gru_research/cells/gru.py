@@ -123,16 +123,16 @@ class GRU:
         recurrent = functools.partial(base.recurrent, params, p=p)
         for gate in self.gate_names[:-1]:
             if gate not in g:
-                g[gate] = base.activate(self.gate, p[gate] + recurrent(h, gate=gate))
+                g[gate] = base.activate(self.gate, base.widen(p[gate]) + recurrent(h, gate=gate))
         if "n" not in g:
             if self.reset == "before":
                 memory = recurrent(g["r"] * h, gate="n")
             elif self.reset == "after":
-                g["m"] = recurrent(h, gate="n") + base.widen(params["c_n"])
+                g["m"] = recurrent(h, gate="n") + base.over(params["c_n"], h)
                 memory = g["r"] * g["m"]
             else:
                 memory = recurrent(h, gate="n")
-            g["n"] = base.activate(self.activation, p["n"] + memory)
+            g["n"] = base.activate(self.activation, base.widen(p["n"]) + memory)
         return g
 
     def combine(self, carry: Array, g: Mapping[str, Array]) -> tuple[Array, Array]:
@@ -217,6 +217,10 @@ class GRU:
             d_params["c_n"] = base.bias_cotangent(d_a["n"])
         h = base.turn_rows(before, dtype)
         for gate in self.gate_names:
-            left = base.turn_rows(s["r"] * before, dtype) if gate == "n" and self.reset == "before" else h
+            left = (
+                base.turn_rows(base.widen(s["r"]) * base.widen(before), dtype)
+                if gate == "n" and self.reset == "before"
+                else h
+            )
             d_params[f"U_{gate}"] = base.kernel_cotangent(left, d_a[gate])
         return d_params, d_xs

@@ -78,7 +78,7 @@ class Orthogonal:
         rows, columns = shape
         tall = (max(rows, columns), min(rows, columns))
         q, r = jnp.linalg.qr(jax.random.normal(key, tall, _wide(dtype)))
-        q = q * jnp.sign(jnp.diagonal(r))
+        q = q * jnp.sign(jnp.diagonal(r))[None]
         return (self.scale * (q if rows >= columns else q.T)).astype(dtype)
 
 

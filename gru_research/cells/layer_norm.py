@@ -82,9 +82,11 @@ class LayerNormGRU:
         """The gates r, z, n `[..., H]`; those in `fixed` have the values given there."""
         base.check_fixed(fixed, ("r", "z", "n"))
         memory = _recurrent(params, carry, p, GRU_GROUPS)
-        g = {gate: base.activate(self.gate, p[gate] + memory[gate]) for gate in "rz"} | dict(fixed)
+        g = {gate: base.activate(self.gate, base.widen(p[gate]) + memory[gate]) for gate in "rz"} | dict(fixed)
         if "n" not in g:
-            g["n"] = base.activate(self.activation, p["n"] + g["r"] * (memory["n"] + base.widen(params["c_n"])))
+            g["n"] = base.activate(
+                self.activation, base.widen(p["n"]) + g["r"] * (memory["n"] + base.over(params["c_n"], carry))
+            )
         return base.narrow(g, p)
 
     def combine(self, carry: Array, g: Mapping[str, Array]) -> tuple[Array, Array]:
@@ -168,21 +170,21 @@ class LayerNormLSTM:
         c, h = carry
         memory = _recurrent(params, h, p, LSTM_GROUPS)
         functions = {"i": self.gate, "f": self.gate, "g": self.activation, "o": self.gate}
-        g = {gate: base.activate(function, p[gate] + memory[gate]) for gate, function in functions.items()}
+        g = {gate: base.activate(function, base.widen(p[gate]) + memory[gate]) for gate, function in functions.items()}
         g = base.narrow(g | {gate: a for gate, a in fixed.items() if gate != "m"}, p)
         if "m" in fixed:
             m = fixed["m"]
         else:
             c = _new_cell(c, g)
             (normal,) = _normalise([c.astype(base.accumulation_dtype(c.dtype))])
-            m = base.widen(params["alpha_m"]) * normal + base.widen(params["b_m"])
+            m = base.over(params["alpha_m"], normal) * normal + base.over(params["b_m"], normal)
         return g | {"m": jnp.asarray(m, g["o"].dtype)}
 
     def combine(self, carry: LSTMCarry, g: Mapping[str, Array]) -> tuple[LSTMCarry, Array]:
         """`c = f * c_prev + i * g`, `h = o * tanh(m)`: the carry `(c, h)` and, in the gates' type, the output h."""
         c, h = _new_cell(carry[0], g), carry[1]
         m = g["m"].astype(base.accumulation_dtype(g["m"].dtype))
-        h = (g["o"] * base.activate(self.activation, m)).astype(h.dtype)
+        h = (base.widen(g["o"]) * base.activate(self.activation, m)).astype(h.dtype)
         return (c, h), h.astype(g["o"].dtype)
 
     def step(self, params: Params, carry: LSTMCarry, x: Array) -> tuple[LSTMCarry, Array]:
@@ -217,7 +219,7 @@ def _project(cell: base.Cell, params: Params, x: Array, groups: Sequence[Sequenc
     for gates in groups:
         normal = _normalise([base.product(x, params[f"W_{g}"], dtype) for g in gates])
         for g, a in zip(gates, normal, strict=True):
-            p[g] = (base.widen(params[f"alpha_{g}"]) * a + base.widen(params[f"b_{g}"])).astype(dtype)
+            p[g] = (base.over(params[f"alpha_{g}"], a) * a + base.over(params[f"b_{g}"], a)).astype(dtype)
     return p
 
 
@@ -226,5 +228,5 @@ def _recurrent(params: Params, h: Array, p: Mapping[str, Array], groups: Sequenc
     memory = {}
     for gates in groups:
         normal = _normalise([base.recurrent(params, h, p, g) for g in gates])
-        memory |= {g: base.widen(params[f"gamma_{g}"]) * a for g, a in zip(gates, normal, strict=True)}
+        memory |= {g: base.over(params[f"gamma_{g}"], a) * a for g, a in zip(gates, normal, strict=True)}
     return memory

@@ -128,9 +128,9 @@ class LSTM:
         for gate in self.gate_names:
             if gate in g:
                 continue
-            a = p[gate] + base.recurrent(params, h, p, gate)
+            a = base.widen(p[gate]) + base.recurrent(params, h, p, gate)
             if gate in self._seeing:
-                a = a + base.widen(params[f"p_{gate}"]) * (self._cell_state(c, g) if gate == "o" else c)
+                a = a + base.over(params[f"p_{gate}"], c) * (self._cell_state(c, g) if gate == "o" else c)
             g[gate] = base.activate(self.activation if gate == "g" else self.gate, a)
         return base.narrow(g, p)
 
@@ -176,7 +176,9 @@ class LSTM:
         factors = {gate: factors[gate] for gate in self.gate_names}
         factors |= {"cell": o * (1 - tanh_c * tanh_c), "keep": f}
         for gate in self._seeing:
-            factors["cell" if gate == "o" else "keep"] += factors[gate] * params[f"p_{gate}"].astype(c.dtype)
+            factors["cell" if gate == "o" else "keep"] += factors[gate] * base.over(
+                params[f"p_{gate}"].astype(c.dtype), c
+            )
         return factors
 
     def backward(

@@ -97,15 +97,15 @@ class MGU:
         h = carry
         g = dict(fixed)
         if "f" not in g:
-            g["f"] = base.activate(self.gate, p["f"] + base.recurrent(params, h, p, "f"))
+            g["f"] = base.activate(self.gate, base.widen(p["f"]) + base.recurrent(params, h, p, "f"))
         if "n" not in g:
             if self.reset == "before":
                 memory = base.recurrent(params, g["f"] * h, p, "n")
             elif self.reset == "after":
-                memory = g["f"] * (base.recurrent(params, h, p, "n") + base.widen(params["c_n"]))
+                memory = g["f"] * (base.recurrent(params, h, p, "n") + base.over(params["c_n"], h))
             else:
                 memory = base.recurrent(params, h, p, "n")
-            g["n"] = base.activate(self.activation, p["n"] + memory)
+            g["n"] = base.activate(self.activation, base.widen(p["n"]) + memory)
         return base.narrow(g, p)
 
     def combine(self, carry: Array, g: Mapping[str, Array]) -> tuple[Array, Array]:

@@ -67,7 +67,9 @@ class VanillaRNN:
     ) -> dict[str, Array]:
         """The new state under the name h `[..., H]`, or the one in `fixed`; there is no gate."""
         base.check_fixed(fixed, ("h",))
-        g = dict(fixed) or {"h": base.activate(self.activation, p["h"] + base.recurrent(params, carry, p, "h"))}
+        g = dict(fixed) or {
+            "h": base.activate(self.activation, base.widen(p["h"]) + base.recurrent(params, carry, p, "h"))
+        }
         return base.narrow(g, p)
 
     def combine(self, carry: Array, g: Mapping[str, Array]) -> tuple[Array, Array]:

@@ -108,8 +108,9 @@ class Readout:
         elif self.mode == "every" or real is None:
             states = ys if self.mode == "every" else ys.mean(-2)
         else:
-            states = ys.sum(-2) / jnp.maximum(real.sum(-1), 1)[..., None]
-        return states @ params["W"] + params["b"]
+            states = ys.sum(-2) / jnp.maximum(real.sum(-1), 1)[..., None].astype(ys.dtype)
+        kernel, bias = params["W"], params["b"]
+        return states @ kernel + jnp.expand_dims(bias, tuple(range(states.ndim - 1)))
 
 
 def _look_up(table: Array, tokens: Array) -> Array:

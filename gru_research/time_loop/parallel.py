@@ -42,7 +42,7 @@ def parallel(
             a_T, b_T = jnp.where(real, a_T, 1), jnp.where(real, b_T, 0)
         cut_T = None if fresh_T is None else fresh_T[..., None]
         if cut_T is not None:
-            b_T = jnp.where(cut_T, a_T * jnp.where(cut_T, start, 0) + b_T, b_T)
+            b_T = jnp.where(cut_T, a_T * jnp.where(cut_T, start[None], 0) + b_T, b_T)
         h_T = linear_recurrence(a_T, b_T, carry, reverse, anywhere, cut_T)
         final = carry if below(h_T.shape[0], 1, otherwise=False) else h_T[0 if reverse else -1]
         if options.outputs == "none":

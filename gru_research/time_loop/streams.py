@@ -18,7 +18,7 @@ def real_steps(lengths: ArrayLike | None, mask: Array | None, batch: tuple[int, 
     if lengths is not None:
         lengths = check_lengths(lengths, batch, time)
         steps_T = jnp.arange(time)  # not in the type of lengths, which may be too small for T
-        real = jnp.expand_dims(steps_T, tuple(range(1, lengths.ndim + 1))) < lengths
+        real = jnp.expand_dims(steps_T, tuple(range(1, lengths.ndim + 1))) < lengths[None]
     if mask is not None:
         real = mask if real is None else real & mask
     return real
