@@ -10,12 +10,13 @@ EXTRAS ?= dev
 ARGS ?=
 NATIVE := hatch_build.py $(shell find gru_research/native -name "*.cc" -o -name "*.h" -o -name build.py)
 
-.PHONY: help compare claims test benchmark docs lint format wheel clean
+.PHONY: help compare claims test native-check benchmark docs lint format wheel clean
 
 help:
 	@echo "make compare    GRU, LSTM and vanilla RNN on the adding problem (CONFIG=configs/FILE.py[:variant] ARGS=... for others)"
 	@echo "make claims     a tutorial's claims about the GRU, run: one page of verdicts (CLAIMS=configs/claims.py[:full] ARGS=...)"
 	@echo "make test       the tests (ARGS=... goes to pytest)"
+	@echo "make native-check   the native engine's C++ tests, under sanitizers"
 	@echo "make benchmark  our layers' speed against six other libraries', which it installs (ARGS=... for suites and shapes)"
 	@echo "make docs       the documentation's pages, in site/"
 	@echo "make lint       ruff and pyright;  make format: ruff format"
@@ -46,6 +47,9 @@ claims: $(READY)
 
 test: $(READY)
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+
+native-check: $(READY)
+	$(BIN)/python -m tests.native.checking
 
 benchmark: $(VENV)/.peers
 	$(BIN)/python -m experiments.benchmark --suite=cpu $(ARGS)
