@@ -1,8 +1,8 @@
 // Backward: from the last step to the first, the cotangents of the gates' arguments, and from them all others.
 //
 // A step's loop is fused: a tile of `gates' cotangents times U turned` gives the cotangent of h before the step, and while
-// it is in registers the step before it is differentiated. So the cotangents of h never reach memory, and those of the
-// gates' arguments stay in the cache for a chunk of steps, until the products over its rows have been added to the
+// it is in the first-level cache the step before it is differentiated. So the cotangents of h are never an array, and those
+// of the gates' arguments stay in the cache for a chunk of steps, until the products over its rows have been added to the
 // gradients of the weights.
 #pragma once
 #include <utility>
@@ -381,8 +381,8 @@ template <Kind K> struct Backward {
     }
   }
 
-  // Few rows: see few_rows.h. Two sets of buffers take turns, so that the first step of a chunk can be differentiated
-  // while nobody reads there.
+  // Few rows: see few_rows.h. Two sets of buffers take turns: a chunk's last step already differentiates the first one of
+  // the next chunk, which needs a place that this chunk's products don't read.
   void few(Halves &halves, bool caller) const {
     if (!caller)
       for (int spins = 0; !halves.ready.value.load(std::memory_order_acquire); spins++) wait_a_moment(spins);

@@ -17,11 +17,16 @@ class UnrollOptions:
     What is "auto" or None is chosen from the shapes and the platform (`time_loop/choices.py`), never by timing.
 
     Attributes:
-      backend: "vjp" is a scan with a hand-written gradient; "autodiff" a scan that JAX differentiates, for
-        forward mode (`jax.jvp`) and for any cell; "parallel" an associative scan, for cells whose gates
-        don't depend on their state. "auto" takes "parallel" or "vjp" where the cell has it, else "autodiff"; on a CPU
-        the states of "parallel" are then taken one after the other, which is faster there.
-      unroll: how many steps one turn of the loop holds.
+      backend: "native" is the CPU engine, one call of C++ for all steps (docs/native.md): for GRU, LSTM and
+        VanillaRNN with their standard gates, computed and carried in float32, where it was compiled. "vjp" is a
+        scan in XLA with a hand-written gradient; "autodiff" a scan that JAX differentiates, for forward mode
+        (`jax.jvp`) and for any cell; "parallel" an associative scan, for cells whose gates don't depend on their
+        state. "auto" takes the first of "parallel", "native" and "vjp" that is there for the cell, else "autodiff";
+        "native" from 8 steps on, where `unroll`, `save`, `chunk` and `hoist` are left alone. It never says which:
+        the doctor and the header of a run do. On a CPU "auto" takes the states of "parallel" one after the other,
+        which is faster there. Any other choice is taken, or refused with the reason. The environment variable
+        GRU_RESEARCH_NATIVE=0 takes "native" away.
+      unroll: how many steps one turn of XLA's loop holds; "native" has no use for this, `save`, `chunk` and `hoist`.
       checkpoint: 0 keeps every step's intermediate values for the gradient; n > 0 keeps the carry
         after every n steps and computes the rest again, which takes memory for T / n carries and n
         steps. About sqrt(T) is the least.
