@@ -75,7 +75,8 @@ def build(out: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
         objects = compile_all(command, units(platform.machine()), Path(folder))
         made = Path(folder) / LIBRARY
-        run([*command, *map(str, objects), *LINK_FLAGS[sys.platform], "-o", str(made)])
+        # What several units define the linker takes from the first one: that for any processor, not that for AVX-512.
+        run([*command, *map(str, reversed(objects)), *LINK_FLAGS[sys.platform], "-o", str(made)])
         # A process that has loaded the one before keeps it: the name goes to a new file.
         beside = out.with_name(f"{out.name}.new")
         shutil.copyfile(made, beside)
