@@ -53,7 +53,8 @@ def notes(results: Iterable[Result]) -> list[str]:
         if result.thrown or result.disturbed:
             kept = f", {result.disturbed} kept all the same" if result.disturbed else ""
             counts = f"{result.thrown} rounds thrown away{kept}, as other processes took the cores"
-            thrown.append(f"{system}, {mode}, {result.job.shape}: {counts}")
+            sets = f", {result.job.sets} sets" if result.job.sets > 1 else ""
+            thrown.append(f"{system}, {mode}, {result.job.shape}{sets}: {counts}")
     return list(dict.fromkeys([*lines, *thrown]))
 
 

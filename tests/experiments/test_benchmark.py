@@ -1,5 +1,6 @@
 """The benchmark: its numbers from known times, its flags, and the launcher as a command beside broken peers."""
 
+import dataclasses
 import io
 import json
 import os
@@ -253,6 +254,8 @@ def test_a_machine_that_is_never_quiet_ends_and_says_so(monkeypatch: pytest.Monk
     assert found.round_seconds == (most + 1.0, 2 * most + 2.0)
     assert (found.thrown, found.disturbed) == (2 * most, 2)
     assert "40 rounds thrown away, 2 kept all the same" in tables.notes([found])[-1]
+    of_four = dataclasses.replace(found, job=dataclasses.replace(found.job, sets=4))
+    assert tables.notes([of_four])[-1].startswith("ours, training, 2,3,2,4, 4 sets: 40 rounds")
 
 
 def test_without_the_flag_every_round_counts(monkeypatch: pytest.MonkeyPatch) -> None:

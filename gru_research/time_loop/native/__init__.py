@@ -32,12 +32,18 @@ batching.primitive_batchers[forward_p] = with_size(forward_vmap)
 batching.primitive_batchers[backward_p] = with_size(backward_vmap)
 
 
+LOOKS_INSIDE = ("jax_disable_jit", "jax_debug_nans", "jax_debug_infs")
+"""Settings of JAX under which each operation is run, or looked at, by itself."""
+
+
 def why_not(cell: Any, params: Params, xs_T: Array, carry: Carry) -> str | None:
     """Why the engine can't run a layer, in one line; None where it can."""
     if kernel_of(cell) is None:
         return "it has no kernel"
     if jax.default_backend() != "cpu":
         return f"the engine runs on CPUs, and the default backend is {jax.default_backend()}"
+    if any(getattr(jax.config, name) for name in LOOKS_INSIDE):
+        return f"{', '.join(LOOKS_INSIDE)} look at single operations, and the engine is one"
     if library().missing is not None:
         return f"the engine isn't there: {library().missing}"
     if any(a.dtype != jnp.float32 for a in jax.tree.leaves(carry)) or (
