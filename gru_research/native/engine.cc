@@ -53,7 +53,6 @@ void divide(Layer &l, size_t layers) {
   l.parts = layers > 1 ? 1 : 2;
   for (int parts = 2 * l.parts; parts <= std::min(most, MOST_OF_SHAPE) && l.B / parts >= least; parts *= 2)
     if (waste(l.B, parts) <= 1.05 * waste(l.B, l.parts)) l.parts = parts;
-  if (const char *fixed = std::getenv("PARTS")) l.parts = std::min(l.B, std::atoi(fixed));
 }
 
 // Memory that is kept from call to call, as new pages cost more than the work in them. One buffer for each of as many
