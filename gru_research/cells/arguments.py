@@ -22,7 +22,7 @@ def check_inputs(field: str, value: Any, cell: Any = None) -> Array:
     if isinstance(value, Mapping):
         raise TypeError(f"{field} is a {type(value).__name__}: the arguments are (cell, params, {field})")
     try:
-        array = value if isinstance(value, jax.Array) else jnp.asarray(_plain(value))
+        array = value if isinstance(value, jax.Array) else _array(_plain(value))
     except (TypeError, ValueError) as e:
         raise TypeError(f"{field}={shown(value)} isn't an array of real numbers") from e
     if is_real(array.dtype) or (is_complex(array.dtype) and _takes_complex(cell, array)):
@@ -65,6 +65,19 @@ def check_key(key: PRNGKey, field: str = "key") -> PRNGKey:
         of_shape = f" of shape {shape}" if shape else ""
         raise TypeError(f"{field}={shown(key)}{of_shape} must be one key, as jax.random.key(0)")
     return key
+
+
+def operations_are_checked() -> bool:
+    """Whether JAX looks for NaN or infinity in the result of every operation outside `jit` (`jax_debug_nans`)."""
+    return any(getattr(jax.config, name) for name in ("jax_debug_nans", "jax_debug_infs"))
+
+
+def _array(value: Any) -> Array:
+    if not operations_are_checked():
+        return jnp.asarray(value)
+    # What the caller gives is no operation's result: padding may hold NaN.
+    with jax.debug_nans(False), jax.debug_infs(False):
+        return jnp.asarray(value)
 
 
 def _plain(value: Any) -> Any:

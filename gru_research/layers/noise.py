@@ -9,11 +9,12 @@ import jax
 import jax.numpy as jnp
 
 from gru_research.cells import base
-from gru_research.cells.arguments import split
+from gru_research.cells.arguments import operations_are_checked, split
 from gru_research.cells.around import hidden_part
 from gru_research.cells.checks import number, rate
 from gru_research.time_loop import UnrollOptions, unroll
 from gru_research.time_loop.sharding import alike
+from gru_research.time_loop.streams import without_padding
 from gru_research.types import Array, Carry, Params, PRNGKey
 
 from .noisy_cells import StateDropout, Zoneout, keep
@@ -94,6 +95,8 @@ def unroll_noisy(
     if key is None or not noise.draws:
         return unroll(evaluated(cell, noise, params), params, xs, options=options, **arguments)
     batch, time = batch_and_time(xs, options)
+    if operations_are_checked():
+        xs = without_padding(xs, arguments.get("lengths"), arguments.get("mask"), options.time_major)
     weight_key, connect_key, input_key, state_key, zoneout_key = split(key, 5)
     if noise.weight_noise:
         params = add_weight_noise(weight_key, noise.weight_noise, params)

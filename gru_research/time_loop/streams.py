@@ -11,17 +11,22 @@ import numpy as np
 from gru_research.cells.arguments import check_inputs
 from gru_research.types import Array, ArrayLike
 
+from .sharding import alike
+
 
 def real_steps(lengths: ArrayLike | None, mask: Array | None, batch: tuple[int, ...], time: int) -> Array | None:
     """`real [T, *batch]` from `lengths [*batch]` and `mask [T, *batch]`: both must agree to a step."""
-    real = None
-    if lengths is not None:
-        lengths = check_lengths(lengths, batch, time)
-        steps_T = jnp.arange(time)  # not in the type of lengths, which may be too small for T
-        real = jnp.expand_dims(steps_T, tuple(range(1, lengths.ndim + 1))) < lengths[None]
+    real = None if lengths is None else _within(lengths, batch, time)
     if mask is not None:
         real = mask if real is None else real & mask
     return real
+
+
+def _within(lengths: ArrayLike, batch: tuple[int, ...], time: int) -> Array:
+    """`[T, *batch]`, True within a row's length."""
+    lengths = check_lengths(lengths, batch, time)
+    steps_T = jnp.arange(time)  # not in the type of lengths, which may be too small for T
+    return jnp.expand_dims(steps_T, tuple(range(1, lengths.ndim + 1))) < lengths[None]
 
 
 def check_lengths(lengths: ArrayLike, batch: tuple[int, ...], time: int, least: int = 0) -> Array:
@@ -37,6 +42,24 @@ def check_lengths(lengths: ArrayLike, batch: tuple[int, ...], time: int, least: 
         if wrong:
             raise ValueError(f"lengths={wrong[0]} must be from {least} to {time}, the number of steps")
     return lengths
+
+
+def without_padding(xs: Array, lengths: ArrayLike | None, mask: ArrayLike | None, time_major: bool) -> Array:
+    """`xs [..., T, I]`, or with `time_major` `[T, ..., I]`, with 0 at unreal steps.
+
+    For where JAX checks the result of every operation (`jax_debug_nans`): then NaN has to be gone before the first
+    one, be it a transpose. Elsewhere padding is replaced where a loop reads it.
+    """
+    time_axis = 0 if time_major else xs.ndim - 2
+    real = []
+    if mask is not None:
+        real.append(check_inputs("mask", mask))
+    if lengths is not None:
+        outer = xs.shape[:time_axis] + xs.shape[time_axis + 1 : -1]
+        real.append(jnp.moveaxis(_within(lengths, outer, xs.shape[time_axis]), 0, time_axis))
+    for condition in alike([jnp.expand_dims(a, -1) for a in real], xs):
+        xs = jnp.where(condition, xs, 0)
+    return xs
 
 
 def fresh_steps(resets: Array | None, reverse: bool) -> Array | None:

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from gru_research.cells import base
-from gru_research.cells.arguments import check_sequence
+from gru_research.cells.arguments import check_sequence, operations_are_checked
 from gru_research.cells.checks import boolean
 from gru_research.cells.containers import plain
 from gru_research.cells.fits import as_type, check_cell, check_parameters, describe
@@ -21,7 +21,7 @@ from .options import UnrollOptions, check_options
 from .parallel import parallel
 from .scan import Run, fill, in_chunks, scan, zero_unless
 from .sharding import Rows, divided_rows
-from .streams import check_lengths, check_stream, fresh_steps, real_steps
+from .streams import check_lengths, check_stream, fresh_steps, real_steps, without_padding
 from .sums import Read, held_wide
 from .vjp import forward_mode_refused, vjp
 
@@ -109,6 +109,8 @@ def _run(
     rows = _divided(xs, params, initial_carry, lengths, mask, resets, options)
     if rows is not None:
         return _by_device(rows, cell, params, xs, initial_carry, lengths, mask, resets, reverse, options, with_gates)
+    if operations_are_checked():
+        xs = without_padding(xs, lengths, mask, options.time_major)
     to_time_major = functools.partial(_move_time, time_major=options.time_major, inside=True)
     xs_T = to_time_major(xs, features=1)
     time, batch = xs_T.shape[0], xs_T.shape[1:-1]
@@ -229,9 +231,8 @@ def _autodiff(
     return scan(cell, params, first, options, reverse, step, keep, read)
 
 
-def _move_time(a: ArrayLike, *, time_major: bool, inside: bool, features: int) -> Array:
+def _move_time(a: Array, *, time_major: bool, inside: bool, features: int) -> Array:
     """Time to the front of `a` (`inside`) or from there to where the caller has it."""
-    a = jnp.asarray(a)
     if time_major:
         return a
     outside_axis = a.ndim - 1 - features

@@ -203,6 +203,7 @@ def test_what_stands_in_the_padding_reaches_nothing(name: str) -> None:
 
     def f(params: Any, xs: Any) -> Any:
         final, ys = gr.unroll(cell, params, xs, lengths=lengths, mask=mask, options=NATIVE)
+        assert ys is not None
         weights = jnp.where(real[..., None], 1.0, jnp.nan)
         return jnp.where(real[..., None], ys * weights, 0).sum() + sum(a.sum() for a in jax.tree.leaves(final)), ys
 
@@ -216,15 +217,43 @@ def test_what_stands_in_the_padding_reaches_nothing(name: str) -> None:
     assert all(np.isfinite(a).all() for a in jax.tree.leaves(clean))
 
 
-def test_a_reset_keeps_nan_of_the_segment_before_from_the_values_after_it() -> None:
-    xs = XS[0].at[1, 2].set(jnp.nan)
-    resets = jnp.zeros((4, 9), bool).at[:, 5].set(True)
-    _, ys = gr.unroll(CELL, PARAMS, xs, resets=resets, options=NATIVE)
-    _, clean = gr.unroll(CELL, PARAMS, XS[0], resets=resets, options=NATIVE)
-    assert ys is not None and clean is not None
-    assert np.isnan(ys[1, 2:5]).all()
-    np.testing.assert_array_equal(ys[:, 5:], clean[:, 5:])
-    np.testing.assert_array_equal(ys[0], clean[0])
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("name", NAMES)
+def test_a_reset_keeps_nan_of_a_segment_from_all_others_and_their_gradients(name: str, reverse: bool) -> None:
+    """NaN and infinity in the carry that row 0 begins with, and in an input of row 1, both before a reset.
+
+    Forward, row 0 is reset before its first step, and row 1 before step 5. In reverse, row 0 is reset after step 8,
+    the first that it takes, and row 1 on the way from step 5 to step 4.
+    """
+    cell = cell_of(name, 5)
+    params = parameters(name, 3, 5, seed=1)
+    params = {key: jnp.asarray(a, jnp.float32) for key, a in params.items()}
+    resets = np.zeros((4, 9), bool)
+    resets[0, 8 if reverse else 0] = resets[1:, 5] = True
+    in_segment = np.zeros((4, 9), bool)  # what the bad values may reach
+    in_segment[1, 5:] = reverse
+    in_segment[1, :5] = not reverse
+    in_segment[0, 8] = reverse
+    carry = pack(random_carry(name, (4,), 5))
+    others = jnp.asarray(~in_segment)[..., None]
+
+    def f(xs: Any, carry: Any, params: Any) -> Any:
+        final, ys = gr.unroll(cell, params, xs, initial_carry=carry, resets=resets, reverse=reverse, options=NATIVE)
+        assert ys is not None
+        return jnp.where(others, jnp.sin(ys), 0).sum() + sum(jnp.sin(a).sum() for a in jax.tree.leaves(final)), ys
+
+    both = jax.jit(jax.value_and_grad(f, has_aux=True))
+    place = (1, 7) if reverse else (1, 2)
+    (clean_loss, clean_ys), clean_d = both(XS[0], carry, params)
+    assert (np.asarray(clean_d)[~in_segment] != 0).mean() > 0.5  # relu has some
+    for bad in (jnp.nan, jnp.inf):
+        bad_carry = jax.tree.map(lambda a, bad=bad: jnp.asarray(a, jnp.float32).at[0].set(bad), carry)
+        (loss, ys), d_xs = both(XS[0].at[place].set(bad), bad_carry, params)
+        np.testing.assert_array_equal(loss, clean_loss)
+        np.testing.assert_array_equal(np.asarray(ys)[~in_segment], np.asarray(clean_ys)[~in_segment])
+        np.testing.assert_array_equal(np.asarray(d_xs)[~in_segment], np.asarray(clean_d)[~in_segment])
+        if np.isnan(bad):
+            assert np.isnan(np.asarray(ys)[in_segment]).any(), "the NaN reaches its own segment"
 
 
 def text(function: Callable[..., Any], *arguments: Any) -> str:

@@ -12,6 +12,7 @@ from flax.linen.linear import default_kernel_init
 from gru_research.adapters.residual import ResidualRNN
 from gru_research.adapters.sequence import run, step, wide
 from gru_research.cells import GRU, LSTM, VanillaRNN
+from gru_research.cells.arguments import check_inputs
 from gru_research.cells.lstm import GATES
 from gru_research.time_loop import UnrollOptions
 from gru_research.types import Array, ArrayLike, Carry, DType, PRNGKey
@@ -66,7 +67,7 @@ class FunctionalCell(nn.RNNCellBase):
     def __call__(self, carry: Carry | None, inputs: ArrayLike) -> Any:
         """One step: the new carry and the output `[..., H]` from `inputs [..., I]`; without a carry, `parameters`."""
         if isinstance(carry, WholeSequence):
-            xs = jnp.asarray(inputs)
+            xs = check_inputs("inputs", inputs)
             cell, params = self.functional(), self.parameters(carry.step(xs))
             order = {"reverse": carry.reverse, "keep_order": carry.keep_order}
             return run(cell, params, xs, carry.carry, carry.seq_lengths, options=carry.options, **order)
