@@ -89,7 +89,7 @@ def compile_all(command: list[str], sources: list[tuple[str, tuple[str, ...]]], 
     def one(number: int) -> Path:
         name, flags = sources[number]
         to = folder / f"{number}.o"
-        run([*command, *FLAGS, *flags, "-isystem", str(HERE), "-c", str(HERE / name), "-o", str(to)])
+        run([*command, *FLAGS, *flags, "-isystem", str(HERE / "third_party"), "-c", str(HERE / name), "-o", str(to)])
         return to
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
