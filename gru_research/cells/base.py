@@ -31,12 +31,14 @@ them (`unchanged.py`).
 """
 
 import dataclasses
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Protocol
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from gru_research.types import Array, Carry, DType, Params, PRNGKey
 
@@ -47,6 +49,8 @@ from .fits import check_carry, check_cell, check_parameters, describe
 from .held import held
 from .initializers import Chrono, resolve
 
+CONFIG: Any = jax.config
+"""JAX's settings, of which type checkers know no names."""
 NOTHING_FIXED: Mapping[str, Array] = MappingProxyType({})
 MULTIPLY_ADD_LIMIT = 2
 """Up to so many input features a product with the kernel is cheaper as multiply and add than as a matmul."""
@@ -212,8 +216,37 @@ def accumulation_dtype(dtype: DType) -> DType:
 
 def promoted(*values: Any) -> DType:
     """The common type of arrays and types, whatever JAX is told to promote by itself."""
+    types = tuple(map(_firm_type, values))
+    if None not in types:
+        return _common_type(types, CONFIG.jax_enable_x64)
     with jax.numpy_dtype_promotion("standard"):
         return jnp.result_type(*values)
+
+
+# Remembered, as a step outside jit asks for a dozen of them.
+@functools.lru_cache(1024)
+def _common_type(types: tuple[Any, ...], x64: bool) -> DType:
+    del x64  # the result depends on it
+    with jax.numpy_dtype_promotion("standard"):
+        return jnp.result_type(*types)
+
+
+def _firm_type(value: Any) -> Any:
+    """The type that is `value`, or that an array of JAX's has for good; None for what gives way or isn't JAX's."""
+    if isinstance(value, np.dtype):
+        return value
+    dtype = None if isinstance(value, np.ndarray | np.generic) or is_weak(value) else getattr(value, "dtype", None)
+    return dtype if isinstance(dtype, np.dtype) else None
+
+
+def is_weak(value: Any) -> bool:
+    """Whether it gives way to the type of what it meets, as Python's numbers do."""
+    return getattr(value, "weak_type", False)
+
+
+def cast(a: Array, dtype: DType) -> Array:
+    """`a` in `dtype`; itself where it has it, which spares a step outside jit most of its conversions."""
+    return a if a.dtype == dtype and not is_weak(a) else a.astype(dtype)
 
 
 def carry_type(cell: Cell, params: Params) -> DType:
@@ -236,16 +269,16 @@ def cast_carry(cell: Cell, params: Params, carry: Carry) -> Carry:
     """
     wanted = carry_type(cell, params)
 
-    def cast(a: Any) -> Array:
-        a = jnp.asarray(a)
-        return a.astype(wanted) if jnp.issubdtype(a.dtype, jnp.inexact) else a
+    def one(a: Any) -> Array:
+        a = a if isinstance(a, jax.Array) else jnp.asarray(a)
+        return cast(a, wanted) if jnp.issubdtype(a.dtype, jnp.inexact) else a
 
-    return jax.tree.map(cast, carry)
+    return jax.tree.map(one, carry)
 
 
 def in_types_of(carry: Carry, new: Carry) -> Carry:
     """`new`, part by part in the types of `carry`: an own cell may have computed it in the inputs' wider type."""
-    return jax.tree.map(lambda a, b: b.astype(a.dtype), carry, new)
+    return jax.tree.map(lambda a, b: cast(b, a.dtype), carry, new)
 
 
 def product(a: Array, kernel: Array, dtype: DType) -> Array:
@@ -254,7 +287,7 @@ def product(a: Array, kernel: Array, dtype: DType) -> Array:
     A kernel `[heads, K / heads, H / heads]` is the blocks of a block-diagonal one.
     """
     wide = accumulation_dtype(dtype)
-    a, kernel = a.astype(dtype), held(kernel).astype(dtype)
+    a, kernel = cast(a, dtype), cast(held(kernel), dtype)
     if kernel.ndim == 3:
         heads, inner, outer = kernel.shape
         blocks = a.reshape(*a.shape[:-1], heads, inner)
@@ -262,7 +295,7 @@ def product(a: Array, kernel: Array, dtype: DType) -> Array:
         return blocks.reshape(*a.shape[:-1], heads * outer)
     if kernel.shape[0] <= MULTIPLY_ADD_LIMIT:
         # XLA writes the result of a matmul to memory; these products fuse into what comes after.
-        columns = [a[..., k, None].astype(wide) * over(kernel[k].astype(wide), a) for k in range(kernel.shape[0])]
+        columns = [cast(a[..., k, None], wide) * over(cast(kernel[k], wide), a) for k in range(kernel.shape[0])]
         return columns[0] if len(columns) == 1 else columns[0] + columns[1]
     return jnp.matmul(a, kernel, preferred_element_type=wide)
 
@@ -271,7 +304,7 @@ def project_gates(cell: Cell, params: Params, x: Array, gates: Sequence[str]) ->
     """`x W_g + b_g [..., H]` for each gate, in the cell's compute type."""
     dtype = compute_dtype(cell, params, x)
     check_input(x, params[f"W_{gates[0]}"])
-    return {g: (product(x, params[f"W_{g}"], dtype) + over(params[f"b_{g}"], x)).astype(dtype) for g in gates}
+    return {g: cast(product(x, params[f"W_{g}"], dtype) + over(params[f"b_{g}"], x), dtype) for g in gates}
 
 
 def check_input(x: Array, kernel: Array) -> None:
@@ -354,17 +387,23 @@ def projection_cotangents(
 
 def widen(a: Array) -> Array:
     """`a` in float32 or wider; a parameter as the loop holds it (`held.py`)."""
-    return held(a).astype(accumulation_dtype(a.dtype))
+    return cast(held(a), accumulation_dtype(a.dtype))
 
 
 def over(vector: Array, like: Array) -> Array:
     """A parameter `(H,)` in float32 or wider, for arithmetic with arrays that have as many axes as `like [..., N]`."""
-    return jnp.expand_dims(widen(vector), tuple(range(like.ndim - vector.ndim)))
+    vector = widen(vector)
+    if CONFIG.jax_numpy_rank_promotion == "allow":  # JAX broadcasts it as part of what comes next
+        return vector
+    return jnp.expand_dims(vector, tuple(range(like.ndim - vector.ndim)))
 
 
 def narrow(g: Mapping[str, Array], p: Mapping[str, Array]) -> dict[str, Array]:
     """Gates in the type of the projections."""
-    return {name: jnp.asarray(a, p[name].dtype) for name, a in g.items()}
+    return {
+        name: cast(a, p[name].dtype) if isinstance(a, jax.Array) else jnp.asarray(a, p[name].dtype)
+        for name, a in g.items()
+    }
 
 
 def check_fixed(fixed: Mapping[str, Array], gates: Sequence[str]) -> None:

@@ -137,12 +137,12 @@ class GRU:
 
     def combine(self, carry: Array, g: Mapping[str, Array]) -> tuple[Array, Array]:
         """`h = z * h_prev + (1 - z) * n`, as carry and, in the gates' type, as output."""
-        n = g["n"].astype(carry.dtype)
+        n = base.cast(g["n"], carry.dtype)
         if self.update == "none":
-            return n, n.astype(g["n"].dtype)
-        z = g["z"].astype(carry.dtype)
+            return n, base.cast(n, g["n"].dtype)
+        z = base.cast(g["z"], carry.dtype)
         h = z * carry + (1 - z) * n
-        return h, h.astype(g["n"].dtype)
+        return h, base.cast(h, g["n"].dtype)
 
     def step(self, params: Params, carry: Array, x: Array) -> tuple[Array, Array]:
         """One step: `h, y [..., H]` from `h [..., H]` and `x [..., I]`."""
