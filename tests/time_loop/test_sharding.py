@@ -114,12 +114,22 @@ def test_any_placement_of_any_argument_gives_results_divided_by_rows_and_gradien
 
 
 def test_values_and_gradients_are_one_devices() -> None:
+    on_four_devices("on_four_devices.py")
+
+
+def test_each_device_has_the_native_engine(native_engine: Any) -> None:
+    del native_engine
+    on_four_devices("native_on_four_devices.py")
+
+
+def on_four_devices(name: str) -> None:
+    """Runs the script of this name beside this file, which ends with the word equal."""
     # The number of devices is set before jax starts, so in a process of its own.
     root = Path(__file__).resolve().parents[2]
     flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count=4"
     environment = os.environ | {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": flags, "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
     environment["PYTHONPATH"] = os.pathsep.join([str(root), *sys.path])
-    script = Path(__file__).with_name("on_four_devices.py")
+    script = Path(__file__).with_name(name)
     done = subprocess.run([sys.executable, script], env=environment, capture_output=True, text=True, timeout=400)
     assert done.returncode == 0, done.stderr[-3000:]
     assert done.stdout.split()[-1] == "equal"
