@@ -212,8 +212,8 @@ template <Kind K> struct Forward {
     int lanes = in.lanes(p);
     bool taken = real(t, row);
     if (l.ys) store<N>(l.ys.at(t, row) + p * L, taken ? h : Floats<N>{}, lanes);
-    if (taken) keep<N>(t, row, p, slot, kept...);
-    else {
+    keep<N>(t, row, p, slot, (taken ? kept : Floats<N>{})...);
+    if (!taken) {
       h = load<N>(b.h + at);
       if (STATE) c = load<N>(b.c + at);
     }

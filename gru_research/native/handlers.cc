@@ -74,7 +74,7 @@ struct Call {
     auto x = args.get<ffi::AnyBuffer>(0).value().dimensions(), h = args.get<ffi::AnyBuffer>(1).value().dimensions();
     if (x.size() != 4 || h.size() != 3) throw Mismatch{"inputs and carry must have four and three axes"};
     T = x[o.batch_major ? 2 : 1], B = x[o.batch_major ? 1 : 2], D = x[3], H = h[2];
-    constexpr int64_t MOST = 1 << 30;
+    constexpr int64_t MOST = 1 << 27;  // LONGEST in Python; some counts are a few times an axis
     if (T > MOST || B > MOST || D > MOST || H > MOST || D < 1 || H < 1) throw Mismatch{"an axis is too long, or empty"};
     layers.resize(h[0]);
   }

@@ -18,13 +18,16 @@ from gru_research.cells import base
 from gru_research.native import library
 from gru_research.time_loop.options import UnrollOptions
 from gru_research.time_loop.scan import Run
-from gru_research.time_loop.vjp import FORWARD_MODE
+from gru_research.time_loop.vjp import forward_mode_refused
 from gru_research.types import Array, Carry, Params
 
 from .derivatives import backward_jvp, forward_jvp
 from .layer import Layer, kernel_of
 from .primitives import backward_p, forward_p
 from .vmap import backward_vmap, forward_vmap, with_size
+
+LONGEST = 2**27
+"""Steps, rows or features; as in the engine's handlers.cc."""
 
 ad.primitive_jvps[forward_p] = forward_jvp
 ad.primitive_jvps[backward_p] = backward_jvp
@@ -52,6 +55,8 @@ def why_not(cell: Any, params: Params, xs_T: Array, carry: Carry) -> str | None:
         return "the engine computes in float32, with a carry in float32"
     if not all(isinstance(n, int) for n in xs_T.shape):
         return f"the engine needs sizes that are numbers; the inputs are {xs_T.shape}"
+    if max(xs_T.shape[0], math.prod(xs_T.shape[1:-1]), xs_T.shape[-1]) > LONGEST:
+        return f"the engine takes up to {LONGEST:,} steps, rows and features; the inputs are {xs_T.shape}"
     return None
 
 
@@ -71,12 +76,8 @@ def native(cell: Any, params: Params, first: Carry, options: UnrollOptions, reve
         params_1 = {name: params[name][None].astype(jnp.float32) for name in layer.names}
         operands = layer.operands(params_1, flat(first), flat(carry), xs, stream(real_T), stream(fresh_T))
         wanted = options.outputs == "all"
-        try:
+        with forward_mode_refused():
             outs = forward_p.bind(*operands, layer=layer, ys=wanted, record=False)
-        except TypeError as e:
-            if "forward-mode" not in str(e):
-                raise
-            raise TypeError(FORWARD_MODE) from e
         final = jax.tree.unflatten(
             jax.tree.structure(carry), [a.reshape(*batch, a.shape[-1]) for a in outs[: layer.parts]]
         )
