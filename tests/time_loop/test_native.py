@@ -317,6 +317,9 @@ def test_whoever_insists_learns_why_it_cannot() -> None:
     refused(gr.LSTM(4, without="input"), "backend='native' isn't there for .* no kernel")
     refused(gr.GRU(4, dtype="bfloat16"), "computes in float32")
     refused(gr.MGU(4), "backend='native' isn't there")
+    too_long = jax.ShapeDtypeStruct((1, 2**27 + 1, 3), jnp.float32)
+    with pytest.raises(ValueError, match="up to 134,217,728 steps, rows and features"):
+        jax.eval_shape(lambda xs: run(NATIVE, PARAMS, xs), too_long)
 
 
 def test_exports_and_other_platforms_get_xlas_way() -> None:
