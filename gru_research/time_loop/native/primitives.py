@@ -96,6 +96,8 @@ def _lower_backward(ctx: Any, *operands: Any, layer: Layer, d_ys: bool, d_x: boo
     return jax.ffi.ffi_lowering("gru_research_backward")(ctx, *operands, **attributes)
 
 
+IN_XLA = {forward_p: _forward_in_xla, backward_p: _backward_in_xla}
+"""What each call computes as a function of its operands and parameters in JAX's own operations."""
 _forward_xla_rule = mlir.lower_fun(_forward_in_xla, multiple_results=True)
 _backward_xla_rule = mlir.lower_fun(_backward_in_xla, multiple_results=True)
 mlir.register_lowering(forward_p, _forward_xla_rule)
