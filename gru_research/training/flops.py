@@ -39,7 +39,8 @@ def _jaxpr(jaxpr: core.Jaxpr) -> int:
 def _equation(equation: core.JaxprEqn) -> int:
     name, parameters = equation.primitive.name, equation.params
     if equation.primitive in IN_XLA:  # the native engine's call counts as what it stands for
-        shapes = [jax.ShapeDtypeStruct(a.aval.shape, a.aval.dtype) for a in equation.invars]
+        operands: list[Any] = [variable.aval for variable in equation.invars]
+        shapes = [jax.ShapeDtypeStruct(a.shape, a.dtype) for a in operands]
         return count_flops(functools.partial(IN_XLA[equation.primitive], **parameters), *shapes)
     if name == "while":
         raise ValueError("a while loop has no known number of turns to count")
