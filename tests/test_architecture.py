@@ -12,7 +12,10 @@ PACKAGE = ROOT / "gru_research"
 
 # A -> B says that B may import A; arrows compose, and nothing else may.
 ARROWS = [
-    "types -> cells -> time_loop -> layers -> adapters -> training",
+    "types -> cells -> time_loop -> layers -> adapters -> models -> training",
+    "spec -> models",
+    "spec -> tasks",
+    "types -> metrics -> tasks",
     "native -> time_loop",
     "types -> data -> tasks -> training",
     "config -> data",

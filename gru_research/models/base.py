@@ -1,0 +1,41 @@
+"""The contract of a model: a frozen description whose parameters, and whose state while it generates, are pytrees."""
+
+from typing import Any, Protocol, runtime_checkable
+
+from gru_research.types import Array, Batch, Params, PRNGKey
+
+
+@runtime_checkable
+class Model(Protocol):
+    """What can be trained.
+
+    A model is frozen and holds no arrays. It has parameters and no other state, which is what makes seeds side by side,
+    resuming and sharding simple.
+    """
+
+    def init(self, key: PRNGKey, example: Batch) -> Params:
+        """The parameters for inputs like `example`: one example, without a batch axis, of which shapes and types are
+        read alone."""
+        ...
+
+    def apply(self, params: Params, batch: Batch, key: PRNGKey | None = None) -> Any:
+        """The outputs of a batch, any pytree with a leading batch axis; `key` draws the noise of training, None is
+        evaluation. A model that generates reads the targets (teacher forcing) and gives the logits `[B, U, V]` of each
+        of their tokens."""
+        ...
+
+
+@runtime_checkable
+class Generator(Model, Protocol):
+    """A model that generates: `start` and `step` give the logits that `apply` gives for the same tokens.
+
+    A state is a pytree whose arrays all have a leading batch axis, so that rows can be chosen from it.
+    """
+
+    def start(self, params: Params, batch: Batch) -> tuple[Any, Array]:
+        """From a batch, whose targets aren't read, to the state and the logits `[B, V]` of the first token."""
+        ...
+
+    def step(self, params: Params, state: Any, tokens: Array) -> tuple[Any, Array]:
+        """From the state and the tokens `[B]` chosen last to the next state and the next token's logits `[B, V]`."""
+        ...

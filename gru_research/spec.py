@@ -1,0 +1,70 @@
+"""What a model may know of a task."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Literal
+
+import jax
+
+ANSWERS = ("last", "mean", "every", "generated")
+
+
+@dataclasses.dataclass(frozen=True)
+class Generation:
+    """How answers are generated, token after token.
+
+    Attributes:
+      begin: the token that a decoder reads before its first answer's token.
+      end: the token that ends an answer.
+      longest: the most tokens that an answer may have, `end` included.
+    """
+
+    begin: int
+    end: int
+    longest: int
+
+    def __post_init__(self) -> None:
+        for field in ("begin", "end"):
+            if getattr(self, field) < 0:
+                raise ValueError(f"{field}={getattr(self, field)!r} must be a token: 0 or more")
+        if self.longest < 1:
+            raise ValueError(f"longest={self.longest!r} must be at least 1")
+
+
+@dataclasses.dataclass(frozen=True)
+class Spec:
+    """All that a model may know of a task.
+
+    Attributes:
+      example: one example as the model sees it, without a batch axis, shapes and types only: `inputs [T, I]`, or `[T]`
+        for tokens. With "generated" answers also `targets [U]`, tokens that `lengths` and `target_lengths` count.
+      output_size: C, how many numbers the model gives for an answer; with "generated" the size of the answers'
+        vocabulary.
+      answers: which steps answer: the "last", the "mean" over all, "every" one; or "generated", one token after the
+        other, which a model reads from `start` and `step` and gives for given targets from `apply`. None: the outputs
+        are any pytree with a leading batch axis that the task's loss takes.
+      vocabulary: V where inputs are tokens.
+      generation: of "generated" answers.
+    """
+
+    example: Mapping[str, jax.ShapeDtypeStruct]
+    output_size: int
+    answers: Literal["last", "mean", "every", "generated"] | None
+    vocabulary: int | None = None
+    generation: Generation | None = None
+
+    def __post_init__(self) -> None:
+        if self.answers is not None and self.answers not in ANSWERS:
+            raise ValueError(f"answers={self.answers!r} must be one of {', '.join(ANSWERS)}, or None")
+        if (self.answers == "generated") != (self.generation is not None):
+            raise ValueError(f"generation={self.generation!r} belongs to answers='generated', here {self.answers!r}")
+        if self.generation is not None and max(self.generation.begin, self.generation.end) >= self.output_size:
+            raise ValueError(f"generation={self.generation!r} must have tokens below output_size={self.output_size}")
+
+    def output_shape(self, example: Mapping[str, jax.ShapeDtypeStruct] | None = None) -> tuple[int, ...] | None:
+        """The shape of an example's outputs, without the batch axis; None where the task leaves it open."""
+        example = example or self.example
+        if self.answers is None:
+            return None
+        steps = {"every": "inputs", "generated": "targets"}.get(self.answers)
+        return (*((example[steps].shape[0],) if steps else ()), self.output_size)
