@@ -78,6 +78,11 @@ def music_manual_dir() -> str:
 
 
 @pytest.fixture(scope="session")
+def scan_manual_dir() -> str:
+    return _raw_files("scan")
+
+
+@pytest.fixture(scope="session")
 def tiny_shakespeare_manual_dir() -> str:
     return _raw_files("tiny_shakespeare")
 
@@ -96,6 +101,15 @@ def music_data_dir(music_manual_dir: str, tmp_path_factory: pytest.TempPathFacto
     data_dir = str(tmp_path_factory.mktemp("data_dir"))
     for name in ("music_jsb", "music_musedata", "music_nottingham", "music_piano_midi"):
         prepare(name, DataDirs(data_dir, music_manual_dir))
+    return data_dir
+
+
+@pytest.fixture(scope="session")
+def scan_data_dir(scan_manual_dir: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A `data_dir` with three splits of SCAN prepared in it."""
+    data_dir = str(tmp_path_factory.mktemp("data_dir"))
+    for name in ("scan_jump", "scan_length", "scan_simple"):
+        prepare(name, DataDirs(data_dir, scan_manual_dir))
     return data_dir
 
 

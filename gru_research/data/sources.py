@@ -20,7 +20,7 @@ from tensorflow_datasets.core.constants import get_default_data_dir
 from tensorflow_datasets.core.download.download_manager import NonMatchingChecksumError
 
 from gru_research.config import UserError, choose
-from gru_research.data import mnist, music, tiny_shakespeare
+from gru_research.data import mnist, music, scan, tiny_shakespeare
 from gru_research.data.finite import check_finite
 
 BUILDERS: Mapping[str, type[tfds.core.GeneratorBasedBuilder]] = {
@@ -29,6 +29,9 @@ BUILDERS: Mapping[str, type[tfds.core.GeneratorBasedBuilder]] = {
     "music_musedata": music.MuseData,
     "music_nottingham": music.Nottingham,
     "music_piano_midi": music.PianoMidi,
+    "scan_jump": scan.Jump,
+    "scan_length": scan.Length,
+    "scan_simple": scan.Simple,
     "tiny_shakespeare": tiny_shakespeare.Builder,
 }
 """TFDS builders by name. An example of theirs is a block: arrays `[n, ...]` by name, n examples of the data set."""
@@ -59,7 +62,9 @@ def load(name: str, dirs: DataDirs = DataDirs(), max_examples: int = 0) -> dict[
       mnist: `train` (60,000) and `test` (10,000) with `image` uint8 [N, 28, 28] and `label` int32 [N].
       music_*: `train`, `validation` and `test` with `frames` uint8 [N, T, 11], 88 keys as bits, padded with 0 to the
       longest of the split, and `length` int32 [N].
-      tiny_shakespeare: the same splits with `text` uint8 [N], ASCII codes; an example is a character.
+      scan_*: `train` and `test` with `command` uint8 [N, 9] and `actions` uint8 [N, 48], numbers of words in
+      `scan.COMMANDS` and `scan.ACTIONS`, padded with 0, and `command_length` and `actions_length` int32 [N].
+      tiny_shakespeare: `train`, `validation` and `test` with `text` uint8 [N], ASCII codes; an example is a character.
 
     Raises:
       UserError: as `prepare`, and a prepared data set that is damaged or holds floats that aren't finite.

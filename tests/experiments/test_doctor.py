@@ -177,6 +177,7 @@ def test_damaged_data_and_a_manual_dir_that_is_none(tmp_path: Path) -> None:
     seen(found["data mnist"].found, ends="2")
     assert found["manual_dir"].level == "problem"
     seen(found["manual_dir"].found, ends="2")
+    assert found["data scan_jump"].advice.startswith("python -m experiments.prepare --dataset=scan_jump")
     assert found["data tiny_shakespeare"].advice.endswith(f"--data_dir={tmp_path} --manual_dir={tmp_path}/raw")
 
 

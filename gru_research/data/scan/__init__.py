@@ -1,0 +1,5 @@
+"""SCAN's three best-known splits as TFDS builders; `checksums.tsv` holds the address, size and sha256 sum."""
+
+from gru_research.data.scan.scan_dataset_builder import ACTIONS, COMMANDS, Jump, Length, Simple
+
+__all__ = ["ACTIONS", "COMMANDS", "Jump", "Length", "Simple"]
