@@ -27,7 +27,7 @@ from .cells import (
     VanillaRNN,
     Zeros,
 )
-from .layers import Bidirectional, Noise, Stack
+from .layers import Bahdanau, Bidirectional, Luong, Noise, Stack
 from .time_loop import UnrollOptions, trace, unroll
 
 __version__ = "0.1.0"
@@ -36,6 +36,7 @@ __all__ = [
     "GRU",
     "LSTM",
     "MGU",
+    "Bahdanau",
     "Bidirectional",
     "BlockGRU",
     "Cell",
@@ -47,6 +48,7 @@ __all__ = [
     "LayerNormGRU",
     "LayerNormLSTM",
     "LecunNormal",
+    "Luong",
     "MinGRU",
     "MinLSTM",
     "Noise",

@@ -1,5 +1,7 @@
 """Layers around cells: frozen descriptions with `init` and `apply`, no arrays of their own."""
 
+from .attending import Attending
+from .attention import SCORES, Attention, Bahdanau, Luong, Memory
 from .bidirectional import MERGES, Bidirectional
 from .connections import CONNECTIONS
 from .noise import Noise, has_cell_state
@@ -10,8 +12,14 @@ __all__ = [
     "CONNECTIONS",
     "MERGES",
     "READOUTS",
+    "SCORES",
+    "Attending",
+    "Attention",
+    "Bahdanau",
     "Bidirectional",
     "Embedding",
+    "Luong",
+    "Memory",
     "Noise",
     "OneHot",
     "Readout",
