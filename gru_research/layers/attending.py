@@ -10,6 +10,7 @@ from gru_research.cells import base
 from gru_research.cells.arguments import split
 from gru_research.cells.around import Around
 from gru_research.cells.base import Cell
+from gru_research.time_loop.sharding import alike
 from gru_research.types import Array, Carry, Params, PRNGKey
 
 from .attention import Attention
@@ -62,7 +63,8 @@ class Attending(Around):
         """The cell's gates, and what was read: "context" and "attention weights"."""
         context, weights = self.attention.apply(params["attention"], self.cell.hidden(carry), params["memory"])
         dtype = base.promoted(p["x"], context)
-        inputs = jnp.concatenate([p["x"].astype(dtype), context.astype(dtype)], -1)
+        (x,) = alike([p["x"].astype(dtype)], context)
+        inputs = jnp.concatenate([x, context.astype(dtype)], -1)
         g = self.cell.gates(params["cell"], carry, self.cell.project(params["cell"], inputs), fixed)
         return g | {CONTEXT: context, WEIGHTS: weights}
 

@@ -12,6 +12,7 @@ from gru_research.cells.checks import float_dtype, one_of, whole
 from gru_research.cells.containers import plain
 from gru_research.cells.fits import check_tree
 from gru_research.cells.initializers import GlorotUniform, Initializer, resolve
+from gru_research.time_loop.sharding import alike
 from gru_research.time_loop.streams import check_stream
 from gru_research.types import Array, ArrayLike, DType, Params, PRNGKey
 
@@ -194,7 +195,10 @@ def _check_memory(memory: ArrayLike, real: ArrayLike | None, kernel: Any) -> tup
             f"memory has the shape {values.shape}; its last axis must be {size}, as the parameters have it"
         )
     real = check_stream("real", real, values.shape[:-1])
-    return values if real is None else jnp.where(real[..., None], values, 0), real
+    if real is None:
+        return values, None
+    (condition,) = alike([real[..., None]], values)
+    return jnp.where(condition, values, 0), condition[..., 0]
 
 
 def _check_query(query: ArrayLike, memory: Memory) -> tuple[Array, bool]:

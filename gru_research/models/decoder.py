@@ -31,7 +31,7 @@ class Decoder:
     Bahdanau et al. 2015 (arXiv 1409.0473) too. With `Luong` no step depends on an earlier context, as the input feeding
     of that paper's section 3.3 is left out: so for given tokens all layers run first, by the loop that a `Stack` has
     anyway, and then all queries at once. With `Bahdanau` the loop of the bottom layer alone holds the attention, as in
-    Wu et al. 2016 (arXiv 1609.08144, section 3.1); the layers above it run as a `Stack` does.
+    Wu et al. 2016 (arXiv 1609.08144); the layers above it run as a `Stack` does.
 
     Attributes:
       cell: of every layer.

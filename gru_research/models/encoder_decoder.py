@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from gru_research.cells import Cell
-from gru_research.cells.arguments import split
+from gru_research.cells.arguments import check_inputs, split
 from gru_research.cells.base import over, product, promoted
 from gru_research.cells.checks import boolean, one_of, rate, whole
 from gru_research.layers import Bahdanau, Bidirectional, Embedding, Luong, Memory, OneHot, Readout, Stack
@@ -16,10 +16,13 @@ from gru_research.layers.noise import drop_steps
 from gru_research.spec import Spec
 from gru_research.time_loop import UnrollOptions
 from gru_research.time_loop.options import check_options
+from gru_research.time_loop.sharding import divided_rows
 from gru_research.types import Array, Batch, Carry, Params, PRNGKey
 
 from .decoder import KERNEL_INIT, Decoder
 
+READS = ("inputs", "lengths", "targets", "target_lengths")
+"""What a batch may hold for the model; anything else is the task's."""
 AttentionName = Literal["none", "bahdanau", "luong"]
 
 
@@ -92,6 +95,7 @@ class EncoderDecoder:
     def apply(self, params: Params, batch: Batch, key: PRNGKey | None = None) -> Array:
         """The logits `[B, U, V]` of the targets' tokens, each from those before it; `key` draws dropout, None is
         evaluation. At the targets' padding they are finite, and say nothing."""
+        batch = _divided_alike(batch)
         keys = [None] * 5 if key is None else list(split(key, 5))
         state = self._encode(params, batch, keys[0], keys[1])
         xs_BUE, lengths = self._teach(params, batch, keys[2])
@@ -102,7 +106,8 @@ class EncoderDecoder:
 
     def start(self, params: Params, batch: Batch) -> tuple[State, Array]:
         """The state after the inputs and `begin`, and the logits `[B, V]` of the first token."""
-        begin = jnp.full(jnp.shape(batch["inputs"])[:1], self.begin, jnp.int32)
+        batch = _divided_alike(batch)
+        begin = jnp.full(batch["inputs"].shape[:1], self.begin, jnp.int32)
         return self.step(params, self._encode(params, batch, None, None), begin)
 
     def step(self, params: Params, state: State, tokens: Array) -> tuple[State, Array]:
@@ -120,6 +125,7 @@ class EncoderDecoder:
         """
         if self.decoder.attention is None:
             raise ValueError("attention='none' gives no weights: choose from bahdanau, luong")
+        batch = _divided_alike(batch)
         state = self._encode(params, batch, None, None)
         assert state.memory is not None
         xs_BUE, lengths = self._teach(params, batch, None)
@@ -134,7 +140,7 @@ class EncoderDecoder:
         lengths = batch.get("lengths")
         xs = batch["inputs"]
         if self.source is not None:
-            xs = self._embed(self.source, params["source"], jnp.asarray(xs), lengths, drop_key)
+            xs = self._embed(self.source, params["source"], xs, lengths, drop_key)
         attention = self.decoder.attention
         options = self.options if attention else dataclasses.replace(self.options, outputs="none")
         carries, ys_BTE = self.encoder.apply(params["encoder"], xs, key=key, lengths=lengths, options=options)
@@ -147,12 +153,12 @@ class EncoderDecoder:
 
     def _teach(self, params: Params, batch: Batch, key: PRNGKey | None) -> tuple[Array, Array | None]:
         """What the decoder reads under teacher forcing, `[B, U, E]`, and the lengths."""
-        targets_BU, lengths = jnp.asarray(batch["targets"]), batch.get("target_lengths")
+        targets_BU, lengths = batch["targets"], batch.get("target_lengths")
         read_BU = jnp.concatenate([jnp.full_like(targets_BU[:, :1], self.begin), targets_BU[:, :-1]], 1)
         return self._embed(self.target, params["target"], read_BU, lengths, key), lengths
 
     def _embed(
-        self, embedding: Embedding | OneHot, params: Params, tokens: Array, lengths: Any, key: PRNGKey | None
+        self, embedding: Embedding | OneHot, params: Params, tokens: Array, lengths: Array | None, key: PRNGKey | None
     ) -> Array:
         """The embeddings of `tokens [B, T]`, of which padding is none."""
         real = _real(lengths, tokens.shape[-1])
@@ -198,9 +204,16 @@ def _bridge(layer: Any, params: Any, carry: Carry) -> Carry:
     return jax.tree.map(join, *carry)
 
 
-def _real(lengths: Any, time: int) -> Array | None:
+def _divided_alike(batch: Batch) -> dict[str, Array]:
+    """What the model reads of a batch, as arrays whose types, where they divide rows, all divide them alike."""
+    own = {name: check_inputs(name, batch[name]) for name in READS if name in batch}
+    rows = divided_rows([(own, 0)], 1)
+    return own if rows is None else rows.place(own)
+
+
+def _real(lengths: Array | None, time: int) -> Array | None:
     """`[B, T]`, True within a row's length; None: everywhere."""
-    return None if lengths is None else jnp.arange(time) < jnp.asarray(lengths)[..., None]
+    return None if lengths is None else jnp.arange(time) < lengths[..., None]
 
 
 def encoder_decoder(

@@ -18,6 +18,8 @@ from jax.sharding import PartitionSpec as P
 import gru_research as gr
 from gru_research.adapters import linen, nnx
 from gru_research.layers.readout import Embedding, Readout
+from gru_research.models import encoder_decoder
+from gru_research.spec import Generation, Spec
 
 jax.config.update("jax_enable_x64", True)
 I, H, B, T = 4, 6, 4, 5  # noqa: E741
@@ -124,6 +126,24 @@ def check_layers() -> None:
     equal(whole, BOTH, params, (real, tokens), (P("a"), P("a")))
 
 
+def check_encoder_decoder() -> None:
+    """With additive attention the memory is divided by rows; dropout is the same on four devices as on one."""
+    example = {"inputs": jax.ShapeDtypeStruct((T, I), float), "targets": jax.ShapeDtypeStruct((3,), int)}
+    spec = Spec(example, 7, "generated", generation=Generation(0, 1, 3))
+    targets = RNG.integers(0, 7, (B, 3))
+    for attention in ("bahdanau", "luong"):
+        model = encoder_decoder(spec, gr.GRU(H), attention=attention, bidirectional=True, layers=2, dropout=0.2)
+        shapes, tree = jax.tree.flatten(jax.eval_shape(model.init, jax.random.key(0), example))
+        params = jax.tree.unflatten(tree, [RNG.normal(0, 0.5, a.shape) for a in shapes])
+
+        def run(params: Any, xs: Any, lengths: Any, targets: Any, model: Any = model) -> Any:
+            batch = {"inputs": xs, "lengths": lengths, "targets": targets, "target_lengths": jnp.array([3, 1, 2, 3])}
+            first = model.start(params, {"inputs": xs, "lengths": lengths})
+            return model.apply(params, batch, jax.random.key(1)), first, model.attend(params, batch)
+
+        equal(run, BOTH, params, (XS, LENGTHS, targets), (P(("a", "b")), P("a"), None))
+
+
 def check_adapters() -> None:
     """Our RNNs with our cells, and with Flax's, whose first carry is made in whole."""
     given: dict[str, Any] = {"seq_lengths": LENGTHS}
@@ -144,5 +164,6 @@ def check_adapters() -> None:
 check_cells()
 check_batch_axes()
 check_layers()
+check_encoder_decoder()
 check_adapters()
 print("equal")
