@@ -5,6 +5,7 @@ array (`h_BH`, `xs_TBI`). A new letter is declared here first.
 
     B  batch            T  time             I  input features    H  hidden units
     L  layers           C  classes/outputs  V  vocabulary        S  seeds
+    K  beams            N  tokens of an answer, at most
 """
 
 from collections.abc import Mapping

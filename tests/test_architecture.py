@@ -14,6 +14,7 @@ PACKAGE = ROOT / "gru_research"
 ARROWS = [
     "types -> cells -> time_loop -> layers -> adapters -> models -> training",
     "spec -> models",
+    "models -> decoding -> training",
     "spec -> tasks",
     "types -> metrics -> tasks",
     "native -> time_loop",

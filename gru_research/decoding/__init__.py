@@ -1,0 +1,20 @@
+"""Answers from a model that generates: greedy, at random, or by beam search.
+
+A new way of picking tokens is one file and one line in `DECODERS`: a function whose first arguments are `model, params,
+batch`, and which has `end` and `longest`. One that follows a single answer in each row gives a `Pick` to `one_by_one`.
+"""
+
+from .answers import Answers
+from .beam import beam_search
+from .greedy import greedy
+from .one_by_one import Pick, one_by_one
+from .sample import sample
+
+DECODERS = {
+    "greedy": greedy,
+    "sample": sample,
+    "beam_search": beam_search,
+}
+"""Ways of decoding by name."""
+
+__all__ = ["DECODERS", "Answers", "Pick", "beam_search", "greedy", "one_by_one", "sample"]

@@ -1,0 +1,53 @@
+"""Answers of which only one is followed in each row: each token is chosen for good."""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from gru_research.cells.checks import whole
+from gru_research.models import Generator
+from gru_research.types import Array, Batch, Params
+
+from .answers import Answers
+from .repeats import without_repeats
+from .start import started
+
+Pick = Callable[[Array, Array], Array]
+"""`(logs [B, V], t) -> tokens [B]`: token number `t` of each row from the logarithms of the probabilities, which are
+minus infinity at excluded tokens."""
+
+
+def one_by_one(
+    model: Generator, params: Params, batch: Batch, pick: Pick, *, end: int, longest: int, no_repeat: int = 0
+) -> Answers:
+    """Answers whose tokens `pick` chooses; a row that has its end token is finished.
+
+    The other arguments and the errors are those of `greedy`.
+    """
+    longest = whole("longest", longest, 1)
+    no_repeat = whole("no_repeat", no_repeat, 0)
+    state, logits_BV = started(model, params, batch, end)
+    rows = logits_BV.shape[0]
+
+    def choose(carry, t):
+        state, logits_BV, answers, ended_B = carry
+        logs_BV = jax.nn.log_softmax(logits_BV.astype(jnp.float32))
+        picked_B = pick(without_repeats(logs_BV, answers.tokens, t, no_repeat), t).astype(jnp.int32)
+        log_B = jnp.take_along_axis(logs_BV, picked_B[:, None], axis=1)[:, 0]
+        token_B = jnp.where(ended_B, end, picked_B)
+        answers = Answers(
+            answers.tokens.at[:, t].set(token_B),
+            answers.lengths + jnp.where(ended_B, 0, 1),
+            answers.scores + jnp.where(ended_B, 0, log_B),
+        )
+        state, logits_BV = model.step(params, state, token_B)
+        return (state, logits_BV, answers, ended_B | (token_B == end)), None
+
+    nothing = Answers(
+        jnp.full((rows, longest), end, jnp.int32), jnp.zeros(rows, jnp.int32), jnp.zeros(rows, jnp.float32)
+    )
+    carry = (state, logits_BV, nothing, jnp.zeros(rows, bool))
+    (_, _, answers, _), _ = lax.scan(choose, carry, jnp.arange(longest, dtype=jnp.int32))
+    return answers
