@@ -11,6 +11,7 @@ from gru_research.models import Generator
 from gru_research.types import Array, Batch, Params
 
 from .answers import Answers
+from .divided import divided
 from .repeats import without_repeats
 from .start import started
 
@@ -51,10 +52,26 @@ def beam_search(
     Raises:
       ValueError: as `greedy`.
     """
-    longest = whole("longest", longest, 1)
-    no_repeat = whole("no_repeat", no_repeat, 0)
-    beams = whole("beams", beams, 1)
-    length_penalty = number("length_penalty", length_penalty, "a finite number, at least 0", least=0)
+    how = _How(
+        end,
+        whole("longest", longest, 1),
+        whole("beams", beams, 1),
+        number("length_penalty", length_penalty, "a finite number, at least 0", least=0),
+        whole("no_repeat", no_repeat, 0),
+    )
+    return divided(lambda params, batch: _searched(model, params, batch, how), params, batch)
+
+
+class _How(NamedTuple):
+    end: int
+    longest: int
+    beams: int
+    length_penalty: float
+    no_repeat: int
+
+
+def _searched(model: Generator, params: Params, batch: Batch, how: _How) -> Answers:
+    end, longest, beams, length_penalty, no_repeat = how
     state, logits_BV = started(model, params, batch, end)
     rows, vocabulary = logits_BV.shape
     # The model sees R = B * K rows, of which b * K + k is beam k of row b.
@@ -76,7 +93,7 @@ def beam_search(
         state, logits_RV = model.step(params, state, search.tokens[:, :, t].reshape(-1))
         return (state, logits_RV, search), None
 
-    carry = (state, logits_RV, _nothing(rows, beams, longest, end))
+    carry = (state, logits_RV, _nothing(logits_BV[:, 0], beams, longest, end))
     (_, _, search), _ = lax.scan(follow, carry, jnp.arange(longest, dtype=jnp.int32))
     return _result(search)
 
@@ -95,12 +112,14 @@ class _Search(NamedTuple):
     best: Answers
 
 
-def _nothing(rows: int, beams: int, longest: int, end: int) -> _Search:
+def _nothing(like_B: Array, beams: int, longest: int, end: int) -> _Search:
     """The one answer without tokens."""
-    tokens_BKN = jnp.full((rows, beams, longest), end, jnp.int32)
-    scores_BK = jnp.full((rows, beams), -jnp.inf, jnp.float32).at[:, 0].set(0)
-    lengths_B = jnp.full(rows, longest, jnp.int32)
-    return _Search(tokens_BKN, scores_BK, Answers(tokens_BKN[:, 0], lengths_B, jnp.full(rows, -jnp.inf, jnp.float32)))
+    rows = like_B.shape[0]
+    # Made like the logits, so that inside `jax.shard_map` it belongs to the same device as the rows.
+    tokens_BKN = jnp.full_like(like_B, end, jnp.int32, (rows, beams, longest))
+    scores_BK = jnp.full_like(like_B, -jnp.inf, jnp.float32, (rows, beams))
+    best = Answers(tokens_BKN[:, 0], jnp.full_like(like_B, longest, jnp.int32), scores_BK[:, 0])
+    return _Search(tokens_BKN, scores_BK.at[:, 0].set(0), best)
 
 
 def _continued(search: _Search, logs_BKV: Array, t: Array, end: int, length_penalty: float) -> tuple[_Search, Array]:

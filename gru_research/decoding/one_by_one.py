@@ -1,6 +1,7 @@
 """Answers of which only one is followed in each row: each token is chosen for good."""
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -11,6 +12,7 @@ from gru_research.models import Generator
 from gru_research.types import Array, Batch, Params
 
 from .answers import Answers
+from .divided import divided
 from .repeats import without_repeats
 from .start import started
 
@@ -26,8 +28,19 @@ def one_by_one(
 
     The other arguments and the errors are those of `greedy`.
     """
-    longest = whole("longest", longest, 1)
-    no_repeat = whole("no_repeat", no_repeat, 0)
+    how = _How(pick, end, whole("longest", longest, 1), whole("no_repeat", no_repeat, 0))
+    return divided(lambda params, batch: _decoded(model, params, batch, how), params, batch)
+
+
+class _How(NamedTuple):
+    pick: Pick
+    end: int
+    longest: int
+    no_repeat: int
+
+
+def _decoded(model: Generator, params: Params, batch: Batch, how: _How) -> Answers:
+    pick, end, longest, no_repeat = how
     state, logits_BV = started(model, params, batch, end)
     rows = logits_BV.shape[0]
 
@@ -45,9 +58,13 @@ def one_by_one(
         state, logits_BV = model.step(params, state, token_B)
         return (state, logits_BV, answers, ended_B | (token_B == end)), None
 
+    # Made like the logits, so that inside `jax.shard_map` they belong to the same device as the rows.
+    like_B = logits_BV[:, 0]
     nothing = Answers(
-        jnp.full((rows, longest), end, jnp.int32), jnp.zeros(rows, jnp.int32), jnp.zeros(rows, jnp.float32)
+        jnp.full_like(like_B, end, jnp.int32, (rows, longest)),
+        jnp.zeros_like(like_B, jnp.int32),
+        jnp.zeros_like(like_B, jnp.float32),
     )
-    carry = (state, logits_BV, nothing, jnp.zeros(rows, bool))
+    carry = (state, logits_BV, nothing, jnp.zeros_like(like_B, bool))
     (_, _, answers, _), _ = lax.scan(choose, carry, jnp.arange(longest, dtype=jnp.int32))
     return answers

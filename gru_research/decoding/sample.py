@@ -42,7 +42,8 @@ def sample(
 
     Args:
       model, params, batch, end, longest, no_repeat: as in `greedy`. Tokens that would repeat are excluded first.
-      key: one key. Batches of one data set need a key each.
+      key: one key, with which rows are numbered from 0, so that batches of one data set need a key each, as do devices
+        inside `jax.shard_map`; or a key for each row, `[B]`, for samples that depend on no batches or devices.
       temperature: above 0; below 1 it sharpens the distribution.
       top_k: how many tokens are kept; 0 keeps all.
       top_p: the share of probability that is kept, above 0 and at most 1.
@@ -52,22 +53,34 @@ def sample(
 
     Raises:
       ValueError: as `greedy`.
-      TypeError: `key` isn't one key.
+      TypeError: `key` isn't a key.
     """
-    key = check_key(key)
+    key = key if _is_for_each_row(key) else check_key(key)
     temperature = number("temperature", temperature, "a finite number above 0", above=0)
     top_k = whole("top_k", top_k, 0)
     top_p = number("top_p", top_p, "a share of probability, above 0 and at most 1", above=0, below=math.nextafter(1, 2))
 
     def pick(logs_BV: Array, t: Array) -> Array:
         # A key for each row, instead of one draw for all, makes a row's noise independent of the batch's size.
-        rows = jnp.arange(logs_BV.shape[0], dtype=jnp.int32)
-        keys_B = jax.vmap(lambda row: jax.random.fold_in(jax.random.fold_in(key, row), t))(rows)
+        keys_B = jax.vmap(jax.random.fold_in, (0, None))(_keys(key, logs_BV.shape[0]), t)
         logits_BV = tempered(logs_BV, temperature)
         drawn_from_BV = jnp.where(kept(logits_BV, top_k, top_p), logits_BV, -jnp.inf)
         return jax.vmap(jax.random.categorical)(keys_B, drawn_from_BV)
 
     return one_by_one(model, params, batch, pick, end=end, longest=longest, no_repeat=no_repeat)
+
+
+def _is_for_each_row(key: PRNGKey) -> bool:
+    return jnp.issubdtype(jnp.result_type(key), jax.dtypes.prng_key) and jnp.ndim(key) == 1
+
+
+def _keys(key: PRNGKey, rows: int) -> PRNGKey:
+    """A key for each row, `[B]`."""
+    if not _is_for_each_row(key):
+        return jax.vmap(lambda row: jax.random.fold_in(key, row))(jnp.arange(rows, dtype=jnp.int32))
+    if key.shape != (rows,):
+        raise ValueError(f"key of shape {key.shape} must be one key, or one for each row of the batch, {rows}")
+    return key
 
 
 def kept(logits: Array, top_k: int, top_p: float) -> Array:

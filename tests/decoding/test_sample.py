@@ -162,6 +162,19 @@ def test_a_row_s_sample_depends_on_neither_its_batch_nor_the_longest() -> None:
     assert shorter == [answer[:2] for answer in alone] and max(map(len, alone)) == 3
 
 
+def test_a_key_for_each_row() -> None:
+    """One key is numbered by row: the same keys given one by one, in another order, give the same answers."""
+    logits = random_logits(TREE, 5, seed=12)
+    keys = jax.vmap(jax.random.fold_in, (None, 0))(jax.random.key(0), jnp.arange(5))
+    order = np.array([3, 0, 4])
+    arguments = {"logits": jnp.asarray(logits)}, {"inputs": jnp.asarray(order)}
+    found = rows(compiled(sample)(*arguments, keys[order]), END)
+    expected = rows(sampled(logits), END)
+    assert found == [expected[i] for i in order]
+    with pytest.raises(ValueError, match=r"^key of shape \(5,\) must be one key, or one for each row of the batch, 3"):
+        compiled(sample)(*arguments, keys)
+
+
 def test_nothing_repeats_and_all_that_remains_comes() -> None:
     logits = np.zeros((1, TREE.nodes, TREE.vocabulary), np.float32)
     found = set(rows(sampled(logits, examples=np.zeros(1000, int), no_repeat=1), END))
