@@ -19,6 +19,8 @@ ours alone, on a CPU.
 `startup`: from the start of a process to `--help` and to the first update, without compilation.
 All but `input` and `startup` write benchmark.json to --workdir, `cpu` and `gpu` figures too. With --exclusive rounds in
 which other processes took the cores are thrown away and repeated, up to 20 times each, and counted below the tables.
+With --keep_memory every system's process keeps the memory that it frees (glibc's settings), which spares large arrays
+the page faults of new memory.
 """
 
 import datetime
@@ -30,7 +32,7 @@ from pathlib import Path
 import rich.console
 from absl import flags
 
-from experiments.benchmarks import jobs, memory, ours, quiet, results, speed, startup
+from experiments.benchmarks import jobs, memory, ours, quiet, results, speed, startup, workers
 from experiments.benchmarks.turns import Timing
 from experiments.launcher import launch
 from gru_research.config import UserError
@@ -61,6 +63,10 @@ BUDGET = flags.DEFINE_float(
 EXCLUSIVE = flags.DEFINE_bool(
     "exclusive", False, "throw away and repeat rounds in which other processes took the cores: cpu, vmap, contention."
 )
+KEEP_MEMORY = flags.DEFINE_bool(
+    "keep_memory", False, "start every system with " + " ".join(f"{k}={v}" for k, v in workers.KEEP_MEMORY.items())
+    + ": freed memory isn't given back to the system. Linux with glibc."
+)  # fmt: skip
 SETS = flags.DEFINE_integer("sets", 4, "vmap: how many parameter sets run side by side.", lower_bound=2)
 THREADS = flags.DEFINE_integer("threads", 0, "how many cores all systems share; 0: all.", lower_bound=0)
 DTYPE = flags.DEFINE_enum("dtype", "float32", jobs.DTYPES, "in which layers compute; parameters are float32.")
@@ -85,11 +91,14 @@ def main() -> int:
         return startup.run(ROUNDS.value)
     if EXCLUSIVE.value:
         quiet.check()
+    if KEEP_MEMORY.value:
+        os.environ.update(workers.KEEP_MEMORY)  # this process's memory is its own; workers begin with it
     settings = SETTINGS[SUITE.value]()
     cores = share_cores(THREADS.value)
     workdir = new_workdir(WORKDIR.value, SUITE.value)
     started = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-    header = {"command": list(sys.argv), "cores": cores, "time": {"started": started}}
+    header = {"command": list(sys.argv), "cores": cores, "keep_memory": KEEP_MEMORY.value}
+    header["time"] = {"started": started}
     console = rich.console.Console()
     print(f"command: {shlex.join(sys.argv)}\n{cores} cores; writing to {workdir}", flush=True)
     if isinstance(settings, memory.Settings):
