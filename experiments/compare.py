@@ -26,8 +26,7 @@ PRINT_CONFIG = flags.DEFINE_bool("print_config", False, "print the config with e
 def main() -> int:
     config = read_config()
     if PRINT_CONFIG.value:
-        make_plan(config, running.data_dirs())
-        print(json.dumps(to_mapping(config), indent=2))
+        print(json.dumps(to_mapping(make_plan(config, running.data_dirs()).config), indent=2))
         return 0
     use_cores(running.members(config), config.data_parallel, joining.count())
     joining.connect()

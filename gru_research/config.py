@@ -132,32 +132,13 @@ class HorizonConfig:
 
 @dataclasses.dataclass(frozen=True)
 class ModelConfig:
-    """`layers` cells on top of each other; `readout` from the "last" step, the "mean" over time or
-    "every" step, where "task" is what the task asks for; `embedding_size` is used for tokens, 0 makes them one-hot.
+    """The kind of model that is built around each cell, and the options that go to it."""
 
-    `bidirectional` makes each layer two cells of the given size, whose outputs become one by `merge`; `connections`
-    and `dropout` act between layers. The rest is the noise of training inside every layer, as `layers.Noise` has it;
-    `zoneout_cell` is for the cells of the comparison that have a cell state.
-    """
-
-    layers: int = 1
-    readout: Literal["task", "last", "mean", "every"] = "task"
-    embedding_size: int = 64
-    bidirectional: bool = False
-    merge: Literal["concat", "sum", "mean", "product"] = "concat"
-    connections: Literal["plain", "residual", "highway"] = "plain"
-    dropout: float = 0.0
-    input_dropout: float = 0.0
-    state_dropout: float = 0.0
-    zoneout: float = 0.0
-    zoneout_cell: float = 0.0
-    drop_connect: float = 0.0
-    weight_noise: float = 0.0
+    kind: str = "sequence"
+    options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         _settle(self)
-        _require(self.layers >= 1, "layers", self.layers, "at least 1")
-        _require(self.embedding_size >= 0, "embedding_size", self.embedding_size, "0 (one-hot) or more")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -296,7 +277,11 @@ def experiment(mapping: Mapping[str, Any]) -> ExperimentConfig:
     known = [f.name for f in dataclasses.fields(ExperimentConfig)]
     for name in fields:
         check_known("config", name, known)
-    groups = {"optimizer": OptimizerConfig, "model": ModelConfig, "tune": TuneConfig, "horizon": HorizonConfig}
+    if fields.get("model") is None:
+        fields.pop("model", None)
+    else:
+        fields["model"] = _model(fields["model"])
+    groups = {"optimizer": OptimizerConfig, "tune": TuneConfig, "horizon": HorizonConfig}
     for name, cls in groups.items():
         if fields.get(name) is None:
             fields.pop(name, None)
@@ -317,6 +302,15 @@ def _cell(label: str, value: Any) -> CellConfig:
         raise UserError(f"{path}.kind is missing: name a cell")
     options = {k: v for k, v in value.items() if k not in own}
     return call(CellConfig, fields, path, {"label": label, "options": options})
+
+
+def _model(value: Any) -> ModelConfig:
+    if not isinstance(value, Mapping):
+        raise UserError(f"config.model={value!r} must be a group of fields (kind, ...)")
+    kind = value.get("kind", ModelConfig.kind)
+    if not isinstance(kind, str):
+        raise UserError(f"config.model.kind={kind!r} must be a model's name")
+    return ModelConfig(kind, {name: option for name, option in value.items() if name != "kind"})
 
 
 def call(
@@ -379,6 +373,8 @@ def _nearest(name: Any, choices: list[str]) -> str:
 def _typed(path: str, value: Any, hint: Any) -> Any:
     """`value` as `hint` says: an int serves as a float; anything else must match."""
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if dataclasses.is_dataclass(hint) and isinstance(hint, type) and isinstance(value, Mapping):
+        return call(hint, value, path)
     if hint is Any or (dataclasses.is_dataclass(value) and not isinstance(value, type)):
         return value
     if origin is Literal:
@@ -414,7 +410,7 @@ def to_mapping(config: Any) -> Any:
     """A dataclass of this file as plain nested dicts, in the form that `experiment` reads."""
     if isinstance(config, ExperimentConfig):
         fields = {f.name: getattr(config, f.name) for f in dataclasses.fields(config)}
-        task, cells = fields.pop("task"), fields.pop("cells")
+        task, cells, model = fields.pop("task"), fields.pop("cells"), fields.pop("model")
         return {
             "task": {"name": task.name, **task.options},
             "cells": {
@@ -427,6 +423,9 @@ def to_mapping(config: Any) -> Any:
                 }
                 for c in cells
             },
+            "model": {"kind": model.kind, **{name: to_mapping(option) for name, option in model.options.items()}},
             **{k: to_mapping(v) for k, v in fields.items()},
         }
+    if isinstance(config, Mapping):
+        return {name: to_mapping(value) for name, value in config.items()}
     return dataclasses.asdict(config) if dataclasses.is_dataclass(config) else config  # pyright: ignore

@@ -4,25 +4,29 @@ One JSON object a line. The first line is the run's header; then, for each cell 
 lines where its rates were tuned, one `cell` line, `evaluation` and `probe` lines as training goes on, one `result` line
 a seed; the last line says how the run ended.
 
-    run         schema, config, task{name, metric, direction, threshold, baseline, baseline_name, length,
-                scaling}, warnings, env, time
+    run         schema, config, task{name, metric, validation_metric, directions{}, trivial{}, threshold, length,
+                scaling, signatures{}}, warnings, env, time
     draw        task, cell, draw, seed, values{"learning_rate": ...}, validation_metric, diverged_at, chosen
     cell        task, cell, cell_kind, options, hidden_size, parameters, reference_parameters,
                 learning_rate (and clip, weight_decay, where they were tuned), updates, flops, tuned,
                 time{compile_seconds}, env{engine}
     evaluation  task, cell, seed, step, train_loss, gradient_norm, clipped_share, validation_loss,
-                validation_metric, diverged_at, time{train_seconds}
+                validation_metric, metrics{}, diverged_at, time{train_seconds}
     probe       task, cell, seed, step, name, and what the probe of that name measures (config.probes):
                 gradient_flow: of, lags, log_norm, half_life
     result      task, cell, seed, updates, selected_step, train_loss, validation_metric, test_loss,
-                test_metric, steps_to_solve, diverged_at, last_good_loss, clipped_share, time{ms_per_step,
-                train_seconds}; with config.train_examples train_set_loss and train_set_metric; with --debug_nans
-                diverged_in of a seed that diverged: the operation, and the line of code
+                test_metric, test_metrics{}, steps_to_solve, diverged_at, last_good_loss, clipped_share,
+                time{ms_per_step, train_seconds}; with config.train_examples train_set_loss and
+                train_set_metric; with --debug_nans diverged_in of a seed that diverged: the operation, and the line
+                of code
     end         status ("finished" or "interrupted"), time{seconds}
 
-`direction` is "min" or "max": whether less or more of the metric is better. `threshold` and `baseline` are
-null where the task has none. `length` is the longest training sequence, `scaling` one sentence on how
-baseline and difficulty change with it.
+`test_metric` is the task's `metric` on the test set, an evaluation's `validation_metric` the task's metric of that
+name; `metrics` and `test_metrics` are all that the task has, by name. `directions` says of each "min" or "max":
+whether less or more of it is better. `trivial` are trivial answers by name, in `metric` on the test set. `threshold`,
+of `validation_metric`, is null where the task has none. `length` is the longest training sequence, `scaling` one
+sentence on how trivial answers and the difficulty change with it; `signatures` says how metrics of other libraries
+were computed.
 
 A draw's `values` are the tuned fields, each drawn once for all of its seeds: one line a draw and seed,
 `chosen` is true on all lines of one draw of a cell. The range drawn from stands in config.tune. A cell's
@@ -40,7 +44,9 @@ engine runs recurrent layers: "native avx512, 2 threads", or "XLA, because ...";
 cell's training program calls, "native" or "XLA", since cells without a kernel run by XLA.
 
 Schema 2 added `draw` and the fields length, scaling, updates (of a cell), flops, tuned and selected_step;
-schema 3 added `probe`. Files of older schemas are read as they are, without what came later.
+schema 3 added `probe`; schema 4 `metrics`, `test_metrics`, and of a task `validation_metric`, `directions` and
+`trivial` in place of one metric's `direction` and one `baseline`. Files of older schemas are read as they are,
+without what came later.
 """
 
 import dataclasses
@@ -52,8 +58,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
-SCHEMA = "gru_research.records/3"
-READABLE = ("gru_research.records/1", "gru_research.records/2", SCHEMA)
+SCHEMA = "gru_research.records/4"
+READABLE = (*(f"gru_research.records/{version}" for version in (1, 2, 3)), SCHEMA)
 KINDS = ("run", "draw", "cell", "evaluation", "probe", "result", "end")
 FILE_NAME = "records.jsonl"
 
@@ -151,11 +157,11 @@ def line_of(kind: str, fields: Mapping[str, Any]) -> str:
     return json.dumps(to_json({**first, **fields}), allow_nan=False, separators=(",", ":")) + "\n"
 
 
-def write_whole(path: Path, text: str) -> None:
+def write_whole(path: Path, content: str | bytes) -> None:
     """A file that is there whole or as it was before, also after a crash or on a full disk."""
     aside = path.with_name(f".{path.name}.new")
-    with aside.open("w", encoding="utf-8") as file:
-        file.write(text)
+    with aside.open("wb") as file:
+        file.write(content.encode() if isinstance(content, str) else content)
         file.flush()
         os.fsync(file.fileno())
     aside.replace(path)

@@ -123,7 +123,7 @@ def check_followed(plans: Mapping[str, Plan], path: str, run: str) -> None:
     """Raises UserError where a cell of a run has no carry that can be followed from step to step."""
     plan = plans[run]
     for cell in plan.cells:
-        if reason := probes.unfit(cell.model, plan.task.example):
+        if reason := probes.unfit(cell.model, plan.task.spec.example):
             raise UserError(f"{path}.run={run!r}: {cell.label} {reason}")
 
 

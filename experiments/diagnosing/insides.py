@@ -12,6 +12,7 @@ import gru_research as gr
 from experiments.diagnosing import trained
 from gru_research.analysis import intervene
 from gru_research.config import ExperimentConfig
+from gru_research.metrics import Additive
 from gru_research.tasks import Task
 from gru_research.training import probes
 from gru_research.types import Array, Batch, Params
@@ -32,7 +33,7 @@ class Insides:
 def unseen(config: ExperimentConfig) -> str | None:
     """Why a run's gates and states can't be looked at, as the end of a sentence that begins with the run; None where
     they can."""
-    if config.model.zoneout or config.model.zoneout_cell:
+    if any(config.model.options.get(name) for name in ("zoneout", "zoneout_cell")):
         return "has zoneout: the state of an evaluation is an expectation, and its gates aren't those of any sequence"
     return None
 
@@ -89,20 +90,21 @@ def metric_with(
         cells = tuple(changed if i == layer else c for i, c in enumerate(stack.cells))
         model = dataclasses.replace(cell.model, stack=dataclasses.replace(stack, cells=cells))
         all_layers = [inside if i == layer else p for i, p in enumerate(own["stack"])]
-        measured = task.measure(model.apply({**own, "stack": all_layers}, shown), batch)
-        return _mean(measured, task.metric)
+        return _metric(task, model.apply({**own, "stack": all_layers}, shown), batch)
 
     return trained.per_seed(one, params)
 
 
 def metric(cell: trained.TrainedCell, params: Params, batch: Batch, task: Task) -> np.ndarray:
     """The task's metric on a batch, `[S]`."""
-    return trained.per_seed(lambda mine: _mean(task.measure(cell.model.apply(mine, batch), batch), task.metric), params)
+    return trained.per_seed(lambda mine: _metric(task, cell.model.apply(mine, batch), batch), params)
 
 
-def _mean(measured: Mapping[str, Array], name: str) -> Array:
-    weight = measured.get("weight", jnp.ones(()))
-    return jnp.sum(measured[name] * weight) / jnp.sum(jnp.broadcast_to(weight, measured[name].shape))
+def _metric(task: Task, outputs: Any, batch: Batch) -> Array:
+    metric = task.metrics[task.metric]
+    assert isinstance(metric, Additive)
+    sums: Any = {name: a.sum() for name, a in metric.statistics(outputs, batch).items()}
+    return jnp.asarray(metric.finish(sums))
 
 
 def _recurrent(cell: trained.TrainedCell, layer: int) -> Any:

@@ -13,7 +13,8 @@ from jax import lax
 from gru_research import records
 from gru_research.config import UserError, experiment
 from gru_research.data import DataDirs
-from gru_research.training import CellPlan, Plan, SequenceModel, load_parameters, make_plan, probes
+from gru_research.models import SequenceModel
+from gru_research.training import CellPlan, Plan, load_parameters, make_plan, probes
 from gru_research.training.comparison import load_sets
 from gru_research.training.state import stream
 from gru_research.types import Array, Batch, Params
@@ -40,6 +41,8 @@ class TrainedCell:
 
     @property
     def model(self) -> SequenceModel:
+        """For cells that `refusal` doesn't refuse."""
+        assert isinstance(self.plan.model, SequenceModel)
         return self.plan.model
 
 
@@ -83,7 +86,7 @@ def initial(plan: Plan, cell: CellPlan, seeds: tuple[int, ...]) -> Params:
     """The parameters before training, `[S, ...]`: those that training began with, bit for bit."""
 
     def one(seed: Array) -> Params:
-        return cell.model.init(stream(seed, "init"), plan.task.example)
+        return cell.model.init(stream(seed, "init"), plan.task.spec.example)
 
     return jax.tree.map(np.asarray, jax.jit(lambda all_seeds: lax.map(one, all_seeds))(jnp.asarray(seeds, jnp.uint32)))
 
@@ -97,5 +100,5 @@ def per_seed(function: Callable[..., Any], *trees: Any) -> Any:
 
 def refusal(run: FinishedRun, cell: TrainedCell) -> str | None:
     """Why the analyses of a recurrence can't be made of a cell; None where they can."""
-    reason = probes.unfit(cell.model, run.sets["validation"])
+    reason = probes.unfit(cell.plan.model, run.sets["validation"])
     return None if reason is None else f"{cell.label} {reason}"

@@ -96,7 +96,7 @@ def bound(
         row = cell_row(runs, run, cell)
         if row is None:
             return None
-        direction = runs[run].header["task"]["direction"]
+        direction = _direction(runs[run])
         sign = 1 if direction == "min" else -1
         value = scale * row.iqm
         reached = sign * value <= sign * limit or math.isclose(value, limit)
@@ -124,7 +124,7 @@ def compared(
         row = cell_row(runs, run, cell)
         if row is None:
             return None
-        direction = runs[run].header["task"]["direction"]
+        direction = _direction(runs[run])
         value = scale * row.iqm
         if abs(value - published) <= tolerance * abs(published):
             verdict = f"agrees within {tolerance:.0%}"
@@ -177,7 +177,7 @@ def order(run: str, cells: tuple[str, ...]) -> Callable[[Mapping[str, records.Ru
         if any(row is None for row in rows):
             return None
         known = [row for row in rows if row is not None]
-        direction = runs[run].header["task"]["direction"]
+        direction = _direction(runs[run])
         ranked = sorted(known, key=lambda row: row.iqm if direction == "min" else -row.iqm)
         apart = all(_apart(a, b) for a, b in itertools.pairwise(ranked))
         same = [row.cell for row in ranked] == list(cells)
@@ -192,3 +192,9 @@ def _apart(a: "summary.SummaryRow", b: "summary.SummaryRow") -> bool:
     if a.ci_low is None or a.ci_high is None or b.ci_low is None or b.ci_high is None:
         return False
     return a.ci_high < b.ci_low or b.ci_high < a.ci_low
+
+
+def _direction(run: records.Run) -> str:
+    """Whether less ("min") or more ("max") of what a run compares is better."""
+    task = run.header["task"]
+    return task["directions"][task["metric"]] if "directions" in task else task["direction"]

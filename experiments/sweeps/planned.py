@@ -41,4 +41,4 @@ def check(sweep: Sweep, config: ExperimentConfig, dirs: DataDirs) -> tuple[str, 
             "sweep.objective.cell is missing: cells train one after the other, so pruning needs the name of one; "
             f"choose from {', '.join(trained)}"
         )
-    return plan.task.metric, plan.task.direction
+    return plan.task.validation_metric, plan.task.validation_direction

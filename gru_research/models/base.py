@@ -2,6 +2,10 @@
 
 from typing import Any, Protocol, runtime_checkable
 
+import jax
+import jax.numpy as jnp
+import numpy as np
+
 from gru_research.types import Array, Batch, Params, PRNGKey
 
 
@@ -39,3 +43,21 @@ class Generator(Model, Protocol):
     def step(self, params: Params, state: Any, tokens: Array) -> tuple[Any, Array]:
         """From the state and the tokens `[B]` chosen last to the next state and the next token's logits `[B, V]`."""
         ...
+
+
+def one_row(example: Batch) -> dict[str, Array]:
+    """Zeros like one example, as a batch of one row."""
+    return {name: jnp.asarray(np.zeros((1, *a.shape), a.dtype)) for name, a in example.items()}
+
+
+def no_generation(model: Any) -> str | None:
+    """Why a model can't generate, as the end of a sentence that begins with the model; None where it can."""
+    if not isinstance(model, Generator):
+        return "has no start and step"
+    return getattr(model, "no_generation", None)
+
+
+def count_parameters(model: Model, example: Batch) -> int:
+    """How many numbers are trained, readout included; nothing is computed."""
+    shapes = jax.eval_shape(model.init, jax.random.key(0), example)
+    return sum(leaf.size for leaf in jax.tree.leaves(shapes))

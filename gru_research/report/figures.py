@@ -35,23 +35,24 @@ def learning_curves(task: results.TaskResults) -> drawing.Illustration:
     """The validation metric against the step: the IQM over seeds, with a band or every seed's line."""
     shown = [(i, cell) for i, cell in enumerate(task.cells) if len(cell.curve.steps)]
     figure, axes = _new(task.task, height=3.9)
+    measured = task.task.on_validation()
     values = np.concatenate([cell.curve.values.ravel() for _, cell in shown])
-    scales.fit(axes, "y", values, scales.values(task.task), logarithmic=task.task.direction == "min")
-    scales.make_room(axes, task.task, inches=2.5)
+    scales.fit(axes, "y", values, scales.values(measured), logarithmic=measured.direction == "min")
+    scales.make_room(axes, measured, inches=2.5)
     faint = 0.16 if len(shown) <= _MANY_BANDS else 0.07
     handles = [_draw_curve(axes, drawing.style(i), cell, faint) for i, cell in shown]
-    handles += scales.draw_references(axes, "y", task.task)
+    handles += scales.draw_references(axes, "y", measured)
     axes.set_xlabel("updates")
     axes.xaxis.set_major_locator(scales.update_ticks())
     axes.xaxis.set_major_formatter("{x:,.0f}")
-    axes.set_ylabel(drawing.text(f"validation {task.task.metric}"))
+    axes.set_ylabel(drawing.text(f"validation {measured.metric}"))
     drawing.legend(figure, handles)
     labels = ", ".join(cell.label for _, cell in shown)
     return drawing.Illustration(
         "learning_curves",
         figure,
         "Learning curves",
-        f"Line chart of the validation {task.task.metric} on {task.task.name} against updates, for {labels}.",
+        f"Line chart of the validation {measured.metric} on {task.task.name} against updates, for {labels}.",
         wording.curves_caption(task),
     )
 
@@ -59,9 +60,10 @@ def learning_curves(task: results.TaskResults) -> drawing.Illustration:
 def test_metric(task: results.TaskResults) -> drawing.Illustration:
     """The test metric of every seed as a dot, with the IQM and its interval."""
     figure, axes = _new(task.task, height=1.4 + 0.6 * len(task.complete))
-    metrics = [stats.rank_worst([s.test_metric for s in cell.seeds], task.task.direction) for cell in task.complete]
+    compared = task.task.on_test()
+    metrics = [stats.rank_worst([s.test_metric for s in cell.seeds], compared.direction) for cell in task.complete]
     values = np.concatenate(metrics)
-    scales.fit(axes, "x", values, scales.values(task.task), logarithmic=task.task.direction == "min")
+    scales.fit(axes, "x", values, scales.values(compared), logarithmic=compared.direction == "min")
     for y, (cell, metric) in enumerate(zip(task.complete, metrics, strict=True)):
         style = drawing.style(task.cells.index(cell))
         low, high = summary.interval(metric)
@@ -70,8 +72,8 @@ def test_metric(task: results.TaskResults) -> drawing.Illustration:
             axes.plot(ends, [y + _SUMMARY] * 2, color=style["color"], linewidth=2.5, solid_capstyle="butt")
         _draw_row(axes, metric, stats.iqm(metric), y, style)
     drawing.name_rows(axes, [cell.label for cell in task.complete], [_lost(cell) for cell in task.complete])
-    axes.set_ylim(top=-0.5 - _ARROW_ROW * scales.far(axes, "x", task.task))
-    handles = scales.draw_references(axes, "x", task.task)
+    axes.set_ylim(top=-0.5 - _ARROW_ROW * scales.far(axes, "x", compared))
+    handles = scales.draw_references(axes, "x", compared)
     axes.set_xlabel(drawing.text(f"test {task.task.metric}"))
     drawing.legend(figure, handles)
     labels = ", ".join(cell.label for cell in task.complete)

@@ -56,6 +56,11 @@ def _task_sections(run: records.Run, page: TaskPage, several: bool) -> list[mark
             ],
         )
     ]
+    if several_metrics := tables.metrics_table(task):
+        caption = f"{task.task.name}: every metric of the test set, the interquartile mean over seeds"
+        sections.append(
+            markup.Section(f"Metrics{on}", [tables.to_html(*several_metrics, caption=caption, css_class="metrics")])
+        )
     if page.pairs:
         sections.append(markup.Section(f"Pairs{on}", _pair_parts(page)))
     figures = list(page.pictures) or [markup.paragraph("There is no evaluation to draw yet.")]

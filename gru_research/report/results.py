@@ -15,17 +15,49 @@ from gru_research.report import curves, draws
 
 @dataclasses.dataclass(frozen=True)
 class Task:
-    """What is measured. `metric` is a name; `threshold` and `baseline` are values of it, `length` is of the longest
-    training sequence, `scaling` a sentence on what it changes."""
+    """What is measured. `metric` is the name of what is compared on the test set, and `trivial` are values of it that
+    trivial answers reach; `threshold` is a value of `validation_metric`. `directions` are those of all metrics,
+    `length` is of the longest training sequence, `scaling` a sentence on what it changes."""
 
     name: str
     metric: str
-    direction: stats.Direction
+    directions: Mapping[str, stats.Direction]
+    validation_metric: str
     threshold: float | None = None
-    baseline: float | None = None
-    baseline_name: str = ""
+    trivial: Mapping[str, float] = dataclasses.field(default_factory=dict)
     length: int | None = None
     scaling: str = ""
+
+    @property
+    def direction(self) -> stats.Direction:
+        """Whether less or more of `metric` is better."""
+        return self.directions[self.metric]
+
+    @property
+    def baseline_name(self) -> str:
+        """The best of the trivial answers; empty where there is none."""
+        best = min if self.direction == "min" else max
+        return best(self.trivial, key=self.trivial.__getitem__) if self.trivial else ""
+
+    @property
+    def baseline(self) -> float | None:
+        """What the best of the trivial answers reaches."""
+        return self.trivial[self.baseline_name] if self.trivial else None
+
+    @property
+    def more_metrics(self) -> tuple[str, ...]:
+        """Those that are neither compared nor the loss."""
+        return tuple(name for name in self.directions if name not in (self.metric, "loss"))
+
+    def on_test(self) -> "Task":
+        """As the test set has it: without a threshold of another metric."""
+        return self if self.metric == self.validation_metric else dataclasses.replace(self, threshold=None)
+
+    def on_validation(self) -> "Task":
+        """As the validation set has it: `metric` is the validation metric, without trivial answers of another one."""
+        if self.metric == self.validation_metric:
+            return self
+        return dataclasses.replace(self, metric=self.validation_metric, trivial={})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,6 +77,7 @@ class SeedResult:
     ms_per_step: float | None
     clipped_share: float | None = None
     train_set_metric: float | None = None
+    test_metrics: Mapping[str, float | None] = dataclasses.field(default_factory=dict)
 
     @property
     def seconds_to_solve(self) -> float | None:
@@ -123,17 +156,26 @@ def collect(run: records.Run) -> tuple[TaskResults, ...]:
 
 def _task(header: Mapping[str, Any]) -> Task:
     fields = header.get("task")
-    if not isinstance(fields, Mapping) or not all(fields.get(k) for k in ("name", "metric", "direction")):
-        raise records.RecordsError("the run header has no task with a name, a metric and a direction")
-    if fields["direction"] not in ("min", "max"):
-        raise records.RecordsError(f"the task's direction is {fields['direction']!r}; known: min, max")
+    if not isinstance(fields, Mapping) or not all(fields.get(k) for k in ("name", "metric")):
+        raise records.RecordsError("the run header has no task with a name and a metric")
+    # Up to schema 3 a task had one metric and one baseline.
+    metric, validation = str(fields["metric"]), str(fields.get("validation_metric") or fields["metric"])
+    directions: dict[str, Any] = dict(fields.get("directions") or {metric: fields.get("direction")})
+    for name in (metric, validation):
+        if directions.get(name) not in ("min", "max"):
+            raise records.RecordsError(f"the direction of {name!r} is {directions.get(name)!r}; known: min, max")
+    old = (
+        {str(fields.get("baseline_name") or "baseline"): fields["baseline"]}
+        if fields.get("baseline") is not None
+        else {}
+    )
     return Task(
         name=str(fields["name"]),
-        metric=str(fields["metric"]),
-        direction=fields["direction"],
+        metric=metric,
+        directions=directions,
+        validation_metric=validation,
         threshold=fields.get("threshold"),
-        baseline=fields.get("baseline"),
-        baseline_name=str(fields.get("baseline_name") or "baseline"),
+        trivial=fields.get("trivial") or old,
         length=fields.get("length"),
         scaling=str(fields.get("scaling") or ""),
     )
@@ -186,7 +228,7 @@ def _cell(
         flops=_finite(record.get("flops")),
         tuned=record.get("tuned"),
         seeds=tuple(seeds[seed] for seed in sorted(seeds)),
-        curve=curves.curve(evaluations, task.direction),
+        curve=curves.curve(evaluations, task.on_validation().direction),
         complete=bool(seeds) and len(seeds) >= expected,
     )
 
@@ -207,6 +249,7 @@ def _seed_result(line: Mapping[str, Any]) -> SeedResult:
         ms_per_step=_time(line, "ms_per_step"),
         clipped_share=_finite(line.get("clipped_share")),
         train_set_metric=None if diverged else _finite(line.get("train_set_metric")),
+        test_metrics={} if diverged else {name: _finite(v) for name, v in (line.get("test_metrics") or {}).items()},
     )
 
 

@@ -34,11 +34,12 @@ class Reference:
 
 
 def references(task: results.Task) -> list[Reference]:
-    """The baseline and the threshold of a task, as far as it has them."""
+    """The trivial answers and the threshold of a task, as far as it has them."""
     found = []
-    if task.baseline is not None:
-        label = f"{drawing.shortened(task.baseline_name)} ({wording.number(task.baseline)})"
-        found.append(Reference(task.baseline, label, BASELINE))
+    for name, value in task.trivial.items():
+        label = f"{drawing.shortened(name)} ({wording.number(value)})"
+        # The best one's line is the boldest: what lies beyond it has learned something.
+        found.append(Reference(value, label, BASELINE if name == task.baseline_name else BASELINE | {"linewidth": 0.7}))
     if task.threshold is not None:
         found.append(Reference(task.threshold, f"solved: {wording.threshold(task)}", THRESHOLD))
     return found

@@ -38,8 +38,8 @@ class SummaryRow:
     iqm: float
     ci_low: float | None
     ci_high: float | None
-    solved_seeds: int
-    steps_to_solve: float
+    solved_seeds: int | None
+    steps_to_solve: float | None
     ms_per_step: float | None
     hidden_size: int | None
     learning_rate: float | None
@@ -64,6 +64,7 @@ def row(task: results.TaskResults, cell: results.CellResults) -> SummaryRow:
     """The summary of a cell that has at least one seed's result."""
     values = stats.rank_worst([seed.test_metric for seed in cell.seeds], task.task.direction)
     low, high = interval(values)
+    solvable = task.task.threshold is not None
     milliseconds = [seed.ms_per_step for seed in cell.seeds if seed.ms_per_step is not None]
     seconds = times.times(cell, "seconds")
     mean = times.restricted_mean(task, cell, "updates")
@@ -77,8 +78,8 @@ def row(task: results.TaskResults, cell: results.CellResults) -> SummaryRow:
         iqm=stats.iqm(values),
         ci_low=low,
         ci_high=high,
-        solved_seeds=sum(seed.steps_to_solve is not None for seed in cell.seeds),
-        steps_to_solve=stats.median_with_infinite(seed.steps_to_solve for seed in cell.seeds),
+        solved_seeds=sum(seed.steps_to_solve is not None for seed in cell.seeds) if solvable else None,
+        steps_to_solve=stats.median_with_infinite(seed.steps_to_solve for seed in cell.seeds) if solvable else None,
         ms_per_step=statistics.fmean(milliseconds) if milliseconds else None,
         hidden_size=cell.hidden_size,
         learning_rate=cell.learning_rate,

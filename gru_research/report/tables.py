@@ -18,8 +18,33 @@ def summary_table(task: results.TaskResults) -> tuple[list[str], list[list[str]]
     """The headings and, for each complete cell, the texts of its row."""
     rows = [summary.row(task, cell) for cell in task.complete]
     headings = ["cell", "hidden size", "params", f"test {task.task.metric} (IQM)", wording.interval_heading(rows)]
-    headings += ["solved", "steps to solve", "ms/step", "compile s"]
-    return headings, [_summary_texts(row, cell) for row, cell in zip(rows, task.complete, strict=True)]
+    solvable = task.task.threshold is not None
+    headings += [*(("solved", "steps to solve") if solvable else ()), "ms/step", "compile s"]
+    texts = [_summary_texts(row, cell, solvable) for row, cell in zip(rows, task.complete, strict=True)]
+    trivial = [
+        [name, "", "", wording.number(value), *[""] * (len(headings) - 4)] for name, value in task.task.trivial.items()
+    ]
+    return headings, [*texts, *trivial]
+
+
+def metrics_table(task: results.TaskResults) -> tuple[list[str], list[list[str]]] | None:
+    """The headings and, for each complete cell, the IQM of every test metric; None where there is one alone."""
+    names = [name for name in task.task.more_metrics if _measured(task, name)]
+    if not names:
+        return None
+    rows = []
+    for cell in task.complete:
+        values = [[seed.test_metrics.get(name) for seed in cell.seeds] for name in (task.task.metric, *names)]
+        ranked = [
+            stats.rank_worst(each, task.task.directions[name])
+            for each, name in zip(values, (task.task.metric, *names), strict=True)
+        ]
+        rows.append([cell.label, *(wording.number(stats.iqm(each)) for each in ranked)])
+    return ["cell", *(f"test {name} (IQM)" for name in (task.task.metric, *names))], rows
+
+
+def _measured(task: results.TaskResults, metric: str) -> bool:
+    return any(metric in seed.test_metrics for cell in task.cells for seed in cell.seeds)
 
 
 def seeds_table(task: results.TaskResults) -> tuple[list[str], list[list[str]]]:
@@ -32,7 +57,7 @@ def seeds_table(task: results.TaskResults) -> tuple[list[str], list[list[str]]]:
         "tested at",
         f"test {metric}",
         "test loss",
-        f"validation {metric}",
+        f"validation {task.task.validation_metric}",
         "train loss",
     ]
     headings += ["steps to solve", "diverged at", "last good loss", "ms/step"]
@@ -41,8 +66,11 @@ def seeds_table(task: results.TaskResults) -> tuple[list[str], list[list[str]]]:
         "clipped": lambda seed: wording.UNKNOWN if seed.clipped_share is None else wording.percent(seed.clipped_share),
         f"training set {metric}": lambda seed: wording.number(seed.train_set_metric),
     }
-    there = {"clipped": any(s.clipped_share is not None for s in seeds),
-             f"training set {metric}": any(s.train_set_metric is not None for s in seeds)}  # fmt: skip
+    for name in task.task.more_metrics:
+        more[f"test {name}"] = lambda seed, name=name: wording.number(seed.test_metrics.get(name))
+    there = {f"test {name}": _measured(task, name) for name in task.task.more_metrics}
+    there |= {"clipped": any(s.clipped_share is not None for s in seeds),
+              f"training set {metric}": any(s.train_set_metric is not None for s in seeds)}  # fmt: skip
     shown = [name for name in more if there[name]]
     rows = [
         [*_seed_texts(cell, seed), *(more[name](seed) for name in shown)] for cell in task.cells for seed in cell.seeds
@@ -123,15 +151,14 @@ def _html_row(headings: Sequence[str], row: Sequence[str], link: str | None) -> 
     return f'<tr><th scope="row">{name}</th>{cells}</tr>'
 
 
-def _summary_texts(row: summary.SummaryRow, cell: results.CellResults) -> list[str]:
+def _summary_texts(row: summary.SummaryRow, cell: results.CellResults, solvable: bool) -> list[str]:
     return [
         row.cell,
         wording.count(row.hidden_size),
         wording.count(row.parameters),
         wording.number(row.iqm),
         wording.interval(row, cell),
-        f"{row.solved_seeds}/{row.seeds}",
-        wording.count(row.steps_to_solve),
+        *((f"{row.solved_seeds}/{row.seeds}", wording.count(row.steps_to_solve)) if solvable else ()),
         wording.number(row.ms_per_step),
         wording.number(row.compile_seconds),
     ]

@@ -18,12 +18,13 @@ _COLUMNS = 2
 def notes(task: results.TaskResults) -> list[str]:
     """For each tuned cell, what was chosen out of which range, and a warning where that is the end of it."""
     lines = []
+    measured = task.task.on_validation()
     for tuning in task.tunings:
         if tuning.chosen is None:
             lines.append(f"{tuning.label}: {_drawn(tuning)}, of which none was chosen.")
             continue
         choices = ", ".join(_choice(tuning, name) for name in tuning.chosen.values)
-        metric = f"validation {task.task.metric} {_metric(tuning.chosen, task.task.direction)}"
+        metric = f"validation {measured.metric} {_metric(tuning.chosen, measured.direction)}"
         lines.append(f"{tuning.label}: {choices}; the best of {_drawn(tuning)}, {metric}.")
         lines += [warning for name in tuning.chosen.values if (warning := _at_edge(tuning, name))]
     return lines
@@ -31,15 +32,16 @@ def notes(task: results.TaskResults) -> list[str]:
 
 def table(task: results.TaskResults) -> tuple[list[str], list[list[str]]]:
     """The headings and, for each draw of each cell, the texts of its row."""
+    measured = task.task.on_validation()
     fields = list(dict.fromkeys(name for tuning in task.tunings for draw in tuning.draws for name in draw.values))
-    headings = ["cell", "draw", *(name.replace("_", " ") for name in fields), f"validation {task.task.metric}"]
+    headings = ["cell", "draw", *(name.replace("_", " ") for name in fields), f"validation {measured.metric}"]
     headings += ["seeds", "diverged at", "chosen"]
     rows = []
     for tuning in task.tunings:
         for draw in tuning.draws:
             values = [wording.number(draw.values.get(name)) for name in fields]
             said = [
-                _metric(draw, task.task.direction),
+                _metric(draw, measured.direction),
                 str(len(draw.seeds)),
                 _diverged(draw),
                 "chosen" if draw.chosen else "",
@@ -59,25 +61,26 @@ def illustration(task: results.TaskResults) -> drawing.Illustration | None:
     panels = figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False).ravel()
     for axes in panels[len(tunings) :]:
         axes.set_visible(False)
-    _fit(panels[0], task.task, tunings)
+    measured = task.task.on_validation()
+    _fit(panels[0], measured, tunings)
     handles = []
     for axes, tuning in zip(panels, tunings, strict=False):
         drawing.plain(axes)
         drawing.title(axes, drawing.shortened(tuning.label))
-        _draw_draws(axes, tuning, drawing.style(task.labels.index(tuning.label)), task.task.direction)
-        handles = scales.draw_references(axes, "y", task.task)
+        _draw_draws(axes, tuning, drawing.style(task.labels.index(tuning.label)), measured.direction)
+        handles = scales.draw_references(axes, "y", measured)
     for axes in panels[max(0, len(tunings) - columns) : len(tunings)]:
         axes.set_xlabel("learning rate")
         axes.xaxis.set_tick_params(labelbottom=True)
     for axes in panels[: len(tunings) : columns]:
-        axes.set_ylabel(drawing.text(f"validation {task.task.metric}"))
+        axes.set_ylabel(drawing.text(f"validation {measured.metric}"))
     drawing.legend(figure, [*_keys(tunings), *handles])
     labels = ", ".join(tuning.label for tuning in tunings)
     return drawing.Illustration(
         "tuning",
         figure,
         "Tuning",
-        f"Dot charts of the validation {task.task.metric} on {task.task.name} against the learning rate of every "
+        f"Dot charts of the validation {measured.metric} on {task.task.name} against the learning rate of every "
         f"draw, for {labels}.",
         _caption(task, tunings),
     )
@@ -127,7 +130,8 @@ def _keys(tunings: Sequence[draws.Tuning]) -> list[Line2D]:
 
 def _caption(task: results.TaskResults, tunings: Sequence[draws.Tuning]) -> str:
     """What the marks show, which rate each cell was given, and how many draws beat the baseline."""
-    better = "lower" if task.task.direction == "min" else "higher"
+    measured = task.task.on_validation()
+    better = "lower" if measured.direction == "min" else "higher"
     text = f"Each mark is a draw trained with one seed, {better} is better, the ringed one was chosen"
     if any(name != _RATE for tuning in tunings for draw in tuning.draws for name in draw.values):
         text += "; draws differ in other fields too, which the table has"
@@ -135,8 +139,8 @@ def _caption(task: results.TaskResults, tunings: Sequence[draws.Tuning]) -> str:
         text += "; crosses at the edge diverged"
     chosen = [f"{t.label} {wording.number(t.chosen.values[_RATE], 3)}" for t in tunings if t.chosen]
     text += f". Chosen rates: {'; '.join(chosen)}." if chosen else "."
-    if task.task.baseline is not None:
-        beat = "; ".join(f"{t.label} {_beating(t, task.task)} of {len(t.draws)}" for t in tunings)
+    if measured.baseline is not None:
+        beat = "; ".join(f"{t.label} {_beating(t, measured)} of {len(t.draws)}" for t in tunings)
         text += f" Draws better than the baseline: {beat}."
     return text
 

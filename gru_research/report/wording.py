@@ -70,17 +70,21 @@ def interval(row: summary.SummaryRow, cell: results.CellResults) -> str:
 
 
 def reference(task: results.Task) -> str:
-    """The trivial baseline, the threshold and the length of a task, as one line."""
+    """The trivial answers, the threshold and the length of a task, as one line."""
     parts = []
-    if task.baseline is not None:
+    if len(task.trivial) == 1:
         parts.append(f"Baseline ({task.baseline_name}): {task.metric} {number(task.baseline)}.")
+    elif task.trivial:
+        reached = "; ".join(f"{name} {number(value)}" for name, value in task.trivial.items())
+        parts.append(f"Trivial answers, {task.metric}: {reached}.")
     if task.threshold is not None:
         parts.append(
-            f"Solved: the first of two consecutive evaluations with a validation {task.metric} {threshold(task)}; "
-            "steps to solve is the median over seeds, where an unsolved one counts as infinite."
+            "Solved: the first of two consecutive evaluations with a validation "
+            f"{task.validation_metric} {threshold(task)}; steps to solve is the median over seeds, where an unsolved "
+            "one counts as infinite."
         )
     if not parts:
-        parts.append("The task states no baseline and no threshold.")
+        parts.append("The task states no trivial answer and no threshold.")
     if task.length is not None:
         parts.append(f"The longest training sequence has {count(task.length)} steps.")
     return " ".join([*parts, task.scaling]).strip()
@@ -88,7 +92,8 @@ def reference(task: results.Task) -> str:
 
 def threshold(task: results.Task) -> str:
     """Such as "below 0.01" or "at or above 0.9"."""
-    return f"{'below' if task.direction == 'min' else 'at or above'} {number(task.threshold)}"
+    below = task.on_validation().direction == "min"
+    return f"{'below' if below else 'at or above'} {number(task.threshold)}"
 
 
 def ending(run: records.Run) -> str | None:
@@ -215,7 +220,8 @@ def solve_caption(task: results.TaskResults) -> str:
     """What the steps show, and each cell's median."""
     rows = [summary.row(task, cell) for cell in task.complete]
     medians = "; ".join(f"{row.cell} {count(row.steps_to_solve).replace('inf', 'infinite')}" for row in rows)
-    unsolved = [f"{row.seeds - row.solved_seeds} of {row.cell}" for row in rows if row.solved_seeds < row.seeds]
+    left = {row.cell: row.seeds - (row.solved_seeds or 0) for row in rows}
+    unsolved = [f"{seeds} of {cell}" for cell, seeds in left.items() if seeds]
     text = (
         "The share of seeds that had solved the task by then (the Kaplan-Meier estimate), known to within one "
         "interval between evaluations; each mark is a seed that solves it, further up and further left is better. The "

@@ -3,9 +3,10 @@
 import jax
 import jax.numpy as jnp
 
+from gru_research.spec import Spec
 from gru_research.types import Array, Batch, PRNGKey
 
-from .base import Generated, Task, squared_error
+from .base import SQUARED_ERROR, Generated, Task, squared_error
 
 
 def adding(length: int = 100, validation_size: int = 1000, test_size: int = 5000, threshold: float = 0.01) -> Task:
@@ -29,15 +30,12 @@ def adding(length: int = 100, validation_size: int = 1000, test_size: int = 5000
     return Task(
         name="adding",
         data=Generated(make, validation_size, test_size),
-        example={"inputs": jax.ShapeDtypeStruct((length, 2), jnp.float32)},
-        output_size=1,
-        readout="last",
-        measure=squared_error,
+        spec=Spec({"inputs": jax.ShapeDtypeStruct((length, 2), jnp.float32)}, 1, "last"),
+        loss=squared_error,
+        metrics=SQUARED_ERROR,
         metric="mse",
-        direction="min",
         threshold=threshold,
-        baseline=1 / 6,
-        baseline_name="always 1",
+        trivial={"always 1": 1 / 6},
         length=length,
         hidden=running_sum,
         scaling="The baseline is the same at every length; memory must span up to the whole length.",

@@ -6,9 +6,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from gru_research.metrics import mean
+from gru_research.spec import Spec
 from gru_research.types import Array, Batch, PRNGKey
 
-from .base import Generated, Task, check_share, classification
+from .base import Generated, Task, alike, check_share, correct, cross_entropy
 
 BLANK = 0
 FILLERS = ("blank", "random")
@@ -78,24 +80,27 @@ def associative_recall(
         inputs_BT = inputs_BT.at[rows_B1, steps_BQ].set(jnp.take_along_axis(keys_BP, asked_BQ, -1))
         return {"inputs": inputs_BT, "query_steps": steps_BQ, "targets": jnp.take_along_axis(values_BP, asked_BQ, -1)}
 
-    def measure(outputs: Array, batch: Batch) -> dict[str, Array]:
-        """Logits `[B, T, C]`, read at the queries, to loss and accuracy `[B]`, means over the queries."""
-        each = classification(jnp.take_along_axis(outputs, batch["query_steps"][..., None], 1), batch)
-        return {name: of_queries.mean(-1) for name, of_queries in each.items()}
+    def at_queries(outputs: Array, batch: Batch) -> Array:
+        """Logits `[B, T, C]`, read at the queries."""
+        return jnp.take_along_axis(outputs, batch["query_steps"][..., None], 1)
+
+    def loss(outputs: Array, batch: Batch) -> tuple[Array, Array]:
+        """Mean cross-entropy over the queries."""
+        return alike(cross_entropy(at_queries(outputs, batch), batch["targets"]).mean(-1))
+
+    def answered(outputs: Array, batch: Batch) -> tuple[Array, Array]:
+        """The share of queries answered right."""
+        return alike(correct(at_queries(outputs, batch), batch["targets"]).mean(-1))
 
     return Task(
         name=f"associative_recall-{filler}",
         data=Generated(make, validation_size, test_size),
-        example={"inputs": jax.ShapeDtypeStruct((length,), jnp.int32)},
-        output_size=values,
-        readout="every",
-        measure=measure,
+        spec=Spec({"inputs": jax.ShapeDtypeStruct((length,), jnp.int32)}, values, "every", vocabulary),
+        loss=loss,
+        metrics={"accuracy": mean(answered, "max")},
         metric="accuracy",
-        direction="max",
         threshold=threshold,
-        baseline=1 / pairs,
-        baseline_name="always the last pair's value",
-        vocabulary=vocabulary,
+        trivial={"always the last pair's value": 1 / pairs},
         length=length,
         scaling="The baseline depends on the pairs alone; gaps grow with the length, but most stay short.",
     )

@@ -1,17 +1,21 @@
-"""What a task is: data, a loss, a metric, and what counts as solved."""
+"""What a task is: data, what a model may know of them, a loss and metrics."""
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from gru_research.data import DataDirs, load
+from gru_research.metrics import Collected, Direction, Metric, mean
+from gru_research.spec import Spec
 from gru_research.types import Array, Batch, PRNGKey
 
 Splits = Mapping[str, Mapping[str, np.ndarray]]
+Loss = Callable[[Any, Batch], tuple[Array, Array]]
+"""`(outputs, batch) -> (values [B], weights [B])`."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,36 +85,68 @@ class Task:
     Attributes:
       name: as in the literal dict of tasks, with the variant where it has some.
       data: where examples come from.
-      example: one example as the model sees it, shapes and types only: `inputs [T, I]`, or `[T]` for tokens.
-      output_size: C, how many numbers the model gives.
-      readout: from which steps: "last", "mean" or "every".
-      measure: `(outputs, batch) -> {name: [B]}`: for each example the "loss" and the metric, and where examples
-        don't count alike their "weight", such as the number of steps that a mean over steps is of.
-      metric, direction: what is reported, and whether less ("min") or more ("max") of it is better.
-      threshold: the validation metric past which the task counts as solved.
-      baseline, baseline_name: what a trivial answer reaches, and which that is.
-      vocabulary: V where inputs are tokens.
+      spec: what a model may know of it.
+      loss: `(outputs, batch) -> (values [B], weights [B])`: what training minimises is the mean of the values, weighted
+        where examples don't count alike, such as by the number of steps that a mean over steps is of.
+      metrics: by name; "loss" is the mean of `loss`, and always there.
+      metric: the one that is compared, on the test set.
+      validation_metric: the one that curves show, and that selects and tunes; "" is `metric`.
+      threshold: the validation metric past which the task counts as solved; None: nothing counts as that.
+      trivial: what trivial answers reach on the test set, in `metric`, by their names.
+      answer: how answers are generated for metrics of "answers", a name of `decoding.DECODERS` and its options.
       length: T, of the longest training sequence.
-      scaling: one sentence, how the baseline and the difficulty change with the length.
+      scaling: one sentence, how trivial answers and the difficulty change with the length.
       hidden: from a batch to the quantities `[B, T]` by name that a solver has to tell or to carry at each step, such
         as the sum so far: what probes look for in a state. None: the task names none.
+      encode, decode: from raw input to one example as the model sees it, and from one example's output to an answer
+        that a person reads.
+      vocabularies: the words of tokens by the name of their field, in the order of their numbers; they are saved with a
+        run.
     """
 
     name: str
     data: Generated | Stored
-    example: Mapping[str, jax.ShapeDtypeStruct]
-    output_size: int
-    readout: Literal["last", "mean", "every"]
-    measure: Callable[[Array, Batch], dict[str, Array]]
+    spec: Spec
+    loss: Loss
+    metrics: Mapping[str, Metric]
     metric: str
-    direction: Literal["min", "max"]
-    threshold: float
-    baseline: float
-    baseline_name: str
-    vocabulary: int | None = None
+    validation_metric: str = ""
+    threshold: float | None = None
+    trivial: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    answer: Mapping[str, Any] = dataclasses.field(default_factory=lambda: {"name": "greedy"})
     length: int | None = None
     scaling: str = ""
     hidden: Callable[[Batch], Mapping[str, Array]] | None = None
+    encode: Callable[[Any], dict[str, np.ndarray]] | None = None
+    decode: Callable[[Any], Any] | None = None
+    vocabularies: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "metrics", {"loss": mean(self.loss, "min"), **self.metrics})
+        object.__setattr__(self, "validation_metric", self.validation_metric or self.metric)
+        for field in ("metric", "validation_metric"):
+            if getattr(self, field) not in self.metrics:
+                raise ValueError(f"{field}={getattr(self, field)!r} must be one of {', '.join(self.metrics)}")
+
+    @property
+    def direction(self) -> Direction:
+        """Whether less or more of `metric` is better."""
+        return self.metrics[self.metric].direction
+
+    @property
+    def validation_direction(self) -> Direction:
+        return self.metrics[self.validation_metric].direction
+
+    @property
+    def baseline(self) -> float | None:
+        """What the best of the trivial answers reaches; None where none is named."""
+        best = min if self.direction == "min" else max
+        return best(self.trivial.values(), default=None)
+
+    @property
+    def generates(self) -> bool:
+        """Whether a metric reads generated answers."""
+        return any(metric.of == "answers" for metric in self.metrics.values())
 
     def prepare(self, batch: Batch) -> Batch:
         """A batch as the model sees it, from one as the data give it."""
@@ -118,9 +154,15 @@ class Task:
 
     def summary(self) -> dict[str, Any]:
         """What a report says of the task."""
-        return {
-            field: getattr(self, field)
-            for field in ("name", "metric", "direction", "threshold", "baseline", "baseline_name", "length", "scaling")
+        fields = ("name", "metric", "validation_metric", "threshold", "length", "scaling")
+        return {field: getattr(self, field) for field in fields} | {
+            "trivial": dict(self.trivial),
+            "directions": {name: metric.direction for name, metric in self.metrics.items()},
+            "signatures": {
+                name: metric.signature
+                for name, metric in self.metrics.items()
+                if isinstance(metric, Collected) and metric.signature
+            },
         }
 
 
@@ -130,15 +172,36 @@ def check_share(field: str, value: float) -> None:
         raise ValueError(f"{field}={value!r} must be above 0 and at most 1")
 
 
-def squared_error(outputs: Array, batch: Batch) -> dict[str, Array]:
-    """Mean squared error of each example: `outputs, targets [B, ...]` -> loss and mse `[B]`."""
-    error = jnp.square(outputs - batch["targets"]).reshape(outputs.shape[0], -1).mean(-1)
-    return {"loss": error, "mse": error}
+def alike(values: Array) -> tuple[Array, Array]:
+    """Values `[B]` of examples that count alike, with their weights."""
+    return values, jnp.ones_like(values)
 
 
-def classification(outputs: Array, batch: Batch) -> dict[str, Array]:
-    """Cross-entropy in nats and accuracy of each example: logits `[B, C]`, `targets [B]` class numbers."""
-    targets = batch["targets"]
+def squared_error(outputs: Array, batch: Batch) -> tuple[Array, Array]:
+    """Mean squared error of each example: `outputs, targets [B, ...]` -> `[B]`, with weights."""
+    return alike(jnp.square(outputs - batch["targets"]).reshape(outputs.shape[0], -1).mean(-1))
+
+
+def cross_entropy(outputs: Array, targets: Array) -> Array:
+    """In nats: logits `[..., C]`, `targets [...]` class numbers, to `[...]`."""
     log_probabilities = jax.nn.log_softmax(outputs.astype(jnp.float32))
-    loss = -jnp.take_along_axis(log_probabilities, targets[..., None], axis=-1)[..., 0]
-    return {"loss": loss, "accuracy": (outputs.argmax(-1) == targets).astype(jnp.float32)}
+    return -jnp.take_along_axis(log_probabilities, targets[..., None], axis=-1)[..., 0]
+
+
+def correct(outputs: Array, targets: Array) -> Array:
+    """1 where the largest logit is the target's, else 0: logits `[..., C]`, `targets [...]`, to float32 `[...]`."""
+    return (outputs.argmax(-1) == targets).astype(jnp.float32)
+
+
+def class_loss(outputs: Array, batch: Batch) -> tuple[Array, Array]:
+    """Cross-entropy in nats of each example: logits `[B, C]`, `targets [B]` class numbers."""
+    return alike(cross_entropy(outputs, batch["targets"]))
+
+
+def class_accuracy(outputs: Array, batch: Batch) -> tuple[Array, Array]:
+    """Whether each example's class is right: logits `[B, C]`, `targets [B]`."""
+    return alike(correct(outputs, batch["targets"]))
+
+
+ACCURACY = {"accuracy": mean(class_accuracy, "max")}
+SQUARED_ERROR = {"mse": mean(squared_error, "min")}

@@ -5,9 +5,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from gru_research.config import UserError
+from gru_research.metrics import mean
+from gru_research.spec import Spec
 from gru_research.types import Array, Batch
 
-from .base import Splits, Stored, Task
+from .base import Splits, Stored, Task, alike, cross_entropy
 
 CHARACTERS = "\n !$&',-.3:;?ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 """The vocabulary: all that occur in the text; a character's token is its position here."""
@@ -37,16 +39,12 @@ def characters(length: int = 128, threshold: float = 2.55) -> Task:
     return Task(
         name="characters",
         data=Stored("tiny_shakespeare", split, _prepare),
-        example={"inputs": jax.ShapeDtypeStruct((length,), jnp.int32)},
-        output_size=len(CHARACTERS),
-        readout="every",
-        measure=next_character,
+        spec=Spec({"inputs": jax.ShapeDtypeStruct((length,), jnp.int32)}, len(CHARACTERS), "every", len(CHARACTERS)),
+        loss=next_character,
+        metrics={"bits_per_character": mean(bits_per_character, "min")},
         metric="bits_per_character",
-        direction="min",
         threshold=threshold,
-        baseline=4.8503,
-        baseline_name="frequency of each character",
-        vocabulary=len(CHARACTERS),
+        trivial={"frequency of each character": 4.8503},
         length=length,
         scaling="The baseline is the same at every length; fewer characters of a longer segment lack what came before.",
     )
@@ -75,9 +73,12 @@ def _prepare(batch: Batch) -> Batch:
     return {"inputs": tokens[:, :-1], "targets": tokens[:, 1:]}
 
 
-def next_character(outputs: Array, batch: Batch) -> dict[str, Array]:
-    """Cross-entropy of each example's mean step, in nats and in bits: logits `[B, T, V]`, `targets [B, T]`."""
-    log_probabilities = jax.nn.log_softmax(outputs.astype(jnp.float32))
-    picked = jnp.take_along_axis(log_probabilities, batch["targets"][..., None], axis=-1)[..., 0]
-    loss = -picked.mean(-1)
-    return {"loss": loss, "bits_per_character": loss / np.log(2)}
+def next_character(outputs: Array, batch: Batch) -> tuple[Array, Array]:
+    """Cross-entropy of each example's mean step, in nats: logits `[B, T, V]`, `targets [B, T]`."""
+    return alike(cross_entropy(outputs, batch["targets"]).mean(-1))
+
+
+def bits_per_character(outputs: Array, batch: Batch) -> tuple[Array, Array]:
+    """`next_character` in bits."""
+    loss_B, weight_B = next_character(outputs, batch)
+    return loss_B / np.log(2), weight_B

@@ -6,9 +6,11 @@ from typing import Literal
 import jax
 import jax.numpy as jnp
 
+from gru_research.metrics import mean
+from gru_research.spec import Spec
 from gru_research.types import Array, Batch, PRNGKey
 
-from .base import Generated, Task, classification
+from .base import Generated, Task, alike, correct, cross_entropy
 
 FORMS = ("arjovsky", "bai")
 
@@ -63,25 +65,23 @@ def copy_memory(
             "targets": jnp.concatenate([constant(blank, length + symbols), symbols_BK], 1),
         }
 
-    def measure(outputs: Array, batch: Batch) -> dict[str, Array]:
-        """Logits and targets at every step, `[B, T, C]` and `[B, T]`, to loss, nll and accuracy `[B]`."""
-        each = classification(outputs, batch)
-        nll = each["loss"].mean(-1)
-        return {"loss": nll, "nll": nll, "accuracy": each["accuracy"][:, -symbols:].mean(-1)}
+    def loss(outputs: Array, batch: Batch) -> tuple[Array, Array]:
+        """Mean cross-entropy over all steps: logits and targets at every step, `[B, T, C]` and `[B, T]`."""
+        return alike(cross_entropy(outputs, batch["targets"]).mean(-1))
+
+    def recalled(outputs: Array, batch: Batch) -> tuple[Array, Array]:
+        """The share of the symbols that are recalled."""
+        return alike(correct(outputs, batch["targets"])[:, -symbols:].mean(-1))
 
     return Task(
         name=f"copy_memory-{form}",
         data=Generated(make, validation_size, test_size),
-        example={"inputs": jax.ShapeDtypeStruct((steps,), jnp.int32)},
-        output_size=categories + 2,
-        readout="every",
-        measure=measure,
+        spec=Spec({"inputs": jax.ShapeDtypeStruct((steps,), jnp.int32)}, categories + 2, "every", categories + 2),
+        loss=loss,
+        metrics={"nll": mean(loss, "min"), "accuracy": mean(recalled, "max")},
         metric="nll",
-        direction="min",
         threshold=threshold_fraction * baseline,
-        baseline=baseline,
-        baseline_name="blank, then a uniform guess",
-        vocabulary=categories + 2,
+        trivial={"blank, then a uniform guess": baseline},
         length=steps,
         scaling=(
             f"Memory must span length + {symbols} steps; the baseline falls as 1/steps, because blanks cost nothing, "

@@ -17,9 +17,10 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from gru_research.spec import Spec
 from gru_research.types import Array, Batch, PRNGKey
 
-from .base import Generated, Task, check_share, classification
+from .base import ACCURACY, Generated, Task, check_share, class_loss
 from .baselines import best_constant
 from .lengths import draw, lengths_to_test, longest_up_to, real_steps
 
@@ -200,16 +201,12 @@ def _task(
     return Task(
         name=name,
         data=Generated(maker(1, longest), *sizes, maker(test_shortest, test_longest)),
-        example={"inputs": jax.ShapeDtypeStruct((longest,), jnp.int32)},
-        output_size=classes,
-        readout="last",
-        measure=classification,
+        spec=Spec({"inputs": jax.ShapeDtypeStruct((longest,), jnp.int32)}, classes, "last", vocabulary),
+        loss=class_loss,
+        metrics=ACCURACY,
         metric="accuracy",
-        direction="max",
         threshold=threshold,
-        baseline=share,
-        baseline_name=f"always {commonest}, on test",
-        vocabulary=vocabulary,
+        trivial={f"always {commonest}, on test": share},
         length=longest,
         scaling=scaling,
         hidden=None if hidden is None else lambda batch: hidden(batch["inputs"]),

@@ -26,9 +26,10 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from gru_research.spec import Spec
 from gru_research.types import Array, Batch, PRNGKey
 
-from .base import Generated, Task, check_share, classification
+from .base import ACCURACY, Generated, Task, check_share, class_loss
 from .listops_odds import VALUES, Odds, length_odds, value_shares
 
 TOKENS = (*"0123456789", "[MAX", "[MIN", "[MED", "[SM", "]")
@@ -78,16 +79,12 @@ def listops(
     return Task(
         name="listops",
         data=Generated(make, validation_size, test_size),
-        example={"inputs": jax.ShapeDtypeStruct((length,), jnp.int32)},
-        output_size=VALUES,
-        readout="last",
-        measure=classification,
+        spec=Spec({"inputs": jax.ShapeDtypeStruct((length,), jnp.int32)}, VALUES, "last", len(TOKENS)),
+        loss=class_loss,
+        metrics=ACCURACY,
         metric="accuracy",
-        direction="max",
         threshold=threshold,
-        baseline=float(shares.max()),
-        baseline_name=f"always {shares.argmax()}",
-        vocabulary=len(TOKENS),
+        trivial={f"always {shares.argmax()}": float(shares.max())},
         length=length,
         scaling="The baseline is 0.13 at a length of 20 and 0.16 from 100 on; longer expressions nest deeper.",
     )

@@ -3,10 +3,11 @@
 import jax
 import jax.numpy as jnp
 
+from gru_research.spec import Spec
 from gru_research.types import Array, Batch, PRNGKey
 
 from .adding import marked_numbers
-from .base import Generated, Task, squared_error
+from .base import SQUARED_ERROR, Generated, Task, squared_error
 
 VARIANCE = 7 / 144  # of the product of two U[0, 1): 1/9 - 1/16
 
@@ -40,15 +41,12 @@ def multiplication(
     return Task(
         name="multiplication",
         data=Generated(make, validation_size, test_size),
-        example={"inputs": jax.ShapeDtypeStruct((length, 2), jnp.float32)},
-        output_size=1,
-        readout="last",
-        measure=squared_error,
+        spec=Spec({"inputs": jax.ShapeDtypeStruct((length, 2), jnp.float32)}, 1, "last"),
+        loss=squared_error,
+        metrics=SQUARED_ERROR,
         metric="mse",
-        direction="min",
         threshold=threshold,
-        baseline=VARIANCE,
-        baseline_name="always 1/4",
+        trivial={"always 1/4": VARIANCE},
         length=length,
         hidden=running_product,
         scaling="The baseline is the same at every length; memory must span up to the whole length.",

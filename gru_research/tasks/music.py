@@ -10,6 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from gru_research.config import UserError
+from gru_research.metrics import mean
+from gru_research.spec import Spec
 from gru_research.types import Array, Batch
 
 from .base import Splits, Stored, Task
@@ -77,15 +79,12 @@ def music(
     return Task(
         name=f"music-{dataset}",
         data=Stored(f"music_{dataset}", split, _prepare),
-        example={"inputs": jax.ShapeDtypeStruct((length, KEYS), jnp.float32)},
-        output_size=KEYS,
-        readout="every",
-        measure=note_likelihood,
+        spec=Spec({"inputs": jax.ShapeDtypeStruct((length, KEYS), jnp.float32)}, KEYS, "every"),
+        loss=note_likelihood,
+        metrics={"nll": mean(note_likelihood, "min")},
         metric="nll",
-        direction="min",
         threshold=threshold,
-        baseline=collection.baseline,
-        baseline_name="how often each key sounds",
+        trivial={"how often each key sounds": collection.baseline},
         length=length,
         scaling="Shorter training segments hide what lies further back; test sequences are whole, so that the baseline "
         "doesn't change.",
@@ -131,7 +130,7 @@ def _prepare(batch: Batch) -> Batch:
     return {"inputs": inputs, "targets": keys[:, 1:], "lengths": batch["length"]}
 
 
-def note_likelihood(outputs: Array, batch: Batch) -> dict[str, Array]:
+def note_likelihood(outputs: Array, batch: Batch) -> tuple[Array, Array]:
     """Negative log-likelihood in nats, summed over keys, of each example's mean frame: logits `[B, T, 88]`,
     `targets [B, T, 88]` of 0 and 1, `lengths [B]`. The weight of an example is its number of frames."""
     lengths = batch["lengths"]
@@ -139,4 +138,4 @@ def note_likelihood(outputs: Array, batch: Batch) -> dict[str, Array]:
     nll_BT = jnp.sum(jnp.logaddexp(0.0, logits) - targets * logits, -1)
     real_BT = jnp.arange(nll_BT.shape[1]) < lengths[:, None]
     nll_B = jnp.where(real_BT, nll_BT, 0).sum(-1) / jnp.maximum(lengths, 1)
-    return {"loss": nll_B, "nll": nll_B, "weight": lengths.astype(jnp.float32)}
+    return nll_B, lengths.astype(jnp.float32)

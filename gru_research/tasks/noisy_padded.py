@@ -4,9 +4,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from gru_research.spec import Spec
 from gru_research.types import Batch, PRNGKey
 
-from .base import Generated, Task, check_share, classification
+from .base import ACCURACY, Generated, Task, check_share, class_loss
 
 
 def prototypes(classes: int, signal: int, features: int) -> np.ndarray:
@@ -63,15 +64,12 @@ def noisy_padded(
     return Task(
         name="noisy_padded",
         data=Generated(make, validation_size, test_size),
-        example={"inputs": jax.ShapeDtypeStruct((length, features), jnp.float32)},
-        output_size=classes,
-        readout="last",
-        measure=classification,
+        spec=Spec({"inputs": jax.ShapeDtypeStruct((length, features), jnp.float32)}, classes, "last"),
+        loss=class_loss,
+        metrics=ACCURACY,
         metric="accuracy",
-        direction="max",
         threshold=threshold,
-        baseline=1 / classes,
-        baseline_name="always the same class",
+        trivial={"always the same class": 1 / classes},
         length=length,
         scaling=f"The baseline is the same at every length; the class must survive length - {signal} steps of noise.",
     )

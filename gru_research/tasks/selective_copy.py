@@ -5,9 +5,11 @@ from typing import Literal
 import jax
 import jax.numpy as jnp
 
+from gru_research.metrics import mean
+from gru_research.spec import Spec
 from gru_research.types import Array, Batch, PRNGKey
 
-from .base import Generated, Task, check_share, classification
+from .base import Generated, Task, alike, check_share, correct, cross_entropy
 
 NOISE = 0
 RECALLS = ("end", "steps")
@@ -59,26 +61,33 @@ def selective_copy(
         markers_BK = jnp.full((batch_size, asked), categories + 1, jnp.int32)
         return {"inputs": jnp.concatenate([inputs_BT, markers_BK], 1), "targets": targets_BK}
 
-    def measure(outputs: Array, batch: Batch) -> dict[str, Array]:
-        """Logits `[B, symbols * C]`, or `[B, T, C]` for `recall="steps"`, to loss, exact_match and accuracy `[B]`."""
-        logits = outputs[:, -symbols:] if recall == "steps" else outputs.reshape(-1, symbols, categories)
-        each = classification(logits, batch)
-        right = each["accuracy"]
-        return {"loss": each["loss"].mean(-1), "exact_match": right.min(-1), "accuracy": right.mean(-1)}
+    def logits(outputs: Array) -> Array:
+        """Outputs `[B, symbols * C]`, or `[B, T, C]` for `recall="steps"`, as `[B, symbols, C]`."""
+        return outputs[:, -symbols:] if recall == "steps" else outputs.reshape(-1, symbols, categories)
+
+    def loss(outputs: Array, batch: Batch) -> tuple[Array, Array]:
+        return alike(cross_entropy(logits(outputs), batch["targets"]).mean(-1))
+
+    def exact_match(outputs: Array, batch: Batch) -> tuple[Array, Array]:
+        return alike(correct(logits(outputs), batch["targets"]).min(-1))
+
+    def accuracy(outputs: Array, batch: Batch) -> tuple[Array, Array]:
+        return alike(correct(logits(outputs), batch["targets"]).mean(-1))
 
     return Task(
         name=f"selective_copy-{recall}",
         data=Generated(make, validation_size, test_size),
-        example={"inputs": jax.ShapeDtypeStruct((steps,), jnp.int32)},
-        output_size=categories if recall == "steps" else categories * symbols,
-        readout="every" if recall == "steps" else "last",
-        measure=measure,
+        spec=Spec(
+            {"inputs": jax.ShapeDtypeStruct((steps,), jnp.int32)},
+            categories if recall == "steps" else categories * symbols,
+            "every" if recall == "steps" else "last",
+            categories + (2 if recall == "steps" else 1),
+        ),
+        loss=loss,
+        metrics={"exact_match": mean(exact_match, "max"), "accuracy": mean(accuracy, "max")},
         metric="exact_match",
-        direction="max",
         threshold=threshold,
-        baseline=float(categories) ** -symbols,
-        baseline_name="a uniform guess",
-        vocabulary=categories + (2 if recall == "steps" else 1),
+        trivial={"a uniform guess": float(categories) ** -symbols},
         length=steps,
         scaling="The baseline depends on how many symbols there are, not on the length; noise fills the rest.",
     )

@@ -6,9 +6,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from gru_research.spec import Spec
 from gru_research.types import Batch
 
-from .base import Splits, Stored, Task, check_share, classification
+from .base import ACCURACY, Splits, Stored, Task, check_share, class_loss
 
 VALIDATION_SIZE = 5000
 SIDE = 28
@@ -55,15 +56,12 @@ def smnist(order: Literal["pixels", "permuted", "rows"] = "pixels", pool: int = 
     return Task(
         name=f"smnist-{order}" + (f"-pool{pool}" if pool > 1 else ""),
         data=Stored("mnist", split, prepare),
-        example={"inputs": jax.ShapeDtypeStruct(shape, jnp.float32)},
-        output_size=10,
-        readout="last",
-        measure=classification,
+        spec=Spec({"inputs": jax.ShapeDtypeStruct(shape, jnp.float32)}, 10, "last"),
+        loss=class_loss,
+        metrics=ACCURACY,
         metric="accuracy",
-        direction="max",
         threshold=threshold,
-        baseline=0.1135,
-        baseline_name="always the digit 1",
+        trivial={"always the digit 1": 0.1135},
         length=shape[0],
         scaling="The same image is 28 steps by rows, 784 by pixels, fewer when pooled; the baseline doesn't change.",
     )

@@ -4,9 +4,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from gru_research.spec import Spec
 from gru_research.types import Batch, PRNGKey
 
-from .base import Generated, Task, check_share, classification
+from .base import ACCURACY, Generated, Task, check_share, class_loss
 
 START, END, DISTRACTORS, X = 0, 1, 2, 6  # E; B; a, b, c, d are 2 .. 5; X is 6 and Y is 7
 VOCABULARY = 8
@@ -62,16 +63,12 @@ def temporal_order(
     return Task(
         name=f"temporal_order-{symbols}",
         data=Generated(make, validation_size, test_size),
-        example={"inputs": jax.ShapeDtypeStruct((length,), jnp.int32)},
-        output_size=2**symbols,
-        readout="last",
-        measure=classification,
+        spec=Spec({"inputs": jax.ShapeDtypeStruct((length,), jnp.int32)}, 2**symbols, "last", VOCABULARY),
+        loss=class_loss,
+        metrics=ACCURACY,
         metric="accuracy",
-        direction="max",
         threshold=threshold,
-        baseline=2.0**-symbols,
-        baseline_name="always the same class",
-        vocabulary=VOCABULARY,
+        trivial={"always the same class": 2.0**-symbols},
         length=length,
         scaling="The baseline is the same at every length; the gaps that memory must span grow in proportion.",
     )

@@ -10,9 +10,10 @@ import numpy as np
 
 from gru_research.config import UserError
 from gru_research.data import DataDirs, DiskArrays, Layout, check_splits, examples, open_prepared
+from gru_research.spec import Spec
 from gru_research.types import Batch
 
-from .base import Stored, Task, classification, squared_error
+from .base import ACCURACY, SQUARED_ERROR, Stored, Task, class_loss, squared_error
 from .features import Inputs, Targets, as_inputs, as_targets, find, value_of
 
 BASELINE_EXAMPLES = 5000
@@ -50,10 +51,11 @@ def tfds(
       train, validation, test: parts in TFDS's notation, with no example in common.
       max_length: T, where sequences differ in length: they are padded to it, and the model is told the true lengths.
       cut: whether longer sequences lose their end; otherwise they are an error.
-      threshold: None is half-way from the baseline to perfect: (1 + baseline) / 2, or baseline / 2.
+      threshold: None is half-way from the best trivial answer to perfect: (1 + accuracy) / 2, or mse / 2.
       memory: GiB. A larger training set stays on disk and is read batch by batch; the others must fit.
 
-    The baseline is the most frequent class of training, or the mean target, on the test set (the first 5,000 of each).
+    Trivial answers, on the test set (the first 5,000 examples of each): the most frequent class of training; or the
+    mean target and, where a step's inputs are as many numbers as the targets, repeating the last step.
     """
     _check_range(max_length, vocabulary, classes, memory, threshold)
     builder = open_prepared(dataset, dirs)
@@ -72,22 +74,23 @@ def tfds(
     parts = {"train": train, "validation": validation, "test": test}
     check_splits(builder, parts)
     fields = _Fields(builder, dataset, inputs, targets, lengths, read, asked, cut)
-    baseline, baseline_name = fields.trivial(train, test)
+    trivial = fields.trivial(train, test)
     if threshold is None:
-        threshold = (1 + baseline) / 2 if asked.classes else baseline / 2
+        threshold = (1 + max(trivial.values())) / 2 if asked.classes else min(trivial.values()) / 2
     return Task(
         name=f"tfds-{dataset}".replace("/", "-").replace(":", "-"),
         data=Stored(dataset, lambda splits: splits, fields.prepare, lambda: fields.sets(parts, memory)),
-        example={"inputs": jax.ShapeDtypeStruct(read.shape, jnp.int32 if read.vocabulary else jnp.float32)},
-        output_size=asked.size,
-        readout="last",
-        measure=classification if asked.classes else squared_error,
+        spec=Spec(
+            {"inputs": jax.ShapeDtypeStruct(read.shape, jnp.int32 if read.vocabulary else jnp.float32)},
+            asked.size,
+            "last",
+            read.vocabulary,
+        ),
+        loss=class_loss if asked.classes else squared_error,
+        metrics=ACCURACY if asked.classes else SQUARED_ERROR,
         metric="accuracy" if asked.classes else "mse",
-        direction="max" if asked.classes else "min",
         threshold=threshold,
-        baseline=baseline,
-        baseline_name=baseline_name,
-        vocabulary=read.vocabulary,
+        trivial=trivial,
         length=read.shape[0],
         scaling="The length is the data set's; with cut=True a smaller max_length may hide what the target depends on.",
     )
@@ -144,13 +147,17 @@ class _Fields:
                 )
         return {split: a.in_memory() if small[split] else a for split, a in arrays.items()}
 
-    def trivial(self, train: str, test: str) -> tuple[float, str]:
-        """What one and the same answer reaches, the best for training, and which that is."""
+    def trivial(self, train: str, test: str) -> dict[str, float]:
+        """What trivial answers reach, by their names."""
         known, wanted = (self._targets(part).astype(np.float64) for part in (train, test))
         if self.asked.classes:
             most = np.bincount(known.astype(np.int64)).argmax()
-            return float((wanted == most).mean()), f"always class {most}"
-        return float(np.square(wanted - known.mean(0)).mean()), "always the mean target"
+            return {f"always class {most}": float((wanted == most).mean())}
+        found = {"always the mean target": float(np.square(wanted - known.mean(0)).mean())}
+        if self.read.vocabulary is None and self.read.shape[1:] == (self.asked.size,):
+            repeated = self._last_steps(test).astype(np.float64)
+            found["repeating the last step"] = float(np.square(wanted - repeated).mean())
+        return found
 
     def prepare(self, batch: Batch) -> Batch:
         return {**batch, "inputs": self.read.prepare(batch["inputs"])}
@@ -171,6 +178,15 @@ class _Fields:
             self._what(part),
         )
         return arrays["targets"][:BASELINE_EXAMPLES]
+
+    def _last_steps(self, part: str) -> np.ndarray:
+        """The last real step of a part's first `BASELINE_EXAMPLES` inputs; zeros where there is none."""
+        arrays = self._arrays(part)
+        stored = arrays.take(np.arange(min(BASELINE_EXAMPLES, arrays.rows)))
+        inputs = np.asarray(self.read.prepare(stored["inputs"]))  # pyright: ignore[reportArgumentType]
+        lengths = stored.get("lengths", np.full(len(inputs), inputs.shape[1]))
+        last = inputs[np.arange(len(inputs)), np.maximum(lengths, 1) - 1]
+        return np.where(lengths[:, None] > 0, last, 0)
 
     def _row(self, example: Any) -> dict[str, Any]:
         inputs, length = self.read.row(value_of(example, self.inputs))

@@ -14,9 +14,11 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from gru_research.metrics import mean
+from gru_research.spec import Spec
 from gru_research.types import Array, Batch, PRNGKey
 
-from .base import Generated, Task, check_share
+from .base import Generated, Task, alike, check_share, correct, cross_entropy
 from .baselines import best_constant
 from .lengths import lengths_to_test
 
@@ -81,16 +83,12 @@ def word_problem(
     return Task(
         name=f"word_problem-{group}" + ("-generators" if tokens == "generators" else ""),
         data=Generated(maker(length, 1), validation_size, test_size, maker(longest, first_scored)),
-        example={"inputs": jax.ShapeDtypeStruct((length,), jnp.int32)},
-        output_size=len(elements),
-        readout="every",
-        measure=scored_steps,
+        spec=Spec({"inputs": jax.ShapeDtypeStruct((length,), jnp.int32)}, len(elements), "every", len(used)),
+        loss=scored_loss,
+        metrics={"accuracy": mean(scored_accuracy, "max")},
         metric="accuracy",
-        direction="max",
         threshold=threshold,
-        baseline=share,
-        baseline_name=f"always the element {commonest}, on test",
-        vocabulary=len(used),
+        trivial={f"always the element {commonest}, on test": share},
         length=length,
         scaling="The baseline tends to 1/order of the group; the state must survive every step, so errors build up.",
     )
@@ -115,14 +113,12 @@ def multiplication_table(generators: tuple[tuple[int, ...], ...]) -> tuple[list[
     return elements, np.array([[number[times(p, q)] for q in elements] for p in elements], np.int32)
 
 
-def scored_steps(outputs: Array, batch: Batch) -> dict[str, Array]:
-    """Cross-entropy in nats and accuracy of each example, means over its scored steps: logits `[B, T, C]`,
-    class numbers `targets [B, T]`, `scored [B, T]`."""
-    targets_BT, scored_BT = batch["targets"], batch["scored"]
-    log_probabilities_BTC = jax.nn.log_softmax(outputs.astype(jnp.float32))
-    loss_BT = -jnp.take_along_axis(log_probabilities_BTC, targets_BT[..., None], axis=-1)[..., 0]
-    right_BT = (outputs.argmax(-1) == targets_BT).astype(jnp.float32)
-    return {
-        "loss": jnp.mean(loss_BT, -1, where=scored_BT),
-        "accuracy": jnp.mean(right_BT, -1, where=scored_BT),
-    }
+def scored_loss(outputs: Array, batch: Batch) -> tuple[Array, Array]:
+    """Cross-entropy in nats of each example, the mean over its scored steps: logits `[B, T, C]`, class numbers
+    `targets [B, T]`, `scored [B, T]`."""
+    return alike(jnp.mean(cross_entropy(outputs, batch["targets"]), -1, where=batch["scored"]))
+
+
+def scored_accuracy(outputs: Array, batch: Batch) -> tuple[Array, Array]:
+    """The share of its scored steps that are right."""
+    return alike(jnp.mean(correct(outputs, batch["targets"]), -1, where=batch["scored"]))

@@ -5,7 +5,6 @@ from .cell import train_cell
 from .checkpoint import load_parameters, save_parameters
 from .comparison import CHECKPOINT_SECONDS, environment, prepare_comparison, run_comparison
 from .loop import UPDATES_PER_CALL, Hooks, InterruptedRun, Progress
-from .model import SequenceModel, count_parameters
 from .pace import is_open
 from .plan import CellPlan, Plan, make_plan, nearest_size
 from .resume import CONFIG_FILE, HARMLESS, look
@@ -22,8 +21,6 @@ __all__ = [
     "Plan",
     "Progress",
     "SeedAxis",
-    "SequenceModel",
-    "count_parameters",
     "environment",
     "is_open",
     "load_parameters",

@@ -19,8 +19,9 @@ from .divergence import find_cause
 from .loop import Hooks, Sets, Trained, train_members
 from .optimizer import clip_of
 from .plan import CellPlan, Plan
+from .predictions import save_test
 from .resume import Resumption
-from .scoring import compile_evaluation, put_evaluation, score, shapes
+from .scoring import Scores, compile_evaluation, put_evaluation, score, shapes
 from .seeds import SeedAxis, make_seed_axis
 from .selection import Evaluation, Schedule
 from .state import TrainState
@@ -100,13 +101,14 @@ def train_cell(plan: Plan, cell: CellPlan, sets: Sets, hooks: Hooks, saving: Sav
             ),
         )
     causes = _causes(plan, cell, sets, axis, trained, hooks) if debug_nans else {}
-    tested = _score_on(sets["test"], plan, cell, axis, trained)
-    on_training = _score_on(sets["train"], plan, cell, axis, trained) if plan.config.train_examples else None
+    tested = _score_on(sets["test"], plan, cell, axis, trained, keep=True)
+    on_training = _score_on(sets["train"], plan, cell, axis, trained).metrics if plan.config.train_examples else None
     # Before the results: a cell whose results are on record is never trained again.
     params, best = axis.gather(trained.params), axis.gather(trained.best_params)
     if processes.is_first():
         save_parameters(saving.workdir, cell.label, axis.seeds, params, best)
-    _record_results(plan, cell, trained, tested, on_training, causes, hooks, saving.elapsed())
+        save_test(saving.workdir, cell.label, axis.seeds, tested.kept)
+    _record_results(plan, cell, trained, tested.metrics, on_training, causes, hooks, saving.elapsed())
     saving.records()
     if processes.is_first():
         shutil.rmtree(unfinished(saving.workdir, cell.label), ignore_errors=True)
@@ -127,14 +129,19 @@ def _causes(
 
 
 def _score_on(
-    examples: Mapping[str, np.ndarray], plan: Plan, cell: CellPlan, axis: SeedAxis, trained: Trained
-) -> dict[str, np.ndarray]:
+    examples: Mapping[str, np.ndarray],
+    plan: Plan,
+    cell: CellPlan,
+    axis: SeedAxis,
+    trained: Trained,
+    keep: bool = False,
+) -> Scores:
     """What the task measures on a set, for each seed [S]; its shapes may be others than those of evaluations."""
     batches = put_evaluation(examples, plan.task, cell, axis)
     state = trained.state._replace(params=trained.params)
     fits = shapes(batches[0]) == trained.evaluated_shapes
     program = trained.evaluate if fits else compile_evaluation(plan, cell, axis, state, batches[0])
-    return score(program, axis, state, batches)
+    return score(program, axis, state, batches, plan.task, keep)
 
 
 def _record_probe(
@@ -162,7 +169,8 @@ def _record_evaluation(plan: Plan, cell: CellPlan, evaluation: Evaluation, hooks
             clipped_share=float(evaluation.clipped_share[s]) if trained and _clips(plan, cell) else None,
             # What a diverged seed kept is no result: it would be better than what it had become.
             validation_loss=None if diverged_at else float(evaluation.measured["loss"][s]),
-            validation_metric=None if diverged_at else float(evaluation.measured[plan.task.metric][s]),
+            validation_metric=None if diverged_at else float(evaluation.measured[plan.task.validation_metric][s]),
+            metrics={} if diverged_at else {name: float(a[s]) for name, a in evaluation.measured.items()},
             diverged_at=diverged_at,
             time={"train_seconds": evaluation.train_seconds},
         )
@@ -202,7 +210,7 @@ def _record_results(
     updates = int(state["step"].sum())
     for s, seed in enumerate(plan.seeds):
         diverged_at = int(state["diverged_at"][s]) or None
-        curve = trained.curve(task.metric, s)
+        curve = trained.curve(task.validation_metric, s)
         selected = int(trained.selected_step[s])
         # Evaluations after a seed stopped are there for others that went on: they don't confirm its last one.
         own = sum(step <= int(state["step"][s]) for step in steps)
@@ -217,7 +225,8 @@ def _record_results(
             validation_metric=curve[steps.index(selected)] if selected in steps and not diverged_at else None,
             test_loss=None if diverged_at else float(tested["loss"][s]),
             test_metric=None if diverged_at else float(tested[task.metric][s]),
-            steps_to_solve=solved_at(steps[:own], curve[:own], task.threshold, task.direction),
+            test_metrics={} if diverged_at else {name: float(a[s]) for name, a in tested.items()},
+            steps_to_solve=solved_at(steps[:own], curve[:own], task.threshold, task.validation_direction),
             selected_step=selected,
             diverged_at=diverged_at,
             last_good_loss=float(state["last_loss"][s]),

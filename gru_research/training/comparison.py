@@ -27,7 +27,7 @@ from .cell import Saving, train_cell
 from .lock import locked
 from .loop import Hooks, InterruptedRun, Progress, Sets
 from .pace import is_open, settle
-from .plan import Plan, make_plan
+from .plan import Plan, check_measures, make_plan
 from .resume import CONFIG_FILE, Resumption, clear, find, look, other_surroundings, share
 
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "tensorflow-datasets", "ml_collections")
@@ -61,6 +61,7 @@ def load_sets(plan: Plan, dirs: DataDirs) -> Sets:
     kept = plan.config.train_examples
     sets = plan.task.data.load(dirs)
     probes.check_fit(plan.config.probes, {cell.label: cell.model for cell in plan.cells}, sets["validation"])
+    check_measures(plan.cells[0].model, plan.task, sets["validation"])
     if "train" not in sets:
         return sets
     train_size = len(next(iter(sets["train"].values())))

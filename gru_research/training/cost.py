@@ -2,17 +2,19 @@
 
 import dataclasses
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import jax
+
+from gru_research.tasks import Task
 
 from .forecast import Interval, Rates, exactly, spread
 from .loop import Hooks, Sets, train_members
 from .machine import forget_peak, has_own_memory, peak_memory, resident_memory
 from .pace import TimedCall, Updates, compile_updates, time_updates
 from .plan import CellPlan, Plan
-from .scoring import compile_evaluation, put_evaluation, score, shapes
+from .scoring import EvaluationBatch, compile_evaluation, put_evaluation, score, shapes
 from .seeds import SEED, make_seed_axis
 from .selection import Schedule
 
@@ -77,8 +79,8 @@ class Compiled:
     """All programs of a cell, and how long compiling them took."""
 
     updates: Updates
-    validation: Sequence[Mapping[str, jax.Array]]
-    test: Sequence[Mapping[str, jax.Array]]
+    validation: Sequence[EvaluationBatch]
+    test: Sequence[EvaluationBatch]
     evaluate: Any
     evaluate_test: Any
     seconds: float
@@ -119,7 +121,7 @@ def measure(cell: CellPlan, cases: Sequence[Case], seconds: float) -> list[Measu
     """
     # In turns, so that a machine that is busier for a while is so for all cases, and not for the longer sequences.
     compiled = [compile_cell(case.plan, cell, case.members, case.sets) for case in cases]
-    timings = [_Timing(each) for each in compiled]
+    timings = [_Timing(each, case.plan.task) for each, case in zip(compiled, cases, strict=True)]
     for _ in range(TURNS):
         for timing in timings:
             timing.take_turn(seconds / TURNS)
@@ -129,8 +131,8 @@ def measure(cell: CellPlan, cases: Sequence[Case], seconds: float) -> list[Measu
 class _Timing:
     """One case's measurements so far."""
 
-    def __init__(self, compiled: Compiled):
-        self._compiled, self._updates = compiled, compiled.updates
+    def __init__(self, compiled: Compiled, task: Task):
+        self._compiled, self._updates, self._task = compiled, compiled.updates, task
         self._calls: list[TimedCall] = []
         self._evaluated: list[float] = []
         self._evaluate(compiled.evaluate, compiled.validation)  # the first pages memory in
@@ -154,9 +156,9 @@ class _Timing:
         )
         return Measured(members, rates, sum(call.updates for call in calls) // members, len(calls), compiled.memory)
 
-    def _evaluate(self, program: Any, batches: Sequence[Mapping[str, jax.Array]]) -> float:
+    def _evaluate(self, program: Any, batches: Sequence[EvaluationBatch]) -> float:
         started = time.perf_counter()
-        score(program, self._updates.axis, self._updates.state, batches)
+        score(program, self._updates.axis, self._updates.state, batches, self._task)
         return time.perf_counter() - started
 
 
@@ -198,7 +200,8 @@ def _memory(updates: Updates, programs: Sequence[Any], sets: Sequence[Sequence[A
             p.temp_size_in_bytes + p.output_size_in_bytes - p.alias_size_in_bytes + p.generated_code_size_in_bytes
             for p in plans
         ),
-        sets=max(sum(a.nbytes for batch in batches for a in batch.values()) for batches in sets) // updates.axis.parts,
+        sets=max(sum(a.nbytes for batch in batches for a in jax.tree.leaves(batch[:2])) for batches in sets)
+        // updates.axis.parts,
         kept=parameters,
         devices=devices,
         process=resident_memory(),

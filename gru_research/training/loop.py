@@ -16,9 +16,10 @@ from gru_research.tasks import Generated, Stored, Task
 
 from . import processes
 from .checkpoint import Checkpoints, Snapshot
+from .evaluation import Measured
 from .optimizer import Optimizer
 from .plan import CellPlan, Plan
-from .scoring import compile_evaluation, put_evaluation, score, shapes
+from .scoring import EvaluationBatch, compile_evaluation, put_evaluation, score, shapes
 from .seeds import OWN, OWN_BATCHES, SHARED, SeedAxis
 from .selection import Evaluation, Schedule, Selection
 from .standing import Standing, from_arrays, start_sums, to_arrays
@@ -82,7 +83,7 @@ class Trained:
     selected_step: np.ndarray
     evaluations: tuple[Evaluation, ...]
     train_seconds: float
-    evaluate: Callable[..., dict[str, Any]]
+    evaluate: Callable[..., Measured]
     evaluated_shapes: Any
 
     def curve(self, metric: str, member: int) -> list[float | None]:
@@ -98,7 +99,7 @@ class Programs:
     """The compiled programs of a cell's members, how long compiling them took, and the engine that `train` calls."""
 
     train: Callable[..., tuple[TrainState, Sums]]
-    evaluate: Callable[..., dict[str, Any]]
+    evaluate: Callable[..., Measured]
     compile_seconds: float
     engine: str
 
@@ -141,7 +142,7 @@ def train_members(
     while True:
         due = at.step % schedule.eval_every == 0 or at.step == schedule.updates
         if due and not (at.evaluations and at.evaluations[-1].step == at.step):
-            measured = score(programs.evaluate, axis, at.state, validation)
+            measured = score(programs.evaluate, axis, at.state, validation, task).metrics
             at.evaluations.append(_evaluation(at, axis, measured))
             evaluated(at.evaluations[-1], at.state)
             at.sums = start_sums(axis)
@@ -176,14 +177,16 @@ def train_members(
 
 
 def _progress(at: Standing, cell: CellPlan, schedule: Schedule, axis: SeedAxis, task: Task) -> Progress:
-    median = float(np.median(rank_worst(at.evaluations[-1].measured[task.metric], task.direction)))
+    median = float(
+        np.median(rank_worst(at.evaluations[-1].measured[task.validation_metric], task.validation_direction))
+    )
     return Progress(cell.label, schedule.phase, at.step, schedule.updates, len(axis.seeds), at.train_seconds, median)
 
 
 def start(plan: Plan, cell: CellPlan, axis: SeedAxis, schedule: Schedule) -> tuple[Optimizer, TrainState]:
     """The members' optimiser and their state before the first update."""
     optimizer = Optimizer(plan.config.optimizer, schedule.updates)
-    return optimizer, axis.start(partial(init_state, cell.model, optimizer, plan.task.example))
+    return optimizer, axis.start(partial(init_state, cell.model, optimizer, plan.task.spec.example))
 
 
 def _evaluation(at: Standing, axis: SeedAxis, measured: Mapping[str, np.ndarray]) -> Evaluation:
@@ -224,13 +227,19 @@ def batch_maker(plan: Plan, sets: Sets, axis: SeedAxis, schedule: Schedule) -> B
 
 
 def _compile(
-    plan: Plan, cell: CellPlan, axis: SeedAxis, optimizer: Optimizer, at: Standing, batches: Any, examples: Any
+    plan: Plan,
+    cell: CellPlan,
+    axis: SeedAxis,
+    optimizer: Optimizer,
+    at: Standing,
+    batches: Any,
+    validation: EvaluationBatch,
 ) -> Programs:
     """Compiles ahead, so that no timing holds compilation."""
     started = time.perf_counter()
     lowered = lower_training(plan, cell, axis, optimizer, at.state, at.sums, batches)
     train = lowered.compile()
-    evaluate = compile_evaluation(plan, cell, axis, at.state, examples)
+    evaluate = compile_evaluation(plan, cell, axis, at.state, validation)
     return Programs(train, evaluate, time.perf_counter() - started, native.engine_of(lowered))
 
 

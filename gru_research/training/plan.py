@@ -13,34 +13,35 @@ from gru_research.cells import CELLS, Cell
 from gru_research.config import (
     CellConfig,
     ExperimentConfig,
-    ModelConfig,
     TaskConfig,
     UserError,
     call,
     choose,
     split_names,
+    to_mapping,
 )
 from gru_research.data import DataDirs
-from gru_research.layers import Bidirectional, Embedding, Noise, OneHot, Readout, Stack, has_cell_state
+from gru_research.layers import has_cell_state
+from gru_research.models import MODELS, Model, count_parameters, no_generation, options_of
 from gru_research.tasks import TASKS, Generated, Task
 from gru_research.types import Batch
 
 from . import probes
+from .evaluation import outputs_of
 from .flops import count_flops
-from .model import SequenceModel, count_parameters
 from .optimizer import check_precision, make_optimizer
 
 MATCH_TOLERANCE = 0.02
 
 
-def count_model_flops(model: SequenceModel, example: Batch) -> int:
+def count_model_flops(model: Model, example: Batch) -> int:
     """Floating-point operations of one example's forward pass, at the task's length."""
     params = jax.eval_shape(model.init, jax.random.key(0), example)
     batch = {name: jax.ShapeDtypeStruct((1, *a.shape), a.dtype) for name, a in example.items()}
     return count_flops(model.apply, params, batch)
 
 
-SIZES: dict[str, Callable[[SequenceModel, Batch], int]] = {
+SIZES: dict[str, Callable[[Model, Batch], int]] = {
     "parameters": count_parameters,
     "flops": count_model_flops,
 }
@@ -59,7 +60,7 @@ class CellPlan:
     kind: str
     options: Mapping[str, Any]
     hidden_size: int
-    model: SequenceModel
+    model: Model
     parameters: int
     reference_parameters: int
     flops: int
@@ -113,6 +114,7 @@ def make_plan(config: ExperimentConfig, dirs: DataDirs = DataDirs()) -> Plan:
     """
     trackers.check(split_names(config.trackers))
     probes.check(config.probes)
+    config = with_model_options(config)
     task = make_task(config.task, dirs)
     if config.train_examples and isinstance(task.data, Generated):
         raise UserError(
@@ -123,7 +125,7 @@ def make_plan(config: ExperimentConfig, dirs: DataDirs = DataDirs()) -> Plan:
         dtype = getattr(_build_cell(cell, cell.hidden_size or size_unit(cell)), "param_dtype", None)
         if dtype is not None:
             check_precision(config.optimizer, f"config.cells.{cell.label}.param_dtype", dtype)
-    zoneout_cell = config.model.zoneout_cell
+    zoneout_cell = config.model.options.get("zoneout_cell")
     if zoneout_cell and not any(
         has_cell_state(_build_cell(cell, cell.hidden_size or size_unit(cell))) for cell in config.cells
     ):
@@ -142,7 +144,7 @@ def _plan_cell(
     config: ExperimentConfig, task: Task, cell: CellConfig, reference: CellConfig, warnings: list[str]
 ) -> CellPlan:
     def count(which: CellConfig, hidden_size: int) -> int:
-        return SIZES[config.match](_build_model(config, task, which, hidden_size), task.example)
+        return SIZES[config.match](_build_model(config, task, which, hidden_size), task.spec.example)
 
     hidden_size = cell.hidden_size or 0
     if config.match != "none" and cell.label != config.reference:
@@ -160,6 +162,7 @@ def _plan_cell(
     if config.tune.draws and cell.learning_rate is not None:
         warnings.append(f"cells.{cell.label}.learning_rate={cell.learning_rate:g} is not used: config.tune chooses it")
     model = _build_model(config, task, cell, hidden_size)
+    check_outputs(model, task, f"config.model.kind={config.model.kind!r} with {cell.label}")
     updates = cell.updates or config.updates
     scalars = {"learning_rate": cell.learning_rate or config.optimizer.learning_rate}
     _check_optimizer(config, cell, updates, scalars)
@@ -169,9 +172,9 @@ def _plan_cell(
         options=cell.options,
         hidden_size=hidden_size,
         model=model,
-        parameters=count_parameters(model, task.example),
+        parameters=count_parameters(model, task.spec.example),
         reference_parameters=count(reference, reference.hidden_size or 0) if config.match == "parameters" else 0,
-        flops=count_model_flops(model, task.example),
+        flops=count_model_flops(model, task.spec.example),
         scalars=scalars,
         updates=updates,
         eval_every=math.ceil(updates / config.evaluations) if config.evaluations else config.eval_every,
@@ -228,29 +231,69 @@ def _build_cell(cell: CellConfig, hidden_size: int) -> Cell:
     return call(CELLS[cell.kind], cell.options, path, {"hidden_size": hidden_size})
 
 
-def _build_model(config: ExperimentConfig, task: Task, cell: CellConfig, hidden_size: int) -> SequenceModel:
-    built = _build_cell(cell, hidden_size)
-    readout = task.readout if config.model.readout == "task" else config.model.readout
-    if (readout == "every") != (task.readout == "every"):
+def with_model_options(config: ExperimentConfig) -> ExperimentConfig:
+    """The config with every option of its model filled in.
+
+    Raises:
+      UserError: there is no such kind of model, or an option is another kind's.
+    """
+    kind = choose("config.model.kind", config.model.kind, MODELS)
+    for name in config.model.options:
+        others = [other for other in MODELS if name in options_of(other)]
+        if others and kind not in others:
+            raise UserError(
+                f"config.model.{name}={config.model.options[name]!r} is an option of kind="
+                f"{' and '.join(map(repr, others))}, here kind={kind!r}, which has {', '.join(options_of(kind))}"
+            )
+    options = {**to_mapping(options_of(kind)), **config.model.options}
+    return dataclasses.replace(config, model=dataclasses.replace(config.model, options=options))
+
+
+def _build_model(config: ExperimentConfig, task: Task, cell: CellConfig, hidden_size: int) -> Model:
+    given = {"spec": task.spec, "cell": _build_cell(cell, hidden_size)}
+    model = call(MODELS[config.model.kind], config.model.options, "config.model", given)
+    if task.generates and (reason := no_generation(model)):
+        raise UserError(f"config.model.kind={config.model.kind!r} {reason}, and {task.name} asks for generated answers")
+    return model
+
+
+def check_outputs(model: Model, task: Task, what: str) -> None:
+    """Raises UserError where a model's outputs have another shape than the task asks for."""
+    wanted = task.spec.output_shape()
+    if wanted is None:
+        return
+    params = jax.eval_shape(model.init, jax.random.key(0), task.spec.example)
+    batch = {name: jax.ShapeDtypeStruct((2, *a.shape), a.dtype) for name, a in task.spec.example.items()}
+    outputs = jax.eval_shape(model.apply, params, batch)
+    found = getattr(outputs, "shape", None)
+    if found != (2, *wanted):
+        shown = found or jax.tree.map(lambda a: a.shape, outputs)
         raise UserError(
-            f"config.model.readout={readout!r} doesn't fit {task.name}, whose answers are from {task.readout!r}"
+            f"{what} gives outputs of shape {shown} for 2 examples, and {task.name} asks for {(2, *wanted)}"
         )
-    embedding = None
-    if task.vocabulary:
-        size = config.model.embedding_size
-        embedding = Embedding(task.vocabulary, size) if size else OneHot(task.vocabulary)
-    try:
-        return SequenceModel(_build_stack(config.model, built), Readout(task.output_size, readout), embedding)
-    except ValueError as e:
-        raise UserError(f"config.model.{e}") from e
 
 
-def _build_stack(model: ModelConfig, cell: Cell) -> Stack:
-    rates = {field.name: getattr(model, field.name) for field in dataclasses.fields(Noise)}
-    if rates["zoneout_cell"] and not has_cell_state(cell):
-        rates["zoneout_cell"] = 0.0
-    layer = Bidirectional(cell, cell, model.merge) if model.bidirectional else cell
-    return Stack((layer,) * model.layers, model.dropout, model.connections, Noise(**rates))
+def check_measures(model: Model, task: Task, examples: Mapping[str, Any]) -> None:
+    """Raises UserError where a task's loss or metrics can't be made of a model's outputs for such examples."""
+    batch = {name: jax.ShapeDtypeStruct((2, *a.shape[1:]), a.dtype) for name, a in examples.items()}
+    params = jax.eval_shape(model.init, jax.random.key(0), task.spec.example)
+    prepared = jax.eval_shape(task.prepare, batch)
+    read = jax.eval_shape(lambda params, batch: outputs_of(model, task, params, batch), params, prepared)
+    measures: dict[str, tuple[Callable[[Any, Batch], Any], str]] = {"loss": (task.loss, "outputs")}
+    measures |= {f"metric {name!r}": (metric.statistics, metric.of) for name, metric in task.metrics.items()}
+    for name, (function, of) in measures.items():
+        try:
+            found = jax.eval_shape(function, read[of], prepared)
+        except (TypeError, ValueError, KeyError, IndexError) as e:
+            raise UserError(f"{task.name}: its {name} doesn't fit the model's {of} ({_first_line(e)})") from e
+        shapes = [a.shape for a in jax.tree.leaves(found)]
+        if any(shape[:1] != (2,) for shape in shapes) or (name == "loss" and shapes != [(2,), (2,)]):
+            wanted = "(values [B], weights [B])" if name == "loss" else "arrays [B, ...] by name"
+            raise UserError(f"{task.name}: its {name} gives arrays of shapes {shapes} for B=2, and must give {wanted}")
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), "") or type(error).__name__
 
 
 def size_unit(cell: CellConfig) -> int:

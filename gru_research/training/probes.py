@@ -11,10 +11,10 @@ import numpy as np
 from gru_research.analysis import gradient_flow, half_life
 from gru_research.config import UserError, choose, split_names
 from gru_research.layers import Bidirectional
+from gru_research.models import SequenceModel
 from gru_research.tasks import Task
 from gru_research.types import Array, Batch, Params
 
-from .model import SequenceModel
 from .seeds import OWN, SHARED, SeedAxis
 from .state import TrainState
 
@@ -51,10 +51,8 @@ def unfit(model: Any, fields: Iterable[str]) -> str | None:
     return None
 
 
-def prepare(
-    names: str, model: SequenceModel, task: Task, validation: Mapping[str, Any], axis: SeedAxis
-) -> dict[str, Probe]:
-    """The probes of these names, ready for the members of an axis."""
+def prepare(names: str, model: Any, task: Task, validation: Mapping[str, Any], axis: SeedAxis) -> dict[str, Probe]:
+    """The probes of these names, ready for the members of an axis; `check_fit` has looked at the model."""
     if not split_names(names):
         return {}
     examples = axis.put({name: np.asarray(a[:EXAMPLES]) for name, a in validation.items()}, SHARED)
@@ -120,8 +118,8 @@ def reads_last_state(model: SequenceModel) -> bool:
 def _loss_direction(model: SequenceModel, task: Task, params: Params, batch: Batch) -> Array:
     """The gradient of each example's loss by its last state, scaled to norm 1 `[B, H]`; 0 where it is 0."""
     carry, _ = model.stack.apply(params["stack"], inputs_of(model, params, batch), lengths=batch.get("lengths"))
-    gradient = jax.grad(
-        lambda last: task.measure(model.readout.apply(params["readout"], last, None), batch)["loss"].sum()
-    )(model.stack.hidden(carry))
+    gradient = jax.grad(lambda last: task.loss(model.readout.apply(params["readout"], last, None), batch)[0].sum())(
+        model.stack.hidden(carry)
+    )
     norm = jnp.linalg.norm(gradient, axis=-1, keepdims=True)
     return gradient / jnp.where(norm > 0, norm, 1)

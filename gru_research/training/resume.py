@@ -12,6 +12,7 @@ from gru_research.config import ExperimentConfig, UserError, experiment, to_mapp
 from . import processes
 from .checkpoint import FOLDER, UNFINISHED, Snapshot, newest_whole, unfinished
 from .lock import FILE_NAME as LOCK_FILE
+from .plan import with_model_options
 
 CONFIG_FILE = "config.json"
 PHASES = ("training", "tuning")
@@ -60,7 +61,7 @@ def look(workdir: Path, config: ExperimentConfig, allow_change: bool = False) ->
 def changes(run: records.Run, config: ExperimentConfig) -> dict[str, tuple[Any, Any]]:
     """The fields in which a config differs from a run's, by name, as (then, now); fields that are new since have their
     defaults, and those that are `IGNORED` are left out."""
-    wanted = records.to_json(to_mapping(config))
+    wanted = _completed(records.to_json(to_mapping(config)))
     found = [_differences(_completed(run.header[name]), wanted) for name in ("asked", "config") if name in run.header]
     return {name: values for name, values in min(found, key=len).items() if name not in IGNORED}
 
@@ -68,7 +69,7 @@ def changes(run: records.Run, config: ExperimentConfig) -> dict[str, tuple[Any, 
 def _completed(mapping: Mapping[str, Any]) -> Any:
     """A header's config with the fields that later versions added; as it is where this version doesn't know it."""
     try:
-        return records.to_json(to_mapping(experiment(mapping)))
+        return records.to_json(to_mapping(with_model_options(experiment(mapping))))
     except UserError:
         return mapping
 

@@ -1,35 +1,62 @@
 """The evaluation of all members on a set: batches that are all alike, so that one program serves the whole set."""
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
-import jax
 import numpy as np
 
+from gru_research.metrics import Additive
 from gru_research.tasks import Task
 
+from .evaluation import Measured, evaluate
 from .plan import CellPlan, Plan
+from .predictions import compute
 from .seeds import OWN, SHARED_ROWS, SeedAxis
 from .state import TrainState
-from .step import evaluate
 
 EVALUATION_BATCH = 500
 EVALUATION_NUMBERS = 2**25
 """At most so many numbers of a layer's outputs are there at once."""
 
 
-def evaluation_batches(examples: Mapping[str, np.ndarray], size: int) -> list[dict[str, np.ndarray]]:
-    """A set `[N, ...]` as batches `[size, ...]`, all alike so that one program serves the whole set.
+class EvaluationBatch(NamedTuple):
+    """Examples `[B, ...]` by name, which of them count `[B]`, and how many: copies that fill up a set's last batch, at
+    its end, don't."""
 
-    Copies fill up the last one; `weight [size]` is 0 for them and 1 for the others.
+    examples: Mapping[str, Any]
+    counted: Any
+    count: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Scores:
+    """What a set gave.
+
+    Attributes:
+      metrics: of each member `[S]` by name.
+      kept: by metric, and under `evaluation.PREDICTIONS`, the arrays `[S, N, ...]` of each example by name, in the
+        set's order.
     """
+
+    metrics: Mapping[str, np.ndarray]
+    kept: Mapping[str, Mapping[str, np.ndarray]]
+
+
+def evaluation_batches(examples: Mapping[str, np.ndarray], size: int) -> list[EvaluationBatch]:
+    """A set `[N, ...]` as batches `[size, ...]`, all alike so that one program serves the whole set."""
     total = len(next(iter(examples.values())))
     missing = -total % size
-    weight = np.concatenate([np.ones(total, np.float32), np.zeros(missing, np.float32)])
+    counted = np.arange(total + missing) < total
     copies = np.arange(missing) % total
-    filled = {name: np.concatenate([a, a[copies]]) for name, a in examples.items()} | {"weight": weight}
-    return [{name: a[i : i + size] for name, a in filled.items()} for i in range(0, total, size)]
+    filled = {name: np.concatenate([a, a[copies]]) for name, a in examples.items()}
+    return [
+        EvaluationBatch(
+            {name: a[i : i + size] for name, a in filled.items()}, counted[i : i + size], min(size, total - i)
+        )
+        for i in range(0, total, size)
+    ]
 
 
 def evaluation_size(examples: Mapping[str, np.ndarray], task: Task, cell: CellPlan) -> int:
@@ -37,36 +64,67 @@ def evaluation_size(examples: Mapping[str, np.ndarray], task: Task, cell: CellPl
     total = len(next(iter(examples.values())))
     # The first axis of an example as stored is its time, unless `prepare` makes more steps of it.
     steps = max([task.length or 1, *(max(a.shape[1:2] or (1,)) for a in examples.values())])
-    return max(1, min(EVALUATION_BATCH, total, EVALUATION_NUMBERS // (steps * (cell.hidden_size + task.output_size))))
+    numbers = steps * (cell.hidden_size + task.spec.output_size)
+    return max(1, min(EVALUATION_BATCH, total, EVALUATION_NUMBERS // numbers))
 
 
 def put_evaluation(
     examples: Mapping[str, np.ndarray], task: Task, cell: CellPlan, axis: SeedAxis
-) -> list[dict[str, jax.Array]]:
+) -> list[EvaluationBatch]:
     """A set as batches on the devices."""
     size = evaluation_size(examples, task, cell)
-    return [axis.put(b, SHARED_ROWS) for b in evaluation_batches(examples, size + -size % axis.parts)]
+    batches = evaluation_batches(examples, size + -size % axis.parts)
+    placed = [axis.put(b[:2], SHARED_ROWS) for b in batches]
+    return [EvaluationBatch(examples, counted, b.count) for (examples, counted), b in zip(placed, batches, strict=True)]
 
 
-def shapes(batch: Mapping[str, Any]) -> dict[str, Any]:
+def shapes(batch: EvaluationBatch) -> dict[str, Any]:
     """What a compiled program fits: shapes and types by name."""
-    return {name: (a.shape, a.dtype) for name, a in batch.items()}
+    return {name: (a.shape, a.dtype) for name, a in batch.examples.items()}
 
 
 def score(
-    program: Callable[..., dict[str, Any]],
+    program: Callable[..., Measured],
     axis: SeedAxis,
     state: TrainState,
-    batches: Sequence[Mapping[str, jax.Array]],
-) -> dict[str, np.ndarray]:
-    """For each member the means `[S]` over a set of what the task measures."""
-    sums = [program(state, batch) for batch in batches]
-    total = {name: np.stack([axis.gather(part[name]) for part in sums]).sum(0, dtype=np.float64) for name in sums[0]}
-    weight = total.pop("weight")
-    return {name: a / weight for name, a in total.items()}
+    batches: Sequence[EvaluationBatch],
+    task: Task,
+    keep: bool = False,
+) -> Scores:
+    """What the task measures of each member over a set; with `keep` also the arrays of each example."""
+    measured = [program(state, batch.examples, batch.counted) for batch in batches]
+    collected = [name for name, metric in task.metrics.items() if not isinstance(metric, Additive)]
+    counts = [batch.count for batch in batches]
+    kept = {
+        name: _joined([part.kept[name] for part in measured], axis, counts)
+        for name in measured[0].kept
+        if keep or name in collected
+    }
+    found = {}
+    for name, metric in task.metrics.items():
+        if isinstance(metric, Additive):
+            found[name] = metric.finish(_summed([part.sums[name] for part in measured], axis))
+        else:
+            found[name] = compute(metric, kept[name])
+    return Scores(found, kept if keep else {})
 
 
-def compile_evaluation(plan: Plan, cell: CellPlan, axis: SeedAxis, state: TrainState, examples: Any) -> Any:
+def _summed(parts: Sequence[Mapping[str, Any]], axis: SeedAxis) -> dict[str, np.ndarray]:
+    """For each member the sums `[S]` over a set."""
+    return {name: np.stack([axis.gather(part[name]) for part in parts]).sum(0, dtype=np.float64) for name in parts[0]}
+
+
+def _joined(parts: Sequence[Mapping[str, Any]], axis: SeedAxis, counts: Sequence[int]) -> dict[str, np.ndarray]:
+    """For each member the examples' arrays `[S, N, ...]`, without copies."""
+    return {
+        name: np.concatenate(
+            [axis.gather(part[name])[:, :count] for part, count in zip(parts, counts, strict=True)], axis=1
+        )
+        for name in parts[0]
+    }
+
+
+def compile_evaluation(plan: Plan, cell: CellPlan, axis: SeedAxis, state: TrainState, batch: EvaluationBatch) -> Any:
     """The program that evaluates all members on one batch."""
     program = partial(evaluate, cell.model, plan.task, axis.over)
-    return axis.spread(program, OWN, SHARED_ROWS).lower(state, examples).compile()
+    return axis.spread(program, OWN, SHARED_ROWS, SHARED_ROWS).lower(state, batch.examples, batch.counted).compile()

@@ -66,9 +66,10 @@ class Selection:
 
     def look(self, state: TrainState, evaluation: Evaluation) -> TrainState:
         """Takes an evaluation into account; returns the state, in which members that stop are no longer active."""
-        sign = 1 if self._task.direction == "min" else -1
+        direction = self._task.validation_direction
+        sign = 1 if direction == "min" else -1
         self._diverged = evaluation.state["diverged_at"] > 0
-        values = sign * rank_worst(evaluation.measured[self._task.metric], self._task.direction)
+        values = sign * rank_worst(evaluation.measured[self._task.validation_metric], direction)
         values[self._diverged] = math.inf
         better = (values < self._best) | (evaluation.step == 0)
         self._best = np.where(better, values, self._best)

@@ -7,9 +7,9 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from gru_research.models import Model
 from gru_research.types import Array, Batch, Params, PRNGKey
 
-from .model import SequenceModel
 from .optimizer import Optimizer
 
 STREAMS = {"init": 0, "data": 1, "noise": 2}
@@ -45,7 +45,7 @@ def stream(seed: Array, name: str) -> PRNGKey:
 
 
 def init_state(
-    model: SequenceModel, optimizer: Optimizer, example: Batch, seed: Array, scalars: Mapping[str, Array], active: Array
+    model: Model, optimizer: Optimizer, example: Batch, seed: Array, scalars: Mapping[str, Array], active: Array
 ) -> TrainState:
     """The state before the first update."""
     params = model.init(stream(seed, "init"), example)

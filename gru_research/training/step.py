@@ -7,10 +7,10 @@ import jax.numpy as jnp
 import optax
 from jax import lax
 
+from gru_research.models import Model
 from gru_research.tasks import Generated, Task
 from gru_research.types import Array, Batch
 
-from .model import SequenceModel
 from .optimizer import Optimizer
 from .state import TrainState, stream
 
@@ -32,7 +32,7 @@ def no_sums() -> Sums:
 
 
 def update(
-    model: SequenceModel, optimizer: Optimizer, task: Task, state: TrainState, batch: Batch, over: str | None = None
+    model: Model, optimizer: Optimizer, task: Task, state: TrainState, batch: Batch, over: str | None = None
 ) -> tuple[TrainState, Sums]:
     """One update on one batch. A loss or gradient that isn't finite leaves the parameters as they are and
     is noted in `diverged_at`.
@@ -47,11 +47,8 @@ def update(
 
     def loss_of(params: optax.Params) -> Array:
         """What this part adds to the mean over the batch."""
-        measured = task.measure(model.apply(params, prepared, key), prepared)  # pyright: ignore[reportArgumentType]
-        if "weight" not in measured:
-            return measured["loss"].mean() / (lax.axis_size(over) if over else 1)
-        weight = measured["weight"]
-        return jnp.sum(measured["loss"] * weight) / jnp.maximum(_total(weight.sum(), over), 1)
+        values, weights = task.loss(model.apply(params, prepared, key), prepared)  # pyright: ignore[reportArgumentType]
+        return jnp.sum(values * weights) / jnp.maximum(_total(weights.sum(), over), 1)
 
     loss, gradients = _total(jax.value_and_grad(loss_of)(state.params), over)
     norm = optax.tree.norm(gradients)
@@ -83,7 +80,7 @@ def _part(batch: Batch, over: str | None) -> Batch:
 
 
 def run_updates(
-    model: SequenceModel,
+    model: Model,
     optimizer: Optimizer,
     task: Task,
     batch_size: int,
@@ -119,17 +116,3 @@ def run_updates(
         return state, jax.tree.map(jnp.add, sums, new)
 
     return lax.while_loop(more, turn, (state, sums))
-
-
-def evaluate(model: SequenceModel, task: Task, over: str | None, state: TrainState, batch: Batch) -> dict[str, Array]:
-    """Sums over one batch of what the task measures, and of the `weight [B]` of its examples.
-
-    `batch` is this device's part where its rows are divided `over` a mesh axis. Its weight is 0 for copies that only
-    fill up the last batch of a set; the task's own comes on top.
-    """
-    weight_B = batch["weight"]
-    prepared = task.prepare({name: a for name, a in batch.items() if name != "weight"})
-    measured = task.measure(model.apply(state.params, prepared), prepared)
-    weight_B = weight_B * measured.pop("weight", 1.0)
-    sums = {name: jnp.sum(a * weight_B) for name, a in measured.items()} | {"weight": weight_B.sum()}
-    return _total(sums, over)

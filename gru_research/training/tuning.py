@@ -71,7 +71,7 @@ def tune_cell(
         _result(plan, trained, values[draw], [m for m, (d, _) in enumerate(members) if d == draw])
         for draw in range(tune.draws)
     ]
-    sign = 1 if plan.task.direction == "min" else -1
+    sign = 1 if plan.task.validation_direction == "min" else -1
     chosen = min(range(tune.draws), key=lambda d: (sign * iqm(draws[d].metrics), iqm(draws[d].losses)))
     for d, draw in enumerate(draws):
         for seed, metric, diverged_at in zip(seeds, draw.metrics, draw.diverged_at, strict=True):
@@ -104,7 +104,7 @@ def _result(plan: Plan, trained: Trained, values: Mapping[str, float], members: 
         steps = [evaluation.step for evaluation in trained.evaluations]
         diverged_at = int(trained.evaluations[-1].state["diverged_at"][member]) or None
         at = steps.index(trained.selected_step[member]) if plan.config.select == "best" else -1
-        for name, kept in ((plan.task.metric, metrics), ("loss", losses)):
+        for name, kept in ((plan.task.validation_metric, metrics), ("loss", losses)):
             kept.append(None if diverged_at else trained.curve(name, member)[at])
         diverged.append(diverged_at)
-    return Draw(values, rank_worst(metrics, plan.task.direction), rank_worst(losses, "min"), tuple(diverged))
+    return Draw(values, rank_worst(metrics, plan.task.validation_direction), rank_worst(losses, "min"), tuple(diverged))

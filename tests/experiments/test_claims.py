@@ -215,10 +215,12 @@ def test_the_other_verdicts_can_say_each() -> None:
 
 def test_what_counts_as_learned() -> None:
     """A tenth of the way from a trivial answer to a solution: of an error in its logarithm."""
-    error = results.Task("adding", "mse", "min", threshold=0.01, baseline=1.0)
+    error = results.Task("adding", "mse", {"mse": "min"}, "mse", threshold=0.01, trivial={"always 1": 1.0})
     at = 10**-0.2
     assert outcomes.learned(error, 0.999 * at) and not outcomes.learned(error, 1.001 * at)
-    accuracy = results.Task("parity", "accuracy", "max", threshold=1.0, baseline=0.5)
+    accuracy = results.Task(
+        "parity", "accuracy", {"accuracy": "max"}, "accuracy", threshold=1.0, trivial={"always 0": 0.5}
+    )
     assert outcomes.learned(accuracy, 0.551) and not outcomes.learned(accuracy, 0.549)
     assert not outcomes.learned(error, np.inf) and not outcomes.learned(error, np.nan)
 

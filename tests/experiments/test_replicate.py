@@ -32,7 +32,7 @@ from gru_research.report.summary import summarize
 
 def made(tests: Mapping[str, Sequence[float | None]], direction: str = "min", status: str = "finished") -> records.Run:
     """The records of a run: of each cell its seeds' test metrics, None for one that diverged."""
-    task = {"name": "toy", "metric": "error", "direction": direction, "threshold": 0.5}
+    task = {"name": "toy", "metric": "error", "directions": {"error": direction}, "threshold": 0.5}
     config = {"seeds": len(next(iter(tests.values()))), "cells": {label: {} for label in tests}}
     cells = [
         {

@@ -50,10 +50,11 @@ def write_run(
     config = {"seeds": seeds, "cells": {label: {"kind": "GRU"} for label in planned or cells}}
     if not bare:
         config["tune"] = {"draws": 4, "learning_rate": [1e-4, 1e-1], "clip": None}
-    task = {"name": name, "metric": "MSE" if direction == "min" else "accuracy", "direction": direction}
+    metric = "MSE" if direction == "min" else "accuracy"
+    task = {"name": name, "metric": metric, "directions": {metric: direction}}
     env, time = {}, {}
     if not bare:
-        task |= {"threshold": threshold, "baseline": 0.167, "baseline_name": "always predicting 1"} | task_fields
+        task |= {"threshold": threshold, "trivial": {"always predicting 1": 0.167}} | task_fields
         env = {
             "backend": "cpu", "devices": ["TFRT_CPU_0", "TFRT_CPU_0"], "versions": {"jax": "0.10.0", "numpy": "2.4.6"},
             "python": "3.11.2", "git_commit": "0123abcd", "git_dirty": True, "cores": 2, "platform": "Linux x86_64",

@@ -22,7 +22,11 @@ def write_horizon(workdir: Path, values: list[int], solved: dict[str, list[int |
             if (count := counts[i]) is not None
         }
         if cells:
-            task = {"baseline": 0.1 * (i + 1), "length": value, "scaling": "Longer is harder."} | fields
+            task = {
+                "trivial": {"always predicting 1": 0.1 * (i + 1)},
+                "length": value,
+                "scaling": "Longer is harder.",
+            } | fields
             write_run(workdir / name, cells, **task)
     write_study(workdir, "horizon", names, field="task.length", values=values, solved=share)
 
@@ -103,7 +107,7 @@ def test_the_figure_has_shares_metric_baseline_and_which_values_count(tmp_path):
 
 def test_one_value_one_cell_all_lost_and_no_references(tmp_path):
     names = ["length-10"]  # a power of ten is a corner case of a logarithmic axis
-    write_run(tmp_path / names[0], {"GRU": constant(None, None)}, threshold=None, baseline=None)
+    write_run(tmp_path / names[0], {"GRU": constant(None, None)}, threshold=None, trivial={})
     write_study(tmp_path, "horizon", names, field="task.length", values=[10], solved=0.5)
     paths = report.write_study(tmp_path)
     assert [path.name for path in paths.figures] == ["horizon.png"]

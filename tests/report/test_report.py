@@ -181,7 +181,7 @@ def test_fields_that_may_be_missing_are_left_out(tmp_path):
     assert (row["parameters"], row["ms_per_step"], row["compile_seconds"], row["steps_to_solve"]) == ("", "", "", "")
     assert [path.stem for path in paths.figures] == ["learning_curves", "test_metric", "speed_and_size"]
     assert "None" not in Page(paths.page).text
-    assert "no baseline and no threshold" in table_text(run)
+    assert "no trivial answer and no threshold" in table_text(run)
 
 
 def test_curves_keep_the_steps_that_compare(tmp_path):

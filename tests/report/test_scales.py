@@ -18,7 +18,7 @@ def task_with(tmp_path, baseline, threshold=0.01, direction="min") -> results.Ta
     cell = constant(0.1, 0.12, 0.2, solved=1)
     draws = ((1e-3, 0.1), (1e-2, 0.2))
     cell = type(cell)(cell.curves, cell.tests, draws=draws, chosen=0)
-    fields = {"baseline": baseline, "baseline_name": "trivial", "direction": direction}
+    fields = {"trivial": {} if baseline is None else {"trivial": baseline}, "direction": direction}
     (task,) = results.collect(write_run(tmp_path, {"GRU": cell}, threshold=threshold, **fields))
     return task
 

@@ -13,8 +13,8 @@ from gru_research.report.study import aggregate, figures, page, reading, words
 from tests.faults import fault, seen
 from tests.report.synthetic import Page, constant, read_csv, write_run, write_study
 
-ERROR = {"name": "adding", "baseline": 0.1, "threshold": 0.001}
-ACCURACY = {"name": "digits", "baseline": 0.1, "threshold": 0.9, "direction": "max"}
+ERROR = {"name": "adding", "trivial": {"always 1": 0.1}, "threshold": 0.001}
+ACCURACY = {"name": "digits", "trivial": {"always 1": 0.1}, "threshold": 0.9, "direction": "max"}
 
 
 def usual_suite(workdir, seeds: int = 3) -> None:
@@ -67,9 +67,9 @@ def test_the_page_names_what_is_missing_and_links_what_is_there(usual):
 def test_the_table_has_a_row_a_run_and_a_column_a_cell(usual):
     shown = Page(usual[0].page).text
     assert "run test metric baseline GRU RNN" in shown
-    assert "adding MSE always predicting 1: 0.1 0.01, 1/3 solved 0.05, 0/3 solved" in shown
-    assert "digits accuracy always predicting 1: 0.1 0.9, 0/3 solved 0.5, 0/3 solved" in shown
-    assert "half MSE always predicting 1: 0.1 0.01, 0/3 solved -" in shown
+    assert "adding MSE always 1: 0.1 0.01, 1/3 solved 0.05, 0/3 solved" in shown
+    assert "digits accuracy always 1: 0.1 0.9, 0/3 solved 0.5, 0/3 solved" in shown
+    assert "half MSE always 1: 0.1 0.01, 0/3 solved -" in shown
     assert "absent - - - -" in shown
 
 
@@ -136,7 +136,7 @@ def test_a_pairs_tests_are_corrected_over_its_tasks(tmp_path):
 @pytest.mark.parametrize(
     ("fields", "why"),
     [
-        ({"baseline": None}, "no baseline"),
+        ({"trivial": {}}, "no trivial answer"),
         ({"threshold": None}, "no threshold"),
         ({"threshold": 0.5}, "no better than its baseline"),
     ],

@@ -1,6 +1,7 @@
 """Associative recall: each query answered again by a dictionary, and where queries stand."""
 
 import itertools
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -10,6 +11,7 @@ import pytest
 from gru_research.tasks.associative_recall import associative_recall
 from gru_research.tasks.base import Task
 from gru_research.types import Batch
+from tests.tasks.measuring import baseline, measures
 
 pytestmark = pytest.mark.usefixtures("compiled_fast")
 
@@ -27,7 +29,7 @@ def test_a_dictionary_answers_every_query(filler: str, queries: int, vocabulary:
     inputs, steps, targets = (np.asarray(batch[name]) for name in ("inputs", "query_steps", "targets"))
     assert inputs.dtype == steps.dtype == targets.dtype == np.int32
     assert inputs.shape == (500, 16) and steps.shape == targets.shape == (500, queries)
-    assert task.output_size == (8 if vocabulary == 16 else 9) and task.vocabulary == vocabulary
+    assert task.spec.output_size == (8 if vocabulary == 16 else 9) and task.spec.vocabulary == vocabulary
     for tokens, at, answers in zip(inputs.tolist(), steps.tolist(), targets.tolist(), strict=True):
         keys, values = tokens[0:6:2], tokens[1:6:2]
         assert len(set(keys)) == len(set(values)) == 3
@@ -66,11 +68,11 @@ def test_keys_values_and_asked_pairs_are_uniform_and_places_follow_the_power_law
 def test_baseline_is_always_the_value_of_the_last_pair() -> None:
     task = associative_recall(3, 2, length=16, vocabulary=17)
     batch = made(task, 2, 8000)
-    last_BC = np.eye(task.output_size)[np.asarray(batch["inputs"][:, 5]) - 8]
-    accuracy = jax.jit(task.measure)(np.tile(last_BC[:, None], (1, 16, 1)), batch)["accuracy"]
-    assert task.baseline == 1 / 3
+    last_BC = np.eye(task.spec.output_size)[np.asarray(batch["inputs"][:, 5]) - 8]
+    accuracy = jax.jit(partial(measures, task))(np.tile(last_BC[:, None], (1, 16, 1)), batch)["accuracy"]
+    assert baseline(task) == 1 / 3
     # It is 1/2 or 0, at 2/3 and 1/3: the standard deviation of the mean of 8000 is .0026.
-    assert float(accuracy.mean()) == pytest.approx(task.baseline, abs=0.012)
+    assert float(accuracy.mean()) == pytest.approx(baseline(task), abs=0.012)
 
 
 def test_only_answers_at_the_queries_count() -> None:
@@ -81,10 +83,10 @@ def test_only_answers_at_the_queries_count() -> None:
     for row, (at, answers) in enumerate(zip(steps, targets, strict=True)):
         for step, answer in zip(at, answers, strict=True):
             outputs[row, step] = 100 * np.eye(8)[answer]
-    measured = jax.jit(task.measure)(jnp.asarray(outputs), batch)
+    measured = jax.jit(partial(measures, task))(jnp.asarray(outputs), batch)
     assert (measured["accuracy"] == 1).all() and float(measured["loss"].max()) < 1e-6
     outputs[1, steps[1, 0]] = 100 * np.eye(8)[(targets[1, 0] + 1) % 8]
-    measured = jax.jit(task.measure)(jnp.asarray(outputs), batch)
+    measured = jax.jit(partial(measures, task))(jnp.asarray(outputs), batch)
     np.testing.assert_allclose(measured["accuracy"], [1, 2 / 3, 1], rtol=1e-6)
     np.testing.assert_allclose(measured["loss"], [0, 100 / 3, 0], rtol=1e-6, atol=1e-6)
 

@@ -10,14 +10,15 @@ import pytest
 
 from gru_research.config import UserError
 from gru_research.data import DataDirs, load
-from gru_research.tasks.characters import CHARACTERS, characters, next_character, segments
+from gru_research.tasks.characters import CHARACTERS, characters, segments
 from tests.faults import fault, seen
+from tests.tasks.measuring import baseline, measures
 
 
 def test_the_vocabulary_is_what_occurs(tiny_shakespeare_manual_dir: str) -> None:
     text = Path(tiny_shakespeare_manual_dir, "input.txt").read_text("ascii")
     assert "".join(sorted(set(text))) == CHARACTERS
-    assert characters().vocabulary == characters().output_size == len(CHARACTERS) == 65
+    assert characters().spec.vocabulary == characters().spec.output_size == len(CHARACTERS) == 65
 
 
 def test_segments_lie_one_behind_the_other() -> None:
@@ -60,7 +61,7 @@ def test_each_character_is_followed_by_its_target(
 def test_bits_against_sums_in_plain_python() -> None:
     logits = np.random.default_rng(0).normal(0, 2, (2, 3, 5))
     targets = [[0, 4, 2], [1, 1, 3]]
-    got = next_character(jnp.asarray(logits, jnp.float32), {"targets": jnp.asarray(targets)})
+    got = measures(characters(), jnp.asarray(logits, jnp.float32), {"targets": jnp.asarray(targets)})
     for b in range(2):
         probabilities = [
             math.exp(logits[b, t, targets[b][t]]) / sum(math.exp(a) for a in logits[b, t]) for t in range(3)
@@ -73,7 +74,7 @@ def test_baseline_is_what_frequencies_reach(tiny_shakespeare_data_dir: str) -> N
     stored = load("tiny_shakespeare", DataDirs(tiny_shakespeare_data_dir))
     frequency = np.bincount(stored["train"]["text"], minlength=128) / len(stored["train"]["text"])
     bits = -np.log2(frequency[stored["test"]["text"]]).mean()
-    assert bits == pytest.approx(characters().baseline, abs=5e-5)
+    assert bits == pytest.approx(baseline(characters()), abs=5e-5)
 
 
 def test_options_out_of_range() -> None:

@@ -1,6 +1,7 @@
 """Copy memory: both published layouts written down step by step, and what an answer without memory reaches."""
 
 import math
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -11,6 +12,7 @@ from gru_research.data import DataDirs
 from gru_research.tasks.base import Task
 from gru_research.tasks.copy_memory import copy_memory
 from gru_research.types import Batch
+from tests.tasks.measuring import baseline, measures
 
 LENGTH, SYMBOLS, CATEGORIES = 7, 3, 4
 BLANK = {"arjovsky": 4, "bai": 0}
@@ -31,8 +33,8 @@ def test_every_sequence_is_laid_out_as_its_source_says(form: str) -> None:
     after = [5, 4, 4, 4] if form == "arjovsky" else [5, 5, 5, 5]
     inputs, targets = np.asarray(batch["inputs"]), np.asarray(batch["targets"])
     assert inputs.dtype == targets.dtype == np.int32
-    assert inputs.shape == targets.shape == (300, 13) == (300, *task.example["inputs"].shape)
-    assert task.length == 13 and task.vocabulary == task.output_size == 6
+    assert inputs.shape == targets.shape == (300, 13) == (300, *task.spec.example["inputs"].shape)
+    assert task.length == 13 and task.spec.vocabulary == task.spec.output_size == 6
     for x, y in zip(inputs.tolist(), targets.tolist(), strict=True):
         symbols = x[:3]
         assert set(symbols) <= data
@@ -44,9 +46,9 @@ def test_every_sequence_is_laid_out_as_its_source_says(form: str) -> None:
 
 def test_the_published_size_is_120_steps_of_10_tokens() -> None:
     task = copy_memory()
-    assert task.length == 120 and task.vocabulary == 10
-    assert task.baseline == pytest.approx(0.1733, abs=5e-5)  # 10 ln 8 / 120
-    assert copy_memory(length=1000).baseline == pytest.approx(0.0204, abs=5e-5)
+    assert task.length == 120 and task.spec.vocabulary == 10
+    assert baseline(task) == pytest.approx(0.1733, abs=5e-5)  # 10 ln 8 / 120
+    assert baseline(copy_memory(length=1000)) == pytest.approx(0.0204, abs=5e-5)
     assert task.threshold == pytest.approx(0.01733, abs=5e-6)
 
 
@@ -58,9 +60,9 @@ def test_baseline_is_blank_and_then_a_uniform_guess(form: str) -> None:
     logits[:, :10, BLANK[form]] = 0
     first = 1 - BLANK[form] // CATEGORIES
     logits[:, 10:, first : first + CATEGORIES] = 0
-    measured = jax.jit(task.measure)(jnp.asarray(logits), test)
-    np.testing.assert_allclose(measured["nll"], task.baseline, rtol=1e-5)
-    assert task.baseline == pytest.approx(3 * math.log(4) / 13)
+    measured = jax.jit(partial(measures, task))(jnp.asarray(logits), test)
+    np.testing.assert_allclose(measured["nll"], baseline(task), rtol=1e-5)
+    assert baseline(task) == pytest.approx(3 * math.log(4) / 13)
     # argmax takes the first of equals: right in 1/4, with standard deviation .011 over 1500 symbols.
     assert float(measured["accuracy"].mean()) == pytest.approx(1 / 4, abs=0.05)
 
@@ -69,11 +71,11 @@ def test_a_perfect_answer_and_one_wrong_symbol() -> None:
     task = copy_memory(LENGTH, SYMBOLS, CATEGORIES)
     batch = made(task, 2, 4)
     sure = 100 * jax.nn.one_hot(batch["targets"], 6)
-    measured = jax.jit(task.measure)(sure, batch)
+    measured = jax.jit(partial(measures, task))(sure, batch)
     assert float(measured["nll"].max()) < 1e-6 and (measured["accuracy"] == 1).all()
     np.testing.assert_array_equal(measured["loss"], measured["nll"])
     wrong = sure.at[0, -1].set(jnp.roll(sure[0, -1], 1))
-    measured = jax.jit(task.measure)(wrong, batch)
+    measured = jax.jit(partial(measures, task))(wrong, batch)
     np.testing.assert_allclose(measured["accuracy"], [2 / 3, 1, 1, 1], rtol=1e-6)
     np.testing.assert_allclose(measured["nll"], [100 / 13, 0, 0, 0], rtol=1e-6, atol=1e-6)
 

@@ -12,6 +12,7 @@ from gru_research.data import DataDirs
 from gru_research.tasks.base import Task
 from gru_research.tasks.baselines import best_constant
 from gru_research.tasks.formal import cycle_navigation, modular_arithmetic, parity
+from tests.tasks.measuring import baseline, baseline_name
 
 pytestmark = pytest.mark.usefixtures("compiled_fast")
 
@@ -60,7 +61,7 @@ def test_answers_lengths_and_padding(name: str, test: bool) -> None:
     batch = made(name, test)
     assert batch["inputs"].shape == (BATCH, longest)
     if not test:
-        assert task.example["inputs"].shape == (longest,) and task.length == longest
+        assert task.spec.example["inputs"].shape == (longest,) and task.length == longest
     lengths, counts = np.unique(batch["lengths"], return_counts=True)
     np.testing.assert_array_equal(lengths, np.arange(shortest, longest + 1, step))
     expected = BATCH / len(lengths)
@@ -76,10 +77,10 @@ def test_tokens_are_uniform(name: str) -> None:
     batch = made(name, True)
     first = batch["inputs"][:, :9]  # no padding in here
     if "arithmetic" in task.name:
-        modulus = task.output_size
+        modulus = task.spec.output_size
         groups = [(first[:, ::2], range(modulus)), (first[:, 1::2], range(modulus, modulus + 3))]
     else:
-        groups = [(first, range(task.vocabulary or 0))]
+        groups = [(first, range(task.spec.vocabulary or 0))]
     for tokens, values in groups:
         shares = np.array([(tokens == value).mean() for value in values])
         assert shares.sum() == 1, "no other token"
@@ -91,12 +92,12 @@ def test_the_baseline_is_what_the_constant_answer_reaches(build: Callable[..., T
     # Short strings, whose commonest answer stands out. A share of 20,000 is good to .0035.
     task = build(length=4, test_length=0)
     targets = task.data.make_test(jax.random.key(0), 20_000)["targets"]
-    shares = np.bincount(targets, minlength=task.output_size) / len(targets)
-    answer = int(task.baseline_name.removesuffix(", on test").split()[-1])
-    assert shares[answer] == pytest.approx(task.baseline, abs=0.015)
-    assert shares.max() == pytest.approx(task.baseline, abs=0.015)
-    assert task.baseline > 1 / task.output_size + 0.02 or task.name == "parity"
-    assert build().baseline == pytest.approx(1 / task.output_size, abs=1e-5), "the published lengths hide it"
+    shares = np.bincount(targets, minlength=task.spec.output_size) / len(targets)
+    answer = int(baseline_name(task).removesuffix(", on test").split()[-1])
+    assert shares[answer] == pytest.approx(baseline(task), abs=0.015)
+    assert shares.max() == pytest.approx(baseline(task), abs=0.015)
+    assert baseline(task) > 1 / task.spec.output_size + 0.02 or task.name == "parity"
+    assert baseline(build()) == pytest.approx(1 / task.spec.output_size, abs=1e-5), "the published lengths hide it"
 
 
 def test_best_constant_by_hand() -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from gru_research.tasks.listops import TOKENS, listops
 from gru_research.tasks.listops_odds import length_odds, value_shares
+from tests.tasks.measuring import baseline, baseline_name
 
 pytestmark = pytest.mark.usefixtures("compiled_fast")
 
@@ -154,11 +155,11 @@ def test_odds_by_hand() -> None:
 
 def test_the_baseline_is_the_share_of_the_commonest_value() -> None:
     counts = np.bincount(made()["targets"], minlength=10)
-    commonest = int(TASK.baseline_name.split()[-1])
+    commonest = int(baseline_name(TASK).split()[-1])
     # A share of 4,000 is good to .006.
-    assert counts[commonest] / BATCH == pytest.approx(TASK.baseline, abs=0.03)
-    assert counts.max() / BATCH < TASK.baseline + 0.03
-    assert listops().baseline == pytest.approx(0.157, abs=0.001) and listops().threshold > listops().baseline
+    assert counts[commonest] / BATCH == pytest.approx(baseline(TASK), abs=0.03)
+    assert counts.max() / BATCH < baseline(TASK) + 0.03
+    assert baseline(listops()) == pytest.approx(0.157, abs=0.001) and listops().threshold > baseline(listops())
 
 
 def test_a_batch_is_a_function_of_the_key_alone_and_jit_changes_nothing() -> None:
@@ -190,4 +191,4 @@ def test_mistakes(options: dict[str, int], message: str) -> None:
 def test_numpys_scalars_serve_as_numbers() -> None:
     numbers = MIN_LENGTH, LENGTH, MAX_DEPTH, MAX_ARGS
     np.testing.assert_array_equal(value_shares(*map(np.int64, numbers)), value_shares(*numbers))
-    assert listops(np.int64(LENGTH), max_depth=np.int64(3)).baseline == listops(LENGTH, max_depth=3).baseline
+    assert baseline(listops(np.int64(LENGTH), max_depth=np.int64(3))) == baseline(listops(LENGTH, max_depth=3))

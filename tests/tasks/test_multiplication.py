@@ -1,6 +1,7 @@
 """The multiplication problem: targets worked out again from the inputs, and what always answering 1/4 reaches."""
 
 import math
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -11,6 +12,7 @@ from gru_research.data import DataDirs
 from gru_research.tasks.base import Task
 from gru_research.tasks.multiplication import multiplication
 from gru_research.types import Batch
+from tests.tasks.measuring import baseline, measures
 
 pytestmark = pytest.mark.usefixtures("compiled_fast")
 
@@ -23,7 +25,7 @@ def made(task: Task, seed: int, size: int) -> Batch:
 def test_targets_are_products_of_one_marked_number_in_each_half() -> None:
     task = multiplication(length=9)
     batch = made(task, 3, 400)
-    assert batch["inputs"].shape[1:] == task.example["inputs"].shape and batch["targets"].shape == (400, 1)
+    assert batch["inputs"].shape[1:] == task.spec.example["inputs"].shape and batch["targets"].shape == (400, 1)
     for steps, (target,) in zip(np.asarray(batch["inputs"], float), np.asarray(batch["targets"]), strict=True):
         marked = [t for t, (_, marker) in enumerate(steps) if marker == 1]
         assert len(marked) == 2 and marked[0] < 4 <= marked[1]
@@ -51,11 +53,11 @@ def test_a_batch_is_a_function_of_its_key_compiled_or_not() -> None:
 def test_baseline_is_what_always_answering_a_quarter_reaches_and_the_product_reaches_0() -> None:
     task = multiplication(length=9, test_size=20_000)
     test = task.data.load(DataDirs())["test"]
-    always = jax.jit(task.measure)(jnp.full_like(test["targets"], 0.25), test)["mse"]
+    always = jax.jit(partial(measures, task))(jnp.full_like(test["targets"], 0.25), test)["mse"]
     # The standard deviation of the squared error is .067, so the mean of 20,000 is good to .0005.
-    assert float(always.mean()) == pytest.approx(task.baseline, abs=0.002)
-    assert task.baseline == pytest.approx(7 / 144)
-    perfect = jax.jit(task.measure)(jnp.asarray(test["targets"]), test)
+    assert float(always.mean()) == pytest.approx(baseline(task), abs=0.002)
+    assert baseline(task) == pytest.approx(7 / 144)
+    perfect = jax.jit(partial(measures, task))(jnp.asarray(test["targets"]), test)
     assert float(jnp.abs(perfect["mse"]).max()) == 0 and perfect["loss"].shape == (20_000,)
 
 

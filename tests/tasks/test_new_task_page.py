@@ -21,6 +21,7 @@ from gru_research.data import DataDirs, sources
 from gru_research.records import FILE_NAME, read
 from gru_research.tasks import TASKS
 from gru_research.training import make_plan, run_comparison
+from tests.tasks.measuring import measures
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "new_task.md"
 TEXT = PAGE.read_text()
@@ -60,7 +61,8 @@ def test_its_task_trains_by_its_config(registered: None, config_file: Path, tmp_
     records = read(tmp_path / "run" / FILE_NAME)
     assert records.finished and records.results[0]["updates"] == 2
     task = records.header["task"]
-    assert (task["name"], task["baseline"], task["threshold"], task["length"]) == ("first_token", 0.25, 0.95, 4)
+    assert (task["name"], task["threshold"], task["length"]) == ("first_token", 0.95, 4)
+    assert task["trivial"] == {"always the same token": 0.25}
     assert all(np.isfinite(e["train_loss"]) for e in records.evaluations[1:])
 
 
@@ -114,14 +116,16 @@ def test_its_data_set_is_prepared_from_a_folder_and_fits_its_task(manual_dir: Pa
     plan = make_plan(config, dirs)
     sets, rows = plan.task.data.load(dirs), np.loadtxt(manual_dir / "beats.csv", delimiter=",", dtype=np.float32)
     assert [len(sets[split]["label"]) for split in ("train", "validation", "test")] == [36, 4, 10]
-    np.testing.assert_array_equal(np.concatenate([sets[split]["signal"] for split in sets]), rows[:, 1:])
+    signals = np.concatenate([sets[split]["signal"] for split in sets])
+    np.testing.assert_array_equal(np.sort(signals[:40], 0), np.sort(rows[:40, 1:], 0))  # validation is drawn
+    np.testing.assert_array_equal(signals[40:], rows[40:, 1:])
     np.testing.assert_array_equal(sets["test"]["label"], rows[40:, 0])
 
     def loss(params: Any) -> jax.Array:
         batch = plan.task.prepare(sets["test"])
-        return plan.task.measure(plan.cells[0].model.apply(params, batch), batch)["loss"]
+        return measures(plan.task, plan.cells[0].model.apply(params, batch), batch)["loss"]
 
-    params = plan.cells[0].model.init(jax.random.key(0), plan.task.example)
+    params = plan.cells[0].model.init(jax.random.key(0), plan.task.spec.example)
     assert jax.eval_shape(loss, params).shape == (10,)
 
 

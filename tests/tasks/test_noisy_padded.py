@@ -1,6 +1,7 @@
 """Noise-padded sequences: the nearest prototype answers from the signal and knows nothing from the padding."""
 
 import itertools
+from functools import partial
 from math import erfc, sqrt
 
 import jax
@@ -11,6 +12,7 @@ import pytest
 from gru_research.tasks.base import Task
 from gru_research.tasks.noisy_padded import noisy_padded, prototypes
 from gru_research.types import Batch
+from tests.tasks.measuring import baseline, measures
 
 SIZE = 4000
 
@@ -35,11 +37,11 @@ def batch() -> dict[str, np.ndarray]:
 
 def test_the_nearest_prototype_is_the_class(batch: dict[str, np.ndarray]) -> None:
     task = noisy_padded(length=20)
-    assert batch["inputs"].shape[1:] == task.example["inputs"].shape == (20, 8)
+    assert batch["inputs"].shape[1:] == task.spec.example["inputs"].shape == (20, 8)
     assert batch["inputs"].dtype == np.float32 and batch["targets"].dtype == np.int32
     answers = nearest(batch["inputs"][:, :8] * sqrt(2), prototypes(10, 8, 8))
     np.testing.assert_array_equal(answers, batch["targets"])
-    perfect = jax.jit(task.measure)(100 * jax.nn.one_hot(answers, 10), batch)
+    perfect = jax.jit(partial(measures, task))(100 * jax.nn.one_hot(answers, 10), batch)
     assert (perfect["accuracy"] == 1).all() and float(perfect["loss"].max()) < 1e-6
 
 
@@ -82,9 +84,9 @@ def test_scale_does_not_tell_signal_from_padding(batch: dict[str, np.ndarray]) -
 def test_classes_are_uniform_and_always_one_reaches_the_baseline(batch: dict[str, np.ndarray]) -> None:
     task = noisy_padded(length=20)
     np.testing.assert_allclose(np.bincount(batch["targets"]) / SIZE, 0.1, atol=0.025)
-    always = jax.jit(task.measure)(jnp.tile(jax.nn.one_hot(3, 10), (SIZE, 1)), batch)
-    assert float(always["accuracy"].mean()) == pytest.approx(task.baseline, abs=0.025)
-    assert task.baseline == 0.1 and task.output_size == 10
+    always = jax.jit(partial(measures, task))(jnp.tile(jax.nn.one_hot(3, 10), (SIZE, 1)), batch)
+    assert float(always["accuracy"].mean()) == pytest.approx(baseline(task), abs=0.025)
+    assert baseline(task) == 0.1 and task.spec.output_size == 10
 
 
 def test_prototypes_never_change() -> None:

@@ -2,6 +2,7 @@
 
 import itertools
 from collections import Counter
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -11,6 +12,7 @@ import pytest
 from gru_research.tasks.base import Task
 from gru_research.tasks.selective_copy import selective_copy
 from gru_research.types import Batch
+from tests.tasks.measuring import baseline, measures
 
 pytestmark = pytest.mark.usefixtures("compiled_fast")
 
@@ -27,8 +29,8 @@ def test_targets_are_the_tokens_among_the_noise_in_their_order(recall: str) -> N
     inputs, targets = np.asarray(batch["inputs"]), np.asarray(batch["targets"])
     assert inputs.dtype == targets.dtype == np.int32
     asked = [4, 4] if recall == "steps" else []
-    assert inputs.shape[1:] == task.example["inputs"].shape == (6 + len(asked),) == (task.length,)
-    assert task.vocabulary == (5 if recall == "steps" else 4)
+    assert inputs.shape[1:] == task.spec.example["inputs"].shape == (6 + len(asked),) == (task.length,)
+    assert task.spec.vocabulary == (5 if recall == "steps" else 4)
     seen: Counter = Counter()
     for x, y in zip(inputs.tolist(), targets.tolist(), strict=True):
         assert x[6:] == asked
@@ -53,17 +55,17 @@ def logits_of(classes_BK: np.ndarray, categories: int, recall: str, length: int)
 @pytest.mark.parametrize("recall", ["end", "steps"])
 def test_exact_match_needs_every_symbol(recall: str) -> None:
     task = selective_copy(length=6, symbols=2, categories=3, recall=recall)
-    assert task.output_size == (6 if recall == "end" else 3) and task.readout == (
+    assert task.spec.output_size == (6 if recall == "end" else 3) and task.spec.answers == (
         "last" if recall == "end" else "every"
     )
     batch = made(task, 2, 3)
     answers = np.array(batch["targets"])
-    measured = jax.jit(task.measure)(logits_of(answers, 3, recall, task.length), batch)
+    measured = jax.jit(partial(measures, task))(logits_of(answers, 3, recall, task.length), batch)
     assert (measured["exact_match"] == 1).all() and (measured["accuracy"] == 1).all()
     assert float(measured["loss"].max()) < 1e-6
     answers[0, 1] = (answers[0, 1] + 1) % 3
     answers[1] = (answers[1] + 1) % 3
-    measured = jax.jit(task.measure)(logits_of(answers, 3, recall, task.length), batch)
+    measured = jax.jit(partial(measures, task))(logits_of(answers, 3, recall, task.length), batch)
     np.testing.assert_array_equal(measured["exact_match"], [0, 0, 1])
     np.testing.assert_array_equal(measured["accuracy"], [0.5, 0, 1])
     np.testing.assert_allclose(measured["loss"], [50, 100, 0], atol=1e-5)
@@ -74,13 +76,13 @@ def test_baseline_is_what_a_uniform_guess_reaches(recall: str) -> None:
     task = selective_copy(length=6, symbols=2, categories=3, recall=recall)
     batch = made(task, 3, 3000)
     guesses = np.random.RandomState(1).randint(0, 3, (3000, 2))
-    measured = jax.jit(task.measure)(logits_of(guesses, 3, recall, task.length), batch)
-    assert task.baseline == pytest.approx(1 / 9)
+    measured = jax.jit(partial(measures, task))(logits_of(guesses, 3, recall, task.length), batch)
+    assert baseline(task) == pytest.approx(1 / 9)
     assert float(measured["exact_match"].mean()) == pytest.approx(1 / 9, abs=0.025)  # standard deviation .0057
 
 
 def test_the_published_chance_is_2_in_10_000() -> None:
-    assert selective_copy().baseline == pytest.approx(2.4e-4, abs=1e-5)
+    assert baseline(selective_copy()) == pytest.approx(2.4e-4, abs=1e-5)
 
 
 def test_a_batch_is_a_function_of_its_key_compiled_or_not() -> None:

@@ -1,5 +1,7 @@
 """Temporal order: classes read again from the sequences, and the published windows."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -8,6 +10,7 @@ import pytest
 from gru_research.tasks.base import Task
 from gru_research.tasks.temporal_order import WINDOWS, temporal_order
 from gru_research.types import Batch
+from tests.tasks.measuring import baseline, measures
 
 LETTERS = "EBabcdXY"
 CLASSES = {
@@ -29,7 +32,7 @@ def test_every_sequence_is_as_published(symbols: int) -> None:
     batch = made(task, 1, 2000)
     inputs, targets, lengths = (np.asarray(batch[name]) for name in ("inputs", "targets", "lengths"))
     assert inputs.dtype == targets.dtype == lengths.dtype == np.int32
-    assert inputs.shape == (2000, 110) == (2000, *task.example["inputs"].shape)
+    assert inputs.shape == (2000, 110) == (2000, *task.spec.example["inputs"].shape)
     windows = {2: [(10, 20), (50, 60)], 3: [(10, 20), (33, 43), (66, 76)]}[symbols]
     places = []
     for tokens, target, length in zip(inputs.tolist(), targets.tolist(), lengths.tolist(), strict=True):
@@ -47,7 +50,7 @@ def test_every_sequence_is_as_published(symbols: int) -> None:
         # Each of 11 places has probability .091, with standard deviation .0064 over 2000.
         np.testing.assert_allclose(np.bincount(column - low, minlength=high - low + 1) / 2000, 1 / 11, atol=0.035)
     np.testing.assert_allclose(np.bincount(lengths - 100) / 2000, 1 / 11, atol=0.035)
-    np.testing.assert_allclose(np.bincount(targets) / 2000, task.baseline, atol=0.05)
+    np.testing.assert_allclose(np.bincount(targets) / 2000, baseline(task), atol=0.05)
     distractors = np.bincount(inputs.ravel(), minlength=8)[2:6]
     np.testing.assert_allclose(distractors / distractors.sum(), 1 / 4, atol=0.01)
 
@@ -88,10 +91,10 @@ def test_baseline_is_always_the_same_class_and_the_right_class_is_right(symbols:
     task = temporal_order(symbols, length=11)
     batch = made(task, 3, 4000)
     classes = 2**symbols
-    assert task.output_size == classes and task.baseline == 1 / classes
-    always = jax.jit(task.measure)(jnp.tile(jax.nn.one_hot(1, classes), (4000, 1)), batch)
-    assert float(always["accuracy"].mean()) == pytest.approx(task.baseline, abs=0.03)  # standard deviation .007
-    perfect = jax.jit(task.measure)(100 * jax.nn.one_hot(batch["targets"], classes), batch)
+    assert task.spec.output_size == classes and baseline(task) == 1 / classes
+    always = jax.jit(partial(measures, task))(jnp.tile(jax.nn.one_hot(1, classes), (4000, 1)), batch)
+    assert float(always["accuracy"].mean()) == pytest.approx(baseline(task), abs=0.03)  # standard deviation .007
+    perfect = jax.jit(partial(measures, task))(100 * jax.nn.one_hot(batch["targets"], classes), batch)
     assert (perfect["accuracy"] == 1).all() and float(perfect["loss"].max()) < 1e-6
 
 

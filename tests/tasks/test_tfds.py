@@ -22,6 +22,7 @@ from gru_research.config import UserError, call
 from gru_research.data import DataDirs, DiskArrays, ShuffledBatches, chunk
 from gru_research.tasks.tfds import tfds
 from tests.faults import fault, seen
+from tests.tasks.measuring import baseline, baseline_name, measures
 
 TRAIN, TEST = 50, 12
 LETTERS = "abcdefghijklmnopqrstuvwxyzé"
@@ -112,8 +113,8 @@ def assert_padded(inputs: np.ndarray, lengths: np.ndarray, want: list[Any]) -> N
 @pytest.mark.parametrize("name", ["stock", "stock/plain", "stock/plain:1.2.0"])
 def test_text_is_read_byte_by_byte(data_dir: str, name: str) -> None:
     task = tfds(name, inputs="text", targets="label", max_length=9, dirs=DataDirs(data_dir))
-    assert (task.vocabulary, task.output_size, task.length, task.metric) == (256, 3, 9, "accuracy")
-    assert task.example["inputs"] == jax.ShapeDtypeStruct((9,), jnp.int32)
+    assert (task.spec.vocabulary, task.spec.output_size, task.length, task.metric) == (256, 3, 9, "accuracy")
+    assert task.spec.example["inputs"] == jax.ShapeDtypeStruct((9,), jnp.int32)
     for split in ("train", "validation", "test"):
         batch, made = first(task, split)
         assert batch["inputs"].dtype == batch["targets"].dtype == np.int32
@@ -126,7 +127,7 @@ def test_text_is_read_byte_by_byte(data_dir: str, name: str) -> None:
 @pytest.mark.parametrize(("order", "shape"), [("rows", (4, 3)), ("pixels", (12, 1))])
 def test_images_are_read_by_rows_or_pixels(data_dir: str, order: str, shape: tuple[int, int]) -> None:
     task = make(data_dir, inputs="image", targets="good", order=order)
-    assert task.example["inputs"] == jax.ShapeDtypeStruct(shape, jnp.float32) and task.output_size == 2
+    assert task.spec.example["inputs"] == jax.ShapeDtypeStruct(shape, jnp.float32) and task.spec.output_size == 2
     batch, made = first(task, "test")
     np.testing.assert_allclose(batch["inputs"], [m["image"].reshape(shape) / 255 for m in made], rtol=1e-6)
     assert batch["targets"].tolist() == [m["good"] for m in made] and "lengths" not in batch
@@ -134,7 +135,7 @@ def test_images_are_read_by_rows_or_pixels(data_dir: str, order: str, shape: tup
 
 def test_numbers_that_differ_in_length_are_padded(data_dir: str) -> None:
     task = make(data_dir, inputs="series", targets="rating", classes=5, max_length=6)
-    assert task.example["inputs"].shape == (6, 2) and task.vocabulary is None
+    assert task.spec.example["inputs"].shape == (6, 2) and task.spec.vocabulary is None
     batch, made = first(task, "validation")
     assert_padded(batch["inputs"], batch["lengths"], [m["series"] for m in made])
     assert batch["targets"].tolist() == [m["rating"] for m in made]
@@ -158,7 +159,7 @@ def test_sequences_stored_padded_have_their_lengths_in_a_feature(data_dir: str) 
 @pytest.mark.parametrize(("path", "options", "size"), [("tags", {}, 11), ("group/words", {"vocabulary": 300}, 300)])
 def test_tokens(data_dir: str, path: str, options: dict[str, int], size: int) -> None:
     task = make(data_dir, inputs=path, targets="label", max_length=6, **options)
-    assert task.vocabulary == size and task.example["inputs"] == jax.ShapeDtypeStruct((6,), jnp.int32)
+    assert task.spec.vocabulary == size and task.spec.example["inputs"] == jax.ShapeDtypeStruct((6,), jnp.int32)
     batch, made = first(task, "train", 45)
     assert_padded(
         batch["inputs"], batch["lengths"], [m["tags"] if path == "tags" else m["group"]["words"] for m in made]
@@ -167,28 +168,28 @@ def test_tokens(data_dir: str, path: str, options: dict[str, int], size: int) ->
 
 def test_numbers_without_a_vocabulary_are_numbers(data_dir: str) -> None:
     task = make(data_dir, inputs="group/words", targets="label", max_length=6)
-    assert task.vocabulary is None and task.example["inputs"].shape == (6, 1)
+    assert task.spec.vocabulary is None and task.spec.example["inputs"].shape == (6, 1)
 
 
 @pytest.mark.parametrize(("targets", "size"), [("score", 1), ("place", 2)])
 def test_numbers_as_targets(data_dir: str, targets: str, size: int) -> None:
     task = make(data_dir, inputs="image", targets=targets)
-    assert (task.metric, task.direction, task.output_size) == ("mse", "min", size)
+    assert (task.metric, task.direction, task.spec.output_size) == ("mse", "min", size)
     batch, made = first(task, "test", TEST)
     np.testing.assert_allclose(batch["targets"], [np.reshape(m[targets], size) for m in made])
     mean = np.mean([example(i)[targets] for i in range(45)], axis=0)
-    error = task.measure(jnp.asarray(np.broadcast_to(mean, (TEST, size)), jnp.float32), batch)["mse"].mean()
-    assert float(error) == pytest.approx(task.baseline, rel=1e-5)
-    assert task.threshold == task.baseline / 2 and task.baseline_name == "always the mean target"
+    error = measures(task, jnp.asarray(np.broadcast_to(mean, (TEST, size)), jnp.float32), batch)["mse"].mean()
+    assert float(error) == pytest.approx(baseline(task), rel=1e-5)
+    assert task.threshold == baseline(task) / 2 and baseline_name(task) == "always the mean target"
 
 
 def test_baseline_is_the_most_frequent_class(data_dir: str) -> None:
     task = make(data_dir, inputs="image", targets="label")
     labels = [example(i)["label"] for i in range(TRAIN + TEST)]
     most = max(range(3), key=labels[:45].count)
-    assert task.baseline_name == f"always class {most}"
-    assert task.baseline == pytest.approx(labels[TRAIN:].count(most) / TEST)
-    assert task.threshold == pytest.approx((1 + task.baseline) / 2)
+    assert baseline_name(task) == f"always class {most}"
+    assert baseline(task) == pytest.approx(labels[TRAIN:].count(most) / TEST)
+    assert task.threshold == pytest.approx((1 + baseline(task)) / 2)
     assert make(data_dir, inputs="image", targets="label", threshold=0.7).threshold == 0.7
 
 

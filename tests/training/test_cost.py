@@ -136,8 +136,8 @@ def test_a_measurement_with_a_clock_that_ticks(monkeypatch: pytest.MonkeyPatch) 
     # Three turns of 1.5 s; the very first update isn't timed.
     assert (found.members, found.timed_calls, found.timed_updates) == (3, 9, 9)
     assert fewer.members == 2 and fewer.rates == found.rates
-    # One sequence of four steps and its weight; one parameter for each of three seeds, on one device.
-    assert (found.memory.sets, found.memory.kept, found.memory.devices) == (20, 12, 1)
+    # One sequence of four steps and whether it counts; one parameter for each of three seeds, on one device.
+    assert (found.memory.sets, found.memory.kept, found.memory.devices) == (17, 12, 1)
     assert found.memory.state > 12 and found.memory.process is not None
     assert found.memory.needed == found.memory.device + found.memory.process
 
@@ -150,17 +150,17 @@ def test_a_test_set_of_another_shape_is_compiled_apart() -> None:
     plan = toy.make(task, seeds=1)
     compiled = cost.compile_cell(plan, plan.cells[0], 1, task.data.load(toy.DataDirs()))
     assert compiled.test_seconds > 0 and compiled.evaluate_test is not compiled.evaluate
-    assert compiled.memory.sets == 2 * 9 * 4 + 2 * 4
+    assert compiled.memory.sets == 2 * 9 * 4 + 2
 
 
 @pytest.mark.usefixtures("compiled_fast")
 def test_a_share_is_trained_as_a_comparison_trains() -> None:
-    plan = toy.make(dataclasses.replace(toy.TASK, measure=toy.until(7.0)), seeds=3)
+    plan = toy.make(toy.task(toy.until(7.0)), seeds=3)
     sets = plan.task.data.load(toy.DataDirs())
     found = cost.train_share(plan, plan.cells[0], 3, sets, schedule(6, 2))
     assert found.updates == 6 and found.seconds >= found.train_seconds > 0
     assert found.diverged == sum(toy.start(seed) + 5 > 7 for seed in range(3)) > 0
-    never = toy.make(dataclasses.replace(toy.TASK, measure=toy.until(-1.0)), seeds=3)
+    never = toy.make(toy.task(toy.until(-1.0)), seeds=3)
     with pytest.raises(UserError, match=r"config\.cells\.toy: an update can't be timed"):
         cost.measure(never.cells[0], [cost.Case(never, sets, 3)], 0.1)
 

@@ -73,14 +73,14 @@ def test_a_diverged_seed_s_operation_is_said_and_recorded(tmp_path: Path, debug_
     run_comparison(plan, tmp_path / "look")
     evaluations = records.read(tmp_path / "look" / records.FILE_NAME).evaluations
     first = [r["validation_loss"] for r in evaluations if r["step"] == 0]
-    limit, measure = sum(first) / 2, plan.task.measure  # of the two seeds' losses one is above
+    limit, loss = sum(first) / 2, plan.task.loss  # of the two seeds' losses one is above
 
     def sometimes(outputs: Any, batch: Any) -> Any:
-        measured = measure(outputs, batch)
-        of_the_second = jnp.where(measured["loss"].mean() > limit, -1.0, 1.0)
-        return measured | {"loss": measured["loss"] * jnp.log(of_the_second)}  # nan where a loss is above the limit
+        values, weights = loss(outputs, batch)
+        of_the_second = jnp.where(values.mean() > limit, -1.0, 1.0)
+        return values * jnp.log(of_the_second), weights  # nan where a loss is above the limit
 
-    broken = dataclasses.replace(plan, task=dataclasses.replace(plan.task, measure=sometimes))
+    broken = dataclasses.replace(plan, task=dataclasses.replace(plan.task, loss=sometimes))
     said: list[str] = []
     assert run_comparison(broken, tmp_path / "run", debug_nans=debug_nans, say=said.append)
     results = records.read(tmp_path / "run" / records.FILE_NAME).results

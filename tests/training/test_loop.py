@@ -16,10 +16,12 @@ from gru_research.config import UserError, experiment
 from gru_research.data import DataDirs, ShuffledBatches
 from gru_research.records import FILE_NAME, read
 from gru_research.training import CellPlan, Plan, SeedAxis, load_parameters, make_plan, run_comparison
+from gru_research.training.evaluation import evaluate
 from gru_research.training.optimizer import make_optimizer
 from gru_research.training.scoring import evaluation_batches
 from gru_research.training.state import init_state, stream
-from gru_research.training.step import evaluate, update
+from gru_research.training.step import update
+from tests.tasks.measuring import measures
 
 CONFIG: dict[str, Any] = {
     "task": {"name": "adding", "length": 4, "validation_size": 30, "test_size": 70},
@@ -41,14 +43,14 @@ def run(config: dict[str, Any], workdir: Path, change: Callable[[Plan], Plan] = 
 def trained_by_hand(plan: Plan, cell: CellPlan, seed: int) -> tuple[Any, list[float]]:
     """The same training as a Python loop over updates, for one seed."""
     task, data = plan.task, plan.task.data
-    params = cell.model.init(stream(jnp.uint32(seed), "init"), task.example)
+    params = cell.model.init(stream(jnp.uint32(seed), "init"), task.spec.example)
     optimizer = make_optimizer(plan.config.optimizer, cell.updates, cell.scalars)
     opt_state, losses = optimizer.init(params), []
 
     @jax.jit
     def loss_and_gradients(params: Any, batch: Any) -> Any:
         def loss_of(p: Any) -> Any:
-            return task.measure(cell.model.apply(p, batch), batch)["loss"].mean()
+            return measures(task, cell.model.apply(p, batch), batch)["loss"].mean()
 
         return jax.value_and_grad(loss_of)(params)
 
@@ -109,7 +111,7 @@ def test_the_test_metric_is_that_of_the_saved_parameters(finished: tuple[Path, A
     for s, result in enumerate(records.results):
         params = jax.tree.map(lambda a, s=s: jnp.asarray(a[s]), saved)
         outputs = plan.cells[0].model.apply(params, test)
-        assert result["test_metric"] == pytest.approx(float(plan.task.measure(outputs, test)["mse"].mean()), rel=1e-5)
+        assert result["test_metric"] == pytest.approx(float(measures(plan.task, outputs, test)["mse"].mean()), rel=1e-5)
 
 
 def test_equal_runs_have_equal_records(finished: tuple[Path, Any], tmp_path: Path) -> None:
@@ -208,10 +210,11 @@ def test_a_finished_run_is_left_as_it_is_and_another_is_refused(finished: tuple[
 
 def test_evaluation_batches_weigh_each_example_once() -> None:
     made = evaluation_batches({"x": np.arange(7)}, 3)
-    assert [len(batch["x"]) for batch in made] == [3, 3, 3]
-    kept = np.concatenate([batch["x"][batch["weight"] == 1] for batch in made])
+    assert [len(batch.examples["x"]) for batch in made] == [3, 3, 3]
+    kept = np.concatenate([batch.examples["x"][batch.counted] for batch in made])
+    assert [batch.count for batch in made] == [batch.counted.sum() for batch in made] == [3, 3, 1]
     np.testing.assert_array_equal(kept, np.arange(7))
-    assert [batch["weight"].sum() for batch in evaluation_batches({"x": np.arange(4)}, 4)] == [4]
+    assert [batch.count for batch in evaluation_batches({"x": np.arange(4)}, 4)] == [4]
 
 
 def test_stored_data_come_in_the_order_of_the_seed(tmp_path: Path, mnist_data_dir: str) -> None:
@@ -225,14 +228,14 @@ def test_stored_data_come_in_the_order_of_the_seed(tmp_path: Path, mnist_data_di
     run_comparison(plan, tmp_path / "run", DataDirs(data_dir=mnist_data_dir))
     records = read(tmp_path / "run" / FILE_NAME)
     source = ShuffledBatches(sets["train"], 5, seed=1)
-    params = cell.model.init(stream(jnp.uint32(1), "init"), task.example)
+    params = cell.model.init(stream(jnp.uint32(1), "init"), task.spec.example)
     optimizer = make_optimizer(plan.config.optimizer, cell.updates, cell.scalars)
     losses, opt_state = [], optimizer.init(params)
     for step in range(3):
         batch = task.prepare({n: jnp.asarray(a) for n, a in source[step].items()})
 
         def loss_of(p: Any, batch: Any = batch) -> Any:
-            return task.measure(cell.model.apply(p, batch), batch)["loss"].mean()
+            return measures(task, cell.model.apply(p, batch), batch)["loss"].mean()
 
         loss, gradients = jax.value_and_grad(loss_of)(params)
         change, opt_state = optimizer.update(gradients, opt_state, params)
@@ -255,15 +258,14 @@ class Standing:
 def test_every_update_draws_noise_of_its_own_and_evaluation_none() -> None:
     plan = make_plan(experiment(CONFIG | {"model": {"state_dropout": 0.5, "input_dropout": 0.5}}))
     (cell,), standing = plan.cells, Standing()
-    state = init_state(cell.model, standing, plan.task.example, jnp.uint32(0), {}, jnp.bool_(True))
+    state = init_state(cell.model, standing, plan.task.spec.example, jnp.uint32(0), {}, jnp.bool_(True))
     batch = plan.task.data.make(jax.random.key(0), 50)  # type: ignore[union-attr]
     one = jax.jit(lambda state: update(cell.model, standing, plan.task, state, batch))
     after, first = one(state)
     _, second = one(after)
     assert float(one(state)[1].loss) == float(first.loss)
     assert float(second.loss) != float(first.loss)
-    measured = [
-        evaluate(cell.model, plan.task, None, s, {**batch, "weight": jnp.ones(50)})["loss"] for s in (state, after)
-    ]
+    counted = jnp.ones(50, bool)
+    measured = [evaluate(cell.model, plan.task, None, s, batch, counted).sums["loss"]["sum"] for s in (state, after)]
     assert float(measured[0]) == float(measured[1])
     assert float(measured[0]) / 50 != float(first.loss)

@@ -164,9 +164,9 @@ def test_the_least_disturbed_call_counts(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_seeds_that_would_diverge_are_timed_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     """A seed that diverged takes no turn: its time would be nothing, and the updates that it pays for endless."""
     ticking(monkeypatch, 1.5)
-    fast = toy.make(dataclasses.replace(toy.TASK, measure=toy.until(5.0)), seeds=3)
+    fast = toy.make(toy.task(toy.until(5.0)), seeds=3)
     assert pace.seconds_per_update(fast, fast.cells[0], {}) == pytest.approx(1.5 / 3)
-    never = toy.make(dataclasses.replace(toy.TASK, measure=toy.until(-1.0)), seeds=3)
+    never = toy.make(toy.task(toy.until(-1.0)), seeds=3)
     with pytest.raises(UserError, match=r"config\.cells\.toy: an update can't be timed"):
         pace.seconds_per_update(never, never.cells[0], {})
 

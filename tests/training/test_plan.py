@@ -7,7 +7,8 @@ import pytest
 
 import gru_research as gr
 from gru_research.config import UserError, experiment
-from gru_research.training import count_parameters, make_plan, nearest_size
+from gru_research.models import count_parameters
+from gru_research.training import make_plan, nearest_size
 from gru_research.training.optimizer import OPTIMIZERS
 from tests.faults import fault, seen
 
@@ -30,7 +31,7 @@ def test_parameters_are_matched_and_counted_with_the_readout() -> None:
     assert all(abs(count / counts["gru"] - 1) <= 0.02 for count in counts.values())
     assert plan.warnings == ()
     for cell in plan.cells:
-        params = cell.model.init(jax.random.key(0), plan.task.example)
+        params = cell.model.init(jax.random.key(0), plan.task.spec.example)
         assert sum(a.size for a in jax.tree.leaves(params)) == cell.parameters
 
 
@@ -171,7 +172,7 @@ def test_layers_and_readout() -> None:
     plan = make_plan(experiment(CONFIG | {"model": {"layers": 3, "readout": "mean"}}))
     model = plan.cells[0].model
     assert len(model.stack.cells) == 3 and model.readout.mode == "mean"
-    assert count_parameters(model, plan.task.example) == plan.cells[0].parameters
+    assert count_parameters(model, plan.task.spec.example) == plan.cells[0].parameters
 
 
 def test_directions_connections_and_noise() -> None:
@@ -247,6 +248,17 @@ MISTAKES = [
         "config.model.readout='every'",
         marks=fault("cells and layers", "a readout that the task can't use"),
     ),
+    ({"model": {"readout": "las"}}, "config.model.readout='las' is unknown; did you mean 'last'"),
+    ({"model": {"kind": "sequenc"}}, "config.model.kind='sequenc' is unknown; did you mean 'sequence'"),
+    (
+        {"model": {"kind": "linen", "layers": 2}},
+        "config.model.layers=2 is an option of kind='sequence', here kind='linen', which has module, options, rngs",
+    ),
+    ({"model": {"unroll": {"backend": "fast"}}}, "config.model.unroll.backend='fast' is unknown; choose from auto"),
+    ({"model": {"unroll": {"bakend": "vjp"}}}, "config.model.unroll has no field 'bakend'; did you mean 'backend'"),
+    ({"model": {"unroll": {"time_major": True}}}, "config.model.unroll.time_major and unroll.outputs are"),
+    ({"model": {"dropout": float("inf")}}, "config.model.dropout=inf must be finite"),
+    ({"model": {"weight_noise": float("nan")}}, "config.model.weight_noise=nan must be finite"),
     ({"model": {"connections": "dense"}}, "config.model.connections='dense' is unknown"),
     ({"model": {"bidirectional": "yes"}}, "config.model.bidirectional='yes' must be true or false"),
     pytest.param(

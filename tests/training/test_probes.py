@@ -53,7 +53,7 @@ def test_a_record_holds_the_gradient_of_the_loss_at_that_step(whole: tuple[Path,
     assert [record["step"] for record in mine] == [0, 2, 4]
     saved = jax.tree.map(lambda a: a[1], load_parameters(workdir, "gru")["params"])
     for record, params in (
-        (mine[0], model.init(stream(jnp.uint32(1), "init"), plan.task.example)),
+        (mine[0], model.init(stream(jnp.uint32(1), "init"), plan.task.spec.example)),
         (mine[-1], saved),
     ):
         assert (record["name"], record["of"]) == ("gradient_flow", "loss")
@@ -93,7 +93,7 @@ def test_lags_of_sequences_with_lengths_count_from_their_ends() -> None:
     plan = make_plan(experiment(CONFIG | {"task": {"name": "parity", "length": 6}, "model": {"embedding_size": 0}}))
     model, task = plan.cells[0].model, plan.task
     batch = jax.jit(task.data.make, static_argnums=1)(jax.random.key(0), 3)
-    params = model.init(jax.random.key(1), task.example)
+    params = model.init(jax.random.key(1), task.spec.example)
     logs = probes.loss_flow(model, task, params, batch)
     for row, length in enumerate(np.asarray(batch["lengths"])):
         assert np.isfinite(logs[row, :length]).all() and np.isnan(logs[row, length:]).all()

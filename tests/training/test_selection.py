@@ -82,7 +82,7 @@ def test_patience_stops_a_seed_and_not_its_neighbours(select: str, tmp_path: Pat
 
 def test_a_seed_that_diverged_keeps_nobody_waiting(tmp_path: Path) -> None:
     limit = toy.GOAL - 2  # a number that is above it after an evaluation takes no further update
-    plan = toy.make(dataclasses.replace(toy.TASK, measure=toy.until(limit)), **config(updates=40, patience=3))
+    plan = toy.make(toy.task(toy.until(limit)), **config(updates=40, patience=3))
     records = toy.run(plan, tmp_path / "run")
     for result in records.results:
         assert result["diverged_at"] == np.floor(limit - STARTS[result["seed"]]) + 2
@@ -103,7 +103,7 @@ def test_evaluations_after_a_seed_stopped_do_not_solve_its_task(tmp_path: Path) 
         made = jnp.round(w - jnp.where(first, starts[stops], starts[goes_on])).astype(int)
         return {"loss": -w, "distance": jnp.where(first, seen[jnp.minimum(made, 3)], 9.0 - made)}
 
-    task = dataclasses.replace(toy.TASK, measure=measure, threshold=0.5)
+    task = toy.task(measure, threshold=0.5)
     fields = config(updates=8, eval_every=1, patience=2, first_seed=stops, seeds=goes_on - stops + 1)
     records = toy.run(toy.make(task, **fields), tmp_path / "run")
     result = next(r for r in records.results if r["seed"] == stops)
@@ -143,7 +143,7 @@ def test_examples_count_by_their_weight(tmp_path: Path, monkeypatch: pytest.Monk
         w = outputs[:, 0]
         return {"loss": -w * batch["slope"], "distance": batch["slope"] * w, "weight": batch["frames"]}
 
-    task = dataclasses.replace(toy.TASK, data=Generated(make, 5, 3), measure=measure)
+    task = toy.task(measure, data=Generated(make, 5, 3))
     records = toy.run(toy.make(task, **config(updates=2, seeds=1, batch_size=4)), tmp_path / "run")
 
     def slope(size: int) -> float:
@@ -170,7 +170,7 @@ def test_the_share_of_updates_at_which_clipping_acted_is_recorded(tmp_path: Path
         slope = jnp.where(jax.random.bernoulli(key), 3.0, 1.0)
         return {"inputs": jnp.ones((size, toy.STEPS, 1)), "slope": jnp.full(size, slope)}
 
-    task = dataclasses.replace(toy.TASK, data=Generated(make, 5, 3), measure=measure)
+    task = toy.task(measure, data=Generated(make, 5, 3))
     optimizer = {"name": "sgd", "learning_rate": 0.1, "clip": 2.0}
     records = toy.run(toy.make(task, **config(seeds=2, optimizer=optimizer)), tmp_path / "run")
     for seed, result in zip((0, 1), records.results, strict=True):

@@ -7,6 +7,7 @@ import pytest
 
 from gru_research.data import DataDirs
 from gru_research.tasks import TASKS
+from tests.tasks.measuring import baseline, measures
 
 
 def test_adding_marks_one_step_in_each_half_and_sums_the_marked_numbers() -> None:
@@ -24,9 +25,9 @@ def test_adding_marks_one_step_in_each_half_and_sums_the_marked_numbers() -> Non
 def test_adding_baseline_is_what_always_answering_1_reaches() -> None:
     task = TASKS["adding"](length=10, test_size=20_000)
     test = task.data.load(DataDirs())["test"]
-    error = task.measure(jnp.ones_like(test["targets"]), test)["mse"]
+    error = measures(task, jnp.ones_like(test["targets"]), test)["mse"]
     # The variance of the squared error is 7/180 - 1/36 = .011, so the mean of 20,000 is good to .0008.
-    assert float(error.mean()) == pytest.approx(task.baseline, abs=0.003)
+    assert float(error.mean()) == pytest.approx(baseline(task), abs=0.003)
 
 
 def test_generated_sets_are_fixed_and_apart() -> None:
@@ -55,7 +56,7 @@ def test_smnist_orders_are_the_same_image(mnist_data_dir: str) -> None:
     pooled = TASKS["smnist"](order="pixels", pool=2)
     for order, task in (tasks | {"pooled": pooled}).items():
         made.setdefault(order, task.prepare(batch))
-        assert made[order]["inputs"].shape[1:] == task.example["inputs"].shape
+        assert made[order]["inputs"].shape[1:] == task.spec.example["inputs"].shape
         np.testing.assert_array_equal(made[order]["targets"], batch["label"])
     np.testing.assert_allclose(made["pooled"]["inputs"][:, 14 + 1, 0], image[:, 2:4, 2:4].mean((1, 2)), rtol=1e-5)
 
@@ -71,12 +72,12 @@ def test_the_validation_set_is_the_end_of_the_training_images(mnist_data_dir: st
 
 def test_smnist_baseline_is_the_most_frequent_test_digit(mnist_data_dir: str) -> None:
     labels = TASKS["smnist"]().data.load(DataDirs(data_dir=mnist_data_dir))["test"]["label"]
-    assert np.bincount(labels).max() / len(labels) == TASKS["smnist"]().baseline
+    assert np.bincount(labels).max() / len(labels) == baseline(TASKS["smnist"]())
     assert np.bincount(labels).argmax() == 1
 
 
 def test_classification_against_numbers_worked_out_by_hand() -> None:
     logits = jnp.log(jnp.array([[0.2, 0.8], [0.9, 0.1]]))
-    measured = TASKS["smnist"]().measure(logits, {"targets": jnp.array([1, 1])})
+    measured = measures(TASKS["smnist"](), logits, {"targets": jnp.array([1, 1])})
     np.testing.assert_allclose(measured["loss"], [-np.log(0.8), -np.log(0.1)], rtol=1e-6)
     np.testing.assert_array_equal(measured["accuracy"], [1, 0])

@@ -12,6 +12,7 @@ from gru_research.data import DataDirs
 from gru_research.records import FILE_NAME, read
 from gru_research.training import load_parameters, make_plan, run_comparison
 from gru_research.training.comparison import load_sets
+from tests.tasks.measuring import measures
 
 pytestmark = pytest.mark.usefixtures("compiled_fast")
 CONFIG: dict[str, Any] = {
@@ -37,7 +38,7 @@ def test_what_is_reached_on_the_training_examples_is_recorded(tmp_path: Path, mn
     (result,) = read(tmp_path / "run" / FILE_NAME).results
     params = jax.tree.map(lambda a: a[0], load_parameters(tmp_path / "run", "rnn")["params"])
     batch = plan.task.prepare(sets["train"])
-    measured = plan.task.measure(plan.cells[0].model.apply(params, batch), batch)
+    measured = measures(plan.task, plan.cells[0].model.apply(params, batch), batch)
     assert result["train_set_metric"] == pytest.approx(float(measured["accuracy"].mean()))
     assert result["train_set_loss"] == pytest.approx(float(measured["loss"].mean()), rel=1e-5)
 

@@ -1,6 +1,5 @@
 """Equal tuning: what is drawn, how draws are ranked, and what isn't looked at."""
 
-import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +76,7 @@ def test_the_best_draw_by_validation_is_chosen(direction: Any) -> None:
         measured = toy.distance(outputs, batch)
         return measured | {"distance": sign * measured["distance"]}
 
-    task = dataclasses.replace(toy.TASK, measure=measure, direction=direction)
+    task = toy.task(measure, direction=direction)
     ranges = {"clip": (0.2, 2.0), "weight_decay": (0.01, 0.3)}
     chosen, draws, phases = tuned(toy.make(task, seeds=3, updates=9, tune=TUNE | ranges))
     assert [(draw["draw"], draw["seed"]) for draw in draws] == [(d, s) for d in range(4) for s in (50, 51)]
@@ -93,7 +92,7 @@ def test_the_best_draw_by_validation_is_chosen(direction: Any) -> None:
 
 def test_a_draw_that_diverged_ranks_worst() -> None:
     """Above the limit there is no loss, and right below it the number is as near to the goal as it gets."""
-    plan = toy.make(dataclasses.replace(toy.TASK, measure=toy.until(toy.GOAL - 0.5)), tune=TUNE)
+    plan = toy.make(toy.task(toy.until(toy.GOAL - 0.5)), tune=TUNE)
     chosen, draws, _ = tuned(plan)
     for draw in draws:
         after = [ends_at(draw, made) for made in range(3)]
@@ -132,7 +131,7 @@ def test_all_draws_diverging_ends_with_the_first_of_them(tmp_path: Path) -> None
 
 
 def never() -> Task:
-    return dataclasses.replace(toy.TASK, measure=toy.until(-1.0))
+    return toy.task(toy.until(-1.0))
 
 
 @pytest.mark.parametrize(

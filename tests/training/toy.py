@@ -11,6 +11,8 @@ import jax.numpy as jnp
 from gru_research import records
 from gru_research.config import experiment
 from gru_research.data import DataDirs
+from gru_research.metrics import mean
+from gru_research.spec import Spec
 from gru_research.tasks import Generated, Task
 from gru_research.training import Plan, make_plan, run_comparison
 from gru_research.training.state import stream
@@ -57,19 +59,31 @@ def ones(steps: int) -> Callable[[Any, int], dict[str, Any]]:
     return lambda key, size: {"inputs": jnp.ones((size, steps, 1))}
 
 
-TASK = Task(
-    name="toy",
-    data=Generated(ones(STEPS), validation_size=1, test_size=1),
-    example={"inputs": jax.ShapeDtypeStruct((STEPS, 1), jnp.float32)},
-    output_size=1,
-    readout="last",
-    measure=distance,
-    metric="distance",
-    direction="min",
-    threshold=0.0,
-    baseline=1.0,
-    baseline_name="none",
-)
+def task(measure: Callable[..., dict[str, Any]] = distance, direction: Any = "min", **fields: Any) -> Task:
+    """A task whose `measure(outputs, batch)` gives each example's "loss", "distance" and, unless they count alike,
+    "weight"."""
+
+    def part(name: str) -> Callable[[Any, Any], tuple[Any, Any]]:
+        def values(outputs: Any, batch: Any) -> tuple[Any, Any]:
+            measured = measure(outputs, batch)
+            return measured[name], measured.get("weight", jnp.ones_like(measured[name]))
+
+        return values
+
+    known: dict[str, Any] = {
+        "name": "toy",
+        "data": Generated(ones(STEPS), validation_size=1, test_size=1),
+        "spec": Spec({"inputs": jax.ShapeDtypeStruct((STEPS, 1), jnp.float32)}, 1, "last"),
+        "loss": part("loss"),
+        "metrics": {"distance": mean(part("distance"), direction)},
+        "metric": "distance",
+        "threshold": 0.0,
+        "trivial": {"none": 1.0},
+    }
+    return Task(**known | fields)
+
+
+TASK = task()
 CONFIG: dict[str, Any] = {
     "task": {"name": "adding", "length": STEPS},
     "cells": {"toy": {"kind": "rnn", "hidden_size": 1}},

@@ -88,7 +88,9 @@ def _as_scores(run: reading.StudyRun, cell: results.CellResults) -> np.ndarray:
 def _not_normalised(task: results.Task) -> str | None:
     """Why scores of a task can't be normalised; None where they can."""
     if task.baseline is None or task.threshold is None:
-        return f"its task has no {'baseline' if task.baseline is None else 'threshold'}"
+        return f"its task has no {'trivial answer' if task.baseline is None else 'threshold'}"
+    if task.metric != task.validation_metric:
+        return f"its threshold is of {task.validation_metric} and not of {task.metric}"
     better = task.threshold < task.baseline if task.direction == "min" else task.threshold > task.baseline
     return None if better else "its threshold is no better than its baseline"
 

@@ -42,8 +42,8 @@ def table(study: reading.Study, intervals: bool = True) -> tuple[list[str], list
     for run in study.runs:
         task = run.outcome.task if run.outcome else None
         baseline = wording.UNKNOWN
-        if task and task.baseline is not None:
-            baseline = f"{task.baseline_name}: {wording.number(task.baseline)}"
+        if task and task.trivial:
+            baseline = "; ".join(f"{name}: {wording.number(value)}" for name, value in task.trivial.items())
         rows.append([run.name, task.metric if task else wording.UNKNOWN, baseline])
         rows[-1] += [_result(run, label, intervals) for label in study.labels]
     return ["run", "test metric", "baseline", *study.labels], rows

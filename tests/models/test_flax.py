@@ -13,10 +13,12 @@ from flax import nnx
 
 from gru_research.adapters import linen as our_linen
 from gru_research.adapters import nnx as our_nnx
-from gru_research.adapters.models import LinenModel, NNXModel
+from gru_research.models.linen import LinenModel
+from gru_research.models.nnx import NNXModel
 
 KEY, OTHER = jax.random.split(jax.random.key(0))
 BATCH = {"inputs": np.random.default_rng(0).normal(size=(2, 5, 3)).astype(np.float32), "lengths": np.array([5, 2])}
+EXAMPLE = {name: jax.ShapeDtypeStruct(a.shape[1:], a.dtype) for name, a in BATCH.items()}
 
 pytestmark = pytest.mark.usefixtures("compiled_fast")
 
@@ -52,8 +54,8 @@ MODELS: dict[str, Any] = {
 @pytest.mark.parametrize("name", MODELS)
 def test_a_module_is_a_model(name: str) -> None:
     model = MODELS[name]
-    params = model.init(KEY, BATCH)
-    shapes = jax.eval_shape(model.init, KEY, BATCH)
+    params = model.init(KEY, EXAMPLE)
+    shapes = jax.eval_shape(model.init, KEY, EXAMPLE)
     assert jax.tree.map(jnp.shape, params) == jax.tree.map(lambda a: a.shape, shapes)
     apply = jax.jit(model.apply)
     evaluated = apply(params, BATCH)
@@ -69,22 +71,22 @@ def test_a_module_is_a_model(name: str) -> None:
 
 
 def test_what_it_computes_is_what_the_module_computes() -> None:
-    params = LinenModel(LinenNet()).init(KEY, BATCH)
-    expected = LinenNet().apply({"params": params}, BATCH["inputs"])
+    params = LinenModel(LinenNet()).init(KEY, EXAMPLE)
+    expected = LinenNet().apply({"params": params}, BATCH["inputs"], BATCH["lengths"])
     np.testing.assert_array_equal(LinenModel(LinenNet()).apply(params, BATCH), expected)
     module = NNXNet(nnx.Rngs(KEY))
     module.eval()
-    params = NNXModel(NNXNet).init(KEY, BATCH)
-    np.testing.assert_array_equal(NNXModel(NNXNet).apply(params, BATCH), module(BATCH["inputs"]))
+    params = NNXModel(NNXNet).init(KEY, EXAMPLE)
+    np.testing.assert_array_equal(NNXModel(NNXNet).apply(params, BATCH), module(BATCH["inputs"], BATCH["lengths"]))
     zeros = jax.tree.map(jnp.zeros_like, params)
     assert (NNXModel(NNXNet).apply(zeros, BATCH) == 0).all()
 
 
 def test_other_state_is_refused() -> None:
     with pytest.raises(ValueError, match="variables batch_stats; a model has params alone"):
-        LinenModel(LinenNet(normalise=True)).init(KEY, BATCH)
+        LinenModel(LinenNet(normalise=True)).init(KEY, EXAMPLE)
     with pytest.raises(ValueError, match="state BatchStat; a model has Params alone"):
-        NNXModel(lambda rngs: NNXNet(rngs, normalise=True)).init(KEY, BATCH)
+        NNXModel(lambda rngs: NNXNet(rngs, normalise=True)).init(KEY, EXAMPLE)
 
 
 def test_the_package_needs_no_flax() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 import gru_research as gr
 from gru_research.layers import Embedding, Readout
-from gru_research.training import SequenceModel, count_parameters
+from gru_research.models import SequenceModel, count_parameters
 
 KEY = jax.random.key(0)
 LENGTHS = jnp.array([2, 5])

@@ -1,0 +1,177 @@
+"""An embedding for tokens, a stack of cells, a linear readout."""
+
+import dataclasses
+from typing import Literal
+
+import jax
+import jax.numpy as jnp
+
+from gru_research.cells import Cell
+from gru_research.layers import READOUTS, Bidirectional, Embedding, Noise, OneHot, Readout, Stack, has_cell_state
+from gru_research.spec import Spec
+from gru_research.time_loop import UnrollOptions
+from gru_research.types import Array, Batch, Carry, Params, PRNGKey
+
+
+@dataclasses.dataclass(frozen=True)
+class SequenceModel:
+    """`inputs [B, T, I]`, or tokens `[B, T]` with an embedding, to outputs `[B, C]` or `[B, T, C]`.
+
+    A batch may hold `lengths [B]`, `mask` and `resets [B, T]`, as `unroll` takes them. The "last" state is the top
+    layer's after each row's last real step; of a `Bidirectional`, each direction's after the last step that it takes,
+    merged. Where the outputs are logits of the next token, it generates, after the tokens of a batch's inputs.
+
+    Raises:
+      ValueError: the "last" state of a `Bidirectional` with residual or highway connections, which is none.
+    """
+
+    stack: Stack
+    readout: Readout
+    embedding: Embedding | OneHot | None = None
+    unroll: UnrollOptions = UnrollOptions()
+
+    def __post_init__(self) -> None:
+        top, connections = self.stack.cells[-1], self.stack.connections
+        if self.readout.mode == "last" and connections != "plain" and isinstance(top, Bidirectional):
+            raise ValueError(
+                f"readout='last' with connections={connections!r} isn't defined for a Bidirectional, whose directions "
+                f"end at two steps; choose from {', '.join(m for m in READOUTS if m != 'last')}"
+            )
+
+    def init(self, key: PRNGKey, example: Batch) -> Params:
+        """Parameters of the embedding, the stack and the readout; `example["inputs"]` gives the shape."""
+        embedding_key, stack_key, readout_key = jax.random.split(key, 3)
+        params = {}
+        input_size = example["inputs"].shape[-1]
+        if self.embedding:
+            params["embedding"] = self.embedding.init(embedding_key)
+            input_size = self.embedding.size
+        params["stack"] = self.stack.init(stack_key, input_size)
+        params["readout"] = self.readout.init(readout_key, self.stack.output_size)
+        return params
+
+    def apply(self, params: Params, batch: Batch, key: PRNGKey | None = None) -> Array:
+        """Outputs in the parameters' type; `key` draws the noise of training, None is evaluation."""
+        xs = batch["inputs"]
+        if self.embedding:
+            xs = self.embedding.apply(params["embedding"], xs)
+        lengths, mask, resets = batch.get("lengths"), batch.get("mask"), batch.get("resets")
+        around = self.stack.connections != "plain"
+        options = dataclasses.replace(self.unroll, outputs="all" if around else self.readout.outputs)
+        carries, ys = self.stack.apply(
+            params["stack"], xs, key=key, lengths=lengths, mask=mask, resets=resets, options=options
+        )
+        real = None
+        if lengths is not None:
+            real = jnp.arange(xs.shape[-2]) < lengths[..., None]
+        if mask is not None:
+            real = mask if real is None else real & mask
+        # What goes around the top layer is in its outputs and not in its carry.
+        last = last_real(ys, real) if around and ys is not None else self.stack.hidden(carries)
+        return self.readout.apply(params["readout"], last, ys, real)
+
+    @property
+    def no_generation(self) -> str | None:
+        """Why it can't generate, as the end of a sentence that begins with the model; None where it can."""
+        if self.embedding is None:
+            return "reads numbers and not tokens"
+        if self.embedding.vocabulary != self.readout.size or self.readout.mode != "every":
+            return "doesn't give the next token's logits at every step"
+        if any(isinstance(layer, Bidirectional) for layer in self.stack.cells):
+            return "is bidirectional: it reads the end of a sequence first"
+        return None
+
+    def start(self, params: Params, batch: Batch) -> tuple[tuple[Carry, ...], Array]:
+        """The state behind the tokens `inputs [B, T]`, of which `lengths [B]` are real, and the next one's logits
+        `[B, V]`. Raises ValueError where the model can't generate."""
+        self._check_generation()
+        tokens, lengths = jnp.asarray(batch["inputs"]), batch.get("lengths")
+        assert self.embedding is not None
+        xs = self.embedding.apply(params["embedding"], tokens)
+        carry, ys = self.stack.apply(params["stack"], xs, lengths=lengths, options=self.unroll)
+        assert ys is not None
+        real = None if lengths is None else jnp.arange(tokens.shape[-1]) < jnp.asarray(lengths)[..., None]
+        return carry, self._logits(params, last_real(ys, real))
+
+    def step(self, params: Params, state: tuple[Carry, ...], tokens: Array) -> tuple[tuple[Carry, ...], Array]:
+        """The state behind one more token `[B]`, and the next one's logits `[B, V]`."""
+        self._check_generation()
+        assert self.embedding is not None
+        x = self.embedding.apply(params["embedding"], tokens)
+        carry, y = self.stack.step(params["stack"], state, x)
+        return carry, self._logits(params, y)
+
+    def _logits(self, params: Params, y: Array) -> Array:
+        """Of one step's output `[B, H]`."""
+        return self.readout.apply(params["readout"], y, y[..., None, :])[..., 0, :]
+
+    def _check_generation(self) -> None:
+        if reason := self.no_generation:
+            raise ValueError(f"this SequenceModel can't generate: it {reason}")
+
+
+def sequence(
+    spec: Spec,
+    cell: Cell,
+    *,
+    layers: int = 1,
+    readout: Literal["task", "last", "mean", "every"] = "task",
+    embedding_size: int = 64,
+    bidirectional: bool = False,
+    merge: Literal["concat", "sum", "mean", "product"] = "concat",
+    connections: Literal["plain", "residual", "highway"] = "plain",
+    dropout: float = 0.0,
+    input_dropout: float = 0.0,
+    state_dropout: float = 0.0,
+    zoneout: float = 0.0,
+    zoneout_cell: float = 0.0,
+    drop_connect: float = 0.0,
+    weight_noise: float = 0.0,
+    unroll: UnrollOptions = UnrollOptions(),
+) -> SequenceModel:
+    """An embedding for tokens, `layers` cells on top of each other, and a linear readout.
+
+    Args:
+      readout: from the "last" step, the "mean" over time or "every" step; "task" is what the task asks for.
+      embedding_size: of tokens; 0 makes them one-hot.
+      bidirectional: makes each layer two cells of the given size, whose outputs become one by `merge`.
+      connections, dropout: between layers.
+      input_dropout, state_dropout, zoneout, zoneout_cell, drop_connect, weight_noise: the noise of training in every
+        layer, as `layers.Noise` has it; `zoneout_cell` is for cells that have a cell state, and left out for others.
+      unroll: how the time loop runs; `outputs` and `time_major` are the model's own.
+
+    Raises:
+      ValueError: an option out of its range, or one that doesn't fit the task.
+    """
+    if layers < 1:
+        raise ValueError(f"layers={layers!r} must be at least 1")
+    if embedding_size < 0:
+        raise ValueError(f"embedding_size={embedding_size!r} must be 0 (one-hot) or more")
+    if unroll.time_major or unroll.outputs != "all":
+        raise ValueError("unroll.time_major and unroll.outputs are the model's own: leave them out")
+    mode = spec.answers if readout == "task" else readout
+    if mode not in READOUTS or (mode == "every") != (spec.answers == "every"):
+        raise ValueError(f"readout={readout!r} doesn't fit the task, whose answers are {spec.answers!r}")
+    embedding = None
+    if spec.vocabulary:
+        embedding = Embedding(spec.vocabulary, embedding_size) if embedding_size else OneHot(spec.vocabulary)
+    noise = Noise(
+        input_dropout=input_dropout,
+        state_dropout=state_dropout,
+        zoneout=zoneout,
+        zoneout_cell=zoneout_cell if has_cell_state(cell) else 0.0,
+        drop_connect=drop_connect,
+        weight_noise=weight_noise,
+    )
+    layer = Bidirectional(cell, cell, merge) if bidirectional else cell
+    stack = Stack((layer,) * layers, dropout, connections, noise)
+    return SequenceModel(stack, Readout(spec.output_size, mode), embedding, unroll)
+
+
+def last_real(ys: Array, real: Array | None) -> Array:
+    """`ys [..., T, H]` at each row's last step, `real [..., T]` (None: all are); 0 in a row without one, as `ys` is."""
+    if real is None:
+        return ys[..., -1, :]
+    steps = real.shape[-1]
+    last = steps - 1 - jnp.argmax(real[..., ::-1], -1)
+    return jnp.take_along_axis(ys, last[..., None, None], -2)[..., 0, :]

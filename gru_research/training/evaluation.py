@@ -1,0 +1,71 @@
+"""What is measured of one batch, inside jit: each example's statistics, their sums, and what is kept of it."""
+
+import math
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from gru_research.metrics import Additive
+from gru_research.models import Model
+from gru_research.tasks import Task
+from gru_research.types import Array, Batch, Params
+
+from .state import TrainState
+
+SMALL = 256
+"""Numbers of an example's outputs up to which they are kept as its prediction."""
+PREDICTIONS = "predictions"
+
+
+class Measured(NamedTuple):
+    """Of one batch: `sums` of additive metrics' statistics by metric and name, and `kept`: by metric, and
+    `PREDICTIONS`, the arrays `[B, ...]` of each example by name."""
+
+    sums: Mapping[str, Mapping[str, Array]]
+    kept: Mapping[str, Mapping[str, Array]]
+
+
+def evaluate(model: Model, task: Task, over: str | None, state: TrainState, batch: Batch, counted: Array) -> Measured:
+    """What the task measures of one batch; `counted [B]` is False for copies that only fill up a set's last batch.
+
+    Where rows are divided `over` a mesh axis, `batch` and `counted` are this device's parts; what is returned is whole.
+    """
+    prepared = task.prepare(batch)
+    read = outputs_of(model, task, state.params, prepared)
+    each = {name: dict(metric.statistics(read[metric.of], prepared)) for name, metric in task.metrics.items()}
+    sums = {
+        name: {part: jnp.sum(jnp.where(counted, a, 0)) for part, a in each[name].items()}
+        for name, metric in task.metrics.items()
+        if isinstance(metric, Additive)
+    }
+    kept = each | {PREDICTIONS: predictions(read)}
+    if over is not None:
+        sums = lax.psum(sums, over)
+        kept = jax.tree.map(lambda a: lax.all_gather(a, over, tiled=True), kept)
+    return Measured(sums, kept)
+
+
+def outputs_of(model: Model, task: Task, params: Params, batch: Batch) -> dict[str, Any]:
+    """A prepared batch's "outputs" and, where a metric reads them, the generated "answers"."""
+    read = {"outputs": model.apply(params, batch)}
+    if task.generates:
+        read["answers"] = generate(model, task, params, batch)
+    return read
+
+
+def predictions(read: Mapping[str, Any]) -> dict[str, Array]:
+    """What is kept of each example as its prediction, `[B, ...]`: answers, or outputs where they are small."""
+    if "answers" in read:
+        answers = read["answers"]
+        return {name: getattr(answers, name) for name in ("tokens", "lengths", "scores")}
+    outputs = read["outputs"]
+    small = isinstance(outputs, jax.Array) and math.prod(outputs.shape[1:]) <= SMALL
+    return {"outputs": outputs} if small else {}
+
+
+def generate(model: Any, task: Task, params: Params, batch: Batch) -> Any:
+    """Answers to a prepared batch, picked as the task says: `decoding.Answers`."""
+    raise NotImplementedError
