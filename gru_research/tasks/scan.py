@@ -1,0 +1,260 @@
+"""SCAN: commands to actions, and how far what was learned carries (Lake and Baroni, ICML 2018, arXiv 1711.00350)."""
+
+import collections
+import dataclasses
+import functools
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from gru_research.config import choose
+from gru_research.data.scan import ACTIONS, COMMANDS, LONGEST_ACTIONS, LONGEST_COMMAND, numbers
+from gru_research.metrics import mean
+from gru_research.spec import Generation, Spec
+from gru_research.types import Array, Batch
+
+from .base import Splits, Stored, Task, alike, check_share, correct, cross_entropy
+
+WORDS = (*ACTIONS, "<end>", "<begin>")
+"""The vocabulary of answers: actions, what ends an answer, and what a decoder reads first."""
+END, BEGIN = WORDS.index("<end>"), WORDS.index("<begin>")
+Sequences = list[tuple[int, ...]]
+
+
+@dataclasses.dataclass(frozen=True)
+class _Split:
+    """What is known of a split: how many `commands` of training occur once, the `longest` of training's action
+    sequences, and what `trivial_answers` gives: the `frequent` answer's share, `nearest` and `halves`."""
+
+    commands: int
+    longest: int
+    frequent: float
+    nearest: float
+    halves: float
+
+
+SPLITS = {
+    "simple": _Split(commands=16_728, longest=48, frequent=0.0002, nearest=0.0026, halves=0.6714),
+    "length": _Split(commands=16_990, longest=22, frequent=0.0, nearest=0.0, halves=0.1980),
+    "jump": _Split(commands=13_203, longest=48, frequent=0.0, nearest=0.0, halves=0.0423),
+}
+FREQUENT = "the most frequent answer"
+NEAREST = "the answer of the nearest command"
+HALVES = "the answers of both halves"
+
+
+def scan(
+    split: Literal["simple", "length", "jump"] = "simple",
+    validation_size: int = 1000,
+    threshold: float | None = None,
+) -> Task:
+    """Which actions carry out a command, such as "walk twice and jump left"?
+
+    A command has up to 9 of 13 words, its answer up to 48 of 6 actions and an end token. The metric "exact_match" is
+    the share of commands whose generated answer is right as a whole, to its end. "token_accuracy" is the share of
+    right tokens, each after the right ones before it.
+
+    `split` is the paper's: "simple" draws the test set at random (experiment 1); "length" trains on answers of up to 22
+    actions and tests on 24 to 48 (experiment 2); "jump" trains on all commands without "jump", and on "jump" alone, and
+    tests on its combinations (experiment 3).
+
+    The validation set is drawn from the training examples, always the same ones for a `validation_size`. It is drawn
+    among commands that occur once, so that none of them is trained on and "jump" alone stays in training. In "length"
+    and "jump" it is like the training set and unlike the test set: a model can be right on all of it and wrong on test.
+
+    Of the trivial answers (`trivial_answers`) one says how much of a split is memory: joining two answers that were
+    both seen is right for 67 % of "simple", 20 % of "length" and 4 % of "jump".
+
+    The default of `threshold`, which the validation set has to pass, is 0.99 in "simple"; for the two others None
+    means that nothing counts as solved.
+    """
+    known = SPLITS[choose("split", split, SPLITS)]
+    if not 1 <= validation_size < known.commands:
+        raise ValueError(f"validation_size={validation_size!r} must be from 1 to {known.commands - 1}")
+    if threshold is not None:
+        check_share("threshold", threshold)
+    elif split == "simple":
+        threshold = 0.99
+
+    def parts(stored: Splits) -> Splits:
+        held_out = drawn(stored["train"], validation_size)
+        train = {name: a[~held_out] for name, a in stored["train"].items()}
+        validation = {name: a[held_out] for name, a in stored["train"].items()}
+        return {
+            "train": {**train, "actions": train["actions"][:, : known.longest]},
+            "validation": {**validation, "actions": validation["actions"][:, : known.longest]},
+            "test": stored["test"],
+        }
+
+    tokens = functools.partial(jax.ShapeDtypeStruct, dtype=jnp.int32)
+    example = {
+        "inputs": tokens((LONGEST_COMMAND,)),
+        "lengths": tokens(()),
+        "targets": tokens((known.longest + 1,)),
+        "target_lengths": tokens(()),
+    }
+    return Task(
+        name=f"scan-{split}",
+        data=Stored(f"scan_{split}", parts, _prepare),
+        spec=Spec(
+            example,
+            output_size=len(WORDS),
+            answers="generated",
+            vocabulary=len(COMMANDS),
+            generation=Generation(BEGIN, END, LONGEST_ACTIONS + 1),
+        ),
+        loss=token_loss,
+        metrics={
+            "exact_match": mean(exact_match, "max", of="answers"),
+            "token_accuracy": mean(token_accuracy, "max"),
+        },
+        metric="exact_match",
+        threshold=threshold,
+        trivial={FREQUENT: known.frequent, NEAREST: known.nearest, HALVES: known.halves},
+        length=LONGEST_COMMAND,
+        scaling="Commands have at most 9 words; what grows is the answer, of up to 48 actions.",
+        encode=encode,
+        decode=decode,
+        vocabularies={"inputs": COMMANDS, "targets": WORDS},
+    )
+
+
+def drawn(train: Mapping[str, np.ndarray], size: int) -> np.ndarray:
+    """`[N]`, True for `size` training examples, drawn among those whose commands occur once."""
+    commands = sequences(train, "command")
+    counts = collections.Counter(commands)
+    once = [n for n, command in enumerate(commands) if counts[command] == 1]
+    # RandomState's numbers never change, unlike those of NumPy's Generator.
+    chosen = np.random.RandomState(0).permutation(once)[:size]
+    return np.isin(np.arange(len(commands)), chosen)
+
+
+def _prepare(batch: Batch) -> Batch:
+    """`command [B, 9]` and `actions [B, U]` with their lengths to tokens: `inputs [B, 9]` and `targets [B, U + 1]`,
+    with `lengths` and `target_lengths [B]`. Targets end with `END`, and their padding is `END` too."""
+    actions, length = batch["actions"].astype(jnp.int32), batch["actions_length"]
+    actions = jnp.pad(actions, ((0, 0), (0, 1)))
+    real = jnp.arange(actions.shape[1]) < length[:, None]
+    return {
+        "inputs": batch["command"].astype(jnp.int32),
+        "lengths": batch["command_length"],
+        "targets": jnp.where(real, actions, END),
+        "target_lengths": length + 1,
+    }
+
+
+def _over_tokens(values_BU: Array, batch: Batch) -> tuple[Array, Array]:
+    """The mean of each example's real tokens, with their number as its weight: over a set, the mean of all tokens."""
+    lengths = batch["target_lengths"]
+    real = jnp.arange(values_BU.shape[1]) < lengths[:, None]
+    return jnp.where(real, values_BU, 0).sum(1) / lengths, lengths.astype(jnp.float32)
+
+
+def token_loss(outputs: Array, batch: Batch) -> tuple[Array, Array]:
+    """Cross-entropy in nats of each answer's mean token: logits `[B, U, V]`, `targets [B, U]`, `target_lengths [B]`."""
+    return _over_tokens(cross_entropy(outputs, batch["targets"]), batch)
+
+
+def token_accuracy(outputs: Array, batch: Batch) -> tuple[Array, Array]:
+    """The share of each answer's tokens whose logit is the largest."""
+    return _over_tokens(correct(outputs, batch["targets"]), batch)
+
+
+def exact_match(answers: Any, batch: Batch) -> tuple[Array, Array]:
+    """1 where a generated answer is the target, from its first token to its end: `tokens [B, N]` and `lengths [B]` of
+    `decoding.Answers`; `targets [B, U]` and `target_lengths [B]`."""
+    steps = min(answers.tokens.shape[1], batch["targets"].shape[1])
+    lengths = batch["target_lengths"]
+    same = answers.tokens[:, :steps] == batch["targets"][:, :steps]
+    same |= jnp.arange(steps) >= lengths[:, None]
+    return alike((same.all(1) & (answers.lengths == lengths)).astype(jnp.float32))
+
+
+def encode(command: str) -> dict[str, np.ndarray]:
+    """A command as the model sees it: `inputs [9]` and `lengths []`.
+
+    Raises:
+      TypeError: something that is no text.
+      ValueError: no word, more than 9, or one that isn't among the 13.
+    """
+    if not isinstance(command, str):
+        raise TypeError(f"command={command!r} must be a text, such as 'walk twice and jump left'")
+    words = numbers(command, COMMANDS, LONGEST_COMMAND)
+    inputs = np.zeros(LONGEST_COMMAND, np.int32)
+    inputs[: len(words)] = words
+    return {"inputs": inputs, "lengths": np.array(len(words), np.int32)}
+
+
+def decode(answer: Any) -> str:
+    """The words of one answer, a row of `decoding.Answers`: `tokens [N]` up to its end, or all where it never ends."""
+    tokens = np.asarray(answer.tokens).tolist()
+    stop = tokens.index(END) if END in tokens else len(tokens)
+    return " ".join(WORDS[token] for token in tokens[:stop])
+
+
+def trivial_answers(stored: Splits) -> dict[str, float]:
+    """The share of test commands that each trivial way of answering gets right, from all training examples.
+
+    The nearest command is the one of training at which the fewest words have to be inserted, deleted or replaced, the
+    first of several. The answers of both halves are those that the commands before and behind "and" or "after" have in
+    training, put together in the right order; a command without both has no such answer, and counts as wrong.
+    """
+    (commands, answers), (asked, right) = (
+        (sequences(stored[part], "command"), sequences(stored[part], "actions")) for part in ("train", "test")
+    )
+    frequent = collections.Counter(answers).most_common(1)[0][0]
+    known = dict(zip(commands, answers, strict=True))
+    ways = {
+        FREQUENT: [frequent] * len(asked),
+        NEAREST: [answers[n] for n in nearest(asked, commands)],
+        HALVES: [_halves(command, known) for command in asked],
+    }
+    return {
+        name: sum(given == wanted for given, wanted in zip(way, right, strict=True)) / len(right)
+        for name, way in ways.items()
+    }
+
+
+def _halves(command: tuple[int, ...], known: Mapping[tuple[int, ...], tuple[int, ...]]) -> tuple[int, ...] | None:
+    for word in ("and", "after"):
+        if (joint := COMMANDS.index(word)) in command:
+            cut = command.index(joint)
+            first, second = known.get(command[:cut]), known.get(command[cut + 1 :])
+            if first is None or second is None:
+                return None
+            return first + second if word == "and" else second + first
+    return None
+
+
+def nearest(asked: Sequences, commands: Sequences) -> list[int]:
+    """For each command that is asked, which of `commands` has the least edit distance in words (Levenshtein 1966), the
+    first of several."""
+    longest = max(len(command) for command in commands)
+    differs = np.ones((len(COMMANDS), longest, len(commands)), np.int8)
+    for n, command in enumerate(commands):
+        differs[command, range(len(command)), n] = 0
+    ends = np.array([len(command) for command in commands]), np.arange(len(commands))
+
+    @functools.lru_cache(maxsize=32)  # asked in sorted order, the prefixes of the one before are still there
+    def distances(prefix: tuple[int, ...]) -> np.ndarray:
+        """`[1 + longest, N]`, from `prefix` to the first 0, 1, ... words of each command."""
+        if not prefix:
+            return np.repeat(np.arange(longest + 1, dtype=np.int8)[:, None], len(commands), 1)
+        before = distances(prefix[:-1])
+        after = before + np.int8(1)
+        for j, unlike in enumerate(differs[prefix[-1]]):
+            np.minimum(after[j + 1], before[j] + unlike, out=after[j + 1])
+            np.minimum(after[j + 1], after[j] + np.int8(1), out=after[j + 1])
+        return after
+
+    found = {command: int(distances(command)[ends].argmin()) for command in sorted(set(asked))}
+    return [found[command] for command in asked]
+
+
+def sequences(arrays: Mapping[str, np.ndarray], name: Literal["command", "actions"]) -> Sequences:
+    """The numbers of each example's words, without what stands behind them."""
+    lengths = arrays[f"{name}_length"].tolist()
+    return [tuple(row[:length]) for row, length in zip(arrays[name].tolist(), lengths, strict=True)]
