@@ -44,7 +44,7 @@ def _task_sections(run: records.Run, page: TaskPage, several: bool) -> list[mark
     """One task, from the table to the numbers of every seed."""
     task, on = page.task, f" on {page.task.task.name}" if several else ""
     nothing = markup.paragraph("No cell has the results of all its seeds.")
-    summary = tables.to_html(*tables.summary_table(task), caption=_caption(task), css_class="summary")
+    summary = tables.to_html(*tables.summary_table(task, trivial=True), caption=_caption(task), css_class="summary")
     notes = [*wording.notes(run, task), *tuning.notes(task)]
     sections = [
         markup.Section(

@@ -14,17 +14,19 @@ from gru_research.report import results, summary, times, wording
 _WIDEST_WORD = 10  # characters of a terminal; longer labels may break
 
 
-def summary_table(task: results.TaskResults) -> tuple[list[str], list[list[str]]]:
-    """The headings and, for each complete cell, the texts of its row."""
+def summary_table(task: results.TaskResults, trivial: bool = False) -> tuple[list[str], list[list[str]]]:
+    """The headings and, for each complete cell, the texts of its row; with `trivial` then those of trivial answers."""
     rows = [summary.row(task, cell) for cell in task.complete]
     headings = ["cell", "hidden size", "params", f"test {task.task.metric} (IQM)", wording.interval_heading(rows)]
     solvable = task.task.threshold is not None
     headings += [*(("solved", "steps to solve") if solvable else ()), "ms/step", "compile s"]
     texts = [_summary_texts(row, cell, solvable) for row, cell in zip(rows, task.complete, strict=True)]
-    trivial = [
-        [name, "", "", wording.number(value), *[""] * (len(headings) - 4)] for name, value in task.task.trivial.items()
+    empty = [wording.UNKNOWN] * (len(headings) - 4)
+    reached = [
+        [name, wording.UNKNOWN, wording.UNKNOWN, wording.number(value), *empty]
+        for name, value in (task.task.trivial.items() if trivial else ())
     ]
-    return headings, [*texts, *trivial]
+    return headings, [*texts, *reached]
 
 
 def metrics_table(task: results.TaskResults) -> tuple[list[str], list[list[str]]] | None:

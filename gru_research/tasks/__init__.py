@@ -12,6 +12,7 @@ from .listops import listops
 from .multiplication import multiplication
 from .music import music
 from .noisy_padded import noisy_padded
+from .scan import scan
 from .selective_copy import selective_copy
 from .smnist import smnist
 from .temporal_order import temporal_order
@@ -34,6 +35,7 @@ TASKS: dict[str, Callable[..., Task]] = {
     "smnist": smnist,
     "music": music,
     "characters": characters,
+    "scan": scan,
     "tfds": tfds,
 }
 """The tasks that a config can name; a new one is a function with typed options and a line here."""

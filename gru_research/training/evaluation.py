@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from gru_research.decoding import DECODERS, Answers
 from gru_research.metrics import Additive
 from gru_research.models import Model
 from gru_research.tasks import Task
@@ -60,12 +61,15 @@ def predictions(read: Mapping[str, Any]) -> dict[str, Array]:
     """What is kept of each example as its prediction, `[B, ...]`: answers, or outputs where they are small."""
     if "answers" in read:
         answers = read["answers"]
-        return {name: getattr(answers, name) for name in ("tokens", "lengths", "scores")}
+        return {"tokens": answers.tokens, "lengths": answers.lengths, "scores": answers.scores}
     outputs = read["outputs"]
     small = isinstance(outputs, jax.Array) and math.prod(outputs.shape[1:]) <= SMALL
     return {"outputs": outputs} if small else {}
 
 
-def generate(model: Any, task: Task, params: Params, batch: Batch) -> Any:
-    """Answers to a prepared batch, picked as the task says: `decoding.Answers`."""
-    raise NotImplementedError
+def generate(model: Any, task: Task, params: Params, batch: Batch) -> Answers:
+    """Answers to a prepared batch, picked as the task says."""
+    generation = task.spec.generation
+    assert generation is not None, task.name
+    how = dict(task.answer)
+    return DECODERS[how.pop("name")](model, params, batch, end=generation.end, longest=generation.longest, **how)
