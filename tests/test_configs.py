@@ -21,7 +21,7 @@ OTHERS = ("claims", "rerun", "tfds")
 RUNS = [path for path in ALL if path.parent.name == "configs" and path.stem not in OTHERS]
 CLAIMS = ROOT / "configs" / "claims.py"
 SUITES = sorted((ROOT / "configs" / "suites").glob("*.py"))
-STORED = ("smnist", "music", "characters")
+STORED = ("smnist", "music", "characters", "scan")
 SMALL: dict[str, Any] = {
     "only": "gru",
     "updates": 2,

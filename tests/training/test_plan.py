@@ -252,7 +252,7 @@ MISTAKES = [
     ({"model": {"kind": "sequenc"}}, "config.model.kind='sequenc' is unknown; did you mean 'sequence'"),
     (
         {"model": {"kind": "linen", "layers": 2}},
-        "config.model.layers=2 is an option of kind='sequence', here kind='linen', which has module, options, rngs",
+        "config.model.layers=2 is an option of kind='sequence' and 'encoder_decoder', here kind='linen', which",
     ),
     ({"model": {"unroll": {"backend": "fast"}}}, "config.model.unroll.backend='fast' is unknown; choose from auto"),
     ({"model": {"unroll": {"bakend": "vjp"}}}, "config.model.unroll has no field 'bakend'; did you mean 'backend'"),
