@@ -2,16 +2,13 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from gru_research.cells import Cell
 from gru_research.spec import Spec
 
+from .base import Model
 from .naming import arguments, find_class
-
-if TYPE_CHECKING:
-    from .linen import LinenModel
-    from .nnx import NNXModel
 
 
 def linen(
@@ -21,7 +18,7 @@ def linen(
     module: str = f"{__package__}.linen:Recurrent",
     options: Mapping[str, Any] = MappingProxyType({}),
     rngs: tuple[str, ...] = ("dropout",),
-) -> "LinenModel":
+) -> Model:
     """A Linen module, made with `options` and, where it takes them, the task's `spec` and the comparison's `cell`.
 
     Args:
@@ -48,7 +45,7 @@ def nnx(
     *,
     module: str = f"{__package__}.nnx:Recurrent",
     options: Mapping[str, Any] = MappingProxyType({}),
-) -> "NNXModel":
+) -> Model:
     """An NNX module, made with `options`, `rngs` and, where it takes them, the task's `spec` and the comparison's
     `cell`.
 
