@@ -51,7 +51,7 @@ def _measured(task: results.TaskResults, metric: str) -> bool:
 
 def seeds_table(task: results.TaskResults) -> tuple[list[str], list[list[str]]]:
     """The headings and, for each seed of every cell that has a result, the texts of its row."""
-    metric = task.task.metric
+    metric, solvable = task.task.metric, task.task.threshold is not None
     headings = [
         "cell",
         "seed",
@@ -62,7 +62,7 @@ def seeds_table(task: results.TaskResults) -> tuple[list[str], list[list[str]]]:
         f"validation {task.task.validation_metric}",
         "train loss",
     ]
-    headings += ["steps to solve", "diverged at", "last good loss", "ms/step"]
+    headings += [*(["steps to solve"] if solvable else []), "diverged at", "last good loss", "ms/step"]
     seeds = [seed for cell in task.cells for seed in cell.seeds]
     more = {
         "clipped": lambda seed: wording.UNKNOWN if seed.clipped_share is None else wording.percent(seed.clipped_share),
@@ -75,7 +75,9 @@ def seeds_table(task: results.TaskResults) -> tuple[list[str], list[list[str]]]:
               f"training set {metric}": any(s.train_set_metric is not None for s in seeds)}  # fmt: skip
     shown = [name for name in more if there[name]]
     rows = [
-        [*_seed_texts(cell, seed), *(more[name](seed) for name in shown)] for cell in task.cells for seed in cell.seeds
+        [*_seed_texts(cell, seed, solvable), *(more[name](seed) for name in shown)]
+        for cell in task.cells
+        for seed in cell.seeds
     ]
     return [*headings, *shown], rows
 
@@ -188,7 +190,7 @@ def _rounded(value: float) -> float:
     return round(value, max(0, 2 - math.floor(math.log10(abs(value)))))
 
 
-def _seed_texts(cell: results.CellResults, seed: results.SeedResult) -> list[str]:
+def _seed_texts(cell: results.CellResults, seed: results.SeedResult, solvable: bool) -> list[str]:
     return [
         cell.label,
         str(seed.seed),
@@ -198,7 +200,7 @@ def _seed_texts(cell: results.CellResults, seed: results.SeedResult) -> list[str
         wording.number(seed.test_loss),
         wording.number(seed.validation_metric),
         wording.number(seed.train_loss),
-        wording.count(seed.steps_to_solve),
+        *([wording.count(seed.steps_to_solve)] if solvable else []),
         wording.count(seed.diverged_at),
         wording.number(seed.last_good_loss),
         wording.number(seed.ms_per_step),
