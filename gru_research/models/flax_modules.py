@@ -36,7 +36,7 @@ def linen(
     cls = find_class(module)
     if not (isinstance(cls, type) and issubclass(cls, Module)):
         raise ValueError(f"module={module!r} must be a class of flax.linen.Module")
-    return LinenModel(cls(**arguments(cls, options, {"spec": spec, "cell": cell})), rngs=rngs)
+    return LinenModel(cls(**arguments(cls, options, {"spec": spec, "cell": cell}, ("parent", "name"))), rngs=rngs)
 
 
 def nnx(
@@ -62,6 +62,6 @@ def nnx(
     cls = find_class(module)
     if not (isinstance(cls, type) and issubclass(cls, Module)):
         raise ValueError(f"module={module!r} must be a class of flax.nnx.Module")
-    given = arguments(cls.__init__, options, {"spec": spec, "cell": cell})
+    given = arguments(cls.__init__, options, {"spec": spec, "cell": cell}, ("self", "rngs"))
     make: Any = cls
     return NNXModel(lambda rngs: make(**given, rngs=rngs))

@@ -9,6 +9,8 @@ from gru_research.types import Batch
 
 FIELDS = ("inputs", "lengths", "mask", "resets", "targets")
 """What of a batch a module may ask for by name."""
+VARIABLE = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+PLAIN: dict[str, type] = {kind.__name__: kind for kind in (int, float, bool, str)}
 
 
 def find_class(text: str) -> Any:
@@ -27,14 +29,38 @@ def find_class(text: str) -> Any:
     return getattr(module, name)
 
 
-def arguments(function: Callable[..., Any], options: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """`options`, and of `given` what `function` takes. Raises ValueError for an option that it doesn't take."""
+def arguments(
+    function: Callable[..., Any], options: Mapping[str, Any], given: Mapping[str, Any], flax: tuple[str, ...]
+) -> dict[str, Any]:
+    """`options`, and of `given` what `function` takes; parameters named in `flax` are filled in by Flax or by us.
+
+    Raises ValueError for an option that it doesn't take, one of another type than a plain annotation says, and one that
+    is missing.
+    """
+    if not isinstance(options, Mapping):
+        raise ValueError(f"options={options!r} must be a group of fields")
     parameters = inspect.signature(function).parameters
     anything = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
-    for name in options:
-        if name not in parameters and not anything:
-            raise ValueError(f"options.{name}={options[name]!r} is unknown; choose from {', '.join(parameters)}")
-    return {name: value for name, value in given.items() if name in parameters and name not in options} | dict(options)
+    taken = (*given, *flax)
+    own = {name: p for name, p in parameters.items() if name not in taken and p.kind not in VARIABLE}
+    for name, value in options.items():
+        if name not in own and (not anything or name in taken):
+            raise ValueError(f"options.{name}={value!r} is unknown; choose from {', '.join(own)}")
+        if name in own:
+            _check_type(name, value, own[name].annotation)
+    for name, parameter in own.items():
+        if parameter.default is parameter.empty and name not in options:
+            raise ValueError(f"options.{name} is missing")
+    return {name: value for name, value in given.items() if name in parameters} | dict(options)
+
+
+def _check_type(name: str, value: Any, annotation: Any) -> None:
+    """Raises ValueError where `value` isn't what the annotation int, float, bool or str says, as a type or in words."""
+    kind = PLAIN.get(annotation if isinstance(annotation, str) else getattr(annotation, "__name__", ""))
+    if kind is None:
+        return
+    if isinstance(value, bool) != (kind is bool) or not isinstance(value, (int, float) if kind is float else kind):
+        raise ValueError(f"options.{name}={value!r} must be of type {kind.__name__}")
 
 
 def call_by_name(module: Any, batch: Batch, train: bool) -> Any:

@@ -149,6 +149,8 @@ def sequence(
         raise ValueError(f"embedding_size={embedding_size!r} must be 0 (one-hot) or more")
     if unroll.time_major or unroll.outputs != "all":
         raise ValueError("unroll.time_major and unroll.outputs are the model's own: leave them out")
+    if spec.answers == "generated":
+        raise ValueError("kind='sequence' can't generate, which the task asks for; kind='encoder_decoder' can")
     mode = spec.answers if readout == "task" else readout
     if mode not in READOUTS or (mode == "every") != (spec.answers == "every"):
         raise ValueError(f"readout={readout!r} doesn't fit the task, whose answers are {spec.answers!r}")

@@ -127,6 +127,12 @@ class Task:
         for field in ("metric", "validation_metric"):
             if getattr(self, field) not in self.metrics:
                 raise ValueError(f"{field}={getattr(self, field)!r} must be one of {', '.join(self.metrics)}")
+        if self.generates and self.spec.generation is None:
+            names = [name for name, metric in self.metrics.items() if metric.of == "answers"]
+            raise ValueError(
+                f"metrics: {', '.join(names)} of generated answers needs spec.answers='generated', here "
+                f"{self.spec.answers!r}"
+            )
 
     @property
     def direction(self) -> Direction:

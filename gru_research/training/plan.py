@@ -21,13 +21,16 @@ from gru_research.config import (
     to_mapping,
 )
 from gru_research.data import DataDirs
+from gru_research.decoding import DECODERS
 from gru_research.layers import has_cell_state
+from gru_research.metrics import Additive, Collected, Metric
 from gru_research.models import MODELS, Model, count_parameters, no_generation, options_of
 from gru_research.tasks import TASKS, Generated, Task
+from gru_research.tasks.base import Loss
 from gru_research.types import Batch
 
 from . import probes
-from .evaluation import outputs_of
+from .evaluation import generate
 from .flops import count_flops
 from .optimizer import check_precision, make_optimizer
 
@@ -274,26 +277,46 @@ def check_outputs(model: Model, task: Task, what: str) -> None:
 
 
 def check_measures(model: Model, task: Task, examples: Mapping[str, Any]) -> None:
-    """Raises UserError where a task's loss or metrics can't be made of a model's outputs for such examples."""
+    """Raises UserError where a task's loss, answers or metrics can't be made of a model's outputs for such examples."""
     batch = {name: jax.ShapeDtypeStruct((2, *a.shape[1:]), a.dtype) for name, a in examples.items()}
     params = jax.eval_shape(model.init, jax.random.key(0), task.spec.example)
     prepared = jax.eval_shape(task.prepare, batch)
-    read = jax.eval_shape(lambda params, batch: outputs_of(model, task, params, batch), params, prepared)
-    measures: dict[str, tuple[Callable[[Any, Batch], Any], str]] = {"loss": (task.loss, "outputs")}
-    measures |= {f"metric {name!r}": (metric.statistics, metric.of) for name, metric in task.metrics.items()}
-    for name, (function, of) in measures.items():
+    read = {"outputs": jax.eval_shape(model.apply, params, prepared)}
+    if task.generates:
+        choose(f"{task.name}: answer's name", task.answer.get("name"), DECODERS)
         try:
-            found = jax.eval_shape(function, read[of], prepared)
-        except (TypeError, ValueError, KeyError, IndexError) as e:
-            raise UserError(f"{task.name}: its {name} doesn't fit the model's {of} ({_first_line(e)})") from e
-        shapes = [a.shape for a in jax.tree.leaves(found)]
-        if any(shape[:1] != (2,) for shape in shapes) or (name == "loss" and shapes != [(2,), (2,)]):
-            wanted = "(values [B], weights [B])" if name == "loss" else "arrays [B, ...] by name"
-            raise UserError(f"{task.name}: its {name} gives arrays of shapes {shapes} for B=2, and must give {wanted}")
+            read["answers"] = jax.eval_shape(
+                lambda params, batch: generate(model, task, params, batch), params, prepared
+            )
+        except (TypeError, ValueError) as e:
+            raise UserError(f"{task.name}: answer={dict(task.answer)!r} can't be generated ({_first_line(e)})") from e
+    _check_measure(task, "loss", task.loss, read["outputs"], prepared)
+    for name, metric in task.metrics.items():
+        _check_measure(task, f"metric {name!r}", metric, read[metric.of], prepared)
+
+
+def _check_measure(task: Task, name: str, measure: Metric | Loss, read: Any, batch: Batch) -> None:
+    """Raises UserError where a loss or a metric can't be made of what it reads."""
+    function = measure.statistics if isinstance(measure, Additive | Collected) else measure
+    of = measure.of if isinstance(measure, Additive | Collected) else "outputs"
+    try:
+        found = jax.eval_shape(function, read, batch)
+    except (TypeError, ValueError, KeyError, IndexError, AttributeError) as e:
+        raise UserError(f"{task.name}: its {name} doesn't fit the model's {of} ({_first_line(e)})") from e
+    shapes = [a.shape for a in jax.tree.leaves(found)]
+    if isinstance(measure, Additive):
+        fits, wanted = isinstance(found, Mapping) and {(2,)}.issuperset(shapes), "arrays [B] by name"
+    elif isinstance(measure, Collected):
+        fits = isinstance(found, Mapping) and all(shape[:1] == (2,) for shape in shapes)
+        wanted = "arrays [B, ...] by name"
+    else:
+        fits, wanted = shapes == [(2,), (2,)], "(values [B], weights [B])"
+    if not fits:
+        raise UserError(f"{task.name}: its {name} gives arrays of shapes {shapes} for B=2, and must give {wanted}")
 
 
 def _first_line(error: Exception) -> str:
-    return next(iter(str(error).splitlines()), "") or type(error).__name__
+    return f"{type(error).__name__}: {next(iter(str(error).splitlines()), '')}"
 
 
 def size_unit(cell: CellConfig) -> int:

@@ -43,7 +43,7 @@ def unfit(model: Any, fields: Iterable[str]) -> str | None:
     """Why gradients can't be followed back through a model on examples of these fields, as the end of a sentence that
     begins with the cell; None where they can."""
     if not isinstance(model, SequenceModel):
-        return "isn't one of this project's models: there is no carry to look at"
+        return "isn't a model of kind='sequence', through whose layers a gradient is followed"
     if any(isinstance(layer, Bidirectional) for layer in model.stack.cells):
         return "is bidirectional: there is no one direction in which a gradient flows back"
     if amiss := [name for name in ("mask", "resets") if name in fields]:

@@ -108,7 +108,7 @@ def test_what_can_not_be_probed_is_refused_before_anything_is_written(tmp_path: 
     with pytest.raises(UserError, match=r"config\.probes='gradient_flow': gru is bidirectional"):
         run(tmp_path / "run", CONFIG | {"model": {"bidirectional": True}})
     plan = toy.make(updates=2, seeds=1, probes="gradient_flow")
-    with pytest.raises(UserError, match=r"toy isn't one of this project's models"):
+    with pytest.raises(UserError, match="toy isn't a model of kind='sequence', through whose layers"):
         run_comparison(plan, tmp_path / "run", DataDirs())
     assert not (tmp_path / "run").exists()
     assert "reads sequences with mask" in str(probes.unfit(make_plan(experiment(CONFIG)).cells[0].model, ["mask"]))
