@@ -21,26 +21,26 @@ from gru_research.data import DataDirs, sources
 from gru_research.records import FILE_NAME, read
 from gru_research.tasks import TASKS
 from gru_research.training import make_plan, run_comparison
-from tests.tasks.measuring import measures
+from gru_research.training.predictions import load_test
+from tests import pages
+from tests.tasks.measuring import baseline, measures
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "new_task.md"
-TEXT = PAGE.read_text()
-TASK, CONFIG, TESTS, BUILDER, STORED = re.findall(r"^```python\n(.*?)^```", TEXT, re.DOTALL | re.MULTILINE)
+PAGE = "new_task.md"
+TEXT = pages.text(PAGE)
+TASK, CONFIG, TESTS, ANSWERS, BUILDER, STORED = pages.blocks(PAGE)
 
 
 def module(name: str, block: str) -> dict[str, Any]:
-    """The names of a block as a module of its own."""
-    made = types.ModuleType(name)
-    exec(compile(block, str(PAGE), "exec"), made.__dict__)
-    return made.__dict__
+    return pages.module(name, block, PAGE)
 
 
 @pytest.fixture
 def registered(monkeypatch: pytest.MonkeyPatch) -> None:
     """The line in TASKS, as the page has it."""
-    (line,) = re.findall(r'`("\w+": \w+,)`', TEXT)
-    for name, made in eval(f"{{{line}}}", module("first_token", TASK)).items():
-        monkeypatch.setitem(TASKS, name, made)
+    lines = re.findall(r'`("\w+": \w+,)`', TEXT)
+    for line, block in zip(lines, (TASK, ANSWERS), strict=True):
+        for name, made in eval(f"{{{line}}}", module("its_task", block)).items():
+            monkeypatch.setitem(TASKS, name, made)
 
 
 @pytest.fixture
@@ -87,6 +87,36 @@ def test_its_tests_pass(registered: None) -> None:
     assert len(tests) == 3
     for test in tests:
         test()
+
+
+@pytest.mark.usefixtures("compiled_fast")
+def test_its_task_of_many_tokens_trains_by_an_encoder_decoder(registered: None, tmp_path: Path) -> None:
+    (block,) = re.findall(r"^```\n(config\.model = .*?)^```", TEXT, re.DOTALL | re.MULTILINE)
+    names: dict[str, Any] = {"config": types.SimpleNamespace(), "ml_collections": ml_collections}
+    exec(block, names)
+    model = names["config"].model.to_dict() | {"embedding_size": 2}
+    fields: dict[str, Any] = {
+        "task": {"name": "backwards", "length": 2, "symbols": 2, "validation_size": 5, "test_size": 5},
+        "cells": {"gru": {"kind": "gru", "hidden_size": 3}}, "updates": 2, "batch_size": 5, "eval_every": 1, "seeds": 1,
+    }  # fmt: skip
+    plan = make_plan(experiment(fields | {"model": model}))
+    assert run_comparison(plan, tmp_path / "run", DataDirs())
+    (result,) = read(tmp_path / "run" / FILE_NAME).results
+    assert result["test_metrics"].keys() == {"loss", "exact_match", "token_accuracy"}
+    _, kept = load_test(tmp_path / "run", "gru")
+    targets = plan.task.data.load(DataDirs())["test"]["targets"]
+    right = (kept["predictions"]["tokens"][0] == targets).all(1).mean()
+    assert result["test_metric"] == result["test_metrics"]["exact_match"] == pytest.approx(right, rel=1e-6)
+
+
+def test_its_task_of_many_tokens_says_inputs_backwards_and_what_one_answer_reaches(registered: None) -> None:
+    task = TASKS["backwards"](length=3, symbols=2, test_size=4000)
+    test = task.data.load(DataDirs())["test"]
+    np.testing.assert_array_equal(test["targets"], np.pad(test["inputs"][:, ::-1], ((0, 0), (0, 1)), constant_values=2))
+    always = types.SimpleNamespace(tokens=jax.numpy.array([[0, 1, 1, 2]]))
+    right = task.metrics["exact_match"].statistics(always, test)["sum"]
+    # The standard error is 0.005.
+    assert float(right.mean()) == pytest.approx(baseline(task), abs=0.02)
 
 
 @pytest.fixture

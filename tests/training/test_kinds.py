@@ -1,0 +1,328 @@
+"""Every kind of model: it trains, is matched in size, goes on where it stopped; and what it can't do is said."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import linen as flax_linen
+from flax import nnx as flax_nnx
+
+from gru_research import records
+from gru_research.config import UserError, experiment
+from gru_research.data import DataDirs
+from gru_research.metrics import Additive, Collected, mean
+from gru_research.models import MODELS, SequenceModel, options_of
+from gru_research.tasks import TASKS, Task
+from gru_research.training import load_parameters, loop, make_plan, probes, run_comparison
+from tests import pages
+from tests.faults import fault, seen
+
+pytestmark = pytest.mark.usefixtures("compiled_fast")
+
+SETS = {"validation_size": 3, "test_size": 4}
+ADDING: dict[str, Any] = {"name": "adding", "length": 2, **SETS}
+BACKWARDS: dict[str, Any] = {"name": "backwards", "length": 2, "symbols": 2, **SETS}
+KINDS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "sequence": (ADDING, {"state_dropout": 0.5}),
+    "encoder_decoder": (BACKWARDS, {"attention": "luong", "embedding_size": 2, "dropout": 0.5}),
+    "linen": (ADDING, {"options": {"dropout": 0.5}}),
+    "nnx": (ADDING, {"options": {"dropout": 0.5}}),
+}
+CONFIG: dict[str, Any] = {
+    "cells": {"gru": {"kind": "gru", "hidden_size": 2}},
+    "updates": 2,
+    "batch_size": 4,
+    "eval_every": 1,
+    "seeds": 2,
+}
+
+
+@pytest.fixture(autouse=True)
+def _backwards(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A task whose answers are generated: the page's."""
+    monkeypatch.setitem(TASKS, "backwards", pages.names("new_task.md", "backwards")["backwards"])
+
+
+def of_kind(kind: str, **fields: Any) -> Any:
+    task, options = KINDS[kind]
+    return experiment(CONFIG | {"task": task, "model": {"kind": kind, **options}} | fields)
+
+
+def test_the_kinds_of_these_tests_are_all() -> None:
+    assert list(KINDS) == list(MODELS)
+
+
+def results_of(workdir: Path) -> tuple[list[Any], list[bytes]]:
+    """Records without what may differ between equal runs, and the bits of the parameters."""
+    lines = map(json.loads, (workdir / records.FILE_NAME).read_text().splitlines())
+    kept = [{k: v for k, v in line.items() if k not in ("time", "env")} for line in lines]
+    return kept, [np.asarray(a).tobytes() for a in jax.tree.leaves(load_parameters(workdir, "gru"))]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_it_trains_and_goes_on_to_the_same_bits(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop, "UPDATES_PER_CALL", 1)
+    plan = make_plan(of_kind(kind))
+    assert run_comparison(plan, tmp_path / "whole", DataDirs())
+    stopping = iter([False, True])
+    assert not run_comparison(plan, tmp_path / "run", DataDirs(), stopping=lambda: next(stopping))
+    assert run_comparison(make_plan(of_kind(kind)), tmp_path / "run", DataDirs())
+    assert results_of(tmp_path / "run") == results_of(tmp_path / "whole")
+    run = records.read(tmp_path / "run" / records.FILE_NAME)
+    assert len(run.header["env"]["resumed"]) == 1 and run.header["config"]["model"]["kind"] == kind
+    saved = load_parameters(tmp_path / "run", "gru")["params"]
+    assert sum(np.asarray(a)[0].size for a in jax.tree.leaves(saved)) == run.cells[0]["parameters"]
+    for seed in (0, 1):
+        curve = [e["validation_loss"] for e in run.evaluations if e["seed"] == seed]
+        assert np.isfinite(curve).all() and len(set(curve)) == 3
+
+
+@pytest.mark.parametrize("match", ["parameters", "flops"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_cells_are_matched_in_size(kind: str, match: str) -> None:
+    def plan(size: int | None = None, **fields: Any) -> Any:
+        gru = {"gru": {"kind": "gru", "hidden_size": 9}}
+        rnn = {"kind": "rnn"} if size is None else {"kind": "rnn", "hidden_size": size}
+        return make_plan(of_kind(kind, cells=gru | {"rnn": rnn}, **fields))
+
+    gru, rnn = plan(match=match).cells
+    apart = {}
+    for size in (rnn.hidden_size - 1, rnn.hidden_size, rnn.hidden_size + 1):
+        other = plan(size, match="none").cells[1]
+        apart[size] = abs(getattr(other, match) - getattr(gru, match))
+    assert rnn.hidden_size > gru.hidden_size and min(apart, key=lambda size: apart[size]) == rnn.hidden_size
+
+
+def test_a_model_of_kind_sequence_imports_no_flax() -> None:
+    program = f"""
+import sys
+from gru_research.config import experiment
+from gru_research.training import make_plan
+make_plan(experiment({CONFIG | {"task": ADDING, "model": {"kind": "sequence"}}!r}))
+sys.exit("flax" in sys.modules)
+"""
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_time_loops_take_their_options_from_the_config() -> None:
+    for kind in ("sequence", "encoder_decoder"):
+        task, options = KINDS[kind]
+        unroll = {"backend": "vjp", "checkpoint": 3, "unroll": 2}
+        made = make_plan(of_kind(kind, model={"kind": kind, **options, "unroll": unroll}))
+        model: Any = made.cells[0].model
+        found = model.unroll if isinstance(model, SequenceModel) else model.options
+        assert (found.backend, found.checkpoint, found.unroll) == ("vjp", 3, 2), task
+        assert made.config.model.options["unroll"] | unroll == made.config.model.options["unroll"]
+
+
+class Counted(flax_linen.Module):
+    """Gives `size` numbers for each example, and says what it was given."""
+
+    size: int
+    scale: float = 1.0
+    cell: Any = None
+
+    @flax_linen.compact
+    def __call__(self, inputs: Any) -> Any:
+        return flax_linen.Dense(self.size)(inputs.mean(-2)) * self.scale
+
+
+class Linear(flax_nnx.Module):
+    def __init__(self, size: int, *, rngs: flax_nnx.Rngs) -> None:
+        self.map = flax_nnx.Linear(2, size, rngs=rngs)
+
+    def __call__(self, inputs: Any) -> Any:
+        return self.map(inputs.mean(-2))
+
+
+def test_anybody_s_module_with_its_options_trains_by_its_name(tmp_path: Path) -> None:
+    for kind, module in (("linen", Counted), ("nnx", Linear)):
+        model = {"kind": kind, "module": f"{__name__}:{module.__name__}", "options": {"size": 1}}
+        plan = make_plan(of_kind(kind, model=model))
+        assert plan.cells[0].parameters == 2 + 1
+        assert run_comparison(plan, tmp_path / kind, DataDirs())
+        result = records.read(tmp_path / kind / records.FILE_NAME).results[0]
+        test = plan.task.data.load(DataDirs())["test"]
+        kernel, bias = sorted(
+            (np.asarray(a)[0] for a in jax.tree.leaves(load_parameters(tmp_path / kind, "gru")["params"])),
+            key=np.ndim, reverse=True,
+        )  # fmt: skip
+        error = np.square(test["inputs"].mean(-2) @ kernel + bias - test["targets"]).mean()
+        assert result["test_metric"] == pytest.approx(float(error), rel=1e-5)
+
+
+def named(module: type) -> str:
+    return f"{__name__}:{module.__name__}"
+
+
+MODELS_AMISS = [
+    pytest.param(
+        ADDING, {"kind": "linen", "layers": 2},
+        "config.model.layers=2 is an option of kind='sequence' and 'encoder_decoder', here kind='linen', which has",
+        marks=fault("config", "an option of another kind of model"),
+    ),
+    pytest.param(
+        BACKWARDS, {"kind": "sequence"},
+        "config.model.kind='sequence' can't generate, which the task asks for; kind='encoder_decoder' can",
+        marks=fault("config", "a model that can't generate, where the task asks for it"),
+    ),
+    (BACKWARDS, {"kind": "linen"}, "config.model.kind='linen' can't generate"),
+    (BACKWARDS, {"kind": "nnx"}, "config.model.kind='nnx' can't generate"),
+    (ADDING, {"kind": "encoder_decoder"}, "config.model.kind='encoder_decoder' needs a task with answers='generated'"),
+    pytest.param(
+        ADDING, {"kind": "linen", "module": named(Counted), "options": {"size": 3}},
+        "config.model.kind='linen' with gru gives outputs of shape (2, 3) for 2 examples, and adding asks for (2, 1)",
+        marks=fault("config", "a model whose outputs have another shape than the task asks for"),
+    ),
+    (
+        ADDING, {"kind": "nnx", "module": named(Linear), "options": {"size": 3}},
+        "config.model.kind='nnx' with gru gives outputs of shape (2, 3) for 2 examples, and adding asks for (2, 1)",
+    ),
+    pytest.param(
+        ADDING, {"kind": "linen", "module": "gru_research.models.linen:Recurent"},
+        "config.model.module='gru_research.models.linen:Recurent' can't be found: gru_research.models.linen has",
+        marks=fault("config", "a module that isn't there"),
+    ),
+    (ADDING, {"kind": "linen", "module": "nowhere:Net"}, "config.model.module='nowhere:Net' can't be found"),
+    (ADDING, {"kind": "nnx", "module": named(Counted)}, "must be a class of flax.nnx.Module"),
+    (ADDING, {"kind": "linen", "module": named(Linear)}, "must be a class of flax.linen.Module"),
+    (ADDING, {"kind": "linen", "module": "no_colon"}, "config.model.module='no_colon' must be package.module:Class"),
+    pytest.param(
+        ADDING, {"kind": "linen", "module": named(Counted), "options": {"size": 1, "sise": 2}},
+        "config.model.options.sise=2 is unknown; choose from size, scale",
+        marks=fault("config", "an option that a module hasn't"),
+    ),
+    (ADDING, {"kind": "nnx", "module": named(Linear)}, "config.model.options.size is missing"),
+    (ADDING, {"kind": "nnx", "options": {"rngs": 1}}, "options.rngs=1 is unknown; choose from embedding_size, dropout"),
+    (ADDING, {"kind": "linen", "options": {"dropout": "half"}}, "options.dropout='half' must be of type float"),
+    (ADDING, {"kind": "linen", "options": {"embedding_size": 2.5}}, "options.embedding_size=2.5 must be of type int"),
+    (ADDING, {"kind": "linen", "options": 3}, "config.model.options=3 must be a group of fields"),
+    (ADDING, {"kind": 3}, "config.model.kind=3 must be a model's name"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("task", "model", "said"), MODELS_AMISS, ids=lambda v: str(v)[:60])
+def test_a_model_that_does_not_fit_is_named(task: dict[str, Any], model: dict[str, Any], said: str) -> None:
+    with pytest.raises(UserError) as caught:
+        make_plan(experiment(CONFIG | {"task": task, "model": model}))
+    assert said in str(caught.value) and "\n" not in str(caught.value)
+    seen(caught)
+
+
+def test_own_kinds_are_held_to_what_the_task_asks_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    class NoSteps:
+        def init(self, key: Any, example: Any) -> Any:
+            return {"w": jnp.zeros(6)}
+
+        def apply(self, params: Any, batch: Any, key: Any = None) -> Any:
+            return {"logits": jnp.broadcast_to(params["w"], (*batch["inputs"].shape, 6))}
+
+    monkeypatch.setitem(MODELS, "own", lambda spec, cell: NoSteps())
+    with pytest.raises(UserError, match="kind='own' has no start and step, and backwards asks for generated answers"):
+        make_plan(experiment(CONFIG | {"task": BACKWARDS, "model": {"kind": "own"}}))
+    asked = r"gives outputs of shape \{'logits': \(2, 2, 2, 6\)\} for 2 examples, and adding asks for \(2, 1\)"
+    with pytest.raises(UserError, match=asked):
+        make_plan(experiment(CONFIG | {"task": ADDING, "model": {"kind": "own"}}))
+
+
+def changed(**fields: Any) -> Callable[..., Task]:
+    """The adding problem with other metrics, or another loss."""
+
+    def make() -> Task:
+        task = TASKS["adding"](length=2, validation_size=3, test_size=3)
+        known = {name: getattr(task, name) for name in ("name", "data", "spec", "loss", "metrics", "metric")}
+        return Task(**known | fields)
+
+    return make
+
+
+def wide(outputs: Any, batch: Any) -> Any:
+    return {"sum": jnp.zeros((outputs.shape[0], 3))}
+
+
+def of_answers(outputs: Any, batch: Any) -> Any:
+    return outputs.tokens[:, 0], outputs.lengths
+
+
+METRICS_AMISS = [
+    pytest.param(
+        {"metrics": {"mse": mean(lambda outputs, batch: (outputs[:, 0], batch["labels"]), "min")}},
+        "adding: its metric 'mse' doesn't fit the model's outputs (KeyError: 'labels')",
+        marks=fault("tasks", "a metric that the task's outputs don't fit"),
+    ),
+    (
+        {"metrics": {"mse": mean(of_answers, "min")}},
+        "adding: its metric 'mse' doesn't fit the model's outputs (Attribu",
+    ),
+    pytest.param(
+        {"metrics": {"mse": Additive(wide, lambda sums: sums["sum"], "min")}},
+        "adding: its metric 'mse' gives arrays of shapes [(2, 3)] for B=2, and must give arrays [B] by name",
+        marks=fault("tasks", "a metric whose statistics aren't a number an example"),
+    ),
+    (
+        {"metrics": {"mse": Collected(lambda outputs, batch: {"all": outputs.sum()}, lambda kept: 0.0, "min")}},
+        "its metric 'mse' gives arrays of shapes [()] for B=2, and must give arrays [B, ...] by name",
+    ),
+    (
+        {"loss": lambda outputs, batch: (outputs, batch["targets"])},
+        "adding: its loss gives arrays of shapes [(2, 1), (2, 1)] for B=2, and must give (values [B], weights [B])",
+    ),
+]
+
+
+@pytest.mark.parametrize(("fields", "said"), METRICS_AMISS, ids=lambda v: str(v)[:60])
+def test_a_measure_that_does_not_fit_is_named_before_anything_trains(
+    fields: dict[str, Any], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(TASKS, "changed", changed(**fields))
+    plan = make_plan(experiment(CONFIG | {"task": {"name": "changed"}}))
+    with pytest.raises(UserError) as caught:
+        run_comparison(plan, tmp_path / "run", DataDirs())
+    assert said in str(caught.value) and "\n" not in str(caught.value) and not (tmp_path / "run").exists()
+    seen(caught)
+
+
+def test_answers_are_for_tasks_that_generate_and_are_picked_in_a_way_that_there_is(tmp_path: Path) -> None:
+    with pytest.raises(
+        ValueError, match=r"^metrics: mse of generated answers needs spec\.answers='generated', here 'last'$"
+    ):
+        changed(metrics={"mse": mean(of_answers, "min", of="answers")})()
+    backwards = TASKS["backwards"]
+    for answer, said in (
+        ({"name": "gredy"}, "backwards: answer's name='gredy' is unknown; did you mean 'greedy'"),
+        ({"name": "beam_search", "beems": 2}, "answer={'name': 'beam_search', 'beems': 2} can't be generated"),
+        ({"name": "beam_search", "beams": 0}, "can't be generated (ValueError: beams=0 must be"),
+        ({"name": "sample"}, "backwards: answer={'name': 'sample'} can't be generated (TypeError"),
+    ):  # fmt: skip
+        task = backwards(**{name: value for name, value in BACKWARDS.items() if name != "name"})
+        object.__setattr__(task, "answer", answer)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setitem(TASKS, "backwards", lambda task=task: task)
+            plan = make_plan(of_kind("encoder_decoder", task={"name": "backwards"}))
+            with pytest.raises(UserError) as caught:
+                run_comparison(plan, tmp_path / "run", DataDirs())
+        assert said in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "sequence"])
+def test_other_kinds_than_sequence_are_not_probed(kind: str) -> None:
+    model = make_plan(of_kind(kind)).cells[0].model
+    with pytest.raises(UserError) as caught:
+        probes.check_fit("gradient_flow", {"gru": model}, ("inputs",))
+    assert str(caught.value) == (
+        "config.probes='gradient_flow': gru isn't a model of kind='sequence', through whose layers a gradient is "
+        "followed"
+    )
+
+
+def test_options_are_recorded_whole() -> None:
+    for kind, (_, options) in KINDS.items():
+        found = make_plan(of_kind(kind)).config.model.options
+        assert found.keys() == options_of(kind).keys() and {name: found[name] for name in options} == options
