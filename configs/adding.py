@@ -43,5 +43,5 @@ def get_config(variant: str = "relu") -> ml_collections.ConfigDict:
     config.optimizer = ml_collections.ConfigDict(
         {"name": "adam", "learning_rate": 1e-2, "schedule": "cosine", "warmup": 0, "clip": 1.0, "weight_decay": 0.0}
     )
-    config.model = ml_collections.ConfigDict({"layers": 1, "readout": "task"})
+    config.model = ml_collections.ConfigDict({"kind": "sequence"})
     return config

@@ -35,5 +35,5 @@ def get_config() -> ml_collections.ConfigDict:
     config.optimizer = ml_collections.ConfigDict(
         {"name": "adam", "schedule": "cosine", "clip": 1.0, "weight_decay": 0.0}
     )
-    config.model = ml_collections.ConfigDict({"layers": 1, "readout": "task", "embedding_size": 0})
+    config.model = ml_collections.ConfigDict({"kind": "sequence", "embedding_size": 0})
     return config

@@ -41,5 +41,5 @@ def get_config(variant: str = "rows") -> ml_collections.ConfigDict:
     config.optimizer = ml_collections.ConfigDict(
         {"name": "adam", "learning_rate": 5e-3, "schedule": "cosine", "warmup": 0, "clip": 1.0, "weight_decay": 0.0}
     )
-    config.model = ml_collections.ConfigDict({"layers": 1, "readout": "task"})
+    config.model = ml_collections.ConfigDict({"kind": "sequence"})
     return config

@@ -50,5 +50,5 @@ def get_config() -> ml_collections.ConfigDict:
     config.first_seed = 0
     config.tune = ml_collections.ConfigDict({"draws": 4, "learning_rate": (3e-4, 3e-2), "seeds": 1})
     config.optimizer = ml_collections.ConfigDict({"name": "adam", "schedule": "cosine", "clip": 1.0})
-    config.model = ml_collections.ConfigDict({"layers": 1, "readout": "task"})
+    config.model = ml_collections.ConfigDict({"kind": "sequence"})
     return config

@@ -15,7 +15,7 @@ from gru_research.adapters.weights import load_safetensors, save_safetensors
 from gru_research.config import experiment
 from gru_research.data import DataDirs, load
 from gru_research.data.music.music_dataset_builder import read_mat
-from gru_research.training import load_parameters, loop, make_plan, run_comparison
+from gru_research.training import load_parameters, loop, make_plan, predictions, run_comparison
 
 ROOT = Path(__file__).parents[1]
 MODULES = {
@@ -147,8 +147,15 @@ def test_runs_and_their_checkpoints_are_read_without_pickles(
     assert run_comparison(plan, tmp_path / "run", say=said.append)
     assert any("going on with gru, training" in line for line in said)
     assert set(load_parameters(tmp_path / "run", "gru")) == {"params", "best", "seeds"}
+    assert predictions.again(plan.task.metrics, tmp_path / "run", "gru").keys() == {"loss", "mse"}
     report.write(tmp_path / "run")
     assert records.read(tmp_path / "run" / records.FILE_NAME).finished and unpickled == []
+    objects: Any = {"seeds": np.arange(1), "mse/sum": np.array([Path("x")])}
+    np.savez(predictions.test_file(tmp_path / "run", "gru"), **objects)
+    unpickled.clear()  # writing pickles looks nothing up
+    with pytest.raises(ValueError, match="Object arrays cannot be loaded"):
+        predictions.load_test(tmp_path / "run", "gru")
+    assert unpickled == []
 
 
 def test_data_and_weights_are_read_without_pickles(

@@ -248,8 +248,15 @@ def with_model_options(config: ExperimentConfig) -> ExperimentConfig:
                 f"config.model.{name}={config.model.options[name]!r} is an option of kind="
                 f"{' and '.join(map(repr, others))}, here kind={kind!r}, which has {', '.join(options_of(kind))}"
             )
-    options = {**to_mapping(options_of(kind)), **config.model.options}
+    options = _filled(to_mapping(options_of(kind)), config.model.options)
     return dataclasses.replace(config, model=dataclasses.replace(config.model, options=options))
+
+
+def _filled(defaults: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """`given`, groups within it too, with `defaults` where it leaves something out."""
+    whole = {**defaults, **given}
+    groups = [name for name in defaults if isinstance(defaults[name], Mapping) and isinstance(whole[name], Mapping)]
+    return whole | {name: _filled(defaults[name], whole[name]) for name in groups}
 
 
 def _build_model(config: ExperimentConfig, task: Task, cell: CellConfig, hidden_size: int) -> Model:

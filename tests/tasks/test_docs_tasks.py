@@ -12,6 +12,7 @@ import pytest
 from gru_research.report import wording
 from gru_research.tasks import TASKS, Generated, Task
 from gru_research.tasks.music import COLLECTIONS
+from gru_research.tasks.scan import FREQUENT, HALVES, NEAREST, SPLITS
 from tests.tasks.measuring import baseline
 
 TEXT = (Path(__file__).resolve().parents[2] / "docs" / "tasks.md").read_text()
@@ -43,14 +44,15 @@ def solved(task: Task) -> str:
 def test_every_task_has_a_row_and_a_section_in_the_order_of_the_names() -> None:
     assert list(ROWS) == list(TASKS) and [name for name in SECTIONS if name in TASKS] == list(TASKS)
     generated = [name for name in TASKS if name != "tfds" and isinstance(TASKS[name]().data, Generated)]
-    assert (len(TASKS), len(generated)) == (16, 12) and TEXT.count("Sixteen tasks") == TEXT.count("Twelve make") == 1
+    assert (len(TASKS), len(generated)) == (17, 12) and TEXT.count("Seventeen tasks") == TEXT.count("Twelve make") == 1
 
 
 @pytest.mark.parametrize("name", [name for name in TASKS if name != "tfds"])
 def test_a_row_says_what_the_task_says(name: str) -> None:
     _, length, metric, formula, reached, threshold, config = ROWS[name]
     task = TASKS[name]()
-    assert (length, metric, reached) == (str(task.length), task.metric, wording.number(baseline(task)))
+    assert (length, metric, reached) == (str(task.length), task.metric, wording.number(task.baseline))
+    assert len(task.trivial) == 1 or formula.startswith("best of")
     assert (threshold, config) == (solved(task), f"`configs/{name}.py`")
     if formula.startswith("`"):
         for options in ({}, OPTIONS.get(name, {})):
@@ -81,13 +83,26 @@ def test_options_of_tfds_are_there() -> None:
 
 
 def test_the_collections_of_music() -> None:
-    rows = {row[0]: row[1:] for row in re.findall(r"^\| `(\w+)` \| (.*) \| (.*) \| (.*) \|$", TEXT, re.MULTILINE)}
+    found = re.findall(r"^\| `(\w+)` \| (.*) \| (.*) \| (.*) \|$", SECTIONS["music"], re.MULTILINE)
+    rows = {name: row for name, *row in found}
     assert rows.keys() - {"dataset"} == COLLECTIONS.keys()
     for name in COLLECTIONS:
         task, (length, reached, threshold) = TASKS["music"](dataset=name), rows[name]
         segment = COLLECTIONS[name].segment or "whole"
         assert length == f"{task.length:,}, {segment}"
         assert (reached, threshold) == (wording.number(baseline(task)), solved(task))
+
+
+def test_the_splits_of_scan() -> None:
+    heading, *rows = re.findall(
+        r"^\| (`?\w+`?) \| (.*) \| (.*) \| (.*) \| (.*) \| (.*) \|$", SECTIONS["scan"], re.MULTILINE
+    )
+    assert heading[2:5] == (FREQUENT, NEAREST, HALVES) and [row[0].strip("`") for row in rows] == list(SPLITS)
+    for split, longest, *reached, threshold in rows:
+        task = TASKS["scan"](split=split.strip("`"))
+        assert longest == str(task.spec.example["targets"].shape[0] - 1)
+        assert reached == [wording.number(value) for value in task.trivial.values()]
+        assert threshold == ("-" if task.threshold is None else solved(task))
 
 
 def test_baselines_of_listops_are_those_that_it_says() -> None:

@@ -1,5 +1,6 @@
 """Every kind of model: it trains, is matched in size, goes on where it stopped; and what it can't do is said."""
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -14,6 +15,8 @@ import pytest
 from flax import linen as flax_linen
 from flax import nnx as flax_nnx
 
+import gru_research as gr
+from experiments.launcher import experiment_from
 from gru_research import records
 from gru_research.config import UserError, experiment
 from gru_research.data import DataDirs
@@ -119,7 +122,13 @@ def test_time_loops_take_their_options_from_the_config() -> None:
         model: Any = made.cells[0].model
         found = model.unroll if isinstance(model, SequenceModel) else model.options
         assert (found.backend, found.checkpoint, found.unroll) == ("vjp", 3, 2), task
-        assert made.config.model.options["unroll"] | unroll == made.config.model.options["unroll"]
+        assert made.config.model.options["unroll"] == dataclasses.asdict(gr.UnrollOptions(**unroll))
+
+
+def test_a_config_s_model_can_be_exchanged_on_the_command_line() -> None:
+    given = {"model": {"kind": "nnx", "options": {"dropout": 0.1}}}
+    made = make_plan(experiment_from("the test", "configs/adding.py", given))
+    assert made.config.model.options["options"] == {"dropout": 0.1} and len(made.cells) == 3
 
 
 class Counted(flax_linen.Module):

@@ -170,7 +170,7 @@ def test_learning_rates_are_the_cell_s_own_or_the_optimiser_s() -> None:
 
 def test_layers_and_readout() -> None:
     plan = make_plan(experiment(CONFIG | {"model": {"layers": 3, "readout": "mean"}}))
-    model = plan.cells[0].model
+    model: Any = plan.cells[0].model
     assert len(model.stack.cells) == 3 and model.readout.mode == "mean"
     assert count_parameters(model, plan.task.spec.example) == plan.cells[0].parameters
 
@@ -180,13 +180,13 @@ def test_directions_connections_and_noise() -> None:
     fields = {"layers": 2, "bidirectional": True, "merge": "sum", "connections": "highway", "dropout": 0.25}
     given = fields | rates | {"zoneout_cell": 0.6, "readout": "mean"}
     for cell in make_plan(experiment(CONFIG | {"model": given})).cells:
-        stack = cell.model.stack
+        stack = cell.model.stack  # type: ignore[attr-defined]
         assert all(isinstance(layer, gr.Bidirectional) and layer.merge == "sum" for layer in stack.cells)
         assert (len(stack.cells), stack.connections, stack.dropout) == (2, "highway", 0.25)
         # Only the LSTM has a cell state.
         assert stack.noise == gr.Noise(**rates, zoneout_cell=0.6 if cell.label == "lstm" else 0.0)
     (plain, *_) = make_plan(experiment(CONFIG)).cells
-    assert plain.model.stack == gr.Stack((gr.GRU(37),))
+    assert plain.model.stack == gr.Stack((gr.GRU(37),))  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("wanted", [1, 7, 100, 101, 4515, 10**6])
@@ -250,10 +250,6 @@ MISTAKES = [
     ),
     ({"model": {"readout": "las"}}, "config.model.readout='las' is unknown; did you mean 'last'"),
     ({"model": {"kind": "sequenc"}}, "config.model.kind='sequenc' is unknown; did you mean 'sequence'"),
-    (
-        {"model": {"kind": "linen", "layers": 2}},
-        "config.model.layers=2 is an option of kind='sequence' and 'encoder_decoder', here kind='linen', which",
-    ),
     ({"model": {"unroll": {"backend": "fast"}}}, "config.model.unroll.backend='fast' is unknown; choose from auto"),
     ({"model": {"unroll": {"bakend": "vjp"}}}, "config.model.unroll has no field 'bakend'; did you mean 'backend'"),
     ({"model": {"unroll": {"time_major": True}}}, "config.model.unroll.time_major and unroll.outputs are"),
