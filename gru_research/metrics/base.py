@@ -60,7 +60,7 @@ def mean(values: Callable[[Any, Batch], tuple[Array, Array]], direction: Directi
         value_B, weight_B = values(outputs, batch)
         return {"sum": value_B * weight_B, "weight": weight_B}
 
-    return Additive(statistics, lambda sums: sums["sum"] / sums["weight"], direction, **how)
+    return Additive(statistics, lambda sums: _quotient(sums["sum"], sums["weight"]), direction, **how)
 
 
 def ratio(parts: Callable[[Any, Batch], tuple[Array, Array]], direction: Direction, **how: Any) -> Additive:
@@ -70,4 +70,10 @@ def ratio(parts: Callable[[Any, Batch], tuple[Array, Array]], direction: Directi
         above_B, below_B = parts(outputs, batch)
         return {"above": above_B, "below": below_B}
 
-    return Additive(statistics, lambda sums: sums["above"] / sums["below"], direction, **how)
+    return Additive(statistics, lambda sums: _quotient(sums["above"], sums["below"]), direction, **how)
+
+
+def _quotient(above: np.ndarray, below: np.ndarray) -> np.ndarray:
+    """NaN for 0 / 0, a set in which nothing counts; without a warning, as a record shows it."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return above / below

@@ -14,6 +14,8 @@ from gru_research.spec import Spec
 from gru_research.types import Array, Batch, PRNGKey
 
 Splits = Mapping[str, Mapping[str, np.ndarray]]
+PREDICTIONS = "predictions"
+"""What a run's test arrays call the predictions, beside what they keep of each metric."""
 Loss = Callable[[Any, Batch], tuple[Array, Array]]
 """`(outputs, batch) -> (values [B], weights [B])`."""
 
@@ -127,6 +129,9 @@ class Task:
         for field in ("metric", "validation_metric"):
             if getattr(self, field) not in self.metrics:
                 raise ValueError(f"{field}={getattr(self, field)!r} must be one of {', '.join(self.metrics)}")
+        for name in self.metrics:
+            if not name or "/" in name or name == PREDICTIONS:
+                raise ValueError(f"metrics: the name {name!r} must be other than {PREDICTIONS!r}, and without '/'")
         if self.generates and self.spec.generation is None:
             names = [name for name, metric in self.metrics.items() if metric.of == "answers"]
             raise ValueError(

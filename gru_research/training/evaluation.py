@@ -12,13 +12,13 @@ from gru_research.decoding import DECODERS, Answers
 from gru_research.metrics import Additive
 from gru_research.models import Model
 from gru_research.tasks import Task
+from gru_research.tasks.base import PREDICTIONS
 from gru_research.types import Array, Batch, Params
 
 from .state import TrainState
 
 SMALL = 256
 """Numbers of an example's outputs up to which they are kept as its prediction."""
-PREDICTIONS = "predictions"
 
 
 class Measured(NamedTuple):
@@ -36,17 +36,25 @@ def evaluate(model: Model, task: Task, over: str | None, state: TrainState, batc
     """
     prepared = task.prepare(batch)
     read = outputs_of(model, task, state.params, prepared)
-    each = {name: dict(metric.statistics(read[metric.of], prepared)) for name, metric in task.metrics.items()}
+    each = {name: _wide(metric.statistics(read[metric.of], prepared)) for name, metric in task.metrics.items()}
     sums = {
         name: {part: jnp.sum(jnp.where(counted, a, 0)) for part, a in each[name].items()}
         for name, metric in task.metrics.items()
         if isinstance(metric, Additive)
     }
-    kept = each | {PREDICTIONS: predictions(read)}
+    kept = each | {PREDICTIONS: _wide(predictions(read))}
     if over is not None:
         sums = lax.psum(sums, over)
         kept = jax.tree.map(lambda a: lax.all_gather(a, over, tiled=True), kept)
     return Measured(sums, kept)
+
+
+def _wide(arrays: Mapping[str, Array]) -> dict[str, Array]:
+    """16-bit numbers as float32: sums of them need its digits, and NumPy's files have no bfloat16."""
+    return {
+        name: a.astype(jnp.float32) if jnp.issubdtype(a.dtype, jnp.floating) and a.dtype.itemsize < 4 else a
+        for name, a in arrays.items()
+    }
 
 
 def outputs_of(model: Model, task: Task, params: Params, batch: Batch) -> dict[str, Any]:

@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -320,3 +321,47 @@ def test_every_trivial_answer_is_in_the_table_the_figure_and_the_words(tmp_path:
     (drawn,) = (made for made in figures.illustrations(collected) if made.name == "test_metric")
     labels = " ".join(text.get_text() for text in drawn.figure.findobj(Text))
     assert "the median target (2.5)" in labels and "nothing (11)" in labels
+
+
+@dataclasses.dataclass(frozen=True)
+class Coarse(Line):
+    """A `Line` whose outputs have 8 bits of precision."""
+
+    def apply(self, params: Mapping[str, Any], batch: Mapping[str, Any], key: Any = None) -> Any:
+        return super().apply(params, batch, key).astype(jnp.bfloat16)
+
+
+def test_16_bit_outputs_are_summed_in_float32_and_kept(small_batches: None, tmp_path: Path) -> None:
+    def value(outputs: Any, batch: Any) -> Any:
+        return outputs[:, 0], jnp.ones(len(outputs), jnp.bfloat16)
+
+    made = plan(task(metrics={"value": mean(value, "max")}, metric="value", loss=value))
+    made = dataclasses.replace(made, cells=tuple(dataclasses.replace(cell, model=Coarse()) for cell in made.cells))
+    run = toy.run(made, tmp_path / "run")
+    _, kept = predictions.load_test(tmp_path / "run", "toy")
+    outputs = kept["predictions"]["outputs"]
+    assert outputs.dtype == np.float32 and kept["value"]["sum"].dtype == np.float32
+    for result, of_seed in zip(run.results, outputs, strict=True):
+        # Exactly the mean of 7 coarse numbers, which isn't coarse itself.
+        mean_of_all = of_seed.astype(np.float64).mean()
+        assert result["test_metric"] == pytest.approx(mean_of_all, rel=1e-7)
+    assert any(float(jnp.bfloat16(r["test_metric"])) != pytest.approx(r["test_metric"], rel=1e-4) for r in run.results)
+
+
+def test_where_nothing_counts_a_mean_and_a_ratio_are_null_without_a_warning(tmp_path: Path) -> None:
+    def nothing(outputs: Any, batch: Any) -> Any:
+        return jnp.ones(len(outputs)), jnp.zeros(len(outputs))
+
+    metrics = {**METRICS, "none": mean(nothing, "min"), "all": ratio(nothing, "min")}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", RuntimeWarning)
+        run = toy.run(plan(task(metrics=metrics)), tmp_path / "run")
+    for line in (*(r["test_metrics"] for r in run.results), *(e["metrics"] for e in run.evaluations)):
+        assert line["none"] is None and line["all"] is None and line["median"] > 0
+    assert "none" in report.write(tmp_path / "run").page.read_text()
+
+
+@pytest.mark.parametrize("name", ["predictions", "per/word", ""])
+def test_names_that_test_arrays_could_not_tell_apart_are_refused(name: str) -> None:
+    with pytest.raises(ValueError, match=r"^metrics: the name '.*' must be other than 'predictions', and without '/'$"):
+        task(metrics={**METRICS, name: MEDIAN})
