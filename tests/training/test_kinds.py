@@ -20,10 +20,12 @@ from experiments.launcher import experiment_from
 from gru_research import records
 from gru_research.config import UserError, experiment
 from gru_research.data import DataDirs
+from gru_research.decoding import DECODERS
 from gru_research.metrics import Additive, Collected, mean
 from gru_research.models import MODELS, SequenceModel, options_of
 from gru_research.tasks import TASKS, Task
 from gru_research.training import load_parameters, loop, make_plan, probes, run_comparison
+from gru_research.training.evaluation import generate
 from tests import pages
 from tests.faults import fault, seen
 
@@ -318,6 +320,25 @@ def test_answers_are_for_tasks_that_generate_and_are_picked_in_a_way_that_there_
             with pytest.raises(UserError) as caught:
                 run_comparison(plan, tmp_path / "run", DataDirs())
         assert said in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_answers_are_picked_as_the_task_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    second_best = pages.names("decoding.md", "second_best")["second_best"]
+    monkeypatch.setitem(DECODERS, "second_best", second_best)  # the page's line
+    plan = make_plan(of_kind("encoder_decoder"))
+    model: Any = plan.cells[0].model
+    params, batch = model.init(jax.random.key(0), plan.task.spec.example), plan.task.data.load(DataDirs())["test"]
+    found = {}
+    for answer in ({"name": "greedy"}, {"name": "second_best"}, {"name": "beam_search", "beams": 4}):
+        task = dataclasses.replace(plan.task, answer=answer)
+        found[answer["name"]] = generate(model, task, params, batch)
+    limits = {"end": 2, "longest": 3}
+    for name, answers in found.items():
+        options = {"beams": 4} if name == "beam_search" else {}
+        expected = DECODERS[name](model, params, batch, **limits, **options)
+        np.testing.assert_array_equal(answers.tokens, expected.tokens)
+    assert (found["greedy"].tokens[:, 0] != found["second_best"].tokens[:, 0]).all()
+    assert (found["beam_search"].scores >= found["greedy"].scores - 1e-6).all()
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "sequence"])
