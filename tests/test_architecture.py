@@ -26,7 +26,8 @@ ARROWS = [
     "records -> analysis",
     "full_disk -> training",
     "stats -> report",
-    "records -> report",
+    "records -> run_files -> training",
+    "run_files -> report",
 ]
 
 

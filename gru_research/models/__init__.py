@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from .base import Generator, Model, count_parameters, no_generation, one_row
+from .base import Generator, Model, count_parameters, no_attention, no_generation, one_row
 from .encoder_decoder import EncoderDecoder, encoder_decoder
 from .flax_modules import linen, nnx
 from .sequence import SequenceModel, sequence
@@ -35,6 +35,7 @@ __all__ = [
     "encoder_decoder",
     "linen",
     "nnx",
+    "no_attention",
     "no_generation",
     "one_row",
     "options_of",

@@ -57,6 +57,16 @@ def no_generation(model: Any) -> str | None:
     return getattr(model, "no_generation", None)
 
 
+def no_attention(model: Any) -> str | None:
+    """Why a model can't say what it reads, as the end of a sentence that begins with the model; None where it can.
+
+    One that can has `attend(params, batch) -> [B, U, T]`: the weights with which it reads the inputs' T steps for each
+    of the batch's targets. Its `no_attention`, where it has one, says why this one can't all the same."""
+    if not callable(getattr(model, "attend", None)):
+        return "has no attend"
+    return getattr(model, "no_attention", None)
+
+
 def count_parameters(model: Model, example: Batch) -> int:
     """How many numbers are trained, readout included; nothing is computed."""
     shapes = jax.eval_shape(model.init, jax.random.key(0), example)

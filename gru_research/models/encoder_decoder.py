@@ -74,6 +74,11 @@ class EncoderDecoder:
     dropout: float = 0.0
     options: UnrollOptions = UnrollOptions()
 
+    @property
+    def no_attention(self) -> str | None:
+        """Why there are no weights to look at; None where there are."""
+        return None if self.decoder.attention else "attention='none' gives no weights: choose from bahdanau, luong"
+
     def init(self, key: PRNGKey, example: Batch) -> Params:
         """`source`, `encoder`, `bridge`, `target`, `decoder` and `readout`: those there are.
 
@@ -123,8 +128,8 @@ class EncoderDecoder:
         Raises:
           ValueError: a model without attention.
         """
-        if self.decoder.attention is None:
-            raise ValueError("attention='none' gives no weights: choose from bahdanau, luong")
+        if reason := self.no_attention:
+            raise ValueError(reason)
         batch = _divided_alike(batch)
         state = self._encode(params, batch, None, None)
         assert state.memory is not None

@@ -1,4 +1,5 @@
-"""Makes a run's summary, figures and page from its `records.jsonl` alone; never trains, imports no JAX.
+"""Makes a run's summary, figures and page from its `records.jsonl`, and what it saved of its attention, alone; never
+trains, imports no JAX.
 
 `write` makes summary.csv, figures/*.png and report.html, and why.html of a run that was looked into. `print_table`
 shows the summary on a terminal. `write_study` makes the same three of a suite or a horizon, from its runs' records.
@@ -11,8 +12,10 @@ import rich.text
 
 from gru_research import records
 from gru_research.report import (
+    attention,
     figures,
     files,
+    markup,
     page,
     pairs,
     probed,
@@ -38,12 +41,14 @@ def write(workdir: Path, console: rich.console.Console | None = None) -> files.R
     Each file is replaced in one step: a reader sees the old one or the new one, never a part.
 
     Raises:
-      records.RecordsError: there is no readable `records.jsonl`; nothing is written then.
+      records.RecordsError: there is no readable `records.jsonl`, or what was saved of its attention is damaged;
+        nothing is written then.
     """
     run = records.read(workdir / records.FILE_NAME)
     tasks = results.collect(run)
+    attended = attention.read(workdir, [str(cell["cell"]) for cell in run.cells])
     drawn = files.Figures(workdir / "figures")
-    pages = [_task_page(run, task, drawn, prefix=task.task.name if len(tasks) > 1 else "") for task in tasks]
+    pages = [_task_page(run, task, attended, drawn, prefix=task.task.name if len(tasks) > 1 else "") for task in tasks]
     explained = (workdir / why.FILE_NAME).is_file()
     if explained:
         why.write(workdir)
@@ -76,7 +81,9 @@ def print_table(run: records.Run, console: rich.console.Console) -> None:
             console.print(rich.text.Text(line))
 
 
-def _task_page(run: records.Run, task: results.TaskResults, drawn: files.Figures, prefix: str) -> page.TaskPage:
+def _task_page(
+    run: records.Run, task: results.TaskResults, attended: attention.Found, drawn: files.Figures, prefix: str
+) -> page.TaskPage:
     tuned = tuning.illustration(task)
     return page.TaskPage(
         task=task,
@@ -84,4 +91,5 @@ def _task_page(run: records.Run, task: results.TaskResults, drawn: files.Figures
         pictures=drawn.add_all(figures.illustrations(task), prefix),
         tuning_picture=drawn.add(tuned, prefix) if tuned else None,
         probed=placed.parts(probed.flow_exhibits(run), drawn),
+        attended=[*map(markup.paragraph, attention.notes(attended)), *placed.parts(attention.grids(attended), drawn)],
     )

@@ -6,11 +6,13 @@ them apart in grey print. A figure is narrow, so that its text is still legible 
 """
 
 import dataclasses
+import functools
 import math
 import textwrap
 from collections.abc import Sequence
 from typing import Any
 
+import matplotlib.font_manager
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -23,6 +25,7 @@ _LINES = ("-", "--", "-.", (0, (1, 1.2)), (0, (5, 1.5, 1, 1.5, 1, 1.5)))
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
 _LEGEND_LABEL, _ROW_LABEL = 28, 20  # characters
 _LEGEND_ROW = 0.2  # inches
+_BOX = "\u25a1"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,6 +106,15 @@ def shortened(label: str, characters: int = _LEGEND_LABEL) -> str:
 
 
 def text(words: str) -> str:
-    """`words` as Matplotlib shows them literally: no mathematics between dollars, no hidden legend entry."""
-    literal = words.replace("$", r"\$")
+    """`words` as Matplotlib shows them literally: no mathematics between dollars, no hidden legend entry, and a box for
+    what its font lacks, without a warning."""
+    shown = "".join(c if c == "\n" or ord(c) in _glyphs() else _BOX for c in words)
+    literal = shown.replace("$", r"\$")
     return f" {literal}" if literal.startswith("_") else literal
+
+
+@functools.cache
+def _glyphs() -> frozenset[int]:
+    """The characters of the font in which figures are set."""
+    fonts = matplotlib.font_manager
+    return frozenset(fonts.get_font(fonts.findfont(fonts.FontProperties())).get_charmap())

@@ -13,13 +13,14 @@ from gru_research.report import markup, pairs, results, tables, tuning, wording
 
 @dataclasses.dataclass(frozen=True)
 class TaskPage:
-    """A task's results and pairs, their pictures, and what probes found."""
+    """A task's results and pairs, their pictures, what probes found, and what models attended to."""
 
     task: results.TaskResults
     pairs: Sequence[pairs.Pair]
     pictures: Sequence[markup.Picture]
     tuning_picture: markup.Picture | None = None
     probed: Sequence[str | markup.Picture] = ()
+    attended: Sequence[str | markup.Picture] = ()
 
 
 def to_html(run: records.Run, tasks: Sequence[TaskPage], why: str | None = None) -> str:
@@ -70,6 +71,8 @@ def _task_sections(run: records.Run, page: TaskPage, several: bool) -> list[mark
         sections.append(markup.Section(f"Time to solve{on}", [table]))
     if page.probed:
         sections.append(markup.Section(f"Gradients{on}", page.probed))
+    if page.attended:
+        sections.append(markup.Section(f"Attention{on}", page.attended))
     if task.tunings:
         sections.append(markup.Section(f"Tuning{on}", _tuning_parts(page)))
     sections.append(markup.Section(f"Every seed{on}", [_seeds(task)]))

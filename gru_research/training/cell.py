@@ -10,12 +10,15 @@ from typing import Any
 import jax
 import numpy as np
 
+from gru_research.run_files import save_attended
 from gru_research.stats import solved_at
 from gru_research.tasks import Task
 
 from . import probes, processes
+from .attending import attended, attends
 from .checkpoint import Checkpoints, Snapshot, save_parameters, unfinished
 from .divergence import find_cause
+from .evaluation import PREDICTIONS
 from .loop import Hooks, Sets, Trained, train_members
 from .optimizer import clip_of
 from .plan import CellPlan, Plan
@@ -108,6 +111,7 @@ def train_cell(plan: Plan, cell: CellPlan, sets: Sets, hooks: Hooks, saving: Sav
     if processes.is_first():
         save_parameters(saving.workdir, cell.label, axis.seeds, params, best)
         save_test(saving.workdir, cell.label, axis.seeds, tested.kept)
+        _save_attended(plan, cell, sets["test"], trained, params, tested, saving.workdir)
     _record_results(plan, cell, trained, tested.metrics, on_training, causes, hooks, saving.elapsed())
     saving.records()
     if processes.is_first():
@@ -142,6 +146,24 @@ def _score_on(
     fits = shapes(batches[0]) == trained.evaluated_shapes
     program = trained.evaluate if fits else compile_evaluation(plan, cell, axis, state, batches[0])
     return score(program, axis, state, batches, plan.task, keep)
+
+
+def _save_attended(
+    plan: Plan,
+    cell: CellPlan,
+    test: Mapping[str, np.ndarray],
+    trained: Trained,
+    params: Any,
+    tested: Scores,
+    workdir: Path,
+) -> None:
+    """What the first seed that didn't diverge reads for its answers to a few test examples, where its model says it."""
+    finite = np.flatnonzero(trained.evaluations[-1].state["diverged_at"] == 0)
+    if not finite.size or not attends(cell.model, plan.task):
+        return
+    s = int(finite[0])
+    own, answers = jax.tree.map(lambda a: a[s], (params, dict(tested.kept[PREDICTIONS])))
+    save_attended(workdir, cell.label, attended(cell.model, plan.task, own, plan.seeds[s], test, answers))
 
 
 def _record_probe(

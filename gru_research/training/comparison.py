@@ -21,6 +21,7 @@ from gru_research.config import ExperimentConfig, UserError, split_names, to_map
 from gru_research.data import DataDirs
 from gru_research.data.disk_arrays import DiskArrays
 from gru_research.full_disk import full_disk_named
+from gru_research.run_files import save_vocabularies
 
 from . import probes, processes
 from .cell import Saving, train_cell
@@ -96,7 +97,8 @@ def run_comparison(
     stopping: Callable[[], bool] = lambda: False,
     say: Callable[[str], None] = lambda line: None,
 ) -> bool:
-    """Trains every cell of the plan and writes `config.json`, `records.jsonl` and `checkpoints/`.
+    """Trains every cell of the plan and writes `config.json`, `vocabularies.json`, `records.jsonl`, `arrays/` and
+    `checkpoints/`.
 
     In the directory of an interrupted run of the same config it goes on, and ends with the same bits as if it had never
     been interrupted; in that of a finished one nothing is done.
@@ -149,7 +151,7 @@ def _open(
     held.enter_context(full_disk_named(workdir))
     begun = look(workdir, plan.config, allow_config_change)
     if begun is None:
-        return _begin(workdir, header), None
+        return _begin(workdir, header, plan.task.vocabularies), None
     labels = [cell.label for cell in plan.cells]
     resumption = find(workdir, labels, plan.config.seeds, say)
     if begun.finished and set(labels) <= set(resumption.done):
@@ -203,10 +205,11 @@ def _train(
     return True
 
 
-def _begin(workdir: Path, header: dict[str, Any]) -> records.Writer:
-    """Writes the config and the header. Raises UserError where that can't be."""
+def _begin(workdir: Path, header: dict[str, Any], vocabularies: Mapping[str, tuple[str, ...]]) -> records.Writer:
+    """Writes the config, the vocabularies and the header. Raises UserError where that can't be."""
     try:
         records.write_whole(workdir / CONFIG_FILE, json.dumps(header["config"], indent=2) + "\n")
+        save_vocabularies(workdir, vocabularies)
         return records.Writer.begin(workdir / records.FILE_NAME, **header)
     except OSError as e:
         raise UserError(f"workdir={str(workdir)!r} can't be written: {e.strerror}") from e

@@ -30,6 +30,7 @@ from gru_research.tasks.base import Loss
 from gru_research.types import Batch
 
 from . import probes
+from .attending import check_attend
 from .evaluation import generate
 from .flops import count_flops
 from .optimizer import check_precision, make_optimizer
@@ -284,7 +285,8 @@ def check_outputs(model: Model, task: Task, what: str) -> None:
 
 
 def check_measures(model: Model, task: Task, examples: Mapping[str, Any]) -> None:
-    """Raises UserError where a task's loss, answers or metrics can't be made of a model's outputs for such examples."""
+    """Raises UserError where a task's loss, answers or metrics can't be made of a model's outputs for such examples, or
+    where the model's attention isn't one."""
     batch = {name: jax.ShapeDtypeStruct((2, *a.shape[1:]), a.dtype) for name, a in examples.items()}
     params = jax.eval_shape(model.init, jax.random.key(0), task.spec.example)
     prepared = jax.eval_shape(task.prepare, batch)
@@ -297,6 +299,7 @@ def check_measures(model: Model, task: Task, examples: Mapping[str, Any]) -> Non
             )
         except (TypeError, ValueError) as e:
             raise UserError(f"{task.name}: answer={dict(task.answer)!r} can't be generated ({_first_line(e)})") from e
+    check_attend(model, task, params, prepared)
     _check_measure(task, "loss", task.loss, read["outputs"], prepared)
     for name, metric in task.metrics.items():
         _check_measure(task, f"metric {name!r}", metric, read[metric.of], prepared)

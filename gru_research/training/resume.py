@@ -8,6 +8,7 @@ from typing import Any
 
 from gru_research import records
 from gru_research.config import ExperimentConfig, UserError, experiment, to_mapping
+from gru_research.run_files import VOCABULARIES
 
 from . import processes
 from .checkpoint import FOLDER, UNFINISHED, Snapshot, newest_whole, unfinished
@@ -42,7 +43,8 @@ def look(workdir: Path, config: ExperimentConfig, allow_change: bool = False) ->
         raise UserError(f"workdir={str(workdir)!r} can't be read: {e.strerror}") from e
     if not begun:
         # A run that was killed before its header was written leaves no more than these.
-        ours = {LOCK_FILE, CONFIG_FILE, f".{CONFIG_FILE}.new", f".{records.FILE_NAME}.new"}
+        whole = (CONFIG_FILE, VOCABULARIES)
+        ours = {LOCK_FILE, *whole, *(f".{name}.new" for name in (*whole, records.FILE_NAME))}
         if not names or (LOCK_FILE in names and names <= ours):
             return None
         raise UserError(

@@ -18,13 +18,14 @@ from gru_research import report
 from gru_research.report import claims, exhibits, why
 from gru_research.report.claims import findings
 from tests.report.synthetic import Cell, constant, falling, flat, two_cells, write_run, write_study
+from tests.report.test_attention import VOCABULARIES, with_attention
 from tests.report.test_claims_page import HEADER
 from tests.report.test_escaping import EVIL, poison
 from tests.report.test_exhibits import EXAMPLES
 
 # A metric of that length leaves no room for its own axis.
 pytestmark = pytest.mark.filterwarnings("ignore:constrained_layout not applied")
-KINDS = ("run", "suite", "horizon", "sweep", "claims", "why")
+KINDS = ("run", "attention", "suite", "horizon", "sweep", "claims", "why")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 STEPS = 40
 
@@ -76,6 +77,8 @@ def write_pages(folder: Path) -> dict[str, Path]:
     write_run(folder / "run", cells, planned=[*cells, "idle"], length=9)
     poison(folder / "run", warnings=["a warning"])
     pages = {"run": report.write(folder / "run", quiet).page}
+    words = {field: tuple(hostile(of)) for field, of in VOCABULARIES.items()}
+    pages["attention"] = report.write(with_attention(folder / "attention", words=words), quiet).page
     seeds = (0.01, 0.02, 0.03, 0.04, 0.05)
     for kind in ("suite", "horizon"):
         names = ["one", "two"]

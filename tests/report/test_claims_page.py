@@ -49,7 +49,9 @@ def test_the_page_holds_every_claim_with_its_verdict_and_links_that_lead_somewhe
     assert anchors == {"size", "memory"} <= ids
     assert 'href="runs/a/report.html"' in text and "runs/b/report.html" not in text
     assert "1.0 min" in text and "x &#x27;--a=b c&#x27;" in text
-    assert {path.name for path in (workdir / "figures").iterdir()} == {"lines.png", "dots.png", "heat.png"}
+    assert {path.name for path in (workdir / "figures").iterdir()} == {
+        f"{name}.png" for name in ("lines", "dots", "heat", "grid")
+    }
 
 
 def test_the_markdown_has_the_same_and_its_tables_stay_tables(workdir: Path) -> None:

@@ -32,6 +32,7 @@ EXAMPLES = (
         (3, 1),
         {"sum": (0.0, 0.25, 0.25)},
     ),
+    exhibits.Grid("grid", WORDS, ("WALK", "<end>"), ("walk", "twice"), ((0.25, 0.75), (None, 1.0)), "answer", "input"),
 )  # fmt: skip
 
 
@@ -57,7 +58,7 @@ def test_the_same_exhibits_make_the_same_files(tmp_path: Path) -> None:
         parts = placed.parts(EXAMPLES, figures)
         assert "a|b" in str(parts[0])
         made.append([path.read_bytes() for path in figures.paths])
-    assert made[0] == made[1] and len(made[0]) == 3
+    assert made[0] == made[1] and len(made[0]) == 4
 
 
 def test_a_figure_of_nothing_finite_is_drawn_all_the_same(tmp_path: Path) -> None:

@@ -235,9 +235,12 @@ def test_a_run_killed_before_its_header_begins_anew(whole: Path, tmp_path: Path)
     workdir = tmp_path / "run"
     workdir.mkdir()
     (workdir / ".lock").write_text("process 1\n")
+    for name in ("config.json", "vocabularies.json", ".vocabularies.json.new"):
+        (workdir / name).write_text('{"inputs"')
     (workdir / ".records.jsonl.new").write_text('{"kind":"ru')
     assert run(workdir)
     assert fixed(workdir) == fixed(whole)
+    assert not (workdir / "vocabularies.json").exists()  # this run's task has none
     seen("")
 
 

@@ -1,7 +1,7 @@
 """What pages about analyses show, as plain data: written to JSON where it is found, drawn where it is read.
 
-An exhibit is a `Table`, `Lines`, `Dots` or a `Heat` map. Numbers that aren't finite are None: null in JSON, a gap in a
-figure, "-" in a table.
+An exhibit is a `Table`, `Lines`, `Dots`, a `Heat` map or a `Grid`. Numbers that aren't finite are None: null in JSON,
+a gap in a figure, "-" in a table.
 """
 
 import dataclasses
@@ -125,8 +125,27 @@ class Heat:
         return len(next(iter(self.inputs.values())))
 
 
-Exhibit: TypeAlias = Table | Lines | Dots | Heat
-_KINDS: Mapping[str, type] = {"table": Table, "lines": Lines, "dots": Dots, "heat": Heat}
+@dataclasses.dataclass(frozen=True)
+class Grid:
+    """A number from 0 to 1 for each row and column.
+
+    Attributes:
+      rows, columns: their names `[R]` and `[C]`.
+      values: `[R][C]`.
+      row_label, column_label: what rows and columns are.
+    """
+
+    name: str
+    words: Words
+    rows: tuple[str, ...]
+    columns: tuple[str, ...]
+    values: tuple[tuple[Number, ...], ...]
+    row_label: str
+    column_label: str
+
+
+Exhibit: TypeAlias = Table | Lines | Dots | Heat | Grid
+_KINDS: Mapping[str, type] = {"table": Table, "lines": Lines, "dots": Dots, "heat": Heat, "grid": Grid}
 
 
 def numbers(values: Any) -> tuple[Number, ...]:
@@ -151,8 +170,8 @@ def from_json(value: Mapping[str, Any]) -> Exhibit:
         return Lines(**{**fields, "panels": tuple(panels)})
     if value["kind"] == "dots":
         return Dots(**{**fields, "rows": tuple(Dot(**row) for row in fields["rows"])})
-    if value["kind"] == "heat":
-        return Heat(**fields)
+    if value["kind"] in ("heat", "grid"):
+        return _KINDS[value["kind"]](**fields)
     raise ValueError(f"kind={value['kind']!r} must be one of {', '.join(_KINDS)}")
 
 

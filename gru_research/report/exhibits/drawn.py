@@ -11,12 +11,15 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from gru_research.report import drawing
-from gru_research.report.exhibits.data import Dots, Heat, Lines, Number, Panel, Words
+from gru_research.report.exhibits.data import Dots, Grid, Heat, Lines, Number, Panel, Words
 
 _COLOURS = "cividis"  # its lightness grows evenly, in print and for every kind of colour vision
 _MARKS_PER_LINE = 8
 _LOG_MARGIN = 1.15
 _LEAST_ROWS, _INCHES_PER_ROW = 8, 0.055
+_LONGEST_NAME = 16  # characters
+_NAME_ROW, _NAME_CHARACTER = 0.15, 0.072  # inches
+_GRID_WIDTH, _GRID_HEIGHT = 3.4, 9.0  # inches: about what is left beside the names, and the most
 
 
 def lines(shown: Lines) -> drawing.Illustration:
@@ -98,6 +101,40 @@ def heat(shown: Heat) -> tuple[drawing.Illustration, Axes]:
     maps[-1].set_xlabel("step")
     figure.colorbar(image, ax=maps, fraction=0.04, pad=0.02, ticks=[0, 0.5, 1])
     return _illustration(shown.name, figure, shown.words), top
+
+
+def grid(shown: Grid) -> drawing.Illustration:
+    """A map of the values, with the names of the columns above it; where there is no room for all, of every n-th."""
+    columns = [drawing.shortened(name, _LONGEST_NAME) for name in shown.columns]
+    rows = [drawing.shortened(name, _LONGEST_NAME) for name in shown.rows]
+    longest = _NAME_CHARACTER * max(map(len, columns))
+    upright = longest > _GRID_WIDTH / len(columns)
+    height = min(_GRID_HEIGHT, _NAME_ROW * max(_LEAST_ROWS, len(rows)))
+    figure = drawing.sheet(0.5 + height + (longest if upright else _NAME_ROW))
+    axes = figure.add_subplot()
+    values = np.array([_floats(row) for row in shown.values])
+    image = axes.imshow(values, aspect="auto", interpolation="nearest", cmap=_COLOURS, vmin=0, vmax=1)
+    axes.xaxis.tick_top()
+    axes.xaxis.set_label_position("top")
+    every = max(1, math.ceil(len(columns) * _NAME_ROW / _GRID_WIDTH)) if upright else 1
+    axes.set_xticks(*_named(columns, every), fontsize=8, rotation=90 if upright else 0)
+    axes.set_xlabel(_axis_label(shown.column_label, every), fontsize=8, color=drawing.FAINT)
+    every = max(1, math.ceil(len(rows) * _NAME_ROW / height - 0.01))
+    axes.set_yticks(*_named(rows, every), fontsize=8)
+    axes.set_ylabel(_axis_label(shown.row_label, every), fontsize=8, color=drawing.FAINT)
+    axes.tick_params(length=0)
+    figure.colorbar(image, ax=axes, fraction=0.04, pad=0.02, ticks=[0, 0.5, 1]).ax.tick_params(labelsize=8)
+    return _illustration(shown.name, figure, shown.words)
+
+
+def _named(names: Sequence[str], every: int) -> tuple[range, list[str]]:
+    """Ticks at every n-th name."""
+    places = range(0, len(names), every)
+    return places, [drawing.text(names[place]) for place in places]
+
+
+def _axis_label(label: str, every: int) -> str:
+    return drawing.text(f"{label} (one in {every} is named)" if every > 1 else label)
 
 
 def _illustration(name: str, figure: Any, words: Words) -> drawing.Illustration:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from gru_research.report import files, markup, tables
 from gru_research.report.exhibits import drawn, stepping
-from gru_research.report.exhibits.data import Exhibit, Heat, Lines, Table
+from gru_research.report.exhibits.data import Exhibit, Grid, Heat, Lines, Table
 
 
 def parts(exhibits: Iterable[Exhibit], figures: files.Figures) -> list[str | markup.Picture]:
@@ -20,4 +20,6 @@ def part(exhibit: Exhibit, figures: files.Figures) -> str | markup.Picture:
         illustration, top = drawn.heat(exhibit)
         picture = figures.add(illustration)
         return dataclasses.replace(picture, steps=stepping.steps(exhibit, top))
+    if isinstance(exhibit, Grid):
+        return figures.add(drawn.grid(exhibit))
     return figures.add(drawn.lines(exhibit) if isinstance(exhibit, Lines) else drawn.dots(exhibit))

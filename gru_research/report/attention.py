@@ -1,0 +1,120 @@
+"""What models read of a few test examples for their own answers: from the arrays and vocabularies that a run saved."""
+
+import dataclasses
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from gru_research.report import exhibits, wording
+from gru_research.run_files import Attended, load_attended, load_vocabularies
+
+_MOST_WORDS = 60
+"""So many are said of a sequence in words."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Found:
+    """What there is of each cell, by its label, and the words of tokens by the name of their field."""
+
+    cells: Mapping[str, Attended]
+    vocabularies: Mapping[str, Sequence[str]]
+
+
+def read(workdir: Path, labels: Sequence[str]) -> Found:
+    """What the run in `workdir` saved of these cells; nothing where it saved nothing.
+
+    Raises:
+      RecordsError: a file that can't be read.
+    """
+    found = {label: attended for label in labels if (attended := load_attended(workdir, label)) is not None}
+    return Found(found, load_vocabularies(workdir) if found else {})
+
+
+def notes(found: Found) -> list[str]:
+    """How the maps are to be read; nothing where there is none."""
+    if not found.cells:
+        return []
+    shown = ", ".join(f"{label} with seed {attended.seed}" for label, attended in found.cells.items())
+    return [
+        "Each row shows the weights with which a model reads the input for one token of the answer that it generated. "
+        f"Shown: {shown}. The examples are the first ones of different lengths in the test set, chosen before any "
+        "answer was looked at. Where all of these answers are right, the first wrong one in the test set follows."
+    ]
+
+
+def grids(found: Found) -> list[exhibits.Grid]:
+    """A map for each example and cell; none of an example without inputs."""
+    return [
+        _grid(label, attended, found.vocabularies, i)
+        for label, attended in found.cells.items()
+        for i in range(len(attended.examples))
+        if attended.lengths[i] and attended.answer_lengths[i]
+    ]
+
+
+def _grid(label: str, attended: Attended, vocabularies: Mapping[str, Sequence[str]], i: int) -> exhibits.Grid:
+    inputs, answer, target = (
+        tokens[i, : lengths[i]]
+        for tokens, lengths in (
+            (attended.inputs, attended.lengths),
+            (attended.answers, attended.answer_lengths),
+            (attended.targets, attended.target_lengths),
+        )
+    )
+    # Inputs that are vectors have no words: their steps are numbered.
+    numbered = inputs.ndim > 1
+    columns = _words(np.arange(len(inputs)), ()) if numbered else _words(inputs, vocabularies.get("inputs", ()))
+    rows, wanted = (_words(tokens, vocabularies.get("targets", ())) for tokens in (answer, target))
+    weights = attended.weights[i, : len(rows), : len(columns)]
+    number = int(attended.examples[i])
+    words = exhibits.Words(
+        f"{label}, test example {number}: {'right' if attended.right[i] else 'wrong'}",
+        _alt(label, rows, columns, weights),
+        _caption(label, columns, wanted, bool(attended.right[i]), bool(attended.wrong_one[i])),
+    )
+    return exhibits.Grid(
+        f"attention-{re.sub(r'[^A-Za-z0-9_.-]+', '_', label)}-{number}",
+        words,
+        rows,
+        columns,
+        tuple(exhibits.numbers(row) for row in weights),
+        "answer",
+        "input",
+    )
+
+
+def _words(tokens: np.ndarray, vocabulary: Sequence[str]) -> tuple[str, ...]:
+    """Those of tokens `[T]`; a token without a word is its number, and one that nobody sees is shown in quotes."""
+    known = dict(enumerate(vocabulary))
+    words = (known.get(token, str(token)) for token in tokens.tolist())
+    return tuple(word if word.strip() and word.isprintable() else repr(word) for word in words)
+
+
+def _alt(label: str, rows: Sequence[str], columns: Sequence[str], weights: np.ndarray) -> str:
+    """Which word of the input each token of the answer reads most."""
+    most = [
+        f"{row} reads {columns[int(of.argmax())]} with {wording.number(float(of.max()), 2)}"
+        if np.isfinite(of).all()
+        else f"{row} reads what isn't finite"
+        for row, of in zip(rows[:_MOST_WORDS], weights, strict=False)
+    ]
+    return (
+        f"Heat map of the weights with which {label} reads {len(columns)} words of the input, across, for {len(rows)} "
+        f"tokens of its answer, down. Read most: {'; '.join(most)}{_more(len(rows))}."
+    )
+
+
+def _caption(label: str, inputs: Sequence[str], target: Sequence[str], right: bool, wrong_one: bool) -> str:
+    first = f" It is the first test example that {label} answers wrongly." if wrong_one else ""
+    said = "The answer is right: the target" if right else "The answer is wrong: the target"
+    return f"Input: {_said(inputs)}. {said} is {_said(target)}.{first}"
+
+
+def _said(words: Sequence[str]) -> str:
+    return " ".join(words[:_MOST_WORDS]) + _more(len(words))
+
+
+def _more(count: int) -> str:
+    return f" and {count - _MOST_WORDS} more" if count > _MOST_WORDS else ""

@@ -1,0 +1,134 @@
+"""What a run's directory holds beside its records for reports: the words of tokens, and what models attend to."""
+
+import dataclasses
+import io
+import json
+import zipfile
+import zlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gru_research import records
+
+VOCABULARIES = "vocabularies.json"
+ARRAYS = "arrays"
+_DAMAGED = (ValueError, KeyError, EOFError, NotImplementedError, zipfile.BadZipFile, zlib.error)
+"""What reading an archive of arrays raises that isn't one."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Attended:
+    """The weights with which a model read the inputs of a few test examples for the tokens of its own answers.
+
+    Arrays are as long as the longest of the examples; the lengths say what of each is real.
+
+    Attributes:
+      seed: whose parameters.
+      examples: `[B]`, places in the test set.
+      inputs, lengths: `[B, T]` tokens, or `[B, T, I]` vectors; and `[B]`.
+      answers, answer_lengths: the tokens `[B, U]` that the model gave, their end included; and `[B]`.
+      targets, target_lengths: the tokens `[B, W]` that were asked for; and `[B]`.
+      weights: `[B, U, T]`, a row for each token of an answer.
+      right: `[B]`, whether the answer is the target, from its first token to its end.
+      wrong_one: `[B]`, True for an example that is here because its answer is wrong.
+    """
+
+    seed: int
+    examples: np.ndarray
+    inputs: np.ndarray
+    lengths: np.ndarray
+    answers: np.ndarray
+    answer_lengths: np.ndarray
+    targets: np.ndarray
+    target_lengths: np.ndarray
+    weights: np.ndarray
+    right: np.ndarray
+    wrong_one: np.ndarray
+
+    def __post_init__(self) -> None:
+        for field, axes in (("weights", "B, U, T"), ("targets", "B, W")):
+            if (found := getattr(self, field)).ndim != len(axes.split()):
+                raise ValueError(f"{field} has the shape {found.shape} and must be [{axes}]")
+        rows, answer, steps = self.weights.shape
+        wanted: dict[str, tuple[int, ...]] = {
+            "inputs": (rows, steps),
+            "answers": (rows, answer),
+            "targets": (rows, self.targets.shape[1]),
+        }
+        for field in ("examples", "lengths", "answer_lengths", "target_lengths", "right", "wrong_one"):
+            wanted[field] = (rows,)
+        for field, shape in wanted.items():
+            found = getattr(self, field)
+            if found.shape[: 2 if field == "inputs" else None] != shape:
+                raise ValueError(f"{field} has the shape {found.shape} and must have {shape}")
+            if field not in ("inputs", "right", "wrong_one") and not np.issubdtype(found.dtype, np.integer):
+                raise ValueError(f"{field} has the type {found.dtype} and must be whole numbers")
+
+
+def save_vocabularies(workdir: Path, vocabularies: Mapping[str, Sequence[str]]) -> None:
+    """Writes the words of tokens by the name of their field, in the order of their numbers; nothing of none."""
+    path = workdir / VOCABULARIES
+    if vocabularies:
+        words = {field: list(words) for field, words in vocabularies.items()}
+        records.write_whole(path, json.dumps(words, indent=1, ensure_ascii=False) + "\n")
+    else:
+        path.unlink(missing_ok=True)
+
+
+def load_vocabularies(workdir: Path) -> dict[str, tuple[str, ...]]:
+    """The words as `save_vocabularies` was given them; none where a run has no such file.
+
+    Raises:
+      RecordsError: the file can't be read, or holds something else.
+    """
+    path = workdir / VOCABULARIES
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except OSError as e:
+        raise records.RecordsError(f"can't read {path}: {e.strerror}") from e
+    except records.NOT_JSON as e:
+        raise records.RecordsError(f"{path} isn't JSON ({records.why_not_json(e)})") from e
+    lists = found.values() if isinstance(found, dict) else [None]
+    if not all(isinstance(words, list) and all(isinstance(word, str) for word in words) for words in lists):
+        raise records.RecordsError(f"{path} must hold lists of words by the names of fields")
+    return {field: tuple(words) for field, words in found.items()}
+
+
+def save_attended(workdir: Path, label: str, attended: Attended) -> None:
+    """Writes the arrays of a cell in one step."""
+    whole = io.BytesIO()
+    fields = {field.name: np.asarray(getattr(attended, field.name)) for field in dataclasses.fields(attended)}
+    np.savez_compressed(whole, **fields)  # pyright: ignore[reportArgumentType]
+    folder = workdir / ARRAYS
+    folder.mkdir(exist_ok=True)
+    records.write_whole(folder / _attended_name(label), whole.getvalue())
+
+
+def load_attended(workdir: Path, label: str) -> Attended | None:
+    """What `save_attended` was given; None where the cell has no such file.
+
+    Raises:
+      RecordsError: the file can't be read, or holds something else.
+    """
+    folder, name = workdir / ARRAYS, _attended_name(label)
+    # A name is looked for in its folder, so that a label from somebody's records leads to no other one.
+    if not folder.is_dir() or name not in {path.name for path in folder.iterdir()}:
+        return None
+    try:
+        with np.load(folder / name, allow_pickle=False) as arrays:
+            fields: dict[str, Any] = {field.name: arrays[field.name] for field in dataclasses.fields(Attended)}
+        fields["seed"] = int(fields["seed"].item())
+        return Attended(**fields)
+    except OSError as e:
+        raise records.RecordsError(f"can't read {folder / name}: {e.strerror or e}") from e
+    except _DAMAGED as e:
+        raise records.RecordsError(f"{folder / name} is damaged: remove it, and the report is made without it") from e
+
+
+def _attended_name(label: str) -> str:
+    return f"attention-{label}.npz"

@@ -1,0 +1,130 @@
+"""The attention of a few test examples: the weights with which a model reads the inputs for its own answers."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import numpy as np
+
+from gru_research.config import UserError
+from gru_research.models import no_attention
+from gru_research.run_files import Attended
+from gru_research.tasks import Task
+from gru_research.types import Batch, Params
+
+from .evaluation import generate
+
+EXAMPLES = 4
+"""So many are chosen before any answer is looked at."""
+PART = 500
+"""So many test examples are prepared at once. Where no metric reads answers, the first of them are answered alone."""
+
+
+def attends(model: Any, task: Task) -> bool:
+    """Whether the model can say what it reads for an answer."""
+    return task.spec.answers == "generated" and no_attention(model) is None
+
+
+def check_attend(model: Any, task: Task, params: Params, batch: Batch) -> None:
+    """Raises UserError where the model's `attend` gives no weights `[B, U, T]`; shapes alone are read."""
+    if not attends(model, task):
+        return
+    found = jax.eval_shape(model.attend, params, batch)
+    wanted = (*batch["targets"].shape[:2], batch["inputs"].shape[1])
+    if (shape := getattr(found, "shape", None)) != wanted:
+        raise UserError(f"{task.name}: the model's attend gives {shape}, and must give weights [B, U, T]={wanted}")
+
+
+def attended(
+    model: Any,
+    task: Task,
+    params: Params,
+    seed: int,
+    test: Mapping[str, np.ndarray],
+    predictions: Mapping[str, np.ndarray],
+) -> Attended:
+    """The first test examples of different lengths, and, where all of these are right, the first wrong one there is.
+
+    Args:
+      params: of one seed.
+      test: the test set `[N, ...]` as stored.
+      predictions: what that seed answered: `tokens [N, U]` and `lengths [N]`; without them it is asked again.
+    """
+    assert task.spec.generation is not None, task.name
+    prepare, end = jax.jit(task.prepare), task.spec.generation.end
+
+    def rows(which: slice | list[int]) -> dict[str, np.ndarray]:
+        return {name: np.asarray(a) for name, a in prepare({name: a[which] for name, a in test.items()}).items()}
+
+    first = rows(slice(PART))
+    if "tokens" in predictions:
+        tokens, lengths = predictions["tokens"], predictions["lengths"]
+    else:
+        tokens, lengths = _answers(model, task, params, first)
+    places = first_of_different_lengths(first, EXAMPLES)
+    if right(tokens[places], lengths[places], rows(places), end).all():
+        wrong = first_wrong(tokens, lengths, rows, end)
+        places += [] if wrong is None else [wrong]
+    batch, tokens, lengths = rows(places), tokens[places], lengths[places]
+    weights = np.asarray(jax.jit(model.attend)(params, batch | {"targets": tokens, "target_lengths": lengths}))
+    steps, target_lengths = _steps(batch), lengths_of(batch, end)
+    return Attended(
+        seed=seed,
+        examples=np.asarray(places),
+        inputs=batch["inputs"][:, : steps.max()],
+        lengths=steps,
+        answers=tokens[:, : lengths.max()],
+        answer_lengths=lengths,
+        targets=batch["targets"][:, : target_lengths.max()],
+        target_lengths=target_lengths,
+        weights=weights[:, : lengths.max(), : steps.max()].astype(np.float32),
+        right=right(tokens, lengths, batch, end),
+        wrong_one=np.arange(len(places)) >= EXAMPLES,
+    )
+
+
+def _answers(model: Any, task: Task, params: Params, batch: Batch) -> tuple[np.ndarray, np.ndarray]:
+    answers = jax.jit(lambda params, batch: generate(model, task, params, batch))(params, batch)
+    return np.asarray(answers.tokens), np.asarray(answers.lengths)
+
+
+def first_of_different_lengths(batch: Mapping[str, np.ndarray], count: int) -> list[int]:
+    """The places of `count` examples: of each length the first one, then the first others, in their order."""
+    lengths = _steps(batch)
+    firsts = sorted(np.unique(lengths, return_index=True)[1].tolist())
+    others = [place for place in range(len(lengths)) if place not in firsts]
+    return sorted([*firsts, *others][:count])
+
+
+def first_wrong(
+    tokens: np.ndarray, lengths: np.ndarray, rows: Callable[[slice], Mapping[str, np.ndarray]], end: int
+) -> int | None:
+    """The first place in the test set whose answer isn't the target; None: all are right."""
+    for begin in range(0, len(tokens), PART):
+        part = slice(begin, min(begin + PART, len(tokens)))
+        wrong = np.flatnonzero(~right(tokens[part], lengths[part], rows(part), end))
+        if wrong.size:
+            return begin + int(wrong[0])
+    return None
+
+
+def right(tokens: np.ndarray, lengths: np.ndarray, batch: Mapping[str, np.ndarray], end: int) -> np.ndarray:
+    """`[B]`, whether answers `[B, N]` of `lengths [B]`, their end included, are the targets."""
+    wanted = lengths_of(batch, end)
+    steps = min(tokens.shape[1], batch["targets"].shape[1])
+    same = tokens[:, :steps] == batch["targets"][:, :steps]
+    same |= np.arange(steps) >= wanted[:, None]
+    return same.all(1) & (lengths == wanted)
+
+
+def lengths_of(batch: Mapping[str, np.ndarray], end: int) -> np.ndarray:
+    """`[B]`, how many tokens the targets have: where the batch doesn't say, all up to the first end, or all."""
+    if "target_lengths" in batch:
+        return batch["target_lengths"]
+    ends = batch["targets"] == end
+    return np.where(ends.any(1), ends.argmax(1) + 1, ends.shape[1])
+
+
+def _steps(batch: Mapping[str, np.ndarray]) -> np.ndarray:
+    """`[B]`, how many steps the inputs have."""
+    return batch["lengths"] if "lengths" in batch else np.full(len(batch["inputs"]), batch["inputs"].shape[1])
