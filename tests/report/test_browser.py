@@ -229,7 +229,8 @@ def test_a_slider_says_what_is_at_its_step(browser: Any, pages: dict[str, Path])
 
 def test_a_slider_plays_pauses_and_ends(browser: Any, pages: dict[str, Path]) -> None:
     page = browser.new_page()
-    page.clock.install()  # time goes on only where the test says so
+    page.clock.install(time=0)
+    page.clock.pause_at(1_000)  # time goes on only where the test says so
     page.goto(pages["claims"].as_uri())
     play = page.get_by_role("button")
     play.click()
