@@ -19,7 +19,7 @@ from gru_research.config import experiment
 from gru_research.data import DataDirs
 from gru_research.tasks import Generated
 from gru_research.training import Plan, SeedAxis, make_plan, make_seed_axis
-from gru_research.training.loop import batch_maker, start
+from gru_research.training.loop import make_batch_maker, start
 from gru_research.training.seeds import OWN, OWN_BATCHES, SHARED
 from gru_research.training.selection import Schedule
 from gru_research.training.standing import start_sums
@@ -57,15 +57,16 @@ def measure_input(plan: Plan, dirs: DataDirs, rounds: int) -> tuple[float, float
     axis = make_seed_axis(plan.seeds, cell.scalars)
     sets = plan.task.data.load(dirs)
     schedule = Schedule("measuring", cell.updates, cell.eval_every, "last", 0)
-    next_batches = batch_maker(plan, sets, axis, schedule)
+    maker = make_batch_maker(plan, sets, axis, schedule)
     optimizer, state = start(plan, cell, axis, schedule)
-    steps = next_batches.steps
-    batches, until = next_batches(0), np.int32(steps)
+    steps = maker.steps
+    batches, until = maker(0, steps), np.int32(steps)
     sums = start_sums(axis)
     # Without giving state and sums away: every round starts from the same ones.
     train = partial(run_updates, cell.model, optimizer, plan.task, plan.config.batch_size, axis.over)
     program = axis.spread(train, OWN, OWN, OWN_BATCHES, SHARED).lower(state, sums, batches, until).compile()
-    make = _generator(plan, plan.task.data, axis, steps) if isinstance(plan.task.data, Generated) else next_batches
+    generated = isinstance(plan.task.data, Generated)
+    make = _generator(plan, plan.task.data, axis, steps) if generated else lambda step: maker(step, step + steps)
     times: dict[str, list[float]] = {"input": [], "train": []}
     for i in range(rounds + 1):  # the first round warms up
         for name, run in (

@@ -1,6 +1,7 @@
 """What one cell costs on this machine: its programs are compiled and timed, and XLA says what memory they take."""
 
 import dataclasses
+import math
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -27,7 +28,8 @@ class Memory:
     """Bytes, for each device unless said otherwise.
 
     Attributes:
-      state: arguments that stay: parameters, optimiser and batches that travel, as XLA plans them.
+      state: arguments that stay: parameters, optimiser and batches that travel, as XLA plans them, and the batches of
+        the next call beside.
       temporaries: the most that a program needs beside its arguments, outputs included.
       sets: the validation or the test set, whichever is larger.
       kept: the parameters with the best validation metric so far.
@@ -178,15 +180,15 @@ def _seeds(plan: Plan, members: int) -> range:
 
 
 def _loading(updates: Updates) -> Interval:
-    """For each update the seconds of bringing stored batches to the devices, which training waits for."""
-    if not jax.tree.leaves(updates.next_batches(0)):
+    """For each update the seconds of bringing stored batches to the devices, while nothing else runs."""
+    batches, taken = updates.batches, []
+    if not batches.layout:
         return exactly(0.0)
-    taken = []
-    for call in range(1, 4):
+    for start in range(0, 4 * batches.steps, batches.steps):
         started = time.perf_counter()
-        jax.block_until_ready(updates.next_batches(call * updates.next_batches.steps))
-        taken.append((time.perf_counter() - started) / updates.next_batches.steps)
-    return spread(taken)
+        jax.block_until_ready(batches(start, start + batches.steps))
+        taken.append((time.perf_counter() - started) / batches.steps)
+    return spread(taken[1:])  # the first draws the order of an epoch, and pages memory in
 
 
 def _memory(updates: Updates, programs: Sequence[Any], sets: Sequence[Sequence[Any]]) -> Memory:
@@ -194,8 +196,9 @@ def _memory(updates: Updates, programs: Sequence[Any], sets: Sequence[Sequence[A
     plans = [program.memory_analysis() for program in programs]
     devices = updates.axis.mesh.size
     parameters = sum(a.nbytes for a in jax.tree.leaves(updates.state.params)) // updates.axis.mesh.shape[SEED]
+    ahead = sum(math.prod(a.shape) * a.dtype.itemsize for a in updates.batches.layout.values()) // devices
     return Memory(
-        state=plans[0].argument_size_in_bytes,
+        state=plans[0].argument_size_in_bytes + ahead,
         temporaries=max(
             p.temp_size_in_bytes + p.output_size_in_bytes - p.alias_size_in_bytes + p.generated_code_size_in_bytes
             for p in plans

@@ -31,6 +31,12 @@ class Interval:
     def times(self, factor: float) -> "Interval":
         return Interval(self.low * factor, self.middle * factor, self.high * factor)
 
+    def beyond(self, other: "Interval") -> "Interval":
+        """What is left of it when `other`, beside which it goes on, is over: `other + self.beyond(other)` is the longer
+        of both at each end, so that the low end of this alone may be the highest."""
+        ends = ((self.low, other.low), (self.middle, other.middle), (self.high, other.high))
+        return Interval(*(max(0.0, mine - its) for mine, its in ends))
+
     def widened(self, share: float) -> "Interval":
         """At least so wide, as a share of the middle."""
         middle = self.middle
@@ -153,7 +159,8 @@ def at_length(measured: Mapping[int, Rates], length: int, compiling: float) -> R
 
 @dataclasses.dataclass(frozen=True)
 class Cost:
-    """The wall time of training a cell, by part."""
+    """The wall time of training a cell, by part; `loading` is what training waits for, beyond the updates beside which
+    the next batches are brought."""
 
     compiling: Interval = exactly(0.0)
     updating: Interval = exactly(0.0)
@@ -183,7 +190,7 @@ def phase(rates: Rates, schedule: Schedule, *, tested: bool) -> Cost:
     return Cost(
         compiling=exactly(rates.compiling + (rates.compiling_test if tested else 0.0)),
         updating=rates.update.times(schedule.updates),
-        loading=rates.loading.times(schedule.updates),
+        loading=rates.loading.beyond(rates.update).times(schedule.updates),
         evaluating=evaluating + rates.test if tested else evaluating,
     )
 

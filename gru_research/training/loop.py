@@ -19,6 +19,7 @@ from .checkpoint import Checkpoints, Snapshot
 from .evaluation import Measured
 from .optimizer import Optimizer
 from .plan import CellPlan, Plan
+from .prefetch import Prefetch
 from .scoring import EvaluationBatch, compile_evaluation, put_evaluation, score, shapes
 from .seeds import OWN, OWN_BATCHES, SHARED, SeedAxis
 from .selection import Evaluation, Schedule, Selection
@@ -31,7 +32,7 @@ UPDATES_PER_CALL = 50
 SECONDS_PER_CALL = 1.0
 """About so long a call takes where updates are slow: a request to stop has to be heard soon."""
 BYTES_PER_CALL = 256 * 2**20
-"""At most so many bytes of stored batches travel to the devices at once."""
+"""At most so many bytes of stored batches travel to the devices at once; those of two calls are there at a time."""
 
 Sets = Mapping[str, Mapping[str, np.ndarray]]
 Record = Callable[..., None]
@@ -73,7 +74,7 @@ class Trained:
       state: the members' states.
       params: those that `select` chose, at `selected_step`; best_params: those with the best validation metric.
       evaluations: all of them.
-      train_seconds: the time that compiled training took.
+      train_seconds: the time that compiled training took, as `Standing` has it.
       evaluate: the program that evaluated, for batches of `evaluated_shapes`.
     """
 
@@ -128,42 +129,48 @@ def train_members(
     """
     task = plan.task
     optimizer, state = start(plan, cell, axis, schedule)
-    next_batches = batch_maker(plan, sets, axis, schedule)
+    batch_maker = make_batch_maker(plan, sets, axis, schedule)
     validation = put_evaluation(sets["validation"], task, cell, axis)
     at = Standing(0, state, start_sums(axis), [], 0.0)
-    programs = _compile(plan, cell, axis, optimizer, at, next_batches(0), validation[0])
+    programs = _compile(plan, cell, axis, optimizer, at, batch_maker.layout, validation[0])
     selection = Selection(axis, task, schedule)
     if snapshot is None:
         compiled(programs.compile_seconds, programs.engine)
     else:
         at = from_arrays(snapshot.arrays, at, selection, axis, snapshot.step)
 
-    steps = 1  # of the next call: how long an update takes isn't known yet
-    while True:
-        due = at.step % schedule.eval_every == 0 or at.step == schedule.updates
-        if due and not (at.evaluations and at.evaluations[-1].step == at.step):
-            measured = score(programs.evaluate, axis, at.state, validation, task).metrics
-            at.evaluations.append(_evaluation(at, axis, measured))
-            evaluated(at.evaluations[-1], at.state)
-            at.sums = start_sums(axis)
-            at.state = selection.look(at.state, at.evaluations[-1])
-        hooks.progress(_progress(at, cell, schedule, axis, task))
-        if at.step == schedule.updates or selection.over:
-            break
-        due = checkpoints is not None and checkpoints.due()
-        steps, due, stopping = processes.agreed(steps, due, hooks.stopping())
-        if checkpoints is not None and (stopping or due):
-            checkpoints.save(at.step, to_arrays(at, selection, axis))
-        if stopping:
-            raise InterruptedRun
-        until = min(at.step + steps, schedule.updates, (at.step // schedule.eval_every + 1) * schedule.eval_every)
-        batches = next_batches(at.step)
-        started = time.perf_counter()
-        at.state, at.sums = jax.block_until_ready(programs.train(at.state, at.sums, batches, np.int32(until)))
-        taken = time.perf_counter() - started
-        steps = max(1, min(next_batches.steps, int(SECONDS_PER_CALL / taken * (until - at.step))))
-        at.train_seconds += taken
-        at.step = until
+    # Of the next call and of the one after it, whose batches are made during the next: how long an update takes isn't
+    # known yet.
+    steps = later = 1
+    with Prefetch(batch_maker) as batches:
+        while True:
+            due = at.step % schedule.eval_every == 0 or at.step == schedule.updates
+            if due and not (at.evaluations and at.evaluations[-1].step == at.step):
+                measured = score(programs.evaluate, axis, at.state, validation, task).metrics
+                at.evaluations.append(_evaluation(at, axis, measured))
+                evaluated(at.evaluations[-1], at.state)
+                at.sums = start_sums(axis)
+                at.state = selection.look(at.state, at.evaluations[-1])
+            hooks.progress(_progress(at, cell, schedule, axis, task))
+            if at.step == schedule.updates or selection.over:
+                break
+            due = checkpoints is not None and checkpoints.due()
+            later, due, stopping = processes.agreed(later, due, hooks.stopping())
+            if checkpoints is not None and (stopping or due):
+                checkpoints.save(at.step, to_arrays(at, selection, axis))
+            if stopping:
+                raise InterruptedRun
+            until = schedule.end_of_call(at.step, steps)
+            now = batches.take(at.step, until)
+            started = time.perf_counter()
+            running = programs.train(at.state, at.sums, now, np.int32(until))  # takes the old state and sums over
+            if batch_maker.layout and until < schedule.updates:
+                batches.begin(until, schedule.end_of_call(until, later))
+            at.state, at.sums = jax.block_until_ready(running)
+            taken = time.perf_counter() - started
+            steps, later = later, max(1, min(batch_maker.steps, int(SECONDS_PER_CALL / taken * (until - at.step))))
+            at.train_seconds += taken
+            at.step = until
     return Trained(
         at.state,
         selection.parameters(at.state),
@@ -199,31 +206,38 @@ def _evaluation(at: Standing, axis: SeedAxis, measured: Mapping[str, np.ndarray]
 
 @dataclasses.dataclass(frozen=True)
 class BatchMaker:
-    """From a step to the stored batches `[S, K, B, ...]` of the K = `steps` updates from there; nothing for generated
-    data."""
+    """From steps to the stored batches of the updates between them, on the devices; nothing for generated data.
+
+    Attributes:
+      steps: K, how many updates a call makes at most.
+      layout: shape, type and place of the batches `[S, K, B, ...]` by name; empty for generated data.
+    """
 
     steps: int
-    make: Callable[[int], dict[str, jax.Array]]
+    layout: Mapping[str, jax.ShapeDtypeStruct]
+    make: Callable[[int, int], dict[str, jax.Array]]
 
-    def __call__(self, step: int) -> dict[str, jax.Array]:
-        return self.make(step)
+    def __call__(self, start: int, stop: int) -> dict[str, jax.Array]:
+        """The batches from step `start` to before `stop`, at most K of them; behind them is nothing of use."""
+        return self.make(start, stop)
 
 
-def batch_maker(plan: Plan, sets: Sets, axis: SeedAxis, schedule: Schedule) -> BatchMaker:
+def make_batch_maker(plan: Plan, sets: Sets, axis: SeedAxis, schedule: Schedule) -> BatchMaker:
     """The batches of every member's seed."""
     steps = min(UPDATES_PER_CALL, schedule.eval_every, schedule.updates)
     if isinstance(plan.task.data, Generated):
-        return BatchMaker(steps, lambda step: {})
+        return BatchMaker(steps, {}, lambda start, stop: {})
     assert isinstance(plan.task.data, Stored)
-    size = plan.config.batch_size
-    sources = [ShuffledBatches(sets["train"], size, seed) for seed in axis.padded_seeds]
-    one = sum(a[:1].nbytes for a in sets["train"].values()) * size * len(sources)
+    train, size = sets["train"], plan.config.batch_size
+    sources = [ShuffledBatches(train, size, seed) for seed in axis.padded_seeds]
+    one = sum(a.nbytes // len(a) for a in train.values()) * size * len(sources)
     steps = max(1, min(steps, BYTES_PER_CALL // one))
-    shapes = {name: (len(sources), steps, size, *a.shape[1:]) for name, a in sets["train"].items()}
-    return BatchMaker(
-        steps,
-        lambda step: axis.put_parts(shapes, lambda seeds, rows: chunk(sources[seeds], step, steps, rows)),
-    )
+    layout = axis.layout({name: ((len(sources), steps, size, *a.shape[1:]), a.dtype) for name, a in train.items()})
+
+    def make(start: int, stop: int) -> dict[str, jax.Array]:
+        return axis.put_parts(layout, lambda seeds, rows: chunk(sources[seeds], start, stop - start, rows, room=steps))
+
+    return BatchMaker(steps, layout, make)
 
 
 def _compile(

@@ -15,7 +15,7 @@ from gru_research.config import CellConfig, ExperimentConfig, UserError
 from gru_research.data import DataDirs
 
 from . import processes
-from .loop import BatchMaker, Sets, batch_maker, lower_training, start
+from .loop import BatchMaker, Sets, lower_training, make_batch_maker, start
 from .plan import CellPlan, Plan, make_plan, nearest_size, size_unit
 from .seeds import SeedAxis, make_seed_axis
 from .selection import Schedule
@@ -103,7 +103,7 @@ class Updates:
     axis: SeedAxis
     state: TrainState
     sums: Sums
-    next_batches: BatchMaker
+    batches: BatchMaker
     program: Callable[..., tuple[TrainState, Sums]]
     step: int = 0
 
@@ -114,10 +114,10 @@ def compile_updates(plan: Plan, cell: CellPlan, seeds: Sequence[int], sets: Sets
     axis = make_seed_axis(seeds, {**cell.scalars, "learning_rate": 0.0}, plan.config.data_parallel)
     schedule = Schedule("measuring", 2**30, 2**30, "last", 0)
     optimizer, state = start(plan, cell, axis, schedule)
-    next_batches = batch_maker(plan, sets, axis, schedule)
+    batches = make_batch_maker(plan, sets, axis, schedule)
     sums = start_sums(axis)
-    program = lower_training(plan, cell, axis, optimizer, state, sums, next_batches(0)).compile()
-    return Updates(cell.label, axis, state, sums, next_batches, program)
+    program = lower_training(plan, cell, axis, optimizer, state, sums, batches.layout).compile()
+    return Updates(cell.label, axis, state, sums, batches, program)
 
 
 def time_updates(compiled: Updates, seconds: float) -> tuple[list[TimedCall], Updates]:
@@ -126,21 +126,21 @@ def time_updates(compiled: Updates, seconds: float) -> tuple[list[TimedCall], Up
     Raises:
       UserError: no seed's loss is finite.
     """
-    state, sums, next_batches = compiled.state, compiled.sums, compiled.next_batches
+    state, sums, maker = compiled.state, compiled.sums, compiled.batches
     total = int(compiled.axis.gather(sums.updates).sum())
     step, calls = compiled.step, 1
     timed: list[TimedCall] = []
     while sum(call.seconds for call in timed) < seconds:
-        batches = next_batches(step)
+        until = step + min(calls, maker.steps)
+        batches = maker(step, until)
         before = time.perf_counter()
-        until = step + min(calls, next_batches.steps)
         state, sums = jax.block_until_ready(compiled.program(state, sums, batches, np.int32(until)))
         taken = processes.seconds_of_first(time.perf_counter() - before)
         before_call, total = total, int(compiled.axis.gather(sums.updates).sum())
         made = total - before_call
         if not made:
             raise UserError(f"config.cells.{compiled.label}: an update can't be timed, as no seed's loss is finite")
-        long_enough = taken > seconds / TIMED_CALLS or until - step == next_batches.steps
+        long_enough = taken > seconds / TIMED_CALLS or until - step == maker.steps
         if step and long_enough:  # the first call pages memory in
             timed.append(TimedCall(taken, made))
         elif not long_enough:

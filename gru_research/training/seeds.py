@@ -77,18 +77,23 @@ class SeedAxis:
             return jax.device_put(tree, sharding)
         return jax.tree.map(lambda a: _put_own_part(np.asarray(a), sharding), tree)
 
-    def put_parts(
-        self, shapes: Mapping[str, tuple[int, ...]], part: Callable[[slice, slice], Mapping[str, Any]]
-    ) -> dict[str, jax.Array]:
-        """Batches `[S, K, B, ...]` by name, of which each device asks for its part alone: `part(seeds, rows)`."""
+    def layout(self, arrays: Mapping[str, tuple[tuple[int, ...], Any]]) -> dict[str, jax.ShapeDtypeStruct]:
+        """Batches `[S, K, B, ...]` of such shapes and types by name, and where they lie; nothing is allocated."""
         sharding = NamedSharding(self.mesh, OWN_BATCHES)
-        where = sharding.addressable_devices_indices_map(next(iter(shapes.values()))[:3])
+        return {name: jax.ShapeDtypeStruct(shape, dtype, sharding=sharding) for name, (shape, dtype) in arrays.items()}
+
+    def put_parts(
+        self, layout: Mapping[str, jax.ShapeDtypeStruct], part: Callable[[slice, slice], Mapping[str, Any]]
+    ) -> dict[str, jax.Array]:
+        """Batches as `layout` has them, of which each device asks for its part alone: `part(seeds, rows)`."""
+        sharding = NamedSharding(self.mesh, OWN_BATCHES)
+        where = sharding.addressable_devices_indices_map(next(iter(layout.values())).shape[:3])
         parts = {device: part(index[0], index[2]) for device, index in where.items() if index is not None}
         return {
             name: jax.make_array_from_single_device_arrays(
-                shape, sharding, [jax.device_put(arrays[name], device) for device, arrays in parts.items()]
+                a.shape, sharding, [jax.device_put(arrays[name], device) for device, arrays in parts.items()]
             )
-            for name, shape in shapes.items()
+            for name, a in layout.items()
         }
 
     def spread(self, function: Callable[..., Any], *specs: PartitionSpec, donate: tuple[int, ...] = ()) -> Any:

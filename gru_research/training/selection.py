@@ -35,6 +35,11 @@ class Schedule:
     select: str
     patience: int
 
+    def end_of_call(self, step: int, steps: int) -> int:
+        """Where a call of so many updates from `step` on ends: at the next evaluation and after the last update at the
+        latest."""
+        return min(step + steps, self.updates, (step // self.eval_every + 1) * self.eval_every)
+
 
 @dataclasses.dataclass(frozen=True)
 class Evaluation:

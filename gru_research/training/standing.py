@@ -24,7 +24,8 @@ class Standing:
       step: how many updates are done.
       sums: over the updates since the last evaluation.
       evaluations: all so far.
-      train_seconds: the time that compiled training took.
+      train_seconds: the time that compiled training took: the wall time of each call of the program, from when it is
+        called until its results are there. Waiting for batches isn't in it; that the next ones are made meanwhile is.
     """
 
     step: int

@@ -72,14 +72,15 @@ def test_between_two_points(points: dict[int, Interval], x: int, wanted: Interva
     assert (found.low, found.middle, found.high) == pytest.approx((wanted.low, wanted.middle, wanted.high))
 
 
-RATES = Rates(Interval(1, 2, 3), exactly(0.5), Interval(10, 11, 12), exactly(40), compiling=100, compiling_test=7)
+RATES = Rates(Interval(1, 2, 3), exactly(2.5), Interval(10, 11, 12), exactly(40), compiling=100, compiling_test=7)
 
 
 def test_a_phase_is_its_parts_times_how_often_they_come() -> None:
     trained = forecast.phase(RATES, schedule(250, 100), tested=True)  # evaluated at 0, 100, 200 and 250
     assert trained.compiling == exactly(107) and trained.updating == Interval(250, 500, 750)
-    assert trained.loading == exactly(125) and trained.evaluating == Interval(80, 84, 88)
-    assert trained.total == Interval(562, 816, 1070)
+    assert trained.updating + trained.loading == Interval(625, 625, 750)  # batches take 2.5 for each update of 1 to 3
+    assert trained.evaluating == Interval(80, 84, 88)
+    assert trained.total == Interval(812, 816, 945)
     tuned = forecast.phase(RATES, schedule(200, 100), tested=False)
     assert tuned.compiling == exactly(100) and tuned.evaluating == Interval(30, 33, 36)
     assert (trained + tuned).total == trained.total + tuned.total
@@ -101,7 +102,7 @@ def test_other_numbers_of_members_lie_on_the_line_through_those_measured() -> No
     three = dataclasses.replace(RATES, update=exactly(2), evaluation=exactly(8), test=exactly(16))
     found = three.with_members({1: one, 3: three}, 7, loading=3.0)
     assert (found.update, found.evaluation, found.test) == (exactly(4), exactly(16), exactly(32))
-    assert found.loading == exactly(1.5) and found.compiling == 100
+    assert found.loading == exactly(7.5) and found.compiling == 100
     assert RATES.like(one, three) == dataclasses.replace(
         RATES, update=Interval(2, 4, 6), evaluation=Interval(20, 22, 24), test=exactly(80)
     )

@@ -1,0 +1,39 @@
+"""The next batches are made while the devices are at work with those before."""
+
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from types import TracebackType
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class Prefetch(Generic[T]):
+    """`make(start, stop)` for one range of steps after the other; the next range may be made ahead, in one thread.
+
+    Reading from disk, gathering and copying to the devices need Python's lock for little of their time, and the thread
+    that waits for a call of the training program doesn't hold it. At most one range is made ahead.
+    """
+
+    def __init__(self, make: Callable[[int, int], T]) -> None:
+        self._make = make
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="prefetch")
+        self._ahead: tuple[tuple[int, int], Future[T]] | None = None
+
+    def __enter__(self) -> "Prefetch[T]":
+        return self
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        """Waits for what is being made, so that nothing runs on; an error in it is that of batches nobody asked for."""
+        self._thread.shutdown(cancel_futures=True)
+
+    def begin(self, start: int, stop: int) -> None:
+        """Begins to make a range, and returns at once."""
+        self._ahead = (start, stop), self._thread.submit(self._make, start, stop)
+
+    def take(self, start: int, stop: int) -> T:
+        """A range: the one that was begun, once it is there, or else made now. Raises what making it raised."""
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None and ahead[0] == (start, stop):
+            return ahead[1].result()
+        return self._make(start, stop)
