@@ -17,8 +17,7 @@ from gru_research.training.cost import Case, Found, Measured, Memory, compile_ce
 from gru_research.training.forecast import Cost, Interval, Rates, at_length, fullest, phase
 from gru_research.training.loop import Sets
 from gru_research.training.plan import make_task
-from gru_research.training.selection import Schedule
-from gru_research.training.tuning import tuning_schedule
+from gru_research.training.tuning import shares_programs, training_schedule, tuning_schedule
 
 LEAST_LENGTH = 16
 """Lengths are extrapolated from the config's own and its quarters: shorter ones say nothing of the time of a step."""
@@ -229,6 +228,8 @@ class _Planner:
     ) -> Forecast:  # fmt: skip
         cell, cost = self.cell, phase(rates, training_schedule(self.plan, self.cell), tested=True)
         if tuning is not None:
+            if shares_programs(self.plan, cell):
+                tuning = dataclasses.replace(tuning, compiling=0.0)
             cost += phase(tuning, tuning_schedule(self.plan, cell), tested=False)
         most = tuning_memory if tuning_memory and tuning_memory.needed > memory.needed else memory
         return Forecast(
@@ -240,11 +241,6 @@ class _Planner:
 def seed_devices(plan: Plan) -> int:
     """Over how many devices seeds are spread; each of these is several where batches are divided."""
     return max(1, jax.device_count() // plan.config.data_parallel)
-
-
-def training_schedule(plan: Plan, cell: CellPlan) -> Schedule:
-    """The comparison's, where no seed runs out of patience."""
-    return Schedule("training", cell.updates, cell.eval_every, plan.config.select, 0)
 
 
 def _at_lengths(
@@ -293,7 +289,7 @@ def at_other_length(planner: _Planner, length: int) -> tuple[Plan, Sets]:
 def _check_run(plan: Plan, cell: CellPlan, sets: Sets, own: Measured, say: Say) -> RunCheck:
     """Really trains `CHECKED` times what was measured, but no more than the cell's updates."""
     updates = min(cell.updates, CHECKED * own.timed_updates)
-    schedule = dataclasses.replace(training_schedule(plan, cell), updates=updates)
+    schedule = dataclasses.replace(training_schedule(plan, cell), updates=updates, patience=0)
     say(f"{cell.label}: training {updates:,} of its {cell.updates:,} updates as a check")
     found = train_share(plan, cell, own.members, sets, schedule)
     return RunCheck(cell.label, phase(own.rates, schedule, tested=False), own.memory.needed, found)

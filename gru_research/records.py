@@ -31,10 +31,11 @@ were computed.
 A draw's `values` are the tuned fields, each drawn once for all of its seeds: one line a draw and seed,
 `chosen` is true on all lines of one draw of a cell. The range drawn from stands in config.tune. A cell's
 `updates` is how many it is given, `flops` the floating-point operations of one example forward, `tuned`
-whether its rate comes from draws. `step` counts updates; the evaluation at step 0 is before training and has
-no `train_loss`, `gradient_norm` and `clipped_share`, which are over the updates since the last evaluation: means, and
-the share at which clipping acted, null without clipping. `train_set_loss` and `train_set_metric` are of the tested
-parameters on all training examples, without noise. A result's
+whether its rate comes from draws. Its `compile_seconds` are those of training's and evaluation's programs, for its
+draws and for its training together: a program that fits both is compiled once. `step` counts updates; the evaluation
+at step 0 is before training and has no `train_loss`, `gradient_norm` and `clipped_share`, which are over the updates
+since the last evaluation: means, and the share at which clipping acted, null without clipping. `train_set_loss` and
+`train_set_metric` are of the tested parameters on all training examples, without noise. A result's
 `updates` is how many the seed made, `selected_step` the step of the parameters that were tested.
 `steps_to_solve` is null for a seed that did not solve the task, `diverged_at` for one that did not diverge.
 What may differ between two equal runs lives under `time` and `env` only; a number that isn't finite is null. A run that

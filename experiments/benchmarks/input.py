@@ -19,7 +19,7 @@ from gru_research.config import experiment
 from gru_research.data import DataDirs
 from gru_research.tasks import Generated
 from gru_research.training import Plan, SeedAxis, make_plan, make_seed_axis
-from gru_research.training.loop import make_batch_maker, start
+from gru_research.training.loop import BatchMaker, make_batch_maker, start
 from gru_research.training.seeds import OWN, OWN_BATCHES, SHARED
 from gru_research.training.selection import Schedule
 from gru_research.training.standing import start_sums
@@ -65,8 +65,8 @@ def measure_input(plan: Plan, dirs: DataDirs, rounds: int) -> tuple[float, float
     # Without giving state and sums away: every round starts from the same ones.
     train = partial(run_updates, cell.model, optimizer, plan.task, plan.config.batch_size, axis.over)
     program = axis.spread(train, OWN, OWN, OWN_BATCHES, SHARED).lower(state, sums, batches, until).compile()
-    generated = isinstance(plan.task.data, Generated)
-    make = _generator(plan, plan.task.data, axis, steps) if generated else lambda step: maker(step, step + steps)
+    data = plan.task.data
+    make = _generator(plan, data, axis, steps) if isinstance(data, Generated) else partial(_read, maker)
     times: dict[str, list[float]] = {"input": [], "train": []}
     for i in range(rounds + 1):  # the first round warms up
         for name, run in (
@@ -76,6 +76,10 @@ def measure_input(plan: Plan, dirs: DataDirs, rounds: int) -> tuple[float, float
             times[name].append(_seconds(run))
     per_batch = 1e3 / (steps * len(plan.seeds))
     return statistics.median(times["input"][1:]) * per_batch, statistics.median(times["train"][1:]) * per_batch
+
+
+def _read(maker: BatchMaker, start: int) -> Any:
+    return maker(start, start + maker.steps)
 
 
 def _generator(plan: Plan, data: Generated, axis: SeedAxis, steps: int) -> Callable[[int], Any]:
@@ -88,7 +92,7 @@ def _generator(plan: Plan, data: Generated, axis: SeedAxis, steps: int) -> Calla
 
         return jax.lax.fori_loop(start, start + steps, add, jnp.zeros(()))
 
-    seeds = axis.put(np.asarray(axis.padded_seeds, np.uint32))
+    seeds = axis.put(np.asarray(axis.fill(axis.seeds, axis.seeds[0]), np.uint32))
     program = axis.spread(generate, OWN, SHARED).lower(seeds, np.int32(0)).compile()
     return lambda start: program(seeds, np.int32(start))
 

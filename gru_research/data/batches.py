@@ -99,7 +99,11 @@ class ShuffledBatches:
 
 
 def chunk(
-    sources: Sequence[ShuffledBatches], start: int, steps: int, rows: slice = slice(None), room: int = 0
+    sources: Sequence[ShuffledBatches],
+    start: int,
+    steps: int,
+    rows: slice = slice(None),
+    out: dict[str, np.ndarray] | None = None,
 ) -> dict[str, np.ndarray]:
     """The batches of `steps` steps from `start` on, for several seeds side by side: `[S, K, B, ...]` by name.
 
@@ -108,10 +112,9 @@ def chunk(
     Args:
       sources: one a seed, alike in batch size and in the names, shapes and dtypes of their arrays.
       start: the first step, 0 or more.
-      steps: how many, 1 or more.
+      steps: K, 1 or more.
       rows: which rows of each batch, for a device that has a part of them; B is their number then.
-      room: K, for a program that takes no other number; where it is more than `steps`, zeros follow. By default
-        K is `steps`.
+      out: arrays that are filled and returned; where their first two axes are longer than `[S, K]`, the rest stays.
 
     Raises:
       ValueError: no sources, or sources that differ.
@@ -124,12 +127,9 @@ def chunk(
     if not layouts or any(layout != layouts[0] for layout in layouts):
         raise ValueError(f"sources={list(sources)} must be one or more, alike in batch size, names, shapes and dtypes")
     batch_size, features = layouts[0]
-    size = len(range(batch_size)[rows])
-    # The system gives zeros where they are first read, so room that isn't used costs nothing.
-    out = {
-        name: np.zeros((len(sources), max(steps, room), size, *shape), dtype)
-        for name, (shape, dtype) in features.items()
-    }
+    if out is None:
+        size = len(range(batch_size)[rows])
+        out = {name: np.empty((len(sources), steps, size, *shape), dtype) for name, (shape, dtype) in features.items()}
     for s, source in enumerate(sources):
         index_KB = source.indices(start, steps)[:, rows]
         if isinstance(source.arrays, DiskArrays):

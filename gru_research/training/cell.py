@@ -23,12 +23,13 @@ from .loop import Hooks, Sets, Trained, train_members
 from .optimizer import clip_of
 from .plan import CellPlan, Plan
 from .predictions import save_test
+from .programs import Programs
 from .resume import Resumption
-from .scoring import Scores, compile_evaluation, put_evaluation, score, shapes
+from .scoring import Scores, put_evaluation, score
 from .seeds import SeedAxis, make_seed_axis
-from .selection import Evaluation, Schedule
+from .selection import Evaluation
 from .state import TrainState
-from .tuning import tune_cell
+from .tuning import training_schedule, tune_cell, tuning_members
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,44 +69,36 @@ def train_cell(plan: Plan, cell: CellPlan, sets: Sets, hooks: Hooks, saving: Sav
       InterruptedRun: `hooks.stopping()` said so.
     """
     tuned, snapshot = bool(plan.config.tune.draws), saving.snapshot(cell, "training")
+    programs = Programs(plan, cell)
     if snapshot is not None:
         cell = dataclasses.replace(cell, scalars=dict(snapshot.note["scalars"]))
     elif tuned:
         with contextlib.closing(saving.checkpoints(cell, "tuning")) as checkpoints:
-            chosen = tune_cell(plan, cell, sets, hooks, checkpoints, saving.snapshot(cell, "tuning"))
+            chosen = tune_cell(plan, cell, sets, hooks, programs, checkpoints, saving.snapshot(cell, "tuning"))
         cell = dataclasses.replace(cell, scalars={**cell.scalars, **chosen})
-    axis = make_seed_axis(plan.seeds, cell.scalars, plan.config.data_parallel)
+    beside = len(tuning_members(plan.config.tune))
+    axis = make_seed_axis(plan.seeds, cell.scalars, plan.config.data_parallel, beside)
     probing = probes.prepare(plan.config.probes, cell.model, plan.task, sets["validation"], axis)
 
     def evaluated(evaluation: Evaluation, state: TrainState) -> None:
+        if not evaluation.step:
+            _record_cell(plan, cell, tuned, programs, hooks)
         _record_evaluation(plan, cell, evaluation, hooks)
         for name, probe in probing.items():
             _record_probe(plan, cell, evaluation, name, probe(state), hooks)
 
-    schedule = Schedule("training", cell.updates, cell.eval_every, plan.config.select, plan.config.patience)
+    schedule = training_schedule(plan, cell)
     with contextlib.closing(saving.checkpoints(cell, "training")) as checkpoints:
-        trained = train_members(
-            plan,
-            cell,
-            sets,
-            axis,
-            schedule,
-            hooks,
-            checkpoints,
-            snapshot,
-            evaluated=evaluated,
-            compiled=lambda seconds, engine: hooks.record(
-                "cell",
-                task=plan.task.name,
-                **cell.record(),
-                tuned=tuned,
-                time={"compile_seconds": seconds},
-                env={"engine": engine},
-            ),
-        )
+        trained = train_members(plan, cell, sets, axis, schedule, hooks, programs, checkpoints, snapshot, evaluated)
     causes = _causes(plan, cell, sets, axis, trained, hooks) if debug_nans else {}
-    tested = _score_on(sets["test"], plan, cell, axis, trained, keep=True)
-    on_training = _score_on(sets["train"], plan, cell, axis, trained).metrics if plan.config.train_examples else None
+
+    def score_on(name: str, keep: bool = False) -> Scores:
+        batches = put_evaluation(sets[name], plan.task, cell, axis)
+        state = trained.state._replace(params=trained.params)
+        return score(programs.evaluation(axis, state, batches[0]), axis, state, batches, plan.task, keep)
+
+    tested = score_on("test", keep=True)
+    on_training = score_on("train").metrics if plan.config.train_examples else None
     # Before the results: a cell whose results are on record is never trained again.
     params, best = axis.gather(trained.params), axis.gather(trained.best_params)
     if processes.is_first():
@@ -132,20 +125,15 @@ def _causes(
     return found
 
 
-def _score_on(
-    examples: Mapping[str, np.ndarray],
-    plan: Plan,
-    cell: CellPlan,
-    axis: SeedAxis,
-    trained: Trained,
-    keep: bool = False,
-) -> Scores:
-    """What the task measures on a set, for each seed [S]; its shapes may be others than those of evaluations."""
-    batches = put_evaluation(examples, plan.task, cell, axis)
-    state = trained.state._replace(params=trained.params)
-    fits = shapes(batches[0]) == trained.evaluated_shapes
-    program = trained.evaluate if fits else compile_evaluation(plan, cell, axis, state, batches[0])
-    return score(program, axis, state, batches, plan.task, keep)
+def _record_cell(plan: Plan, cell: CellPlan, tuned: bool, programs: Programs, hooks: Hooks) -> None:
+    hooks.record(
+        "cell",
+        task=plan.task.name,
+        **cell.record(),
+        tuned=tuned,
+        time={"compile_seconds": programs.seconds},
+        env={"engine": programs.engine},
+    )
 
 
 def _save_attended(

@@ -9,23 +9,21 @@ from typing import Any
 import jax
 import numpy as np
 
-from gru_research import native
 from gru_research.data import ShuffledBatches, chunk
 from gru_research.stats import rank_worst
 from gru_research.tasks import Generated, Stored, Task
 
 from . import processes
 from .checkpoint import Checkpoints, Snapshot
-from .evaluation import Measured
 from .optimizer import Optimizer
 from .plan import CellPlan, Plan
 from .prefetch import Prefetch
-from .scoring import EvaluationBatch, compile_evaluation, put_evaluation, score, shapes
-from .seeds import OWN, OWN_BATCHES, SHARED, SeedAxis
+from .programs import Programs
+from .scoring import put_evaluation, score
+from .seeds import SeedAxis
 from .selection import Evaluation, Schedule, Selection
 from .standing import Standing, from_arrays, start_sums, to_arrays
 from .state import TrainState, init_state
-from .step import Sums, run_updates
 
 UPDATES_PER_CALL = 50
 """At most so many updates between two looks at the clock, at requests to stop and at the progress line."""
@@ -75,7 +73,6 @@ class Trained:
       params: those that `select` chose, at `selected_step`; best_params: those with the best validation metric.
       evaluations: all of them.
       train_seconds: the time that compiled training took, as `Standing` has it.
-      evaluate: the program that evaluated, for batches of `evaluated_shapes`.
     """
 
     state: TrainState
@@ -84,8 +81,6 @@ class Trained:
     selected_step: np.ndarray
     evaluations: tuple[Evaluation, ...]
     train_seconds: float
-    evaluate: Callable[..., Measured]
-    evaluated_shapes: Any
 
     def curve(self, metric: str, member: int) -> list[float | None]:
         """A member's validation metric at every evaluation; None from where it diverged."""
@@ -95,16 +90,6 @@ class Trained:
         ]
 
 
-@dataclasses.dataclass(frozen=True)
-class Programs:
-    """The compiled programs of a cell's members, how long compiling them took, and the engine that `train` calls."""
-
-    train: Callable[..., tuple[TrainState, Sums]]
-    evaluate: Callable[..., Measured]
-    compile_seconds: float
-    engine: str
-
-
 def train_members(
     plan: Plan,
     cell: CellPlan,
@@ -112,17 +97,17 @@ def train_members(
     axis: SeedAxis,
     schedule: Schedule,
     hooks: Hooks,
+    programs: Programs | None = None,
     checkpoints: Checkpoints | None = None,
     snapshot: Snapshot | None = None,
     evaluated: Callable[[Evaluation, TrainState], None] = lambda evaluation, state: None,
-    compiled: Callable[[float, str], None] = lambda seconds, engine: None,
 ) -> Trained:
     """Trains all members of the axis and evaluates them on the way.
 
     Args:
+      programs: the cell's, of which those that fit aren't compiled again.
       checkpoints: where snapshots go, from which training can go on; `snapshot` is the one from which it does.
-      evaluated: is told of each evaluation at once, with the state that was evaluated; `compiled` of the seconds that
-        compiling took and the engine of the recurrent layers, at the start alone.
+      evaluated: is told of each evaluation at once, with the state that was evaluated.
 
     Raises:
       InterruptedRun: `hooks.stopping()` said so; a snapshot was taken.
@@ -132,11 +117,11 @@ def train_members(
     batch_maker = make_batch_maker(plan, sets, axis, schedule)
     validation = put_evaluation(sets["validation"], task, cell, axis)
     at = Standing(0, state, start_sums(axis), [], 0.0)
-    programs = _compile(plan, cell, axis, optimizer, at, batch_maker.layout, validation[0])
+    programs = programs or Programs(plan, cell)
+    train = programs.training(axis, optimizer, at.state, at.sums, batch_maker.layout)
+    evaluate = programs.evaluation(axis, at.state, validation[0])
     selection = Selection(axis, task, schedule)
-    if snapshot is None:
-        compiled(programs.compile_seconds, programs.engine)
-    else:
+    if snapshot is not None:
         at = from_arrays(snapshot.arrays, at, selection, axis, snapshot.step)
 
     # Of the next call and of the one after it, whose batches are made during the next: how long an update takes isn't
@@ -146,7 +131,7 @@ def train_members(
         while True:
             due = at.step % schedule.eval_every == 0 or at.step == schedule.updates
             if due and not (at.evaluations and at.evaluations[-1].step == at.step):
-                measured = score(programs.evaluate, axis, at.state, validation, task).metrics
+                measured = score(evaluate, axis, at.state, validation, task).metrics
                 at.evaluations.append(_evaluation(at, axis, measured))
                 evaluated(at.evaluations[-1], at.state)
                 at.sums = start_sums(axis)
@@ -163,7 +148,7 @@ def train_members(
             until = schedule.end_of_call(at.step, steps)
             now = batches.take(at.step, until)
             started = time.perf_counter()
-            running = programs.train(at.state, at.sums, now, np.int32(until))  # takes the old state and sums over
+            running = train(at.state, at.sums, now, np.int32(until))  # takes the old state and sums over
             if batch_maker.layout and until < schedule.updates:
                 batches.begin(until, schedule.end_of_call(until, later))
             at.state, at.sums = jax.block_until_ready(running)
@@ -178,8 +163,6 @@ def train_members(
         selection.selected_step(at.state),
         tuple(at.evaluations),
         at.train_seconds,
-        programs.evaluate,
-        shapes(validation[0]),
     )
 
 
@@ -222,45 +205,32 @@ class BatchMaker:
         return self.make(start, stop)
 
 
+def updates_per_call(schedule: Schedule) -> int:
+    """How many updates a call makes at most; fewer where batches are large."""
+    return min(UPDATES_PER_CALL, schedule.eval_every, schedule.updates)
+
+
 def make_batch_maker(plan: Plan, sets: Sets, axis: SeedAxis, schedule: Schedule) -> BatchMaker:
     """The batches of every member's seed."""
-    steps = min(UPDATES_PER_CALL, schedule.eval_every, schedule.updates)
+    steps = updates_per_call(schedule)
     if isinstance(plan.task.data, Generated):
         return BatchMaker(steps, {}, lambda start, stop: {})
     assert isinstance(plan.task.data, Stored)
     train, size = sets["train"], plan.config.batch_size
-    sources = [ShuffledBatches(train, size, seed) for seed in axis.padded_seeds]
+    sources = axis.fill([ShuffledBatches(train, size, seed) for seed in axis.seeds], None)
     one = sum(a.nbytes // len(a) for a in train.values()) * size * len(sources)
     steps = max(1, min(steps, BYTES_PER_CALL // one))
     layout = axis.layout({name: ((len(sources), steps, size, *a.shape[1:]), a.dtype) for name, a in train.items()})
 
     def make(start: int, stop: int) -> dict[str, jax.Array]:
-        return axis.put_parts(layout, lambda seeds, rows: chunk(sources[seeds], start, stop - start, rows, room=steps))
+        def part(seeds: slice, rows: slice) -> dict[str, np.ndarray]:
+            """One device's, of which what no member reads stays 0."""
+            here, members = range(len(sources))[seeds], [source for source in sources[seeds] if source is not None]
+            sizes = len(here), steps, len(range(size)[rows])
+            # The system gives zeros where they are first read, so what isn't filled costs next to nothing.
+            out = {name: np.zeros((*sizes, *a.shape[3:]), a.dtype) for name, a in layout.items()}
+            return chunk(members, start, stop - start, rows, out) if members else out
+
+        return axis.put_parts(layout, part)
 
     return BatchMaker(steps, layout, make)
-
-
-def _compile(
-    plan: Plan,
-    cell: CellPlan,
-    axis: SeedAxis,
-    optimizer: Optimizer,
-    at: Standing,
-    batches: Any,
-    validation: EvaluationBatch,
-) -> Programs:
-    """Compiles ahead, so that no timing holds compilation."""
-    started = time.perf_counter()
-    lowered = lower_training(plan, cell, axis, optimizer, at.state, at.sums, batches)
-    train = lowered.compile()
-    evaluate = compile_evaluation(plan, cell, axis, at.state, validation)
-    return Programs(train, evaluate, time.perf_counter() - started, native.engine_of(lowered))
-
-
-def lower_training(
-    plan: Plan, cell: CellPlan, axis: SeedAxis, optimizer: Optimizer, state: TrainState, sums: Sums, batches: Any
-) -> jax.stages.Lowered:
-    """The program that updates all members up to a step, to be compiled; it takes the state and the sums over."""
-    train = partial(run_updates, cell.model, optimizer, plan.task, plan.config.batch_size, axis.over)
-    program = axis.spread(train, OWN, OWN, OWN_BATCHES, SHARED, donate=(0, 1))
-    return program.lower(state, sums, batches, np.int32(0))

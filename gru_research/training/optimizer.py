@@ -45,6 +45,11 @@ class Optimizer:
         """May be called inside jit: `scalars` may be traced."""
         return make_optimizer(self.config, self.updates, scalars)
 
+    @property
+    def program(self) -> tuple[OptimizerConfig, int]:
+        """What a program that is compiled with it depends on: of the number of updates only where the schedule does."""
+        return self.config, 0 if self.config.schedule == "constant" else self.updates
+
     def clip(self, scalars: Scalars) -> ArrayLike | float | None:
         """The global norm above which gradients are scaled down; None where they aren't."""
         return clip_of(self.config, scalars)

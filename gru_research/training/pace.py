@@ -15,8 +15,9 @@ from gru_research.config import CellConfig, ExperimentConfig, UserError
 from gru_research.data import DataDirs
 
 from . import processes
-from .loop import BatchMaker, Sets, lower_training, make_batch_maker, start
+from .loop import BatchMaker, Sets, make_batch_maker, start
 from .plan import CellPlan, Plan, make_plan, nearest_size, size_unit
+from .programs import lower_training
 from .seeds import SeedAxis, make_seed_axis
 from .selection import Schedule
 from .standing import start_sums

@@ -5,10 +5,15 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
+import jax
+import jax.numpy as jnp
 import numpy as np
+from jax import lax
 
 from gru_research.metrics import Additive
+from gru_research.models import Model
 from gru_research.tasks import Task
+from gru_research.types import Array, Batch
 
 from .evaluation import Measured, evaluate
 from .plan import CellPlan, Plan
@@ -92,7 +97,8 @@ def score(
     keep: bool = False,
 ) -> Scores:
     """What the task measures of each member over a set; with `keep` also the arrays of each example."""
-    measured = [program(state, batch.examples, batch.counted) for batch in batches]
+    members = axis.put(axis.members)
+    measured = [program(members, state, batch.examples, batch.counted) for batch in batches]
     collected = [name for name, metric in task.metrics.items() if not isinstance(metric, Additive)]
     counts = [batch.count for batch in batches]
     kept = {
@@ -125,6 +131,20 @@ def _joined(parts: Sequence[Mapping[str, Any]], axis: SeedAxis, counts: Sequence
 
 
 def compile_evaluation(plan: Plan, cell: CellPlan, axis: SeedAxis, state: TrainState, batch: EvaluationBatch) -> Any:
-    """The program that evaluates all members on one batch."""
-    program = partial(evaluate, cell.model, plan.task, axis.over)
-    return axis.spread(program, OWN, SHARED_ROWS, SHARED_ROWS).lower(state, batch.examples, batch.counted).compile()
+    """The program that evaluates all members on one batch: from which places of the axis hold members, their state, the
+    examples and which of them count."""
+    program = partial(_unless_copy, cell.model, plan.task, axis.over, axis.batched)
+    spread = axis.spread(program, OWN, OWN, SHARED_ROWS, SHARED_ROWS)
+    return spread.lower(axis.put(axis.members), state, batch.examples, batch.counted).compile()
+
+
+def _unless_copy(
+    model: Model, task: Task, over: str | None, batched: bool, member: Array, state: TrainState, batch: Batch,
+    counted: Array,
+) -> Measured:  # fmt: skip
+    """What is measured of a member; of a copy zeros, which take no time where members aren't batched."""
+    measure = jax.jit(partial(evaluate, model, task, over))  # so that it is traced once for what follows
+    if batched:
+        return measure(state, batch, counted)
+    nothing = jax.tree.map(lambda a: jnp.zeros(a.shape, a.dtype), jax.eval_shape(measure, state, batch, counted))
+    return lax.cond(member, measure, lambda *_: nothing, state, batch, counted)

@@ -35,25 +35,51 @@ T = TypeVar("T")
 
 @dataclasses.dataclass(frozen=True)
 class SeedAxis:
-    """Seeds over the devices of a mesh. Where they don't divide, copies of the first fill up the axis.
+    """Seeds over the devices of a mesh. Copies of the first, which take no turn and are thrown away, fill up each
+    device to the same number.
 
-    `scalars` are numbers of each member's own, [S] by name, such as its learning rate: the members of a search are
-    more of the same axis, where a seed may come more than once.
+    Attributes:
+      seeds: of the members. Those of a search are more of the same axis, where a seed may come more than once.
+      scalars: numbers of each member's own, [S] by name, such as its learning rate.
+      room: for how many members a device has room, at least; more than it needs makes the axis as long as another one,
+        so that programs fit both.
     """
 
     seeds: tuple[int, ...]
     mesh: Mesh
     scalars: Mapping[str, tuple[float, ...]] = dataclasses.field(default_factory=dict)
+    room: int = 0
 
     def __post_init__(self) -> None:
         assert all(len(values) == len(self.seeds) for values in self.scalars.values()), self.scalars
 
     @property
-    def padded_seeds(self) -> tuple[int, ...]:
-        return self._padded(self.seeds)
+    def length(self) -> int:
+        """Of the axis, copies included."""
+        return self.mesh.shape[SEED] * max(self._share, self.room)
 
-    def _padded(self, values: tuple[T, ...]) -> tuple[T, ...]:
-        return values + values[:1] * (-len(values) % self.mesh.shape[SEED])
+    @property
+    def _share(self) -> int:
+        """How many members the fullest device has."""
+        return -(-len(self.seeds) // self.mesh.shape[SEED])
+
+    @property
+    def places(self) -> np.ndarray:
+        """Where on the axis each member is `[S]`: the first of each device's places."""
+        device, place = np.divmod(np.arange(len(self.seeds)), self._share)
+        return device * max(self._share, self.room) + place
+
+    @property
+    def members(self) -> np.ndarray:
+        """Which places of the axis hold members and no copies: booleans, as long as the axis."""
+        return np.isin(np.arange(self.length), self.places)
+
+    def fill(self, values: Sequence[T], other: T) -> list[T]:
+        """One value a member, at its place of the axis, and the other one at the places of copies."""
+        filled = [other] * self.length
+        for place, value in zip(self.places, values, strict=True):
+            filled[place] = value
+        return filled
 
     @property
     def parts(self) -> int:
@@ -119,29 +145,28 @@ class SeedAxis:
 
     def start(self, init: Callable[[Any, Any, Any], Any]) -> Any:
         """`init(seed, scalars, active)` of every member, each on its device."""
-        padded = self.padded_seeds
-        seeds = np.asarray(padded, np.uint32)
-        scalars = {name: np.asarray(self._padded(values), np.float32) for name, values in self.scalars.items()}
-        active = np.arange(len(padded)) < len(self.seeds)
-        return self.spread(init, OWN, OWN, OWN)(*(self.put(tree) for tree in (seeds, scalars, active)))
+        seeds = self._with_copies(np.asarray(self.seeds, np.uint32))
+        scalars = {name: self._with_copies(np.asarray(values, np.float32)) for name, values in self.scalars.items()}
+        return self.spread(init, OWN, OWN, OWN)(*(self.put(tree) for tree in (seeds, scalars, self.members)))
 
     def put_back(self, tree: Any) -> Any:
         """The inverse of `gather`: arrays `[S, ...]` of the host on the members' devices, copies filled up."""
         return self.put(jax.tree.map(self._with_copies, tree))
 
     def _with_copies(self, array: np.ndarray) -> np.ndarray:
-        missing = len(self.padded_seeds) - len(self.seeds)
-        return np.concatenate([array, np.repeat(array[:1], missing, axis=0)]) if missing else array
+        filled = np.repeat(array[:1], self.length, axis=0)
+        filled[self.places] = array
+        return filled
 
     def put_members(self, values: Sequence[Any]) -> Any:
         """One value a member `[S]`, on the members' devices; copies get the first one's."""
-        return self.put(np.asarray(self._padded(tuple(values))))
+        return self.put(self._with_copies(np.asarray(values)))
 
     def gather(self, tree: Any) -> Any:
         """Arrays of all seeds on the host, without the copies; all processes have to ask for them."""
         if jax.process_count() > 1:
             tree = multihost_utils.process_allgather(tree, tiled=True)
-        return jax.tree.map(lambda a: np.asarray(a)[: len(self.seeds)], tree)
+        return jax.tree.map(lambda a: np.asarray(a)[self.places], tree)
 
 
 def _put_own_part(array: np.ndarray, sharding: NamedSharding) -> jax.Array:
@@ -149,11 +174,17 @@ def _put_own_part(array: np.ndarray, sharding: NamedSharding) -> jax.Array:
 
 
 def make_seed_axis(
-    seeds: Sequence[int], scalars: Mapping[str, float | Sequence[float]] = MappingProxyType({}), parts: int = 1
+    seeds: Sequence[int],
+    scalars: Mapping[str, float | Sequence[float]] = MappingProxyType({}),
+    parts: int = 1,
+    beside: int = 0,
 ) -> SeedAxis:
     """The axis over the devices that jax has, but over no more than there are seeds; one number goes for all of them.
 
-    `parts` is the number of devices over which each seed's batches are divided. Several processes use all devices.
+    Args:
+      parts: the number of devices over which each seed's batches are divided. Several processes use all devices.
+      beside: the number of seeds of another axis whose programs shall fit. Axes over other devices don't; nor do those
+        whose seeds are batched, where copies would cost as much as members.
 
     Raises:
       UserError: fewer devices than parts; of several processes, devices that the parts don't divide.
@@ -162,10 +193,12 @@ def make_seed_axis(
     if parts > len(devices) or (many and len(devices) % parts):
         raise UserError(f"config.data_parallel={parts} must divide the number of devices: jax has {len(devices)}")
     rows = len(devices) // parts
+    alike = many or min(rows, len(seeds)) == min(rows, beside)
     rows = rows if many else min(rows, len(seeds))
     mesh = Mesh(np.asarray(devices[: rows * parts]).reshape(rows, parts), (SEED, DATA), axis_types=(AxisType.Auto,) * 2)
     each = {
         name: tuple(values) if isinstance(values, Sequence) else (values,) * len(seeds)
         for name, values in scalars.items()
     }
-    return SeedAxis(tuple(seeds), mesh, each)
+    axis = SeedAxis(tuple(seeds), mesh, each)
+    return dataclasses.replace(axis, room=-(-beside // rows)) if alike and not axis.batched else axis

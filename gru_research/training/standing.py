@@ -37,7 +37,7 @@ class Standing:
 
 def start_sums(axis: SeedAxis) -> Sums:
     """Every member's sums before the first update."""
-    return axis.put(jax.tree.map(lambda a: jnp.broadcast_to(a, (len(axis.padded_seeds),)), no_sums()))
+    return axis.put(jax.tree.map(lambda a: jnp.broadcast_to(a, (axis.length,)), no_sums()))
 
 
 def to_arrays(standing: Standing, selection: Selection, axis: SeedAxis) -> dict[str, Any]:
@@ -63,8 +63,7 @@ def from_arrays(
     """
     state = axis.put_back(like(axis.gather(fresh.state), arrays["state"]))
     # Copies have the first member's state; what they are not is active.
-    padding = np.arange(len(axis.padded_seeds)) < len(axis.seeds)
-    state = state._replace(active=state.active & axis.put(padding))
+    state = state._replace(active=state.active & axis.put(axis.members))
     best = axis.put_back(like(axis.gather(fresh.state.params), arrays["best_params"]))
     selection.go_on(arrays["selection"], best)
     stacked = arrays["evaluations"]

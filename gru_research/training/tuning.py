@@ -7,10 +7,13 @@ import numpy as np
 
 from gru_research.config import TuneConfig
 from gru_research.stats import iqm, rank_worst
+from gru_research.tasks import Generated
 
 from .checkpoint import Checkpoints, Snapshot
-from .loop import Hooks, Sets, Trained, train_members
+from .loop import Hooks, Sets, Trained, train_members, updates_per_call
+from .optimizer import Optimizer
 from .plan import CellPlan, Plan
+from .programs import Programs
 from .seeds import make_seed_axis
 from .selection import Schedule
 
@@ -52,6 +55,7 @@ def tune_cell(
     cell: CellPlan,
     sets: Sets,
     hooks: Hooks,
+    programs: Programs | None = None,
     checkpoints: Checkpoints | None = None,
     snapshot: Snapshot | None = None,
 ) -> dict[str, float]:
@@ -62,17 +66,18 @@ def tune_cell(
     """
     tune = plan.config.tune
     values = draw_values(tune)
-    seeds = range(tune.first_seed, tune.first_seed + tune.seeds)
-    members = [(draw, seed) for draw in range(tune.draws) for seed in seeds]
+    members = tuning_members(tune)
     scalars = {name: [values[draw][name] for draw, _ in members] for name in values[0]}
-    axis = make_seed_axis([seed for _, seed in members], scalars, plan.config.data_parallel)
-    trained = train_members(plan, cell, sets, axis, tuning_schedule(plan, cell), hooks, checkpoints, snapshot)
+    axis = make_seed_axis([seed for _, seed in members], scalars, plan.config.data_parallel, beside=len(plan.seeds))
+    schedule = tuning_schedule(plan, cell)
+    trained = train_members(plan, cell, sets, axis, schedule, hooks, programs, checkpoints, snapshot)
     draws = [
         _result(plan, trained, values[draw], [m for m, (d, _) in enumerate(members) if d == draw])
         for draw in range(tune.draws)
     ]
     sign = 1 if plan.task.validation_direction == "min" else -1
     chosen = min(range(tune.draws), key=lambda d: (sign * iqm(draws[d].metrics), iqm(draws[d].losses)))
+    seeds = [seed for draw, seed in members if draw == chosen]
     for d, draw in enumerate(draws):
         for seed, metric, diverged_at in zip(seeds, draw.metrics, draw.diverged_at, strict=True):
             hooks.record(
@@ -89,12 +94,35 @@ def tune_cell(
     return dict(values[chosen])
 
 
+def tuning_members(tune: TuneConfig) -> list[tuple[int, int]]:
+    """Draw and seed of all that are trained side by side."""
+    seeds = range(tune.first_seed, tune.first_seed + tune.seeds)
+    return [(draw, seed) for draw in range(tune.draws) for seed in seeds]
+
+
+def training_schedule(plan: Plan, cell: CellPlan) -> Schedule:
+    """The comparison's own."""
+    return Schedule("training", cell.updates, cell.eval_every, plan.config.select, plan.config.patience)
+
+
 def tuning_schedule(plan: Plan, cell: CellPlan) -> Schedule:
     """As long as the comparison itself, unless the config says how long."""
     config = plan.config
     updates = config.tune.updates or cell.updates
     eval_every = -(-updates // config.evaluations) if config.evaluations else min(cell.eval_every, updates)
     return Schedule("tuning", updates, eval_every, config.select, config.patience)
+
+
+def shares_programs(plan: Plan, cell: CellPlan) -> bool:
+    """Whether a cell's tuning and training run by the same compiled programs."""
+    tuning, training = tuning_schedule(plan, cell), training_schedule(plan, cell)
+    draws, parts = len(tuning_members(plan.config.tune)), plan.config.data_parallel
+    axes = make_seed_axis(range(draws), {}, parts, len(plan.seeds)), make_seed_axis(plan.seeds, {}, parts, draws)
+    lengths = {(axis.mesh, axis.length) for axis in axes}
+    optimizers = {Optimizer(plan.config.optimizer, schedule.updates).program for schedule in (tuning, training)}
+    calls = {updates_per_call(schedule) for schedule in (tuning, training)}
+    generated = isinstance(plan.task.data, Generated)  # a call's batches aren't an argument then
+    return len(lengths) == len(optimizers) == 1 and (generated or len(calls) == 1)
 
 
 def _result(plan: Plan, trained: Trained, values: Mapping[str, float], members: list[int]) -> Draw:

@@ -89,13 +89,18 @@ def test_a_cell_alone_is_measured_once(measured: list[tuple[str, int, int]]) -> 
     assert measured == [("gru", 3, 40)] and found.length_check is None and found.run_check is None
 
 
-def test_tuning_comes_on_top_with_its_own_members_and_schedule(measured: list[tuple[str, int, int]]) -> None:
+@pytest.mark.parametrize(("schedule", "compiling"), [("constant", 0), ("cosine", 40)])
+def test_tuning_comes_on_top_with_its_own_members_and_schedule(
+    schedule: str, compiling: int, measured: list[tuple[str, int, int]]
+) -> None:
+    """It is compiled where it can't use the programs of training: here its schedule is shorter."""
     tune = {"draws": 6, "seeds": 2, "updates": 50}
-    (one,) = forecasts(made(tune=tune), Asked(0.1)).forecasts
+    optimizer = {"schedule": schedule}
+    (one,) = forecasts(made(tune=tune, optimizer=optimizer), Asked(0.1)).forecasts
     devices = jax.device_count()
     n, tuned = fullest(3, devices), fullest(12, devices)
     training = 40 + 250 * n * 42 + 4 * n * 40 + 7
-    assert one.total.middle == pytest.approx(training + 40 + 50 * tuned * 42 + 2 * tuned * 40)
+    assert one.total.middle == pytest.approx(training + compiling + 50 * tuned * 42 + 2 * tuned * 40)
     assert len(measured) == 2 and one.needed == 12 + 40 * KIB
 
 

@@ -1,7 +1,7 @@
 """Batches that are made ahead: the same ones, in order, each once; what goes wrong in making them, and stops."""
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -139,7 +139,7 @@ def wanted(seed: int, updates: int = UPDATES) -> float:
     return toy.start(seed) + sum(source[step]["n"].mean() for step in range(updates))
 
 
-def ended(workdir: Path) -> tuple[np.ndarray, list[Mapping[str, Any]]]:
+def ended(workdir: Path) -> tuple[np.ndarray, list[dict[str, Any]]]:
     run = records.read(workdir / records.FILE_NAME)
     kept = [{k: v for k, v in r.items() if k not in ("time", "env")} for r in (*run.evaluations, *run.results)]
     return load_parameters(workdir, "toy")["params"]["w"], kept
@@ -179,7 +179,8 @@ def test_a_damaged_example_ends_the_run_at_its_batch_with_what_came_before_on_re
     with pytest.raises(UserError, match=r"toy is damaged \(OSError: bad block\): prepare it again"):
         run_comparison(plan_of(Rows(damaged), seeds=1), tmp_path / "run", DataDirs())
     run = records.read(tmp_path / "run" / records.FILE_NAME)
-    assert run.end["status"] == "interrupted" and [e["step"] for e in run.evaluations] == [0, 5]
+    assert run.end is not None and run.end["status"] == "interrupted"
+    assert [e["step"] for e in run.evaluations] == [0, 5]
 
 
 def test_stopped_while_batches_are_made_it_goes_on_to_the_same_bits(

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from gru_research.config import UserError
-from gru_research.training import make_seed_axis
+from gru_research.training import SeedAxis, make_seed_axis
 from gru_research.training.seeds import OWN, SHARED
 from tests.faults import fault, seen
 
@@ -89,8 +89,42 @@ def test_more_parts_than_devices_are_refused() -> None:
 def test_seeds_fill_up_to_the_devices() -> None:
     axis = make_seed_axis((3, 4, 5))
     assert dict(axis.mesh.shape) == {"seed": min(3, jax.device_count()), "data": 1}
-    assert len(axis.padded_seeds) % axis.mesh.size == 0
-    assert axis.padded_seeds[:3] == (3, 4, 5) and set(axis.padded_seeds[3:]) <= {3}
+    assert axis.length % axis.mesh.size == 0 and axis.length - 3 < axis.mesh.size
+    assert axis.fill(axis.seeds, 0)[:3] == [3, 4, 5] and set(axis.fill(axis.seeds, 0)[3:]) <= {0}
+    assert axis.members.sum() == 3 and axis.members[:3].all()
+
+
+@pytest.mark.parametrize(
+    ("devices", "seeds", "room", "places"),
+    [
+        (2, 4, 0, [0, 1, 2, 3]),
+        (2, 5, 0, [0, 1, 2, 3, 4]),
+        (2, 4, 3, [0, 1, 3, 4]),  # two on each device, before a copy
+        (2, 5, 4, [0, 1, 2, 4, 5]),
+        (4, 5, 0, [0, 1, 2, 3, 4]),  # the last device has copies alone
+        (4, 5, 3, [0, 1, 3, 4, 6]),
+        (1, 2, 5, [0, 1]),
+    ],
+)
+def test_room_for_more_leaves_as_many_members_on_each_device(
+    devices: int, seeds: int, room: int, places: list[int]
+) -> None:
+    mesh = jax.sharding.AbstractMesh((devices, 1), ("seed", "data"))
+    axis = SeedAxis(tuple(range(10, 10 + seeds)), mesh, room=room)  # pyright: ignore[reportArgumentType]
+    assert axis.places.tolist() == places and np.flatnonzero(axis.members).tolist() == places
+    filled = axis.fill(axis.seeds, 0)
+    assert len(filled) == axis.length and [filled[place] for place in places] == list(axis.seeds)
+    assert sum(value == 0 for value in filled) == axis.length - seeds
+
+
+def test_axes_beside_each_other_are_as_long_but_not_where_copies_would_cost(monkeypatch: pytest.MonkeyPatch) -> None:
+    devices = jax.device_count()
+    few, more = make_seed_axis(range(4), beside=9), make_seed_axis(range(9), beside=4)
+    assert few.length == more.length == make_seed_axis(range(9)).length and few.mesh.size == min(4, devices)
+    doubled = few.spread(lambda seed: 2 * seed, OWN)(few.put_back(np.arange(4)))
+    np.testing.assert_array_equal(few.gather(doubled), [0, 2, 4, 6])
+    monkeypatch.setattr(SeedAxis, "batched", property(lambda self: True))
+    assert make_seed_axis(range(4), beside=9).length == make_seed_axis(range(4)).length
 
 
 def test_spread_runs_each_seed_and_gather_drops_the_copies() -> None:

@@ -1,0 +1,79 @@
+"""The compiled programs of one cell: each is compiled once, and serves tuning, training and the test where it fits."""
+
+import time
+from collections.abc import Callable, Hashable
+from functools import partial
+from typing import Any, TypeVar
+
+import jax
+import numpy as np
+
+from gru_research import native
+
+from .evaluation import Measured
+from .optimizer import Optimizer
+from .plan import CellPlan, Plan
+from .scoring import EvaluationBatch, compile_evaluation
+from .seeds import OWN, OWN_BATCHES, SHARED, SeedAxis
+from .state import TrainState
+from .step import Sums, run_updates
+
+T = TypeVar("T")
+
+
+class Programs:
+    """The programs of a cell of a plan, compiled ahead, so that no timing holds compilation.
+
+    One that was compiled is given again for arguments of the same structure, shapes, types and places, on the same
+    devices, with an optimiser that makes the same program. Numbers of a member's own, such as its rate, are arguments.
+
+    Attributes:
+      seconds: how long compiling took so far.
+      engine: of recurrent layers, that training calls: "native" or "XLA"; "" before it is compiled.
+    """
+
+    def __init__(self, plan: Plan, cell: CellPlan) -> None:
+        self._plan, self._cell = plan, cell
+        self._made: dict[Hashable, Any] = {}
+        self.seconds, self.engine = 0.0, ""
+
+    def training(
+        self, axis: SeedAxis, optimizer: Optimizer, state: TrainState, sums: Sums, batches: Any
+    ) -> Callable[..., tuple[TrainState, Sums]]:
+        """For a state, sums and batches, of which the last may be a layout alone."""
+
+        def compile_it() -> Callable[..., tuple[TrainState, Sums]]:
+            lowered = lower_training(self._plan, self._cell, axis, optimizer, state, sums, batches)
+            self.engine = native.engine_of(lowered)
+            return lowered.compile()
+
+        return self._once(("training", axis.mesh, optimizer.program, _fits((state, sums, batches))), compile_it)
+
+    def evaluation(self, axis: SeedAxis, state: TrainState, batch: EvaluationBatch) -> Callable[..., Measured]:
+        """For a state and a batch of a set."""
+        return self._once(
+            ("evaluation", axis.mesh, _fits((state, batch.examples))),
+            lambda: compile_evaluation(self._plan, self._cell, axis, state, batch),
+        )
+
+    def _once(self, key: Hashable, compile_it: Callable[[], T]) -> T:
+        if key not in self._made:
+            started = time.perf_counter()
+            self._made[key] = compile_it()
+            self.seconds += time.perf_counter() - started
+        return self._made[key]
+
+
+def lower_training(
+    plan: Plan, cell: CellPlan, axis: SeedAxis, optimizer: Optimizer, state: TrainState, sums: Sums, batches: Any
+) -> jax.stages.Lowered:
+    """The program that updates all members up to a step, to be compiled; it takes the state and the sums over."""
+    train = partial(run_updates, cell.model, optimizer, plan.task, plan.config.batch_size, axis.over)
+    program = axis.spread(train, OWN, OWN, OWN_BATCHES, SHARED, donate=(0, 1))
+    return program.lower(state, sums, batches, np.int32(0))
+
+
+def _fits(arguments: Any) -> Hashable:
+    """What arguments have to agree in for a compiled program to take them."""
+    leaves, structure = jax.tree.flatten(arguments)
+    return structure, tuple((a.shape, str(a.dtype), a.sharding) for a in leaves)
