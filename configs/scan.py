@@ -1,6 +1,18 @@
 """SCAN: from commands such as "walk twice and jump left" to actions, by an encoder-decoder of each cell.
 
-python -m experiments.compare --config=configs/scan.py[:simple | :length | :jump]
+    python -m experiments.compare --config=configs/scan.py[:simple | :length | :jump]
+
+About 86,000 parameters each: one layer, read in both directions, attention (Luong's), 3 seeds. On two cores of an AMD
+EPYC with AVX-512 (2026-11-30, with other work beside it) "simple" took 9 min 12 s, "length" 3 min 37 s, "jump" 5 min 27 s.
+Expect as the IQM of whole answers that are right on test:
+
+    split     GRU       LSTM      vanilla RNN
+    simple    99.5 %    99.6 %    90.3 %
+    length     8.0 %     9.7 %     6.7 %
+    jump       0.5 %     0.3 %     0.6 %
+
+docs/tasks.md has the trivial answers and the published figures. The data are downloaded once, or read from a folder with
+the original file: `--manual_dir=DIR`.
 """
 
 import ml_collections
@@ -17,9 +29,9 @@ def get_config(split: str = "simple") -> ml_collections.ConfigDict:
     config.only = ""
     config.reference = "gru"
     config.match = "parameters"
-    config.updates = 1500
+    config.updates = 2000
     config.batch_size = 64
-    config.evaluations = 6
+    config.evaluations = 5
     config.select = "last"
     config.seeds = 3
     config.first_seed = 0
