@@ -3,16 +3,16 @@
     python -m experiments.compare --config=configs/scan.py[:simple | :length | :jump]
 
 About 86,000 parameters each: one layer, read in both directions, attention (Luong's), 3 seeds. On two cores of an AMD
-EPYC with AVX-512 (2026-11-30, with other work beside it) "simple" took 9 min 12 s, "length" 3 min 37 s, "jump" 5 min 27 s.
-Expect as the IQM of whole answers that are right on test:
+EPYC with AVX-512 (2026-11-30, with other work beside it) "simple" took 9 min 12 s, "length" 3 min 37 s, "jump" 5 min
+27 s. Expect as the IQM of whole answers that are right on test:
 
     split     GRU       LSTM      vanilla RNN
     simple    99.5 %    99.6 %    90.3 %
     length     8.0 %     9.7 %     6.7 %
     jump       0.5 %     0.3 %     0.6 %
 
-docs/tasks.md has the trivial answers and the published figures. The data are downloaded once, or read from a folder with
-the original file: `--manual_dir=DIR`.
+docs/tasks.md has the trivial answers and the published figures. The data are downloaded once, or read from a folder
+with the original file: `--manual_dir=DIR`.
 """
 
 import ml_collections
