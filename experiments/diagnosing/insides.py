@@ -12,9 +12,10 @@ import gru_research as gr
 from experiments.diagnosing import trained
 from gru_research.analysis import intervene
 from gru_research.config import ExperimentConfig
-from gru_research.metrics import Additive
 from gru_research.tasks import Task
 from gru_research.training import probes
+from gru_research.training.evaluation import wide
+from gru_research.training.predictions import compute
 from gru_research.types import Array, Batch, Params
 
 KEEPS = {"GRU": "z", "BlockGRU": "z", "LayerNormGRU": "z", "MinGRU": "z", "LSTM": "f", "LayerNormLSTM": "f",
@@ -83,28 +84,28 @@ def metric_with(
         inputs = jnp.asarray(batch["inputs"])
         shown = {**batch, "inputs": jnp.concatenate([inputs, jnp.asarray(at, inputs.dtype)[..., None]], -1)}
 
-    def one(mine: Any) -> Array:
+    def one(mine: Any) -> Mapping[str, Array]:
         own = mine.get("params", mine)
         stack = cell.model.stack
         changed, inside = intervene(_recurrent(cell, layer), own["stack"][layer], **held(mine), by_step=at is not None)
         cells = tuple(changed if i == layer else c for i, c in enumerate(stack.cells))
         model = dataclasses.replace(cell.model, stack=dataclasses.replace(stack, cells=cells))
         all_layers = [inside if i == layer else p for i, p in enumerate(own["stack"])]
-        return _metric(task, model.apply({**own, "stack": all_layers}, shown), batch)
+        return _statistics(task, model.apply({**own, "stack": all_layers}, shown), batch)
 
-    return trained.per_seed(one, params)
+    return compute(task.metrics[task.metric], trained.per_seed(one, params))
 
 
 def metric(cell: trained.TrainedCell, params: Params, batch: Batch, task: Task) -> np.ndarray:
     """The task's metric on a batch, `[S]`."""
-    return trained.per_seed(lambda mine: _metric(task, cell.model.apply(mine, batch), batch), params)
+    kept = trained.per_seed(lambda mine: _statistics(task, cell.model.apply(mine, batch), batch), params)
+    return compute(task.metrics[task.metric], kept)
 
 
-def _metric(task: Task, outputs: Any, batch: Batch) -> Array:
-    metric = task.metrics[task.metric]
-    assert isinstance(metric, Additive)
-    sums: Any = {name: a.sum() for name, a in metric.statistics(outputs, batch).items()}
-    return jnp.asarray(metric.finish(sums))
+def _statistics(task: Task, outputs: Any, batch: Batch) -> Mapping[str, Array]:
+    """What the task's metric is made of, `[B, ...]` by name; `compute` makes the metric of it outside jit, as an
+    evaluation does."""
+    return wide(task.metrics[task.metric].statistics(outputs, batch))
 
 
 def _recurrent(cell: trained.TrainedCell, layer: int) -> Any:

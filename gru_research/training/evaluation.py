@@ -36,20 +36,20 @@ def evaluate(model: Model, task: Task, over: str | None, state: TrainState, batc
     """
     prepared = task.prepare(batch)
     read = outputs_of(model, task, state.params, prepared)
-    each = {name: _wide(metric.statistics(read[metric.of], prepared)) for name, metric in task.metrics.items()}
+    each = {name: wide(metric.statistics(read[metric.of], prepared)) for name, metric in task.metrics.items()}
     sums = {
         name: {part: jnp.sum(jnp.where(counted, a, 0)) for part, a in each[name].items()}
         for name, metric in task.metrics.items()
         if isinstance(metric, Additive)
     }
-    kept = each | {PREDICTIONS: _wide(predictions(read))}
+    kept = each | {PREDICTIONS: wide(predictions(read))}
     if over is not None:
         sums = lax.psum(sums, over)
         kept = jax.tree.map(lambda a: lax.all_gather(a, over, tiled=True), kept)
     return Measured(sums, kept)
 
 
-def _wide(arrays: Mapping[str, Array]) -> dict[str, Array]:
+def wide(arrays: Mapping[str, Array]) -> dict[str, Array]:
     """16-bit numbers as float32: sums of them need its digits, and NumPy's files have no bfloat16."""
     return {
         name: a.astype(jnp.float32) if jnp.issubdtype(a.dtype, jnp.floating) and a.dtype.itemsize < 4 else a

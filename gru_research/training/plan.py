@@ -25,6 +25,7 @@ from gru_research.decoding import DECODERS
 from gru_research.layers import has_cell_state
 from gru_research.metrics import Additive, Collected, Metric
 from gru_research.models import MODELS, Model, count_parameters, no_generation, options_of
+from gru_research.models.naming import said
 from gru_research.tasks import TASKS, Generated, Task
 from gru_research.tasks.base import Loss
 from gru_research.types import Batch
@@ -150,6 +151,9 @@ def _plan_cell(
     def count(which: CellConfig, hidden_size: int) -> int:
         return SIZES[config.match](_build_model(config, task, which, hidden_size), task.spec.example)
 
+    # Before sizes are counted, which a model that can't be made doesn't have.
+    smallest = _build_model(config, task, cell, cell.hidden_size or size_unit(cell))
+    check_outputs(smallest, task, f"config.model.kind={config.model.kind!r} with {cell.label}")
     hidden_size = cell.hidden_size or 0
     if config.match != "none" and cell.label != config.reference:
         assert reference.hidden_size
@@ -166,7 +170,6 @@ def _plan_cell(
     if config.tune.draws and cell.learning_rate is not None:
         warnings.append(f"cells.{cell.label}.learning_rate={cell.learning_rate:g} is not used: config.tune chooses it")
     model = _build_model(config, task, cell, hidden_size)
-    check_outputs(model, task, f"config.model.kind={config.model.kind!r} with {cell.label}")
     updates = cell.updates or config.updates
     scalars = {"learning_rate": cell.learning_rate or config.optimizer.learning_rate}
     _check_optimizer(config, cell, updates, scalars)
@@ -269,13 +272,20 @@ def _build_model(config: ExperimentConfig, task: Task, cell: CellConfig, hidden_
 
 
 def check_outputs(model: Model, task: Task, what: str) -> None:
-    """Raises UserError where a model's outputs have another shape than the task asks for."""
-    wanted = task.spec.output_shape()
+    """Raises UserError where a model can't be made or called, has nothing to train, or has outputs of another shape
+    than the task asks for. `what` names it."""
+    key, wanted = jax.random.key(0), task.spec.output_shape()
+    batch = {name: jax.ShapeDtypeStruct((2, *a.shape), a.dtype) for name, a in task.spec.example.items()}
+    try:
+        params = jax.eval_shape(model.init, key, task.spec.example)
+        # As in training: there a module may ask for random numbers that nobody gives it.
+        outputs = jax.eval_shape(model.apply, params, batch, key)
+    except Exception as e:  # whatever a user's model raises is for the user to read
+        raise UserError(f"{what} fails ({said(e)})") from e
+    if not any(math.prod(a.shape) for a in jax.tree.leaves(params)):
+        raise UserError(f"{what} has no parameters to train")
     if wanted is None:
         return
-    params = jax.eval_shape(model.init, jax.random.key(0), task.spec.example)
-    batch = {name: jax.ShapeDtypeStruct((2, *a.shape), a.dtype) for name, a in task.spec.example.items()}
-    outputs = jax.eval_shape(model.apply, params, batch)
     found = getattr(outputs, "shape", None)
     if found != (2, *wanted):
         shown = found or jax.tree.map(lambda a: a.shape, outputs)
@@ -311,13 +321,13 @@ def _check_measure(task: Task, name: str, measure: Metric | Loss, read: Any, bat
     of = measure.of if isinstance(measure, Additive | Collected) else "outputs"
     try:
         found = jax.eval_shape(function, read, batch)
-    except (TypeError, ValueError, KeyError, IndexError, AttributeError) as e:
+    except Exception as e:  # whatever a user's metric raises is for the user to read
         raise UserError(f"{task.name}: its {name} doesn't fit the model's {of} ({_first_line(e)})") from e
     shapes = [a.shape for a in jax.tree.leaves(found)]
     if isinstance(measure, Additive):
-        fits, wanted = isinstance(found, Mapping) and {(2,)}.issuperset(shapes), "arrays [B] by name"
+        fits, wanted = isinstance(found, Mapping) and set(shapes) == {(2,)}, "arrays [B] by name"
     elif isinstance(measure, Collected):
-        fits = isinstance(found, Mapping) and all(shape[:1] == (2,) for shape in shapes)
+        fits = isinstance(found, Mapping) and shapes and all(shape[:1] == (2,) for shape in shapes)
         wanted = "arrays [B, ...] by name"
     else:
         fits, wanted = shapes == [(2,), (2,)], "(values [B], weights [B])"

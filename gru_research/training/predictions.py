@@ -1,13 +1,16 @@
 """What is kept of each test example, from which metrics can be computed again without training."""
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from gru_research import records
+from gru_research.config import UserError
 from gru_research.metrics import Additive, Metric
+from gru_research.models.naming import said
 
 FOLDER = "arrays"
 SEEDS = "seeds"
@@ -39,11 +42,40 @@ def load_test(workdir: Path, label: str) -> tuple[tuple[int, ...], dict[str, dic
 
 
 def compute(metric: Metric, parts: Mapping[str, np.ndarray]) -> np.ndarray:
-    """A metric of each member `[S]` from its examples' arrays `[S, N, ...]`."""
+    """A metric of each member `[S]` from its examples' arrays `[S, N, ...]`.
+
+    Raises:
+      UserError: its function fails, or gives no number for each seed.
+    """
     if isinstance(metric, Additive):
-        return metric.finish({name: a.sum(1, dtype=np.float64) for name, a in parts.items()})
+        return finished(metric, {name: a.sum(1, dtype=np.float64) for name, a in parts.items()})
     members = len(next(iter(parts.values())))
-    return np.array([metric.score({name: a[s] for name, a in parts.items()}) for s in range(members)])
+    each = [_called("score", metric.score, {name: a[s] for name, a in parts.items()}) for s in range(members)]
+    return _one_number("score", each, (members,))
+
+
+def finished(metric: Additive, sums: Mapping[str, np.ndarray]) -> np.ndarray:
+    """A metric of each member `[S]` from its sums `[S]`. Raises UserError where its function fails."""
+    return _one_number("finish", _called("finish", metric.finish, sums), next(iter(sums.values())).shape)
+
+
+def _called(name: str, function: Callable[[Any], Any], parts: Mapping[str, np.ndarray]) -> Any:
+    try:
+        return function(parts)
+    except Exception as e:  # whatever a user's metric raises is for the user to read
+        raise UserError(f"a metric's {name} fails ({said(e)})") from e
+
+
+def _one_number(name: str, found: Any, shape: tuple[int, ...]) -> np.ndarray:
+    """What a metric's function gave, as numbers `[S]`."""
+    try:
+        values = np.asarray(found)
+    except ValueError:  # values of different shapes
+        values = np.empty(0, object)
+    if values.shape != shape or values.dtype.kind not in "biuf":
+        text = " ".join(repr(found).split())[:60]
+        raise UserError(f"a metric's {name} gives {text}, and must give one number for each seed")
+    return values
 
 
 def again(metrics: Mapping[str, Metric], workdir: Path, label: str) -> dict[str, np.ndarray]:

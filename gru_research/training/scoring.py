@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from gru_research.config import UserError
 from gru_research.metrics import Additive
 from gru_research.models import Model
 from gru_research.tasks import Task
@@ -17,7 +18,7 @@ from gru_research.types import Array, Batch
 
 from .evaluation import Measured, evaluate
 from .plan import CellPlan, Plan
-from .predictions import compute
+from .predictions import compute, finished
 from .seeds import OWN, SHARED_ROWS, SeedAxis
 from .state import TrainState
 
@@ -108,10 +109,13 @@ def score(
     }
     found = {}
     for name, metric in task.metrics.items():
-        if isinstance(metric, Additive):
-            found[name] = metric.finish(_summed([part.sums[name] for part in measured], axis))
-        else:
-            found[name] = compute(metric, kept[name])
+        try:
+            if isinstance(metric, Additive):
+                found[name] = finished(metric, _summed([part.sums[name] for part in measured], axis))
+            else:
+                found[name] = compute(metric, kept[name])
+        except UserError as e:
+            raise UserError(f"{task.name}, {name}: {e}") from e
     return Scores(found, kept if keep else {})
 
 

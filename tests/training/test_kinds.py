@@ -1,7 +1,9 @@
 """Every kind of model: it trains, is matched in size, goes on where it stopped; and what it can't do is said."""
 
 import dataclasses
+import inspect
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -120,6 +122,7 @@ def test_time_loops_take_their_options_from_the_config() -> None:
     for kind in ("sequence", "encoder_decoder"):
         task, options = KINDS[kind]
         unroll = {"backend": "vjp", "checkpoint": 3, "unroll": 2}
+        options = {name: value for name, value in options.items() if name != "state_dropout"}  # has autodiff alone
         made = make_plan(of_kind(kind, model={"kind": kind, **options, "unroll": unroll}))
         model: Any = made.cells[0].model
         found = model.unroll if isinstance(model, SequenceModel) else model.options
@@ -169,8 +172,49 @@ def test_anybody_s_module_with_its_options_trains_by_its_name(tmp_path: Path) ->
         assert result["test_metric"] == pytest.approx(float(error), rel=1e-5)
 
 
+class Failing(flax_linen.Module):
+    @flax_linen.compact
+    def __call__(self, inputs: Any) -> Any:
+        raise RuntimeError("two\nlines")
+
+
+class Normalised(flax_linen.Module):
+    @flax_linen.compact
+    def __call__(self, inputs: Any, train: bool) -> Any:
+        return flax_linen.Dense(1)(flax_linen.BatchNorm(use_running_average=not train)(inputs)[:, -1])
+
+
+class Noisy(flax_linen.Module):
+    """Draws from a stream that nobody gives it in training."""
+
+    @flax_linen.compact
+    def __call__(self, inputs: Any, train: bool) -> Any:
+        noise = jax.random.normal(self.make_rng("noise"), inputs.shape) if train else 0
+        return flax_linen.Dense(1)((inputs + noise).mean(-2))
+
+
+class Constant(flax_linen.Module):
+    def __call__(self, inputs: Any) -> Any:
+        return inputs[:, -1, :1]
+
+
+class Deaf(flax_linen.Module):
+    def __call__(self) -> Any:
+        return jnp.zeros((1, 1))
+
+
+class FailingNNX(flax_nnx.Module):
+    def __init__(self, *, rngs: flax_nnx.Rngs) -> None:
+        raise KeyError("units")
+
+
 def named(module: type) -> str:
     return f"{__name__}:{module.__name__}"
+
+
+def line_of(module: type, behind: int) -> int:
+    """The number of a line of this file, by how many lines it comes behind a class's first one."""
+    return inspect.getsourcelines(module)[1] + behind
 
 
 MODELS_AMISS = [
@@ -214,6 +258,29 @@ MODELS_AMISS = [
     (ADDING, {"kind": "nnx", "options": {"rngs": 1}}, "options.rngs=1 is unknown; choose from embedding_size, dropout"),
     (ADDING, {"kind": "linen", "options": {"dropout": "half"}}, "options.dropout='half' must be of type float"),
     (ADDING, {"kind": "linen", "options": {"embedding_size": 2.5}}, "options.embedding_size=2.5 must be of type int"),
+    (
+        ADDING, {"kind": "linen", "module": named(Failing)},
+        f"config.model.kind='linen' with gru fails (test_kinds.py, line {line_of(Failing, 3)}: RuntimeError: two)",
+    ),
+    (
+        ADDING, {"kind": "linen", "module": named(Normalised)},
+        "config.model.kind='linen' with gru fails (module has the variables batch_stats; a model has params alone)",
+    ),
+    (
+        ADDING, {"kind": "linen", "module": named(Noisy)},
+        f"config.model.kind='linen' with gru fails (test_kinds.py, line {line_of(Noisy, 5)}: InvalidRngError: ",
+    ),
+    (ADDING, {"kind": "linen", "module": named(Constant)}, "kind='linen' with gru has no parameters to train"),
+    (ADDING, {"kind": "linen", "module": named(Deaf)}, "Deaf.__call__ must take the inputs, and takes nothing"),
+    (
+        ADDING, {"kind": "nnx", "module": named(FailingNNX)},
+        f"kind='nnx' with gru fails (test_kinds.py, line {line_of(FailingNNX, 2)}: KeyError: 'units')",
+    ),
+    (ADDING, {"kind": "nnx", "module": ".own:Net"}, "config.model.module='.own:Net' must be package.module:Class"),
+    (
+        ADDING, {"state_dropout": 0.5, "unroll": {"backend": "vjp"}},
+        "config.model.kind='sequence' with gru fails (backend='vjp' isn't there for StateDropout(cell=GRU(hidden_size=",
+    ),
     (ADDING, {"kind": "linen", "options": 3}, "config.model.options=3 must be a group of fields"),
     (ADDING, {"kind": 3}, "config.model.kind=3 must be a model's name"),
 ]  # fmt: skip
@@ -225,6 +292,24 @@ def test_a_model_that_does_not_fit_is_named(task: dict[str, Any], model: dict[st
         make_plan(experiment(CONFIG | {"task": task, "model": model}))
     assert said in str(caught.value) and "\n" not in str(caught.value)
     seen(caught)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("def f(:", "own_module.py, line 1: invalid syntax"),
+        ("\nimport nothing_of_this_name", "own_module.py, line 2: ModuleNotFoundError: No module named 'nothing_of_th"),
+        ("1 / 0", "own_module.py, line 1: ZeroDivisionError: division by zero"),
+    ],
+)
+def test_a_module_that_can_t_be_imported_says_where(
+    text: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "own_module.py").write_text(text)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(UserError) as caught:
+        make_plan(of_kind("linen", model={"kind": "linen", "module": "own_module:Net"}))
+    assert str(caught.value).startswith(f"config.model.module='own_module:Net' can't be imported ({said}")
 
 
 def test_own_kinds_are_held_to_what_the_task_asks_for(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -282,6 +367,14 @@ METRICS_AMISS = [
         "its metric 'mse' gives arrays of shapes [()] for B=2, and must give arrays [B, ...] by name",
     ),
     (
+        {"metrics": {"mse": Additive(lambda outputs, batch: {}, lambda sums: np.zeros(2), "min")}},
+        "its metric 'mse' gives arrays of shapes [] for B=2, and must give arrays [B] by name",
+    ),
+    (
+        {"metrics": {"mse": Collected(lambda outputs, batch: {}, lambda kept: 0.0, "min")}},
+        "its metric 'mse' gives arrays of shapes [] for B=2, and must give arrays [B, ...] by name",
+    ),
+    (
         {"loss": lambda outputs, batch: (outputs, batch["targets"])},
         "adding: its loss gives arrays of shapes [(2, 1), (2, 1)] for B=2, and must give (values [B], weights [B])",
     ),
@@ -298,6 +391,38 @@ def test_a_measure_that_does_not_fit_is_named_before_anything_trains(
         run_comparison(plan, tmp_path / "run", DataDirs())
     assert said in str(caught.value) and "\n" not in str(caught.value) and not (tmp_path / "run").exists()
     seen(caught)
+
+
+def untyped(function: Any) -> Any:
+    return function
+
+
+@pytest.mark.parametrize(
+    ("metric", "said"),
+    [
+        (
+            Collected(lambda o, b: {"o": o}, untyped(lambda kept: kept["p"]), "min"),
+            "score fails (test_kinds.py, line LINE: K",
+        ),
+        (Collected(lambda o, b: {"o": o}, untyped(lambda kept: kept["o"]), "min"), "score gives [array([["),
+        (
+            Collected(lambda o, b: {"o": o}, untyped(lambda kept: None), "min"),
+            "score gives [None, None], and must give one num",
+        ),
+        (
+            Additive(lambda o, b: {"o": o[:, 0]}, untyped(lambda sums: 1.0), "min"),
+            "finish gives 1.0, and must give one number",
+        ),
+    ],
+)
+def test_a_metric_that_gives_no_number_is_named(
+    metric: Any, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(TASKS, "changed", changed(metrics={"mse": metric}))
+    with pytest.raises(UserError) as caught:
+        run_comparison(make_plan(experiment(CONFIG | {"task": {"name": "changed"}})), tmp_path / "run", DataDirs())
+    found = re.sub(r"line \d+", "line LINE", str(caught.value))
+    assert found.startswith(f"adding, mse: a metric's {said}") and "\n" not in found
 
 
 def test_answers_are_for_tasks_that_generate_and_are_picked_in_a_way_that_there_is(tmp_path: Path) -> None:
