@@ -182,16 +182,17 @@ def _divergence_notes(cell: results.CellResults) -> Iterable[str]:
 def curves_caption(task: results.TaskResults) -> str:
     """What the learning curves show, and which seeds solved the task when."""
     seeds = max(cell.curve.values.shape[1] for cell in task.cells if len(cell.curve.steps))
+    metric = task.task.validation_metric
     if seeds == 1:
-        shown = f"Validation {task.task.metric} of the one seed."
+        shown = f"Validation {metric} of the one seed."
     elif seeds < summary.MIN_SEEDS_FOR_INTERVAL:
         shown = (
-            f"Validation {task.task.metric}: the thick line is the interquartile mean over {seeds} seeds, thin lines "
+            f"Validation {metric}: the thick line is the interquartile mean over {seeds} seeds, thin lines "
             "are the seeds, the band reaches from the lowest to the highest."
         )
     else:
         shown = (
-            f"Validation {task.task.metric}: the line is the interquartile mean over {seeds} seeds, the band its "
+            f"Validation {metric}: the line is the interquartile mean over {seeds} seeds, the band its "
             "bootstrap interval (nominally 95 %)."
         )
     if any(np.isinf(cell.curve.values).any() for cell in task.cells):

@@ -8,11 +8,12 @@ from typing import Any, Protocol
 
 @dataclasses.dataclass(frozen=True)
 class About:
-    """The run that is tracked: its directory, its config as plain JSON, and the name of the task's metric."""
+    """The run that is tracked: its directory, its config as plain JSON, and the names of the task's two metrics."""
 
     workdir: Path
     config: Mapping[str, Any]
     metric: str
+    validation_metric: str
 
 
 @dataclasses.dataclass(frozen=True)

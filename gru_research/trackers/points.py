@@ -16,8 +16,8 @@ PROBE = ("task", "cell", "seed", "step", "name")
 CELL = ("hidden_size", "parameters", "learning_rate", "clip", "weight_decay", "updates", "flops")
 
 
-def point_of(kind: str, fields: Mapping[str, Any], metric: str) -> Point | None:
-    """The numbers of a record; None for those that hold no series. `*_metric` gets the metric's name.
+def point_of(kind: str, fields: Mapping[str, Any], metric: str, validation_metric: str) -> Point | None:
+    """The numbers of a record; None for those that hold no series. `*_metric` gets the name of its metric.
 
     Series are TASK/CELL (what a cell is), TASK/CELL/seedN (its evaluations, probes and its result, by update) and
     TASK/CELL/draws/seedN (the tuning, by draw). Of a probe's lists, over lags, the last number is shown.
@@ -39,7 +39,9 @@ def point_of(kind: str, fields: Mapping[str, Any], metric: str) -> Point | None:
     else:
         step, values = 0, _taken(fields, CELL)
         values["compile_seconds"] = time.get("compile_seconds")
-    named = {name.replace("_metric", f"_{metric}"): value for name, value in values.items()}
+    whole = {"validation_metric": f"validation_{validation_metric}"}
+    whole |= {f"{of}_metric": f"{of}_{metric}" for of in ("test", "train_set")}
+    named = {whole.get(name, name): value for name, value in values.items()}
     return Point(series, step, {name: float(v) for name, v in named.items() if v is not None and math.isfinite(v)})
 
 

@@ -23,7 +23,8 @@ class Trackers:
 
     def record(self, kind: str, **fields: Any) -> None:
         """Passes on what a record holds, after it was written."""
-        point = point_of(kind, fields, self._about.metric) if self._running else None
+        about = self._about
+        point = point_of(kind, fields, about.metric, about.validation_metric) if self._running else None
         if point is not None:
             for name, tracker in list(self._running.items()):
                 self._try(name, lambda tracker=tracker: tracker.point(point))

@@ -171,7 +171,8 @@ def _train(
 ) -> bool:
     """Of several processes the first alone has a writer, and so hooks that record."""
     started = time.perf_counter() - (resumption.seconds if resumption else 0.0)
-    about = trackers.About(workdir, records.to_json(to_mapping(plan.config)), plan.task.metric)
+    config, task = records.to_json(to_mapping(plan.config)), plan.task
+    about = trackers.About(workdir, config, task.metric, task.validation_metric)
     tracked = trackers.start(split_names(plan.config.trackers) if writer else (), about)
 
     def record(kind: str, **fields: Any) -> None:

@@ -85,7 +85,7 @@ def test_wandb_is_told_what_is_on_record(tracked: tuple[Path, records.Run, list[
 
 
 def about(workdir: Path) -> About:
-    return About(workdir, {"seeds": 1}, "mse")
+    return About(workdir, {"seeds": 1}, "mse", "mse")
 
 
 def evaluate(started: trackers.Trackers, *steps: int, value: float = 0.5) -> None:
@@ -204,10 +204,21 @@ def test_numbers_that_are_not_finite_or_not_there_are_left_out() -> None:
         "evaluation",
         EVALUATION | {"step": 3, "train_loss": None, "validation_metric": math.inf, "diverged_at": 2},
         "mse",
+        "mse",
     )
     assert point is not None and point.series == "adding/gru/seed0" and point.step == 3
     assert set(point.values) == {"gradient_norm", "validation_loss", "diverged_at", "train_seconds"}
-    assert trackers.point_of("end", {"status": "finished"}, "mse") is None
+    assert trackers.point_of("end", {"status": "finished"}, "mse", "mse") is None
+
+
+def test_a_value_has_the_name_of_its_own_metric() -> None:
+    names = ("exact_match", "token_accuracy")
+    evaluation = trackers.point_of("evaluation", EVALUATION | {"step": 3, "validation_metric": 0.75}, *names)
+    assert evaluation is not None and evaluation.values["validation_token_accuracy"] == 0.75
+    assert not any("exact_match" in name for name in evaluation.values)
+    result = {"task": "t", "cell": "gru", "seed": 0, "updates": 5, "test_metric": 0.25, "train_set_metric": 0.5}
+    point = trackers.point_of("result", result, *names)
+    assert point is not None and point.values == {"test_exact_match": 0.25, "train_set_exact_match": 0.5}
 
 
 @fault("trackers", "one that isn't there")

@@ -269,6 +269,7 @@ def test_the_validation_metric_selects_and_solves_and_the_metric_is_compared(tmp
     (cell,) = collected.cells
     np.testing.assert_allclose(cell.curve.values[0], [abs(toy.start(seed) - toy.GOAL) for seed in SEEDS], rtol=1e-6)
     line = wording.reference(collected.task)
+    assert wording.curves_caption(collected).startswith("Validation distance: ")
     assert "Baseline (one): gain 1." in line and "a validation distance below 1.25" in line
     header, row = (tmp_path / "run" / "summary.csv", report.write(tmp_path / "run"))[0].read_text().splitlines()
     summary = dict(zip(header.split(","), row.split(","), strict=True))
