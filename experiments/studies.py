@@ -88,7 +88,7 @@ def run(study: Study, workdir: Path, stop: running.StopRequest, only: tuple[str,
       UserError: the directory holds something else, or a run's config has a mistake, which is found before any trains.
     """
     for name in only or study.names:
-        _check(name, study.config(name, {}))
+        _check(study, name)
     _open(study, workdir)
     done: dict[str, records.Run] = {}
     status = 0
@@ -123,12 +123,16 @@ def _configs(study: Study, done: Mapping[str, records.Run]) -> Iterator[tuple[st
             yield name, config
 
 
-def _check(name: str, config: ExperimentConfig | None) -> None:
+def _check(study: Study, name: str) -> None:
     """Raises UserError, which names the run, where its name or its config has a mistake."""
     check_file_name("the run", name)
+    config = study.config(name, {})
+    if config is None:
+        return
     try:
-        if config is not None:
-            make_plan(config, running.data_dirs())
+        task = make_plan(config, running.data_dirs()).task
+        if study.kind == "horizon" and task.threshold is None:
+            raise UserError(f"config.horizon asks who solves {task.name}, which has no threshold for that")
     except UserError as e:
         raise UserError(f"run {name}: {e}") from e
 

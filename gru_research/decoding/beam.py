@@ -127,7 +127,7 @@ def _continued(search: _Search, logs_BKV: Array, t: Array, end: int, length_pena
     rows, beams, vocabulary = logs_BKV.shape
     scores_BKV = search.scores[:, :, None] + logs_BKV
     # Of 2 K candidates C at least K don't end: each answer ends in one way.
-    scores_BC, flat_BC = lax.top_k(scores_BKV.reshape(rows, -1), min(2, vocabulary) * beams)
+    scores_BC, flat_BC = lax.top_k(scores_BKV.reshape(rows, beams * vocabulary), min(2, vocabulary) * beams)
     parents_BC, chosen_BC = flat_BC // vocabulary, flat_BC % vocabulary
     ends_BC = chosen_BC == end
 

@@ -99,8 +99,12 @@ class EncoderDecoder:
 
     def apply(self, params: Params, batch: Batch, key: PRNGKey | None = None) -> Array:
         """The logits `[B, U, V]` of the targets' tokens, each from those before it; `key` draws dropout, None is
-        evaluation. At the targets' padding they are finite, and say nothing."""
-        batch = _divided_alike(batch)
+        evaluation. At the targets' padding they are finite, and say nothing.
+
+        Raises:
+          ValueError: `inputs` or `targets` are missing, or arrays have other numbers of rows.
+        """
+        batch = _read(batch, "inputs", "targets")
         keys = [None] * 5 if key is None else list(split(key, 5))
         state = self._encode(params, batch, keys[0], keys[1])
         xs_BUE, lengths = self._teach(params, batch, keys[2])
@@ -111,7 +115,7 @@ class EncoderDecoder:
 
     def start(self, params: Params, batch: Batch) -> tuple[State, Array]:
         """The state after the inputs and `begin`, and the logits `[B, V]` of the first token."""
-        batch = _divided_alike(batch)
+        batch = _read(batch, "inputs")
         begin = jnp.full(batch["inputs"].shape[:1], self.begin, jnp.int32)
         return self.step(params, self._encode(params, batch, None, None), begin)
 
@@ -130,7 +134,7 @@ class EncoderDecoder:
         """
         if reason := self.no_attention:
             raise ValueError(reason)
-        batch = _divided_alike(batch)
+        batch = _read(batch, "inputs", "targets")
         state = self._encode(params, batch, None, None)
         assert state.memory is not None
         xs_BUE, lengths = self._teach(params, batch, None)
@@ -209,9 +213,17 @@ def _bridge(layer: Any, params: Any, carry: Carry) -> Carry:
     return jax.tree.map(join, *carry)
 
 
-def _divided_alike(batch: Batch) -> dict[str, Array]:
-    """What the model reads of a batch, as arrays whose types, where they divide rows, all divide them alike."""
+def _read(batch: Batch, *needed: str) -> dict[str, Array]:
+    """What the model reads of a batch, as arrays whose types, where they divide rows, all divide them alike.
+
+    Raises ValueError where something `needed` isn't there, or numbers of rows differ.
+    """
+    if missing := [name for name in needed if name not in batch]:
+        raise ValueError(f"batch has no {missing[0]!r}: it has {', '.join(map(str, batch)) or 'nothing'}")
     own = {name: check_inputs(name, batch[name]) for name in READS if name in batch}
+    if len({a.shape[:1] for a in own.values()}) > 1:
+        shapes = ", ".join(f"{name} {a.shape}" for name, a in own.items())
+        raise ValueError(f"batch must have one number of rows, here it has {shapes}")
     rows = divided_rows([(own, 0)], 1)
     return own if rows is None else rows.place(own)
 

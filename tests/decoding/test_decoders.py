@@ -180,6 +180,13 @@ def test_a_longest_of_1_and_a_batch_of_1(name: str) -> None:
     assert rows(found, END) == [(2,)] if name == "beam_search" else [(1,)]
 
 
+@pytest.mark.parametrize("name", DECODERS)
+def test_a_batch_of_none(name: str) -> None:
+    params, batch = {"logits": jnp.zeros((1, TREE.nodes, 4))}, {"inputs": jnp.zeros(0, jnp.int32)}
+    found = decode(name, TREE, params, batch, longest=2)
+    assert found.tokens.shape == (0, 2) and found.lengths.shape == found.scores.shape == (0,)
+
+
 class Changed(PrefixTree):
     """A generator of which one method is made wrong by `wrong`."""
 

@@ -12,6 +12,7 @@ from experiments import running, studies
 from gru_research import records
 from gru_research.config import ExperimentConfig, UserError, experiment, to_mapping
 from gru_research.data import DataDirs
+from gru_research.tasks import TASKS
 from tests.faults import fault, seen
 
 CELL = {"kind": "rnn", "hidden_size": 2}
@@ -227,6 +228,18 @@ def test_a_mistake_in_a_horizon_shows_before_anything_is_written(
     assert said in str(caught.value)
     seen(caught)
     assert trainer.calls == [] and not (tmp_path / "s").exists()
+
+
+def test_a_horizon_of_a_task_that_nothing_solves_is_refused(
+    trainer: Trainer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    adding = TASKS["adding"]
+    endless = lambda length=9: dataclasses.replace(adding(length), threshold=None)  # noqa: E731
+    monkeypatch.setitem(TASKS, "adding", endless)
+    with pytest.raises(UserError, match=r"^run length-4: config\.horizon asks who solves adding, which has no thresh"):
+        studies.run(horizon(), tmp_path / "s", STOP)
+    assert trainer.calls == [] and not (tmp_path / "s").exists()
+    assert studies.run(suite(x={}), tmp_path / "s", STOP) == 0  # a suite needs none
 
 
 @fault("studies", "a mistake in a later run")

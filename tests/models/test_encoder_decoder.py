@@ -4,6 +4,7 @@ Tolerances in float64: 1e-10; gradients against central differences of fourth or
 """
 
 import dataclasses
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -379,3 +380,24 @@ def test_without_attention_there_are_no_weights_to_show() -> None:
     model = encoder_decoder(spec(), gr.GRU(H), attention="none", embedding_size=E)
     with pytest.raises(ValueError, match=r"attention='none'.*bahdanau, luong"):
         model.attend(drawn(model), TOKENS)
+
+
+@pytest.mark.parametrize(
+    ("batch", "said"),
+    [
+        ({"targets": TOKENS["targets"]}, "batch has no 'inputs': it has targets"),
+        ({"inputs": TOKENS["inputs"]}, "batch has no 'targets': it has inputs"),
+        (
+            TOKENS | {"targets": TOKENS["targets"][:1]},
+            "batch must have one number of rows, here it has inputs (3, 4), ",
+        ),
+        (
+            TOKENS | {"lengths": LENGTHS[:2]},
+            "batch must have one number of rows, here it has inputs (3, 4), lengths (2",
+        ),
+    ],
+)
+def test_a_batch_that_does_not_fit_is_named(batch: Any, said: str) -> None:
+    model = encoder_decoder(spec(), gr.GRU(H), embedding_size=E)
+    with pytest.raises(ValueError, match=f"^{re.escape(said)}"):
+        model.apply(drawn(model), batch)
