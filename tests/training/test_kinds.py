@@ -286,7 +286,7 @@ MODELS_AMISS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("task", "model", "said"), MODELS_AMISS, ids=lambda v: str(v)[:60])
+@pytest.mark.parametrize(("task", "model", "said"), MODELS_AMISS, ids=[str(i) for i in range(len(MODELS_AMISS))])
 def test_a_model_that_does_not_fit_is_named(task: dict[str, Any], model: dict[str, Any], said: str) -> None:
     with pytest.raises(UserError) as caught:
         make_plan(experiment(CONFIG | {"task": task, "model": model}))
@@ -381,7 +381,7 @@ METRICS_AMISS = [
 ]
 
 
-@pytest.mark.parametrize(("fields", "said"), METRICS_AMISS, ids=lambda v: str(v)[:60])
+@pytest.mark.parametrize(("fields", "said"), METRICS_AMISS, ids=[str(i) for i in range(len(METRICS_AMISS))])
 def test_a_measure_that_does_not_fit_is_named_before_anything_trains(
     fields: dict[str, Any], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
