@@ -19,6 +19,7 @@ from typing import Any
 
 HERE = Path(__file__).parent.parent
 FEW = ("--config.seeds=2", "--config.eval_every=20")
+TUNED = (*FEW, "--config.tune.draws=2")
 CONFIGS: dict[str, tuple[str, ...]] = {
     "adding": ("--config=configs/adding.py", *FEW),
     "adding tuned": ("--config=configs/adding.py", *FEW, "--config.tune.draws=2", "--config.select=best"),
@@ -30,6 +31,15 @@ CONFIGS: dict[str, tuple[str, ...]] = {
     "words": ("--config=configs/word_problem.py", *FEW),
     "selective copy": ("--config=configs/selective_copy.py", *FEW),
     "characters": ("--config=configs/characters.py", *FEW),
+    # The quick suite's.
+    "quick adding": ("--config=configs/adding.py:task.length=50", *TUNED),
+    "quick parity": ("--config=configs/parity.py:task.length=20,task.test_length=100", *TUNED),
+    "quick order": ("--config=configs/temporal_order.py:short", *TUNED),
+    "quick copy": (
+        "--config=configs/selective_copy.py:task.length=16,task.symbols=2,cells.gru.hidden_size=48",
+        *TUNED,
+    ),
+    "quick recall": ("--config=configs/associative_recall.py", *TUNED),
     "trained on few": ("--config=configs/smnist.py:rows", *FEW, "--config.train_examples=200"),
 }
 VARYING = ("time", "env", "config", "asked", "schema", "warnings", "task")
