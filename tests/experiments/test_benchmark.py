@@ -424,8 +424,9 @@ def test_ctrl_c_ends_the_workers_too(tmp_path: Path) -> None:
     workdir = tmp_path / "run"
     arguments = command("--suite=cpu", *TINY_FLAGS, "--systems=ours", f"--workdir={workdir}")
     with subprocess.Popen(
-        arguments, cwd=ROOT, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    ) as process:
+        arguments, cwd=ROOT, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background job ignores it
+    ) as process:  # fmt: skip
         deadline = time.monotonic() + 120
         children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
         while not (workers := children.read_text().split()):
