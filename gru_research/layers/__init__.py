@@ -5,7 +5,7 @@ from .attention import SCORES, Attention, Bahdanau, Luong, Memory
 from .bidirectional import MERGES, Bidirectional
 from .connections import CONNECTIONS
 from .noise import Noise, has_cell_state
-from .readout import READOUTS, Embedding, OneHot, Readout
+from .readout import READOUTS, Embedding, OneHot, Readout, read_states, real_steps
 from .stack import Stack
 
 __all__ = [
@@ -25,4 +25,6 @@ __all__ = [
     "Readout",
     "Stack",
     "has_cell_state",
+    "read_states",
+    "real_steps",
 ]

@@ -101,16 +101,28 @@ class Readout:
         `real [..., T]` marks the real steps for the mean; `ys` is 0 at the others, as `unroll` leaves it.
         """
         params = plain(params)
-        if self.mode == "last":
-            states = last
-        elif ys is None:
-            raise ValueError(f"mode={self.mode!r} needs every step's state")
-        elif self.mode == "every" or real is None:
-            states = ys if self.mode == "every" else ys.mean(-2)
-        else:
-            states = ys.sum(-2) / jnp.maximum(real.sum(-1), 1)[..., None].astype(ys.dtype)
+        states = read_states(self.mode, last, ys, real)
         kernel, bias = params["W"], params["b"]
         return states @ kernel + jnp.expand_dims(bias, tuple(range(states.ndim - 1)))
+
+
+def read_states(mode: str, last: Array, ys: Array | None, real: Array | None = None) -> Array:
+    """What a readout of a mode reads, `[..., H]` or `[..., T, H]`; the arguments are those of `Readout.apply`."""
+    if mode == "last":
+        return last
+    if ys is None:
+        raise ValueError(f"mode={mode!r} needs every step's state")
+    if mode == "every" or real is None:
+        return ys if mode == "every" else ys.mean(-2)
+    return ys.sum(-2) / jnp.maximum(real.sum(-1), 1)[..., None].astype(ys.dtype)
+
+
+def real_steps(steps: int, lengths: ArrayLike | None, mask: ArrayLike | None) -> Array | None:
+    """`[..., T]`, True at the steps that `lengths [...]` and `mask [..., T]` both count; None without either."""
+    real = None if lengths is None else jnp.arange(steps) < jnp.asarray(lengths)[..., None]
+    if mask is None:
+        return real
+    return jnp.asarray(mask) if real is None else real & mask
 
 
 def _look_up(table: Array, tokens: Array) -> Array:

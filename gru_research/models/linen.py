@@ -5,10 +5,10 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 from flax import linen as nn
 
 from gru_research.cells import Cell
+from gru_research.layers import read_states, real_steps
 from gru_research.spec import Spec
 from gru_research.time_loop import unroll
 from gru_research.types import Array, Batch, Params, PRNGKey
@@ -72,6 +72,6 @@ class Recurrent(nn.Module):
         params = self.param("cell", self.cell.init, inputs.shape[-1])
         carry, ys = unroll(self.cell, params, inputs, lengths=lengths, mask=mask, resets=resets)
         assert ys is not None
-        read = {"last": lambda: self.cell.hidden(carry), "mean": lambda: ys.mean(-2), "every": lambda: ys}
-        states = nn.Dropout(self.dropout, deterministic=not train)(read[self.spec.answers or "every"]())
-        return nn.Dense(self.spec.output_size)(jnp.asarray(states))
+        real = real_steps(ys.shape[-2], lengths, mask)
+        states = read_states(self.spec.answers or "every", self.cell.hidden(carry), ys, real)
+        return nn.Dense(self.spec.output_size)(nn.Dropout(self.dropout, deterministic=not train)(states))

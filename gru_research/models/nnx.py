@@ -8,6 +8,7 @@ import jax
 from flax import nnx as flax_nnx
 
 from gru_research.cells import Cell
+from gru_research.layers import read_states, real_steps
 from gru_research.spec import Spec
 from gru_research.time_loop import unroll
 from gru_research.types import Array, Batch, Params, PRNGKey
@@ -78,5 +79,5 @@ class Recurrent(flax_nnx.Module):
         params = jax.tree.map(lambda p: p[...], self.params, is_leaf=lambda leaf: isinstance(leaf, flax_nnx.Param))
         carry, ys = unroll(self.cell, params, xs, lengths=lengths, mask=mask, resets=resets)
         assert ys is not None
-        read = {"last": lambda: self.cell.hidden(carry), "mean": lambda: ys.mean(-2), "every": lambda: ys}
-        return self.readout(self.dropout(read[self.spec.answers or "every"]()))
+        real = real_steps(ys.shape[-2], lengths, mask)
+        return self.readout(self.dropout(read_states(self.spec.answers or "every", self.cell.hidden(carry), ys, real)))

@@ -7,7 +7,17 @@ import jax
 import jax.numpy as jnp
 
 from gru_research.cells import Cell
-from gru_research.layers import READOUTS, Bidirectional, Embedding, Noise, OneHot, Readout, Stack, has_cell_state
+from gru_research.layers import (
+    READOUTS,
+    Bidirectional,
+    Embedding,
+    Noise,
+    OneHot,
+    Readout,
+    Stack,
+    has_cell_state,
+    real_steps,
+)
 from gru_research.spec import Spec
 from gru_research.time_loop import UnrollOptions
 from gru_research.types import Array, Batch, Carry, Params, PRNGKey
@@ -61,11 +71,7 @@ class SequenceModel:
         carries, ys = self.stack.apply(
             params["stack"], xs, key=key, lengths=lengths, mask=mask, resets=resets, options=options
         )
-        real = None
-        if lengths is not None:
-            real = jnp.arange(xs.shape[-2]) < lengths[..., None]
-        if mask is not None:
-            real = mask if real is None else real & mask
+        real = real_steps(xs.shape[-2], lengths, mask)
         # What goes around the top layer is in its outputs and not in its carry.
         last = last_real(ys, real) if around and ys is not None else self.stack.hidden(carries)
         return self.readout.apply(params["readout"], last, ys, real)
@@ -82,16 +88,18 @@ class SequenceModel:
         return None
 
     def start(self, params: Params, batch: Batch) -> tuple[tuple[Carry, ...], Array]:
-        """The state behind the tokens `inputs [B, T]`, of which `lengths [B]` are real, and the next one's logits
-        `[B, V]`. Raises ValueError where the model can't generate."""
+        """The state after the tokens `inputs [B, T]` and the next one's logits `[B, V]`; `lengths`, `mask` and `resets`
+        are read as in `apply`. Raises ValueError where the model can't generate."""
         self._check_generation()
-        tokens, lengths = jnp.asarray(batch["inputs"]), batch.get("lengths")
+        tokens = jnp.asarray(batch["inputs"])
+        lengths, mask, resets = batch.get("lengths"), batch.get("mask"), batch.get("resets")
         assert self.embedding is not None
         xs = self.embedding.apply(params["embedding"], tokens)
-        carry, ys = self.stack.apply(params["stack"], xs, lengths=lengths, options=self.unroll)
+        carry, ys = self.stack.apply(
+            params["stack"], xs, lengths=lengths, mask=mask, resets=resets, options=self.unroll
+        )
         assert ys is not None
-        real = None if lengths is None else jnp.arange(tokens.shape[-1]) < jnp.asarray(lengths)[..., None]
-        return carry, self._logits(params, last_real(ys, real))
+        return carry, self._logits(params, last_real(ys, real_steps(tokens.shape[-1], lengths, mask)))
 
     def step(self, params: Params, state: tuple[Carry, ...], tokens: Array) -> tuple[tuple[Carry, ...], Array]:
         """The state behind one more token `[B]`, and the next one's logits `[B, V]`."""

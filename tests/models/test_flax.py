@@ -11,10 +11,13 @@ import pytest
 from flax import linen as nn
 from flax import nnx
 
+import gru_research as gr
 from gru_research.adapters import linen as our_linen
 from gru_research.adapters import nnx as our_nnx
+from gru_research.models import MODELS as MODELS_BY_KIND
 from gru_research.models.linen import LinenModel
 from gru_research.models.nnx import NNXModel
+from gru_research.spec import Spec
 
 KEY, OTHER = jax.random.split(jax.random.key(0))
 BATCH = {"inputs": np.random.default_rng(0).normal(size=(2, 5, 3)).astype(np.float32), "lengths": np.array([5, 2])}
@@ -92,3 +95,15 @@ def test_other_state_is_refused() -> None:
 def test_the_package_needs_no_flax() -> None:
     program = "import sys, gru_research, gru_research.adapters; sys.exit('flax' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("kind", ["linen", "nnx"])
+@pytest.mark.parametrize("stream", ["lengths", "mask"])
+def test_the_mean_is_over_real_steps(kind: str, stream: str) -> None:
+    spec = Spec({"inputs": EXAMPLE["inputs"]}, 2, "mean")
+    model = MODELS_BY_KIND[kind](spec, gr.GRU(4))
+    params = model.init(KEY, spec.example)
+    real = {"lengths": BATCH["lengths"]} if stream == "lengths" else {"mask": np.arange(5) < BATCH["lengths"][:, None]}
+    padded = {"inputs": np.where(np.arange(5)[:, None] < BATCH["lengths"][:, None, None], BATCH["inputs"], np.nan)}
+    short = model.apply(params, {"inputs": BATCH["inputs"][1:, :2]})
+    np.testing.assert_allclose(model.apply(params, padded | real)[1:], short, rtol=1e-5, atol=1e-6)

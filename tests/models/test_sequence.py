@@ -98,3 +98,18 @@ def test_a_key_draws_noise_and_without_one_there_is_none() -> None:
     np.testing.assert_array_equal(noisy.apply(params, batch), expected)
     np.testing.assert_array_equal(plain.apply(params, batch, KEY), expected)
     assert (np.asarray(noisy.apply(params, batch, KEY)) != expected).any()
+
+
+def test_generation_starts_from_the_real_tokens_whichever_way_they_are_named() -> None:
+    model = SequenceModel(gr.Stack((gr.GRU(3),)), Readout(7, "every"), Embedding(vocabulary=7, size=6))
+    tokens = jnp.array([[0, 6, 3, 1], [1, 1, 2, 5]])
+    params = model.init(KEY, {"inputs": tokens})
+    streams = {
+        "mask": jnp.array([[True, True, False, False]] * 2),
+        "resets": jnp.array([[False, True, False, False]] * 2),
+    }
+    state, logits = model.start(params, {"inputs": tokens, **streams})
+    np.testing.assert_allclose(logits, model.apply(params, {"inputs": tokens, **streams})[:, 1], rtol=1e-5, atol=1e-6)
+    alone, same = model.start(params, {"inputs": tokens[:, 1:2]})
+    np.testing.assert_allclose(logits, same, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(state[0], alone[0], rtol=1e-5, atol=1e-6)
