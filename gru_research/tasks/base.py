@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -104,6 +105,10 @@ class Task:
         that a person reads.
       vocabularies: the words of tokens by the name of their field, in the order of their numbers; they are saved with a
         run.
+      learned: what the task took from its training data, as plain JSON: normalisation, shapes. It is saved with
+        a run. A task's function that has a parameter `learned` gets it back when the run is loaded, and then reads no
+        data before `data.load`.
+      files: the user's own files that its data come from; a run records their paths and check sums.
     """
 
     name: str
@@ -122,6 +127,8 @@ class Task:
     encode: Callable[[Any], dict[str, np.ndarray]] | None = None
     decode: Callable[[Any], Any] | None = None
     vocabularies: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+    learned: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    files: tuple[Path, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "metrics", {"loss": mean(self.loss, "min"), **self.metrics})

@@ -102,15 +102,19 @@ class Plan:
         return tuple(range(self.config.first_seed, self.config.first_seed + self.config.seeds))
 
 
-def make_task(config: TaskConfig, dirs: DataDirs) -> Task:
-    """The task that a config names; one that reads its data set's description is told where data lie."""
+def make_task(config: TaskConfig, dirs: DataDirs, learned: Mapping[str, Any] | None = None) -> Task:
+    """The task that a config names; one that reads its data set's description is told where data lie.
+
+    `learned` is what the task of an earlier run took from its training data, for functions that ask for it.
+    """
     function = TASKS[choose("config.task.name", config.name, TASKS)]
-    given = {"dirs": dirs} if "dirs" in inspect.signature(function).parameters else {}
+    own = {"dirs": dirs, "learned": learned}
+    given = {name: value for name, value in own.items() if name in inspect.signature(function).parameters}
     return call(function, config.options, "config.task", given)
 
 
-def make_plan(config: ExperimentConfig, dirs: DataDirs = DataDirs()) -> Plan:
-    """Builds the task and the models and chooses the hidden sizes.
+def make_plan(config: ExperimentConfig, dirs: DataDirs = DataDirs(), learned: Mapping[str, Any] | None = None) -> Plan:
+    """Builds the task and the models and chooses the hidden sizes. `learned` goes to `make_task`.
 
     With `match="time"` cells without a hidden size have the reference's: `settle` measures and gives them theirs.
 
@@ -120,7 +124,7 @@ def make_plan(config: ExperimentConfig, dirs: DataDirs = DataDirs()) -> Plan:
     trackers.check(split_names(config.trackers))
     probes.check(config.probes)
     config = with_model_options(config)
-    task = make_task(config.task, dirs)
+    task = make_task(config.task, dirs, learned)
     if config.train_examples and isinstance(task.data, Generated):
         raise UserError(
             f"config.train_examples={config.train_examples} is for stored data: {task.name} is generated, without end"
