@@ -103,6 +103,8 @@ class Task:
         as the sum so far: what probes look for in a state. None: the task names none.
       encode, decode: from raw input to one example as the model sees it, and from one example's output to an answer
         that a person reads.
+      continues: the answer to an input is its continuation: the tokens that the model generates behind it, as of a
+        language model; `decode` reads those tokens `[N]` then.
       vocabularies: the words of tokens by the name of their field, in the order of their numbers; they are saved with a
         run.
       learned: what the task took from its training data, as plain JSON: normalisation, shapes. It is saved with
@@ -126,6 +128,7 @@ class Task:
     hidden: Callable[[Batch], Mapping[str, Array]] | None = None
     encode: Callable[[Any], dict[str, np.ndarray]] | None = None
     decode: Callable[[Any], Any] | None = None
+    continues: bool = False
     vocabularies: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     learned: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     files: tuple[Path, ...] = ()
