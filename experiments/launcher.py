@@ -23,7 +23,7 @@ import ml_collections
 from absl import app, flags, logging
 from ml_collections import config_flags
 
-from gru_research.config import ExperimentConfig, UserError, experiment
+from gru_research.config import ExperimentConfig, UserError, experiment, with_fields
 from gru_research.full_disk import OF_THE_MACHINE
 from gru_research.records import RecordsError
 
@@ -90,10 +90,7 @@ def read_mapping(example: str) -> dict[str, Any]:
     value = flags.FLAGS["config"].value
     if value is None:
         raise UserError(f"--config is missing: name a config file, e.g. --config={example}")
-    mapping = value.to_dict()
-    for change in _NEW_GROUPS:
-        mapping = _merged(mapping, change)
-    return mapping
+    return with_fields(value.to_dict(), _NEW_FIELDS)
 
 
 def experiment_from(field: str, spec: Any, shared: Mapping[str, Any]) -> ExperimentConfig:
@@ -106,11 +103,8 @@ def experiment_from(field: str, spec: Any, shared: Mapping[str, Any]) -> Experim
         raise UserError(f"{field}={spec!r} must name a config, as FILE.py[:variant,field=value]")
     path, variant, changes = _split_spec(f"{field}={spec!r}", spec)
     try:
-        mapping = _load_config_file(path, variant).to_dict()
-        for change in changes:
-            name, _, value = change.partition("=")
-            mapping = _merged(mapping, _nested(name, _literal(value)))
-        return experiment(_merged(mapping, shared))
+        fields = {name: _literal(value) for name, _, value in (change.partition("=") for change in changes)}
+        return experiment(_merged(with_fields(_load_config_file(path, variant).to_dict(), fields), shared))
     except UserError as e:
         raise UserError(f"{field}={spec!r}: {e}") from e
 
@@ -150,11 +144,6 @@ def _merged(mapping: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str,
         old = merged.get(name)
         merged[name] = _merged(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) else value
     return merged
-
-
-def _nested(name: str, value: Any) -> dict[str, Any]:
-    first, _, rest = name.partition(".")
-    return {first: _nested(rest, value) if rest else value}
 
 
 def _literal(text: str) -> Any:
@@ -225,20 +214,21 @@ def _take_new_groups(argv: Sequence[str], config: Any) -> list[str]:
     for word in _with_equals_signs(argv):
         found = re.fullmatch(r"--?config\.([\w-]+(?:\.[\w-]+)+)=(.*)", word, re.DOTALL)
         if found and _is_new(config, found[1].split(".")):
-            _NEW_GROUPS.append(_nested(found[1], _literal(found[2])))
+            _NEW_FIELDS[found[1]] = _literal(found[2])
         else:
             rest.append(word)
     return rest
 
 
 def _is_new(config: Any, path: Sequence[str]) -> bool:
-    """Whether a field lies in a group that a config file leaves out, or config_flags can't read its path.
+    """Whether a field lies in a group that a config file leaves out or has as None, or config_flags can't read its
+    path.
 
     Raises:
       UserError: what should be a group holds a value.
     """
     for depth, name in enumerate(path[:-1]):
-        if name not in config:
+        if config.get(name) is None:
             return True
         config = config[name]
         if not isinstance(config, ml_collections.ConfigDict):
@@ -258,8 +248,8 @@ def _with_equals_signs(argv: Sequence[str]) -> list[str]:
     return words
 
 
-_NEW_GROUPS: list[dict[str, Any]] = []
-"""Overrides within groups that the config file doesn't have, in the order of the command line."""
+_NEW_FIELDS: dict[str, Any] = {}
+"""Overrides within groups that the config file doesn't have, by their names with dots."""
 
 
 def _check_config_file(argv: Sequence[str]) -> Any:

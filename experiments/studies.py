@@ -14,7 +14,7 @@ import rich.console
 
 from experiments import running
 from gru_research import records
-from gru_research.config import ExperimentConfig, UserError, check_file_name, experiment, to_mapping
+from gru_research.config import ExperimentConfig, UserError, check_file_name, experiment, to_mapping, with_fields
 from gru_research.training import make_plan
 
 Next = Callable[[str, Mapping[str, records.Run]], ExperimentConfig | None]
@@ -67,7 +67,10 @@ def horizon(config: ExperimentConfig, title: str) -> Study:
         going = [label for label in labels if all(goes_on(run, label, sweep.solved) for run in done.values())]
         if not going:
             return None
-        return experiment(_with_field(fixed, sweep.field, names[name]) | {"only": ",".join(going)})
+        try:
+            return experiment(with_fields(fixed, {sweep.field: names[name], "only": ",".join(going)}))
+        except UserError as e:
+            raise UserError(f"config.horizon.field={sweep.field!r}: {e}") from e
 
     at(next(iter(names)), {})  # a mistake in the field shows before anything runs
     return Study("horizon", title, tuple(names), at, sweep.field, sweep.values, sweep.solved)
@@ -158,14 +161,3 @@ def _parsed(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except records.NOT_JSON as e:
         raise UserError(f"{path} is damaged ({records.why_not_json(e)}): choose another workdir") from e
-
-
-def _with_field(mapping: Mapping[str, Any], field: str, value: int, path: str = "config") -> dict[str, Any]:
-    """A config's mapping with one field, named with dots, set."""
-    first, _, rest = field.partition(".")
-    if not rest:
-        return {**mapping, first: value}
-    inner = mapping.get(first)
-    if not isinstance(inner, Mapping):
-        raise UserError(f"config.horizon.field names {path}.{field}, but {path} has no group {first!r}")
-    return {**mapping, first: _with_field(inner, rest, value, f"{path}.{first}")}

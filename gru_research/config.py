@@ -338,6 +338,28 @@ def call(
         raise UserError(f"{path}.{e}") from e
 
 
+def with_fields(mapping: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """A config's mapping with fields, named with dots, set; a group that it leaves out, or that is None, is made.
+
+    Raises:
+      UserError: what should be a group holds a value.
+    """
+    changed = dict(mapping)
+    for name, value in values.items():
+        changed = _with_field(changed, name.split("."), value, "config")
+    return changed
+
+
+def _with_field(mapping: Mapping[str, Any], names: list[str], value: Any, path: str) -> dict[str, Any]:
+    first, *rest = names
+    if rest:
+        inner = mapping.get(first)
+        if inner is not None and not isinstance(inner, Mapping):
+            raise UserError(f"{path}.{first}={inner!r} is a value: it has no field {rest[0]!r}")
+        value = _with_field(inner or {}, rest, value, f"{path}.{first}")
+    return {**mapping, first: value}
+
+
 def choose(path: str, name: Any, choices: Iterable[Any]) -> Any:
     """Returns `name` where it is one of `choices`; raises UserError with all of them where it isn't."""
     choices = list(choices)

@@ -258,3 +258,22 @@ def test_call_checks_names_types_and_what_the_function_says() -> None:
     ]:
         with pytest.raises(config.UserError, match=said):
             config.call(build, options, "here")
+
+
+def test_fields_named_with_dots_are_set_and_what_was_given_stays() -> None:
+    given = {"task": {"name": "adding"}, "tune": None, "updates": 3}
+    values = {"task.length": 5, "tune.draws": 2, "model.readout.units": 4, "updates": 7, "task.name": "copy"}
+    assert config.with_fields(given, values) == {
+        "task": {"name": "copy", "length": 5},
+        "tune": {"draws": 2},
+        "model": {"readout": {"units": 4}},
+        "updates": 7,
+    }
+    assert given == {"task": {"name": "adding"}, "tune": None, "updates": 3}
+    for name, said in (
+        ("updates.x", "config.updates=3 is a value: it has no field 'x'"),
+        ("task.name.x.y", "config.task.name='adding' is a value: it has no field 'x'"),
+    ):
+        with pytest.raises(config.UserError) as caught:
+            config.with_fields(given, {name: 1})
+        assert str(caught.value) == said

@@ -1,12 +1,11 @@
 """What a sweep asks of its config, checked before anything runs: fields, values and objective."""
 
-from gru_research.config import ExperimentConfig, UserError, choose, experiment, to_mapping
+from gru_research.config import ExperimentConfig, UserError, choose, experiment, to_mapping, with_fields
 from gru_research.data import DataDirs
 from gru_research.stats import Direction
 from gru_research.training import make_plan
 
 from .space import Sweep
-from .values import with_values
 
 
 def check(sweep: Sweep, config: ExperimentConfig, dirs: DataDirs) -> tuple[str, Direction]:
@@ -29,7 +28,7 @@ def check(sweep: Sweep, config: ExperimentConfig, dirs: DataDirs) -> tuple[str, 
     for name, field in sweep.fields.items():
         for value in dict.fromkeys(field.examples):
             try:
-                plan = make_plan(experiment(with_values(mapping, first | {name: value})), dirs)
+                plan = make_plan(experiment(with_fields(mapping, first | {name: value})), dirs)
             except UserError as e:
                 raise UserError(f"sweep.fields.{name}, at {value!r}: {e}") from e
     assert plan is not None, "a sweep has fields"

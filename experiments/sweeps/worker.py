@@ -15,13 +15,13 @@ import optuna
 
 import experiments
 from gru_research import records
+from gru_research.config import with_fields
 
 from . import child, objective
 from .alive import Heart, Watch
 from .folder import Description, Folder, read
 from .look import Look
 from .trials import Trials
-from .values import with_values
 
 ROOT = Path(experiments.__file__).parents[1]
 COMPARE = (sys.executable, "-m", "experiments.compare")
@@ -101,7 +101,7 @@ class Attempt:
     def _train(self, number: int, log: Path) -> child.Ended:
         """Runs the trial in its directory; from what an earlier attempt left there it goes on."""
         folder, asked = self.folder.run(number), self.folder.asked(number)
-        config = with_values(self.description.config, self.trials.values(self.trial))
+        config = with_fields(self.description.config, self.trials.values(self.trial))
         asked.mkdir(exist_ok=True)
         (asked / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
         rerun = f"--config={ROOT / 'configs' / 'rerun.py'}:{asked}"

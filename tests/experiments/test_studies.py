@@ -209,12 +209,15 @@ HORIZONS = [
     ),
     ({"field": "task.length", "values": (1, 5)}, "run length-1: config.task.length=1 must be at least 2"),
     ({"field": "lenght", "values": (4,)}, "config has no field 'lenght'"),
+    ({"field": "tsk.length", "values": (4,)}, "config.horizon.field='tsk.length': config has no field 'tsk'"),
     (
-        {"field": "tsk.length", "values": (4,)},
-        "config.horizon.field names config.tsk.length, but config has no group 'tsk'",
+        {"field": "updates.x", "values": (4,)},
+        "config.horizon.field='updates.x': config.updates=1000 is a value: it has no field 'x'",
     ),
-    ({"field": "task.length.x", "values": (4,)}, "names config.task.length.x, but config.task has no group 'length'"),
-    ({"field": "cells.d.hidden_size", "values": (4,)}, "config.cells has no group 'd'"),
+    (
+        {"field": "cells.d.hidden_size", "values": (4,)},
+        "config.horizon.field='cells.d.hidden_size': config.cells.d.kind is missing",
+    ),
     ({"field": "batch_size", "values": (0, 4)}, "config.batch_size=0"),
 ]
 
