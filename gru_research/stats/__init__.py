@@ -7,6 +7,7 @@ is better (`as_scores`, `normalized`).
 """
 
 from gru_research.stats.claims import Verdict, holm, seeds_needed_for_level, verdicts
+from gru_research.stats.difference import paired_difference
 from gru_research.stats.improvement import probability_of_improvement
 from gru_research.stats.interquartile import MEASURED_COVERAGE, aggregate_iqm, interval_coverage, iqm, iqm_interval
 from gru_research.stats.log_rank import log_rank_test
@@ -40,6 +41,7 @@ __all__ = [
     "median_time_to_solve",
     "median_with_infinite",
     "normalized",
+    "paired_difference",
     "paired_permutation_test",
     "performance_profile",
     "probability_of_improvement",

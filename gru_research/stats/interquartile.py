@@ -27,7 +27,7 @@ def iqm(values: ArrayLike) -> float:
     """
     array = one_axis(values)
     _check_signs([array])
-    return float(_iqm_rows(array))
+    return float(iqm_rows(array))
 
 
 def iqm_interval(
@@ -53,7 +53,7 @@ def iqm_interval(
     tasks = strata(values)
     _check_signs(tasks)
     draws = [task[rng.integers(task.size, size=(resamples, task.size))] for task in tasks]
-    return resampling.interval(_iqm_rows(np.concatenate(draws, axis=1)), confidence)
+    return resampling.interval(iqm_rows(np.concatenate(draws, axis=1)), confidence)
 
 
 def aggregate_iqm(
@@ -93,7 +93,7 @@ def _check_signs(tasks: list[np.ndarray]) -> None:
         raise ValueError("values hold both inf and -inf, whose mean is undefined")
 
 
-def _iqm_rows(values: np.ndarray) -> np.ndarray:
+def iqm_rows(values: np.ndarray) -> np.ndarray:
     """The IQM of `values` [..., S] along the last axis."""
     count = values.shape[-1]
     cut = int(0.25 * count)

@@ -24,6 +24,8 @@ def test_the_example_gives_what_its_comments_say(example: dict[str, Any]) -> Non
     assert f"# {names['mean']:.4f}, from {names['low']:.4f} to {names['high']:.4f}\n" in TEXT
     wins = names["wins"]
     assert f"# {wins.value:.2f}, from {wins.low:.2f} to {wins.high:.2f}:" in TEXT
+    by = names["by"]
+    assert f"# {by.value:.3f}, from {by.low:.3f} to {by.high:.3f}:" in TEXT
     assert f"# p = {names['test'].p:.4f}\n" in TEXT
     assert f'# "{names["verdict"].answer}"' in TEXT
     (without,) = stats.verdicts([stats.paired_permutation_test(names["x"][:7], names["y"][:7])])

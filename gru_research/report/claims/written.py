@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from gru_research.report.claims import page
 from gru_research.report.claims.findings import Claims, Finding
-from gru_research.report.exhibits import Table
+from gru_research.report.exhibits import Table, drawn
 
 
 def to_markdown(claims: Claims) -> str:
@@ -28,7 +28,7 @@ def _section(finding: Finding) -> str:
         if isinstance(exhibit, Table):
             pieces += [f"{exhibit.caption}:", _table(exhibit.headings, exhibit.rows)]
         else:
-            words = exhibit.words
+            words = drawn.captioned(exhibit)
             pieces += [f"![{words.alt}](figures/{exhibit.name}.png)", f"*{words.title}. {words.caption}*"]
     return "\n\n".join(pieces)
 

@@ -1,5 +1,6 @@
 """The figures of exhibits, and their places on a page."""
 
+import dataclasses
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -11,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from gru_research.report import drawing
+from gru_research.report.exhibits import powers
 from gru_research.report.exhibits.data import Dots, Grid, Heat, Lines, Number, Panel, Words
 
 _COLOURS = "cividis"  # its lightness grows evenly, in print and for every kind of colour vision
@@ -33,7 +35,7 @@ def lines(shown: Lines) -> drawing.Illustration:
         _panel(axes, panel, handles)
         axes.set_ylabel(drawing.text(shown.y_label))
         if shown.powers:
-            _powers(axes, "y")
+            powers.fit(axes.yaxis, powers.window(powers.values(shown)))
     if shown.x_logarithmic:
         rows[-1].set_xscale("log")
         # A logarithmic axis asks for a point, and there is none where no value is finite.
@@ -42,7 +44,7 @@ def lines(shown: Lines) -> drawing.Illustration:
         rows[-1].xaxis.set_major_formatter(matplotlib.ticker.FuncFormatter(lambda x, _: f"{x:,g}"))
     rows[-1].set_xlabel(drawing.text(shown.x_label))
     drawing.legend(figure, list(handles.values()))
-    return _illustration(shown.name, figure, shown.words)
+    return _illustration(shown.name, figure, captioned(shown))
 
 
 def _panel(axes: Axes, panel: Panel, handles: dict[str, Line2D]) -> None:
@@ -72,9 +74,9 @@ def dots(shown: Dots) -> drawing.Illustration:
     drawing.name_rows(axes, [row.label for row in shown.rows], characters=30)
     axes.set_xlabel(drawing.text(shown.x_label))
     if shown.powers:
-        _powers(axes, "x")
+        powers.fit(axes.xaxis, powers.window(powers.values(shown)))
     drawing.legend(figure, [_mark(name, i) for i, name in enumerate(shown.groups)])
-    return _illustration(shown.name, figure, shown.words)
+    return _illustration(shown.name, figure, captioned(shown))
 
 
 def heat(shown: Heat) -> tuple[drawing.Illustration, Axes]:
@@ -137,6 +139,12 @@ def _axis_label(label: str, every: int) -> str:
     return drawing.text(f"{label} (one in {every} is named)" if every > 1 else label)
 
 
+def captioned(shown: Lines | Dots | Heat | Grid) -> Words:
+    """The words of a figure, with what its axis leaves out."""
+    left_out = powers.outside(shown) if isinstance(shown, Lines | Dots) else ""
+    return dataclasses.replace(shown.words, caption=f"{shown.words.caption} {left_out}".strip())
+
+
 def _illustration(name: str, figure: Any, words: Words) -> drawing.Illustration:
     return drawing.Illustration(name, figure, words.title, words.alt, words.caption)
 
@@ -149,10 +157,3 @@ def _mark(label: str, index: int) -> Line2D:
 
 def _floats(values: Sequence[Number]) -> np.ndarray:
     return np.array([math.nan if v is None else v for v in values], dtype=np.float64)
-
-
-def _powers(axes: Axes, which: str) -> None:
-    """Ticks at whole exponents, shown as powers of ten."""
-    axis = axes.yaxis if which == "y" else axes.xaxis
-    axis.set_major_locator(matplotlib.ticker.MaxNLocator(6, integer=True))
-    axis.set_major_formatter(matplotlib.ticker.FuncFormatter(lambda v, _: rf"$10^{{{v:.0f}}}$" if v else "1"))

@@ -1,0 +1,124 @@
+"""Axes of exponents of ten: what they reach over, their ticks, and what lies outside.
+
+Values near 1 are what such a figure is about. Where others are hundreds of decades away, an axis over all of them
+would show nothing else: it is cut, and the caption says where and what lies outside.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+import matplotlib.ticker
+import numpy as np
+from matplotlib.axis import Axis
+
+from gru_research.report import wording
+from gru_research.report.exhibits.data import Dots, Lines, Number
+
+DECADES = 20
+"""An axis that is cut reaches so many decades to each side of 1, or from the value next to 1 to one side."""
+
+_MARGIN = 0.05  # of the axis, at both ends
+_FEWEST_TICKS, _TICKS = 3, 6
+_PLAIN = range(-3, 5)  # exponents of numbers that are written out
+
+
+def window(exponents: Iterable[Number]) -> tuple[float, float] | None:
+    """Between which exponents an axis shows values; None where it shows all of them.
+
+    Values that span at most 2 `DECADES` are all shown.
+    """
+    known = [value for value in exponents if value is not None]
+    low, high = min(known, default=0.0), max(known, default=0.0)
+    if high - low <= 2 * DECADES:
+        return None
+    return max(low, min(high, 0) - DECADES), min(high, max(low, 0) + DECADES)
+
+
+def fit(axis: Axis, shown: tuple[float, float] | None) -> None:
+    """Gives an axis its ticks, and the limits of `window` where it is cut."""
+    axis.set_major_locator(_Ticks())
+    axis.set_major_formatter(_Labels())
+    if shown is not None:
+        low, high = shown
+        margin = _MARGIN * (high - low)
+        set_limits = axis.axes.set_ylim if axis is axis.axes.yaxis else axis.axes.set_xlim
+        set_limits(low - margin, high + margin)
+
+
+def outside(figure: Lines | Dots) -> str:
+    """What lies outside an axis that is cut, as a sentence; empty where it shows all."""
+    named = list(_named(figure)) if figure.powers else []
+    shown = window(value for _, values in named for value in values)
+    if shown is None:
+        return ""
+    low, high = shown
+    below = _beyond("Below", low, named, lambda value: value < low, min)
+    above = _beyond("Above", high, named, lambda value: value > high, max)
+    return " ".join(["The axis is cut.", *filter(None, [below, above])])
+
+
+def _named(figure: Lines | Dots) -> Iterator[tuple[str, Sequence[Number]]]:
+    """The values of each line or dot, ends of bands included, by what it is called."""
+    if isinstance(figure, Dots):
+        for row in figure.rows:
+            yield row.label, (row.value, row.low, row.high)
+        return
+    for panel in figure.panels:
+        for line in panel.lines:
+            called = f"{line.label} ({panel.title})" if panel.title else line.label
+            yield called, (*line.y, *line.low, *line.high)
+
+
+def values(figure: Lines | Dots) -> list[Number]:
+    """All values of a figure, ends of bands included."""
+    return [value for _, of in _named(figure) for value in of]
+
+
+def _beyond(
+    side: str,
+    end: float,
+    named: Sequence[tuple[str, Sequence[Number]]],
+    is_beyond: Callable[[float], bool],
+    furthest: Callable[[Sequence[float]], float],
+) -> str:
+    found = []
+    for called, of in named:
+        if gone := [value for value in of if value is not None and is_beyond(value)]:
+            found.append(f"{called} {'down' if side == 'Below' else 'up'} to {wording.power(furthest(gone))}")
+    return f"{side} {wording.power(end)}: {', '.join(dict.fromkeys(found))}." if found else ""
+
+
+class _Ticks(matplotlib.ticker.Locator):
+    """Whole exponents over two decades or more; within less, numbers that are round themselves."""
+
+    def __call__(self) -> np.ndarray:
+        return self.tick_values(*self.axis.get_view_interval())  # type: ignore[union-attr]
+
+    def tick_values(self, vmin: float, vmax: float) -> np.ndarray:
+        low, high = sorted((vmin, vmax))
+        if _whole(low, high):
+            return np.asarray(matplotlib.ticker.MaxNLocator(_TICKS, integer=True).tick_values(low, high))
+        decades = range(math.floor(low), math.ceil(high) + 1)
+        round_ones = np.array([k + math.log10(m) for k in decades for m in (1, 2, 5)])
+        if ((round_ones >= low) & (round_ones <= high)).sum() >= _FEWEST_TICKS:
+            return round_ones
+        # Within a part of a decade an axis is nearly linear. Relative to its first value, no power is out of range.
+        scale = math.floor(low)
+        near = np.asarray(matplotlib.ticker.MaxNLocator(_TICKS).tick_values(10 ** (low - scale), 10 ** (high - scale)))
+        return scale + np.log10(near[near > 0])
+
+
+class _Labels(matplotlib.ticker.Formatter):
+    """Powers of ten where ticks are whole exponents, else the numbers."""
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        if _whole(*sorted(self.axis.get_view_interval())):  # type: ignore[union-attr]
+            return rf"$10^{{{x:.0f}}}$" if round(x) else "1"
+        exponent = math.floor(x + 1e-9)
+        if exponent in _PLAIN:
+            return f"{10**x:.6g}"
+        return rf"${10 ** (x - exponent):.6g}\times 10^{{{exponent}}}$"
+
+
+def _whole(low: float, high: float) -> bool:
+    return high - low >= 2
