@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn
 from rich.progress import Progress as Bar
 
-from experiments.remaining import Remaining, duration
+from experiments.remaining import Remaining, left
 from gru_research.training import Plan, Progress
 
 PLAIN_SECONDS = 10.0
@@ -62,5 +62,5 @@ class ProgressLine:
         # On a terminal the lines of what is done stay there: what is left is for the one that moves.
         stays = self._console.is_terminal and progress.step == progress.updates
         if self._remaining.seconds is not None and not stays:
-            numbers.append(f"{duration(self._remaining.seconds)} left")
-        return numbers
+            numbers.append(left(self._remaining.share, self._remaining.seconds))
+        return [number for number in numbers if number]

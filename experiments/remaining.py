@@ -1,55 +1,88 @@
 """How much of a comparison is done, and how long the rest will take."""
 
+import dataclasses
 import time
 from collections.abc import Callable
 
 from gru_research.training import Plan, Progress
-from gru_research.training.tuning import tuning_schedule
+from gru_research.training.selection import Schedule
+from gru_research.training.tuning import training_schedule, tuning_schedule
+
+
+@dataclasses.dataclass
+class _Spent:
+    """Seconds that went to things of one sort, and how many of them were made."""
+
+    seconds: float = 0.0
+    count: int = 0
+
+    def add(self, seconds: float, count: int) -> None:
+        self.seconds += seconds
+        self.count += count
+
+    @property
+    def each(self) -> float:
+        return self.seconds / self.count if self.count else 0.0
 
 
 class Remaining:
     """Told of each `Progress`; knows the share of the whole that is done, by updates, and the seconds that are left.
 
-    Time goes to starting a phase (tuning or training of a cell: compiling), and to its updates, of which each member
-    (seed or draw) makes its own; each is taken to cost what it did on average so far in this process. A cell that is
-    slower than those before it makes the estimate too low, one that stops early too high.
+    Time goes to starting a phase (tuning or training of a cell: compiling), to its evaluations and to its updates, of
+    which each member (seed or draw) makes its own; each is taken to cost what it did on average so far in this process.
+    The last cell's test is taken for one evaluation more. A cell that is slower than those before it makes the estimate
+    too low, one that stops early too high.
     """
 
     def __init__(self, plan: Plan, clock: Callable[[], float] = time.monotonic):
         tune = plan.config.tune
-        self._work: dict[tuple[str, str], int] = {}  # updates of all members by phase, in the order that they run
+        self._phases: dict[tuple[str, str], tuple[Schedule, int]] = {}  # with its members, in the order that they run
         for cell in plan.cells:
             if tune.draws:
-                self._work[cell.label, "tuning"] = tune.draws * tune.seeds * tuning_schedule(plan, cell).updates
-            self._work[cell.label, "training"] = plan.config.seeds * cell.updates
+                self._phases[cell.label, "tuning"] = tuning_schedule(plan, cell), tune.draws * tune.seeds
+            self._phases[cell.label, "training"] = training_schedule(plan, cell), plan.config.seeds
         self._clock, self._last = clock, clock()
-        self._phase: tuple[str, str] | None = None
-        self._step = self._starts = self._updates = 0
-        self._starting = self._updating = 0.0
+        self._at: Progress | None = None
+        self._starts, self._evaluations, self._updates = _Spent(), _Spent(), _Spent()
         self.share = 0.0
         self.seconds: float | None = None
 
     def look(self, progress: Progress) -> None:
-        now = self._clock()
-        phase = (progress.cell, progress.phase)
-        if phase != self._phase:  # its first look comes after compiling, also where it is resumed at a later step
-            self._phase = phase
-            self._starts += 1
-            self._starting += now - self._last
+        now, before = self._clock(), self._at
+        elapsed, self._last, self._at = now - self._last, now, progress
+        if before is not None and (before.cell, before.phase) != (progress.cell, progress.phase):
+            before = None
+        evaluating = progress.evaluation_seconds - (before.evaluation_seconds if before else 0.0)
+        if evaluating > 0:
+            self._evaluations.add(evaluating, progress.members)
+        if before is None:  # the phase's first look comes after compiling, also where it is resumed at a later step
+            self._starts.add(elapsed - evaluating, 1)
         else:
-            self._updates += (progress.step - self._step) * progress.members
-            self._updating += now - self._last
-        self._last, self._step = now, progress.step
-        self._estimate(phase, progress.step / progress.updates)
+            self._updates.add(elapsed - evaluating, (progress.step - before.step) * progress.members)
+        self._estimate(progress)
 
-    def _estimate(self, phase: tuple[str, str], within: float) -> None:
-        phases = list(self._work)
-        at, total = phases.index(phase), sum(self._work.values())
-        done = sum(self._work[p] for p in phases[:at]) + within * self._work[phase]
-        self.share = done / total
-        if self._updates:
-            starts = (len(phases) - 1 - at) * self._starting / self._starts
-            self.seconds = starts + (total - done) * self._updating / self._updates
+    def _estimate(self, progress: Progress) -> None:
+        at = list(self._phases).index((progress.cell, progress.phase))
+        total = updates = evaluations = 0
+        for number, (schedule, members) in enumerate(self._phases.values()):
+            total += schedule.updates * members
+            if number >= at:
+                step = progress.step if number == at else 0
+                updates += (schedule.updates - step) * members
+                # That of step 0 comes before a phase's first look, with its start.
+                evaluations += (-(-(schedule.updates - step) // schedule.eval_every) + (number > at)) * members
+        test = list(self._phases.values())[-1][1]
+        self.share = 1 - updates / total
+        if self._updates.count:
+            starts = (len(self._phases) - 1 - at) * self._starts.each
+            self.seconds = starts + updates * self._updates.each + (evaluations + test) * self._evaluations.each
+
+
+def left(share: float, seconds: float) -> str:
+    """What a progress line says of the time that is left; nothing where training is over but for a moment."""
+    if seconds >= 0.5:
+        return f"{duration(seconds)} left"
+    return "under 1 s left" if share < 1 else ""
 
 
 def duration(seconds: float) -> str:

@@ -43,7 +43,8 @@ class InterruptedRun(Exception):
 
 @dataclasses.dataclass(frozen=True)
 class Progress:
-    """Where a cell's training stands: what a progress line shows. `members` are the seeds of all draws."""
+    """Where a cell's training stands: what a progress line shows. `members` are the seeds of all draws; seconds are
+    those of `Standing`."""
 
     cell: str
     phase: str
@@ -51,6 +52,7 @@ class Progress:
     updates: int
     members: int
     train_seconds: float
+    evaluation_seconds: float
     validation_metric: float | None
 
 
@@ -131,11 +133,13 @@ def train_members(
         while True:
             due = at.step % schedule.eval_every == 0 or at.step == schedule.updates
             if due and not (at.evaluations and at.evaluations[-1].step == at.step):
+                started = time.perf_counter()
                 measured = score(evaluate, axis, at.state, validation, task).metrics
                 at.evaluations.append(_evaluation(at, axis, measured))
                 evaluated(at.evaluations[-1], at.state)
                 at.sums = start_sums(axis)
                 at.state = selection.look(at.state, at.evaluations[-1])
+                at.evaluation_seconds += time.perf_counter() - started
             hooks.progress(_progress(at, cell, schedule, axis, task))
             if at.step == schedule.updates or selection.over:
                 break
@@ -170,7 +174,16 @@ def _progress(at: Standing, cell: CellPlan, schedule: Schedule, axis: SeedAxis, 
     median = float(
         np.median(rank_worst(at.evaluations[-1].measured[task.validation_metric], task.validation_direction))
     )
-    return Progress(cell.label, schedule.phase, at.step, schedule.updates, len(axis.seeds), at.train_seconds, median)
+    return Progress(
+        cell=cell.label,
+        phase=schedule.phase,
+        step=at.step,
+        updates=schedule.updates,
+        members=len(axis.seeds),
+        train_seconds=at.train_seconds,
+        evaluation_seconds=at.evaluation_seconds,
+        validation_metric=median,
+    )
 
 
 def start(plan: Plan, cell: CellPlan, axis: SeedAxis, schedule: Schedule) -> tuple[Optimizer, TrainState]:

@@ -26,6 +26,7 @@ class Standing:
       evaluations: all so far.
       train_seconds: the time that compiled training took: the wall time of each call of the program, from when it is
         called until its results are there. Waiting for batches isn't in it; that the next ones are made meanwhile is.
+      evaluation_seconds: the wall time of evaluations, in this process.
     """
 
     step: int
@@ -33,6 +34,7 @@ class Standing:
     sums: Sums
     evaluations: list[Evaluation]
     train_seconds: float
+    evaluation_seconds: float = 0.0
 
 
 def start_sums(axis: SeedAxis) -> Sums:

@@ -12,7 +12,7 @@ import pytest
 
 from experiments import progress
 from experiments.profiling import TRACED_CALLS, WARM_CALLS, Profile
-from experiments.remaining import Remaining, duration
+from experiments.remaining import Remaining, duration, left
 from gru_research import records
 from gru_research.config import experiment
 from gru_research.training import Plan, Progress, make_plan
@@ -27,8 +27,10 @@ CONFIG: dict[str, Any] = {
 }
 
 
-def at(cell: str, step: int, phase: str = "training", updates: int = 100, members: int = 2) -> Progress:
-    return Progress(cell, phase, step, updates, members, train_seconds=0.01 * step, validation_metric=0.25)
+def at(
+    cell: str, step: int, phase: str = "training", updates: int = 100, members: int = 2, evaluating: float = 0.0
+) -> Progress:
+    return Progress(cell, phase, step, updates, members, 0.01 * step, evaluating, validation_metric=0.25)
 
 
 class Clock:
@@ -64,6 +66,34 @@ def test_what_is_left_is_updates_at_their_pace_and_compiling() -> None:
     assert end.share == 1 and end.seconds == 0
 
 
+def test_evaluations_and_the_test_are_left_too() -> None:
+    fields = {"evaluations": 2, "only": "gru"}  # at 0, 50 and 100, and the test
+    plan = make_plan(experiment(CONFIG | fields))
+    looks = [(9.0, at("gru", 0, evaluating=4.0)), (0.2, at("gru", 25, evaluating=4.0))]
+    assert looked(plan, *looks).seconds == pytest.approx(0.6 + 3 * 4.0)  # once 0.6 s, though evaluations took most
+    looks.append((0.2 + 2.0, at("gru", 50, evaluating=6.0)))  # an evaluation takes 3 s on average
+    assert looked(plan, *looks).seconds == pytest.approx(0.4 + 2 * 3.0)
+    looks.append((0.4 + 3.0, at("gru", 100, evaluating=9.0)))
+    end = looked(plan, *looks)
+    assert end.share == 1 and end.seconds == pytest.approx(3.0)  # the test
+
+
+def test_another_cell_s_first_evaluation_and_its_start_are_left() -> None:
+    plan = make_plan(experiment(CONFIG | {"evaluations": 1}))
+    gru = [(9.0, at("gru", 0, evaluating=4.0)), (1.0 + 4.0, at("gru", 100, evaluating=8.0))]
+    assert looked(plan, *gru).seconds == pytest.approx(5.0 + 100 * 1 / 200 + 3 * 4.0)
+    both = looked(plan, *gru, (7.0 + 4.0, at("lstm", 0, updates=50, evaluating=4.0)))
+    assert both.share == pytest.approx(2 / 3) and both.seconds == pytest.approx(100 * 1 / 200 + 2 * 4.0)
+
+
+@pytest.mark.parametrize(
+    ("share", "seconds", "said"),
+    [(0.67, 0.03, "under 1 s left"), (0.67, 3.2, "3 s left"), (1.0, 0.03, ""), (1.0, 75.0, "1 min 15 s left")],
+)
+def test_no_time_left_is_said_only_at_the_end(share: float, seconds: float, said: str) -> None:
+    assert left(share, seconds) == said
+
+
 def test_tuning_counts_with_all_its_members() -> None:
     plan = make_plan(experiment(CONFIG | {"tune": {"draws": 3, "updates": 10}, "only": "gru"}))
     tuning = at("gru", 5, "tuning", updates=10, members=3)
@@ -92,7 +122,7 @@ def test_plain_lines_have_rate_and_time_left(
             line.show(at("gru", step))
     first, middle, last = capsys.readouterr().out.splitlines()
     assert first == "[  0%] gru 0/100  validation 0.25"
-    pattern = r"\[ (33|67)%\] gru (50|100)/100  validation 0\.25  5\.00 ms/update and seed  \d+ s left"
+    pattern = r"\[ (33|67)%\] gru (50|100)/100  validation 0\.25  5\.00 ms/update and seed  (under 1|[1-9]) s left"
     assert re.fullmatch(pattern, middle) and re.fullmatch(pattern, last)
 
 
@@ -158,7 +188,7 @@ def test_a_run_is_tracked_and_traced(shown: tuple[Path, subprocess.CompletedProc
     assert list((workdir / "profile").rglob("*.xplane.pb")) and f"xprof --logdir={workdir}/profile" in done.stdout
     assert list((workdir / "tensorboard" / "adding" / "gru" / "seed0").glob("*tfevents*"))
     assert records.read(workdir / records.FILE_NAME).finished and (workdir / "report.html").exists()
-    assert re.search(r"\[100%\] gru 6/6 .* ms/update and seed  0 s left", done.stdout)
+    assert re.search(r"\[100%\] gru 6/6 .* ms/update and seed$", done.stdout, re.MULTILINE)
 
 
 def test_the_same_run_with_other_trackers_is_the_same_run(
