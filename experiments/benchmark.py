@@ -26,7 +26,6 @@ the page faults of new memory.
 import datetime
 import os
 import shlex
-import sys
 from pathlib import Path
 
 import rich.console
@@ -34,7 +33,7 @@ from absl import flags
 
 from experiments.benchmarks import jobs, memory, ours, quiet, results, speed, startup, workers
 from experiments.benchmarks.turns import Timing
-from experiments.launcher import launch
+from experiments.launcher import command, launch
 from gru_research.config import UserError
 
 SUITES = ["input", "cpu", "gpu", "memory", "startup", "vmap", "contention"]
@@ -97,10 +96,10 @@ def main() -> int:
     cores = share_cores(THREADS.value)
     workdir = new_workdir(WORKDIR.value, SUITE.value)
     started = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-    header = {"command": list(sys.argv), "cores": cores, "keep_memory": KEEP_MEMORY.value}
+    header = {"command": command(), "cores": cores, "keep_memory": KEEP_MEMORY.value}
     header["time"] = {"started": started}
     console = rich.console.Console()
-    print(f"command: {shlex.join(sys.argv)}\n{cores} cores; writing to {workdir}", flush=True)
+    print(f"command: {shlex.join(command())}\n{cores} cores; writing to {workdir}", flush=True)
     if isinstance(settings, memory.Settings):
         return memory.run(settings, workdir, header, console)
     if isinstance(settings, ours.Settings):

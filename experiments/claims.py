@@ -11,7 +11,6 @@ For each claim: what was run, the numbers with intervals, the verdict and a figu
 import dataclasses
 import datetime
 import functools
-import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,7 +20,7 @@ import rich.console
 
 from experiments import claiming, running
 from experiments.claiming.setting import Claim, Setting, StoppedError, folder
-from experiments.launcher import config_path, launch, read_mapping, use_cores
+from experiments.launcher import command, config_path, launch, read_mapping, use_cores
 from gru_research import records
 from gru_research.config import (
     ExperimentConfig,
@@ -155,7 +154,7 @@ def _open(workdir: Path, claims: list[str], config: Mapping[str, Any]) -> None:
     header = {
         "config": config,
         "claims": claims,
-        "command": ["python", "-m", "experiments.claims", *sys.argv[1:]],
+        "command": command(),
         "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "env": environment(),
     }

@@ -9,7 +9,6 @@ what it costs to hold a gate or silence a unit. Writes why.json and why.html, to
 """
 
 import datetime
-import sys
 from pathlib import Path
 
 import jax
@@ -18,7 +17,7 @@ from absl import flags
 from experiments import running
 from experiments.diagnosing import trained
 from experiments.diagnosing.why import parts
-from experiments.launcher import launch
+from experiments.launcher import command, launch
 from gru_research.config import UserError, choose, split_names
 from gru_research.full_disk import full_disk_named
 from gru_research.training import environment
@@ -60,7 +59,7 @@ def write(workdir: Path, run: trained.FinishedRun, found: list) -> None:
     )
     made = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     header = {
-        "command": ["python", "-m", "experiments.diagnose", *sys.argv[1:]],
+        "command": command(),
         "made": made,
         "about": about,
         "env": environment(),

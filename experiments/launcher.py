@@ -38,6 +38,7 @@ def launch(main: Callable[[], int | None], *, config: bool = False) -> NoReturn:
             lock_config=False,
             accept_new_attributes=True,
         )
+    _GIVEN[:] = sys.argv
     try:
         app.run(lambda argv: main(), argv=sys.argv, flags_parser=_parse)
     except (UserError, RecordsError) as e:
@@ -62,6 +63,17 @@ def launch(main: Callable[[], int | None], *, config: bool = False) -> NoReturn:
         asked_for_help = any(re.fullmatch(r"--?help(short|full|xml)?|-\?", a) for a in sys.argv[1:])
         sys.exit(0 if e.code == 1 and asked_for_help else e.code)
     raise AssertionError("app.run exits")
+
+
+def command() -> list[str]:
+    """The words of this process's command, as they were given: what can be typed again where the checkout is."""
+    spec = sys.modules["__main__"].__spec__  # of what `python -m` runs
+    program, *arguments = _GIVEN or sys.argv
+    return ["python", *(["-m", spec.name] if spec else [program]), *arguments]
+
+
+_GIVEN: list[str] = []
+"""`sys.argv`, before `_parse` changes it."""
 
 
 def _without_orbax_s_own_words() -> None:

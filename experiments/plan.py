@@ -17,7 +17,7 @@ import rich.console
 from absl import flags
 
 from experiments import plan_tables, planning, running
-from experiments.launcher import launch, read_config, use_cores
+from experiments.launcher import command, launch, read_config, use_cores
 from gru_research.config import UserError
 from gru_research.training import environment, prepare_comparison
 from gru_research.training.machine import load_average, memory_limit, seconds_since_start
@@ -38,7 +38,7 @@ def main() -> int:
     running.start_backend()
     found = {"load_average": load_average(), "memory_limit": memory_limit(), "devices": jax.device_count()}
     if not JSON.value:
-        print(f"command: {shlex.join(sys.argv)}")
+        print(f"command: {shlex.join(command())}")
         print(plan_tables.machine(found), flush=True)
     made = []
     for each, wanted in runs:
@@ -47,7 +47,7 @@ def main() -> int:
         cells = [planning.forecast_cell(plan, cell, sets, running.data_dirs(), wanted, say) for cell in plan.cells]
         made.append(plan_tables.Planned(plan, startup, tuple(cells)))
     if JSON.value:
-        header = {"command": sys.argv, "machine": found, "env": environment()}
+        header = {"command": command(), "machine": found, "env": environment()}
         print(json.dumps(header | {"runs": [planned.as_json() for planned in made]}, indent=2))
     else:
         plan_tables.show(made, config.horizon, found["memory_limit"], rich.console.Console())

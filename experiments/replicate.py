@@ -11,7 +11,6 @@ interrupted.
 
 import math
 import shlex
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -23,7 +22,7 @@ import rich.text
 from absl import flags
 
 from experiments import running, studies
-from experiments.launcher import launch, use_cores
+from experiments.launcher import command, launch, use_cores
 from experiments.replications import TABLES, Table
 from experiments.replications.table import Ours
 from gru_research import records
@@ -127,8 +126,7 @@ def to_markdown(table: Table, lines: list[tuple[str, ...]], notes: list[str]) ->
     head = "| " + " | ".join(HEADINGS) + " |\n|" + "---|" * len(HEADINGS)
     body = "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
     listed = "\n".join(f"- {note}" for note in notes)
-    command = shlex.join(["python", "-m", "experiments.replicate", *sys.argv[1:]])
-    return f"## {table.title}\n\n`{command}`\n\nPublished: {table.source}\n\n{head}\n{body}\n\n{listed}\n"
+    return f"## {table.title}\n\n`{shlex.join(command())}`\n\nPublished: {table.source}\n\n{head}\n{body}\n\n{listed}\n"
 
 
 if __name__ == "__main__":

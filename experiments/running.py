@@ -16,6 +16,7 @@ import jax
 import rich.console
 from absl import flags
 
+from experiments.launcher import command
 from experiments.profiling import FOLDER, Profile
 from experiments.progress import ProgressLine
 from gru_research import native, records
@@ -182,7 +183,7 @@ def run(config: ExperimentConfig, folder: Path, stop: StopRequest, workdir: Path
             allow_config_change=flags.FLAGS.allow_config_change,
             checkpoint_seconds=flags.FLAGS.checkpoint_seconds,
             debug_nans=flags.FLAGS.debug_nans,
-            command=sys.argv,
+            command=command(),
             progress=progress,
             stopping=lambda: bool(stop.status),
             say=lambda said: print(said, file=sys.stderr, flush=True),
@@ -235,7 +236,7 @@ def announce(plan: Plan, folder: Path) -> None:
     devices = jax.devices()
     print(f"jax {jax.__version__} on {jax.default_backend()}: {len(devices)} x {devices[0].device_kind}")
     print(f"recurrent layers: {native.describe()}")
-    print(f"command: {shlex.join(sys.argv)}")
+    print(f"command: {shlex.join(command())}")
     print(
         f"{plan.task.name}: batches of {config.batch_size} sequences, seeds {plan.seeds[0]} to {plan.seeds[-1]}"
         + (f", after {tune.draws} draws of {', '.join(map(_range, tune.ranges.items()))}" if tune.draws else "")

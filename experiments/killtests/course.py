@@ -17,6 +17,7 @@ from experiments.killtests.equality import first_difference
 from experiments.killtests.moments import ANYWHERE, Moment, draw
 from experiments.killtests.processes import Life, Program
 from experiments.killtests.stages import Watch
+from experiments.launcher import command
 from gru_research import records
 from gru_research.config import UserError
 from gru_research.training import environment
@@ -41,7 +42,7 @@ def carry_out(program: Program, folder: Path, kills: int, seed: int) -> int:
 
 def conclude(account: Account, folder: Path, seconds: float) -> int:
     """Writes and prints what came of it; returns the exit status."""
-    found = {"command": shlex.join(sys.argv), "seconds": seconds, "env": environment(), **account.to_json()}
+    found = {"command": shlex.join(command()), "seconds": seconds, "env": environment(), **account.to_json()}
     records.write_whole(folder / FILE_NAME, json.dumps(records.to_json(found), indent=1) + "\n")
     rich.console.Console().print(account.table())
     print(account.difference or f"all {len(account.victims)} runs that ended are equal to the reference, bit for bit")

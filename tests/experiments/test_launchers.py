@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import pytest
 
 from experiments.launcher import experiment_from
 from experiments.running import new_workdir
+from gru_research import records
 from gru_research.config import UserError
 from tests.faults import fault, seen
 from tests.launching import FAST, PYTHONPATH, ROOT, command, launch
@@ -21,6 +23,7 @@ ADDING = "--config=configs/adding.py"
 TINY = [
     "--config.updates=2", "--config.eval_every=1", "--config.seeds=2", "--config.batch_size=4",
     "--config.task.length=5", "--config.task.validation_size=10", "--config.task.test_size=10",
+    "--config.tune.draws", "0",  # a group that the file leaves out
 ]  # fmt: skip
 
 
@@ -53,6 +56,16 @@ def test_compare_trains_reports_and_says_where(run: tuple[Path, subprocess.Compl
     for row in rows:
         assert abs(int(row["parameters"]) / int(rows[0]["parameters"]) - 1) <= 0.02
         assert row["parameters"] in done.stdout.replace(",", "")
+
+
+def test_the_command_on_record_is_the_one_that_was_given(
+    run: tuple[Path, subprocess.CompletedProcess[str]],
+) -> None:
+    workdir, done = run
+    given = ["python", "-m", "experiments.compare", ADDING, *TINY, f"--workdir={workdir}"]
+    assert f"\ncommand: {shlex.join(given)}\n" in done.stdout
+    assert records.read(workdir / "records.jsonl").header["env"]["command"] == given
+    assert f"python -m experiments.compare {ADDING} --config.updates=2" in (workdir / "report.html").read_text()
 
 
 def test_the_report_is_made_again_from_the_records_alone(
