@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from experiments.benchmarks.jobs import Shape
 from experiments.benchmarks.results import Result, comparisons, ratios
 from experiments.benchmarks.tables import MODE_NAMES
-from gru_research.report import drawing
+from gru_research.report import drawing, look
 
 _DPI = 160
 
@@ -32,7 +32,7 @@ def ratio_figure(cell: str, results: Sequence[Result]) -> Figure:
     modes = list(dict.fromkeys(result.mode for result in results))
     shapes = list(dict.fromkeys(result.job.shape for result in results))
     systems = list(dict.fromkeys(result.job.system for result in results))
-    figure = Figure(figsize=(1.4 * drawing.WIDTH, 1.6 + 0.55 * len(shapes)), layout="constrained")
+    figure = Figure(figsize=(1.4 * look.WIDTH, 1.6 + 0.55 * len(shapes)), layout="constrained")
     found = _ratios(results)
     handles = []
     for axes, mode in zip(figure.subplots(1, len(modes), sharey=True, squeeze=False)[0], modes, strict=True):
@@ -62,7 +62,7 @@ def ratio_figure(cell: str, results: Sequence[Result]) -> Figure:
 
 def length_figure(cell: str, results: Sequence[Result]) -> Figure:
     """Milliseconds against T, both logarithmic, beside lines proportional to T through the longest."""
-    figure = Figure(figsize=(drawing.WIDTH, 3.9), layout="constrained")
+    figure = Figure(figsize=(look.WIDTH, 3.9), layout="constrained")
     axes = figure.add_subplot()
     handles = []
     groups: dict[str, list[tuple[int, float]]] = {}

@@ -2,7 +2,7 @@
 
 Matplotlib's pyplot, which has global state and asks for a screen, is never imported. The colours are
 Okabe and Ito's, which colour-blind readers tell apart; a marker and a line style for each cell keep
-them apart in grey print. A figure is narrow, so that its text is still legible on a telephone.
+them apart in grey print. Widths and sizes of text follow the look that is chosen (`look`).
 """
 
 import dataclasses
@@ -12,19 +12,22 @@ import textwrap
 from collections.abc import Sequence
 from typing import Any
 
+import matplotlib
 import matplotlib.font_manager
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-WIDTH = 5.2  # inches
+from gru_research.report import look
+
 INK, FAINT, GRID, SHADE = "#222222", "#6b6b6b", "#dddddd", "#eeeeee"
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _LINES = ("-", "--", "-.", (0, (1, 1.2)), (0, (5, 1.5, 1, 1.5, 1, 1.5)))
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
-_LEGEND_LABEL, _ROW_LABEL = 28, 20  # characters
+_LEGEND_LABEL, _ROW_LABEL, _LEAST_LABEL = 28, 20, 8  # characters
 _LEGEND_ROW = 0.2  # inches
+_ORDINARY = 10  # points
 _BOX = "\u25a1"
 
 
@@ -39,9 +42,25 @@ class Illustration:
     caption: str
 
 
-def sheet(height: float, width: float = WIDTH) -> Figure:
-    """An empty figure of so many inches, which lays itself out."""
-    return Figure(figsize=(width, height), layout="constrained")
+def width() -> float:
+    """Of a figure, in inches, by the look that is applied."""
+    return look.current().inches
+
+
+def room() -> float:
+    """How much text a figure has room for from left to right, as a part of what the style "screen" has room for."""
+    return width() / points(look.WIDTH)
+
+
+def points(size: float) -> float:
+    """A size of text, given for an ordinary one of 10 points."""
+    return size * matplotlib.rcParams["font.size"] / _ORDINARY
+
+
+def sheet(height: float, least_width: float = 0.0) -> Figure:
+    """An empty figure, which lays itself out: so many inches high for text of 10 points, and as wide as the look says,
+    or wider."""
+    return Figure(figsize=(max(width(), points(least_width)), points(height)), layout="constrained")
 
 
 def plain(axes: Axes, grid: bool = True) -> None:
@@ -76,18 +95,19 @@ def legend(figure: Figure, handles: Sequence[Artist]) -> None:
     """Below the axes, with as many columns as the longest label leaves room for; the figure grows by its rows."""
     if handles:
         longest = max(len(str(handle.get_label())) for handle in handles)
-        columns = 3 if longest <= 12 else 2 if longest <= 28 else 1
+        columns = max(1, round(room() * (3 if longest <= 12 else 2 if longest <= 28 else 1)))
         rows = math.ceil(len(handles) / columns)
-        figure.set_figheight(figure.get_figheight() + _LEGEND_ROW * max(0, rows - 2))
+        figure.set_figheight(figure.get_figheight() + points(_LEGEND_ROW) * max(0, rows - 2))
         figure.legend(handles=handles, loc="outside lower center", ncols=columns, frameon=False, handlelength=3,
-                      fontsize=9)  # fmt: skip
+                      fontsize=points(9))  # fmt: skip
 
 
 def name_rows(axes: Axes, labels: Sequence[str], remarks: Sequence[str] = (), characters: int = _ROW_LABEL) -> None:
-    """One row a label, the first on top; a label has two lines at most of so many characters, then its remark."""
+    """One row a label, the first on top; a label has two lines at most of so many characters, fewer where the look
+    leaves less room, then its remark."""
     remarks = [*remarks, *[""] * (len(labels) - len(remarks))]
     names = [
-        "\n".join(filter(None, [_wrapped(label, characters), remark]))
+        "\n".join(filter(None, [_wrapped(label, max(_LEAST_LABEL, int(characters * room()))), remark]))
         for label, remark in zip(labels, remarks, strict=True)
     ]
     axes.set_yticks(range(len(labels)), [text(name) for name in names])
@@ -108,13 +128,16 @@ def shortened(label: str, characters: int = _LEGEND_LABEL) -> str:
 def text(words: str) -> str:
     """`words` as Matplotlib shows them literally: no mathematics between dollars, no hidden legend entry, and a box for
     what its font lacks, without a warning."""
-    shown = "".join(c if c == "\n" or ord(c) in _glyphs() else _BOX for c in words)
+    shown = "".join(
+        c if c == "\n" or ord(c) in _glyphs(tuple(matplotlib.rcParams["font.family"])) else _BOX for c in words
+    )
     literal = shown.replace("$", r"\$")
     return f" {literal}" if literal.startswith("_") else literal
 
 
 @functools.cache
-def _glyphs() -> frozenset[int]:
-    """The characters of the font in which figures are set."""
+def _glyphs(families: tuple[str, ...]) -> frozenset[int]:
+    """The characters of the fonts in which figures are set: what the first lacks is taken from the next."""
     fonts = matplotlib.font_manager
-    return frozenset(fonts.get_font(fonts.findfont(fonts.FontProperties())).get_charmap())
+    found = [fonts.get_font(fonts.findfont(fonts.FontProperties(family=[family]))) for family in families]
+    return frozenset().union(*(font.get_charmap() for font in found))

@@ -1,4 +1,4 @@
-"""The files of a report: figures as PNG and as SVG for the page, each written in one step."""
+"""The files of a report: figures in the formats of the look, and as SVG for the page, each written in one step."""
 
 import dataclasses
 import io
@@ -6,13 +6,22 @@ import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 from matplotlib.figure import Figure
 
-from gru_research.report import drawing, markup
+from gru_research.report import drawing, look, markup
 
 _PNG_DOTS_PER_INCH = 200
+# Type 42 embeds fonts as publishers ask for, and keeps the text of a PDF selectable; an SVG has its letters as paths,
+# which need no font. Identifiers in an SVG are of its content, not of the time.
+_SAVED: dict[Any, Any] = {"pdf.fonttype": 42, "svg.fonttype": "path", "svg.hashsalt": "gru_research"}
+_UNDATED: dict[str, dict[str, None]] = {
+    "png": {"Software": None},
+    "svg": {"Date": None},
+    "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,7 +34,8 @@ class ReportPaths:
 
 
 class Figures:
-    """Writes figures to a folder and turns them into pictures of a page; `paths` are the files written."""
+    """Writes figures to a folder, in the formats of the look that is applied, and turns them into pictures of a page;
+    `paths` are the files written."""
 
     def __init__(self, folder: Path):
         folder.mkdir(exist_ok=True)
@@ -37,7 +47,8 @@ class Figures:
         drawn.figure.draw_without_rendering()
         drawn.figure.set_layout_engine("none")
         stem = f"{re.sub(r'[^A-Za-z0-9]+', '_', prefix)}-{drawn.name}" if prefix else drawn.name
-        self.paths.append(replace(self._folder / f"{stem}.png", _image(drawn.figure, "png")))
+        for kind in look.current().formats:
+            self.paths.append(replace(self._folder / f"{stem}.{kind}", _image(drawn.figure, kind)))
         return markup.Picture(_image(drawn.figure, "svg"), drawn.title, drawn.alt, drawn.caption)
 
     def add_all(self, drawn: Iterable[drawing.Illustration], prefix: str = "") -> list[markup.Picture]:
@@ -56,9 +67,8 @@ def replace(path: Path, content: bytes) -> Path:
 
 
 def _image(figure: Figure, kind: str) -> bytes:
-    """The bytes of a PNG or SVG; the same figure always gives the same ones."""
-    metadata = {"Date": None} if kind == "svg" else {"Software": None}
+    """The bytes of a file of this format; the same figure always gives the same ones."""
     content = io.BytesIO()
-    with matplotlib.rc_context({"svg.fonttype": "path", "svg.hashsalt": "gru_research"}):
-        figure.savefig(content, format=kind, dpi=_PNG_DOTS_PER_INCH, metadata=metadata)
+    with matplotlib.rc_context(_SAVED):
+        figure.savefig(content, format=kind, dpi=_PNG_DOTS_PER_INCH, metadata=_UNDATED[kind])
     return content.getvalue()

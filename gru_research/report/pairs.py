@@ -138,7 +138,7 @@ def illustration(rows: Sequence[tuple[str, str, stats.Estimate]], over: str, int
                       solid_capstyle="butt", clip_on=False)  # fmt: skip
         axes.plot([estimate.value], [y], marker="o", markersize=7, color=drawing.INK, zorder=3, clip_on=False)
     drawing.name_rows(axes, [f"{x} over {y}" for x, y, _ in rows], characters=32 if many else 24)
-    axes.tick_params(axis="y", labelsize=8.5 if many else 10)
+    axes.tick_params(axis="y", labelsize=drawing.points(8.5 if many else 10))
     axes.set_xlim(0, 1)
     axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", "25 %", "50 %", "75 %", "100 %"])
     axes.set_xlabel("how often the first wins")

@@ -17,7 +17,7 @@ from matplotlib.lines import Line2D
 from gru_research.report import drawing, results, wording
 
 _ARROWS = {"x": "\u25c0\u25b6", "y": "\u25bc\u25b2"}  # to below the low end, beyond the high one
-_ROW = 15  # points from one arrow's text to the next
+_ROW = 15  # points from one arrow's text to the next, for text of 10 points
 
 
 BASELINE: dict[str, Any] = {"color": drawing.FAINT, "linestyle": (0, (6, 3)), "linewidth": 1.1}
@@ -124,13 +124,13 @@ def _draw_at_edge(axes: Axes, which: Literal["x", "y"], reference: Reference, be
     axes.annotate(
         drawing.text(f"{reference.label} {arrow}" if right else f"{arrow} {reference.label}"),
         (float(right), float(down)),
-        xytext=(-1 if right else 1, (-9 - _ROW * index) * (1 if down else -1)),
+        xytext=(-1 if right else 1, drawing.points(-9 - _ROW * index) * (1 if down else -1)),
         xycoords="axes fraction",
         textcoords="offset points",
         ha="right" if right else "left",
         va="center",
         color=reference.look["color"],
-        fontsize=9,
+        fontsize=drawing.points(9),
         bbox={"boxstyle": "square,pad=0.15", "facecolor": "white", "edgecolor": "none", "alpha": 0.85},
         zorder=5,
     )

@@ -91,7 +91,13 @@ def heat(shown: Heat) -> tuple[drawing.Illustration, Axes]:
         top.plot(range(shown.steps), _floats(values), linewidth=1.2, label=drawing.text(name), **style)
     top.set_xlim(-0.5, shown.steps - 0.5)
     if len(shown.inputs) > 1:
-        top.legend(fontsize=8, ncols=len(shown.inputs), frameon=False, loc="lower left", bbox_to_anchor=(0, 0.98))
+        top.legend(
+            fontsize=drawing.points(8),
+            ncols=len(shown.inputs),
+            frameon=False,
+            loc="lower left",
+            bbox_to_anchor=(0, 0.98),
+        )
     else:
         drawing.title(top, next(iter(shown.inputs)))
     image: Any = None
@@ -99,7 +105,9 @@ def heat(shown: Heat) -> tuple[drawing.Illustration, Axes]:
         values = np.array([_floats(row) for row in rows])
         image = axes.imshow(values, aspect="auto", interpolation="nearest", cmap=_COLOURS, vmin=0, vmax=1)
         drawing.title(axes, name)
-        axes.set_yticks([0, len(rows) - 1], [f"unit {shown.units[0]}", f"unit {shown.units[-1]}"], fontsize=8)
+        axes.set_yticks(
+            [0, len(rows) - 1], [f"unit {shown.units[0]}", f"unit {shown.units[-1]}"], fontsize=drawing.points(8)
+        )
     maps[-1].set_xlabel("step")
     figure.colorbar(image, ax=maps, fraction=0.04, pad=0.02, ticks=[0, 0.5, 1])
     return _illustration(shown.name, figure, shown.words), top
@@ -110,7 +118,8 @@ def grid(shown: Grid) -> drawing.Illustration:
     columns = [drawing.shortened(name, _LONGEST_NAME) for name in shown.columns]
     rows = [drawing.shortened(name, _LONGEST_NAME) for name in shown.rows]
     longest = _NAME_CHARACTER * max(map(len, columns))
-    upright = longest > _GRID_WIDTH / len(columns)
+    wide = _GRID_WIDTH * drawing.room()
+    upright = longest > wide / len(columns)
     height = min(_GRID_HEIGHT, _NAME_ROW * max(_LEAST_ROWS, len(rows)))
     figure = drawing.sheet(0.5 + height + (longest if upright else _NAME_ROW))
     axes = figure.add_subplot()
@@ -118,14 +127,16 @@ def grid(shown: Grid) -> drawing.Illustration:
     image = axes.imshow(values, aspect="auto", interpolation="nearest", cmap=_COLOURS, vmin=0, vmax=1)
     axes.xaxis.tick_top()
     axes.xaxis.set_label_position("top")
-    every = max(1, math.ceil(len(columns) * _NAME_ROW / _GRID_WIDTH)) if upright else 1
-    axes.set_xticks(*_named(columns, every), fontsize=8, rotation=90 if upright else 0)
-    axes.set_xlabel(_axis_label(shown.column_label, every), fontsize=8, color=drawing.FAINT)
+    every = max(1, math.ceil(len(columns) * _NAME_ROW / wide)) if upright else 1
+    axes.set_xticks(*_named(columns, every), fontsize=drawing.points(8), rotation=90 if upright else 0)
+    axes.set_xlabel(_axis_label(shown.column_label, every), fontsize=drawing.points(8), color=drawing.FAINT)
     every = max(1, math.ceil(len(rows) * _NAME_ROW / height - 0.01))
-    axes.set_yticks(*_named(rows, every), fontsize=8)
-    axes.set_ylabel(_axis_label(shown.row_label, every), fontsize=8, color=drawing.FAINT)
+    axes.set_yticks(*_named(rows, every), fontsize=drawing.points(8))
+    axes.set_ylabel(_axis_label(shown.row_label, every), fontsize=drawing.points(8), color=drawing.FAINT)
     axes.tick_params(length=0)
-    figure.colorbar(image, ax=axes, fraction=0.04, pad=0.02, ticks=[0, 0.5, 1]).ax.tick_params(labelsize=8)
+    figure.colorbar(image, ax=axes, fraction=0.04, pad=0.02, ticks=[0, 0.5, 1]).ax.tick_params(
+        labelsize=drawing.points(8)
+    )
     return _illustration(shown.name, figure, shown.words)
 
 

@@ -34,7 +34,7 @@ def heat_map(study: reading.Study, found: aggregate.Scores) -> drawing.Illustrat
     columns, rows = found.cells, [run.name for run in study.runs]
     slanted = max(map(len, columns)) > _SLANTED or len(columns) > 5
     height = 0.5 + 0.46 * len(rows) + (0.6 if slanted else 0)
-    figure = drawing.sheet(height, width=max(drawing.WIDTH, 1.9 + 0.54 * len(columns)))
+    figure = drawing.sheet(height, least_width=1.9 + 0.54 * len(columns))
     axes = figure.add_subplot()
     colours = matplotlib.colormaps[_COLOURS]
     for y, run in enumerate(study.runs):
@@ -118,8 +118,8 @@ def _draw_score(axes: Axes, x: int, y: int, score: float, solved: str, colours: 
     dark = 0.299 * red + 0.587 * green + 0.114 * blue < 0.5
     axes.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, facecolor=(red, green, blue), linewidth=0))
     look: dict[str, Any] = {"ha": "center", "color": "white" if dark else "black"}
-    axes.text(x, y, words.score(score), va="bottom", fontsize=10, fontweight="bold", **look)
-    axes.text(x, y + 0.08, solved, va="top", fontsize=8, **look)
+    axes.text(x, y, words.score(score), va="bottom", fontsize=drawing.points(10), fontweight="bold", **look)
+    axes.text(x, y + 0.08, solved, va="top", fontsize=drawing.points(8), **look)
 
 
 def _draw_gaps(axes: Axes, columns: int, rows: int) -> None:

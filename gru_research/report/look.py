@@ -1,0 +1,124 @@
+"""How figures look, and in which formats they are written: what a user may choose for a paper or a screen."""
+
+import contextlib
+import contextvars
+import dataclasses
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import matplotlib
+import matplotlib.style
+
+FORMATS = ("png", "pdf", "svg")
+WIDTH = 5.2
+"""Inches, of the style "screen": narrow, so that a figure's text is still legible on a telephone."""
+
+STYLES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
+    {
+        "screen": {"figure.figsize": (WIDTH, WIDTH)},
+        # One column of two, in a face that goes with a paper's text and comes with Matplotlib: the same anywhere.
+        "paper": {
+            "figure.figsize": (3.3, 3.3),
+            "font.family": ["STIXGeneral", "DejaVu Sans"],
+            "font.size": 8,
+            "mathtext.fontset": "stix",
+            "axes.linewidth": 0.6,
+            "xtick.major.width": 0.6,
+            "ytick.major.width": 0.6,
+        },
+    }
+)
+_WIDTHS, _FONT_SIZES = (2, 20), (4, 24)
+
+
+@dataclasses.dataclass(frozen=True)
+class Look:
+    """The formats, size and style of all figures of a report.
+
+    Attributes:
+      formats: of the files in `figures/`, of `FORMATS`.
+      style: a name of `STYLES`, or the path of a file in Matplotlib's format, `FILE.mplstyle`, which is put over
+        "screen".
+      width_inches: of a figure; None: the style's. A figure's height follows the size of its text.
+      font_size: of ordinary text, in points; smaller and larger text keeps its proportion. None: the style's.
+
+    Raises:
+      ValueError: an unknown format or style, a width or a size out of range, or a style file that can't be read.
+    """
+
+    formats: tuple[str, ...] = ("png",)
+    style: str = "screen"
+    width_inches: float | None = None
+    font_size: float | None = None
+
+    def __post_init__(self) -> None:
+        if not self.formats:
+            raise ValueError(f"formats={self.formats!r} must name at least one of {', '.join(FORMATS)}")
+        for name in self.formats:
+            if name not in FORMATS:
+                raise ValueError(f"formats={name!r} is unknown; known: {', '.join(FORMATS)}")
+        for field, bounds in (("width_inches", _WIDTHS), ("font_size", _FONT_SIZES)):
+            value = getattr(self, field)
+            if value is not None and not bounds[0] <= value <= bounds[1]:
+                raise ValueError(f"{field}={value!r} must be from {bounds[0]} to {bounds[1]}")
+        self._parameters()
+
+    @property
+    def inches(self) -> float:
+        """The width of a figure."""
+        return float(self._parameters()["figure.figsize"][0])
+
+    @contextlib.contextmanager
+    def applied(self) -> Iterator[None]:
+        """Figures that are made and written meanwhile have this look, whatever Matplotlib's own settings are."""
+        token = _CURRENT.set(self)
+        try:
+            with matplotlib.style.context([self._parameters()], after_reset=True):
+                yield
+        finally:
+            _CURRENT.reset(token)
+
+    def _parameters(self) -> dict[str, Any]:
+        found: dict[str, Any] = dict(STYLES["screen"])
+        if self.style in STYLES:
+            found |= STYLES[self.style]
+        else:
+            found |= _read(self.style)
+        if self.width_inches is not None:
+            found["figure.figsize"] = (self.width_inches, self.width_inches)
+        if self.font_size is not None:
+            found["font.size"] = self.font_size
+        return found
+
+
+SCREEN = Look()
+_CURRENT = contextvars.ContextVar("look", default=SCREEN)
+
+
+def current() -> Look:
+    """The one that is applied; `SCREEN` where none is."""
+    return _CURRENT.get()
+
+
+def _read(style: str) -> dict[str, Any]:
+    """What a style file sets."""
+    path = Path(style)
+    if path.suffix != ".mplstyle":
+        raise ValueError(f"style={style!r} must be {', '.join(STYLES)} or the path of a FILE.mplstyle")
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as e:
+        raise ValueError(f"style={style!r} can't be read: {getattr(e, 'strerror', None) or e}") from e
+    for number, line in enumerate(text.splitlines(), 1):
+        # Matplotlib only logs a parameter that it doesn't know.
+        name, separator, _ = re.split(r"(?<!['\"])#", line)[0].partition(":")
+        if name.strip() and (not separator or name.strip() not in matplotlib.rcParams):
+            raise ValueError(f"style={style!r}, line {number}: {line.strip()!r} sets no parameter of Matplotlib")
+    try:
+        found = matplotlib.rc_params_from_file(path, fail_on_error=True, use_default_template=False)
+    except ValueError as e:
+        raise ValueError(f"style={style!r}: {e}") from e
+    return {str(name): value for name, value in found.items()}
