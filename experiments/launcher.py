@@ -4,18 +4,14 @@ Exit status: 0 done, 1 our fault (with a traceback), 2 a user's mistake or a ful
 stderr), 130 after Ctrl-C, 143 after SIGTERM or SIGUSR2.
 """
 
-import ast
-import difflib
 import errno
+import functools
 import logging as std_logging
 import os
 import re
-import runpy
 import signal
 import sys
-import traceback
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any, NoReturn
 
 import jax
@@ -23,6 +19,7 @@ import ml_collections
 from absl import app, flags, logging
 from ml_collections import config_flags
 
+from experiments import config_files, flag_help
 from gru_research.config import ExperimentConfig, UserError, experiment, with_fields
 from gru_research.full_disk import OF_THE_MACHINE
 from gru_research.records import RecordsError
@@ -40,7 +37,8 @@ def launch(main: Callable[[], int | None], *, config: bool = False) -> NoReturn:
         )
     _GIVEN[:] = sys.argv
     try:
-        app.run(lambda argv: main(), argv=sys.argv, flags_parser=_parse)
+        parse = functools.partial(_parse, doc=main.__globals__["__doc__"])
+        app.run(lambda argv: main(), argv=sys.argv, flags_parser=parse)
     except (UserError, RecordsError) as e:
         print(f"error: {' '.join(str(e).split())}", file=sys.stderr)
         sys.exit(2)
@@ -60,7 +58,7 @@ def launch(main: Callable[[], int | None], *, config: bool = False) -> NoReturn:
         print("interrupted", file=sys.stderr)
         sys.exit(128 + signal.SIGINT)
     except SystemExit as e:
-        asked_for_help = any(re.fullmatch(r"--?help(short|full|xml)?|-\?", a) for a in sys.argv[1:])
+        asked_for_help = any(re.fullmatch(r"--?help(full|xml)", a) for a in sys.argv[1:])
         sys.exit(0 if e.code == 1 and asked_for_help else e.code)
     raise AssertionError("app.run exits")
 
@@ -113,10 +111,10 @@ def experiment_from(field: str, spec: Any, shared: Mapping[str, Any]) -> Experim
     """
     if not isinstance(spec, str):
         raise UserError(f"{field}={spec!r} must name a config, as FILE.py[:variant,field=value]")
-    path, variant, changes = _split_spec(f"{field}={spec!r}", spec)
+    path, variant, changes = config_files.split_spec(f"{field}={spec!r}", spec)
     try:
-        fields = {name: _literal(value) for name, _, value in (change.partition("=") for change in changes)}
-        return experiment(_merged(with_fields(_load_config_file(path, variant).to_dict(), fields), shared))
+        fields = {name: config_files.literal(value) for name, _, value in (change.partition("=") for change in changes)}
+        return experiment(_merged(with_fields(config_files.load(path, variant).to_dict(), fields), shared))
     except UserError as e:
         raise UserError(f"{field}={spec!r}: {e}") from e
 
@@ -129,24 +127,10 @@ def load_mapping(named: str, spec: str, among: str) -> dict[str, Any]:
     Raises:
       UserError: no such file, or a mistake in it.
     """
-    path, variant, fields = _split_spec(f"{named}{spec}", spec)
+    path, variant, fields = config_files.split_spec(f"{named}{spec}", spec)
     if fields:
         raise UserError(f"{named}{spec}: fields behind the variant are for --config; edit {path} instead")
-    return _load_config_file(path, variant, named, among).to_dict()
-
-
-def _split_spec(named: str, spec: str) -> tuple[str, str, list[str]]:
-    """`FILE.py:variant,field=value,...` as file, variant and fields; commas within brackets belong to a value.
-
-    Raises:
-      UserError: more than one variant; `named` is how the user named the config.
-    """
-    path, _, argument = spec.partition(":")
-    parts = [part for part in re.split(r",(?![^(\[]*[)\]])", argument) if part]
-    variants, fields = [part for part in parts if "=" not in part], [part for part in parts if "=" in part]
-    if len(variants) > 1:
-        raise UserError(f"{named} names {len(variants)} variants: one at most")
-    return path, "".join(variants), fields
+    return config_files.load(path, variant, named, among).to_dict()
 
 
 def _merged(mapping: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -156,14 +140,6 @@ def _merged(mapping: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str,
         old = merged.get(name)
         merged[name] = _merged(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) else value
     return merged
-
-
-def _literal(text: str) -> Any:
-    """A Python literal; anything else is a text."""
-    try:
-        return ast.literal_eval(text)
-    except (ValueError, SyntaxError):
-        return {"true": True, "false": False}.get(text, text)
 
 
 def config_path() -> str:
@@ -183,18 +159,23 @@ def use_cores(seeds: int, parts: int = 1, processes: int = 1) -> None:
     jax.config.update("jax_num_cpu_devices", -(-at_once * parts // processes))
 
 
-def _parse(argv: Sequence[str]) -> list[str]:
-    """Parses the flags; everything that a user can get wrong here becomes a UserError."""
+def _parse(argv: Sequence[str], doc: str | None) -> list[str]:
+    """Parses the flags; everything that a user can get wrong here becomes a UserError. `doc` is the launcher's."""
+    if flag_help.is_asked_for(argv):
+        print(flag_help.text(doc))
+        sys.exit(0)
+    config: Any = {}
     logging.set_verbosity(logging.WARNING)
     _without_orbax_s_own_words()
     if any(a.startswith(("--config", "-config")) for a in argv[1:]):
         argv = _spell_out_variants(argv)
-        argv = _take_new_groups(argv, _check_config_file(argv))
+        config = _check_config_file(argv)
+        argv = _take_new_groups(argv, config)
         sys.argv[:] = argv  # config_flags looks for overrides there
     try:
         rest = flags.FLAGS(argv)
     except (flags.Error, ValueError, TypeError, AttributeError, KeyError) as e:
-        raise UserError(_flag_message(e)) from e
+        raise UserError(_flag_message(e, config)) from e
     if len(rest) > 1:
         raise UserError(f"{rest[1]!r} is not a flag: flags are --name=value")
     return rest
@@ -215,7 +196,7 @@ def _spell_out_variants(argv: Sequence[str]) -> list[str]:
     if not chosen:
         raise UserError("--config is missing: name a config file, e.g. --config=configs/adding.py")
     spec = chosen[-1].split("=", 1)[1]
-    path, variant, fields = _split_spec(f"--config={spec}", spec)
+    path, variant, fields = config_files.split_spec(f"--config={spec}", spec)
     selected = f"--config={path}" + (f":{variant}" if variant else "")
     return [argv[0], selected, *(f"--config.{field}" for field in fields), *others]
 
@@ -226,7 +207,7 @@ def _take_new_groups(argv: Sequence[str], config: Any) -> list[str]:
     for word in _with_equals_signs(argv):
         found = re.fullmatch(r"--?config\.([\w-]+(?:\.[\w-]+)+)=(.*)", word, re.DOTALL)
         if found and _is_new(config, found[1].split(".")):
-            _NEW_FIELDS[found[1]] = _literal(found[2])
+            _NEW_FIELDS[found[1]] = config_files.literal(found[2])
         else:
             rest.append(word)
     return rest
@@ -267,44 +248,12 @@ _NEW_FIELDS: dict[str, Any] = {}
 def _check_config_file(argv: Sequence[str]) -> Any:
     """Runs the config file once by itself, so that its mistakes come with its own file and line."""
     path, _, variant = argv[1].split("=", 1)[1].partition(":")
-    return _load_config_file(path, variant, named="--config=")
+    return config_files.load(path, variant, named="--config=")
 
 
-def _load_config_file(path: str, variant: str, named: str = "", among: str = "configs") -> Any:
-    """The ConfigDict of a config file, which a flag `named`. Raises UserError, with the file's line where it fails."""
-    if not Path(path).is_file():
-        known = ", ".join(sorted(str(p) for p in Path(among).glob("*.py")))
-        raise UserError(f"{named}{path}: no such file" + (f"; there are {known}" if known else ""))
-    try:
-        get_config = runpy.run_path(path).get("get_config")
-        if not callable(get_config):
-            raise UserError(f"{path} has no function get_config")
-        made: Any = get_config(variant) if variant else get_config()
-    except UserError:
-        raise
-    except Exception as e:  # whatever a user's config raises is for the user to read
-        raise UserError(_config_message(path, e)) from e
-    if not hasattr(made, "to_dict"):
-        raise UserError(f"get_config of {path} must return a ConfigDict, not {type(made).__name__}")
-    return made
-
-
-def _config_message(path: str, error: Exception) -> str:
-    if isinstance(error, SyntaxError):
-        return f"{path}, line {error.lineno}: {error.msg}"
-    lines = [
-        frame.lineno
-        for frame in traceback.extract_tb(error.__traceback__)
-        if Path(frame.filename).name == Path(path).name
-    ]
-    where = f", line {lines[-1]}" if lines else ""
-    return str(error) if isinstance(error, ValueError) else f"{path}{where}: {type(error).__name__}: {error}"
-
-
-def _flag_message(error: Exception) -> str:
+def _flag_message(error: Exception, config: Any) -> str:
     if isinstance(error, flags.UnrecognizedFlagError):
-        near = difflib.get_close_matches(error.flagname, list(flags.FLAGS), n=1)
-        return f"unknown flag --{error.flagname}" + (f"; did you mean --{near[0]}?" if near else "")
+        return flag_help.unknown(error.flagname, config.to_dict() if config else {})
     message = str(error).removeprefix("flag ")
     for pattern, said in _SAID_BY_PARSERS.items():
         message = re.sub(pattern, said, message)

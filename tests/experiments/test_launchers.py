@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -254,27 +255,37 @@ def test_a_table_that_only_counts_is_exact_and_writes_nothing(tmp_path: Path) ->
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "compare",
-        "suite",
-        "sweep",
-        "replicate",
-        "claims",
-        "diagnose",
-        "plan",
-        "doctor",
-        "report",
-        "prepare",
-        "benchmark",
-        "killtest",
-    ],
-)
-def test_help(name: str) -> None:
+SOURCES = {path.stem: path.read_text() for path in (ROOT / "experiments").glob("*.py")}
+LAUNCHERS = sorted(name for name, text in SOURCES.items() if 'if __name__ == "__main__"' in text)
+
+
+def defined_flags(name: str) -> set[str]:
+    """The flags of a launcher, as its source and that of what it shares define them."""
+    text = SOURCES[name]
+    if "running.define_flags()" in text:
+        text += SOURCES["running"]
+    elif "running.define_data_flags()" in text:
+        text += SOURCES["running"].partition("def define_data_flags")[2]
+    if "joining.define_flags()" in text:
+        text += SOURCES["joining"]
+    found = set(re.findall(r"flags\.DEFINE_\w+\(\s*\"(\w+)\"", text))
+    return found | ({"config"} if "config=True" in text else set())
+
+
+@pytest.mark.parametrize("name", LAUNCHERS)
+def test_help_shows_every_flag_of_ours_and_none_of_the_libraries(name: str) -> None:
     done = launch(name, "--help")
+    assert done.returncode == 0 and done.stderr == ""
+    assert f"python -m experiments.{name}" in done.stdout
+    assert set(re.findall(r"^  --(\w+)", done.stdout, re.MULTILINE)) == defined_flags(name)
+
+
+def test_help_says_what_a_flag_does_and_its_default() -> None:
+    done = launch("compare", "--config=nothing.py", "-h")
     assert done.returncode == 0
-    assert f"python -m experiments.{name}" in done.stdout and "--" in done.stdout
+    for flag, said in (("workdir", "default: a new one"), ("checkpoint_seconds", "(default: 60.0)")):
+        assert re.search(rf"^  --{flag} [^-]*{re.escape(said)}", done.stdout, re.MULTILINE)
+    assert "tfds_debug_list_dir" in launch("compare", "--helpfull").stdout
 
 
 MISTAKES = [
@@ -338,6 +349,14 @@ MISTAKES = [
         ["--workdr", "did you mean --workdir"],
         marks=fault("command line", "a flag that isn't there"),
     ),
+    pytest.param(
+        ["compare", "--updates=50"],
+        ["unknown flag --updates; did you mean --config.updates?"],
+        marks=fault("command line", "a field of the config as a flag"),
+    ),
+    (["compare", ADDING, "--learning_rate=0.1"], ["--learning_rate; did you mean --config.optimizer.learning_rate?"]),
+    (["compare", ADDING, "--length=9"], ["--length; did you mean --config.task.length?"]),
+    (["suite", "--config=configs/suites/generated.py", "--seds=9"], ["--seds; did you mean --config.shared.seeds?"]),
     pytest.param(["compare", ADDING, "stray"], ["'stray'"], marks=fault("command line", "a word that is no flag")),
     pytest.param(
         ["report", "--workdir=/nowhere/at/all"],
