@@ -27,7 +27,8 @@ from gru_research.records import RecordsError
 ROOT = Path(__file__).resolve().parents[1]
 AREAS = (
     "command line", "config", "tasks", "data", "cells and layers", "weights", "records", "reports", "studies",
-    "checkpoints", "working directory", "signals", "trackers", "sweeps", "plan and doctor", "names", "file contents",
+    "checkpoints", "working directory", "signals", "trackers", "sweeps", "plan and doctor", "predictions", "names",
+    "file contents",
 )  # fmt: skip
 GOES_ON = "goes on"
 LONGEST = 300  # characters of a message on the page

@@ -1,6 +1,6 @@
 """Associative recall with several queries (MQAR: Arora, Eyuboglu et al. 2023, arXiv 2312.04927, and their code)."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -10,7 +10,9 @@ from gru_research.metrics import mean
 from gru_research.spec import Spec
 from gru_research.types import Array, Batch, PRNGKey
 
+from .answers import Classes
 from .base import Generated, Task, alike, check_share, correct, cross_entropy
+from .forms import Tokens
 
 BLANK = 0
 FILLERS = ("blank", "random")
@@ -92,6 +94,12 @@ def associative_recall(
         """The share of queries answered right."""
         return alike(correct(at_queries(outputs, batch), batch["targets"]).mean(-1))
 
+    def encode(raw: Any) -> dict[str, np.ndarray]:
+        """All steps, or the first of them, to which blank ones are added."""
+        inputs = Tokens(vocabulary)(raw)["inputs"]
+        blanks = np.full(max(0, length - len(inputs)), BLANK, np.int32)
+        return Tokens(vocabulary, steps=length)(np.concatenate([inputs, blanks]))
+
     return Task(
         name=f"associative_recall-{filler}",
         data=Generated(make, validation_size, test_size),
@@ -103,4 +111,6 @@ def associative_recall(
         trivial={"always the last pair's value": 1 / pairs},
         length=length,
         scaling="The baseline depends on the pairs alone; gaps grow with the length, but most stay short.",
+        encode=encode,
+        decode=Classes(tuple(range(vocabulary // 2, vocabulary))),
     )

@@ -14,6 +14,9 @@ from gru_research.metrics import Collected, Direction, Metric, mean
 from gru_research.spec import Spec
 from gru_research.types import Array, Batch, PRNGKey
 
+from .answers import Later, answer_form
+from .forms import input_form
+
 Splits = Mapping[str, Mapping[str, np.ndarray]]
 PREDICTIONS = "predictions"
 """What a run's test arrays call the predictions, beside what they keep of each metric."""
@@ -101,8 +104,12 @@ class Task:
       scaling: one sentence, how trivial answers and the difficulty change with the length.
       hidden: from a batch to the quantities `[B, T]` by name that a solver has to tell or to carry at each step, such
         as the sum so far: what probes look for in a state. None: the task names none.
-      encode, decode: from raw input to one example as the model sees it, and from one example's output to an answer
-        that a person reads.
+      encode: from raw input (a text, an array, or a dict of arrays) to one example as the model sees it, without a
+        batch axis. It raises ValueError with one line that says what is wrong with the input. None: what fits `spec`
+        and the vocabulary "inputs" (see `forms`).
+      decode: from one example's output, a row of the model's outputs or of `decoding.Answers`, to a plain JSON value
+        that a person reads. None: what fits `spec` and the vocabulary "targets" (see `answers`). One that has `mean`
+        can answer for several seeds together.
       continues: the answer to an input is its continuation: the tokens that the model generates behind it, as of a
         language model; `decode` reads those tokens `[N]` then.
       vocabularies: the words of tokens by the name of their field, in the order of their numbers; they are saved with a
@@ -126,8 +133,8 @@ class Task:
     length: int | None = None
     scaling: str = ""
     hidden: Callable[[Batch], Mapping[str, Array]] | None = None
-    encode: Callable[[Any], dict[str, np.ndarray]] | None = None
-    decode: Callable[[Any], Any] | None = None
+    encode: Callable[[Any], dict[str, np.ndarray]] = None  # pyright: ignore[reportAssignmentType]  # filled in
+    decode: Callable[[Any], Any] = None  # pyright: ignore[reportAssignmentType]  # filled in
     continues: bool = False
     vocabularies: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     learned: Mapping[str, Any] = dataclasses.field(default_factory=dict)
@@ -148,6 +155,29 @@ class Task:
                 f"metrics: {', '.join(names)} of generated answers needs spec.answers='generated', here "
                 f"{self.spec.answers!r}"
             )
+        # A copy with another spec gets forms of its own.
+        if self.encode is None or isinstance(self.encode, Later):
+            object.__setattr__(self, "encode", Later(self._input_form))
+        if self.decode is None or isinstance(self.decode, Later):
+            object.__setattr__(self, "decode", Later(self._answer_form))
+
+    def _input_form(self) -> Any:
+        return input_form(self.spec, self.vocabularies.get("inputs", ()), [*self.spec.example, *self._generated()])
+
+    def _answer_form(self) -> Any:
+        names = self.vocabularies.get("targets", ())
+        if self.continues:
+            return answer_form(self.spec, names or self.vocabularies.get("inputs", ()), tokens=True)
+        targets = self._generated().get("targets") if self.loss not in (class_loss, squared_error) else None
+        whole = targets is not None and jnp.issubdtype(targets.dtype, jnp.integer)
+        return answer_form(self.spec, names, classes=bool(names) or self.loss is class_loss or whole)
+
+    def _generated(self) -> Mapping[str, Any]:
+        """Shapes and types of a batch by name, where batches are made; nothing is computed."""
+        if not isinstance(self.data, Generated):
+            return {}
+        make = self.data.make
+        return jax.eval_shape(lambda key: make(key, 1), jax.random.key(0))
 
     @property
     def direction(self) -> Direction:

@@ -1,16 +1,19 @@
 """Copy memory (Arjovsky, Shah and Bengio 2016, arXiv 1511.06464, section 4.1; Bai et al. 2018, arXiv 1803.01271)."""
 
 import math
-from typing import Literal
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from gru_research.metrics import mean
 from gru_research.spec import Spec
 from gru_research.types import Array, Batch, PRNGKey
 
+from .answers import Classes
 from .base import Generated, Task, alike, correct, cross_entropy
+from .forms import Tokens
 
 FORMS = ("arjovsky", "bai")
 
@@ -73,6 +76,14 @@ def copy_memory(
         """The share of the symbols that are recalled."""
         return alike(correct(outputs, batch["targets"])[:, -symbols:].mean(-1))
 
+    def encode(raw: Any) -> dict[str, np.ndarray]:
+        """The symbols, to which the blanks and the delimiter are added, or all steps."""
+        inputs = Tokens(categories + 2)(raw)["inputs"]
+        if len(inputs) != symbols:
+            return Tokens(categories + 2, steps=steps)(inputs)
+        constant = [(blank, length - 1), (delimiter, held), (blank, symbols + 1 - held)]
+        return {"inputs": np.concatenate([inputs, *(np.full(count, token, np.int32) for token, count in constant)])}
+
     return Task(
         name=f"copy_memory-{form}",
         data=Generated(make, validation_size, test_size),
@@ -87,4 +98,6 @@ def copy_memory(
             f"Memory must span length + {symbols} steps; the baseline falls as 1/steps, because blanks cost nothing, "
             "and the threshold with it."
         ),
+        encode=encode,
+        decode=Classes(last=symbols),
     )

@@ -10,7 +10,8 @@ the test accuracy here estimates. (The paper gives a whole batch one length and 
 for each string and report every seed.) Strings are padded behind, with token 0, and read at their last real step.
 """
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -20,8 +21,10 @@ from jax import lax
 from gru_research.spec import Spec
 from gru_research.types import Array, Batch, PRNGKey
 
+from .answers import Classes
 from .base import ACCURACY, Generated, Task, check_share, class_loss
 from .baselines import best_constant
+from .forms import Tokens, characters_of
 from .lengths import draw, lengths_to_test, longest_up_to, real_steps
 
 
@@ -55,6 +58,8 @@ def parity(
         answer=answer,
         hidden=lambda tokens_BT: {"parity so far": jnp.cumsum(tokens_BT, -1) % 2},
         automaton=(np.full(2, 1 / 2), (states[:, None] + states) % 2, states),
+        written=("01", characters_of),
+        answers=("even", "odd"),
         scaling="The baseline is 1/2 at every length; one bit must be flipped and kept over the whole string.",
     )
 
@@ -105,6 +110,7 @@ def modular_arithmetic(
         tokens=tokens,
         answer=answer,
         automaton=_arithmetic_automaton(modulus),
+        written=([*map(str, range(modulus)), *"+-*"], lambda text: re.findall(r"\d+|\S", text)),
         scaling="The baseline falls to 1/modulus as expressions grow; the running sum and product must be kept.",
     )
 
@@ -144,6 +150,7 @@ def cycle_navigation(
         answer=answer,
         hidden=lambda tokens_BT: {"place so far": jnp.cumsum(tokens_BT - 1, -1) % cycle},
         automaton=(np.bincount(following[0], minlength=cycle) / 3, following, places),
+        written=("-0+", characters_of),
         scaling="The baseline falls to 1/cycle as walks grow; the place must be kept over the whole walk.",
     )
 
@@ -176,10 +183,14 @@ def _task(
     answer: Callable[[Array, Array], Array],
     automaton: tuple[np.ndarray, np.ndarray, np.ndarray],
     scaling: str,
+    written: tuple[Sequence[str], Callable[[str], Sequence[str]]],
+    answers: tuple[str, ...] = (),
     hidden: Callable[[Array], Mapping[str, Array]] | None = None,
 ) -> Task:
-    """`lengths` are `length`, `test_length` and the step between lengths; `tokens (key, [B, T])` draws a batch, whose
-    classes `answer(tokens, real)` gives; `automaton` is what `best_constant` takes, a step of it `step` tokens."""
+    """The task. `lengths` are `length`, `test_length` and the step between lengths; `tokens (key, [B, T])` draws a
+    batch, whose classes `answer(tokens, real)` gives; `automaton` is what `best_constant` takes, a step of it `step`
+    tokens; `written` is how a person writes each token, and what divides a text into them; `answers` name the
+    classes."""
     length, test_length, step = lengths
     test_shortest, test_longest = lengths_to_test(length, test_length, 1, step)
     check_share("threshold", threshold)
@@ -209,5 +220,7 @@ def _task(
         trivial={f"always {commonest}, on test": share},
         length=longest,
         scaling=scaling,
+        encode=Tokens(vocabulary, tuple(written[0]), beside=("lengths",), split=written[1]),
+        decode=Classes(answers),
         hidden=None if hidden is None else lambda batch: hidden(batch["inputs"]),
     )

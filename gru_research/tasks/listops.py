@@ -18,6 +18,7 @@ Arena's set is `length=1999, min_length=501`; Nangia and Bowman's has `max_depth
 """
 
 import math
+import re
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -29,7 +30,9 @@ from jax import lax
 from gru_research.spec import Spec
 from gru_research.types import Array, Batch, PRNGKey
 
+from .answers import Classes
 from .base import ACCURACY, Generated, Task, check_share, class_loss
+from .forms import Tokens
 from .listops_odds import VALUES, Odds, length_odds, value_shares
 
 TOKENS = (*"0123456789", "[MAX", "[MIN", "[MED", "[SM", "]")
@@ -87,7 +90,14 @@ def listops(
         trivial={f"always {shares.argmax()}": float(shares.max())},
         length=length,
         scaling="The baseline is 0.13 at a length of 20 and 0.16 from 100 on; longer expressions nest deeper.",
+        encode=Tokens(len(TOKENS), TOKENS, beside=("lengths",), split=tokens_of),
+        decode=Classes(),
     )
+
+
+def tokens_of(text: str) -> list[str]:
+    """The tokens of an expression; brackets need no blanks around them, and parentheses are left out."""
+    return re.findall(r"\[\w*|\]|[^\s\[\]()]+", text)
 
 
 def _check(length: int, min_length: int, max_depth: int, max_args: int, threshold: float) -> None:

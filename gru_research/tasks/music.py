@@ -3,20 +3,25 @@
 import dataclasses
 import itertools
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from scipy.special import expit
 
 from gru_research.config import UserError
 from gru_research.metrics import mean
 from gru_research.spec import Spec
 from gru_research.types import Array, Batch
 
+from .answers import plain
 from .base import Splits, Stored, Task
+from .forms import Vectors
 
 KEYS = 88
+LOWEST = 21
+"""The first key's number in MIDI, A0."""
 _BYTES = KEYS // 8
 
 
@@ -88,7 +93,57 @@ def music(
         length=length,
         scaling="Shorter training segments hide what lies further back; test sequences are whole, so that the baseline "
         "doesn't change.",
+        encode=encode,
+        decode=Keys(),
     )
+
+
+def encode(raw: Any) -> dict[str, np.ndarray]:
+    """Frames that have sounded as the model sees them, behind one of zeros: what follows is asked at each of them.
+
+    Args:
+      raw: `[T, 88]` of 0 and 1, or a text: frames are divided by blanks, the MIDI numbers of the keys of a frame, from
+        21 to 108, by plus signs, and a frame without a key is a hyphen: "60+64+67 60+64+67 - 62".
+
+    Raises:
+      ValueError: no frame, or something else.
+    """
+    frames = np.asarray(_read_frames(raw)) if isinstance(raw, str) else raw
+    inputs = Vectors(KEYS)(frames)["inputs"]
+    if not np.isin(inputs, (0, 1)).all():
+        raise ValueError(f"{float(inputs[~np.isin(inputs, (0, 1))][0])!r} must be 0 or 1: whether a key sounds")
+    return {"inputs": np.pad(inputs, ((1, 0), (0, 0))), "lengths": np.array(len(inputs) + 1, np.int32)}
+
+
+def _read_frames(text: str) -> np.ndarray:
+    words = text.split()
+    frames = np.zeros((len(words), KEYS))
+    for frame, word in zip(frames, words, strict=True):
+        for key in () if word == "-" else word.split("+"):
+            if not (key.isdecimal() and LOWEST <= int(key) < LOWEST + KEYS):
+                raise ValueError(f"key {key!r} must be a MIDI number from {LOWEST} to {LOWEST + KEYS - 1}")
+            frame[int(key) - LOWEST] = 1
+    return frames
+
+
+@dataclasses.dataclass(frozen=True)
+class Keys:
+    """The keys that are more likely to sound than not in the frame behind each step, from logits `[T, 88]`."""
+
+    def __call__(self, output: Any) -> dict[str, Any]:
+        """MIDI numbers, one list a step, and their probabilities."""
+        shares = expit(np.asarray(output, np.float64))
+        sounding = [np.flatnonzero(share >= 0.5) for share in shares]
+        return {
+            "keys": [(keys + LOWEST).tolist() for keys in sounding],
+            "probabilities": [plain(share[keys]) for share, keys in zip(shares, sounding, strict=True)],
+        }
+
+    def mean(self, outputs: Any) -> np.ndarray:
+        """Logits whose probabilities are the mean of all seeds', `[S, T, 88]`."""
+        share = np.mean([expit(np.asarray(output, np.float64)) for output in outputs], axis=0)
+        with np.errstate(divide="ignore"):
+            return np.log(share) - np.log1p(-share)
 
 
 def pieces(stored: Mapping[str, np.ndarray], longest: int = 0) -> dict[str, np.ndarray]:

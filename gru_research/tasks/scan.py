@@ -16,6 +16,7 @@ from gru_research.metrics import mean
 from gru_research.spec import Generation, Spec
 from gru_research.types import Array, Batch
 
+from .answers import Words
 from .base import Splits, Stored, Task, alike, check_share, correct, cross_entropy
 
 WORDS = (*ACTIONS, "<end>", "<begin>")
@@ -117,7 +118,7 @@ def scan(
         length=LONGEST_COMMAND,
         scaling="Commands have at most 9 words; what grows is the answer, of up to 48 actions.",
         encode=encode,
-        decode=decode,
+        decode=Words(WORDS, END),
         vocabularies={"inputs": COMMANDS, "targets": WORDS},
     )
 
@@ -186,13 +187,6 @@ def encode(command: str) -> dict[str, np.ndarray]:
     inputs = np.zeros(LONGEST_COMMAND, np.int32)
     inputs[: len(words)] = words
     return {"inputs": inputs, "lengths": np.array(len(words), np.int32)}
-
-
-def decode(answer: Any) -> str:
-    """The words of one answer, a row of `decoding.Answers`: `tokens [N]` up to its end, or all where it never ends."""
-    tokens = np.asarray(answer.tokens).tolist()
-    stop = tokens.index(END) if END in tokens else len(tokens)
-    return " ".join(WORDS[token] for token in tokens[:stop])
 
 
 def trivial_answers(stored: Splits) -> dict[str, float]:

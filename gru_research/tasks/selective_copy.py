@@ -1,15 +1,18 @@
 """Selective copying (Jing et al. 2019, arXiv 1706.02761, as "denoise"; Gu and Dao 2023, arXiv 2312.00752)."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from gru_research.metrics import mean
 from gru_research.spec import Spec
 from gru_research.types import Array, Batch, PRNGKey
 
+from .answers import Classes
 from .base import Generated, Task, alike, check_share, correct, cross_entropy
+from .forms import Tokens
 
 NOISE = 0
 RECALLS = ("end", "steps")
@@ -74,6 +77,13 @@ def selective_copy(
     def accuracy(outputs: Array, batch: Batch) -> tuple[Array, Array]:
         return alike(correct(logits(outputs), batch["targets"]).mean(-1))
 
+    def encode(raw: Any) -> dict[str, np.ndarray]:
+        """The `length` steps before the markers, which may be left out."""
+        inputs = Tokens(categories + (2 if asked else 1))(raw)["inputs"]
+        if len(inputs) == length:
+            inputs = np.concatenate([inputs, np.full(asked, categories + 1, np.int32)])
+        return Tokens(categories + (2 if asked else 1), steps=steps)(inputs)
+
     return Task(
         name=f"selective_copy-{recall}",
         data=Generated(make, validation_size, test_size),
@@ -90,4 +100,6 @@ def selective_copy(
         trivial={"a uniform guess": float(categories) ** -symbols},
         length=steps,
         scaling="The baseline depends on how many symbols there are, not on the length; noise fills the rest.",
+        encode=encode,
+        decode=Classes(tuple(range(1, categories + 1)), size=categories, last=symbols),
     )

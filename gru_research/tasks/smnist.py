@@ -7,9 +7,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from gru_research.spec import Spec
-from gru_research.types import Batch
+from gru_research.types import Array, Batch
 
 from .base import ACCURACY, Splits, Stored, Task, check_share, class_loss
+from .forms import Image
 
 VALIDATION_SIZE = 5000
 SIDE = 28
@@ -43,15 +44,18 @@ def smnist(order: Literal["pixels", "permuted", "rows"] = "pixels", pool: int = 
             "test": stored["test"],
         }
 
+    def arranged(pixels: Array) -> Array:
+        """Pixels `[..., 28, 28]` from 0 to 1 as sequences `[..., T, I]`."""
+        if pool > 1:
+            pixels = pixels.reshape(*pixels.shape[:-2], side, pool, side, pool).mean((-3, -1))
+        pixels = pixels.reshape(*pixels.shape[:-2], side * side)
+        if order == "permuted":
+            pixels = pixels[..., permutation]
+        return pixels.reshape(*pixels.shape[:-1], *shape)
+
     def prepare(batch: Batch) -> Batch:
         """`image [B, 28, 28]` bytes and `label [B]` to `inputs [B, T, I]` and `targets [B]`."""
-        pixels = batch["image"].astype(jnp.float32) / 255
-        if pool > 1:
-            pixels = pixels.reshape(-1, side, pool, side, pool).mean((2, 4))
-        pixels = pixels.reshape(-1, side * side)
-        if order == "permuted":
-            pixels = pixels[:, permutation]
-        return {"inputs": pixels.reshape(-1, *shape), "targets": batch["label"]}
+        return {"inputs": arranged(batch["image"].astype(jnp.float32) / 255), "targets": batch["label"]}
 
     return Task(
         name=f"smnist-{order}" + (f"-pool{pool}" if pool > 1 else ""),
@@ -64,4 +68,5 @@ def smnist(order: Literal["pixels", "permuted", "rows"] = "pixels", pool: int = 
         trivial={"always the digit 1": 0.1135},
         length=shape[0],
         scaling="The same image is 28 steps by rows, 784 by pixels, fewer when pooled; the baseline doesn't change.",
+        encode=Image((SIDE, SIDE), lambda pixels: np.asarray(arranged(jnp.asarray(pixels)))),
     )

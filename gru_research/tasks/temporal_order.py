@@ -1,5 +1,7 @@
 """Temporal order (Hochreiter and Schmidhuber 1997, Neural Computation 9(8), section 5.6, tasks 6a and 6b)."""
 
+import itertools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,10 +9,14 @@ import numpy as np
 from gru_research.spec import Spec
 from gru_research.types import Batch, PRNGKey
 
+from .answers import Classes
 from .base import ACCURACY, Generated, Task, check_share, class_loss
+from .forms import Tokens, characters_of
 
 START, END, DISTRACTORS, X = 0, 1, 2, 6  # E; B; a, b, c, d are 2 .. 5; X is 6 and Y is 7
-VOCABULARY = 8
+SYMBOLS = "EBabcdXY"
+"""What each token is in the source."""
+VOCABULARY = len(SYMBOLS)
 # First and last position of each relevant symbol, both included, in percent of the shortest length.
 WINDOWS = {2: ((10, 20), (50, 60)), 3: ((10, 20), (33, 43), (66, 76))}
 
@@ -71,4 +77,6 @@ def temporal_order(
         trivial={"always the same class": 2.0**-symbols},
         length=length,
         scaling="The baseline is the same at every length; the gaps that memory must span grow in proportion.",
+        encode=Tokens(VOCABULARY, tuple(SYMBOLS), beside=("lengths",), split=characters_of),
+        decode=Classes(tuple("".join(order) for order in itertools.product("XY", repeat=symbols))),
     )

@@ -1,20 +1,23 @@
 """Any data set that TFDS has prepared as array_record, its features mapped to inputs and targets by the config."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import tensorflow_datasets as datasets
 
 from gru_research.config import UserError
 from gru_research.data import DataDirs, DiskArrays, Layout, check_splits, examples, open_prepared
 from gru_research.spec import Spec
 from gru_research.types import Batch
 
+from .answers import Classes, Numbers
 from .base import ACCURACY, SQUARED_ERROR, Stored, Task, class_loss, squared_error
 from .features import Inputs, Targets, as_inputs, as_targets, find, value_of
+from .forms import Image, Tokens, Vectors
 
 BASELINE_EXAMPLES = 5000
 
@@ -92,8 +95,16 @@ def tfds(
         threshold=threshold,
         trivial=trivial,
         length=read.shape[0],
+        encode=fields.form(),
+        decode=Classes(fields.names) if asked.classes else Numbers(),
         scaling="The length is the data set's; with cut=True a smaller max_length may hide what the target depends on.",
     )
+
+
+def _image_form(feature: Any, shape: tuple[int, ...], beside: tuple[str, ...]) -> Image:
+    dtype = np.dtype(feature.np_dtype)
+    most = int(np.iinfo(dtype).max) if dtype.kind == "u" else 1
+    return Image(tuple(feature.shape), lambda pixels: pixels.reshape(shape), most, beside)
 
 
 def _check_range(max_length: int, vocabulary: int, classes: int, memory: float, threshold: float | None) -> None:
@@ -134,6 +145,23 @@ class _Fields:
     @property
     def counted(self) -> bool:
         return self.read.counted or bool(self.lengths)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the classes, where the data set has names for them."""
+        found = getattr(find(self.builder.info.features, "targets", self.targets), "names", None)
+        return tuple(found) if found and len(found) == self.asked.classes else ()
+
+    def form(self) -> Callable[[Any], dict[str, np.ndarray]]:
+        """How one input is read: text, an image, tokens or numbers."""
+        feature, shape = find(self.builder.info.features, "inputs", self.inputs), self.read.shape
+        beside, steps = (("lengths",), None) if self.counted else ((), shape[0])
+        if isinstance(feature, datasets.features.Image):
+            return _image_form(feature, shape, beside)
+        if self.read.vocabulary is None:
+            return Vectors(int(np.prod(shape[1:])), steps, beside)
+        is_text = feature.shape == ()
+        return Tokens(self.read.vocabulary, (), steps, beside, split=str.encode if is_text else str.split)
 
     def sets(self, parts: Mapping[str, str], memory: float) -> dict[str, Any]:
         """Arrays by set and name. Raises UserError where validation and test don't fit into `memory` GiB."""

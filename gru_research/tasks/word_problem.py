@@ -18,8 +18,10 @@ from gru_research.metrics import mean
 from gru_research.spec import Spec
 from gru_research.types import Array, Batch, PRNGKey
 
+from .answers import Classes
 from .base import Generated, Task, alike, check_share, correct, cross_entropy
 from .baselines import best_constant
+from .forms import Tokens
 from .lengths import lengths_to_test
 
 # Generators as permutations of points. Those of S5 and A5 are Liu et al.'s: a rotation and a swap; the cycles (0 1 x).
@@ -91,6 +93,8 @@ def word_problem(
         trivial={f"always the element {commonest}, on test": share},
         length=length,
         scaling="The baseline tends to 1/order of the group; the state must survive every step, so errors build up.",
+        encode=Tokens(len(used)),
+        decode=Classes(),
     )
 
 

@@ -21,7 +21,6 @@ from gru_research.tasks.scan import (
     NEAREST,
     SPLITS,
     WORDS,
-    decode,
     drawn,
     encode,
     exact_match,
@@ -167,7 +166,7 @@ def test_a_command_is_encoded_and_an_answer_decoded() -> None:
     assert {name: (a.shape, a.dtype) for name, a in example.items()} == {
         name: (spec[name].shape, spec[name].dtype) for name in ("inputs", "lengths")
     }
-    jump, walk = ACTIONS.index("I_JUMP"), ACTIONS.index("I_WALK")
+    jump, walk, decode = ACTIONS.index("I_JUMP"), ACTIONS.index("I_WALK"), scan().decode
     assert decode(Answers(np.array([walk, walk, jump, END, END]), 4)) == "I_WALK I_WALK I_JUMP"
     assert decode(Answers(np.array([END, END]), 1)) == ""
     assert decode(Answers(np.array([walk, BEGIN]), 2)) == "I_WALK <begin>"  # without an end

@@ -133,6 +133,28 @@ def test_images_are_read_by_rows_or_pixels(data_dir: str, order: str, shape: tup
     assert batch["targets"].tolist() == [m["good"] for m in made] and "lengths" not in batch
 
 
+@pytest.mark.parametrize(
+    ("options", "feature"),
+    [
+        ({"inputs": "text", "max_length": 13}, "text"),
+        ({"inputs": "image", "order": "pixels"}, "image"),
+        ({"inputs": "series", "max_length": 6}, "series"),
+        ({"inputs": "padded", "lengths": "steps"}, "padded"),
+        ({"inputs": "group/words", "max_length": 6, "vocabulary": 300}, "words"),
+    ],
+)
+def test_what_a_person_gives_is_encoded_as_the_data_are(data_dir: str, options: Any, feature: str) -> None:
+    task = make(data_dir, targets="label", **options)
+    batch, made = first(task, "test")
+    for n in (1, 4):
+        given = (made[n] | made[n]["group"])[feature]
+        encoded = task.encode(given[: made[n]["steps"]] if feature == "padded" else given)
+        steps = batch["lengths"][n] if "lengths" in batch else task.length
+        np.testing.assert_allclose(encoded["inputs"], batch["inputs"][n, :steps], atol=1e-7)
+        assert encoded.get("lengths") == (steps if "lengths" in batch else None)
+    assert task.decode(np.array([0.0, 5.0, 1.0]))["class"] == "1"
+
+
 def test_numbers_that_differ_in_length_are_padded(data_dir: str) -> None:
     task = make(data_dir, inputs="series", targets="rating", classes=5, max_length=6)
     assert task.spec.example["inputs"].shape == (6, 2) and task.spec.vocabulary is None
