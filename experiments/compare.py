@@ -15,18 +15,22 @@ from absl import flags
 
 from experiments import joining, running, studies
 from experiments.launcher import config_path, launch, read_config, use_cores
-from gru_research.config import UserError, to_mapping
-from gru_research.training import make_plan, processes
+from gru_research.config import UserError
+from gru_research.training import make_plan, processes, with_every_option
 
 running.define_flags()
 joining.define_flags()
-PRINT_CONFIG = flags.DEFINE_bool("print_config", False, "print the config with every default filled in, and stop.")
+PRINT_CONFIG = flags.DEFINE_bool(
+    "print_config",
+    False,
+    "print the config with every default filled in, of the task, the model and the cells too, and stop.",
+)
 
 
 def main() -> int:
     config = read_config()
     if PRINT_CONFIG.value:
-        print(json.dumps(to_mapping(make_plan(config, running.data_dirs()).config), indent=2))
+        print(json.dumps(with_every_option(make_plan(config, running.data_dirs()).config), indent=2))
         return 0
     use_cores(running.members(config), config.data_parallel, joining.count())
     joining.connect()

@@ -4,6 +4,7 @@ from . import processes
 from .cell import train_cell
 from .checkpoint import load_parameters, save_parameters
 from .comparison import CHECKPOINT_SECONDS, environment, prepare_comparison, run_comparison
+from .defaults import with_every_option
 from .loop import UPDATES_PER_CALL, Hooks, InterruptedRun, Progress
 from .pace import is_open
 from .plan import CellPlan, Plan, make_plan, nearest_size
@@ -33,4 +34,5 @@ __all__ = [
     "run_comparison",
     "save_parameters",
     "train_cell",
+    "with_every_option",
 ]

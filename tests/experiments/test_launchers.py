@@ -1,6 +1,7 @@
 """Launchers as commands: what they print, where they write, and how they end."""
 
 import csv
+import inspect
 import json
 import os
 import re
@@ -16,7 +17,10 @@ import pytest
 from experiments.launcher import experiment_from
 from experiments.running import new_workdir
 from gru_research import records
-from gru_research.config import UserError
+from gru_research.cells import CELLS
+from gru_research.config import UserError, experiment
+from gru_research.tasks import TASKS
+from gru_research.training import make_plan
 from tests.faults import fault, seen
 from tests.launching import FAST, PYTHONPATH, ROOT, command, launch
 
@@ -106,6 +110,16 @@ def test_print_config_fills_in_every_default_and_trains_nothing(tmp_path: Path) 
     assert done.returncode == 0, done.stderr
     config = json.loads(done.stdout)
     assert config["cells"]["gru"]["reset"] == "before" and config["seeds"] == 5
+    options = {"forget_bias": 1.0, "peepholes": False, "chrono": None, "param_dtype": "float32", "dtype": None}
+    assert config["cells"]["lstm"].items() >= options.items()
+    assert (config["cells"]["lstm"]["recurrent_init"], config["cells"]["rnn"]["activation"]) == ("orthogonal", "relu")
+    task = inspect.signature(TASKS["adding"]).parameters
+    assert config["task"] == {"name": "adding", **{name: p.default for name, p in task.items()}}
+    asked = make_plan(experiment_from("x", f"{ROOT}/configs/adding.py:cells.gru.reset=before", {}))
+    assert [cell.model for cell in make_plan(experiment(config)).cells] == [cell.model for cell in asked.cells]
+    for label, cell in config["cells"].items():
+        own = {"kind", "hidden_size", "learning_rate", "updates"}
+        assert set(cell) == own | set(inspect.signature(CELLS[cell["kind"]]).parameters), label
     assert list(tmp_path.iterdir()) == []
 
 

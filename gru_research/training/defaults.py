@@ -1,0 +1,50 @@
+"""A config with every option of its task, its model and its cells, those that it leaves out too."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax.numpy as jnp
+
+from gru_research.cells import CELLS, INITIALIZERS
+from gru_research.config import ExperimentConfig, to_mapping
+from gru_research.tasks import TASKS
+
+from .plan import with_model_options
+
+NOT_OPTIONS = ("dirs", "learned", "hidden_size")
+"""Parameters of tasks and cells that no option gives: a cell's size is a field of its own."""
+
+
+def with_every_option(config: ExperimentConfig) -> dict[str, Any]:
+    """A valid config as plain values: types and initialisers by their names, as a config may name them.
+
+    What has no name, such as an own initialiser, is shown as Python shows it.
+    """
+    mapping = to_mapping(with_model_options(config))
+    found = [(mapping["task"], TASKS[config.task.name])]
+    found += [(mapping["cells"][cell.label], CELLS[cell.kind]) for cell in config.cells]
+    for group, function in found:
+        group |= {name: value for name, value in _defaults(function).items() if name not in group}
+    return _plain(mapping)
+
+
+def _defaults(function: Callable[..., Any]) -> dict[str, Any]:
+    parameters = inspect.signature(function).parameters.values()
+    return {p.name: p.default for p in parameters if p.default is not p.empty and p.name not in NOT_OPTIONS}
+
+
+def _plain(value: Any) -> Any:
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, Mapping):
+        return {str(name): _plain(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(part) for part in value]
+    for name, initializer in INITIALIZERS.items():
+        if value == initializer:
+            return name
+    try:
+        return jnp.dtype(value).name
+    except TypeError:
+        return repr(value)
