@@ -19,7 +19,7 @@ import rich.console
 import rich.text
 from optuna.trial import FrozenTrial, TrialState
 
-from gru_research.report import files, markup, tables, wording
+from gru_research.report import files, markup, tables, terminal, wording
 from gru_research.stats import Direction
 
 from . import picture
@@ -54,9 +54,9 @@ def write(trials: Trials, console: rich.console.Console) -> None:
     files.replace(folder / "report.html", to_html(trials, notes, weighed, attempts, pictures).encode())
     if found is not None:
         title = f"{trials.description.title}: the best trials"
-        console.print(tables.to_rich(ranked[0], ranked[1][:SHOWN], title=title))
+        terminal.show(console, ranked[0], ranked[1][:SHOWN], title=title)
     if weights:
-        console.print(tables.to_rich(*weighed, title="importance"))
+        terminal.show(console, *weighed, title="importance")
     for line in notes:
         console.print(rich.text.Text(line), soft_wrap=True)
     console.print(rich.text.Text(f"Report: {folder / 'report.html'}"), soft_wrap=True)

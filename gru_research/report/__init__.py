@@ -23,6 +23,7 @@ from gru_research.report import (
     study,
     summary,
     tables,
+    terminal,
     tuning,
     why,
     wording,
@@ -73,7 +74,7 @@ def print_table(run: records.Run, console: rich.console.Console) -> None:
         console.print(rich.text.Text(unfinished, style="bold"))
     for task in results.collect(run):
         if task.complete:
-            console.print(tables.to_rich(*tables.summary_table(task), title=task.task.name))
+            terminal.show(console, *tables.summary_table(task, narrow=True), title=task.task.name)
         console.print(rich.text.Text(wording.reference(task.task)))
         for note in [*wording.notes(run, task), *tuning.notes(task)]:
             console.print(rich.text.Text(f"Note: {note}"))

@@ -24,13 +24,16 @@ _MANY_ROWS = 10
 class Pair:
     """Two cells on one task over their common seeds. `scores` are theirs, more is better: two of [S].
 
-    `verdict` is corrected over a family of so many `tests`.
+    `difference` is the paired one of `metric`, x minus y, in its units. `verdict` is corrected over a family of so many
+    `tests`.
     """
 
     task: str
     x: str
     y: str
     scores: tuple[np.ndarray, np.ndarray]
+    metric: str
+    difference: stats.Estimate
     improvement: stats.Estimate
     test: stats.PermutationTest
     verdict: stats.Verdict
@@ -67,34 +70,53 @@ def _tested(tasks: Mapping[str, results.TaskResults], labels: Sequence[tuple[str
         cells = {cell.label: cell for cell in task.complete}
         for x, y in labels:
             if x in cells and y in cells:
-                scores = _paired_scores(cells[x], cells[y], task.task.direction)
-                found += [(name, x, y, scores)] * bool(len(scores[0]))
-    tests = [stats.paired_permutation_test(*scores) for *_, scores in found]
+                values = _common(cells[x], cells[y], task.task.direction)
+                found += [(name, x, y, task.task, values)] * bool(len(values[0]))
+    scored = [(stats.as_scores(x, about.direction), stats.as_scores(y, about.direction)) for *_, about, (x, y) in found]
+    tests = [stats.paired_permutation_test(*scores) for scores in scored]
     return [
-        Pair(name, x, y, scores, stats.probability_of_improvement(*scores), test, verdict, len(tests))
-        for (name, x, y, scores), test, verdict in zip(found, tests, stats.verdicts(tests, LEVEL), strict=True)
+        Pair(
+            name,
+            x,
+            y,
+            scores,
+            about.metric,
+            stats.paired_difference(*values),
+            stats.probability_of_improvement(*scores),
+            test,
+            verdict,
+            len(tests),
+        )
+        for (name, x, y, about, values), scores, test, verdict in zip(
+            found, scored, tests, stats.verdicts(tests, LEVEL), strict=True
+        )
     ]
 
 
 def table(pairs: Sequence[Pair], needed: bool = True) -> tuple[list[str], list[list[str]]]:
     """The headings and a row for each pair of one family; `needed`: with the seeds that a claim would take."""
-    headings = ["pair", "seeds", "wins", "p", "p (Holm)", "verdict", *["seeds needed"] * needed]
+    headings = ["pair", "seeds", "wins", "difference", "p", "p (Holm)", "verdict", *["seeds needed"] * needed]
     rows = []
     for pair in pairs:
         p = [wording.number(value, 3) for value in (pair.test.p, pair.verdict.adjusted_p)]
         said = [verdict(pair), *([_needed(pair)] if needed else [])]
-        rows.append([f"{pair.x} over {pair.y}", str(pair.seeds), _wins(pair), *p, *said])
+        rows.append([f"{pair.x} over {pair.y}", str(pair.seeds), _wins(pair), difference(pair), *p, *said])
     return headings, rows
 
 
 def sentences(pairs: Sequence[Pair]) -> list[str]:
-    """The pairs of one task for a terminal: a line each, or one for many of which nothing can be claimed."""
+    """The pairs of one task for a terminal: a line each, or one for all of which nothing can be claimed, where they are
+    many or there is one seed."""
+    if pairs and all(pair.seeds == 1 for pair in pairs):
+        least = stats.seeds_needed_for_level(LEVEL, len(pairs))
+        return [f"With one seed no cells can be told apart; with {least} it is possible."]
     if len(pairs) > _MOST_LINES and all(pair.verdict.answer == "too few seeds" for pair in pairs):
         least = stats.seeds_needed_for_level(LEVEL, len(pairs))
         return [f"None of the {len(pairs)} pairs of cells can be told apart: {verdict(pairs[0])}; "
                 f"with {least} it is possible."]  # fmt: skip
     return [
-        f"{pair.x} over {pair.y}: wins {_wins(pair)}, p = {wording.number(pair.verdict.adjusted_p, 3)}"
+        f"{pair.x} over {pair.y}: wins {_wins(pair)}, {pair.metric} differs by {difference(pair)}, "
+        f"p = {wording.number(pair.verdict.adjusted_p, 3)}"
         f"{' (Holm)' if len(pairs) > 1 else ''}: {verdict(pair)}."
         for pair in pairs
     ]
@@ -105,8 +127,11 @@ def explanation(pairs: Sequence[Pair]) -> str:
     several = f", over the {len(pairs)} pairs" if len(pairs) > 1 else ""
     return (
         "Wins: how often a seed of the first cell has the better test metric than one of the second, ties counted "
-        "half (probability of improvement). p: the exact permutation test of the signed ranks of the differences, "
-        f"seed by seed; p (Holm): corrected for making several tests{several}. A verdict needs it at or below {LEVEL}; "
+        "half (probability of improvement). Difference: the first cell's test metric minus the second's, seed by seed: "
+        "the interquartile mean of these differences, with its bootstrap interval over seeds (nominally 95 %) from "
+        f"{summary.MIN_SEEDS_FOR_INTERVAL} seeds on. p: the exact permutation test of the signed ranks of "
+        f"these differences; p (Holm): corrected for making several tests{several}. A verdict needs it at or below "
+        f"{LEVEL}; "
         "\u201cno difference shown\u201d is not \u201cequal\u201d. Seeds needed: with so many a claim would come out "
         f"with a chance of {wording.percent(_POWER)}, were new seeds like these; it is optimistic."
     )
@@ -160,12 +185,13 @@ def _caption(rows: Sequence[tuple[str, str, stats.Estimate]], intervals: bool) -
     return f"{text} The bar is the bootstrap interval (nominally 95 %). {said}"
 
 
-def _paired_scores(
+def _common(
     x: results.CellResults, y: results.CellResults, direction: stats.Direction
 ) -> tuple[np.ndarray, np.ndarray]:
+    """The test metric of both cells over their common seeds [S], [S]; a seed that isn't finite is the worst."""
     metric = [{seed.seed: seed.test_metric for seed in cell.seeds} for cell in (x, y)]
     common = [seed for seed in metric[0] if seed in metric[1]]
-    first, second = (stats.as_scores([values[seed] for seed in common], direction) for values in metric)
+    first, second = (stats.rank_worst([values[seed] for seed in common], direction) for values in metric)
     return first, second
 
 
@@ -177,6 +203,15 @@ def wins(estimate: stats.Estimate, interval: bool) -> str:
     """Such as "92 % [72, 100]"."""
     ends = f" [{100 * estimate.low:.0f}, {100 * estimate.high:.0f}]" if interval else ""
     return wording.percent(estimate.value) + ends
+
+
+def difference(pair: Pair) -> str:
+    """The paired difference with its interval, where there are seeds enough for one."""
+    found = pair.difference
+    text = wording.number(found.value, 3)
+    if pair.seeds < summary.MIN_SEEDS_FOR_INTERVAL:
+        return text
+    return f"{text} [{wording.number(found.low, 3)}, {wording.number(found.high, 3)}]"
 
 
 def _needed(pair: Pair) -> str:

@@ -26,8 +26,9 @@ class SummaryRow:
     the mean over seeds of the training time for each update of one seed. `updates` is how many the cell was given,
     `flops` of one example forward, `tuned` whether its learning rate comes from draws. `restricted_mean_steps` is the
     mean of the updates to solve where an unsolved seed counts as one that took `restricted_to` updates, which all
-    cells of the task were given, with its interval; `seconds_to_solve` is the median, as `steps_to_solve`. None: not
-    in the records, or the task has no threshold.
+    cells of the task were given, with its interval; `seconds_to_solve` is the median, as `steps_to_solve`. `mean` and
+    `standard_deviation` (n - 1) are of the test metric over all seeds, None where a seed isn't finite; one seed has no
+    deviation. None elsewhere: not in the records, or the task has no threshold.
     """
 
     task: str
@@ -53,6 +54,8 @@ class SummaryRow:
     restricted_mean_low: float | None = None
     restricted_mean_high: float | None = None
     restricted_to: float | None = None
+    mean: float | None = None
+    standard_deviation: float | None = None
 
 
 def summarize(run: records.Run) -> list[SummaryRow]:
@@ -64,6 +67,7 @@ def row(task: results.TaskResults, cell: results.CellResults) -> SummaryRow:
     """The summary of a cell that has at least one seed's result."""
     values = stats.rank_worst([seed.test_metric for seed in cell.seeds], task.task.direction)
     low, high = interval(values)
+    finite = values.tolist() if np.isfinite(values).all() else []
     solvable = task.task.threshold is not None
     milliseconds = [seed.ms_per_step for seed in cell.seeds if seed.ms_per_step is not None]
     seconds = times.times(cell, "seconds")
@@ -93,6 +97,8 @@ def row(task: results.TaskResults, cell: results.CellResults) -> SummaryRow:
         restricted_mean_low=shown and shown.low,
         restricted_mean_high=shown and shown.high,
         restricted_to=mean and times.common_end(task.complete, "updates"),
+        mean=statistics.fmean(finite) if finite else None,
+        standard_deviation=statistics.stdev(finite) if len(finite) > 1 else None,
     )
 
 

@@ -1,32 +1,66 @@
-"""The summary as a table: for the terminal (rich) and for the page (HTML), with the same text."""
+"""The tables of a run, as headings and rows of text: one list of columns each, for terminal, page and LaTeX alike."""
 
+import dataclasses
 import html
 import math
-from collections.abc import Sequence
-
-import rich.box
-import rich.table
-import rich.text
+from collections.abc import Callable, Sequence
 
 from gru_research import stats
 from gru_research.report import results, summary, times, wording
 
-_WIDEST_WORD = 10  # characters of a terminal; longer labels may break
+
+@dataclasses.dataclass(frozen=True)
+class _Column:
+    """A column of the summary: what it says of a cell, and of a trivial answer from its value."""
+
+    heading: str
+    text: Callable[[summary.SummaryRow, results.CellResults], str]
+    trivial: Callable[[float], str] = lambda value: wording.UNKNOWN
 
 
-def summary_table(task: results.TaskResults, trivial: bool = False) -> tuple[list[str], list[list[str]]]:
-    """The headings and, for each complete cell, the texts of its row; with `trivial` then those of trivial answers."""
+def summary_table(
+    task: results.TaskResults, trivial: bool = False, narrow: bool = False
+) -> tuple[list[str], list[list[str]]]:
+    """The headings and, for each complete cell, the texts of its row.
+
+    Args:
+      trivial: whether rows of the trivial answers follow.
+      narrow: for a terminal, without what compilation took.
+    """
     rows = [summary.row(task, cell) for cell in task.complete]
-    headings = ["cell", "hidden size", "params", f"test {task.task.metric} (IQM)", wording.interval_heading(rows)]
-    solvable = task.task.threshold is not None
-    headings += [*(("solved", "steps to solve") if solvable else ()), "ms/step", "compile s"]
-    texts = [_summary_texts(row, cell, solvable) for row, cell in zip(rows, task.complete, strict=True)]
-    empty = [wording.UNKNOWN] * (len(headings) - 4)
-    reached = [
-        [name, wording.UNKNOWN, wording.UNKNOWN, wording.number(value), *empty]
-        for name, value in (task.task.trivial.items() if trivial else ())
+    columns = _summary_columns(task, rows, narrow)
+    texts = [[column.text(row, cell) for column in columns] for row, cell in zip(rows, task.complete, strict=True)]
+    answers = task.task.trivial.items() if trivial else ()
+    texts += [[name, *(column.trivial(value) for column in columns[1:])] for name, value in answers]
+    return [column.heading for column in columns], texts
+
+
+def _summary_columns(task: results.TaskResults, rows: Sequence[summary.SummaryRow], narrow: bool) -> list[_Column]:
+    columns = [
+        _Column("cell", lambda row, cell: row.cell),
+        _Column("hidden size", lambda row, cell: wording.count(row.hidden_size)),
+        _Column("params", lambda row, cell: wording.count(row.parameters)),
+        _Column(f"test {task.task.metric} (IQM)", lambda row, cell: wording.number(row.iqm), wording.number),
+        _Column(wording.interval_heading(rows), wording.interval),
+        _Column("mean \u00b1\u00a0SD", lambda row, cell: mean(row)),
     ]
-    return headings, [*texts, *reached]
+    if task.task.threshold is not None:
+        columns += [
+            _Column("solved", lambda row, cell: f"{row.solved_seeds}/{row.seeds}"),
+            _Column("steps to solve", lambda row, cell: wording.count(row.steps_to_solve)),
+        ]
+    columns.append(_Column("ms/step", lambda row, cell: wording.number(row.ms_per_step)))
+    if not narrow:
+        columns.append(_Column("compile s", lambda row, cell: wording.number(row.compile_seconds)))
+    return columns
+
+
+def mean(row: summary.SummaryRow) -> str:
+    """The mean over seeds and their standard deviation; the mean alone of one seed."""
+    if row.mean is None:
+        return wording.NOT_FINITE
+    text = wording.number(row.mean, 3)
+    return text if row.standard_deviation is None else f"{text} \u00b1\u00a0{wording.number(row.standard_deviation, 2)}"
 
 
 def metrics_table(task: results.TaskResults) -> tuple[list[str], list[list[str]]] | None:
@@ -100,31 +134,6 @@ def solving_table(task: results.TaskResults) -> tuple[list[str], list[list[str]]
     return headings, rows
 
 
-def to_rich(headings: Sequence[str], rows: Sequence[Sequence[str]], title: str) -> rich.table.Table:
-    """A table for the terminal; text is shown as it is, without rich's markup."""
-    table = rich.table.Table(
-        title=rich.text.Text(title),
-        title_justify="left",
-        title_style="bold",
-        box=rich.box.SIMPLE_HEAD,
-        show_edge=False,
-        padding=0,
-    )
-    for i, heading in enumerate(headings):
-        # A word a line in headings, and a least width, as rich breaks numbers before it breaks between words.
-        words = " ".join([heading, *(row[i] for row in rows)]).split(" ")
-        table.add_column(
-            rich.text.Text(heading.replace(" ", "\n")),
-            justify="right" if i else "left",
-            vertical="top",
-            overflow="fold",
-            min_width=min(max(map(len, words)), _WIDEST_WORD),
-        )
-    for row in rows:
-        table.add_row(*map(rich.text.Text, row))
-    return table
-
-
 def to_html(
     headings: Sequence[str],
     rows: Sequence[Sequence[str]],
@@ -153,19 +162,6 @@ def _html_row(headings: Sequence[str], row: Sequence[str], link: str | None) -> 
         for heading, text in zip(headings[1:], rest, strict=True)
     )
     return f'<tr><th scope="row">{name}</th>{cells}</tr>'
-
-
-def _summary_texts(row: summary.SummaryRow, cell: results.CellResults, solvable: bool) -> list[str]:
-    return [
-        row.cell,
-        wording.count(row.hidden_size),
-        wording.count(row.parameters),
-        wording.number(row.iqm),
-        wording.interval(row, cell),
-        *((f"{row.solved_seeds}/{row.seeds}", wording.count(row.steps_to_solve)) if solvable else ()),
-        wording.number(row.ms_per_step),
-        wording.number(row.compile_seconds),
-    ]
 
 
 def _median(cell: results.CellResults, unit: times.Unit) -> str:

@@ -1,5 +1,6 @@
 """What a run's report claims of pairs of cells."""
 
+import numpy as np
 import pytest
 
 from gru_research import stats
@@ -55,12 +56,15 @@ def test_the_table_has_an_interval_from_five_seeds_on_and_the_seeds_that_a_claim
     x, y = [0.1, 0.2, 0.3, 0.4, 0.5], [0.2, 0.3, 0.4, 0.5, 0.45]
     found = within(tmp_path, {"GRU": constant(*x), "RNN": constant(*y)})
     headings, (row,) = pairs.table(found)
-    assert headings == ["pair", "seeds", "wins", "p", "p (Holm)", "verdict", "seeds needed"]
+    assert headings == ["pair", "seeds", "wins", "difference", "p", "p (Holm)", "verdict", "seeds needed"]
     # 0.1 beats 5, 0.2 beats 4 and ties 1, 0.3 beats 3 and ties 1, 0.4 beats 2 and ties 1, 0.5 ties 1.
     share = (5 + 4.5 + 3.5 + 2.5 + 0.5) / 25
     estimate = stats.probability_of_improvement([stats.as_scores(x, "min")], [stats.as_scores(y, "min")])
     assert row[:2] == ["GRU over RNN", "5"]
     assert row[2] == f"{100 * share:.0f} % [{100 * estimate.low:.0f}, {100 * estimate.high:.0f}]"
+    # Seed by seed -0.1, -0.1, -0.1, -0.1 and 0.05: the middle three.
+    low, high = stats.iqm_interval(np.array(x) - np.array(y))
+    assert row[3] == f"-0.1 [{low:.3g}, {high:.3g}]"
     needed = stats.seeds_needed(stats.as_scores(x, "min"), stats.as_scores(y, "min"), level=0.05)
     assert row[-1] == f"about {needed}"
 
@@ -70,7 +74,7 @@ def test_one_seed_lost_seeds_and_equal_seeds_claim_nothing(tmp_path, x, y):
     _, (row,) = pairs.table(within(tmp_path, {"GRU": constant(*x), "RNN": constant(*y)}))
     assert "too few seeds" in row[-2]
     assert row[-1] == "-"
-    assert "[" not in row[2]
+    assert "[" not in row[2] + row[3]
 
 
 def test_a_lost_seed_loses(tmp_path):
@@ -84,11 +88,34 @@ def test_one_cell_has_no_pairs(tmp_path):
 
 def test_a_terminal_gets_a_line_a_pair_or_one_for_many_that_claim_nothing(tmp_path):
     few = {"GRU": constant(*spread(0.1, 6)), "RNN": constant(*spread(9, 6))}
-    assert "GRU over RNN: wins 100 % [100, 100], p = 0.0312: GRU better." in table_text(
-        write_run(tmp_path / "few", few)
-    )
+    said = "GRU over RNN: wins 100 % [100, 100], MSE differs by -8.9 [-8.9, -8.9], p = 0.0312: GRU better."
+    assert said in table_text(write_run(tmp_path / "few", few))
     many = {label: constant(0.1, 0.2) for label in "abcd"}
     text = table_text(write_run(tmp_path / "many", many))
     assert "None of the 6 pairs of cells can be told apart: too few seeds" in text
     assert "with 8 it is possible" in text  # 6 * 2 / 2**8 = 0.047
     assert "a over b" not in text
+
+
+@pytest.mark.parametrize("cells", ["ab", "abc"])
+def test_with_one_seed_a_line_says_it_of_all_pairs(tmp_path, cells):
+    text = table_text(write_run(tmp_path, {label: constant(0.1) for label in cells}))
+    least = {"ab": 6, "abc": 7}[cells]
+    assert f"With one seed no cells can be told apart; with {least} it is possible.\n" in text
+    assert "too few seeds" not in text and "a over b" not in text
+
+
+def test_the_difference_is_in_the_metrics_units_and_is_seed_by_seed(tmp_path):
+    x, y = [0.9, 0.8, 0.95, 0.7, 0.85], [0.5, 0.9, 0.6, 0.6, 0.8]
+    (pair,) = within(tmp_path, {"GRU": constant(*x), "RNN": constant(*y)}, direction="max")
+    d = np.array(x) - np.array(y)
+    assert pair.difference.value == pytest.approx(np.sort(d)[1:4].mean())
+    assert pairs.difference(pair).startswith(f"{pair.difference.value:.3g} [")
+
+
+def test_a_seed_that_failed_in_one_cell_alone_makes_an_end_infinite(tmp_path):
+    found = within(tmp_path, {"GRU": constant(*spread(0.1, 6)), "RNN": constant(None, *spread(0.2, 5))})
+    assert pairs.difference(found[0]).startswith("-0.09")
+    assert pairs.difference(found[0]).split("[")[1].startswith("not finite, ")
+    both = within(tmp_path / "both", {"GRU": constant(None, None, 0.1), "RNN": constant(None, None, 0.1)})
+    assert pairs.difference(both[0]) == "0"

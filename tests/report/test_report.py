@@ -4,6 +4,7 @@ import base64
 import csv
 import dataclasses
 import io
+import math
 import re
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from tests.report.synthetic import Cell, Page, falling, read_csv, table_text, tw
 COLUMNS = (
     "task cell parameters seeds metric iqm ci_low ci_high solved_seeds steps_to_solve ms_per_step "
     "hidden_size learning_rate diverged_seeds compile_seconds updates flops tuned seconds_to_solve "
-    "restricted_mean_steps restricted_mean_low restricted_mean_high restricted_to"
+    "restricted_mean_steps restricted_mean_low restricted_mean_high restricted_to mean standard_deviation"
 ).split()
 
 
@@ -64,6 +65,9 @@ def test_summary_csv_ends_with_the_times_to_solve(usual):
     assert 500 <= low < 520 < high <= 600
     # Seeds take 2 to 6 ms a step: 500 steps of seeds 0 to 3, 600 of seed 4: 1, 1.5, 2, 2.5 and 3.6 seconds.
     assert float(gru["seconds_to_solve"]) == pytest.approx(2.0)
+    # And with the mean and the deviation over 0.001 ... 0.005.
+    assert float(gru["mean"]) == pytest.approx(0.003)
+    assert float(gru["standard_deviation"]) == pytest.approx(math.sqrt(2.5) / 1000)
     # Unsolved, it counts with all that both were given.
     assert (rnn["restricted_mean_steps"], rnn["seconds_to_solve"]) == ("1200", "")
 
@@ -87,7 +91,20 @@ def test_the_true_coverage_is_said_from_five_to_nine_seeds(tmp_path, seeds, said
 
 def test_the_table_on_a_terminal(tmp_path):
     text = table_text(write_run(tmp_path, two_cells(5)))
-    for part in ("adding", "hidden", "params", "(IQM)", "GRU", "1,000", "0.003", "[0.00", "5/5", "500", "0/5", "1.25"):
+    for part in (
+        "adding",
+        "hidden",
+        "params",
+        "(IQM)",
+        "GRU",
+        "1,000",
+        "0.003",
+        "[0.00",
+        "5/5",
+        "500",
+        "0/5",
+        "0.003 \u00b1\u00a00.0016",
+    ):
         assert part in text
     assert "Baseline (always predicting 1): MSE 0.167." in text
     assert "validation MSE below 0.01" in text
@@ -109,9 +126,10 @@ def test_a_diverged_seed_ranks_worst_and_is_named(tmp_path):
     assert row["ci_low"] != ""
     assert row["ci_high"] == ""  # resamples with the seed twice are infinite
     assert (row["diverged_seeds"], row["solved_seeds"]) == ("1", "4")
+    assert (row["mean"], row["standard_deviation"]) == ("", "")  # not those of the four others
     text = table_text(run)
     assert "GRU diverged in 1 of 5 seeds (seed 4 at step 321); they rank worst." in text
-    assert re.search(r"0\.003 +\[0\.00\d+, not finite\]", text)
+    assert re.search(r"0\.003 +\[0\.00\d+, not finite\] +not finite", text)
 
 
 def test_all_diverged(tmp_path):
@@ -127,6 +145,7 @@ def test_all_diverged(tmp_path):
 
 def test_one_seed_of_one_cell(tmp_path):
     run = write_run(tmp_path, {"GRU": Cell([falling(0)], [0.001])})
+    assert [csv_rows(run)[0][name] for name in ("mean", "standard_deviation")] == ["0.001", ""]
     assert len(report.write(tmp_path).figures) == 4
     assert "One seed: there is no interval" in table_text(run)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import rich.console
 import rich.text
 
-from gru_research.report import files, tables
+from gru_research.report import files, terminal
 from gru_research.report.claims import findings, page, written
 
 __all__ = ["findings", "print_verdicts", "write"]
@@ -32,6 +32,6 @@ def write(workdir: Path, console: rich.console.Console | None = None) -> Path:
 def print_verdicts(claims: findings.Claims, console: rich.console.Console) -> None:
     """Each claim's verdict and its sentence."""
     rows = [[f.name, f.verdict, f.says] for f in claims.findings]
-    console.print(tables.to_rich(["claim", "verdict", "what was found"], rows, title=findings.counted(claims.findings)))
+    terminal.show(console, ["claim", "verdict", "what was found"], rows, title=findings.counted(claims.findings))
     if claims.missing:
         console.print(rich.text.Text(f"Not finished: {', '.join(claims.missing)}"))

@@ -6,7 +6,7 @@ from pathlib import Path
 import rich.console
 import rich.text
 
-from gru_research.report import files, pairs, summary, tables
+from gru_research.report import files, pairs, summary, terminal
 from gru_research.report.study import aggregate, figures, horizon, horizon_figure, page, reading, words
 
 
@@ -43,10 +43,10 @@ def write(workdir: Path, console: rich.console.Console | None = None) -> files.R
 
 def _print(study: reading.Study, found: aggregate.Scores, console: rich.console.Console) -> None:
     if study.kind == "horizon":
-        console.print(tables.to_rich(*horizon.table(study), title=study.title))
+        terminal.show(console, *horizon.table(study), title=study.title)
         lines = [horizon.words(study, reach) for reach in horizon.reaches(study)]
     else:
-        console.print(tables.to_rich(*words.table(study, intervals=False), title=study.title))
+        terminal.show(console, *words.table(study, intervals=False), title=study.title)
         lines = [words.means_line(found)] if found.common else []
     for line in [*lines, *(f"Note: {note}" for note in words.notes(study))]:
         console.print(rich.text.Text(line))

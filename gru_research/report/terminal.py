@@ -1,0 +1,95 @@
+"""Tables as plain text, within the width of a terminal."""
+
+import dataclasses
+import re
+from collections.abc import Iterator, Sequence
+
+import rich.box
+import rich.console
+import rich.table
+import rich.text
+
+_LEAST_NAME = 10  # characters
+_JOINT = re.compile(r"(?<=\w_)|(?<=[A-Za-z][/:])|(?<=[A-Za-z]-)(?=[A-Za-z])|(?<=[a-z])(?=[A-Z])")
+"""Where a name may break, besides spaces."""
+
+
+def show(console: rich.console.Console, headings: Sequence[str], rows: Sequence[Sequence[str]], title: str) -> None:
+    """Prints a table; text is shown as it is, without rich's markup, and breaks at spaces, not at no-break spaces.
+
+    Numbers are never broken. Where a terminal is too narrow for the longest names, these break at their joints, and
+    those of the first column anywhere if need be. Where that doesn't do, lines are longer than the terminal is wide.
+    """
+    columns = [list(texts) for texts in zip(headings, *rows, strict=True)]
+    widths = _widths(columns, console.width - (len(columns) - 1))
+    table = rich.table.Table(
+        title=rich.text.Text(title),
+        title_justify="left",
+        title_style="bold",
+        box=rich.box.SIMPLE_HEAD,
+        show_edge=False,
+        padding=0,
+    )
+    for i, (heading, width) in enumerate(zip(headings, widths, strict=True)):
+        name = "\n".join(wrapped(word, width) for word in heading.split(" "))  # a word a line
+        table.add_column(
+            rich.text.Text(name), justify="right" if i else "left", vertical="top", overflow="fold", width=width
+        )
+    for row in rows:
+        table.add_row(*(rich.text.Text(wrapped(text, width)) for text, width in zip(row, widths, strict=True)))
+    console.print(_AtLeast(table, sum(widths) + len(widths) - 1), crop=False)
+
+
+@dataclasses.dataclass(frozen=True)
+class _AtLeast:
+    """A table at so many characters, also where the terminal has less: rich would break numbers."""
+
+    table: rich.table.Table
+    width: int
+
+    def __rich_console__(
+        self, console: rich.console.Console, options: rich.console.ConsoleOptions
+    ) -> rich.console.RenderResult:
+        yield from console.render(self.table, options.update(width=max(self.width, options.max_width)))
+
+
+def wrapped(text: str, width: int) -> str:
+    """`text` in lines of at most `width` characters, as far as spaces and the joints of longer words allow that."""
+    lines = [""]
+    for word in text.split(" "):
+        space = " " if lines[-1] else ""
+        for piece in _pieces(word) if len(word) > width else [word]:
+            if lines[-1] and len(lines[-1]) + len(space) + len(piece) > width:
+                lines.append(piece)
+            else:
+                lines[-1] += space + piece
+            space = ""
+    return "\n".join(lines)
+
+
+def _widths(columns: Sequence[Sequence[str]], room: int) -> list[int]:
+    """The width of each column, of which the first text is its heading.
+
+    It is at least that of the longest word, or, where there is no room for that, of the longest piece. What room is
+    left goes to the columns that need the least to have each text in one line.
+    """
+    words = [[word for text in column for word in text.split(" ")] for column in columns]
+    widths = [max(map(len, of)) for of in words]
+    pieces = [max(len(piece) for word in of for piece in _pieces(word)) for of in words]
+    for i in sorted(range(len(widths)), key=lambda i: pieces[i] - widths[i]):  # what yields most comes first
+        missing = max(0, sum(widths) - room)
+        widths[i] = max(pieces[i], widths[i] - missing)
+    missing = max(0, sum(widths) - room)
+    widths[0] = max(min(_LEAST_NAME, widths[0]), widths[0] - missing)
+    wanted = [max([width, *map(len, texts)]) for width, (_, *texts) in zip(widths, columns, strict=True)]
+    for i in sorted(range(len(widths)), key=lambda i: wanted[i] - widths[i]):
+        widths[i] += max(0, min(wanted[i] - widths[i], room - sum(widths)))
+    return widths
+
+
+def _pieces(word: str) -> Iterator[str]:
+    start = 0
+    for joint in _JOINT.finditer(word):
+        yield word[start : joint.start()]
+        start = joint.start()
+    yield word[start:]
