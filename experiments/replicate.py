@@ -108,13 +108,14 @@ def trained(runs: Mapping[str, records.Run]) -> list[str]:
     lines = []
     for name, run in runs.items():
         cells = ", ".join(
-            f"{c['cell']} {c['parameters']:,} parameters, rate {c['learning_rate']:.2g}, {c['updates']:,} updates"
+            f"{c.cell} {c.parameters:,} parameters, rate {c.learning_rate:.2g}, {c.updates:,} updates"
             for c in run.cells
         )
-        seconds, env = (run.end or {})["time"]["seconds"], run.header["env"]
-        lines.append(f"Run {name}: {run.header['config']['seeds']} seeds; {cells}; {seconds / 60:.1f} min.")
+        assert run.end is not None  # finished runs alone
+        seconds, env = run.end.time["seconds"] or 0.0, run.header.env
+        lines.append(f"Run {name}: {run.header.config['seeds']} seeds; {cells}; {seconds / 60:.1f} min.")
         lines.append(
-            f"Run {name} began {run.header['time']['started']} on {env['cores']} cores, {env['backend']}, "
+            f"Run {name} began {run.header.time['started']} on {env['cores']} cores, {env['backend']}, "
             f"jax {env['versions']['jax']}, commit {(env['git_commit'] or 'unknown')[:10]}."
         )
         (task,) = results.collect(run)

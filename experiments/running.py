@@ -211,7 +211,7 @@ def _begun(folder: Path, config: ExperimentConfig) -> dict[str, Any] | None:
     run = look(folder, config, flags.FLAGS.allow_config_change)
     if run is None:
         return None
-    return {"config": dict(run.header["config"]), "complete": run.finished and is_complete(run, config)}
+    return {"config": dict(run.header.config), "complete": run.finished and is_complete(run, config)}
 
 
 def write_report(folder: Path) -> None:
@@ -226,7 +226,7 @@ def write_report(folder: Path) -> None:
 
 def is_complete(run: records.Run, config: ExperimentConfig) -> bool:
     """Whether every cell that a config selects has the results of all its seeds."""
-    labels = [result["cell"] for result in run.results]
+    labels = [result.cell for result in run.results]
     return all(labels.count(label) == config.seeds for label in config.selected_labels)
 
 

@@ -78,7 +78,7 @@ def horizon(config: ExperimentConfig, title: str) -> Study:
 
 def goes_on(run: records.Run, label: str, share: float) -> bool:
     """Whether at least `share` of a cell's seeds solved the task of this run; False where it took no part."""
-    solved = [result["steps_to_solve"] is not None for result in run.results if result["cell"] == label]
+    solved = [result.steps_to_solve is not None for result in run.results if result.cell == label]
     return bool(solved) and sum(solved) >= share * len(solved)
 
 

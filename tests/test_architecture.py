@@ -21,6 +21,7 @@ ARROWS = [
     "types -> data -> tasks -> training",
     "config -> data",
     "config -> trackers -> training",
+    "records -> trackers",
     "layers -> analysis -> training",
     "stats -> analysis",
     "records -> analysis",

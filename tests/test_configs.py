@@ -80,4 +80,4 @@ def test_generated_tasks_train(path: Path, tmp_path: Path) -> None:
     plan = make_plan(experiment_from("config", str(path), SMALL | {"horizon": None}))
     assert run_comparison(plan, tmp_path / "run", DataDirs())
     (result,) = records.read(tmp_path / "run" / records.FILE_NAME).results
-    assert result["updates"] == 2 and result["test_metric"] is not None
+    assert result.updates == 2 and result.test_metric is not None

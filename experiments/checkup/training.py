@@ -27,8 +27,8 @@ def check(settings: Settings) -> list[Finding]:
     seconds, (cell,), (result,) = time.perf_counter() - started, run.cells, run.results
     said = (
         f"{CONFIG['updates']} updates of a small GRU, tested and saved, in {seconds:.1f} s, of which "
-        f"{cell['time']['compile_seconds']:.1f} compiling; {result['time']['ms_per_step']:.2g} ms an update"
+        f"{cell.time['compile_seconds']:.1f} compiling; {result.time['ms_per_step']:.2g} ms an update"
     )
-    if result["diverged_at"] is not None or result["test_metric"] is None:
+    if result.diverged_at is not None or result.test_metric is None:
         return [Finding("problem", "train step", f"{said}, but its loss isn't finite", "report it: that is a defect")]
     return [Finding("ok", "train step", said)]

@@ -78,7 +78,7 @@ class Gradients:
         if self.input_scales:
             rnn = gr.VanillaRNN(run.cell(self.vanilla_labels[0]).plan.hidden_size, recurrent_init="orthogonal")
             shown.append(_scales(self._untrained(run, rnn, self.input_scales, _with_input_scale), length))
-        if found := [record for record in run.records.probes if record["name"] == "gradient_flow"]:
+        if found := [record for record in run.records.probes if record.name == "gradient_flow"]:
             shown.append(probed.along_training(found, [cell.label for cell in run.cells]))
         config = run.plan.config
         return Finding(

@@ -147,8 +147,8 @@ def gaps(run: FinishedRun) -> dict[str, Gap]:
     """The gap of each cell's seeds, by label."""
     found = {}
     for cell in run.cells:
-        mine = {result["seed"]: result for result in run.records.results if result["cell"] == cell.label}
-        columns = [[mine[seed].get(field) for seed in cell.seeds] for field in ("train_set_metric", "test_metric")]
+        mine = {result.seed: result for result in run.records.results if result.cell == cell.label}
+        columns = [[getattr(mine[seed], field) for seed in cell.seeds] for field in ("train_set_metric", "test_metric")]
         train, test = (np.array([np.nan if v is None else v for v in column], np.float64) for column in columns)
         found[cell.label] = Gap(train, test)
     return found

@@ -73,7 +73,7 @@ def read(workdir: Path, dirs: DataDirs) -> FinishedRun:
     run = records.read(workdir / records.FILE_NAME)
     if not run.finished:
         raise UserError(f"workdir={str(workdir)!r} holds a run that isn't finished: its own command goes on with it")
-    plan = make_plan(experiment(run.header["config"]), dirs)
+    plan = make_plan(experiment(run.header.config), dirs)
     cells = []
     for cell in plan.cells:
         saved = load_parameters(workdir, cell.label)

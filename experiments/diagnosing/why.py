@@ -95,7 +95,7 @@ def _short(
     length, seeds = flow.shape(flows)
     rows = []
     for label, of in flows.items():
-        clipped = [r.get("clipped_share") for r in run.records.results if r["cell"] == label]
+        clipped = [result.clipped_share for result in run.records.results if result.cell == label]
         shares = [share for share in clipped if share is not None]
         rows.append(
             (

@@ -78,7 +78,7 @@ def results(workdir: Path) -> dict[str, int]:
     """How many results each cell has on record."""
     found: dict[str, int] = {}
     for result in records.read(workdir / records.FILE_NAME).results:
-        found[result["cell"]] = found.get(result["cell"], 0) + 1
+        found[result.cell] = found.get(result.cell, 0) + 1
     return found
 
 

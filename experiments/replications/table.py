@@ -166,7 +166,7 @@ def metrics(runs: Mapping[str, records.Run], run: str, cell: str) -> list[float 
     """The test metric of every seed of a cell, None for one that diverged; empty where the run wasn't made."""
     if run not in runs:
         return []
-    return [result["test_metric"] for result in runs[run].results if result["cell"] == cell]
+    return [result.test_metric for result in runs[run].results if result.cell == cell]
 
 
 def order(run: str, cells: tuple[str, ...]) -> Callable[[Mapping[str, records.Run]], Ours | None]:
@@ -196,5 +196,4 @@ def _apart(a: "summary.SummaryRow", b: "summary.SummaryRow") -> bool:
 
 def _direction(run: records.Run) -> str:
     """Whether less ("min") or more ("max") of what a run compares is better."""
-    task = run.header["task"]
-    return task["directions"][task["metric"]] if "directions" in task else task["direction"]
+    return run.header.task["directions"][run.header.task["metric"]]

@@ -16,7 +16,7 @@ def value(run: records.Run, cell: str, direction: stats.Direction) -> float:
     """
     by_cell: dict[str, list[Any]] = defaultdict(list)
     for result in run.results:
-        by_cell[result["cell"]].append(result["validation_metric"])
+        by_cell[result.cell].append(result.validation_metric)
     chosen = [cell] if cell else list(by_cell)
     if not chosen or any(label not in by_cell for label in chosen):
         raise records.RecordsError(f"the run has no result of {cell or 'any cell'}")
@@ -28,9 +28,9 @@ def curve(run: records.Run, cell: str, direction: stats.Direction) -> dict[int, 
     """The same of every evaluation that all seeds have, by update; `cell` empty is the run's only one."""
     seeds: dict[int, list[Any]] = defaultdict(list)
     for evaluation in run.evaluations:
-        if evaluation["cell"] == cell or not cell:
-            seeds[evaluation["step"]].append(evaluation["validation_metric"])
-    whole = run.header["config"]["seeds"]
+        if evaluation.cell == cell or not cell:
+            seeds[evaluation.step].append(evaluation.validation_metric)
+    whole = run.header.config["seeds"]
     return {step: _iqm(metrics, direction) for step, metrics in sorted(seeds.items()) if len(metrics) == whole}
 
 

@@ -47,7 +47,7 @@ def write(workdir: Path, console: rich.console.Console | None = None) -> files.R
     """
     run = records.read(workdir / records.FILE_NAME)
     tasks = results.collect(run)
-    attended = attention.read(workdir, [str(cell["cell"]) for cell in run.cells])
+    attended = attention.read(workdir, [cell.cell for cell in run.cells])
     drawn = files.Figures(workdir / "figures")
     pages = [_task_page(run, task, attended, drawn, prefix=task.task.name if len(tasks) > 1 else "") for task in tasks]
     explained = (workdir / why.FILE_NAME).is_file()

@@ -2,12 +2,11 @@
 
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
-from gru_research import stats
+from gru_research import records, stats
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,14 +22,14 @@ class Curve:
     seeds: tuple[int, ...]
 
 
-def curve(evaluations: Sequence[Mapping[str, Any]], direction: stats.Direction) -> Curve:
+def curve(evaluations: Sequence[records.Evaluation], direction: stats.Direction) -> Curve:
     """Sorts the evaluations of a cell."""
     # Of two evaluations of a seed at a step the later one counts.
     value: dict[tuple[int, int], float | None] = {}
     diverged: dict[int, int] = {}
     for line in evaluations:
-        seed, step, diverged_at = line["seed"], line["step"], line.get("diverged_at")
-        value[seed, step] = None if diverged_at is not None else line.get("validation_metric")
+        seed, step, diverged_at = line.seed, line.step, line.diverged_at
+        value[seed, step] = None if diverged_at is not None else line.validation_metric
         if diverged_at is not None:
             diverged[seed] = min(diverged_at, diverged.get(seed, diverged_at))
     seeds = tuple(sorted({seed for seed, _ in value}))

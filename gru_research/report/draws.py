@@ -5,6 +5,8 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from gru_research import records
+
 
 @dataclasses.dataclass(frozen=True)
 class Draw:
@@ -32,11 +34,11 @@ class Tuning:
         return next((draw for draw in self.draws if draw.chosen), None)
 
 
-def tunings(lines: Iterable[Mapping[str, Any]], config: Mapping[str, Any]) -> tuple[Tuning, ...]:
+def tunings(lines: Iterable[records.Draw], config: Mapping[str, Any]) -> tuple[Tuning, ...]:
     """Sorts draw records by cell and number, in the order of the cells; `config` is the run's config.tune."""
-    groups: dict[str, dict[int, list[Mapping[str, Any]]]] = {}
+    groups: dict[str, dict[int, list[records.Draw]]] = {}
     for line in lines:
-        groups.setdefault(str(line["cell"]), {}).setdefault(line["draw"], []).append(line)
+        groups.setdefault(line.cell, {}).setdefault(line.draw, []).append(line)
     found = []
     for label, by_number in groups.items():
         draws = tuple(_draw(number, by_number[number]) for number in sorted(by_number))
@@ -46,19 +48,19 @@ def tunings(lines: Iterable[Mapping[str, Any]], config: Mapping[str, Any]) -> tu
     return tuple(found)
 
 
-def _draw(number: int, lines: Sequence[Mapping[str, Any]]) -> Draw:
-    lines = sorted(lines, key=lambda line: line["seed"])
+def _draw(number: int, lines: Sequence[records.Draw]) -> Draw:
+    lines = sorted(lines, key=lambda line: line.seed)
     return Draw(
         number=number,
-        values={str(name): value for name, value in lines[0]["values"].items()},
-        seeds=tuple(line["seed"] for line in lines),
+        values=dict(lines[0].values),
+        seeds=tuple(line.seed for line in lines),
         metric=tuple(_metric(line) for line in lines),
-        diverged_at=tuple(line.get("diverged_at") for line in lines),
-        chosen=any(line.get("chosen") for line in lines),
+        diverged_at=tuple(line.diverged_at for line in lines),
+        chosen=any(line.chosen for line in lines),
     )
 
 
-def _metric(line: Mapping[str, Any]) -> float | None:
-    value = line.get("validation_metric")
-    lost = line.get("diverged_at") is not None or value is None or not math.isfinite(value)
+def _metric(line: records.Draw) -> float | None:
+    value = line.validation_metric
+    lost = line.diverged_at is not None or value is None or not math.isfinite(value)
     return None if lost else value

@@ -26,7 +26,7 @@ class TaskPage:
 def to_html(run: records.Run, tasks: Sequence[TaskPage], why: str | None = None) -> str:
     """The page of a run; `why` is the address of the page on what its cells do inside."""
     names = ", ".join(page.task.task.name for page in tasks)
-    started = (run.header.get("time") or {}).get("started")
+    started = run.header.time.get("started")
     sections = [section for page in tasks for section in _task_sections(run, page, several=len(tasks) > 1)]
     if why:
         link = f'<a href="{html.escape(why)}">What the cells do to gradients and memory, and what their gates do</a>'
@@ -107,13 +107,13 @@ def _caption(task: results.TaskResults) -> str:
 
 def facts(run: records.Run) -> str:
     """Where and with what the run was made, as a list of names and values; what isn't known is left out."""
-    env: Mapping[str, Any] = run.header.get("env") or {}
+    env: Mapping[str, Any] = run.header.env
     commit, command = env.get("git_commit"), env.get("command")
     versions = env.get("versions") or {}
     facts = {
-        "Task": (run.header.get("task") or {}).get("name"),
-        "Started": (run.header.get("time") or {}).get("started"),
-        "Seconds": ((run.end or {}).get("time") or {}).get("seconds"),
+        "Task": run.header.task.get("name"),
+        "Started": run.header.time.get("started"),
+        "Seconds": run.end.time.get("seconds") if run.end else None,
         "Command": shlex.join(command) if isinstance(command, list) else command,
         "Git commit": f"{commit}, with uncommitted changes" if commit and env.get("git_dirty") else commit,
         "Backend": env.get("backend"),
@@ -142,5 +142,5 @@ def _listed(values: Any) -> str | None:
 
 
 def _config(run: records.Run) -> str:
-    text = html.escape(wording.json_text(run.header.get("config")))
+    text = html.escape(wording.json_text(run.header.config))
     return markup.folded("The run's configuration as JSON", f"<pre>{text}</pre>")

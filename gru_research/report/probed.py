@@ -1,8 +1,7 @@
 """What probes recorded: how far the gradient reaches, at the start, at the end and along training."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -13,20 +12,20 @@ from gru_research.report.exhibits import over_seeds
 
 def flow_exhibits(run: records.Run) -> tuple[exhibits.Exhibit, ...]:
     """The figures and the table of the probe "gradient_flow"; none where a run has no such records."""
-    found = [record for record in run.probes if record["name"] == "gradient_flow"]
+    found = [record for record in run.probes if record.name == "gradient_flow"]
     if not found:
         return ()
-    labels = list(dict.fromkeys(record["cell"] for record in found))
+    labels = list(dict.fromkeys(record.cell for record in found))
     return (_reach(found, labels), along_training(found, labels), _table(found, labels))
 
 
-def along_training(found: Sequence[Mapping[str, Any]], labels: Sequence[str]) -> exhibits.Lines:
+def along_training(found: Sequence[records.Probe], labels: Sequence[str]) -> exhibits.Lines:
     """The norm at the longest lag against updates."""
     lines = []
     for place, label in enumerate(labels):
-        steps = sorted({record["step"] for record in found if record["cell"] == label})
+        steps = sorted({record.step for record in found if record.cell == label})
         lines.append(over_seeds.line(label, place, steps, _by_seed(found, label, steps)))
-    lag = found[0]["lags"][-1]
+    lag = found[0].measured["lags"][-1]
     words = exhibits.Words(
         "The gradient at the longest lag, along training",
         f"Gradient norm at lag {lag} against updates: " + _ends(lines),
@@ -37,14 +36,14 @@ def along_training(found: Sequence[Mapping[str, Any]], labels: Sequence[str]) ->
     )
 
 
-def _reach(found: Sequence[Mapping[str, Any]], labels: Sequence[str]) -> exhibits.Lines:
+def _reach(found: Sequence[records.Probe], labels: Sequence[str]) -> exhibits.Lines:
     panels = []
     for title, choose in (("before training", min), ("at the end of training", max)):
         lines = []
         for place, label in enumerate(labels):
             records_of = _at(found, label, _step(found, label, choose))
-            lags = records_of[0]["lags"]
-            values = [[_log10(log_norm) for log_norm in record["log_norm"]] for record in records_of]
+            lags = records_of[0].measured["lags"]
+            values = [[_log10(log_norm) for log_norm in record.measured["log_norm"]] for record in records_of]
             lines.append(over_seeds.line(label, place, lags, values))
         panels.append(exhibits.Panel(title, tuple(lines)))
     words = exhibits.Words(
@@ -59,34 +58,38 @@ def _reach(found: Sequence[Mapping[str, Any]], labels: Sequence[str]) -> exhibit
     )
 
 
-def _table(found: Sequence[Mapping[str, Any]], labels: Sequence[str]) -> exhibits.Table:
+def _table(found: Sequence[records.Probe], labels: Sequence[str]) -> exhibits.Table:
     rows = []
     for label in labels:
         row = [label]
         for choose in (min, max):
             here = _at(found, label, _step(found, label, choose))
-            row.append(wording.power(float(np.median([_log10(r["log_norm"][-1]) for r in here]))))
-            lives = [math.inf if r["half_life"] is None else r["half_life"] for r in here]
+            row.append(wording.power(float(np.median([_log10(r.measured["log_norm"][-1]) for r in here]))))
+            lives = [math.inf if r.measured["half_life"] is None else r.measured["half_life"] for r in here]
             median = float(np.median(lives))
             row.append(wording.number(median, 3) if math.isfinite(median) else "doesn't fall")
         rows.append((row[0], row[1], row[3], row[2], row[4]))
-    lag = found[0]["lags"][-1]
+    lag = found[0].measured["lags"][-1]
     headings = ("cell", f"norm at lag {lag} before", "at the end", "half-life before, steps", "at the end")
     return exhibits.Table("The gradient's reach: medians over seeds", headings, tuple(rows))
 
 
-def _by_seed(found: Sequence[Mapping[str, Any]], label: str, steps: Sequence[int]) -> list[list[float]]:
+def _by_seed(found: Sequence[records.Probe], label: str, steps: Sequence[int]) -> list[list[float]]:
     """The norm at the longest lag, `[S, steps]`; a seed that diverged has none from there on and is left out."""
     of_seed: dict[int, list[float]] = {}
     for step in steps:
         for record in _at(found, label, step):
-            of_seed.setdefault(record["seed"], []).append(_log10(record["log_norm"][-1]))
+            of_seed.setdefault(record.seed, []).append(_log10(record.measured["log_norm"][-1]))
     return [values for values in of_seed.values() if len(values) == len(steps)] or [[math.nan] * len(steps)]
 
 
-def _shown(found: Sequence[Mapping[str, Any]]) -> str:
-    of = "the gradient of the loss" if found[0]["of"] == "loss" else "the gradient of a random direction at the output"
-    text = over_seeds.shown(len({record["seed"] for record in found}))
+def _shown(found: Sequence[records.Probe]) -> str:
+    of = (
+        "the gradient of the loss"
+        if found[0].measured["of"] == "loss"
+        else "the gradient of a random direction at the output"
+    )
+    text = over_seeds.shown(len({record.seed for record in found}))
     return f"{text[0].upper()}{text[1:]}, of {of} by the whole carry."
 
 
@@ -97,12 +100,12 @@ def _ends(lines: Sequence[exhibits.Line]) -> str:
     )
 
 
-def _at(found: Sequence[Mapping[str, Any]], label: str, step: int) -> list[Mapping[str, Any]]:
-    return [record for record in found if record["cell"] == label and record["step"] == step]
+def _at(found: Sequence[records.Probe], label: str, step: int) -> list[records.Probe]:
+    return [record for record in found if record.cell == label and record.step == step]
 
 
-def _step(found: Sequence[Mapping[str, Any]], label: str, choose: Callable[..., int]) -> int:
-    return choose(record["step"] for record in found if record["cell"] == label)
+def _step(found: Sequence[records.Probe], label: str, choose: Callable[..., int]) -> int:
+    return choose(record.step for record in found if record.cell == label)
 
 
 def _log10(log_norm: float | None) -> float:

@@ -7,7 +7,7 @@ there on, whatever its last finite state would score: it ranks worst.
 import dataclasses
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from gru_research import records, stats
 from gru_research.report import curves, draws
@@ -136,68 +136,53 @@ def collect(run: records.Run) -> tuple[TaskResults, ...]:
       records.RecordsError: a record without a field that names it, or of a task or a cell that no
         record before it describes.
     """
-    task = _task(run.header)
-    described = {(cell["task"], cell["cell"]): cell for cell in _having(run.cells, "task", "cell")}
-    evaluations = _grouped(_having(run.evaluations, "task", "cell", "seed", "step"), described)
-    results = _grouped(_having(run.results, "task", "cell", "seed"), described)
-    for name, label in described:
-        if name != task.name:
-            raise records.RecordsError(f"the cell {label!r} is of the task {name!r}, which the header doesn't describe")
-    planned = run.header.get("config") or {}
+    task = _task(run.header.task)
+    described = {cell.cell: cell for cell in run.cells}
+    for cell in run.cells:
+        if cell.task != task.name:
+            raise records.RecordsError(
+                f"the cell {cell.cell!r} is of the task {cell.task!r}, which the header doesn't describe"
+            )
+    evaluations, results = _grouped(run.evaluations, task, described), _grouped(run.results, task, described)
+    planned = run.header.config
     cells = tuple(
-        _cell(task, record, evaluations.get(key, []), results.get(key, []), planned)
-        for key, record in described.items()
+        _cell(task, record, evaluations.get(label, []), results.get(label, []), planned)
+        for label, record in described.items()
     )
-    begun = {cell.label for cell in cells}
-    missing = tuple(label for label in _planned_labels(planned) if label not in begun)
-    tunings = draws.tunings(_having(run.draws, "task", "cell", "draw", "seed", "values"), planned.get("tune") or {})
+    missing = tuple(label for label in _planned_labels(planned) if label not in described)
+    tunings = draws.tunings(run.draws, planned.get("tune") or {})
     return (TaskResults(task, cells, missing, tunings),)
 
 
-def _task(header: Mapping[str, Any]) -> Task:
-    fields = header.get("task")
-    if not isinstance(fields, Mapping) or not all(fields.get(k) for k in ("name", "metric")):
+def _task(fields: Mapping[str, Any]) -> Task:
+    if not all(fields.get(k) for k in ("name", "metric")):
         raise records.RecordsError("the run header has no task with a name and a metric")
-    # Up to schema 3 a task had one metric and one baseline.
     metric, validation = str(fields["metric"]), str(fields.get("validation_metric") or fields["metric"])
-    directions: dict[str, Any] = dict(fields.get("directions") or {metric: fields.get("direction")})
+    directions: dict[str, Any] = dict(fields.get("directions") or {})
     for name in (metric, validation):
         if directions.get(name) not in ("min", "max"):
             raise records.RecordsError(f"the direction of {name!r} is {directions.get(name)!r}; known: min, max")
-    old = (
-        {str(fields.get("baseline_name") or "baseline"): fields["baseline"]}
-        if fields.get("baseline") is not None
-        else {}
-    )
     return Task(
         name=str(fields["name"]),
         metric=metric,
         directions=directions,
         validation_metric=validation,
         threshold=fields.get("threshold"),
-        trivial=fields.get("trivial") or old,
+        trivial=fields.get("trivial") or {},
         length=fields.get("length"),
         scaling=str(fields.get("scaling") or ""),
     )
 
 
-def _having(lines: Iterable[Mapping[str, Any]], *names: str) -> Iterable[Mapping[str, Any]]:
-    for line in lines:
-        for name in names:
-            if line.get(name) is None:
-                raise records.RecordsError(f"a record of the kind {line['kind']!r} has no {name!r}")
-        yield line
+Line = TypeVar("Line", records.Evaluation, records.Result)
 
 
-def _grouped(
-    lines: Iterable[Mapping[str, Any]], described: Mapping[tuple[str, str], Any]
-) -> dict[tuple[str, str], list[Mapping[str, Any]]]:
-    groups: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+def _grouped(lines: Iterable[Line], task: Task, described: Mapping[str, Any]) -> dict[str, list[Line]]:
+    groups: dict[str, list[Line]] = {}
     for line in lines:
-        key = (line["task"], line["cell"])
-        if key not in described:
-            raise records.RecordsError(f"a {line['kind']} record is of the cell {key[1]!r}, which has no cell record")
-        groups.setdefault(key, []).append(line)
+        if line.cell not in described or line.task != task.name:
+            raise records.RecordsError(f"a {line.kind} record is of the cell {line.cell!r}, which has no cell record")
+        groups.setdefault(line.cell, []).append(line)
     return groups
 
 
@@ -210,51 +195,47 @@ def _planned_labels(config: Mapping[str, Any]) -> list[str]:
 
 def _cell(
     task: Task,
-    record: Mapping[str, Any],
-    evaluations: Sequence[Mapping[str, Any]],
-    results: Sequence[Mapping[str, Any]],
+    record: records.Cell,
+    evaluations: Sequence[records.Evaluation],
+    results: Sequence[records.Result],
     planned: Mapping[str, Any],
 ) -> CellResults:
-    seeds = {line["seed"]: _seed_result(line) for line in results}
-    expected = planned.get("seeds") or len({line["seed"] for line in evaluations})
+    seeds = {line.seed: _seed_result(line) for line in results}
+    expected = planned.get("seeds") or len({line.seed for line in evaluations})
     return CellResults(
-        label=str(record["cell"]),
-        hidden_size=record.get("hidden_size"),
-        parameters=record.get("parameters"),
-        reference_parameters=record.get("reference_parameters"),
-        learning_rate=record.get("learning_rate"),
-        compile_seconds=_time(record, "compile_seconds"),
-        updates=record.get("updates") or planned.get("updates"),
-        flops=_finite(record.get("flops")),
-        tuned=record.get("tuned"),
+        label=record.cell,
+        hidden_size=record.hidden_size,
+        parameters=record.parameters,
+        reference_parameters=record.reference_parameters,
+        learning_rate=record.learning_rate,
+        compile_seconds=_finite(record.time.get("compile_seconds")),
+        updates=record.updates or planned.get("updates"),
+        flops=_finite(record.flops),
+        tuned=record.tuned,
         seeds=tuple(seeds[seed] for seed in sorted(seeds)),
         curve=curves.curve(evaluations, task.on_validation().direction),
         complete=bool(seeds) and len(seeds) >= expected,
     )
 
 
-def _seed_result(line: Mapping[str, Any]) -> SeedResult:
-    diverged = line.get("diverged_at") is not None
+def _seed_result(line: records.Result) -> SeedResult:
+    diverged = line.diverged_at is not None
     return SeedResult(
-        seed=line["seed"],
-        updates=line.get("updates"),
-        selected_step=line.get("selected_step"),
-        train_loss=_finite(line.get("train_loss")),
-        validation_metric=None if diverged else _finite(line.get("validation_metric")),
-        test_loss=None if diverged else _finite(line.get("test_loss")),
-        test_metric=None if diverged else _finite(line.get("test_metric")),
-        steps_to_solve=line.get("steps_to_solve"),
-        diverged_at=line.get("diverged_at"),
-        last_good_loss=_finite(line.get("last_good_loss")),
-        ms_per_step=_time(line, "ms_per_step"),
-        clipped_share=_finite(line.get("clipped_share")),
-        train_set_metric=None if diverged else _finite(line.get("train_set_metric")),
-        test_metrics={} if diverged else {name: _finite(v) for name, v in (line.get("test_metrics") or {}).items()},
+        seed=line.seed,
+        updates=line.updates,
+        selected_step=line.selected_step,
+        train_loss=_finite(line.train_loss),
+        validation_metric=None if diverged else _finite(line.validation_metric),
+        test_loss=None if diverged else _finite(line.test_loss),
+        test_metric=None if diverged else _finite(line.test_metric),
+        steps_to_solve=line.steps_to_solve,
+        diverged_at=line.diverged_at,
+        last_good_loss=_finite(line.last_good_loss),
+        ms_per_step=_finite(line.time.get("ms_per_step")),
+        clipped_share=_finite(line.clipped_share),
+        train_set_metric=None if diverged else _finite(line.train_set_metric),
+        test_metrics={} if diverged else {name: _finite(v) for name, v in line.test_metrics.items()},
     )
-
-
-def _time(record: Mapping[str, Any], name: str) -> float | None:
-    return _finite((record.get("time") or {}).get(name))
 
 
 def _finite(value: float | None) -> float | None:

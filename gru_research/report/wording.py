@@ -112,9 +112,9 @@ def notes(run: records.Run, task: results.TaskResults) -> list[str]:
         lines.append("No cell has the results of all its seeds.")
     lines += _incomplete_cells(task)
     lines += _interval_notes(task.complete)
-    lines += [*_training_notes(run, task), *(str(warning) for warning in run.header.get("warnings") or ())]
+    lines += [*_training_notes(run, task), *(str(warning) for warning in run.header.warnings or ())]
     for cell in task.cells:
-        if "warnings" not in run.header:  # those that are there say it
+        if run.header.warnings is None:  # those that are there say it
             lines += _size_notes(cell)
         lines += _divergence_notes(cell)
     return lines
@@ -126,7 +126,7 @@ def _training_notes(run: records.Run, task: results.TaskResults) -> Iterable[str
     if len(set(updates.values())) > 1:
         given = ", ".join(f"{label} {count(number)}" for label, number in updates.items())
         yield f"Cells were given different numbers of updates: {given}."
-    if (run.header.get("config") or {}).get("select") == "best":
+    if run.header.config.get("select") == "best":
         yield "Tested are each seed's parameters at its best validation evaluation, not its last."
 
 

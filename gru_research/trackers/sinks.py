@@ -3,7 +3,8 @@
 import sys
 import threading
 from collections.abc import Callable, Mapping
-from typing import Any
+
+from gru_research.records import Record
 
 from .base import About, Tracker
 from .points import point_of
@@ -21,10 +22,10 @@ class Trackers:
         for name, start in chosen.items():
             self._try(name, lambda name=name, start=start: self._running.update({name: start(about)}))
 
-    def record(self, kind: str, **fields: Any) -> None:
+    def record(self, record: Record) -> None:
         """Passes on what a record holds, after it was written."""
         about = self._about
-        point = point_of(kind, fields, about.metric, about.validation_metric) if self._running else None
+        point = point_of(record, about.metric, about.validation_metric) if self._running else None
         if point is not None:
             for name, tracker in list(self._running.items()):
                 self._try(name, lambda tracker=tracker: tracker.point(point))

@@ -10,6 +10,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from gru_research import records
 from gru_research.run_files import save_attended
 from gru_research.stats import solved_at
 from gru_research.tasks import Task
@@ -127,12 +128,13 @@ def _causes(
 
 def _record_cell(plan: Plan, cell: CellPlan, tuned: bool, programs: Programs, hooks: Hooks) -> None:
     hooks.record(
-        "cell",
-        task=plan.task.name,
-        **cell.record(),
-        tuned=tuned,
-        time={"compile_seconds": programs.seconds},
-        env={"engine": programs.engine},
+        records.Cell(
+            task=plan.task.name,
+            **cell.record(),
+            tuned=tuned,
+            time={"compile_seconds": programs.seconds},
+            env={"engine": programs.engine},
+        )
     )
 
 
@@ -160,7 +162,9 @@ def _record_probe(
     for seed, diverged_at, fields in zip(plan.seeds, evaluation.state["diverged_at"], measured, strict=True):
         if not diverged_at:
             hooks.record(
-                "probe", task=plan.task.name, cell=cell.label, seed=seed, step=evaluation.step, name=name, **fields
+                records.Probe(
+                    task=plan.task.name, cell=cell.label, seed=seed, step=evaluation.step, name=name, measured=fields
+                )
             )
 
 
@@ -169,20 +173,21 @@ def _record_evaluation(plan: Plan, cell: CellPlan, evaluation: Evaluation, hooks
         diverged_at = int(evaluation.state["diverged_at"][s]) or None
         trained = evaluation.updates[s] > 0
         hooks.record(
-            "evaluation",
-            task=plan.task.name,
-            cell=cell.label,
-            seed=seed,
-            step=evaluation.step,
-            train_loss=float(evaluation.train_loss[s]) if trained else None,
-            gradient_norm=float(evaluation.gradient_norm[s]) if trained else None,
-            clipped_share=float(evaluation.clipped_share[s]) if trained and _clips(plan, cell) else None,
-            # What a diverged seed kept is no result: it would be better than what it had become.
-            validation_loss=None if diverged_at else float(evaluation.measured["loss"][s]),
-            validation_metric=None if diverged_at else float(evaluation.measured[plan.task.validation_metric][s]),
-            metrics={} if diverged_at else {name: float(a[s]) for name, a in evaluation.measured.items()},
-            diverged_at=diverged_at,
-            time={"train_seconds": evaluation.train_seconds},
+            records.Evaluation(
+                task=plan.task.name,
+                cell=cell.label,
+                seed=seed,
+                step=evaluation.step,
+                train_loss=float(evaluation.train_loss[s]) if trained else None,
+                gradient_norm=float(evaluation.gradient_norm[s]) if trained else None,
+                clipped_share=float(evaluation.clipped_share[s]) if trained and _clips(plan, cell) else None,
+                # What a diverged seed kept is no result: it would be better than what it had become.
+                validation_loss=None if diverged_at else float(evaluation.measured["loss"][s]),
+                validation_metric=None if diverged_at else float(evaluation.measured[plan.task.validation_metric][s]),
+                metrics={} if diverged_at else {name: float(a[s]) for name, a in evaluation.measured.items()},
+                diverged_at=diverged_at,
+                time={"train_seconds": evaluation.train_seconds},
+            )
         )
 
 
@@ -225,27 +230,28 @@ def _record_results(
         # Evaluations after a seed stopped are there for others that went on: they don't confirm its last one.
         own = sum(step <= int(state["step"][s]) for step in steps)
         hooks.record(
-            "result",
-            task=task.name,
-            cell=cell.label,
-            seed=seed,
-            updates=int(state["step"][s]),
-            train_loss=None if diverged_at else float(state["last_loss"][s]),
-            # Between evaluations only a seed ends that diverged.
-            validation_metric=curve[steps.index(selected)] if selected in steps and not diverged_at else None,
-            test_loss=None if diverged_at else float(tested["loss"][s]),
-            test_metric=None if diverged_at else float(tested[task.metric][s]),
-            test_metrics={} if diverged_at else {name: float(a[s]) for name, a in tested.items()},
-            steps_to_solve=solved_at(steps[:own], curve[:own], task.threshold, task.validation_direction),
-            selected_step=selected,
-            diverged_at=diverged_at,
-            last_good_loss=float(state["last_loss"][s]),
-            clipped_share=_clipped_share(trained, s) if _clips(plan, cell) else None,
-            **({} if on_training is None else _on_training(task, on_training, s, diverged_at)),
-            **({"diverged_in": causes[s]} if s in causes else {}),
-            time={
-                "ms_per_step": 1e3 * seconds / max(updates, 1),
-                "train_seconds": seconds,
-                "run_seconds": run_seconds,
-            },
+            records.Result(
+                task=task.name,
+                cell=cell.label,
+                seed=seed,
+                updates=int(state["step"][s]),
+                train_loss=None if diverged_at else float(state["last_loss"][s]),
+                # Between evaluations only a seed ends that diverged.
+                validation_metric=curve[steps.index(selected)] if selected in steps and not diverged_at else None,
+                test_loss=None if diverged_at else float(tested["loss"][s]),
+                test_metric=None if diverged_at else float(tested[task.metric][s]),
+                test_metrics={} if diverged_at else {name: float(a[s]) for name, a in tested.items()},
+                steps_to_solve=solved_at(steps[:own], curve[:own], task.threshold, task.validation_direction),
+                selected_step=selected,
+                diverged_at=diverged_at,
+                last_good_loss=float(state["last_loss"][s]),
+                clipped_share=_clipped_share(trained, s) if _clips(plan, cell) else None,
+                **({} if on_training is None else _on_training(task, on_training, s, diverged_at)),
+                diverged_in=causes.get(s),
+                time={
+                    "ms_per_step": 1e3 * seconds / max(updates, 1),
+                    "train_seconds": seconds,
+                    "run_seconds": run_seconds,
+                },
+            )
         )

@@ -133,7 +133,7 @@ def run_comparison(
         if processes.from_first(open_run):
             return True
         writer, resumption = opened
-        hooks = Hooks(lambda kind, **fields: None, progress, stopping, say)
+        hooks = Hooks(lambda record: None, progress, stopping, say)
         return _train(plan, workdir, sets, writer, share(resumption), checkpoint_seconds, debug_nans, hooks)
 
 
@@ -141,7 +141,7 @@ def _open(
     held: contextlib.ExitStack,
     plan: Plan,
     workdir: Path,
-    header: dict[str, Any],
+    header: records.Header,
     allow_config_change: bool,
     say: Callable[[str], None],
 ) -> tuple[records.Writer | None, Resumption | None]:
@@ -175,10 +175,10 @@ def _train(
     about = trackers.About(workdir, config, task.metric, task.validation_metric)
     tracked = trackers.start(split_names(plan.config.trackers) if writer else (), about)
 
-    def record(kind: str, **fields: Any) -> None:
+    def record(made: records.Record) -> None:
         if writer is not None:
-            writer.write(kind, **fields)
-            tracked.record(kind, **fields)
+            writer.write(made)
+            tracked.record(made)
 
     def written() -> int:
         return 0 if writer is None else writer.sync()
@@ -199,56 +199,55 @@ def _train(
         try:
             if writer is not None:
                 with contextlib.closing(writer):
-                    writer.write("end", status=status, time={"seconds": time.perf_counter() - started})
+                    writer.write(records.End(status=status, time={"seconds": time.perf_counter() - started}))
                     writer.sync()
         finally:
             tracked.close(status == "finished")
     return True
 
 
-def _begin(workdir: Path, header: dict[str, Any], vocabularies: Mapping[str, tuple[str, ...]]) -> records.Writer:
+def _begin(workdir: Path, header: records.Header, vocabularies: Mapping[str, tuple[str, ...]]) -> records.Writer:
     """Writes the config, the vocabularies and the header. Raises UserError where that can't be."""
     try:
-        records.write_whole(workdir / CONFIG_FILE, json.dumps(header["config"], indent=2) + "\n")
+        records.write_whole(workdir / CONFIG_FILE, json.dumps(header.config, indent=2) + "\n")
         save_vocabularies(workdir, vocabularies)
-        return records.Writer.begin(workdir / records.FILE_NAME, **header)
+        return records.Writer.begin(workdir / records.FILE_NAME, header)
     except OSError as e:
         raise UserError(f"workdir={str(workdir)!r} can't be written: {e.strerror}") from e
 
 
 def _go_on(
-    workdir: Path, header: dict[str, Any], begun: records.Run, resumption: Resumption, say: Callable[[str], None]
+    workdir: Path, header: records.Header, begun: records.Run, resumption: Resumption, say: Callable[[str], None]
 ) -> records.Writer:
     """The records as they were where the run goes on; the header keeps what it began with and notes this."""
     say(resumption.describe())
-    if others := other_surroundings(begun, header["env"]):
+    if others := other_surroundings(begun, header.env):
         say(f"warning: not as the run began, so bits may differ: {', '.join(others)}")
     noted = {
-        "at": header["time"]["started"],
+        "at": header.time["started"],
         "cell": resumption.label,
         "phase": resumption.phase,
         "step": resumption.snapshot.step if resumption.snapshot else 0,
         "dropped": resumption.dropped,
-        **{name: header["env"][name] for name in SURROUNDINGS},
+        **{name: header.env[name] for name in SURROUNDINGS},
     }
-    env = {**begun.header["env"], "resumed": [*begun.header["env"].get("resumed", []), noted]}
-    kept = {name: value for name, value in begun.header.items() if name not in ("kind", "schema")}
-    new = {name: header[name] for name in ("config", "asked", "warnings")}
+    env = {**begun.header.env, "resumed": [*begun.header.env.get("resumed", []), noted]}
+    new = dataclasses.replace(begun.header, config=header.config, asked=header.asked, warnings=header.warnings, env=env)
     try:
-        return records.Writer.go_on(workdir / records.FILE_NAME, resumption.keep, **{**kept, **new, "env": env})
+        return records.Writer.go_on(workdir / records.FILE_NAME, resumption.keep, new)
     except OSError as e:
         raise UserError(f"workdir={str(workdir)!r} can't be written: {e.strerror}") from e
 
 
-def _header(plan: Plan, asked: ExperimentConfig, command: Sequence[str]) -> dict[str, Any]:
-    return {
-        "config": records.to_json(to_mapping(plan.config)),
-        "asked": records.to_json(to_mapping(asked)),
-        "task": plan.task.summary(),
-        "warnings": list(plan.warnings),
-        "env": environment() | {"command": list(command)},
-        "time": {"started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")},
-    }
+def _header(plan: Plan, asked: ExperimentConfig, command: Sequence[str]) -> records.Header:
+    return records.Header(
+        config=records.to_json(to_mapping(plan.config)),
+        asked=records.to_json(to_mapping(asked)),
+        task=plan.task.summary(),
+        warnings=plan.warnings,
+        env=environment() | {"command": list(command)},
+        time={"started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")},
+    )
 
 
 def environment() -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from gru_research import records
 from gru_research.data import ShuffledBatches, chunk
 from gru_research.stats import rank_worst
 from gru_research.tasks import Generated, Stored, Task
@@ -33,8 +34,7 @@ BYTES_PER_CALL = 256 * 2**20
 """At most so many bytes of stored batches travel to the devices at once; those of two calls are there at a time."""
 
 Sets = Mapping[str, Mapping[str, np.ndarray]]
-Record = Callable[..., None]
-"""Writes a record: `record(kind, **fields)`."""
+Record = Callable[[records.Record], None]
 
 
 class InterruptedRun(Exception):

@@ -64,7 +64,8 @@ def changes(run: records.Run, config: ExperimentConfig) -> dict[str, tuple[Any, 
     """The fields in which a config differs from a run's, by name, as (then, now); fields that are new since have their
     defaults, and those that are `IGNORED` are left out."""
     wanted = _completed(records.to_json(to_mapping(config)))
-    found = [_differences(_completed(run.header[name]), wanted) for name in ("asked", "config") if name in run.header]
+    there = [config for config in (run.header.asked, run.header.config) if config is not None]
+    found = [_differences(_completed(config), wanted) for config in there]
     return {name: values for name, values in min(found, key=len).items() if name not in IGNORED}
 
 
@@ -146,7 +147,7 @@ def find(
                 keep, seconds = snapshot.note["records"], snapshot.note["seconds"]
                 return Resumption(keep, lines - keep - ends, done, label, phase, snapshot, seconds)
     last = records.read(workdir / records.FILE_NAME).results
-    seconds = last[-1]["time"].get("run_seconds", 0.0) if done and last else 0.0
+    seconds = (last[-1].time.get("run_seconds") or 0.0) if done and last else 0.0
     return Resumption(behind, lines - behind - ends, done, seconds=seconds)
 
 
@@ -173,12 +174,12 @@ def _without_arrays(resumption: Resumption) -> dict[str, Any]:
 def _kinds(path: Path) -> list[tuple[str, str]]:
     """Kind and cell of every record, in the order of the lines."""
     run = records.read(path)
-    return [(r["kind"], r.get("cell", "")) for r in run.in_order]
+    return [(record.kind, getattr(record, "cell", "")) for record in run.in_order]
 
 
 def other_surroundings(run: records.Run, env: Mapping[str, Any]) -> list[str]:
     """What of an environment isn't as the run began and may change bits: versions, backend, engine, XLA's flags."""
-    before, now = (_changing_bits(each) for each in (run.header["env"], env))
+    before, now = (_changing_bits(each) for each in (run.header.env, env))
     return [f"{name} {before[name]} then, {now[name]} now" for name in now if before.get(name, now[name]) != now[name]]
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from gru_research import records
 from gru_research.config import TuneConfig
 from gru_research.stats import iqm, rank_worst
 from gru_research.tasks import Generated
@@ -81,15 +82,16 @@ def tune_cell(
     for d, draw in enumerate(draws):
         for seed, metric, diverged_at in zip(seeds, draw.metrics, draw.diverged_at, strict=True):
             hooks.record(
-                "draw",
-                task=plan.task.name,
-                cell=cell.label,
-                draw=d,
-                seed=seed,
-                values=draw.values,
-                validation_metric=float(metric),
-                diverged_at=diverged_at,
-                chosen=d == chosen,
+                records.Draw(
+                    task=plan.task.name,
+                    cell=cell.label,
+                    draw=d,
+                    seed=seed,
+                    values=draw.values,
+                    validation_metric=float(metric),
+                    diverged_at=diverged_at,
+                    chosen=d == chosen,
+                )
             )
     return dict(values[chosen])
 

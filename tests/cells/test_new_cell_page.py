@@ -89,10 +89,10 @@ def test_its_line_makes_an_experiment(page: dict[str, Any], tmp_path: Path, monk
     }
     run_comparison(make_plan(experiment(config)), tmp_path / "run", DataDirs())
     records = read(tmp_path / "run" / FILE_NAME)
-    assert records.finished and records.cells[0]["cell_kind"] == "light"
+    assert records.finished and records.cells[0].cell_kind == "light"
     # The size whose two kernels of 2 inputs, one of H, two biases and readout are nearest to the GRU's 93 numbers.
-    assert records.cells[0]["hidden_size"] == 7 and records.cells[0]["parameters"] == 7 * (2 * 2 + 7 + 2) + 8
-    losses = [e["train_loss"] for e in records.evaluations]
+    assert records.cells[0].hidden_size == 7 and records.cells[0].parameters == 7 * (2 * 2 + 7 + 2) + 8
+    losses = [e.train_loss for e in records.evaluations]
     assert losses[0] is None and all(np.isfinite(loss) for loss in losses[1:])
     with pytest.raises(UserError, match=r"config\.cells\.light has no field 'gate'"):
         make_plan(experiment(config | {"cells": config["cells"] | {"light": {"kind": "light", "gate": "relu"}}}))

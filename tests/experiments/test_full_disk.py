@@ -75,7 +75,7 @@ def refused(disk: Path, kibibytes: int, checkpoint_seconds: float = 100.0) -> No
 
 
 def kinds(run: Path) -> list[str]:
-    return [record["kind"] for record in records.read(run / records.FILE_NAME).in_order]
+    return [record.kind for record in records.read(run / records.FILE_NAME).in_order]
 
 
 def test_a_run_that_meets_a_full_disk_at_every_stage_ends_alike(whole: Path, disk: Path) -> None:

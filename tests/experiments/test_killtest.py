@@ -95,12 +95,12 @@ def _flip_a_bit(workdir: Path) -> None:
 
 
 def _other_devices(workdir: Path) -> None:
-    env = records.read(workdir / records.FILE_NAME).header["env"]
+    env = records.read(workdir / records.FILE_NAME).header.env
     _change(workdir, "run", env=env | {"resumed": [{**env, "devices": [*env["devices"], "cpu:9"]}]})
 
 
 def _other_engine(workdir: Path) -> None:
-    env = records.read(workdir / records.FILE_NAME).header["env"]
+    env = records.read(workdir / records.FILE_NAME).header.env
     _change(workdir, "run", env=env | {"resumed": [{**env, "engine": "native sse4, 2 threads"}]})
 
 
@@ -133,7 +133,7 @@ def test_times_and_environments_may_differ(finished: Path, tmp_path: Path) -> No
     other = tmp_path / "other"
     shutil.copytree(finished, other)
     _change(other, "result", time={"train_seconds": 99.0})
-    _change(other, "run", env=records.read(other / records.FILE_NAME).header["env"] | {"git_commit": "another"})
+    _change(other, "run", env=records.read(other / records.FILE_NAME).header.env | {"git_commit": "another"})
     assert first_difference(finished, other, ("gru",)) == ""
 
 

@@ -35,23 +35,23 @@ def made(tests: Mapping[str, Sequence[float | None]], direction: str = "min", st
     task = {"name": "toy", "metric": "error", "directions": {"error": direction}, "threshold": 0.5}
     config = {"seeds": len(next(iter(tests.values()))), "cells": {label: {} for label in tests}}
     cells = [
-        {
-            "task": "toy", "cell": label, "parameters": 1234, "learning_rate": 0.01, "updates": 1000, "hidden_size": 3,
-            "reference_parameters": 0, "time": {"compile_seconds": 1.0},
-        }
+        records.Cell(
+            task="toy", cell=label, parameters=1234, learning_rate=0.01, updates=1000, hidden_size=3,
+            reference_parameters=0, time={"compile_seconds": 1.0},
+        )
         for label in tests
     ]  # fmt: skip
     results = [
-        {
-            "task": "toy", "cell": label, "seed": seed, "updates": 1000, "test_metric": value, "steps_to_solve": None,
-            "diverged_at": 7 if value is None else None, "time": {"ms_per_step": 1.0, "train_seconds": 1.0},
-        }
+        records.Result(
+            task="toy", cell=label, seed=seed, updates=1000, test_metric=value, steps_to_solve=None,
+            diverged_at=7 if value is None else None, time={"ms_per_step": 1.0, "train_seconds": 1.0},
+        )
         for label, values in tests.items()
         for seed, value in enumerate(values)
     ]  # fmt: skip
-    end = {"status": status, "time": {"seconds": 90.0}}
+    end = records.End(status=status, time={"seconds": 90.0})
     env = {"cores": 2, "backend": "cpu", "versions": {"jax": "0.10.2"}, "git_commit": None}
-    header = {"config": config, "task": task, "env": env, "time": {"started": "2026-11-25T12:00:00+00:00"}}
+    header = records.Header(config=config, task=task, env=env, time={"started": "2026-11-25T12:00:00+00:00"})
     return records.Run(header, cells=tuple(cells), results=tuple(results), end=end)
 
 
@@ -194,10 +194,10 @@ TINY = Table(
 
 def write(run: records.Run, folder: Path) -> None:
     folder.mkdir(parents=True)
-    writer = records.Writer.begin(folder / records.FILE_NAME, **run.header)
-    for kind, lines in [("cell", run.cells), ("result", run.results), ("end", [run.end])]:
-        for line in lines:
-            writer.write(kind, **line or {})
+    writer = records.Writer.begin(folder / records.FILE_NAME, run.header)
+    assert run.end is not None
+    for record in (*run.cells, *run.results, run.end):
+        writer.write(record)
     writer.close()
 
 

@@ -196,7 +196,7 @@ def test_the_same_run_with_other_trackers_is_the_same_run(
 ) -> None:
     workdir, _ = shown
     run = records.read(workdir / records.FILE_NAME)
-    mapping: dict[str, Any] = dict(run.header["config"])
+    mapping: dict[str, Any] = dict(run.header.config)
     assert not changes(run, experiment(mapping | {"trackers": ""}))
     assert changes(run, experiment(mapping | {"trackers": "", "updates": 7})) == {"updates": (6, 7)}
     before = {name: value for name, value in mapping.items() if name != "trackers"}  # as before there were any

@@ -42,15 +42,16 @@ class Trainer:
         folder.mkdir(parents=True, exist_ok=True)
         mapping = records.to_json(to_mapping(config))
         path = folder / records.FILE_NAME
-        header = {"config": mapping, "asked": mapping, "task": {}}
+        header = records.Header(config=mapping, asked=mapping)
         go_on = path.exists()
-        writer = records.Writer.go_on(path, 1, **header) if go_on else records.Writer.begin(path, **header)
+        writer = records.Writer.go_on(path, 1, header) if go_on else records.Writer.begin(path, header)
         for label in config.selected_labels:
             solved = self.solved(label, config.task.options["length"])
             for seed in range(config.seeds):
-                writer.write("result", cell=label, seed=seed, steps_to_solve=1 if seed < solved else None)
+                steps = 1 if seed < solved else None
+                writer.write(records.Result(task="adding", cell=label, seed=seed, steps_to_solve=steps))
         finished = folder.name != self.stops_in
-        writer.write("end", status="finished" if finished else "interrupted")
+        writer.write(records.End(status="finished" if finished else "interrupted"))
         writer.close()
         return 0 if finished else self.stops_with
 
@@ -99,14 +100,16 @@ def test_a_cell_that_fails_is_dropped_and_without_any_the_sweep_ends(trainer: Tr
 def test_cells_that_solve_everything_see_every_value(trainer: Trainer, tmp_path: Path) -> None:
     studies.run(horizon(only="c,a"), tmp_path / "s", STOP)
     assert trainer.calls == [(f"length-{length}", "c,a") for length in (4, 5, 6, 7)]
-    written = records.read(tmp_path / "s" / "length-6" / records.FILE_NAME).header["config"]
+    written = records.read(tmp_path / "s" / "length-6" / records.FILE_NAME).header.config
     assert written["task"]["length"] == 6 and written["horizon"] is None
 
 
 @pytest.mark.parametrize(("share", "going"), [(0.25, True), (0.5, True), (0.75, False), (1.0, False)])
 def test_a_share_of_the_seeds_must_solve_it(share: float, going: bool) -> None:
-    results = tuple({"cell": "a", "seed": s, "steps_to_solve": 3 if s < 2 else None} for s in range(4))
-    run = records.Run({}, results=results)
+    results = tuple(
+        records.Result(task="adding", cell="a", seed=s, steps_to_solve=3 if s < 2 else None) for s in range(4)
+    )
+    run = records.Run(records.Header(), results=results)
     assert studies.goes_on(run, "a", share) == going
     assert not studies.goes_on(run, "b", share)
 
@@ -114,7 +117,7 @@ def test_a_share_of_the_seeds_must_solve_it(share: float, going: bool) -> None:
 def test_any_field_may_grow(trainer: Trainer, tmp_path: Path) -> None:
     studies.run(horizon(horizon={"field": "cells.a.hidden_size", "values": (2, 3)}), tmp_path / "s", STOP)
     sizes = [
-        records.read(tmp_path / "s" / f"hidden_size-{size}" / records.FILE_NAME).header["config"]["cells"]["a"]
+        records.read(tmp_path / "s" / f"hidden_size-{size}" / records.FILE_NAME).header.config["cells"]["a"]
         for size in (2, 3)
     ]
     assert [cell["hidden_size"] for cell in sizes] == [2, 3]

@@ -61,11 +61,13 @@ def write_run(
             "command": ["experiments/compare.py", "--config=configs/adding.py", "--config.only=GRU, RNN"],
         }  # fmt: skip
         time = {"started": "2025-01-02T03:04:05+00:00"}
-    writer = records.Writer.begin(workdir / records.FILE_NAME, config=config, task=task, env=env, time=time)
+    writer = records.Writer.begin(
+        workdir / records.FILE_NAME, records.Header(config=config, task=task, env=env, time=time)
+    )
     for label, cell in cells.items():
         _write_cell(writer, {"task": name, "cell": label}, cell, every, threshold, direction, bare)
     if end:
-        writer.write("end", status=end, time={"seconds": 61.5})
+        writer.write(records.End(status=end, time={"seconds": 61.5}))
     writer.close()
     return records.read(workdir / records.FILE_NAME)
 
@@ -73,9 +75,8 @@ def write_run(
 def _write_cell(writer, name, cell, every, threshold, direction, bare):
     for i, (rate, metric) in enumerate(cell.draws):
         result = {"validation_metric": metric, "diverged_at": None if metric is not None else 321}
-        writer.write(
-            "draw", **name, draw=i, seed=1000, values={"learning_rate": rate}, chosen=i == cell.chosen, **result
-        )
+        chosen = i == cell.chosen
+        writer.write(records.Draw(**name, draw=i, seed=1000, values={"learning_rate": rate}, chosen=chosen, **result))
     if not cell.described:
         return
     details = {
@@ -83,13 +84,14 @@ def _write_cell(writer, name, cell, every, threshold, direction, bare):
         "reference_parameters": 1000, "learning_rate": 3e-3, "updates": every * (len(cell.curves[0]) - 1),
         "flops": 12345.0, "tuned": bool(cell.draws), "time": {"compile_seconds": 1.25},
     }  # fmt: skip
-    writer.write("cell", **name, **({} if bare else details))
+    writer.write(records.Cell(**name, **({} if bare else details)))
     steps = [every * i for i in range(len(cell.curves[0]))]
     for i, step in enumerate(steps):
         for seed, curve in enumerate(cell.curves):
             diverged = cell.diverged.get(seed, step + 1) <= step
             at = {"diverged_at": cell.diverged[seed] if diverged else None}
-            writer.write("evaluation", **name, seed=seed, step=step, validation_metric=curve[i], **({} if bare else at))
+            more = {} if bare else at
+            writer.write(records.Evaluation(**name, seed=seed, step=step, validation_metric=curve[i], **more))
     for seed, test in list(enumerate(cell.tests))[: cell.results]:
         numbers = {
             "updates": steps[-1], "selected_step": steps[-2:][0], "train_loss": 0.5,
@@ -98,7 +100,7 @@ def _write_cell(writer, name, cell, every, threshold, direction, bare):
             "diverged_at": cell.diverged.get(seed), "last_good_loss": 0.25,
             "time": {"ms_per_step": cell.ms_per_step + seed, "train_seconds": 9.0},
         }  # fmt: skip
-        writer.write("result", **name, seed=seed, test_metric=test, **({} if bare else numbers))
+        writer.write(records.Result(**name, seed=seed, test_metric=test, **({} if bare else numbers)))
 
 
 def falling(seed: int, evaluations: int = 13) -> list[float | None]:

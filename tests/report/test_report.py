@@ -4,6 +4,7 @@ import base64
 import csv
 import dataclasses
 import io
+import json
 import math
 import re
 import subprocess
@@ -238,7 +239,8 @@ def test_a_size_off_by_more_than_two_percent_is_noted(tmp_path):
 def test_what_cells_do_not_share_is_noted(tmp_path):
     cells = two_cells(1) | {"LSTM": Cell([falling(0, 5)], [0.1])}
     run = write_run(tmp_path, cells, length=50, scaling="Longer is harder.")
-    header = {**run.header, "config": {**run.header["config"], "select": "best"}, "warnings": ["GRU is too large"]}
+    config = {**run.header.config, "select": "best"}
+    header = dataclasses.replace(run.header, config=config, warnings=("GRU is too large",))
     text = table_text(dataclasses.replace(run, header=header))
     assert "Note: Cells were given different numbers of updates: GRU 1,200, RNN 1,200, LSTM 400." in text
     assert "Note: Tested are each seed's parameters at its best validation evaluation" in text
@@ -337,7 +339,7 @@ def _files(paths: report.ReportPaths) -> list[Path]:
 def test_records_that_do_not_fit_are_refused(tmp_path, kind, fields, message):
     write_run(tmp_path, two_cells(5), end=None)
     with (tmp_path / records.FILE_NAME).open("a") as file:
-        file.write(records.json.dumps({"kind": kind} | fields) + "\n")
+        file.write(json.dumps({"kind": kind} | fields) + "\n")
     with pytest.raises(records.RecordsError, match=message) as error:
         report.write(tmp_path)
     seen(error)

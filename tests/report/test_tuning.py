@@ -1,6 +1,7 @@
 """What a run's report says and draws of the tuning."""
 
 import dataclasses
+import json
 
 import pytest
 
@@ -67,7 +68,7 @@ def test_seeds_of_a_draw_are_one_draw_ranked_by_their_interquartile_mean(tmp_pat
             "seed": seed,
             "values": {"learning_rate": 3e-3},
         }
-        writer.write(records.json.dumps(line | {"validation_metric": metric, "diverged_at": None}) + "\n")
+        writer.write(json.dumps(line | {"validation_metric": metric, "diverged_at": None}) + "\n")
     writer.close()
     task = collected(records.read(tmp_path / records.FILE_NAME))
     draw = task.tunings[0].draws[1]
@@ -115,6 +116,6 @@ def test_a_draw_without_its_name_is_refused(tmp_path, missing):
     line = {"task": "adding", "cell": "GRU", "draw": 0, "seed": 1, "values": {}}
     line.pop(missing)
     with (tmp_path / records.FILE_NAME).open("a") as file:
-        file.write(records.json.dumps({"kind": "draw"} | line) + "\n")
+        file.write(json.dumps({"kind": "draw"} | line) + "\n")
     with pytest.raises(records.RecordsError, match=f"'draw' has no '{missing}'"):
         results.collect(records.read(tmp_path / records.FILE_NAME))

@@ -59,11 +59,11 @@ def test_its_task_trains_by_its_config(registered: None, config_file: Path, tmp_
     config = experiment_from("the page", str(config_file), SMALL | sizes)
     assert run_comparison(make_plan(config), tmp_path / "run", DataDirs())
     records = read(tmp_path / "run" / FILE_NAME)
-    assert records.finished and records.results[0]["updates"] == 2
-    task = records.header["task"]
+    assert records.finished and records.results[0].updates == 2
+    task = records.header.task
     assert (task["name"], task["threshold"], task["length"]) == ("first_token", 0.95, 4)
     assert task["trivial"] == {"always the same token": 0.25}
-    assert all(np.isfinite(e["train_loss"]) for e in records.evaluations[1:])
+    assert all(np.isfinite(e.train_loss) for e in records.evaluations[1:])
 
 
 def test_its_config_has_the_sizes_that_it_states(registered: None, config_file: Path) -> None:
@@ -102,11 +102,11 @@ def test_its_task_of_many_tokens_trains_by_an_encoder_decoder(registered: None, 
     plan = make_plan(experiment(fields | {"model": model}))
     assert run_comparison(plan, tmp_path / "run", DataDirs())
     (result,) = read(tmp_path / "run" / FILE_NAME).results
-    assert result["test_metrics"].keys() == {"loss", "exact_match", "token_accuracy"}
+    assert result.test_metrics.keys() == {"loss", "exact_match", "token_accuracy"}
     _, kept = load_test(tmp_path / "run", "gru")
     targets = plan.task.data.load(DataDirs())["test"]["targets"]
     right = (kept["predictions"]["tokens"][0] == targets).all(1).mean()
-    assert result["test_metric"] == result["test_metrics"]["exact_match"] == pytest.approx(right, rel=1e-6)
+    assert result.test_metric == result.test_metrics["exact_match"] == pytest.approx(right, rel=1e-6)
 
 
 def test_its_task_of_many_tokens_says_inputs_backwards_and_what_one_answer_reaches(registered: None) -> None:

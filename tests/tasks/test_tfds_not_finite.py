@@ -95,7 +95,7 @@ def test_from_disk_it_ends_the_run_at_the_batch_that_holds_it(data_dir: str, tmp
         run_comparison(plan, tmp_path / "run", dirs, sets=sets)
     seen(caught)
     end = records.read(tmp_path / "run" / records.FILE_NAME).end
-    assert end is not None and end["status"] == "interrupted"
+    assert end is not None and end.status == "interrupted"
 
 
 def test_behind_a_sequence_s_end_anything_may_stand(data_dir: str) -> None:

@@ -30,7 +30,7 @@ CONFIG: dict[str, Any] = {
     "probes": "gradient_flow",
     "trackers": ("tensorboard", "wandb"),
 }
-EVALUATION = {
+EVALUATION: dict[str, Any] = {
     "task": "adding", "cell": "gru", "seed": 0, "train_loss": 0.5, "gradient_norm": 2.0, "validation_loss": 0.25,
     "validation_metric": 0.125, "diverged_at": None, "time": {"train_seconds": 1.0},
 }  # fmt: skip
@@ -50,22 +50,22 @@ def test_tensorboard_shows_what_is_on_record(tracked: tuple[Path, records.Run, A
     folder = workdir / "tensorboard" / "adding" / "gru"
     for seed in (0, 1):
         points = event_files.shown(folder / f"seed{seed}")
-        mine = [e for e in run.evaluations if e["seed"] == seed]
+        mine = [e for e in run.evaluations if e.seed == seed]
         for tag, field in [("validation_mse", "validation_metric"), ("train_loss", "train_loss")]:
-            written = [(e["step"], e[field]) for e in mine if e[field] is not None]
+            written = [(e.step, getattr(e, field)) for e in mine if getattr(e, field) is not None]
             assert points[tag] == [(step, pytest.approx(value, rel=1e-6)) for step, value in written]  # float32
-        (result,) = [r for r in run.results if r["seed"] == seed]
-        assert points["test_mse"] == [(4, pytest.approx(result["test_metric"], rel=1e-6))]
-        probed = [(p["step"], pytest.approx(p["log_norm"][-1])) for p in run.probes if p["seed"] == seed]
+        (result,) = [r for r in run.results if r.seed == seed]
+        assert points["test_mse"] == [(4, pytest.approx(result.test_metric, rel=1e-6))]
+        probed = [(p.step, pytest.approx(p.measured["log_norm"][-1])) for p in run.probes if p.seed == seed]
         assert len(probed) == 3 and points["gradient_flow_log_norm"] == probed
         assert points["gradient_flow_lags"][0] == (0, 4) and len(points["clipped_share"]) == 3
         assert "diverged_at" not in points and "steps_to_solve" not in points
     draws = event_files.shown(folder / "draws" / "seed1000")
     assert [step for step, _ in draws["learning_rate"]] == [0, 1] and sum(v for _, v in draws["chosen"]) == 1
-    assert draws["learning_rate"] == [(d["draw"], pytest.approx(d["values"]["learning_rate"])) for d in run.draws]
-    assert event_files.shown(folder)["parameters"] == [(0, run.cells[0]["parameters"])]
+    assert draws["learning_rate"] == [(d.draw, pytest.approx(d.values["learning_rate"])) for d in run.draws]
+    assert event_files.shown(folder)["parameters"] == [(0, run.cells[0].parameters)]
     (text,) = event_files.texts(workdir / "tensorboard").values()
-    assert json.loads(text) == run.header["config"]
+    assert json.loads(text) == run.header.config
 
 
 def test_wandb_is_told_what_is_on_record(tracked: tuple[Path, records.Run, list[tuple[str, Any]]]) -> None:
@@ -74,12 +74,12 @@ def test_wandb_is_told_what_is_on_record(tracked: tuple[Path, records.Run, list[
     assert names[0] == "init" and names[-1] == "finish" and calls[-1] == ("finish", 0)
     started = calls[0][1]
     assert (started["resume"], started["name"], started["dir"]) == ("allow", "tracked", str(workdir))
-    assert started["id"] == (workdir / ID_FILE).read_text().strip() and started["config"] == run.header["config"]
+    assert started["id"] == (workdir / ID_FILE).read_text().strip() and started["config"] == run.header.config
     logged = [said for name, said in calls if name == "log"]
     assert len(logged) == len(run.draws) + len(run.cells) + len(run.evaluations) + len(run.probes) + len(run.results)
     tag = "adding/gru/seed1/validation_mse"
     assert [(said["update"], said[tag]) for said in logged if tag in said] == [
-        (e["step"], e["validation_metric"]) for e in run.evaluations if e["seed"] == 1
+        (e.step, e.validation_metric) for e in run.evaluations if e.seed == 1
     ]
     assert ("define_metric", ("*", "update")) in calls
 
@@ -90,7 +90,7 @@ def about(workdir: Path) -> About:
 
 def evaluate(started: trackers.Trackers, *steps: int, value: float = 0.5) -> None:
     for step in steps:
-        started.record("evaluation", **EVALUATION | {"step": step, "validation_metric": value})
+        started.record(records.Evaluation(**EVALUATION | {"step": step, "validation_metric": value}))
 
 
 def test_a_resumed_run_hides_what_it_writes_again(tmp_path: Path) -> None:
@@ -200,24 +200,20 @@ def test_a_run_whose_tracker_fails_ends_as_any_other(
 
 
 def test_numbers_that_are_not_finite_or_not_there_are_left_out() -> None:
-    point = trackers.point_of(
-        "evaluation",
-        EVALUATION | {"step": 3, "train_loss": None, "validation_metric": math.inf, "diverged_at": 2},
-        "mse",
-        "mse",
-    )
+    lost = {"step": 3, "train_loss": None, "validation_metric": math.inf, "diverged_at": 2}
+    point = trackers.point_of(records.Evaluation(**EVALUATION | lost), "mse", "mse")
     assert point is not None and point.series == "adding/gru/seed0" and point.step == 3
     assert set(point.values) == {"gradient_norm", "validation_loss", "diverged_at", "train_seconds"}
-    assert trackers.point_of("end", {"status": "finished"}, "mse", "mse") is None
+    assert trackers.point_of(records.End(status="finished"), "mse", "mse") is None
 
 
 def test_a_value_has_the_name_of_its_own_metric() -> None:
     names = ("exact_match", "token_accuracy")
-    evaluation = trackers.point_of("evaluation", EVALUATION | {"step": 3, "validation_metric": 0.75}, *names)
+    evaluation = trackers.point_of(records.Evaluation(**EVALUATION | {"step": 3, "validation_metric": 0.75}), *names)
     assert evaluation is not None and evaluation.values["validation_token_accuracy"] == 0.75
     assert not any("exact_match" in name for name in evaluation.values)
-    result = {"task": "t", "cell": "gru", "seed": 0, "updates": 5, "test_metric": 0.25, "train_set_metric": 0.5}
-    point = trackers.point_of("result", result, *names)
+    numbers = {"updates": 5, "test_metric": 0.25, "train_set_metric": 0.5}
+    point = trackers.point_of(records.Result(task="t", cell="gru", seed=0, **numbers), *names)
     assert point is not None and point.values == {"test_exact_match": 0.25, "train_set_exact_match": 0.5}
 
 
@@ -236,7 +232,7 @@ def test_a_tuple_of_names_is_taken() -> None:
 @pytest.mark.parametrize("task", ["../x", "/etc/x", "a/../../../b", "..", ".", "", "a\0b", "x" * 300, "é" * 300])
 def test_tensorboard_stays_within_its_directory(task: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     started = trackers.start(["tensorboard"], about(tmp_path / "run"))
-    started.record("evaluation", **EVALUATION | {"task": task, "step": 0})
+    started.record(records.Evaluation(**EVALUATION | {"task": task, "step": 0}))
     started.close(True)
     assert capsys.readouterr().err == ""
     assert [p.name for p in tmp_path.iterdir()] == ["run"] and [p.name for p in (tmp_path / "run").iterdir()] == [

@@ -284,7 +284,7 @@ def test_the_first_seed_that_did_not_diverge_is_looked_at(tmp_path: Path) -> Non
     plan = of(Copier(), losing((starts[first] + starts[first + 1]) / 2), first_seed=first)
     run_comparison(plan, tmp_path / "one", DataDirs())
     results = records.read(tmp_path / "one" / records.FILE_NAME).results
-    assert [result["diverged_at"] for result in results] == [1, None]
+    assert [result.diverged_at for result in results] == [1, None]
     found = run_files.load_attended(tmp_path / "one", "toy")
     assert found is not None and found.seed == first + 1
     run_comparison(of(Copier(), losing(-1.0)), tmp_path / "none", DataDirs())

@@ -72,7 +72,7 @@ def test_a_diverged_seed_s_operation_is_said_and_recorded(tmp_path: Path, debug_
     plan = make_plan(experiment(CONFIG))
     run_comparison(plan, tmp_path / "look")
     evaluations = records.read(tmp_path / "look" / records.FILE_NAME).evaluations
-    first = [r["validation_loss"] for r in evaluations if r["step"] == 0]
+    first = [r.validation_loss for r in evaluations if r.step == 0]
     limit, loss = sum(first) / 2, plan.task.loss  # of the two seeds' losses one is above
 
     def sometimes(outputs: Any, batch: Any) -> Any:
@@ -84,13 +84,13 @@ def test_a_diverged_seed_s_operation_is_said_and_recorded(tmp_path: Path, debug_
     said: list[str] = []
     assert run_comparison(broken, tmp_path / "run", debug_nans=debug_nans, say=said.append)
     results = records.read(tmp_path / "run" / records.FILE_NAME).results
-    diverged = [r for r in results if r["diverged_at"]]
+    diverged = [r for r in results if r.diverged_at]
     assert diverged
     if not debug_nans:
-        assert said == [] and all("diverged_in" not in r for r in results)
+        assert said == [] and all(r.diverged_in is None for r in results)
         return
     for result in results:
-        assert ("diverged_in" in result) == bool(result["diverged_at"])
+        assert (result.diverged_in is not None) == bool(result.diverged_at)
     where = f"nan from log, {__file__}:{line_of('jnp.log(of_the_second)')}, sometimes: "
-    assert all(where in r["diverged_in"] for r in diverged), diverged
+    assert all(where in r.diverged_in for r in diverged), diverged
     assert sum(where in line for line in said) == len(diverged) and len(said) == 2 * len(diverged)

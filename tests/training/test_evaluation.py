@@ -135,15 +135,15 @@ def run(small_batches: None, tmp_path: Path) -> records.Run:
 def test_all_metrics_are_recorded_at_every_evaluation_and_on_test(run: records.Run) -> None:
     assert len(run.evaluations) == len(SEEDS) * 3
     for evaluation in run.evaluations:
-        wanted = expected("validation", evaluation["seed"], evaluation["step"])
-        assert evaluation["metrics"] == pytest.approx(wanted, rel=1e-6)
-        assert evaluation["validation_metric"] == evaluation["metrics"]["median"]
-        assert evaluation["validation_loss"] == evaluation["metrics"]["loss"]
+        wanted = expected("validation", evaluation.seed, evaluation.step)
+        assert evaluation.metrics == pytest.approx(wanted, rel=1e-6)
+        assert evaluation.validation_metric == evaluation.metrics["median"]
+        assert evaluation.validation_loss == evaluation.metrics["loss"]
     for result in run.results:
-        assert result["test_metrics"] == pytest.approx(expected("test", result["seed"], UPDATES), rel=1e-6)
-        assert result["test_metric"] == result["test_metrics"]["median"]
-        assert result["test_loss"] == result["test_metrics"]["loss"]
-    named = run.header["task"]
+        assert result.test_metrics == pytest.approx(expected("test", result.seed, UPDATES), rel=1e-6)
+        assert result.test_metric == result.test_metrics["median"]
+        assert result.test_loss == result.test_metrics["loss"]
+    named = run.header.task
     assert named["directions"] == {"loss": "min", "distance": "min", "gain": "max", "relative": "min", "median": "min"}
     assert named["signatures"] == {"median": "numpy.median"}
 
@@ -158,8 +158,8 @@ def test_what_was_kept_of_the_test_set_gives_its_metrics_again(run: records.Run,
         np.testing.assert_allclose(kept["predictions"]["outputs"][s], outputs, rtol=1e-6)
     found = predictions.again(task().metrics, workdir, "toy")
     for result in run.results:
-        each = {name: float(values[result["seed"]]) for name, values in found.items()}
-        assert each == pytest.approx(result["test_metrics"], rel=1e-6)
+        each = {name: float(values[result.seed]) for name, values in found.items()}
+        assert each == pytest.approx(result.test_metrics, rel=1e-6)
     # A metric that the run didn't have reads what was kept as its prediction.
     largest = Collected(lambda outputs, batch: {}, lambda parts: float(parts["outputs"].max()), "max")
     np.testing.assert_allclose(
@@ -185,8 +185,8 @@ for parts in (1, 2):
     again = predictions.again(here.task().metrics, workdir, "toy")
     kept = predictions.load_test(workdir, "toy")[1]
     found[parts] = {
-        "evaluations": [[e["seed"], e["step"], e["metrics"]] for e in run.evaluations],
-        "results": [[r["seed"], r["test_metrics"]] for r in run.results],
+        "evaluations": [[e.seed, e.step, e.metrics] for e in run.evaluations],
+        "results": [[r.seed, r.test_metrics] for r in run.results],
         "again": {name: values.tolist() for name, values in again.items()},
         "shapes": [list(a.shape) for arrays in kept.values() for a in arrays.values()],
     }
@@ -223,9 +223,9 @@ def test_an_example_that_is_copied_counts_once_even_if_it_is_nan(small_batches: 
     metrics = {"share": mean(missing, "min"), "ratio": ratio(missing, "min"), "number": kept}
     made = task(data=Generated(first_is_nan, EXAMPLES, EXAMPLES), metrics=metrics, metric="share")
     for result in toy.run(plan(made), tmp_path / "run").results:
-        assert result["test_metrics"]["share"] == pytest.approx(1 / EXAMPLES, rel=1e-6)
-        assert result["test_metrics"]["ratio"] == pytest.approx(1 / EXAMPLES, rel=1e-6)
-        assert result["test_metrics"]["number"] == 1
+        assert result.test_metrics["share"] == pytest.approx(1 / EXAMPLES, rel=1e-6)
+        assert result.test_metrics["ratio"] == pytest.approx(1 / EXAMPLES, rel=1e-6)
+        assert result.test_metrics["number"] == 1
 
 
 def test_what_does_not_count_reaches_no_sum_not_even_as_nan() -> None:
@@ -254,15 +254,15 @@ def best_step(seed: int, last: int) -> int:
 def test_the_validation_metric_selects_and_solves_and_the_metric_is_compared(tmp_path: Path) -> None:
     made = plan(task(**TWO, trivial={"one": 1.0}), updates=12, select="best", patience=2)
     run = toy.run(made, tmp_path / "run")
-    assert {e["validation_metric"] == e["metrics"]["distance"] for e in run.evaluations} == {True}
+    assert {e.validation_metric == e.metrics["distance"] for e in run.evaluations} == {True}
     for seed, result in zip(SEEDS, run.results, strict=True):
         step = best_step(seed, 12)
-        assert result["selected_step"] == step and result["updates"] == min(step + 4, 12)
-        assert result["validation_metric"] == pytest.approx(abs(toy.start(seed) + step - toy.GOAL), rel=1e-5)
-        assert result["test_metric"] == pytest.approx(toy.start(seed) + step, rel=1e-6)
-        close = [abs(toy.start(seed) + s - toy.GOAL) < 1.25 for s in range(0, result["updates"] + 1, 2)]
+        assert result.selected_step == step and result.updates == min(step + 4, 12)
+        assert result.validation_metric == pytest.approx(abs(toy.start(seed) + step - toy.GOAL), rel=1e-5)
+        assert result.test_metric == pytest.approx(toy.start(seed) + step, rel=1e-6)
+        close = [abs(toy.start(seed) + s - toy.GOAL) < 1.25 for s in range(0, result.updates + 1, 2)]
         solved = [2 * i for i in range(len(close) - 1) if close[i] and close[i + 1]]
-        assert result["steps_to_solve"] == (solved[0] if solved else None)
+        assert result.steps_to_solve == (solved[0] if solved else None)
     (collected,) = results.collect(run)
     assert collected.task.on_test().threshold is None and collected.task.direction == "max"
     assert collected.task.on_validation().trivial == {} and collected.task.on_validation().direction == "min"
@@ -283,19 +283,19 @@ def test_the_validation_metric_tunes(validation_metric: str, tmp_path: Path) -> 
     tune = {"draws": 3, "learning_rate": (0.1, 80.0), "first_seed": 50, "updates": 2}
     made = task(metric="median", validation_metric=validation_metric)
     run = toy.run(plan(made, tune=tune, seeds=1, eval_every=1), tmp_path / "run")
-    rates = [draw["values"]["learning_rate"] for draw in run.draws]
+    rates = [draw.values["learning_rate"] for draw in run.draws]
     ends = [toy.start(50) + 2 * rate for rate in rates]
     by_distance = min(range(3), key=lambda i: abs(ends[i] - toy.GOAL))
     assert by_distance != int(np.argmax(rates))
     wanted = rates[by_distance] if validation_metric == "distance" else max(rates)
-    assert run.cells[0]["learning_rate"] == wanted
+    assert run.cells[0].learning_rate == wanted
 
 
 def test_a_task_without_a_threshold_solves_nothing_and_its_report_says_nothing_of_it(tmp_path: Path) -> None:
     workdir = tmp_path / "run"
     run = toy.run(plan(task()), workdir)
-    assert run.header["task"]["threshold"] is None and run.header["task"]["trivial"] == {}
-    assert [result["steps_to_solve"] for result in run.results] == [None] * 3
+    assert run.header.task["threshold"] is None and run.header.task["trivial"] == {}
+    assert [result.steps_to_solve for result in run.results] == [None] * 3
     paths = report.write(workdir)
     header, row = paths.summary.read_text().splitlines()
     summary = dict(zip(header.split(","), row.split(","), strict=True))
@@ -314,7 +314,7 @@ def test_a_task_without_a_threshold_solves_nothing_and_its_report_says_nothing_o
 def test_every_trivial_answer_is_in_the_table_the_figure_and_the_words(tmp_path: Path) -> None:
     trivial = {"the median target": 2.5, "nothing": 11.0}
     run = toy.run(plan(task(trivial=trivial)), tmp_path / "run")
-    assert run.header["task"]["trivial"] == trivial and task(trivial=trivial).baseline == 2.5
+    assert run.header.task["trivial"] == trivial and task(trivial=trivial).baseline == 2.5
     (collected,) = results.collect(run)
     _, rows = tables.summary_table(collected, trivial=True)
     assert [[row[0], row[3]] for row in rows[1:]] == [["the median target", "2.5"], ["nothing", "11"]]
@@ -345,8 +345,8 @@ def test_16_bit_outputs_are_summed_in_float32_and_kept(small_batches: None, tmp_
     for result, of_seed in zip(run.results, outputs, strict=True):
         # Exactly the mean of 7 coarse numbers, which isn't coarse itself.
         mean_of_all = of_seed.astype(np.float64).mean()
-        assert result["test_metric"] == pytest.approx(mean_of_all, rel=1e-7)
-    assert any(float(jnp.bfloat16(r["test_metric"])) != pytest.approx(r["test_metric"], rel=1e-4) for r in run.results)
+        assert result.test_metric == pytest.approx(mean_of_all, rel=1e-7)
+    assert any(float(jnp.bfloat16(r.test_metric)) != pytest.approx(r.test_metric, rel=1e-4) for r in run.results)
 
 
 def test_where_nothing_counts_a_mean_and_a_ratio_are_null_without_a_warning(tmp_path: Path) -> None:
@@ -357,7 +357,7 @@ def test_where_nothing_counts_a_mean_and_a_ratio_are_null_without_a_warning(tmp_
     with warnings.catch_warnings():
         warnings.simplefilter("error", RuntimeWarning)
         run = toy.run(plan(task(metrics=metrics)), tmp_path / "run")
-    for line in (*(r["test_metrics"] for r in run.results), *(e["metrics"] for e in run.evaluations)):
+    for line in (*(r.test_metrics for r in run.results), *(e.metrics for e in run.evaluations)):
         assert line["none"] is None and line["all"] is None and line["median"] > 0
     assert "none" in report.write(tmp_path / "run").page.read_text()
 

@@ -14,6 +14,7 @@ import pytest
 from gru_research import records
 from gru_research.config import experiment
 from gru_research.data import DataDirs
+from gru_research.records import writing
 from gru_research.training import cell, checkpoint, comparison, load_parameters, make_plan, run_comparison
 
 PLAN = make_plan(
@@ -87,7 +88,7 @@ def nth(number: int) -> Callable[..., bool]:
 
 def is_kind(kind: str, number: int) -> Callable[..., bool]:
     counted = nth(number)
-    return lambda writer, name: name == kind and counted()
+    return lambda writer, record: record.kind == kind and counted()
 
 
 def always(*_: Any) -> bool:
@@ -97,9 +98,9 @@ def always(*_: Any) -> bool:
 Patch = tuple[Any, str, Any]
 POINTS: dict[str, Callable[[], Patch]] = {
     "the config is there, the header isn't": lambda: (
-        records, "write_whole", dies(records.write_whole, nth(1), after=False)),
+        writing, "write_whole", dies(records.write_whole, nth(0), after=False)),
     "the header is there, nothing else": lambda: (
-        records, "write_whole", dies(records.write_whole, nth(1), after=True)),
+        writing, "write_whole", dies(records.write_whole, nth(0), after=True)),
     "the cell's line is there, no evaluation": lambda: (
         records.Writer, "write", dies(records.Writer.write, is_kind("cell", 0), after=True)),
     "evaluations of two of three seeds": lambda: (
@@ -129,7 +130,7 @@ def killed_at(workdir: Path, patch: Patch, monkeypatch: pytest.MonkeyPatch) -> N
         # A killed process doesn't get to say how it ended.
         write = records.Writer.write
         patched.setattr(
-            records.Writer, "write", lambda self, kind, **f: None if kind == "end" else write(self, kind, **f)
+            records.Writer, "write", lambda self, record: None if record.kind == "end" else write(self, record)
         )
         with pytest.raises(Killed):
             run(workdir)

@@ -83,11 +83,11 @@ def test_it_trains_and_goes_on_to_the_same_bits(kind: str, tmp_path: Path, monke
     assert run_comparison(make_plan(of_kind(kind)), tmp_path / "run", DataDirs())
     assert results_of(tmp_path / "run") == results_of(tmp_path / "whole")
     run = records.read(tmp_path / "run" / records.FILE_NAME)
-    assert len(run.header["env"]["resumed"]) == 1 and run.header["config"]["model"]["kind"] == kind
+    assert len(run.header.env["resumed"]) == 1 and run.header.config["model"]["kind"] == kind
     saved = load_parameters(tmp_path / "run", "gru")["params"]
-    assert sum(np.asarray(a)[0].size for a in jax.tree.leaves(saved)) == run.cells[0]["parameters"]
+    assert sum(np.asarray(a)[0].size for a in jax.tree.leaves(saved)) == run.cells[0].parameters
     for seed in (0, 1):
-        curve = [e["validation_loss"] for e in run.evaluations if e["seed"] == seed]
+        curve = [e.validation_loss for e in run.evaluations if e.seed == seed]
         assert np.isfinite(curve).all() and len(set(curve)) == 3
 
 
@@ -169,7 +169,7 @@ def test_anybody_s_module_with_its_options_trains_by_its_name(tmp_path: Path) ->
             key=np.ndim, reverse=True,
         )  # fmt: skip
         error = np.square(test["inputs"].mean(-2) @ kernel + bias - test["targets"]).mean()
-        assert result["test_metric"] == pytest.approx(float(error), rel=1e-5)
+        assert result.test_metric == pytest.approx(float(error), rel=1e-5)
 
 
 class Failing(flax_linen.Module):

@@ -22,6 +22,7 @@ from gru_research.training.scoring import evaluation_batches
 from gru_research.training.state import init_state, stream
 from gru_research.training.step import update
 from tests.tasks.measuring import measures
+from tests.training import toy
 
 CONFIG: dict[str, Any] = {
     "task": {"name": "adding", "length": 4, "validation_size": 30, "test_size": 70},
@@ -79,22 +80,22 @@ def test_every_seed_is_what_a_plain_loop_gives(finished: tuple[Path, Any]) -> No
         mine = jax.tree.map(lambda a, s=s: a[s], saved["params"])
         for a, b in zip(jax.tree.leaves(mine), jax.tree.leaves(params), strict=True):
             np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
-        means = [e["train_loss"] for e in records.evaluations if e["seed"] == seed]
+        means = [e.train_loss for e in records.evaluations if e.seed == seed]
         assert means[0] is None
         np.testing.assert_allclose(means[1:], [np.mean(losses[:3]), np.mean(losses[3:6]), losses[6]], rtol=1e-4)
 
 
 def test_records_say_what_happened_when(finished: tuple[Path, Any]) -> None:
     _, records = finished
-    assert records.finished and records.header["config"]["updates"] == 7
-    assert [e["step"] for e in records.evaluations if e["seed"] == 1] == [0, 3, 6, 7]
-    assert [r["seed"] for r in records.results] == [0, 1, 2]
+    assert records.finished and records.header.config["updates"] == 7
+    assert [e.step for e in records.evaluations if e.seed == 1] == [0, 3, 6, 7]
+    assert [r.seed for r in records.results] == [0, 1, 2]
     (cell,) = records.cells
-    assert cell["hidden_size"] == 3 and cell["parameters"] == 3 * (2 + 3 + 1) * 3 + 3 + 4
-    assert cell["time"]["compile_seconds"] > 0 and cell["env"]["engine"] in ("native", "XLA")
+    assert cell.hidden_size == 3 and cell.parameters == 3 * (2 + 3 + 1) * 3 + 3 + 4
+    assert cell.time["compile_seconds"] > 0 and cell.env["engine"] in ("native", "XLA")
     for result in records.results:
-        assert result["updates"] == 7 and result["diverged_at"] is None and result["time"]["ms_per_step"] > 0
-    env = records.header["env"]
+        assert result.updates == 7 and result.diverged_at is None and result.time["ms_per_step"] > 0
+    env = records.header.env
     assert env["engine"] == native.describe()
     assert (
         env["backend"] == "cpu"
@@ -111,20 +112,20 @@ def test_the_test_metric_is_that_of_the_saved_parameters(finished: tuple[Path, A
     for s, result in enumerate(records.results):
         params = jax.tree.map(lambda a, s=s: jnp.asarray(a[s]), saved)
         outputs = plan.cells[0].model.apply(params, test)
-        assert result["test_metric"] == pytest.approx(float(measures(plan.task, outputs, test)["mse"].mean()), rel=1e-5)
+        assert result.test_metric == pytest.approx(float(measures(plan.task, outputs, test)["mse"].mean()), rel=1e-5)
 
 
 def test_equal_runs_have_equal_records(finished: tuple[Path, Any], tmp_path: Path) -> None:
     def fixed(records: Any) -> list[dict[str, Any]]:
         kept = [*records.cells, *records.evaluations, *records.results]
-        return [{k: v for k, v in r.items() if k not in ("time", "env")} for r in kept]
+        return [toy.timeless(record) for record in kept]
 
     assert fixed(run(CONFIG, tmp_path / "again")) == fixed(finished[1])
 
 
 def test_a_seed_does_not_depend_on_its_neighbours(finished: tuple[Path, Any], tmp_path: Path) -> None:
     alone = run(CONFIG | {"seeds": 1, "first_seed": 2}, tmp_path / "alone")
-    assert alone.results[0]["test_metric"] == finished[1].results[2]["test_metric"]
+    assert alone.results[0].test_metric == finished[1].results[2].test_metric
 
 
 def test_seeds_batched_as_on_an_accelerator_train_alike(
@@ -132,8 +133,8 @@ def test_seeds_batched_as_on_an_accelerator_train_alike(
 ) -> None:
     monkeypatch.setattr(SeedAxis, "batched", property(lambda self: True))
     for batched, alone in zip(run(CONFIG, tmp_path / "run").results, finished[1].results, strict=True):
-        assert batched["test_metric"] == pytest.approx(alone["test_metric"], rel=1e-4)
-        assert batched["updates"] == 7
+        assert batched.test_metric == pytest.approx(alone.test_metric, rel=1e-4)
+        assert batched.updates == 7
 
 
 def poisoned(plan: Plan) -> Plan:
@@ -152,15 +153,13 @@ def poisoned(plan: Plan) -> Plan:
 def test_a_seed_that_diverges_is_recorded_and_the_others_go_on(finished: tuple[Path, Any], tmp_path: Path) -> None:
     records = run(CONFIG, tmp_path / "run", poisoned)
     first, second, third = records.results
-    assert second["diverged_at"] == 3 and second["updates"] == 2
-    assert second["test_metric"] is None and second["validation_metric"] is None and second["steps_to_solve"] is None
-    assert second["last_good_loss"] > 0
-    curve = [
-        (e["step"], e["validation_metric"] is None, e["diverged_at"]) for e in records.evaluations if e["seed"] == 1
-    ]
+    assert second.diverged_at == 3 and second.updates == 2
+    assert second.test_metric is None and second.validation_metric is None and second.steps_to_solve is None
+    assert second.last_good_loss > 0
+    curve = [(e.step, e.validation_metric is None, e.diverged_at) for e in records.evaluations if e.seed == 1]
     assert curve == [(0, False, None), (3, True, 3), (6, True, 3), (7, True, 3)]
     for result, whole in ((first, finished[1].results[0]), (third, finished[1].results[2])):
-        assert result["test_metric"] == whole["test_metric"] and result["diverged_at"] is None
+        assert result.test_metric == whole.test_metric and result.diverged_at is None
     # What is kept are the parameters from before the bad update.
     kept = jax.tree.map(lambda a: a[1], load_parameters(tmp_path / "run", "gru")["params"])
     two = make_plan(experiment(CONFIG | {"optimizer": CONFIG["optimizer"]}))
@@ -179,7 +178,7 @@ def test_all_seeds_diverging_is_a_result_too(tmp_path: Path) -> None:
         return dataclasses.replace(plan, task=task)
 
     records = run(CONFIG, tmp_path / "run", all_nan)
-    assert records.finished and [r["diverged_at"] for r in records.results] == [1, 1, 1]
+    assert records.finished and [r.diverged_at for r in records.results] == [1, 1, 1]
 
 
 def test_stopping_leaves_an_interrupted_run_on_record(tmp_path: Path) -> None:
@@ -187,8 +186,8 @@ def test_stopping_leaves_an_interrupted_run_on_record(tmp_path: Path) -> None:
     records = run(
         CONFIG, tmp_path / "run", progress=lambda p: seen.append(p.step), stopping=lambda: bool(seen) and seen[-1] >= 3
     )
-    assert records.end["status"] == "interrupted" and not records.finished
-    assert records.results == () and max(e["step"] for e in records.evaluations) == 3
+    assert records.end.status == "interrupted" and not records.finished
+    assert records.results == () and max(e.step for e in records.evaluations) == 3
 
 
 def test_an_error_leaves_an_interrupted_run_on_record(tmp_path: Path) -> None:
@@ -197,7 +196,7 @@ def test_an_error_leaves_an_interrupted_run_on_record(tmp_path: Path) -> None:
 
     with pytest.raises(RuntimeError, match="boom"):
         run(CONFIG, tmp_path / "run", progress=fail)
-    assert read(tmp_path / "run" / FILE_NAME).end["status"] == "interrupted"
+    assert read(tmp_path / "run" / FILE_NAME).end.status == "interrupted"
 
 
 def test_a_finished_run_is_left_as_it_is_and_another_is_refused(finished: tuple[Path, Any]) -> None:
@@ -241,7 +240,7 @@ def test_stored_data_come_in_the_order_of_the_seed(tmp_path: Path, mnist_data_di
         change, opt_state = optimizer.update(gradients, opt_state, params)
         params = optax.apply_updates(params, change)
         losses.append(float(loss))
-    means = [e["train_loss"] for e in records.evaluations if e["seed"] == 1][1:]
+    means = [e.train_loss for e in records.evaluations if e.seed == 1][1:]
     np.testing.assert_allclose(means, [np.mean(losses[:2]), losses[2]], rtol=1e-4)
 
 

@@ -141,7 +141,7 @@ def wanted(seed: int, updates: int = UPDATES) -> float:
 
 def ended(workdir: Path) -> tuple[np.ndarray, list[dict[str, Any]]]:
     run = records.read(workdir / records.FILE_NAME)
-    kept = [{k: v for k, v in r.items() if k not in ("time", "env")} for r in (*run.evaluations, *run.results)]
+    kept = [toy.timeless(record) for record in (*run.evaluations, *run.results)]
     return load_parameters(workdir, "toy")["params"]["w"], kept
 
 
@@ -179,8 +179,8 @@ def test_a_damaged_example_ends_the_run_at_its_batch_with_what_came_before_on_re
     with pytest.raises(UserError, match=r"toy is damaged \(OSError: bad block\): prepare it again"):
         run_comparison(plan_of(Rows(damaged), seeds=1), tmp_path / "run", DataDirs())
     run = records.read(tmp_path / "run" / records.FILE_NAME)
-    assert run.end is not None and run.end["status"] == "interrupted"
-    assert [e["step"] for e in run.evaluations] == [0, 5]
+    assert run.end is not None and run.end.status == "interrupted"
+    assert [e.step for e in run.evaluations] == [0, 5]
 
 
 def test_stopped_while_batches_are_made_it_goes_on_to_the_same_bits(
@@ -206,6 +206,6 @@ def test_patience_that_ends_training_leaves_what_was_made_ahead(tmp_path: Path) 
     plan = plan_of(Rows(), patience=1, updates=40, eval_every=2)
     assert run_comparison(plan, tmp_path / "run", DataDirs())
     results = records.read(tmp_path / "run" / records.FILE_NAME).results
-    assert max(result["updates"] for result in results) < 40
+    assert max(result.updates for result in results) < 40
     parameters, _ = ended(tmp_path / "run")
-    np.testing.assert_allclose(parameters, [wanted(r["seed"], r["updates"]) for r in results], rtol=1e-6)
+    np.testing.assert_allclose(parameters, [wanted(r.seed, r.updates) for r in results], rtol=1e-6)

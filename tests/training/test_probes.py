@@ -49,27 +49,29 @@ def test_a_record_holds_the_gradient_of_the_loss_at_that_step(whole: tuple[Path,
     plan = make_plan(experiment(CONFIG))
     model = plan.cells[0].model
     batch = plan.task.data.load(DataDirs())["validation"]
-    mine = [record for record in found.probes if record["cell"] == "gru" and record["seed"] == 1]
-    assert [record["step"] for record in mine] == [0, 2, 4]
+    mine = [record for record in found.probes if record.cell == "gru" and record.seed == 1]
+    assert [record.step for record in mine] == [0, 2, 4]
     saved = jax.tree.map(lambda a: a[1], load_parameters(workdir, "gru")["params"])
     for record, params in (
         (mine[0], model.init(stream(jnp.uint32(1), "init"), plan.task.spec.example)),
         (mine[-1], saved),
     ):
-        assert (record["name"], record["of"]) == ("gradient_flow", "loss")
+        assert (record.name, record.measured["of"]) == ("gradient_flow", "loss")
         last = model.stack.apply(params["stack"], batch["inputs"])[0][0]
         errors = model.readout.apply(params["readout"], last, None) - batch["targets"]
         by_hand = np.sign(errors) * params["readout"]["W"].T / jnp.linalg.norm(params["readout"]["W"])
         logs = gradient_flow(model.stack, params["stack"], batch["inputs"], cotangent=by_hand)
         median = np.median(logs, axis=0)
-        np.testing.assert_allclose(record["log_norm"], median[np.array(record["lags"]) - 1], rtol=1e-4)
-        assert record["half_life"] == pytest.approx(float(half_life(median)), rel=1e-4)
+        np.testing.assert_allclose(
+            record.measured["log_norm"], median[np.array(record.measured["lags"]) - 1], rtol=1e-4
+        )
+        assert record.measured["half_life"] == pytest.approx(float(half_life(median)), rel=1e-4)
 
 
 def test_a_seed_that_diverged_has_none_from_there_on(whole: tuple[Path, records.Run]) -> None:
-    diverged = {result["seed"] for result in whole[1].results if result["diverged_at"]}
+    diverged = {result.seed for result in whole[1].results if result.diverged_at}
     assert diverged == {0, 1}
-    assert {record["step"] for record in whole[1].probes if record["cell"] == "wild"} == {0}
+    assert {record.step for record in whole[1].probes if record.cell == "wild"} == {0}
 
 
 def test_training_does_not_notice_them(whole: tuple[Path, records.Run], tmp_path: Path) -> None:
@@ -85,8 +87,8 @@ def test_an_interrupted_run_ends_with_the_same_records(
     asked = iter(range(100))
     run(tmp_path / "run", CONFIG | {"only": "gru"}, stopping=lambda: next(asked) >= 3)
     found = run(tmp_path / "run", CONFIG | {"only": "gru"})
-    assert found.header["env"]["resumed"][0]["step"] == 3
-    assert list(found.probes) == [record for record in whole[1].probes if record["cell"] == "gru"]
+    assert found.header.env["resumed"][0]["step"] == 3
+    assert list(found.probes) == [record for record in whole[1].probes if record.cell == "gru"]
 
 
 def test_lags_of_sequences_with_lengths_count_from_their_ends() -> None:

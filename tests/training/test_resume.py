@@ -83,7 +83,7 @@ def test_stopped_at_every_opportunity_it_ends_alike(whole: Path, tmp_path: Path)
     assert fixed(tmp_path / "run") == fixed(whole)
     assert bits(tmp_path / "run") == bits(whole)
     assert not (tmp_path / "run" / "checkpoints" / checkpoint.UNFINISHED).exists()
-    resumed = records.read(tmp_path / "run" / records.FILE_NAME).header["env"]["resumed"]
+    resumed = records.read(tmp_path / "run" / records.FILE_NAME).header.env["resumed"]
     assert len(resumed) == stops and {r["phase"] for r in resumed} >= {"tuning", "training"}
 
 
@@ -96,7 +96,7 @@ def test_by_the_native_engine_too_it_ends_alike(native_engine: Library, tmp_path
         stops += 1
     assert stops >= 2
     for workdir in (tmp_path / "whole", tmp_path / "run"):
-        assert {cell["env"]["engine"] for cell in records.read(workdir / records.FILE_NAME).cells} == {"native"}
+        assert {cell.env["engine"] for cell in records.read(workdir / records.FILE_NAME).cells} == {"native"}
     assert fixed(tmp_path / "run") == fixed(tmp_path / "whole")
     assert bits(tmp_path / "run", ("gru",)) == bits(tmp_path / "whole", ("gru",))
 
@@ -116,7 +116,7 @@ def killed(workdir: Path, at: int, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         write = records.Writer.write
         patch.setattr(
-            records.Writer, "write", lambda self, kind, **f: None if kind == "end" else write(self, kind, **f)
+            records.Writer, "write", lambda self, record: None if record.kind == "end" else write(self, record)
         )
         with pytest.raises(Killed):
             run(workdir, checkpoint_seconds=0, progress=progress)
@@ -129,7 +129,9 @@ def test_killed_it_drops_records_past_the_checkpoint_and_ends_alike(
     workdir, said = tmp_path / "run", []
     killed(workdir, at, monkeypatch)
     path = workdir / records.FILE_NAME
-    path.write_text(path.read_text() + '{"kind":"evaluation","cell":"gru"}\n{"kind":"evalu')
+    path.write_text(
+        path.read_text() + '{"kind":"evaluation","task":"t","cell":"gru","seed":0,"step":1}\n{"kind":"evalu'
+    )
     assert run(workdir, say=said.append)
     assert any("1 records after it are dropped" in line or "are dropped" in line for line in said)
     seen(said[-1])
@@ -261,7 +263,7 @@ def test_a_changed_config_is_refused_with_the_fields_that_differ(broken: Path) -
 
 def test_a_harmless_change_goes_on(whole: Path, broken: Path) -> None:
     assert run(broken, CONFIG | {"only": "gru"}, allow_config_change=True)
-    assert {r["cell"] for r in records.read(broken / records.FILE_NAME).results} == {"gru"}
+    assert {r.cell for r in records.read(broken / records.FILE_NAME).results} == {"gru"}
     assert run(broken, allow_config_change=True)
     assert fixed(broken)[1:] == fixed(whole)[1:] and bits(broken) == bits(whole)
 
@@ -278,12 +280,12 @@ def begun_elsewhere(path: Path, **env: Any) -> None:
 @fault("checkpoints", "other versions of packages than the run began with")
 def test_other_versions_are_said_and_recorded(broken: Path) -> None:
     path = broken / records.FILE_NAME
-    begun_elsewhere(path, versions={**records.read(path).header["env"]["versions"], "jax": "0.9.9"})
+    begun_elsewhere(path, versions={**records.read(path).header.env["versions"], "jax": "0.9.9"})
     said: list[str] = []
     assert run(broken, say=said.append)
     assert any(f"jax 0.9.9 then, {jax.__version__} now" in line for line in said)
     seen(next(line for line in said if "jax 0.9.9 then" in line))
-    (resumed,) = records.read(path).header["env"]["resumed"]
+    (resumed,) = records.read(path).header.env["resumed"]
     assert resumed["versions"]["jax"] == jax.__version__
 
 
@@ -297,7 +299,7 @@ def test_another_engine_is_said_and_recorded(broken: Path) -> None:
     (warned,) = [line for line in said if "not as the run began" in line]
     assert warned.endswith(f"engine native sse4 then, {here.partition(',')[0]} now")
     seen(warned.replace(f"{here.partition(',')[0]} now", "XLA now"))
-    header = records.read(path).header["env"]
+    header = records.read(path).header.env
     assert header["engine"] == "native sse4, 2 threads" and header["resumed"][0]["engine"] == here
 
 

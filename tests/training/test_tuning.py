@@ -49,20 +49,20 @@ def test_rounding_stays_within_the_range() -> None:
 TUNE: dict[str, Any] = {"draws": 4, "learning_rate": (0.3, 5.0), "seeds": 2, "first_seed": 50, "updates": 3}
 
 
-def tuned(plan: Any) -> tuple[dict[str, float], list[dict[str, Any]], list[str]]:
+def tuned(plan: Any) -> tuple[dict[str, float], list[Any], list[str]]:
     """The chosen values, the records of the draws, and the phases that were shown; there is no test set to look at."""
-    seen: list[dict[str, Any]] = []
+    seen: list[Any] = []
     phases: list[str] = []
-    hooks = Hooks(lambda kind, **fields: seen.append({"kind": kind} | fields), lambda p: phases.append(p.phase))
+    hooks = Hooks(seen.append, lambda p: phases.append(p.phase))
     sets = {"validation": load_sets(plan, DataDirs())["validation"]}
     chosen = tune_cell(plan, plan.cells[0], sets, hooks)
-    assert {record["kind"] for record in seen} == {"draw"}
+    assert {record.kind for record in seen} == {"draw"}
     return chosen, seen, phases
 
 
-def ends_at(draw: dict[str, Any], updates: int = 3) -> float:
+def ends_at(draw: Any, updates: int = 3) -> float:
     """Where the number of a draw's seed ends: gradient -1, clipped, with decoupled weight decay."""
-    w, values = toy.start(draw["seed"]), draw["values"]
+    w, values = toy.start(draw.seed), draw.values
     for _ in range(updates):
         w += values["learning_rate"] * (min(1.0, values.get("clip", 1.0)) - values.get("weight_decay", 0.0) * w)
     return w
@@ -79,14 +79,14 @@ def test_the_best_draw_by_validation_is_chosen(direction: Any) -> None:
     task = toy.task(measure, direction=direction)
     ranges = {"clip": (0.2, 2.0), "weight_decay": (0.01, 0.3)}
     chosen, draws, phases = tuned(toy.make(task, seeds=3, updates=9, tune=TUNE | ranges))
-    assert [(draw["draw"], draw["seed"]) for draw in draws] == [(d, s) for d in range(4) for s in (50, 51)]
-    assert [draw["values"] for draw in draws[::2]] == draw_values(TuneConfig(**TUNE | ranges))
-    assert len({draw["values"]["clip"] for draw in draws}) == 4
+    assert [(draw.draw, draw.seed) for draw in draws] == [(d, s) for d in range(4) for s in (50, 51)]
+    assert [draw.values for draw in draws[::2]] == draw_values(TuneConfig(**TUNE | ranges))
+    assert len({draw.values["clip"] for draw in draws}) == 4
     distances = [toy.STEPS * abs(ends_at(draw) - toy.GOAL) for draw in draws]
-    np.testing.assert_allclose([sign * draw["validation_metric"] for draw in draws], distances, rtol=1e-4)
+    np.testing.assert_allclose([sign * draw.validation_metric for draw in draws], distances, rtol=1e-4)
     best = int(np.argmin(np.reshape(distances, (4, 2)).mean(1)))
-    assert chosen == draws[2 * best]["values"] and best > 0
-    assert [draw["chosen"] for draw in draws] == [draw["draw"] == best for draw in draws]
+    assert chosen == draws[2 * best].values and best > 0
+    assert [draw.chosen for draw in draws] == [draw.draw == best for draw in draws]
     assert set(phases) == {"tuning"}
 
 
@@ -97,37 +97,37 @@ def test_a_draw_that_diverged_ranks_worst() -> None:
     for draw in draws:
         after = [ends_at(draw, made) for made in range(3)]
         diverged = next((made + 1 for made, w in enumerate(after) if w > toy.GOAL - 0.5), None)
-        assert draw["diverged_at"] == diverged
-        assert np.isfinite(draw["validation_metric"]) == (diverged is None)
-    assert any(draw["diverged_at"] for draw in draws)
-    assert all(draw["diverged_at"] is None for draw in draws if draw["values"] == chosen)
+        assert draw.diverged_at == diverged
+        assert np.isfinite(draw.validation_metric) == (diverged is None)
+    assert any(draw.diverged_at for draw in draws)
+    assert all(draw.diverged_at is None for draw in draws if draw.values == chosen)
 
 
 def test_the_comparison_trains_fresh_seeds_with_the_values_of_each_cell(tmp_path: Path) -> None:
     kind = {"kind": "rnn", "hidden_size": 1}
     fields = {"updates": 4, "seeds": 2, "cells": {"a": kind, "b": kind | {"learning_rate": 7.0}}}
     records = toy.run(toy.make(tune=TUNE, select="best", eval_every=1, **fields), tmp_path / "run")
-    assert [(d["cell"], d["seed"], d["values"]) for d in records.draws if d["cell"] == "a"] == [
-        ("a", d["seed"], d["values"]) for d in records.draws if d["cell"] == "b"
+    assert [(d.cell, d.seed, d.values) for d in records.draws if d.cell == "a"] == [
+        ("a", d.seed, d.values) for d in records.draws if d.cell == "b"
     ]
     for cell in records.cells:
-        (rate,) = {d["values"]["learning_rate"] for d in records.draws if d["cell"] == cell["cell"] and d["chosen"]}
-        assert (cell["tuned"], cell["learning_rate"], cell["updates"]) == (True, rate, 4)
-        for result in (r for r in records.results if r["cell"] == cell["cell"]):
-            ends = toy.start(result["seed"]) + rate * result["selected_step"]
-            assert result["seed"] in (0, 1)
-            assert result["test_metric"] == pytest.approx(toy.STEPS * abs(ends - toy.GOAL), rel=1e-4, abs=1e-5)
+        (rate,) = {d.values["learning_rate"] for d in records.draws if d.cell == cell.cell and d.chosen}
+        assert (cell.tuned, cell.learning_rate, cell.updates) == (True, rate, 4)
+        for result in (r for r in records.results if r.cell == cell.cell):
+            ends = toy.start(result.seed) + rate * result.selected_step
+            assert result.seed in (0, 1)
+            assert result.test_metric == pytest.approx(toy.STEPS * abs(ends - toy.GOAL), rel=1e-4, abs=1e-5)
     # A draw's metric is that of the parameters that would be selected.
     for draw in records.draws:
         best = min(abs(ends_at(draw, made) - toy.GOAL) for made in range(4))
-        assert draw["validation_metric"] == pytest.approx(toy.STEPS * best, rel=1e-4, abs=1e-5)
+        assert draw.validation_metric == pytest.approx(toy.STEPS * best, rel=1e-4, abs=1e-5)
 
 
 def test_all_draws_diverging_ends_with_the_first_of_them(tmp_path: Path) -> None:
     records = toy.run(toy.make(never(), updates=4, seeds=2, tune=TUNE), tmp_path / "run")
-    assert records.finished and [draw["validation_metric"] for draw in records.draws] == [None] * 8
-    assert {draw["draw"] for draw in records.draws if draw["chosen"]} == {0}
-    assert [result["diverged_at"] for result in records.results] == [1, 1]
+    assert records.finished and [draw.validation_metric for draw in records.draws] == [None] * 8
+    assert {draw.draw for draw in records.draws if draw.chosen} == {0}
+    assert [result.diverged_at for result in records.results] == [1, 1]
 
 
 def never() -> Task:

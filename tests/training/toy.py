@@ -107,3 +107,8 @@ def of(plan: Plan, task: Task = TASK) -> Plan:
 def run(plan: Plan, workdir: Path, **hooks: Any) -> records.Run:
     run_comparison(plan, workdir, DataDirs(), **hooks)
     return records.read(workdir / records.FILE_NAME)
+
+
+def timeless(record: Any) -> dict[str, Any]:
+    """A record's fields, without what may differ between equal runs."""
+    return {k: v for k, v in records.fields_of(record).items() if k not in ("time", "env")}

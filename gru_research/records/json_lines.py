@@ -1,0 +1,99 @@
+"""Between a record and its line: writing and reading go by the same fields."""
+
+import dataclasses
+import functools
+import json
+import math
+import types
+import typing
+from collections.abc import Mapping
+from typing import Any
+
+from .kinds import KINDS, Header, Record
+
+SCHEMA = "gru_research.records/4"
+READABLE = (*(f"gru_research.records/{version}" for version in (1, 2, 3)), SCHEMA)
+NOT_JSON = (ValueError, RecursionError)
+"""What Python's parser raises: also for numbers of thousands of digits, and for thousands of brackets."""
+_WORDS = {int: "a whole number", float: "a number", str: "a text", bool: "true or false", tuple: "a list"}
+
+
+def to_json(value: Any) -> Any:
+    """Makes `value` plain JSON: tuples become lists, numpy scalars numbers, non-finite floats null."""
+    if isinstance(value, Mapping):
+        return {str(k): to_json(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [to_json(v) for v in value]
+    if hasattr(value, "item") and getattr(value, "ndim", None) == 0:
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def fields_of(record: Record) -> dict[str, Any]:
+    """The fields of a record as its line has them, without the kind."""
+    found: dict[str, Any] = {}
+    for field in dataclasses.fields(record):
+        value = getattr(record, field.name)
+        if field.metadata.get("rest"):
+            found |= value
+        elif value is not None or not field.metadata.get("left_out"):
+            found[field.name] = value
+    return found
+
+
+def line_of(record: Record) -> str:
+    """A record as its line."""
+    first = {"kind": record.kind} | ({"schema": SCHEMA} if isinstance(record, Header) else {})
+    return json.dumps(to_json({**first, **fields_of(record)}), allow_nan=False, separators=(",", ":")) + "\n"
+
+
+def record_of(line: Mapping[str, Any]) -> Record:
+    """The record of a line; what it lacks that has a default is that, and names that no record has are left out.
+
+    Raises:
+      ValueError: its kind is unknown, a field is missing, or holds something else; one line.
+    """
+    kind = line.get("kind")
+    if not isinstance(kind, str) or kind not in KINDS:
+        raise ValueError(f"unknown kind {kind!r}; known: {', '.join(KINDS)}")
+    values: dict[str, Any] = {}
+    hints, rest = _hints(KINDS[kind]), None
+    for field in dataclasses.fields(KINDS[kind]):
+        if field.metadata.get("rest"):
+            rest = field.name
+        elif line.get(field.name) is not None:
+            values[field.name] = _checked(kind, field.name, line[field.name], hints[field.name])
+        elif field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
+            raise ValueError(f"a record of the kind {kind!r} has no {field.name!r}")
+    if rest:
+        values[rest] = {name: value for name, value in line.items() if name not in ("kind", *values)}
+    return KINDS[kind](**values)
+
+
+@functools.cache
+def _hints(cls: type) -> dict[str, tuple[type, ...]]:
+    """The plain types that each field may hold."""
+    found = {}
+    for name, hint in typing.get_type_hints(cls).items():
+        union = typing.get_origin(hint) in (types.UnionType, typing.Union)
+        kinds = typing.get_args(hint) if union else (hint,)
+        found[name] = tuple(typing.get_origin(kind) or kind for kind in kinds if kind is not type(None))
+    return found
+
+
+def _checked(kind: str, name: str, value: Any, hints: tuple[type, ...]) -> Any:
+    if float in hints and isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if tuple in hints and isinstance(value, list):
+        return tuple(value)
+    if not isinstance(value, hints) or (isinstance(value, bool) and bool not in hints):
+        wanted = " or ".join(_WORDS.get(hint, "an object") for hint in hints)
+        raise ValueError(f"a record of the kind {kind!r} has {name}={value!r}, which must be {wanted}")
+    return value
+
+
+def why_not_json(error: Exception) -> str:
+    """One of `NOT_JSON` as part of a line."""
+    return error.msg if isinstance(error, json.JSONDecodeError) else str(error)
