@@ -33,6 +33,10 @@ class UserError(ValueError):
     """A user's mistake; the message is one line. Launchers print it and exit with 2."""
 
 
+class FileError(UserError):
+    """A fault of a user's own file; the message names the file, and the line where there is one."""
+
+
 def _require(condition: bool, field: str, value: Any, allowed: str) -> None:
     if not condition:
         raise ValueError(f"{field}={value!r} must be {allowed}")
@@ -319,7 +323,7 @@ def call(
     """Calls `function(**options, **given)` after checking `options` against its signature.
 
     Unknown names, values of another type than the annotation, missing arguments, and any ValueError
-    that the function raises become a UserError that starts with `path`.
+    that the function raises become a UserError that starts with `path`; a FileError stays as it is.
     """
     if not isinstance(options, Mapping):
         raise UserError(f"{path}={options!r} must be a group of fields")
@@ -334,6 +338,8 @@ def call(
             raise UserError(f"{path}.{name} is missing")
     try:
         return function(**values, **given)
+    except FileError:
+        raise
     except ValueError as e:
         raise UserError(f"{path}.{e}") from e
 

@@ -16,7 +16,7 @@ from gru_research.training import make_plan, run_comparison
 
 ROOT = Path(__file__).parents[1]
 ALL = sorted((ROOT / "configs").rglob("*.py"))
-OTHERS = ("claims", "rerun", "tfds")
+OTHERS = ("claims", "files", "rerun", "tfds")
 """No config of a comparison that makes a plan by itself."""
 RUNS = [path for path in ALL if path.parent.name == "configs" and path.stem not in OTHERS]
 CLAIMS = ROOT / "configs" / "claims.py"

@@ -7,6 +7,7 @@ from .associative_recall import associative_recall
 from .base import Generated, Stored, Task
 from .characters import characters
 from .copy_memory import copy_memory
+from .files import files
 from .formal import cycle_navigation, modular_arithmetic, parity
 from .listops import listops
 from .multiplication import multiplication
@@ -37,6 +38,7 @@ TASKS: dict[str, Callable[..., Task]] = {
     "characters": characters,
     "scan": scan,
     "tfds": tfds,
+    "files": files,
 }
 """The tasks that a config can name; a new one is a function with typed options and a line here."""
 

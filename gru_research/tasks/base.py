@@ -61,20 +61,24 @@ class Generated:
 
 @dataclasses.dataclass(frozen=True)
 class Stored:
-    """Data that lies on disk.
+    """Data that lies on disk: a data set by name, or whatever `read` gives.
 
     Attributes:
       dataset: a name that `gru_research.data.load` knows.
       split: from the stored splits to "train", "validation" and "test".
       prepare: from a stored batch to `inputs` and `targets`, inside jit, so that what travels to the
         device is as small as what is stored.
-      read: gives the three sets of a task that reads its data by itself, where the config says what of them.
+      read: gives the three sets, arrays `[N, ...]` by name, of a task that reads its data by itself.
     """
 
-    dataset: str
-    split: Callable[[Splits], Splits]
-    prepare: Callable[[Batch], Batch]
+    dataset: str = ""
+    split: Callable[[Splits], Splits] = lambda stored: stored
+    prepare: Callable[[Batch], Batch] = lambda batch: batch
     read: Callable[[], dict[str, Any]] | None = None
+
+    def __post_init__(self) -> None:
+        if not self.dataset and self.read is None:
+            raise ValueError("dataset='' must name a data set, where nothing is read")
 
     def load(self, dirs: DataDirs) -> dict[str, Any]:
         """The three sets as stored; "train" may be `DiskArrays`. Raises UserError where they can't be had."""
@@ -118,6 +122,7 @@ class Task:
         a run. A task's function that has a parameter `learned` gets it back when the run is loaded, and then reads no
         data before `data.load`.
       files: the user's own files that its data come from; a run records their paths and check sums.
+      warnings: sentences that a user should read before training, such as that a set lacks a class.
     """
 
     name: str
@@ -139,6 +144,7 @@ class Task:
     vocabularies: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     learned: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     files: tuple[Path, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "metrics", {"loss": mean(self.loss, "min"), **self.metrics})

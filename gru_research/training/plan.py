@@ -140,7 +140,7 @@ def make_plan(config: ExperimentConfig, dirs: DataDirs = DataDirs(), learned: Ma
     ):
         raise UserError(f"config.model.zoneout_cell={zoneout_cell!r} acts on no cell here: none has a cell state")
     reference = next(cell for cell in config.cells if cell.label == config.reference)
-    warnings: list[str] = []
+    warnings = list(task.warnings)
     cells = tuple(
         _plan_cell(config, task, cell, reference, warnings)
         for cell in config.cells

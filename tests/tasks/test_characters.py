@@ -10,7 +10,8 @@ import pytest
 
 from gru_research.config import UserError
 from gru_research.data import DataDirs, load
-from gru_research.tasks.characters import CHARACTERS, characters, segments
+from gru_research.tasks.characters import CHARACTERS, as_tokens, characters
+from gru_research.tasks.files.texts import segments
 from tests.faults import fault, seen
 from tests.tasks.measuring import baseline, measures
 
@@ -34,7 +35,7 @@ def test_segments_name_what_is_wrong() -> None:
         segments(np.frombuffer(b"The quick fox", np.uint8), 13)
     seen(caught)
     with pytest.raises(UserError, match="the text holds '7', which isn't among the characters") as caught:
-        segments(np.frombuffer(b"The 7 foxes", np.uint8), 4)
+        as_tokens(np.frombuffer(b"The 7 foxes", np.uint8))
     seen(caught)
 
 
@@ -82,3 +83,5 @@ def test_options_out_of_range() -> None:
         characters(length=0)
     with pytest.raises(ValueError, match="threshold=-1 must be above 0"):
         characters(threshold=-1)
+    with pytest.raises(ValueError, match=r"test='a.txt' belongs to a text of your own: name it with train"):
+        characters(test="a.txt")

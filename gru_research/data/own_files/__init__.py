@@ -1,0 +1,11 @@
+"""A user's own files, read with care: arrays (.npz, .npy), tables (.csv, .tsv) and plain texts.
+
+Every fault is one line, `FILE:LINE: what is wrong`, of a `FileError`. Nothing that is read can run code.
+"""
+
+from gru_research.data.own_files.arrays import read_npy, read_npz
+from gru_research.data.own_files.opening import check_memory, found
+from gru_research.data.own_files.tables import Table, read_table
+from gru_research.data.own_files.texts import read_text
+
+__all__ = ["Table", "check_memory", "found", "read_npy", "read_npz", "read_table", "read_text"]

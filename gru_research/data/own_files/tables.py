@@ -1,0 +1,140 @@
+"""Tables: a header line that names the columns, then rows; separated by commas (.csv) or tabs (.tsv)."""
+
+import csv
+import dataclasses
+import io
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from gru_research.config import FileError, UserError, choose
+from gru_research.data.own_files.opening import decoded
+
+_FACTOR = 16  # a cell is a Python text of its own, some 60 bytes with the pointer to it
+DELIMITERS = {".csv": ",", ".tsv": "\t"}
+_NAMES = {",": "commas", "\t": "tabs"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Table:
+    """A table as texts.
+
+    Attributes:
+      path: of its file.
+      header: the names of the columns.
+      rows: N rows of texts.
+      lines: `[N]`, the line of the file at which each row starts, from 1.
+    """
+
+    path: Path
+    header: tuple[str, ...]
+    rows: list[list[str]]
+    lines: list[int]
+
+    def texts(self, column: str) -> list[str]:
+        """The cells of a column."""
+        position = self.header.index(column)
+        return [row[position] for row in self.rows]
+
+    def place(self, row: int) -> str:
+        """Where a row is, for errors."""
+        return f"{self.path}:{self.lines[row]}"
+
+    def chosen(self, field: str, names: str) -> tuple[str, ...]:
+        """The columns that a field of the config names, separated by commas. Raises UserError."""
+        wanted = tuple(name.strip() for name in names.split(",") if name.strip())
+        for name in wanted:
+            choose(field, name, self.header)
+        if len(set(wanted)) < len(wanted):
+            raise UserError(f"{field}={names!r} names a column twice")
+        return wanted
+
+    def is_numeric(self, column: str) -> bool:
+        """Whether most cells of a column are numbers: a column with a typing mistake is one of numbers."""
+        cells = self.texts(column)
+        return 2 * sum(_number(cell) is not None for cell in cells) > len(cells)
+
+    def numbers(self, columns: Sequence[str]) -> np.ndarray:
+        """Columns as float64 `[N, C]`. Raises FileError at the first cell that isn't a finite number."""
+        out = np.empty((len(self.rows), len(columns)))
+        for c, column in enumerate(columns):
+            for n, cell in enumerate(self.texts(column)):
+                value = _number(cell)
+                if value is None or not math.isfinite(value):
+                    raise FileError(f"{self.place(n)}: {column}={cell!r} must be {_wanted(cell, value)}")
+                out[n, c] = value
+        return out
+
+
+def read_table(path: Path) -> Table:
+    """The table of a .csv or .tsv file; lines without anything are left out.
+
+    Raises:
+      FileError: no header that names the columns; a row with more or fewer cells; a quote that isn't closed; no rows.
+    """
+    delimiter = DELIMITERS[path.suffix.lower()]
+    reader = csv.reader(io.StringIO(decoded(path, _FACTOR), newline=""), delimiter=delimiter, strict=True)
+    header: tuple[str, ...] = ()
+    rows: list[list[str]] = []
+    lines: list[int] = []
+    start = 1
+    try:
+        for cells in reader:
+            first, start = start, reader.line_num + 1
+            if not cells:
+                continue
+            if not header:
+                header = _header(path, first, cells, delimiter)
+            elif len(cells) != len(header):
+                raise FileError(
+                    f"{path}:{first}: has {_count(len(cells))}, and the header has {len(header)} ({', '.join(header)})"
+                )
+            else:
+                rows.append(cells)
+                lines.append(first)
+    except csv.Error as e:
+        raise FileError(
+            f"{path}:{start}: {e}: a cell that starts with a quote must end with one, and double those inside"
+        ) from e
+    if not rows:
+        raise FileError(f"{path}: has a header and no rows")
+    return Table(path, header, rows, lines)
+
+
+def _header(path: Path, line: int, cells: Sequence[str], delimiter: str) -> tuple[str, ...]:
+    names = tuple(cell.strip() for cell in cells)
+    if names and all(_number(name) is not None for name in names):
+        raise FileError(f"{path}:{line}: the first line must name the columns, and holds numbers: {names[0]!r}, ...")
+    if "" in names[1:]:
+        raise FileError(f"{path}:{line}: column {names.index('', 1) + 1} has no name")
+    twice = [name for n, name in enumerate(names) if name in names[:n]]
+    if twice:
+        raise FileError(f"{path}:{line}: two columns have the name {twice[0]!r}")
+    others = [other for other in (";", "\t", ",") if other != delimiter and other in names[0]]
+    if len(names) == 1 and others:
+        raise FileError(
+            f"{path}:{line}: has one column, {names[0]!r}: columns of a {path.suffix} file are separated by "
+            f"{_NAMES[delimiter]}"
+        )
+    return names
+
+
+def _count(cells: int) -> str:
+    return f"{cells} cell" + "s" * (cells != 1)
+
+
+def _number(cell: str) -> float | None:
+    try:
+        return None if "_" in cell else float(cell)
+    except ValueError:
+        return None
+
+
+def _wanted(cell: str, value: float | None) -> str:
+    if not cell.strip():
+        return "a number: fill it in, or leave the line out"
+    if value is None:
+        return "a number"
+    return "finite"

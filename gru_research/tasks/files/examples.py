@@ -1,0 +1,150 @@
+"""Examples of a file as they are read: sequences with a target each, or with a target at each step."""
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from gru_research.config import FileError
+from gru_research.data.own_files import read_npz
+
+from .named import Named
+
+
+@dataclasses.dataclass(frozen=True)
+class Examples:
+    """N sequences of up to T steps.
+
+    Attributes:
+      inputs: tokens `[N, T]`, or numbers `[N, T, I]`.
+      lengths: `[N]`, the real steps of each; what is behind them means nothing.
+      targets: classes `[N]` or labels `[N, T]` by name; or numbers, `[N, C]` or `[N, T, C]`.
+      outputs: the names of the C numbers; none for classes.
+      counted: whether sequences may differ in length.
+      path: of their file.
+      place: where an example stands in its file, for errors.
+    """
+
+    inputs: Named | np.ndarray
+    lengths: np.ndarray
+    targets: Named | np.ndarray
+    outputs: tuple[str, ...]
+    counted: bool
+    path: Path
+    place: Callable[[int], str]
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    @property
+    def stepwise(self) -> bool:
+        """Whether each step has a target."""
+        targets = self.targets
+        return targets.ids.ndim == 2 if isinstance(targets, Named) else targets.ndim == 3
+
+    @property
+    def kind(self) -> str:
+        """What is asked for: "classification", "tagging" or "regression"."""
+        if not isinstance(self.targets, Named):
+            return "regression"
+        return "tagging" if self.stepwise else "classification"
+
+    @property
+    def real(self) -> np.ndarray:
+        """`[N, T]`, True at the steps of each sequence."""
+        steps = (self.inputs.ids if isinstance(self.inputs, Named) else self.inputs).shape[1]
+        return np.arange(steps) < self.lengths[:, None]
+
+    def take(self, rows: np.ndarray) -> "Examples":
+        inputs, targets = (a.take(rows) if isinstance(a, Named) else a[rows] for a in (self.inputs, self.targets))
+        positions: list[int] = rows.tolist()
+        place = self.place
+        return dataclasses.replace(
+            self, inputs=inputs, lengths=self.lengths[rows], targets=targets, place=lambda n: place(positions[n])
+        )
+
+
+def from_npz(path: Path, kind: str) -> Examples:
+    """The examples of an .npz file: `inputs [N, T]` whole numbers (tokens) or floats, or `[N, T, I]` numbers;
+    `targets` as `Examples` has them, or `[N]` floats; and `lengths [N]`, where it is there.
+
+    Raises:
+      FileError: shapes that don't fit, values that aren't finite, or targets of another `kind` ("auto" takes any).
+    """
+    arrays = read_npz(path, ("inputs", "targets"), ("lengths",))
+    inputs = arrays["inputs"]
+    if inputs.ndim not in (2, 3) or not inputs.size or inputs.dtype.kind == "U":
+        raise FileError(
+            f"{path}: inputs of shape {inputs.shape} ({inputs.dtype}) must be numbers [N, T] or [N, T, I], N, T and I "
+            f"at least 1"
+        )
+    for name, array in arrays.items():
+        if array.shape[:1] != inputs.shape[:1]:
+            raise FileError(f"{path}: {name} of shape {array.shape} must have N={len(inputs)} rows, as inputs has")
+    lengths = _lengths(path, arrays.get("lengths"), *inputs.shape[:2])
+    targets = _targets(path, arrays["targets"], kind, inputs.shape[1])
+    made = Examples(
+        inputs=Named.of(inputs)
+        if inputs.ndim == 2 and inputs.dtype.kind in "biu"
+        else inputs.reshape(*inputs.shape[:2], -1).astype(np.float32),
+        lengths=lengths,
+        targets=targets,
+        outputs=() if isinstance(targets, Named) else _names(targets.shape[-1]),
+        counted="lengths" in arrays,
+        path=path,
+        place=lambda n: f"{path}: example {n}",
+    )
+    if not isinstance(made.inputs, Named):
+        _check_finite(path, "inputs", made.inputs, made.real)
+    if not isinstance(targets, Named):
+        _check_finite(path, "targets", targets, made.real if made.stepwise else None)
+    return made
+
+
+def _names(count: int) -> tuple[str, ...]:
+    return ("value",) if count == 1 else tuple(f"value {n}" for n in range(count))
+
+
+def _lengths(path: Path, lengths: np.ndarray | None, count: int, steps: int) -> np.ndarray:
+    if lengths is None:
+        return np.full(count, steps, np.int32)
+    if lengths.shape != (count,) or lengths.dtype.kind not in "iu":
+        raise FileError(f"{path}: lengths of shape {lengths.shape} ({lengths.dtype}) must be whole numbers [N={count}]")
+    wrong = np.flatnonzero((lengths < 1) | (lengths > steps))
+    if len(wrong):
+        raise FileError(f"{path}: lengths[{wrong[0]}] is {lengths[wrong[0]]}, and must be from 1 to T={steps}")
+    return lengths.astype(np.int32)
+
+
+def _targets(path: Path, targets: np.ndarray, kind: str, steps: int) -> Named | np.ndarray:
+    """Targets as `Examples` has them."""
+    by_name = targets.dtype.kind in "biuU"
+    shape, said = targets.shape, f"{path}: targets of shape {targets.shape} ({targets.dtype})"
+    numbers = kind == "regression" or (kind == "auto" and not by_name)
+    if not numbers:
+        wanted = {"classification": (1,), "tagging": (2,)}.get(kind, (1, 2))
+        if not by_name or targets.ndim not in wanted or (targets.ndim == 2 and shape[1] != steps):
+            raise FileError(
+                f"{said} must be whole numbers or texts, [N] for classification or [N, T={steps}] for tagging; or "
+                f"floats for regression"
+            )
+        return Named.of(targets)
+    if targets.dtype.kind == "U" or targets.ndim not in (1, 2, 3) or (targets.ndim == 3 and shape[1] != steps):
+        raise FileError(f"{said} must be numbers for regression, [N], [N, C] or [N, T={steps}, C]")
+    if targets.ndim > 1 and not shape[-1]:
+        raise FileError(f"{said} must have at least one number")
+    return targets.reshape(*(shape if targets.ndim > 1 else (*shape, 1))).astype(np.float64)
+
+
+def _check_finite(path: Path, name: str, array: np.ndarray, real: np.ndarray | None) -> None:
+    """Raises FileError where a number isn't finite, at a real step where `real` says which."""
+    wrong = ~np.isfinite(array)
+    if real is not None:
+        wrong &= real[..., None]
+    if wrong.any():
+        index = tuple(int(i) for i in np.argwhere(wrong)[0])
+        raise FileError(
+            f"{path}: {name}[{', '.join(map(str, index))}] is {array[index]}, and must be finite at every step that "
+            f"lengths counts"
+        )

@@ -1,0 +1,152 @@
+"""The three families of tasks that files make: labelled sequences, forecasts of a series, models of a text."""
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gru_research.config import FileError
+from gru_research.data.own_files import Table, read_npy, read_table, read_text
+
+from ..base import Stored, Task
+from . import labelled, series, texts
+from .examples import Examples, from_npz
+from .recognising import Reading
+from .rows import from_numbers, from_texts
+from .shares import Shares
+from .units import split_units
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """The options of a task that act on what is read."""
+
+    length: int
+    horizon: int
+    season: int
+    min_count: int
+    normalise: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class Family:
+    """How files become a task.
+
+    Attributes:
+      read: the content of one file.
+      divide: from the contents of the files to the sets.
+      learn: from the sets to what is learned of training.
+      inferred: what was inferred from what is learned, in sentences.
+      warn: what a user should know of the sets.
+      facts: from JSON to what was learned.
+      arrays: a set as it is trained on.
+      make: the task, of its name, what was learned, and what reads the sets.
+    """
+
+    read: Callable[[Reading, Path], Any]
+    divide: Callable[[Mapping[str, Any], Shares, Reading], dict[str, Any]]
+    learn: Callable[[Mapping[str, Any], Reading, Options, Path], Any]
+    inferred: Callable[[Reading, Any], list[str]]
+    warn: Callable[[Mapping[str, Any], Any], list[str]]
+    facts: Callable[[Mapping[str, Any]], Any]
+    arrays: Callable[[Any, Any], dict[str, np.ndarray]]
+    make: Callable[..., Task]
+
+
+def _examples(reading: Reading, path: Path) -> Examples:
+    if reading.form == "arrays":
+        return from_npz(path, reading.kind)
+    table = read_table(path)
+    _check_columns(table, [*reading.inputs, *reading.targets])
+    if reading.form == "rows":
+        return from_numbers(table, reading.kind, reading.inputs, reading.targets)
+    return from_texts(table, reading.kind, reading.inputs[0], reading.targets[0], reading.unit, reading.limit)
+
+
+def _check_columns(table: Table, wanted: Sequence[str]) -> None:
+    for column in wanted:
+        if column not in table.header:
+            raise FileError(f"{table.path}:1: lacks the column {column!r}; it has {', '.join(table.header)}")
+
+
+def _drawn(files: Mapping[str, Examples], shares: Shares, reading: Reading) -> dict[str, Examples]:
+    del reading
+    rows = shares.drawn(len(files["train"]), "examples")
+    return {split: files["train"].take(part) for split, part in rows.items()} | {
+        split: examples for split, examples in files.items() if split != "train"
+    }
+
+
+def _steps(reading: Reading, path: Path) -> np.ndarray:
+    """A series `[N, I]`, float64."""
+    if path.suffix.lower() != ".npy":
+        table = read_table(path)
+        _check_columns(table, [*reading.inputs, *reading.targets])
+        return table.numbers(reading.inputs)
+    array = read_npy(path)
+    if array.ndim not in (1, 2) or not array.size or array.dtype.kind == "U":
+        raise FileError(f"{path}: an array of shape {array.shape} ({array.dtype}) must be numbers [N] or [N, I]")
+    steps = array.reshape(len(array), -1).astype(np.float64)
+    wrong = np.argwhere(~np.isfinite(steps))
+    if len(wrong):
+        step, feature = wrong[0].tolist()
+        raise FileError(f"{path}: step {step} holds {steps[step, feature]}, and must be finite")
+    return steps
+
+
+def _learn_series(sets: Mapping[str, Any], reading: Reading, options: Options, path: Path) -> series.Facts:
+    features = sets["train"].steps.shape[1]
+    columns = reading.inputs or (["value"] if features == 1 else [f"value {n}" for n in range(features)])
+    return series.learn(
+        sets,
+        columns,
+        reading.targets or columns,
+        length=options.length,
+        horizon=options.horizon,
+        season=options.season,
+        normalise=options.normalise,
+        path=path,
+    )
+
+
+LABELLED = Family(
+    read=_examples,
+    divide=_drawn,
+    learn=lambda sets, reading, options, path: labelled.learn(
+        sets,
+        unit=reading.unit,
+        limit=reading.limit,
+        min_count=options.min_count,
+        normalise=options.normalise,
+    ),
+    inferred=lambda reading, facts: labelled.inferred(facts) if reading.form == "arrays" else [],
+    warn=labelled.warnings,
+    facts=labelled.Facts.of,
+    arrays=lambda facts, examples: labelled.arrays(examples, facts),
+    make=labelled.make,
+)
+SERIES = Family(
+    read=_steps,
+    divide=lambda files, shares, reading: series.parts(files, shares),
+    learn=_learn_series,
+    inferred=lambda reading, facts: [f"windows have {facts.length} steps (length)"],
+    warn=lambda sets, facts: [],
+    facts=series.Facts.of,
+    arrays=series.arrays,
+    make=series.make,
+)
+TEXT = Family(
+    read=lambda reading, path: split_units(read_text(path), reading.unit),
+    divide=lambda files, shares, reading: texts.parts(files, shares, reading.unit),
+    learn=lambda sets, reading, options, path: texts.learn(
+        sets, reading.unit, options.length, options.min_count, str(path)
+    ),
+    inferred=lambda reading, facts: [f"segments have {facts.length} {facts.unit} (length)"],
+    warn=texts.warnings,
+    facts=lambda learned: texts.Facts(**learned),
+    arrays=lambda facts, units: {"text": texts.segments(texts.tokens(units, facts.vocabulary), facts.length)},
+    make=lambda name, facts, read, **fields: texts.make(name, facts, Stored(read=read), **fields),
+)
+FAMILIES = {"arrays": LABELLED, "rows": LABELLED, "sentences": LABELLED, "series": SERIES, "text": TEXT}

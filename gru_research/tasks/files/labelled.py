@@ -1,0 +1,234 @@
+"""A class, a label at each step, or numbers, of sequences with their targets."""
+
+import dataclasses
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from gru_research.config import FileError
+from gru_research.metrics import mean
+from gru_research.spec import Spec
+
+from ..answers import Classes
+from ..base import ACCURACY, Stored, Task, class_loss
+from ..forms import Tokens, Vectors
+from . import scores
+from .examples import Examples
+from .named import UNKNOWN, Named, vocabulary
+from .named import ordered as in_order
+from .scaling import Scale, Values
+from .units import split_units
+
+Sets = Mapping[str, Examples]
+
+
+@dataclasses.dataclass(frozen=True)
+class Facts:
+    """What is taken of the training examples, as plain JSON.
+
+    Attributes:
+      kind: "classification", "tagging" or "regression".
+      stepwise: whether each step has a target.
+      steps, features: T, of the longest training sequence, and I, 0 for tokens.
+      counted: whether sequences differ in length.
+      vocabulary: the tokens, `UNKNOWN` last; none for numbers.
+      unit: what a text is cut into; "" where inputs are arrays.
+      limit: how many of them are read; 0 reads all.
+      classes: the names of classes or labels; none for regression.
+      outputs: the names of the numbers that are asked for; none for classes.
+      inputs_scale, targets_scale: of numbers.
+      trivial: what trivial answers reach.
+    """
+
+    kind: str
+    stepwise: bool
+    steps: int
+    features: int
+    counted: bool
+    vocabulary: Sequence[str]
+    unit: str
+    limit: int
+    classes: Sequence[str]
+    outputs: Sequence[str]
+    inputs_scale: Scale
+    targets_scale: Scale
+    trivial: Mapping[str, float]
+
+    @classmethod
+    def of(cls, learned: Mapping[str, Any]) -> "Facts":
+        """From JSON."""
+        scales = {name: Scale(**learned[name]) for name in ("inputs_scale", "targets_scale")}
+        return cls(**{**learned, **scales})
+
+
+def learn(sets: Sets, *, unit: str = "", limit: int = 0, min_count: int = 1, normalise: bool = True) -> Facts:
+    """Facts of the training set alone; `trivial` says what they reach on the test set.
+
+    Raises:
+      FileError: training has one class; another set has one that training lacks, or numbers of another shape.
+    """
+    train, nothing = sets["train"], Scale([], [])
+    inputs, targets, real = train.inputs, train.targets, train.real
+    tokens = isinstance(inputs, Named)
+    classes: list[str] = []
+    targets_scale = nothing
+    if isinstance(targets, Named):
+        classes = in_order(targets.counts(real if train.stepwise else np.ones(len(train), bool)))
+        if len(classes) < 2:
+            raise FileError(f"{train.path}: all of training has the class {classes[0]!r}, and must have two or more")
+    else:
+        targets_scale = Scale.of(targets[real] if train.stepwise else targets, normalise)
+    for split, examples in sets.items():
+        _check(split, examples, train, classes)
+    facts = Facts(
+        kind=train.kind,
+        stepwise=train.stepwise,
+        steps=int(train.lengths.max()),
+        features=0 if tokens else inputs.shape[-1],
+        counted=train.counted,
+        vocabulary=vocabulary(inputs.counts(real), min_count) if tokens else (),
+        unit=unit,
+        limit=limit,
+        classes=classes,
+        outputs=train.outputs,
+        inputs_scale=nothing if tokens else Scale.of(inputs[real], normalise),
+        targets_scale=targets_scale,
+        trivial={},
+    )
+    return dataclasses.replace(facts, trivial=_trivial(facts, train, sets["test"]))
+
+
+def inferred(facts: Facts) -> list[str]:
+    """What arrays themselves say, in a sentence."""
+    read = "tokens, being whole numbers" if facts.vocabulary else f"{facts.features} numbers a step"
+    return [f"inputs are {read}, and asked for is {facts.kind}{' at every step' * facts.stepwise} (kind)"]
+
+
+def warnings(sets: Sets, facts: Facts) -> list[str]:
+    """A class that a set lacks, and how much of a set training doesn't know."""
+    said = []
+    for split, examples in sets.items():
+        targets, inputs, real = examples.targets, examples.inputs, examples.real
+        if isinstance(targets, Named):
+            there = targets.counts(real if examples.stepwise else np.ones(len(examples), bool))
+            if lacking := [name for name in facts.classes if name not in there]:
+                said.append(f"{split}: no example of the class {', '.join(map(repr, lacking[:10]))}")
+        if isinstance(inputs, Named) and split != "train":
+            numbers = inputs.numbered(facts.vocabulary, len(facts.vocabulary) - 1)[real]
+            if unknown := int((numbers == len(facts.vocabulary) - 1).sum()):
+                said.append(f"{split}: {unknown:,} of {numbers.size:,} tokens aren't known from training: {UNKNOWN}")
+    return said
+
+
+def _check(split: str, examples: Examples, train: Examples, classes: Sequence[str]) -> None:
+    here, there = (_layout(examples), _layout(train))
+    if here != there:
+        raise FileError(f"{examples.path}: {split} has {here}, and training {there}")
+    if not isinstance(examples.targets, Named):
+        return
+    lacking = examples.targets.numbered(classes) < 0
+    if examples.stepwise:
+        lacking &= examples.real
+    if lacking.any():
+        index = tuple(np.argwhere(lacking)[0])
+        name = examples.targets.names[examples.targets.ids[index]]
+        raise FileError(
+            f"{examples.place(int(index[0]))}: the class {name!r} is in {split} and not in training, which has "
+            f"{', '.join(classes[:20])}"
+        )
+
+
+def _layout(examples: Examples) -> str:
+    inputs, targets = examples.inputs, examples.targets
+    read = "tokens" if isinstance(inputs, Named) else f"{inputs.shape[-1]} features"
+    asked = "classes" if isinstance(targets, Named) else f"{targets.shape[-1]} target numbers"
+    return f"{read} and {asked}" + (" at every step" if examples.stepwise else "")
+
+
+def _trivial(facts: Facts, train: Examples, test: Examples) -> dict[str, float]:
+    """The most frequent class or label of training, or its mean, on the test set."""
+    chosen = [examples.real if facts.stepwise else np.ones(len(examples), bool) for examples in (train, test)]
+    if isinstance(train.targets, Named) and isinstance(test.targets, Named):
+        counts = train.targets.counts(chosen[0])
+        most = max(facts.classes, key=lambda name: counts[name])
+        reached = test.targets.numbered([most])[chosen[1]] == 0
+        return {f"always {most}": float(reached.mean())}
+    assert not isinstance(train.targets, Named) and not isinstance(test.targets, Named)
+    known, wanted = train.targets[chosen[0]], test.targets[chosen[1]]
+    return {"always the mean of training": float(np.sqrt(np.square(wanted - known.mean(0)).mean()))}
+
+
+def arrays(examples: Examples, facts: Facts) -> dict[str, np.ndarray]:
+    """A set as it is trained on: `inputs`, `targets`, and `lengths` where sequences differ in length; 0 behind them."""
+    steps = int(examples.lengths.max())
+    real = examples.real[:, :steps]
+    if isinstance(examples.inputs, Named):
+        inputs = np.where(real, examples.inputs.numbered(facts.vocabulary, len(facts.vocabulary) - 1)[:, :steps], 0)
+    else:
+        inputs = np.where(real[..., None], facts.inputs_scale.scaled(examples.inputs[:, :steps]), np.float32(0))
+    if isinstance(examples.targets, Named):
+        targets = examples.targets.numbered(facts.classes)
+        targets = np.where(real, targets[:, :steps], 0) if facts.stepwise else targets
+    else:
+        targets = facts.targets_scale.scaled(examples.targets)
+        targets = np.where(real[..., None], targets[:, :steps], np.float32(0)) if facts.stepwise else targets
+    made = {"inputs": inputs, "targets": targets}
+    return made | {"lengths": examples.lengths} if facts.counted else made
+
+
+def make(name: str, facts: Facts, read: Callable[[], dict[str, Any]], **fields: Any) -> Task:
+    """The task of `facts`, whose sets `read` gives; `fields` are the Task's others."""
+    tokens = len(facts.vocabulary) or None
+    shape = (facts.steps,) if tokens else (facts.steps, facts.features)
+    example = {"inputs": jax.ShapeDtypeStruct(shape, jnp.int32 if tokens else jnp.float32)}
+    if facts.counted:
+        example["lengths"] = jax.ShapeDtypeStruct((), jnp.int32)
+    size = len(facts.classes) or len(facts.outputs)
+    if facts.kind == "regression":
+        loss = scores.errors(jnp.square, facts.stepwise)
+        metrics = scores.error_metrics(facts.targets_scale.std, facts.stepwise)
+    elif facts.kind == "tagging":
+        loss, metrics = scores.tagging_loss, {"accuracy": mean(scores.tagging_accuracy, "max")}
+    else:
+        loss, metrics = class_loss, ACCURACY
+    words = {"inputs": facts.vocabulary, "targets": facts.classes}
+    return Task(
+        name=name,
+        data=Stored(read=read),
+        spec=Spec(example, size, "every" if facts.stepwise else "last", tokens),
+        loss=loss,
+        metrics=metrics,
+        metric="rmse" if facts.kind == "regression" else "accuracy",
+        trivial=facts.trivial,
+        length=facts.steps,
+        scaling="The length is that of the longest training sequence.",
+        encode=functools.partial(_encode, facts),
+        decode=Classes(tuple(facts.classes)) if facts.classes else Values(facts.targets_scale, tuple(facts.outputs)),
+        vocabularies={field: tuple(names) for field, names in words.items() if names},
+        **fields,
+    )
+
+
+def _encode(facts: Facts, raw: Any) -> dict[str, np.ndarray]:
+    """A text, or an array `[T, I]`, `[T]` where I is 1, in the file's units, as the model sees it. Tokens that training
+    lacks are `UNKNOWN`."""
+    steps, beside = (None, ("lengths",)) if facts.counted else (facts.steps, ())
+    if not facts.vocabulary:
+        example = Vectors(facts.features, steps, beside)(raw)
+        return example | {"inputs": facts.inputs_scale.scaled(example["inputs"])}
+    split = functools.partial(split_units, unit=facts.unit) if facts.unit else str.split
+    form = Tokens(len(facts.vocabulary), tuple(facts.vocabulary), steps, beside, split, len(facts.vocabulary) - 1)
+    if isinstance(raw, Mapping):
+        return form({**raw, "inputs": _spelled(facts, raw.get("inputs"))})
+    return form(_spelled(facts, raw))
+
+
+def _spelled(facts: Facts, raw: Any) -> Any:
+    """Tokens of a file of arrays as a text: their numbers there aren't the model's."""
+    if facts.unit or isinstance(raw, str):
+        return split_units(raw, facts.unit)[: facts.limit] if facts.limit else raw
+    return " ".join(map(str, np.asarray(raw).ravel().tolist()))

@@ -1,0 +1,143 @@
+"""What a file holds, and what is asked of it: from its ending, its columns and the options."""
+
+import dataclasses
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from gru_research.config import FileError
+from gru_research.data.own_files import Table, read_table
+
+from .rows import LABEL_NAMES, text_columns
+
+TABLES = (".csv", ".tsv")
+ENDINGS = (".npz", ".npy", *TABLES, ".txt")
+TIME_NAMES = ("", "time", "times", "date", "datetime", "timestamp", "day", "month", "year", "week", "hour", "step", "t")
+_TIME = re.compile(r"\d[\d\-/.:, TZ+]*( ?[AaPp][Mm])?")
+KINDS = {
+    "arrays": ("classification", "regression", "tagging"),
+    "rows": ("classification", "regression"),
+    "sentences": ("classification", "regression"),
+    "series": ("forecasting",),
+    "text": ("next_token",),
+}
+"""What may be asked, by what files hold."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Reading:
+    """How files are read, as plain JSON.
+
+    Attributes:
+      form: a key of `KINDS`.
+      kind: what is asked; "auto" for arrays, which say it themselves.
+      inputs, targets: columns of a table.
+      unit: what texts are cut into.
+      limit: how many of them are read of a sentence; 0 reads all.
+    """
+
+    form: str
+    kind: str
+    inputs: Sequence[str] = ()
+    targets: Sequence[str] = ()
+    unit: str = ""
+    limit: int = 0
+
+
+def recognise(path: Path, kind: str, inputs: str, target: str, unit: str, length: int) -> tuple[Reading, list[str]]:
+    """How a file is read, and what was inferred, in sentences.
+
+    Raises:
+      ValueError: `kind` isn't among those of such a file, or the ending says nothing.
+      FileError: the columns don't say what is asked.
+    """
+    ending = path.suffix.lower()
+    if ending in TABLES:
+        return _of_table(read_table(path), kind, inputs, target, unit, length)
+    form = {".npz": "arrays", ".npy": "series"}.get(ending, "text")
+    if form == "text" and ending not in ENDINGS and kind != "next_token":
+        raise ValueError(
+            f"train={path.name!r} must end with {', '.join(ENDINGS)}; kind='next_token' reads any other file as a text"
+        )
+    _check_kind(path, kind, form)
+    if form == "arrays":
+        return Reading(form, kind), []
+    if form == "series":
+        return Reading(form, "forecasting"), []
+    unit = "characters" if unit == "auto" else unit
+    return Reading(form, "next_token", unit=unit), [f"asked for is which of its {unit} comes next (unit, kind)"]
+
+
+def _check_kind(path: Path, kind: str, form: str) -> None:
+    if kind not in ("auto", *KINDS[form]):
+        raise ValueError(f"kind={kind!r} isn't for a {path.suffix} file; choose from {', '.join(KINDS[form])}")
+
+
+def _of_table(table: Table, kind: str, inputs: str, target: str, unit: str, length: int) -> tuple[Reading, list[str]]:
+    for other in ("tagging", "next_token"):
+        if kind == other:
+            choices = "classification, regression, forecasting"
+            raise ValueError(f"kind={kind!r} isn't for a {table.path.suffix} file; choose from {choices}")
+    times = time_column(table)
+    texts = [column for column in table.header if column != times and not table.is_numeric(column)]
+    if kind == "forecasting" or (kind == "auto" and not texts):
+        return _series(table, kind, inputs, target, times)
+    read = table.chosen("inputs", inputs) or [column for column in table.header if column not in target.split(",")]
+    asked = table.chosen("target", target)
+    if kind != "auto" and not any(column in texts for column in read if column not in asked):
+        return _rows(table, kind, inputs, target)
+    text, label = text_columns(table, inputs, target)
+    said = []
+    if kind == "auto":
+        kind = "regression" if label not in texts and _has_fractions(table, label) else "classification"
+        said.append(f"asked for is {kind} of {label!r} (kind)")
+    unit = "words" if unit == "auto" else unit
+    said.insert(0, f"inputs are the {unit} of {text!r} (inputs, unit)")
+    return Reading("sentences", kind, (text,), (label,), unit, length), said
+
+
+def time_column(table: Table) -> str | None:
+    """The first column, where its name or its cells say that it holds times, or counts rows."""
+    first = table.header[0]
+    if len(table.header) == 1:
+        return None
+    if first.lower() in TIME_NAMES:
+        return first
+    dated = not table.is_numeric(first) and all(_TIME.fullmatch(cell.strip()) for cell in table.texts(first))
+    return first if dated else None
+
+
+def _series(table: Table, kind: str, inputs: str, target: str, times: str | None) -> tuple[Reading, list[str]]:
+    labels = [column for column in table.header if column.lower() in LABEL_NAMES]
+    if kind == "auto" and not times and (target or labels):
+        raise FileError(
+            f"{table.path}: holds numbers alone, and {target or labels[0]!r} to be asked for: say "
+            f"kind='forecasting' where a row is a step of one series, or kind='classification' or 'regression' where "
+            f"a row is a sequence"
+        )
+    read = list(table.chosen("inputs", inputs)) or [column for column in table.header if column != times]
+    asked = list(table.chosen("target", target)) or read
+    read += [column for column in asked if column not in read]
+    said = [f"rows are steps of one series, of which {', '.join(asked)} is forecast (kind, target)"]
+    if times:
+        said.append(f"{times!r} holds times and isn't read (inputs)")
+    return Reading("series", "forecasting", read, asked), said
+
+
+def _rows(table: Table, kind: str, inputs: str, target: str) -> tuple[Reading, list[str]]:
+    asked = list(table.chosen("target", target)) or [c for c in table.header if c.lower() in LABEL_NAMES]
+    if not asked or (kind == "classification" and len(asked) > 1):
+        raise FileError(
+            f"{table.path}: has the columns {', '.join(table.header[:20])}: name the one that is asked for with target"
+        )
+    read = [c for c in table.chosen("inputs", inputs) or table.header if c not in asked]
+    if not read:
+        raise FileError(f"{table.path}: has no column beside {', '.join(asked)}, which is asked for")
+    return Reading("rows", kind, read, asked), [
+        f"a row is a sequence of {len(read)} steps, {read[0]} to {read[-1]}, and asked for is {', '.join(asked)} "
+        f"(inputs, target)"
+    ]
+
+
+def _has_fractions(table: Table, column: str) -> bool:
+    return any(float(value) != int(value) for (value,) in table.numbers((column,)))

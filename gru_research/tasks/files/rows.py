@@ -1,0 +1,82 @@
+"""Tables with an example a row: a text and its label, or a label and the numbers of a whole sequence."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from gru_research.config import FileError
+from gru_research.data.own_files import Table
+
+from .examples import Examples
+from .named import Named
+from .units import split_units
+
+TEXT_NAMES = ("text", "sentence", "input", "inputs", "document", "review", "content", "message", "command", "line")
+LABEL_NAMES = ("label", "labels", "class", "target", "targets", "category", "sentiment", "tag", "output", "score", "y")
+
+
+def text_columns(table: Table, inputs: str, target: str) -> tuple[str, str]:
+    """The columns of the text and of its target: as named, or the ones with a usual name, or the other one of two.
+
+    Raises:
+      UserError: a column that isn't there, or more than one name.
+      FileError: the columns have to be named.
+    """
+    given = {}
+    for field, names, usual in (("inputs", inputs, TEXT_NAMES), ("target", target, LABEL_NAMES)):
+        chosen = table.chosen(field, names)
+        if len(chosen) > 1:
+            raise ValueError(f"{field}={names!r} must name one column: a text, or what is asked of it")
+        given[field] = list(chosen) or [name for name in table.header if name.lower() in usual]
+    texts, targets = given["inputs"], given["target"]
+    if len(table.header) == 2:
+        texts = texts or [name for name in table.header if name not in targets]
+        targets = targets or [name for name in table.header if name not in texts]
+    if len(texts) != 1 or len(targets) != 1 or texts == targets:
+        raise FileError(
+            f"{table.path}: has the columns {', '.join(table.header)}: name that of the text with inputs, and that of "
+            f"its label with target"
+        )
+    return texts[0], targets[0]
+
+
+def from_texts(table: Table, kind: str, text: str, target: str, unit: str, limit: int) -> Examples:
+    """A text a row, as tokens, with its label or number; 0 as `limit` cuts no text.
+
+    Raises:
+      FileError: a row whose text holds nothing, or whose target is none.
+    """
+    sequences = []
+    for n, cell in enumerate(table.texts(text)):
+        units = split_units(cell, unit)
+        if not units:
+            raise FileError(f"{table.place(n)}: {text}={cell!r} has no {unit}")
+        sequences.append(units[:limit] if limit else units)
+    targets, outputs = _targets(table, kind, (target,))
+    return Examples(
+        inputs=Named.of_sequences(sequences),
+        lengths=np.array([len(units) for units in sequences], np.int32),
+        targets=targets,
+        outputs=outputs,
+        counted=True,
+        path=table.path,
+        place=table.place,
+    )
+
+
+def from_numbers(table: Table, kind: str, inputs: Sequence[str], targets: Sequence[str]) -> Examples:
+    """A sequence a row: `inputs` name the columns of its steps, of one number each."""
+    made, outputs = _targets(table, kind, targets)
+    steps = table.numbers(inputs)[..., None].astype(np.float32)
+    lengths = np.full(len(steps), steps.shape[1], np.int32)
+    return Examples(steps, lengths, made, outputs, counted=False, path=table.path, place=table.place)
+
+
+def _targets(table: Table, kind: str, columns: Sequence[str]) -> tuple[Named | np.ndarray, tuple[str, ...]]:
+    if kind == "regression":
+        return table.numbers(columns), tuple(columns)
+    (column,) = columns
+    labels = [cell.strip() for cell in table.texts(column)]
+    if "" in labels:
+        raise FileError(f"{table.place(labels.index(''))}: {column} is empty, and must be a label")
+    return Named.of(np.array(labels)), ()

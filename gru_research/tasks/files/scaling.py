@@ -1,0 +1,67 @@
+"""Means and standard deviations of training data, and what is made of them."""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from ..answers import plain
+
+
+@dataclasses.dataclass(frozen=True)
+class Scale:
+    """One mean and one standard deviation a feature, as plain numbers: scaled are `(x - mean) / std`."""
+
+    mean: list[float]
+    std: list[float]
+
+    @classmethod
+    def of(cls, numbers: np.ndarray, normalise: bool) -> "Scale":
+        """Of `numbers [N, C]`; the standard deviation of a constant feature is set to 1. Without `normalise` means are
+        0 and standard deviations 1."""
+        if not normalise:
+            return cls([0.0] * numbers.shape[1], [1.0] * numbers.shape[1])
+        mean, std = numbers.mean(0, dtype=np.float64), numbers.std(0, dtype=np.float64)
+        # The deviation of equal numbers is rounding.
+        constant = std <= 1e-12 * np.abs(mean)
+        return cls(mean.tolist(), np.where(constant, 1.0, std).tolist())
+
+    def chosen(self, features: list[int]) -> "Scale":
+        return Scale([self.mean[f] for f in features], [self.std[f] for f in features])
+
+    def scaled(self, numbers: np.ndarray) -> np.ndarray:
+        """`[..., C]` to float32 `[..., C]`."""
+        return ((np.asarray(numbers, np.float64) - self.mean) / self.std).astype(np.float32)
+
+    def original(self, scaled: np.ndarray) -> np.ndarray:
+        """The other way round, in float64."""
+        return np.asarray(scaled, np.float64) * self.std + self.mean
+
+
+@dataclasses.dataclass(frozen=True)
+class Values:
+    """Outputs as numbers in original units, by name where there are several.
+
+    Attributes:
+      scale: of the C numbers.
+      names: C of them.
+      horizon: H where outputs `[H C]` are C numbers of each of H steps; 0: they are as they come.
+    """
+
+    scale: Scale
+    names: tuple[str, ...]
+    horizon: int = 0
+
+    def __call__(self, output: Any) -> Any:
+        """A number from `[1]`; a list of them, one a step, from `[T, 1]` or with a horizon above 1; a dict of such from
+        several numbers."""
+        scaled = np.asarray(output, np.float64)
+        scaled = scaled.reshape(self.horizon, -1) if self.horizon else scaled
+        values = self.scale.original(scaled[0] if self.horizon == 1 else scaled)
+        if len(self.names) == 1:
+            return plain(values[..., 0])
+        return {name: plain(values[..., c]) for c, name in enumerate(self.names)}
+
+    def mean(self, outputs: Any) -> np.ndarray:
+        """The mean of all seeds' `[S, ...]`."""
+        return np.asarray(outputs, np.float64).mean(0)

@@ -1,0 +1,68 @@
+"""Losses and metrics of what files ask for; steps behind a sequence's length count nowhere."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from gru_research.metrics import Additive, Metric, mean
+from gru_research.types import Array, Batch
+
+from ..base import alike, correct, cross_entropy
+
+
+def _over_steps(values_BT: Array, batch: Batch) -> tuple[Array, Array]:
+    """The mean of each example's real steps, with their number as its weight: over a set, the mean of all steps."""
+    if "lengths" not in batch:
+        return values_BT.mean(1), jnp.full(len(values_BT), values_BT.shape[1], jnp.float32)
+    lengths = batch["lengths"]
+    real = jnp.arange(values_BT.shape[1]) < lengths[:, None]
+    return jnp.where(real, values_BT, 0).sum(1) / jnp.maximum(lengths, 1), lengths.astype(jnp.float32)
+
+
+def tagging_loss(outputs: Array, batch: Batch) -> tuple[Array, Array]:
+    """Cross-entropy in nats of each example's mean step: logits `[B, T, C]`, `targets [B, T]`."""
+    return _over_steps(cross_entropy(outputs, batch["targets"]), batch)
+
+
+def tagging_accuracy(outputs: Array, batch: Batch) -> tuple[Array, Array]:
+    """The share of each example's steps whose label is right."""
+    return _over_steps(correct(outputs, batch["targets"]), batch)
+
+
+Error = Callable[[Any, Batch], tuple[Array, Array]]
+
+
+def errors(size: Callable[[Array], Array], stepwise: bool = False, units: Sequence[float] | None = None) -> Error:
+    """The mean over numbers, and over steps, of the `size` of an error, `outputs, targets [B, ..., C]`.
+
+    Args:
+      units: C numbers that errors are multiplied by: from scaled to original units.
+    """
+
+    def error(outputs: Array, batch: Batch) -> tuple[Array, Array]:
+        off = outputs.astype(jnp.float32) - batch["targets"]
+        if units is not None:
+            off = off * jnp.asarray(np.asarray(units, np.float32))
+        values = size(off).mean(-1)
+        return _over_steps(values, batch) if stepwise else alike(values)
+
+    return error
+
+
+def error_metrics(units: Sequence[float], stepwise: bool = False) -> dict[str, Metric]:
+    """ "rmse" and "mae", the root of the mean squared error and the mean absolute error, in original units."""
+    squared, absolute = (errors(size, stepwise, units) for size in (jnp.square, jnp.abs))
+    return {"rmse": finished(squared, np.sqrt), "mae": mean(absolute, "min")}
+
+
+def finished(values: Error, last: Callable[[np.ndarray], np.ndarray]) -> Additive:
+    """`last` of the weighted mean over a set; less of it is better."""
+    averaged = mean(values, "min")
+
+    def finish(sums: Mapping[str, np.ndarray]) -> np.ndarray:
+        with np.errstate(over="ignore", invalid="ignore"):  # of a seed that diverged
+            return last(averaged.finish(sums))
+
+    return Additive(averaged.statistics, finish, "min")

@@ -1,0 +1,62 @@
+"""Which examples of one file are validation and test: drawn, or the end of it."""
+
+import dataclasses
+
+import numpy as np
+
+
+@dataclasses.dataclass(frozen=True)
+class Shares:
+    """The shares of the first file that are validation and test; 0 where there is a file of it.
+
+    Raises:
+      ValueError: a share that is none, or two that leave nothing for training.
+    """
+
+    validation: float
+    test: float
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for split in ("validation", "test"):
+            if not 0 <= getattr(self, split) < 1:
+                raise ValueError(f"{split}_share={getattr(self, split)!r} must be above 0 and below 1")
+        if self.validation + self.test >= 1:
+            raise ValueError(
+                f"test_share={self.test!r} and validation_share={self.validation!r} leave nothing for training"
+            )
+        if not 0 <= self.seed < 2**32:
+            raise ValueError(f"seed={self.seed!r} must be 0 or more and below 2**32")
+
+    def drawn(self, count: int, what: str) -> dict[str, np.ndarray]:
+        """Positions of examples by split, of `count` of them. Training's are in the order of the draw, as a file may be
+        sorted and `train_examples` takes the first; the others are in the file's order.
+
+        `what` names the examples in errors.
+        """
+        # RandomState's numbers never change, unlike those of NumPy's Generator.
+        order = np.random.RandomState(self.seed).permutation(count)
+        sizes = self._sizes(count, what)
+        parts = np.split(order, np.cumsum([sizes["validation"], sizes["test"]]))
+        found = {"train": parts[2], "validation": np.sort(parts[0]), "test": np.sort(parts[1])}
+        return {split: positions for split, positions in found.items() if split == "train" or sizes[split]}
+
+    def ends(self, count: int, what: str) -> dict[str, slice]:
+        """Parts one behind the other by split: training, then validation, then test."""
+        sizes = self._sizes(count, what)
+        first, second = sizes["train"], sizes["train"] + sizes["validation"]
+        found = {"train": slice(0, first), "validation": slice(first, second), "test": slice(second, count)}
+        return {split: part for split, part in found.items() if split == "train" or sizes[split]}
+
+    def _sizes(self, count: int, what: str) -> dict[str, int]:
+        sizes = {split: round(getattr(self, split) * count) for split in ("validation", "test")}
+        for split, size in sizes.items():
+            if getattr(self, split) and not size:
+                raise ValueError(f"{split}_share={getattr(self, split)!r} of {count} {what} is none")
+        sizes["train"] = count - sum(sizes.values())
+        if sizes["train"] < 1:
+            raise ValueError(
+                f"test_share={self.test!r} and validation_share={self.validation!r} of {count} {what} leave none for "
+                f"training"
+            )
+        return sizes

@@ -1,0 +1,153 @@
+"""A task of a user's own files: arrays, tables or texts."""
+
+import dataclasses
+import inspect
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from gru_research.data.own_files import found
+
+from ..base import Task
+from .families import FAMILIES, Options
+from .recognising import ENDINGS, Reading, recognise
+from .shares import Shares
+
+TAKEN = {
+    "arrays": ("normalise", "seed"),
+    "rows": ("inputs", "target", "normalise", "seed"),
+    "sentences": ("inputs", "target", "unit", "length", "min_count", "normalise", "seed"),
+    "series": ("inputs", "target", "length", "horizon", "season", "normalise"),
+    "text": ("unit", "length", "min_count"),
+}
+"""The options that act, by what files hold; others must be left out."""
+
+
+def files(
+    train: str = "",
+    validation: str = "",
+    test: str = "",
+    validation_share: float = 0.1,
+    test_share: float = 0.1,
+    seed: int = 0,
+    kind: Literal["auto", "classification", "regression", "tagging", "next_token", "forecasting"] = "auto",
+    inputs: str = "",
+    target: str = "",
+    unit: Literal["auto", "characters", "words"] = "auto",
+    length: int = 0,
+    horizon: int = 1,
+    season: int = 0,
+    min_count: int = 1,
+    normalise: bool = True,
+    threshold: float | None = None,
+    learned: Mapping[str, Any] | None = None,
+) -> Task:
+    """What files ask for. The ending of `train` says how it is read:
+
+    - .npz: `inputs [N, T]` whole numbers (tokens) or floats, or `[N, T, I]` numbers; `targets [N]` whole numbers or
+      texts (classification), `[N]` or `[N, C]` floats (regression), `[N, T]` whole numbers or texts (tagging: a label
+      each step), `[N, T, C]` floats (regression at each step); `lengths [N]` where sequences are padded.
+    - .csv, .tsv: a header that names the columns, then rows. Either a text and its label or number a row; or a step of
+      one series a row, with times in the first column or without; or (say `kind`) a whole sequence a row, with its
+      label or number.
+    - .npy: a series, `[N]` or `[N, I]` numbers.
+    - .txt, and anything else with kind="next_token": a text in UTF-8.
+
+    Args:
+      validation, test: files as `train`; "" makes them shares of it.
+      validation_share, test_share: of labelled examples they are drawn; of a series, and of a text, they are its end.
+      seed: of the draw.
+      kind: what is asked; "auto" infers it, and the plan says what was inferred.
+      inputs, target: columns of a table, separated by commas.
+      unit: what a text is cut into; "auto" is words in tables and characters in plain texts. Words are as they are
+        written, with punctuation apart; ends of lines divide words.
+      length: of a series the steps of a window, of a plain text the units of a segment, of texts in tables the units
+        that are read at most; 0 is the form's own: 32 steps, 128 characters or 64 words, fewer where files are short;
+        the whole text.
+      horizon: how many steps behind the window are forecast.
+      season: of a series, a second trivial answer repeats what was so many steps before.
+      min_count: words and characters that training has less often become "<unknown>", as those do that it lacks.
+      normalise: whether numbers become (x - mean) / standard deviation, a feature each; metrics are in original units.
+      threshold: the validation metric that counts as solved; None: nothing does.
+      learned: of an earlier run; then files are read when the data are loaded.
+
+    Vocabularies, classes, means and deviations come from training alone. Metrics: "accuracy" for classes and labels;
+    "rmse" and "mae" for numbers; "bits_per_character", or "perplexity" for words. Trivial answers: the most frequent
+    class or label of training, its mean; the last step or season again; the frequencies of training.
+    """
+    own = dict(locals())
+    sets = None
+    if learned is None:
+        learned, sets = _learned(own)
+    reading, family = Reading(**learned["reading"]), FAMILIES[learned["reading"]["form"]]
+    facts = family.facts(learned["facts"])
+    paths = {split: Path(path) for split, path in learned["files"].items()}
+    shares = Shares(**learned["shares"])
+
+    def read() -> dict[str, Any]:
+        known = sets if sets is not None else _sets(reading, paths, shares)
+        return {split: family.arrays(facts, known[split]) for split in ("train", "validation", "test")}
+
+    return family.make(
+        _name(paths["train"]),
+        facts,
+        read,
+        threshold=threshold,
+        learned=learned,
+        files=tuple(paths.values()),
+        warnings=tuple(learned["warnings"]),
+    )
+
+
+def _learned(own: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What is learned of the files that options name, as plain JSON; and the sets."""
+    if not own["train"]:
+        raise ValueError(f"train={own['train']!r} must name a file, which ends with {', '.join(ENDINGS)}")
+    if own["length"] < 0 or own["min_count"] < 1:
+        field, least = ("length", 0) if own["length"] < 0 else ("min_count", 1)
+        raise ValueError(f"{field}={own[field]!r} must be at least {least}")
+    paths = {split: found(split, own[split]) for split in ("train", "validation", "test") if own[split]}
+    for split, path in paths.items():
+        if split != "train" and path == paths["train"]:
+            raise ValueError(f"{split}={own[split]!r} is the file of train too: leave it out for a share of it")
+        if path.suffix.lower() != paths["train"].suffix.lower():
+            raise ValueError(f"{split}={own[split]!r} must end with {paths['train'].suffix}, as train does")
+    reading, said = recognise(paths["train"], *(own[name] for name in ("kind", "inputs", "target", "unit", "length")))
+    _check_taken(own, reading.form)
+    for split in ("validation", "test"):
+        if split not in paths and not own[f"{split}_share"]:
+            raise ValueError(f"{split}_share={own[f'{split}_share']!r} must be above 0, or {split} a file")
+    drawn = {split: 0.0 if split in paths else own[f"{split}_share"] for split in ("validation", "test")}
+    shares = Shares(**drawn, seed=own["seed"])
+    family, options = FAMILIES[reading.form], Options(**{f.name: own[f.name] for f in dataclasses.fields(Options)})
+    sets = _sets(reading, paths, shares)
+    facts = family.learn(sets, reading, options, paths["train"])
+    said = [f"{paths['train'].name}: {sentence}" for sentence in [*said, *family.inferred(reading, facts)]]
+    learned = {
+        "files": {split: str(path) for split, path in paths.items()},
+        "reading": dataclasses.asdict(reading),
+        "shares": dataclasses.asdict(shares),
+        "facts": dataclasses.asdict(facts),
+        "warnings": [*said, *family.warn(sets, facts)],
+    }
+    return learned, sets
+
+
+def _sets(reading: Reading, paths: Mapping[str, Path], shares: Shares) -> dict[str, Any]:
+    family = FAMILIES[reading.form]
+    return family.divide({split: family.read(reading, path) for split, path in paths.items()}, shares, reading)
+
+
+def _check_taken(own: Mapping[str, Any], form: str) -> None:
+    """Raises ValueError for an option that would do nothing."""
+    defaults = {name: parameter.default for name, parameter in inspect.signature(files).parameters.items()}
+    for name in dict.fromkeys(name for names in TAKEN.values() for name in names):
+        if own[name] != defaults[name] and name not in TAKEN[form]:
+            forms = ", ".join(other for other, names in TAKEN.items() if name in names)
+            raise ValueError(f"{name}={own[name]!r} is for {forms}, and {own['train']} is read as {form}")
+
+
+def _name(path: Path) -> str:
+    """Of the task: it names files, too."""
+    return "files-" + (re.sub(r"[^A-Za-z0-9_.-]+", "_", path.stem)[:60] or "data")

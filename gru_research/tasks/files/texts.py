@@ -1,0 +1,144 @@
+"""A language model of a text: which character, or which word, comes next?"""
+
+import dataclasses
+import functools
+import math
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from gru_research.config import FileError, UserError
+from gru_research.metrics import Metric, mean
+from gru_research.spec import Spec
+from gru_research.types import Array, Batch
+
+from ..answers import Words
+from ..base import Stored, Task, alike, cross_entropy
+from ..forms import Tokens
+from .named import UNKNOWN, vocabulary
+from .scores import finished
+from .shares import Shares
+from .units import split_units
+
+LENGTHS = {"characters": 128, "words": 64}
+"""Units of a segment, where it isn't said."""
+METRICS: dict[str, tuple[str, Callable[[], Metric]]] = {
+    "characters": ("bits_per_character", lambda: mean(bits, "min")),
+    "words": ("perplexity", lambda: finished(next_token, np.exp)),
+}
+"""The metric of each unit, by its name."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Facts:
+    """What is taken of the training text, as plain JSON: its units, how many make a segment, all that occur, and what
+    their frequencies reach on the test set."""
+
+    unit: str
+    length: int
+    vocabulary: Sequence[str]
+    trivial: Mapping[str, float]
+
+
+def parts(units: Mapping[str, Sequence[str]], shares: Shares, unit: str) -> dict[str, Sequence[str]]:
+    """The units of each set, from those of each file: parts of the first one's text lie one behind the other, as
+    segments that were drawn would have neighbours among training's, which say how they begin and end."""
+    first = units["train"]
+    return {split: first[part] for split, part in shares.ends(len(first), unit).items()} | {
+        split: given for split, given in units.items() if split != "train"
+    }
+
+
+def learn(sets: Mapping[str, Sequence[str]], unit: str, length: int, min_count: int, place: str) -> Facts:
+    """Facts of the training text alone. A length of 0 is the unit's own, or what the smallest set has.
+
+    The trivial answer gives every unit its frequency in training, (count + 1) / (units + V), on the test set.
+    """
+    length = length or max(1, min(LENGTHS[unit], *(len(part) - 1 for part in sets.values())))
+    for split, part in sets.items():
+        if len(part) <= length:
+            raise FileError(f"{place}: {split} has too few {unit} for length={length}: {len(part)}")
+    counts = Counter(sets["train"])
+    words = vocabulary(counts, min_count)
+    numbers = {split: tokens(part, words) for split, part in sets.items()}
+    frequency = (np.bincount(numbers["train"], minlength=len(words)) + 1) / (len(numbers["train"]) + len(words))
+    nll = -float(np.log(frequency)[segments(numbers["test"], length)[:, 1:]].mean())
+    reached = nll / math.log(2) if unit == "characters" else math.exp(nll)
+    return Facts(unit, length, words, {f"frequency of each {unit[:-1]}": reached})
+
+
+def warnings(sets: Mapping[str, Sequence[str]], facts: Facts) -> list[str]:
+    """How much of a set training doesn't know."""
+    known = set(facts.vocabulary)
+    unknown = {split: sum(unit not in known for unit in part) for split, part in sets.items()}
+    return [
+        f"{split}: {count:,} of {len(sets[split]):,} {facts.unit} aren't among those of training, and are {UNKNOWN}"
+        for split, count in unknown.items()
+        if count
+    ]
+
+
+def tokens(units: Sequence[str], words: Sequence[str]) -> np.ndarray:
+    """Units as positions in a vocabulary whose last word is `UNKNOWN`: `[N]`, of the smallest type."""
+    number = {word: n for n, word in enumerate(words)}
+    found = np.fromiter((number.get(unit, len(words) - 1) for unit in units), np.int64, len(units))
+    return found.astype(np.min_scalar_type(len(words) - 1))
+
+
+def segments(text: np.ndarray, length: int) -> np.ndarray:
+    """`text [N]` as segments `[M, length + 1]`: each ends with the token that the next one starts with.
+
+    Raises:
+      UserError: a text too short for one segment.
+    """
+    if len(text) < 2:
+        raise UserError(f"a split has {len(text)} characters and must have at least 2")
+    count = (len(text) - 1) // length
+    if count < 1:
+        raise UserError(f"length={length!r} must be at most {len(text) - 1}: a split has {len(text)} characters")
+    return text[np.arange(count)[:, None] * length + np.arange(length + 1)]
+
+
+def make(name: str, facts: Facts, data: Stored, **fields: Any) -> Task:
+    """The task of `facts`, of stored segments `text [M, T + 1]`; `fields` are the Task's others."""
+    words = tuple(facts.vocabulary)
+    unknown = len(words) - 1 if UNKNOWN in words else None
+    metric, measure = METRICS[facts.unit]
+    return Task(
+        name=name,
+        data=dataclasses.replace(data, prepare=prepare),
+        spec=Spec({"inputs": jax.ShapeDtypeStruct((facts.length,), jnp.int32)}, len(words), "every", len(words)),
+        loss=next_token,
+        metrics={metric: measure()},
+        metric=metric,
+        trivial=facts.trivial,
+        length=facts.length,
+        scaling=f"The baseline is the same at every length; fewer {facts.unit} of a longer segment lack what came "
+        "before.",
+        encode=Tokens(len(words), words, split=functools.partial(split_units, unit=facts.unit), unknown=unknown),
+        decode=Words(words, joint="" if facts.unit == "characters" else " "),
+        continues=True,
+        vocabularies={"inputs": words, "targets": words},
+        **fields,
+    )
+
+
+def prepare(batch: Batch) -> Batch:
+    """`text [B, T + 1]` tokens to `inputs` and `targets [B, T]`."""
+    text = batch["text"].astype(jnp.int32)
+    return {"inputs": text[:, :-1], "targets": text[:, 1:]}
+
+
+def next_token(outputs: Array, batch: Batch) -> tuple[Array, Array]:
+    """Cross-entropy of each example's mean step, in nats: logits `[B, T, V]`, `targets [B, T]`."""
+    return alike(cross_entropy(outputs, batch["targets"]).mean(-1))
+
+
+def bits(outputs: Array, batch: Batch) -> tuple[Array, Array]:
+    """`next_token` in bits."""
+    loss_B, weight_B = next_token(outputs, batch)
+    return loss_B / np.log(2), weight_B

@@ -1,0 +1,346 @@
+"""Tasks of one's own files: arrays, labelled sentences, a series and a text, from file to training."""
+
+import json
+import math
+import re
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from gru_research import records
+from gru_research.config import UserError, experiment
+from gru_research.data import DataDirs
+from gru_research.metrics import Additive
+from gru_research.tasks import Task
+from gru_research.tasks.characters import characters
+from gru_research.tasks.files import files
+from gru_research.training import make_plan
+from tests.faults import fault, seen
+from tests.launching import launch
+from tests.tasks.measuring import baseline, measures
+
+PARTS = ("train", "validation", "test")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The files: each is sorted or grows, so that a share from its end would differ from training."""
+    path, draws = tmp_path_factory.mktemp("own"), np.random.default_rng(0)
+    lengths = draws.integers(3, 8, 60)
+    lengths[:5] = 7
+    beats = draws.normal(5, 3, (60, 7, 2))
+    beats[np.arange(7) >= lengths[:, None]] = np.nan
+    kinds = np.repeat(["calm", "fast", "odd"], 20)
+    np.savez(path / "beats.npz", inputs=beats, targets=kinds, lengths=lengths)
+    tokens = draws.integers(10, 13, (60, 7))
+    tags = np.where(np.arange(7) < lengths[:, None], np.cumsum(tokens, 1) % 2, -1)
+    np.savez(path / "tags.npz", inputs=tokens, targets=tags, lengths=lengths)
+    steps = np.arange(100)
+    prices = 100 + steps + 5 * np.sin(2 * np.pi * steps / 4) + draws.normal(size=100)
+    rows = [f"2024-01-{1 + s % 28:02},{price:.3f},{s % 7}" for s, price in zip(steps, prices, strict=True)]
+    (path / "prices.csv").write_text("date,price,weekday\n" + "\n".join(rows) + "\n")
+    sentences = [f"{subject} {verb} it, {number}.\t{label}" for label, verb in (("good", "loves"), ("bad", "hates"))
+                 for number in range(15) for subject in ("Ann", "Bob")]  # fmt: skip
+    (path / "sentences.tsv").write_text("text\tlabel\n" + "\n".join(sentences) + "\n")
+    text = "".join(f"{a} saw {b}. " for a, b in draws.choice(["Ann", "Bob", "Cleo"], (60, 2)))
+    (path / "text.txt").write_text(text[:-50] + "q" + text[-50:])
+    return path
+
+
+def sets_of(task: Task) -> dict[str, Any]:
+    return task.data.load(DataDirs())
+
+
+def scores(task: Task, outputs: Any, batch: Any) -> dict[str, float]:
+    """Every metric of a whole set."""
+    found = {}
+    for name, metric in task.metrics.items():
+        assert isinstance(metric, Additive)
+        parts = metric.statistics(outputs, batch)
+        found[name] = float(metric.finish({key: np.asarray(a, np.float64).sum() for key, a in parts.items()}))
+    return found
+
+
+def test_shares_of_arrays_are_drawn_and_scaled_by_training_alone(folder: Path) -> None:
+    task = files(str(folder / "beats.npz"), validation_share=0.2, test_share=0.25, seed=3)
+    stored = dict(np.load(folder / "beats.npz"))
+    sets = sets_of(task)
+    assert [len(sets[part]["inputs"]) for part in PARTS] == [33, 12, 15]
+    order = np.random.RandomState(3).permutation(60)
+    rows = {"train": order[27:], "validation": np.sort(order[:12]), "test": np.sort(order[12:27])}
+    known = np.concatenate([stored["inputs"][n, : stored["lengths"][n]] for n in rows["train"]])
+    for part in PARTS:
+        names = [task.vocabularies["targets"][number] for number in sets[part]["targets"]]
+        assert names == stored["targets"][rows[part]].tolist() and len(set(names)) == 3
+        np.testing.assert_array_equal(sets[part]["lengths"], stored["lengths"][rows[part]])
+        for row, n, length in zip(sets[part]["inputs"], rows[part], sets[part]["lengths"], strict=True):
+            scaled = (stored["inputs"][n, :length].astype(np.float32) - known.mean(0)) / known.std(0)
+            np.testing.assert_allclose(row[:length], scaled, atol=1e-5)
+            assert not row[length:].any()
+    most = Counter(stored["targets"][rows["train"]].tolist()).most_common(1)[0][0]
+    assert task.trivial == {f"always {most}": np.mean(stored["targets"][rows["test"]] == most)}
+    raw = stored["inputs"][0, : stored["lengths"][0]]
+    np.testing.assert_allclose(task.encode(raw)["inputs"], (raw - known.mean(0)) / known.std(0), atol=1e-5)
+    assert task.decode(np.array([0.0, 3.0, 0.0]))["class"] == "fast"
+    others = sets_of(files(str(folder / "beats.npz"), seed=4))["test"]
+    assert others["inputs"].shape != sets["test"]["inputs"].shape or (others["inputs"] != sets["test"]["inputs"]).any()
+
+
+def test_tags_count_at_real_steps_alone(folder: Path) -> None:
+    task = files(str(folder / "tags.npz"))
+    sets, stored = sets_of(task), dict(np.load(folder / "tags.npz"))
+    test = sets["test"]
+    real = np.arange(test["inputs"].shape[1]) < test["lengths"][:, None]
+    rows = np.sort(np.random.RandomState(0).permutation(60)[6:12])
+    np.testing.assert_array_equal(test["targets"][real], stored["targets"][rows][:, : real.shape[1]][real])
+    assert task.vocabularies == {"inputs": ("10", "11", "12", "<unknown>"), "targets": ("0", "1")}
+    assert task.spec.answers == "every" and task.encode(np.array([12, 10, 99]))["inputs"].tolist() == [2, 0, 3]
+    logits = np.random.default_rng(1).normal(size=(*test["targets"].shape, 2)).astype(np.float32)
+    found = scores(task, jnp.asarray(logits), test)
+    right = (logits.argmax(-1) == test["targets"])[real]
+    assert found["accuracy"] == pytest.approx(right.mean(), rel=1e-6)
+    nll = np.log(np.exp(logits).sum(-1)) - np.take_along_axis(logits, test["targets"][..., None], -1)[..., 0]
+    assert found["loss"] == pytest.approx(nll[real].mean(), rel=1e-5)
+    most = Counter(sets["train"]["targets"][np.arange(7) < sets["train"]["lengths"][:, None]].tolist()).most_common(1)
+    assert task.trivial == {f"always {most[0][0]}": pytest.approx((test["targets"][real] == most[0][0]).mean())}
+
+
+def test_numbers_of_sequences_are_scored_in_their_own_units(tmp_path: Path) -> None:
+    draws = np.random.default_rng(2)
+    targets = draws.normal([10, -200], [2, 50], (40, 2))
+    np.savez(tmp_path / "a.npz", inputs=draws.normal(size=(40, 5)), targets=targets)
+    task = files(str(tmp_path / "a.npz"))
+    order = np.random.RandomState(0).permutation(40)
+    known, wanted = targets[order[8:]], targets[np.sort(order[4:8])]
+    test = sets_of(task)["test"]
+    np.testing.assert_allclose(test["targets"], (wanted - known.mean(0)) / known.std(0), atol=1e-5)
+    assert baseline(task) == pytest.approx(np.sqrt(np.square(wanted - known.mean(0)).mean()))
+    assert scores(task, jnp.zeros((4, 2)), test)["rmse"] == pytest.approx(baseline(task), rel=1e-5)
+    assert scores(task, jnp.zeros((4, 2)), test)["mae"] == pytest.approx(
+        np.abs(wanted - known.mean(0)).mean(), rel=1e-5
+    )
+    assert list(task.decode(np.array([1.0, 0.0])).values()) == pytest.approx([known.mean(0)[0] + known.std(0)[0],
+                                                                              known.mean(0)[1]], rel=1e-6)  # fmt: skip
+
+
+def test_windows_of_a_series_never_see_what_they_forecast(folder: Path) -> None:
+    options: dict[str, Any] = {"target": "price", "length": 6, "horizon": 2, "season": 4}
+    task = files(str(folder / "prices.csv"), validation_share=0.2, test_share=0.1, **options)
+    lines = (folder / "prices.csv").read_text().splitlines()[1:]
+    series = np.array([[float(cell) for cell in line.split(",")[1:]] for line in lines])
+    mean, std = series[:70].mean(0), series[:70].std(0)
+    cuts, sets = {"train": (0, 70), "validation": (70, 90), "test": (90, 100)}, sets_of(task)
+    for part, (start, stop) in cuts.items():
+        firsts = [s for s in range(len(series)) if s >= 6 and s >= start and s + 2 <= stop]
+        inputs = [(series[s - 6 : s] - mean) / std for s in firsts]
+        targets = [((series[s : s + 2] - mean) / std)[:, 0] for s in firsts]
+        np.testing.assert_allclose(sets[part]["inputs"], inputs, atol=1e-5)
+        np.testing.assert_allclose(sets[part]["targets"], targets, atol=1e-5)
+    price, firsts = series[:, 0], range(90, 99)
+    last = np.mean([(price[s + h] - price[s - 1]) ** 2 for s in firsts for h in range(2)])
+    season = np.mean([(price[s + h] - price[s + h - 4]) ** 2 for s in firsts for h in range(2)])
+    assert task.trivial == {
+        "repeating the last step": pytest.approx(math.sqrt(last)),
+        "repeating the season of 4": pytest.approx(math.sqrt(season)),
+    }
+    assert task.baseline == pytest.approx(math.sqrt(season)) and task.metric == "rmse"
+    right = jnp.asarray(sets["test"]["targets"]) + jnp.asarray([3.0, -1.0])
+    found = scores(task, right, sets["test"])
+    assert found["rmse"] == pytest.approx(std[0] * math.sqrt(5), rel=1e-5)
+    assert found["mae"] == pytest.approx(std[0] * 2, rel=1e-5)
+    np.testing.assert_allclose(task.encode(series)["inputs"], (series[-6:] - mean) / std, atol=1e-5)
+    assert task.decode(np.array([0.0, 1.0])) == pytest.approx([mean[0], mean[0] + std[0]], rel=1e-6)
+
+
+def test_words_and_labels_come_from_training_alone(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "test.tsv").write_text("label\ttext\nbad\tCleo hates the zebra\n")
+    task = files(str(folder / "sentences.tsv"), test=str(tmp_path / "test.tsv"), validation_share=0.1)
+    sets = sets_of(task)
+    words, labels = task.vocabularies["inputs"], task.vocabularies["targets"]
+    assert words[-1] == "<unknown>" and labels == ("bad", "good")
+    rows = [line.split("\t") for line in (folder / "sentences.tsv").read_text().splitlines()[1:]]
+    drawn = [rows[n] for n in np.random.RandomState(0).permutation(60)[6:]]
+    assert set(words[:-1]) == {word for text, _ in drawn for word in re.findall(r"\w+|[^\w\s]", text)}
+    first = sets["train"]
+    said = [words[token] for token in first["inputs"][0][: first["lengths"][0]]]
+    assert "".join(said) == drawn[0][0].replace(" ", "") and labels[first["targets"][0]] == drawn[0][1]
+    assert [words[token] for token in sets["test"]["inputs"][0]] == ["<unknown>", "hates", "<unknown>", "<unknown>"]
+    assert any("test: 3 of 4 tokens aren't known from training" in line for line in task.warnings)
+    assert any("test: no example of the class 'good'" in line for line in task.warnings)
+    assert [words[token] for token in task.encode("Ann hates zebras")["inputs"]] == ["Ann", "hates", "<unknown>"]
+    letters = files(str(folder / "sentences.tsv"), unit="characters", length=3, seed=1)
+    assert letters.length == 3 and set(letters.vocabularies["inputs"]) == {*"AnBob", "<unknown>"}
+
+
+@pytest.mark.parametrize("unit", ["characters", "words"])
+def test_a_text_is_cut_in_parts_and_what_comes_next_is_asked(folder: Path, unit: Any) -> None:
+    task = files(str(folder / "text.txt"), unit=unit, length=5)
+    text = (folder / "text.txt").read_text()
+    units = list(text) if unit == "characters" else re.findall(r"\w+|[^\w\s]", text)
+    cuts = [0, len(units) - 2 * round(len(units) / 10), len(units) - round(len(units) / 10), len(units)]
+    parts = {part: units[a:b] for part, a, b in zip(PARTS, cuts[:-1], cuts[1:], strict=True)}
+    words = task.vocabularies["inputs"]
+    assert list(words) == [*sorted(set(parts["train"])), "<unknown>"] and "q" not in words
+    for part, stored in sets_of(task).items():
+        batch = jax.jit(task.prepare)(stored)
+        known = [unit if unit in words else "<unknown>" for unit in parts[part]]
+        count = (len(known) - 1) // 5
+        for name, start in (("inputs", 0), ("targets", 1)):
+            assert [words[token] for token in np.ravel(batch[name])] == known[start : start + 5 * count]
+    counts = Counter(parts["train"])
+    total = len(parts["train"]) + len(words)
+    nll = [-math.log((counts[unit] + 1) / total) for unit in parts["test"][1 : 1 + 5 * count]]
+    reached = np.mean(nll) / math.log(2) if unit == "characters" else math.exp(np.mean(nll))
+    assert baseline(task) == pytest.approx(reached)
+    frequency = jnp.log(jnp.asarray([(counts[word] + 1) / total for word in words]))
+    outputs = jnp.broadcast_to(frequency, (*batch["targets"].shape, len(words)))
+    assert scores(task, outputs, batch)[task.metric] == pytest.approx(baseline(task), rel=1e-5)
+    assert task.continues and task.decode(task.encode("Ann saw")["inputs"]) == "Ann saw"
+
+
+def test_characters_take_a_text_too(folder: Path) -> None:
+    own = characters(train=str(folder / "text.txt"), length=5)
+    same = files(str(folder / "text.txt"), kind="next_token", length=5, validation_share=0.05, test_share=0.05)
+    assert (own.name, own.trivial, own.spec) == ("characters-text", same.trivial, same.spec) and own.threshold is None
+    jax.tree.map(np.testing.assert_array_equal, sets_of(own), sets_of(same))
+    assert characters(learned=json.loads(json.dumps(own.learned)), length=5).name == own.name
+
+
+FORMS: dict[str, dict[str, Any]] = {
+    "beats.npz": {}, "tags.npz": {}, "prices.csv": {"season": 4}, "sentences.tsv": {}, "text.txt": {"unit": "words"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_a_task_is_built_again_from_what_it_learned(folder: Path, name: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    path.write_bytes((folder / name).read_bytes())
+    task = files(str(path), **FORMS[name])
+    path.rename(tmp_path / "away")
+    again = files(str(path), **FORMS[name], learned=json.loads(json.dumps(task.learned)))  # reads nothing
+    for field in ("name", "spec", "trivial", "vocabularies", "warnings", "files", "length"):
+        assert getattr(again, field) == getattr(task, field), field
+    assert again.files == (path,)
+    (tmp_path / "away").rename(path)
+    jax.tree.map(np.testing.assert_array_equal, sets_of(again), sets_of(task))
+
+
+def test_a_row_may_be_a_sequence(tmp_path: Path) -> None:
+    rows = [f"{n % 2},{n},{n + 1},{n + 2}" for n in range(30)]
+    (tmp_path / "a.csv").write_text("kind,x1,x2,x3\n" + "\n".join(rows))
+    task = files(str(tmp_path / "a.csv"), kind="classification", target="kind", normalise=False)
+    train = sets_of(task)["train"]
+    np.testing.assert_array_equal(train["inputs"][..., 0] - train["inputs"][:, :1, 0], [[0, 1, 2]] * 24)
+    np.testing.assert_array_equal(train["inputs"][:, 0, 0] % 2, train["targets"])
+
+
+def mistakes(folder: Path) -> list[tuple[str, dict[str, Any], str]]:
+    """What is wrong, the options and the line."""
+    one = folder / "one"
+    one.mkdir()
+    draws = np.random.default_rng(0)
+
+    def npz(name: str, **arrays: Any) -> str:
+        np.savez(one / name, **arrays)
+        return str(one / name)
+
+    def text(name: str, content: str) -> str:
+        (one / name).write_text(content)
+        return str(one / name)
+
+    inputs, beats, prices = draws.normal(size=(20, 4, 2)), str(folder / "beats.npz"), str(folder / "prices.csv")
+    holes = inputs.copy()
+    holes[3, 2, 1] = np.nan
+    labels = np.arange(20) % 2
+    rows = "".join(f"a b,{'ab'[n % 2]}\n" for n in range(20))
+    other = text("other.csv", "text,label\na b,c\n")
+    return [
+        ("no file named", {}, "config.task.train='' must name a file, which ends with .npz, .npy, .csv, .tsv, .txt"),
+        ("an ending that says nothing", {"train": text("a.parquet", "x")},
+         "config.task.train='a.parquet' must end with .npz, .npy, .csv, .tsv, .txt; kind='next_token' reads any other "
+         "file as a text"),
+        ("a kind that such a file isn't for", {"train": beats, "kind": "forecasting"},
+         "config.task.kind='forecasting' isn't for a .npz file; choose from classification, regression, tagging"),
+        ("an option that does nothing there", {"train": beats, "season": 4},
+         f"config.task.season=4 is for series, and {beats} is read as arrays"),
+        ("a test file that is the training file", {"train": prices, "test": prices},
+         f"config.task.test={prices!r} is the file of train too: leave it out for a share of it"),
+        ("shares that leave nothing", {"train": beats, "validation_share": 0.5, "test_share": 0.5},
+         "config.task.test_share=0.5 and validation_share=0.5 leave nothing for training"),
+        ("a share without an example", {"train": beats, "test_share": 0.001},
+         "config.task.test_share=0.001 of 60 examples is none"),
+        ("inputs of a strange shape", {"train": npz("a.npz", inputs=np.ones(3), targets=np.ones(3))},
+         f"{one}/a.npz: inputs of shape (3,) (float64) must be numbers [N, T] or [N, T, I], N, T and I at least 1"),
+        ("targets of another number", {"train": npz("b.npz", inputs=inputs, targets=labels[1:])},
+         f"{one}/b.npz: targets of shape (19,) must have N=20 rows, as inputs has"),
+        ("labels that don't fit the steps", {"train": npz("c.npz", inputs=inputs, targets=np.ones((20, 3), int))},
+         f"{one}/c.npz: targets of shape (20, 3) (int64) must be whole numbers or texts, [N] for classification or "
+         "[N, T=4] for tagging; or floats for regression"),
+        ("a length beyond its row", {"train": npz("d.npz", inputs=inputs, targets=labels, lengths=labels + 4)},
+         f"{one}/d.npz: lengths[1] is 5, and must be from 1 to T=4"),
+        ("a hole in an array", {"train": npz("e.npz", inputs=holes, targets=labels)},
+         f"{one}/e.npz: inputs[3, 2, 1] is nan, and must be finite at every step that lengths counts"),
+        ("one class", {"train": npz("f.npz", inputs=inputs, targets=np.zeros(20, int))},
+         f"{one}/f.npz: all of training has the class '0', and must have two or more"),
+        ("a class that training lacks", {"train": text("g.csv", f"text,label\n{rows}"), "test": other},
+         f"{other}:2: the class 'c' is in test and not in training, which has a, b"),
+        ("columns that say nothing", {"train": text("h.csv", "x,v,z\na,b,c\n")},
+         f"{one}/h.csv: has the columns x, v, z: name that of the text with inputs, and that of its label with target"),
+        ("a column that isn't there", {"train": prices, "target": "prise"},
+         "config.task.target='prise' is unknown; did you mean 'price'?; choose from date, price, weekday"),
+        ("a text without words", {"train": text("i.csv", f"text,label\n{rows} ,a\n")},
+         f"{one}/i.csv:22: text=' ' has no words"),
+        ("a row without its label", {"train": text("j.csv", f"text,label\n{rows}a b,\n")},
+         f"{one}/j.csv:22: label is empty, and must be a label"),
+        ("a table that is two things", {"train": text("k.csv", "x,label\n1,2\n3,4\n")},
+         f"{one}/k.csv: holds numbers alone, and 'label' to be asked for: say kind='forecasting' where a row is a step "
+         "of one series, or kind='classification' or 'regression' where a row is a sequence"),
+        ("a season longer than the window", {"train": prices, "season": 7, "length": 5},
+         "config.task.season=7 must be from 0 (none) to length=5: the window must hold one"),
+        ("a series too short for a window", {"train": prices, "length": 90},
+         f"{prices}: train has 80 steps, too few for length=90 and horizon=1"),
+        ("a text too short for a segment", {"train": text("l.txt", "one two three"), "length": 9},
+         f"{one}/l.txt: validation has too few characters for length=9: 1"),
+        ("a test file without a column", {"train": prices, "test": text("m.csv", "date,price\n1,2\n")},
+         f"{one}/m.csv:1: lacks the column 'weekday'; it has date, price"),
+    ]  # fmt: skip
+
+
+@fault("file contents", "no file named", "an ending that says nothing", "a kind that such a file isn't for",
+       "an option that does nothing there", "a test file that is the training file", "shares that leave nothing",
+       "a share without an example", "inputs of a strange shape", "targets of another number",
+       "labels that don't fit the steps", "a length beyond its row", "a hole in an array", "one class",
+       "a class that training lacks", "columns that say nothing", "a column that isn't there", "a text without words",
+       "a row without its label", "a table that is two things", "a season longer than the window",
+       "a series too short for a window", "a text too short for a segment", "a test file without a column")  # fmt: skip
+def test_mistakes_are_one_line(folder: Path) -> None:
+    cells = {"gru": {"kind": "gru", "hidden_size": 2}}
+    for what, options, line in mistakes(folder):
+        with pytest.raises(UserError) as caught:
+            make_plan(experiment({"task": {"name": "files", **options}, "cells": cells}))
+        assert str(caught.value) == line, what
+        seen(caught)
+
+
+def test_compare_trains_on_a_series_and_says_what_was_inferred(folder: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    done = launch(
+        "compare", "--config=configs/files.py", f"--config.task.train={folder / 'prices.csv'}",
+        "--config.task.target=price", "--config.task.length=5", "--config.only=gru", "--config.seeds=1",
+        "--config.updates=3", "--config.batch_size=8", "--config.evaluations=1", "--config.tune.draws=0",
+        "--config.cells.gru.hidden_size=3", f"--workdir={run}", JAX_DISABLE_MOST_OPTIMIZATIONS="1",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "prices.csv: 'date' holds times and isn't read (inputs)" in " ".join(done.stdout.split())
+    (result,) = records.read(run / records.FILE_NAME).results
+    task = files(str(folder / "prices.csv"), target="price", length=5)
+    arrays = np.load(next((run / "arrays").glob("*test*.npz")))
+    outputs = next(a for name, a in arrays.items() if name.startswith("predictions"))[0]
+    reached = scores(task, jnp.asarray(outputs), sets_of(task)["test"])
+    assert measures(task, jnp.asarray(outputs), sets_of(task)["test"])["loss"].shape == (10,)
+    assert result.test_metrics["rmse"] == pytest.approx(reached["rmse"], rel=1e-5)
