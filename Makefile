@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+TOOLS := $(VENV)/.tools
 CONFIG ?= configs/adding.py
 CLAIMS ?= configs/claims.py
 EXTRAS ?= dev
@@ -22,21 +23,29 @@ help:
 	@echo "make lint       ruff and pyright;  make format: ruff format"
 	@echo "make wheel      dist/*.whl, compiled; make clean: removes the environment and what was built"
 
-# A stamp, so that an installation that broke off is done again.
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+# What the extras $(1) require. Asked for as extras, they would have the package installed, and the engine compiled, again.
+REQUIRED = $$($(BIN)/python -c 'import sys, tomllib; extras = tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]; print(*(one for name in sys.argv[1].split(",") for one in extras[name]))' $(1))
+
+# Stamps, so that an installation that broke off is done again. This one is of what running needs.
 $(READY): pyproject.toml constraints.txt $(NATIVE)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "needs Python 3.11 or newer; this is $$($(PYTHON) --version). Name another one: make PYTHON=python3.12" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[$(EXTRAS)]'
+	$(PIP) --editable .
 	@$(BIN)/python -m gru_research.native
 	@touch $@
 
-# Beside the tests' environment, whichever extras that has.
+# Each adds to what is there.
+$(TOOLS): $(READY)
+	$(PIP) $(call REQUIRED,$(EXTRAS))
+	@touch $@
+
 $(VENV)/.peers: $(READY)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev,peers]'
+	$(PIP) $(call REQUIRED,peers)
 	@touch $@
 
 $(VENV)/.docs: $(READY)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev,docs]'
+	$(PIP) $(call REQUIRED,docs)
 	@touch $@
 
 compare: $(READY)
@@ -45,7 +54,7 @@ compare: $(READY)
 claims: $(READY)
 	$(BIN)/python -m experiments.claims --config=$(CLAIMS) $(ARGS)
 
-test: $(READY)
+test: $(TOOLS)
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 native-check: $(READY)
@@ -57,16 +66,16 @@ benchmark: $(VENV)/.peers
 docs: $(VENV)/.docs
 	$(BIN)/mkdocs build --strict
 
-lint: $(READY)
+lint: $(TOOLS)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
 
-format: $(READY)
+format: $(TOOLS)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-wheel: $(READY)
+wheel: $(TOOLS)
 	$(BIN)/python -m build --wheel
 
 clean:
