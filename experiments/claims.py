@@ -34,6 +34,7 @@ from gru_research.config import (
     to_mapping,
 )
 from gru_research.full_disk import full_disk_named
+from gru_research.plural import several
 from gru_research.report.claims import findings
 from gru_research.training import Plan, environment, make_plan
 
@@ -57,7 +58,7 @@ def main() -> int:
     workdir = running.workdir("-".join(filter(None, [Path(path).stem, variant])))
     wanted = {"claims": config["claims"], "runs": {name: to_mapping(run) for name, run in runs.items()}}
     _open(workdir, list(claims), records.to_json(wanted))
-    print(f"{len(only)} claims, writing to {workdir}", flush=True)
+    print(f"{several(len(only), 'claim')}, writing to {workdir}", flush=True)
     stop = running.StopRequest()
     setting = Setting(
         workdir,

@@ -20,6 +20,7 @@ from experiments.diagnosing.why import parts
 from experiments.launcher import command, launch
 from gru_research.config import UserError, choose, split_names
 from gru_research.full_disk import full_disk_named
+from gru_research.plural import several
 from gru_research.training import environment
 
 running.define_data_flags()
@@ -42,7 +43,10 @@ def main() -> int:
     count = len(next(iter(run.sets["validation"].values())))
     if EXAMPLES.value > count:
         raise UserError(f"--examples={EXAMPLES.value} must be at most {count}, the validation set")
-    print(f"jax {jax.__version__} on {jax.default_backend()}; {len(labels)} cells of {run.plan.task.name}", flush=True)
+    print(
+        f"jax {jax.__version__} on {jax.default_backend()}; {several(len(labels), 'cell')} of {run.plan.task.name}",
+        flush=True,
+    )
     found = list(parts(run, labels, EXAMPLES.value, LAYER.value, lambda line: print(line, flush=True)))
     write(workdir, run, found)
     return 0
@@ -54,8 +58,8 @@ def write(workdir: Path, run: trained.FinishedRun, found: list) -> None:
     from gru_research.report import why
 
     about = (
-        f"The cells of a finished run on {run.plan.task.name}, {len(run.plan.seeds)} seeds each, before training and "
-        f"with the parameters that were tested, on {EXAMPLES.value} validation sequences."
+        f"The cells of a finished run on {run.plan.task.name}, {several(len(run.plan.seeds), 'seed')} each, before "
+        f"training and with the parameters that were tested, on {EXAMPLES.value} validation sequences."
     )
     made = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     header = {

@@ -12,6 +12,7 @@ import rich.text
 
 from experiments.planning import CellForecasts, Forecast, LengthCheck, RunCheck, advice
 from gru_research.config import HorizonConfig
+from gru_research.plural import several
 from gru_research.training import Plan
 from gru_research.training.forecast import COVERED, Interval, exactly, fullest, total
 from gru_research.training.machine import has_own_memory
@@ -89,7 +90,9 @@ def _names(horizon: HorizonConfig) -> set[str]:
 
 def _table(planned: Planned, setting: str, forecasts: Sequence[Forecast], limit: int | None) -> rich.table.Table:
     config, basis = planned.plan.config, forecasts[0].basis
-    title = f"{planned.plan.task.name}, {setting}: {forecasts[0].seeds} seeds, batches of {config.batch_size}, "
+    title = (
+        f"{planned.plan.task.name}, {setting}: {several(forecasts[0].seeds, 'seed')}, batches of {config.batch_size}, "
+    )
     title += f"length {planned.plan.task.length}, " if "length" not in setting else ""
     table = rich.table.Table(
         title=rich.text.Text(title + f"time {basis}"), title_justify="left", box=rich.box.SIMPLE_HEAD
@@ -134,7 +137,7 @@ def _run_line(check: RunCheck) -> str:
     if found.memory is not None:
         line += f"; memory predicted {size(check.needed)}, found {size(found.memory)}"
         line += f" ({found.memory / check.needed - 1:+.0%})"
-    return line + (f"; {found.diverged} seeds diverged, which then take no time." if found.diverged else ".")
+    return line + (f"; {several(found.diverged, 'seed')} diverged, which then take no time." if found.diverged else ".")
 
 
 def _misfits(made: Sequence[Planned], limit: int | None) -> list[str]:
@@ -166,7 +169,9 @@ def _notes(made: Sequence[Planned]) -> list[str]:
         lines.append(f"config.patience={config.patience} may stop seeds earlier: totals are upper bounds.")
     if config.tune.draws:
         members = config.tune.draws * config.tune.seeds
-        lines.append(f"Totals hold the tuning: {members} members side by side, {config.tune.draws} draws.")
+        lines.append(
+            f"Totals hold the tuning: {several(members, 'member')} side by side, {several(config.tune.draws, 'draw')}."
+        )
     if any("length" in setting for planned in made for setting in planned.settings):
         lines.append(
             "Times at other lengths: least squares over the config's length and its quarters, and the same number of "

@@ -10,6 +10,7 @@ import jax
 from experiments import studies
 from gru_research.config import ExperimentConfig, UserError
 from gru_research.data import DataDirs
+from gru_research.plural import several
 from gru_research.tasks import TASKS
 from gru_research.training import CellPlan, Plan
 from gru_research.training.comparison import load_sets
@@ -162,7 +163,7 @@ def forecast_cell(plan: Plan, cell: CellPlan, sets: Sets, dirs: DataDirs, asked:
         basis = planner.basis(fullest(count, devices), growth)
         if basis == "measured" and count != seeds:
             basis = "as with other seeds"  # as many on the fullest device as in a measurement
-        made.append(planner.forecast(f"{count} seeds", basis, count, rates, memory, tuning, tuning_memory))
+        made.append(planner.forecast(several(count, "seed"), basis, count, rates, memory, tuning, tuning_memory))
     length_check = None
     if asked.lengths:
         rows, length_check = _at_lengths(planner, points, own, tuning, max(seeds, tuned), asked.lengths)

@@ -27,6 +27,7 @@ from experiments.replications import TABLES, Table
 from experiments.replications.table import Ours
 from gru_research import records
 from gru_research.config import UserError, choose, experiment
+from gru_research.plural import several
 
 running.define_flags()
 TABLE = flags.DEFINE_string("table", "", f"one of {', '.join(TABLES)}.")
@@ -113,7 +114,7 @@ def trained(runs: Mapping[str, records.Run]) -> list[str]:
         )
         assert run.end is not None  # finished runs alone
         seconds, env = run.end.time["seconds"] or 0.0, run.header.env
-        lines.append(f"Run {name}: {run.header.config['seeds']} seeds; {cells}; {seconds / 60:.1f} min.")
+        lines.append(f"Run {name}: {several(run.header.config['seeds'], 'seed')}; {cells}; {seconds / 60:.1f} min.")
         lines.append(
             f"Run {name} began {run.header.time['started']} on {env['cores']} cores, {env['backend']}, "
             f"jax {env['versions']['jax']}, commit {(env['git_commit'] or 'unknown')[:10]}."

@@ -23,6 +23,7 @@ from gru_research import native, records
 from gru_research.config import LONGEST_FILE_NAME, ExperimentConfig, UserError, experiment
 from gru_research.data import DataDirs
 from gru_research.full_disk import full_disk_named
+from gru_research.plural import several
 from gru_research.training import (
     CHECKPOINT_SECONDS,
     HARMLESS,
@@ -237,10 +238,11 @@ def announce(plan: Plan, folder: Path) -> None:
     print(f"jax {jax.__version__} on {jax.default_backend()}: {len(devices)} x {devices[0].device_kind}")
     print(f"recurrent layers: {native.describe()}")
     print(f"command: {shlex.join(command())}")
-    print(
-        f"{plan.task.name}: batches of {config.batch_size} sequences, seeds {plan.seeds[0]} to {plan.seeds[-1]}"
-        + (f", after {tune.draws} draws of {', '.join(map(_range, tune.ranges.items()))}" if tune.draws else "")
-    )
+    first, last = plan.seeds[0], plan.seeds[-1]
+    seeds = f"seeds {first} to {last}" if first != last else f"seed {first}"
+    ranges = ", ".join(map(_range, tune.ranges.items()))
+    tuned = f", after {several(tune.draws, 'draw')} of {ranges}" if tune.draws else ""
+    print(f"{plan.task.name}: batches of {config.batch_size} sequences, {seeds}{tuned}")
     for cell in plan.cells:
         rate = "" if tune.draws else f", rate {cell.scalars['learning_rate']:g}"
         print(

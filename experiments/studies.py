@@ -93,16 +93,17 @@ def run(study: Study, workdir: Path, stop: running.StopRequest, only: tuple[str,
     for name in only or study.names:
         _check(study, name)
     _open(study, workdir)
+    chosen = [name for name in study.names if not only or name in only]
     done: dict[str, records.Run] = {}
     status = 0
     for name, config in _configs(study, done):
-        if only and name not in only:
+        if name not in chosen:
             continue
         folder = workdir / name
         if running.is_finished(folder, config):
             print(f"{folder} is finished")
         else:
-            print(f"\n{name} ({study.names.index(name) + 1} of {len(study.names)})")
+            print(f"\n{name} ({chosen.index(name) + 1} of {len(chosen)})")
             status = running.run(config, folder, stop, workdir)
         if status:
             break

@@ -29,6 +29,8 @@ ARROWS = [
     "stats -> report",
     "records -> run_files -> training",
     "run_files -> report",
+    "plural -> report",
+    "plural -> training",
 ]
 
 

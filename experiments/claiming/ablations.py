@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from experiments.claiming import outcomes
 from experiments.claiming.setting import Setting, check_cells, check_named, folder
 from gru_research.config import UserError, split_names
+from gru_research.plural import several
 from gru_research.report import exhibits, pairs, results
 from gru_research.report.claims.findings import Finding
 from gru_research.training import Plan
@@ -60,7 +61,8 @@ class Ablations:
             run = setting.finished(run_name)
             task, config = outcomes.collect(run), run.plan.config
             ran.append(
-                f"{task.task.name} with {task.task.length} steps, {config.updates:,} updates, {config.seeds} seeds"
+                f"{task.task.name} with {task.task.length} steps, {config.updates:,} updates, "
+                f"{several(config.seeds, 'seed')}"
             )
             families = {cell: _family(task, cell, whole) for cell in whole}
             for cell, found in families.items():

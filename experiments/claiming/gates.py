@@ -9,6 +9,7 @@ from experiments.claiming import outcomes
 from experiments.claiming.setting import Setting, check_cells, check_followed, folder
 from experiments.diagnosing import insides, pictures, readings
 from gru_research.config import UserError
+from gru_research.plural import several
 from gru_research.report import wording
 from gru_research.report.claims.findings import Finding, Verdict
 from gru_research.tasks import Task
@@ -77,8 +78,9 @@ class Gates:
             name=name,
             claim=CLAIM,
             ran=(
-                f"The {label} of the run {self.run!r} ({len(cell.seeds)} seeds, {cell.plan.hidden_size} units, "
-                f"{task.name}) on {self.examples} sequences: a linear map from the state, and from each unit alone, "
+                f"The {label} of the run {self.run!r} ({several(len(cell.seeds), 'seed')}, "
+                f"{cell.plan.hidden_size} units, {task.name}) "
+                f"on {self.examples} sequences: a linear map from the state, and from each unit alone, "
                 f"to the {carried}, fitted on four fifths of the sequences and tested on the fifth that is left; how "
                 f"well each unit's gates tell steps with a {mark} from others; and the task with gates held, at "
                 f"all steps, at each {mark} and elsewhere, or a unit silenced."

@@ -15,6 +15,7 @@ from experiments.claiming.setting import Setting, check_against, folder
 from experiments.diagnosing import flow, insides, pictures, trained
 from gru_research.analysis import gradient_flow
 from gru_research.config import split_names
+from gru_research.plural import several
 from gru_research.report import exhibits, probed, wording
 from gru_research.report.claims.findings import Finding, Verdict
 from gru_research.report.exhibits import over_seeds
@@ -85,9 +86,10 @@ class Gradients:
             name=name,
             claim=CLAIM,
             ran=(
-                f"{len(run.cells)} cells of about {run.cells[0].plan.parameters:,} parameters, {config.seeds} seeds "
-                f"each, on {run.plan.task.name} with {length} steps, {config.updates:,} updates of "
-                f"{config.batch_size} sequences. The gradient of the loss by the whole carry (for an LSTM of h and "
+                f"{several(len(run.cells), 'cell')} of about {run.cells[0].plan.parameters:,} parameters, "
+                f"{several(config.seeds, 'seed')} each, on {run.plan.task.name} with {length} steps, "
+                f"{config.updates:,} updates of {config.batch_size} sequences. "
+                "The gradient of the loss by the whole carry (for an LSTM of h and "
                 f"c), against the lag, with norm 1 at the last output; the median over {self.examples} sequences, "
                 "then over seeds, with its 95 % interval."
             ),

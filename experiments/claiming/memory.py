@@ -7,6 +7,7 @@ from experiments.claiming import outcomes
 from experiments.claiming.setting import Setting, check_against, folder
 from experiments.diagnosing import horizons
 from gru_research.config import UserError, split_names
+from gru_research.plural import several
 from gru_research.report import exhibits, pairs, results, wording
 from gru_research.report.claims.findings import Finding
 from gru_research.training import Plan
@@ -102,7 +103,8 @@ class Memory:
 
     def _ran(self, setting: Setting, run: str, task: results.TaskResults) -> str:
         config, about = setting.runs[run], task.task
-        return f"{about.name} with {about.length} steps, {config.seeds} seeds a cell, {config.updates:,} updates"
+        seeds = several(config.seeds, "seed")
+        return f"{about.name} with {about.length} steps, {seeds} a cell, {config.updates:,} updates"
 
 
 @dataclasses.dataclass(frozen=True)

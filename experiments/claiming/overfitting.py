@@ -10,6 +10,7 @@ from experiments.claiming.setting import Setting, check_cells, check_named, fold
 from experiments.diagnosing.trained import FinishedRun
 from gru_research import stats
 from gru_research.config import UserError, split_names
+from gru_research.plural import several
 from gru_research.report import exhibits, wording
 from gru_research.report.claims.findings import Finding, Verdict
 from gru_research.training import Plan
@@ -85,7 +86,7 @@ class Overfitting:
             claim=CLAIM,
             ran=(
                 f"{task.name}, real data: {sizes} training examples, {config.updates:,} updates of "
-                f"{config.batch_size}, {config.seeds} seeds, cells of about "
+                f"{config.batch_size}, {several(config.seeds, 'seed')}, cells of about "
                 f"{finished[smallest].cells[0].plan.parameters:,} parameters. The gap is the {task.metric} on the "
                 "training examples less that on the whole test set, without noise. Remedies at the smallest size."
             ),

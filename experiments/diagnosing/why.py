@@ -6,6 +6,7 @@ import numpy as np
 
 from experiments.diagnosing import flow, horizons, insides, pictures, readings, spectra, trained
 from gru_research.analysis import gate_statistics
+from gru_research.plural import several
 from gru_research.report import exhibits, wording
 from gru_research.report.exhibits import over_seeds
 from gru_research.report.why import Part
@@ -116,7 +117,7 @@ def _short(
         "largest Lyapunov exponent after, nats a step",
         "updates clipped",
     )
-    return exhibits.Table(f"{run.plan.task.name}: medians over {seeds} seeds", headings, tuple(rows))
+    return exhibits.Table(f"{run.plan.task.name}: medians over {several(seeds, 'seed')}", headings, tuple(rows))
 
 
 def _distribution(name: str, found: Mapping[str, readings.Readings], gated: Sequence[str]) -> exhibits.Lines:

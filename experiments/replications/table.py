@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from gru_research import records
+from gru_research.plural import several
 
 if TYPE_CHECKING:
     from gru_research.report import summary
@@ -158,7 +159,7 @@ def _within(row: "summary.SummaryRow", value: float) -> str:
 def interval(row: "summary.SummaryRow", form: str, scale: float = 1.0) -> str:
     """The 95 % interval of the IQM, or how many seeds there are where they are too few for one."""
     if row.ci_low is None or row.ci_high is None:
-        return f"{row.seeds} seeds"
+        return several(row.seeds, "seed")
     return f"[{scale * row.ci_low:{form}}, {scale * row.ci_high:{form}}]"
 
 

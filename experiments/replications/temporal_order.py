@@ -5,6 +5,7 @@ from typing import Any
 
 from experiments.replications.table import Ours, Row, Run, Table, cell_row, metrics
 from gru_research import records
+from gru_research.plural import several
 
 TEST_SIZE = 2560
 BATCH = 10
@@ -41,7 +42,8 @@ def _wrong(run: str, cell: str, limit: int, wanted: int) -> Row:
         wrong = [None if m is None else round((1 - m) * TEST_SIZE) for m in metrics(runs, run, cell)]
         good = sum(w is not None and w <= limit for w in wrong)
         texts = ", ".join("diverged" if w is None else str(w) for w in wrong)
-        verdict = f"{good} of {len(wrong)} seeds at most {limit}: " + ("reached" if good >= wanted else "not reached")
+        reached = "reached" if good >= wanted else "not reached"
+        verdict = f"{good} of {several(len(wrong), 'seed')} at most {limit}: {reached}"
         return Ours(texts, f"every seed of {len(wrong)}", verdict)
 
     published = {"6a": "1 (LSTM)", "6b": "2 (LSTM)"}[run]

@@ -9,6 +9,7 @@ from types import FrameType
 import rich.console
 from optuna.trial import FrozenTrial, TrialState
 
+from gru_research.plural import several
 from gru_research.report import wording
 
 from . import engines, report
@@ -42,7 +43,7 @@ def run(folder: Folder, description: Description, engine: str, workers: int, pro
     if told.signal:
         return 128 + told.signal
     if left := trials.settle() + trials.open():
-        print(f"{left} trials are left: the same command with --workdir={folder.path} goes on", file=sys.stderr)
+        print(f"{several(left, 'trial')} left: the same command with --workdir={folder.path} goes on", file=sys.stderr)
     return 1 if left or not any(entry.state == TrialState.COMPLETE for entry in trials.entries()) else 0
 
 

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from optuna.trial import FrozenTrial, TrialState
 
+from gru_research.plural import several
 from gru_research.report import drawing
 from gru_research.stats import Direction
 
@@ -47,9 +48,9 @@ def illustration(
         ],
     )
     better = "lower" if direction == "min" else "higher"
-    caption = f"Each mark is one of {len(finished)} finished trials, {better} is better; the ringed one is the best."
+    caption = f"Each mark is a finished trial ({len(finished)} in all), {better} is better; the ringed one is the best."
     fields = ", ".join(sweep.fields)
-    alt = f"Dot charts of the validation {metric} of {len(finished)} trials against {fields}."
+    alt = f"Dot charts of the validation {metric} of {several(len(finished), 'trial')} against {fields}."
     return drawing.Illustration("trials", figure, "Trials", alt, caption)
 
 

@@ -19,6 +19,7 @@ import rich.console
 import rich.text
 from optuna.trial import FrozenTrial, TrialState
 
+from gru_research.plural import several
 from gru_research.report import files, markup, tables, terminal, wording
 from gru_research.stats import Direction
 
@@ -79,7 +80,7 @@ def importance(study: optuna.Study, fields: Sequence[str]) -> tuple[dict[str, fl
         return {}, f"Importance can't be told: {e}"
     if not any(map(math.isfinite, shares.values())) or not sum(shares.values()):
         return {}, "Importance can't be told: no field sets the best trials apart from the others."
-    few = f" With {len(finite)} trials that is a hint at most." if len(finite) < FEW_TRIALS else ""
+    few = f" With {several(len(finite), 'trial')} that is a hint at most." if len(finite) < FEW_TRIALS else ""
     return shares, (
         f"Importance is the share of each field in what sets the best {wording.percent(share)} of the finished trials "
         f"apart (PED-ANOVA); it is of this space and says nothing of values outside it.{few}"
@@ -218,7 +219,7 @@ def to_html(
         *([markup.Section("Figures", pictures)] if pictures else []),
         markup.Section("Every trial", [tables.to_html(*attempts, caption=caption, css_class="seeds")]),
     ]
-    return markup.document(f"{trials.description.title}: {trials.sweep.count} trials", sections)
+    return markup.document(f"{trials.description.title}: {several(trials.sweep.count, 'trial')}", sections)
 
 
 def _value(entry: FrozenTrial) -> float:

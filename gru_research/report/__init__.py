@@ -1,8 +1,9 @@
 """Makes a run's summary, figures and page from its `records.jsonl`, and what it saved of its attention, alone; never
 trains, imports no JAX.
 
-`write` makes summary.csv, figures/*.png and report.html, and why.html of a run that was looked into. `print_table`
-shows the summary on a terminal. `write_study` makes the same three of a suite or a horizon, from its runs' records.
+`write` makes summary.csv, seeds.csv, figures/*.png and report.html, and why.html of a run that was looked into.
+`print_table` shows the summary on a terminal. `write_study` makes the same of a suite or a horizon, from its runs'
+records.
 """
 
 from pathlib import Path
@@ -15,11 +16,13 @@ from gru_research.report import (
     attention,
     figures,
     files,
+    latex,
     markup,
     page,
     pairs,
     probed,
     results,
+    seeds,
     study,
     summary,
     tables,
@@ -36,10 +39,11 @@ ReportPaths = files.ReportPaths
 write_study = study.write
 
 
-def write(workdir: Path, console: rich.console.Console | None = None) -> files.ReportPaths:
+def write(workdir: Path, console: rich.console.Console | None = None, latex_by: str = "") -> files.ReportPaths:
     """Makes the report of the run in `workdir`, finished or not, and prints its table to `console`.
 
-    Each file is replaced in one step: a reader sees the old one or the new one, never a part.
+    With `latex_by`, the command that asks for them, there are tables for LaTeX too. Each file is replaced in one step:
+    a reader sees the old one or the new one, never a part.
 
     Raises:
       records.RecordsError: there is no readable `records.jsonl`, or what was saved of its attention is damaged;
@@ -55,13 +59,20 @@ def write(workdir: Path, console: rich.console.Console | None = None) -> files.R
         why.write(workdir)
     paths = files.ReportPaths(
         summary=files.replace(workdir / "summary.csv", summary.to_csv(summary.summarize(run)).encode()),
+        seeds=files.replace(workdir / "seeds.csv", seeds.to_csv((workdir.name, task) for task in tasks).encode()),
         page=files.replace(workdir / "report.html", page.to_html(run, pages, why.PAGE if explained else None).encode()),
         figures=tuple(drawn.paths),
+        tables=tuple(path for task in tasks for path in _tables(workdir, run, task, latex_by)) if latex_by else (),
     )
     if console is not None:
         print_table(run, console)
         console.print(rich.text.Text(f"Report: {paths.page}"), soft_wrap=True)
     return paths
+
+
+def _tables(workdir: Path, run: records.Run, task: results.TaskResults, command: str) -> list[Path]:
+    made = {"Made by": command, "Of the run": str(workdir), **page.origin(run)}
+    return latex.write(workdir, task, pairs.within(task), made)
 
 
 def print_table(run: records.Run, console: rich.console.Console) -> None:

@@ -26,11 +26,13 @@ _UNDATED: dict[str, dict[str, None]] = {
 
 @dataclasses.dataclass(frozen=True)
 class ReportPaths:
-    """The files of a report; `figures` in the order in which they were drawn."""
+    """The files of a report; `figures` in the order in which they were drawn, `tables` are those for LaTeX."""
 
     summary: Path
+    seeds: Path
     page: Path
     figures: tuple[Path, ...]
+    tables: tuple[Path, ...] = ()
 
 
 class Figures:

@@ -94,19 +94,29 @@ def _tuning_parts(page: TaskPage) -> list[str | markup.Picture]:
 def _seeds(task: results.TaskResults) -> str:
     if not any(cell.seeds for cell in task.cells):
         return markup.paragraph("No seed has a result yet.")
-    return tables.to_html(*tables.seeds_table(task), caption="One row a seed", css_class="seeds")
+    caption = (
+        "One row a seed, as in seeds.csv, where numbers have all their digits. Train loss: the mean over the updates "
+        "between the last two evaluations."
+    )
+    return tables.to_html(*tables.seeds_table(task), caption=caption, css_class="seeds")
 
 
 def _caption(task: results.TaskResults) -> str:
     better = "less" if task.task.direction == "min" else "more"
     return (
-        f"{task.task.name}: test {task.task.metric} ({better} is better). IQM is the interquartile mean over seeds; "
-        "ms/step is training time for each update and seed."
+        f"{task.task.name}: test {task.task.metric} ({better} is better). IQM is the interquartile mean over seeds, "
+        "SD the standard deviation between them (n - 1); ms/step is training time for each update and seed."
     )
 
 
 def facts(run: records.Run) -> str:
-    """Where and with what the run was made, as a list of names and values; what isn't known is left out."""
+    """`origin` as a list on the page."""
+    rows = "\n".join(_fact(name, text) for name, text in origin(run).items())
+    return f"<dl>\n{rows}\n</dl>"
+
+
+def origin(run: records.Run) -> dict[str, str]:
+    """Where and with what the run was made, by name; what isn't known is left out."""
     env: Mapping[str, Any] = run.header.env
     commit, command = env.get("git_commit"), env.get("command")
     versions = env.get("versions") or {}
@@ -124,12 +134,12 @@ def facts(run: records.Run) -> str:
         "Python": env.get("python"),
         "Versions": ", ".join(f"{name} {version}" for name, version in versions.items()),
     }
-    rows = "\n".join(_fact(name, value) for name, value in facts.items() if value not in (None, ""))
-    return f"<dl>\n{rows}\n</dl>"
+    known = {name: value for name, value in facts.items() if value not in (None, "")}
+    return {name: wording.number(value) if isinstance(value, float) else str(value) for name, value in known.items()}
 
 
-def _fact(name: str, value: Any) -> str:
-    text = html.escape(wording.number(value) if isinstance(value, float) else str(value))
+def _fact(name: str, value: str) -> str:
+    text = html.escape(value)
     return f"<dt>{name}</dt><dd>{f'<code>{text}</code>' if name in ('Command', 'Git commit') else text}</dd>"
 
 

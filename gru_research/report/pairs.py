@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from gru_research import stats
+from gru_research.plural import several
 from gru_research.report import drawing, results, summary, wording
 
 LEVEL = 0.05
@@ -144,7 +145,7 @@ def verdict(pair: Pair) -> str:
         return f"{pair.x if found.answer == 'better' else pair.y} better"
     if found.answer == "not shown":
         return "no difference shown"
-    seeds = "1 seed" if pair.seeds == 1 else f"{pair.seeds} seeds"
+    seeds = several(pair.seeds, "seed")
     among = f" in {pair.tests} tests" if pair.tests > 1 else ""
     return f"too few seeds ({seeds} can't go below p = {wording.number(found.smallest_p, 3)}{among})"
 
@@ -171,7 +172,7 @@ def illustration(rows: Sequence[tuple[str, str, stats.Estimate]], over: str, int
         "pairs",
         figure,
         "Probability of improvement",
-        f"Dot chart of how often one cell beats another on {over}, for {len(rows)} pairs.",
+        f"Dot chart of how often one cell beats another on {over}, for {several(len(rows), 'pair')}.",
         _caption(rows, intervals),
     )
 

@@ -62,7 +62,8 @@ class Task:
 
 @dataclasses.dataclass(frozen=True)
 class SeedResult:
-    """One seed at the end of training. `test_metric` is None where it diverged or isn't finite."""
+    """One seed at the end of training. `test_metric` is None where it diverged or isn't finite; `train_loss` is the
+    mean over the updates between its last two evaluations, None where it diverged."""
 
     seed: int
     updates: int | None
@@ -200,7 +201,9 @@ def _cell(
     results: Sequence[records.Result],
     planned: Mapping[str, Any],
 ) -> CellResults:
-    seeds = {line.seed: _seed_result(line) for line in results}
+    # The last of each seed; a result has the loss of the last batch alone.
+    losses = {line.seed: line.train_loss for line in evaluations}
+    seeds = {line.seed: _seed_result(line, losses.get(line.seed)) for line in results}
     expected = planned.get("seeds") or len({line.seed for line in evaluations})
     return CellResults(
         label=record.cell,
@@ -218,13 +221,13 @@ def _cell(
     )
 
 
-def _seed_result(line: records.Result) -> SeedResult:
+def _seed_result(line: records.Result, train_loss: float | None) -> SeedResult:
     diverged = line.diverged_at is not None
     return SeedResult(
         seed=line.seed,
         updates=line.updates,
         selected_step=line.selected_step,
-        train_loss=_finite(line.train_loss),
+        train_loss=None if diverged else _finite(train_loss),
         validation_metric=None if diverged else _finite(line.validation_metric),
         test_loss=None if diverged else _finite(line.test_loss),
         test_metric=None if diverged else _finite(line.test_metric),

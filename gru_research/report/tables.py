@@ -94,7 +94,7 @@ def seeds_table(task: results.TaskResults) -> tuple[list[str], list[list[str]]]:
         f"test {metric}",
         "test loss",
         f"validation {task.task.validation_metric}",
-        "train loss",
+        "train loss (mean)",
     ]
     headings += [*(["steps to solve"] if solvable else []), "diverged at", "last good loss", "ms/step"]
     seeds = [seed for cell in task.cells for seed in cell.seeds]

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from gru_research import stats
+from gru_research.plural import several
 from gru_research.report import drawing, draws, results, scales, wording
 
 _RATE = "learning_rate"
@@ -160,7 +161,7 @@ def _choice(tuning: draws.Tuning, name: str) -> str:
 def _drawn(tuning: draws.Tuning) -> str:
     seeds = max(len(draw.seeds) for draw in tuning.draws)
     lost = sum(any(value is None for value in draw.metric) for draw in tuning.draws)
-    text = f"{len(tuning.draws)} {'draw' if len(tuning.draws) == 1 else 'draws'}"
+    text = several(len(tuning.draws), "draw")
     text += f" of {seeds} seeds each" if seeds > 1 else ""
     return text + (f" ({lost} diverged)" if lost else "")
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from gru_research import records, stats
+from gru_research.plural import several
 from gru_research.report import results, summary
 
 UNKNOWN = "-"
@@ -86,7 +87,7 @@ def reference(task: results.Task) -> str:
     if not parts:
         parts.append("The task states no trivial answer and no threshold.")
     if task.length is not None:
-        parts.append(f"The longest training sequence has {count(task.length)} steps.")
+        parts.append(f"The longest training sequence has {several(task.length, 'step')}.")
     return " ".join([*parts, task.scaling]).strip()
 
 
@@ -173,7 +174,8 @@ def _divergence_notes(cell: results.CellResults) -> Iterable[str]:
     diverged = [seed for seed in cell.seeds if seed.diverged_at is not None]
     if diverged:
         where = ", ".join(f"seed {seed.seed} at step {count(seed.diverged_at)}" for seed in diverged)
-        yield f"{cell.label} diverged in {len(diverged)} of {len(cell.seeds)} seeds ({where}); they rank worst."
+        seeds = several(len(cell.seeds), "seed")
+        yield f"{cell.label} diverged in {len(diverged)} of {seeds} ({where}); they rank worst."
     lost = [str(seed.seed) for seed in cell.seeds if seed.diverged_at is None and seed.test_metric is None]
     if lost:
         yield f"{cell.label} has a test metric that isn't finite for seed {', '.join(lost)}; it ranks worst."
@@ -270,4 +272,4 @@ def _solved(task: results.TaskResults) -> str:
 def _solved_by(cell: results.CellResults) -> str:
     steps = [seed.steps_to_solve for seed in cell.seeds if seed.steps_to_solve is not None]
     first = f", the first at step {count(min(steps))}" if steps else ""
-    return f"{cell.label}: {len(steps)} of {len(cell.seeds)} seeds solved the task{first}."
+    return f"{cell.label}: {len(steps)} of {several(len(cell.seeds), 'seed')} solved the task{first}."

@@ -13,6 +13,7 @@ import numpy as np
 
 from gru_research.config import CellConfig, ExperimentConfig, UserError
 from gru_research.data import DataDirs
+from gru_research.plural import several
 
 from . import processes
 from .loop import BatchMaker, Sets, make_batch_maker, start
@@ -71,7 +72,7 @@ def affordable_updates(config: ExperimentConfig, label: str, seconds: float) -> 
     if updates < 1:
         raise UserError(
             f"config.seconds={config.seconds!r} must be more: {label} takes {seconds:.3g} s an update and seed, for "
-            f"{config.seeds} seeds" + (f" and {tuned} of tuning" if tuned else "")
+            f"{several(config.seeds, 'seed')}" + (f" and {tuned} of tuning" if tuned else "")
         )
     digits = 10 ** max(0, math.floor(math.log10(updates)) - 2)
     return int(updates // digits * digits)

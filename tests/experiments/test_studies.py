@@ -157,10 +157,13 @@ def test_a_machine_that_is_taken_away_leaves_no_time_for_a_report(trainer: Train
     assert [name for name, _ in trainer.calls] == ["x"] and trainer.reports == 0
 
 
-def test_a_suite_trains_the_runs_that_are_named(trainer: Trainer, tmp_path: Path) -> None:
+def test_a_suite_trains_the_runs_that_are_named(
+    trainer: Trainer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     study = suite(x={}, y={"seeds": 2}, z={})
     studies.run(study, tmp_path / "s", STOP, only=("y",))
     assert trainer.calls == [("y", "a")]
+    assert "y (1 of 1)" in capsys.readouterr().out  # numbered among those that are named
     studies.run(study, tmp_path / "s", STOP)
     assert [name for name, _ in trainer.calls] == ["y", "x", "z"]
     summary = json.loads((tmp_path / "s" / "study.json").read_text())

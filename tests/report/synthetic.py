@@ -90,7 +90,7 @@ def _write_cell(writer, name, cell, every, threshold, direction, bare):
         for seed, curve in enumerate(cell.curves):
             diverged = cell.diverged.get(seed, step + 1) <= step
             at = {"diverged_at": cell.diverged[seed] if diverged else None}
-            more = {} if bare else at
+            more = {} if bare else at | {"train_loss": i + seed / 10 if i else None}
             writer.write(records.Evaluation(**name, seed=seed, step=step, validation_metric=curve[i], **more))
     for seed, test in list(enumerate(cell.tests))[: cell.results]:
         numbers = {

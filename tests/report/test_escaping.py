@@ -64,7 +64,13 @@ def test_a_run(tmp_path: Path, seeds: int) -> None:
     page = assert_harmless(paths.page)
     for said in ("GRU", "adding", "a warning", "Longer is harder.", "0123abcd", "experiments/compare.py", "idle"):
         assert f"{said}{EVIL}" in page.text or f"{said}{EVIL[:20]}" in page.text, said
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["figures", "records.jsonl", "report.html", "summary.csv"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == [
+        "figures",
+        "records.jsonl",
+        "report.html",
+        "seeds.csv",
+        "summary.csv",
+    ]
 
 
 @pytest.mark.parametrize("kind", ["suite", "horizon"])

@@ -51,7 +51,7 @@ def test_the_summary_has_all_rows_of_all_runs(usual):
 
 def test_the_page_names_what_is_missing_and_links_what_is_there(usual):
     shown = Page(usual[0].page)
-    assert "3 of 5 runs are missing or unfinished: half, absent, broken." in shown.text
+    assert "Missing or unfinished, 3 of 5 runs: half, absent, broken." in shown.text
     for said in ("half was interrupted.", "absent has no records yet.", "broken can't be read (records.jsonl has"):
         assert said in shown.text
         assert said in " ".join(usual[1].split())
@@ -170,7 +170,7 @@ def test_a_suite_without_any_run_yet(tmp_path):
     paths = report.write_study(tmp_path, rich.console.Console(file=io.StringIO()))
     assert read_csv(paths.summary) == []
     assert paths.figures == ()
-    assert "2 of 2 runs are missing or unfinished: a, b." in Page(paths.page).text
+    assert "Missing or unfinished, 2 of 2 runs: a, b." in Page(paths.page).text
 
 
 def test_names_are_shown_as_they_are(tmp_path):

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from gru_research.plural import several
 from gru_research.report import files, markup, tables, wording
 from gru_research.report.claims.findings import Claims, Finding, counted
 from gru_research.report.exhibits import placed
@@ -25,8 +26,8 @@ def to_html(workdir: Path, claims: Claims, figures: files.Figures) -> str:
 
 def lead(claims: Claims) -> str:
     return (
-        f"Of {len(claims.findings)} claims, {counted(claims.findings)}. Every number here was measured by the command "
-        "at the end of the page; each verdict follows from its numbers by a rule that stands beside it."
+        f"Of {several(len(claims.findings), 'claim')}, {counted(claims.findings)}. Every number here was measured by "
+        "the command at the end of the page; each verdict follows from its numbers by a rule that stands beside it."
     )
 
 

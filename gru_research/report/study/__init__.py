@@ -6,7 +6,7 @@ from pathlib import Path
 import rich.console
 import rich.text
 
-from gru_research.report import files, pairs, summary, terminal
+from gru_research.report import files, pairs, seeds, summary, terminal
 from gru_research.report.study import aggregate, figures, horizon, horizon_figure, page, reading, words
 
 
@@ -32,6 +32,7 @@ def write(workdir: Path, console: rich.console.Console | None = None) -> files.R
     table = summary.to_csv([row for _, row in rows], runs=[name for name, _ in rows])
     paths = files.ReportPaths(
         summary=files.replace(workdir / "summary.csv", table.encode()),
+        seeds=files.replace(workdir / "seeds.csv", seeds.to_csv(tasks.items(), named=True).encode()),
         page=files.replace(workdir / "report.html", page.to_html(study, found, tested, pictures).encode()),
         figures=tuple(drawn.paths),
     )

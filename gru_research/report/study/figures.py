@@ -8,6 +8,7 @@ from matplotlib.colors import Colormap
 from matplotlib.patches import Rectangle
 
 from gru_research import stats
+from gru_research.plural import several
 from gru_research.report import drawing, pairs, scales
 from gru_research.report.study import aggregate, horizon, reading, words
 
@@ -56,7 +57,7 @@ def heat_map(study: reading.Study, found: aggregate.Scores) -> drawing.Illustrat
         "scores",
         figure,
         "Normalised scores",
-        f"Heat map of the normalised score of {len(columns)} cells on {len(rows)} tasks.",
+        f"Heat map of the normalised score of {several(len(columns), 'cell')} on {several(len(rows), 'task')}.",
         words.heat_map_caption(study, found),
     )
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from gru_research.plural import several
 from gru_research.report import results, wording
 from gru_research.report.study import reading
 
@@ -44,7 +45,7 @@ def words(study: reading.Study, reach: Reach) -> str:
     name = noun(study)
     if reach.failed is not None:
         count = reach.cells[reach.values.index(reach.failed)]
-        failed = f"{solved(count)} of {len(count.seeds)} seeds solved it"
+        failed = f"{solved(count)} of {several(len(count.seeds), 'seed')} solved it"
         if reach.horizon is None:
             return f"{reach.label} failed at the first {name}, {wording.count(reach.failed)}: {failed}."
         return (

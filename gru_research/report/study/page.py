@@ -3,6 +3,7 @@
 import urllib.parse
 from collections.abc import Mapping, Sequence
 
+from gru_research.plural import several
 from gru_research.report import markup, pairs, tables, wording
 from gru_research.report.study import aggregate, horizon, reading, words
 
@@ -21,7 +22,7 @@ def to_html(
     if tested:
         sections.append(markup.Section("Tests", _test_parts(tested)))
     sections.append(markup.Section("Runs", [_runs(study)]))
-    lead = f"{len(study.runs)} runs, {len(study.labels)} cells"
+    lead = f"{several(len(study.runs), 'run')}, {several(len(study.labels), 'cell')}"
     return markup.document(study.title, sections, lead=lead, warning=_unfinished(study))
 
 
@@ -86,4 +87,4 @@ def _unfinished(study: reading.Study) -> str | None:
     lacking = [run.name for run in study.runs if run.problem and not words.is_over(study, run)]
     if not lacking:
         return None
-    return f"{len(lacking)} of {len(study.runs)} runs are missing or unfinished: {', '.join(lacking)}."
+    return f"Missing or unfinished, {len(lacking)} of {several(len(study.runs), 'run')}: {', '.join(lacking)}."

@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 
 from gru_research import stats
+from gru_research.plural import several
 from gru_research.report import pairs, wording
 from gru_research.report.study import aggregate, horizon, reading
 
@@ -181,6 +182,6 @@ def _ends(estimate: stats.Estimate) -> str:
 def _interval_words(found: aggregate.Scores, what: str) -> str:
     seeds = found.least_seeds
     if not _has_intervals(found):
-        return f" With {seeds} {'seed' if seeds == 1 else 'seeds'} a task no interval is shown."
+        return f" With {several(seeds, 'seed')} a task no interval is shown."
     few = f"; with {seeds} seeds a task it is too narrow" if seeds < 10 else ""
     return f" The {what} is the bootstrap interval, stratified over tasks (nominally 95 %{few})."

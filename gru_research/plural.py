@@ -1,0 +1,6 @@
+"""Counts in sentences."""
+
+
+def several(count: int, noun: str) -> str:
+    """Such as "1 seed", "0 seeds" and "1,200 updates"."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

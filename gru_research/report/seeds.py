@@ -1,0 +1,51 @@
+"""`seeds.csv`: a row a seed, for whoever wants the numbers themselves."""
+
+import csv
+import io
+from collections.abc import Iterable, Iterator
+
+from gru_research.report import results
+
+
+def to_csv(tasks: Iterable[tuple[str, results.TaskResults]], named: bool = False) -> str:
+    """Every seed that has a result, of every cell of each task, as CSV by RFC 4180 with a header line.
+
+    Numbers have all their digits; what isn't known or isn't finite is an empty field. Columns of metrics are called
+    after them, so that several tasks may have others.
+
+    Args:
+      tasks: each with the name of its run.
+      named: whether there is a leading column `run` with these names.
+    """
+    rows = [({"run": run} if named else {}) | row for run, task in tasks for row in _rows(task)]
+    columns = list(dict.fromkeys([*(["run"] if named else []), *_FIRST, *(name for row in rows for name in row)]))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, restval="")  # ends lines as RFC 4180 says
+    writer.writeheader()
+    writer.writerows({name: _field(value) for name, value in row.items()} for row in rows)
+    return text.getvalue()
+
+
+_FIRST = (
+    "task", "cell", "seed", "updates", "selected_step", "diverged_at", "steps_to_solve", "seconds_to_solve",
+    "ms_per_step", "clipped_share", "last_good_loss", "train_loss",
+)  # fmt: skip
+
+
+def _rows(task: results.TaskResults) -> Iterator[dict[str, str | float | None]]:
+    about = task.task
+    for cell in task.cells:
+        for seed in cell.seeds:
+            found: dict[str, str | float | None] = {"task": about.name, "cell": cell.label}
+            found |= {name: getattr(seed, name) for name in _FIRST[2:]}
+            found[f"validation_{about.validation_metric}"] = seed.validation_metric
+            if any(other.train_set_metric is not None for of in task.cells for other in of.seeds):
+                found[f"train_set_{about.metric}"] = seed.train_set_metric
+            # Up to schema 3 there were no other metrics on record.
+            found |= {"test_loss": seed.test_loss, f"test_{about.metric}": seed.test_metric}
+            found |= {f"test_{name}": seed.test_metrics.get(name) for name in about.more_metrics}
+            yield found
+
+
+def _field(value: str | float | None) -> str:
+    return "" if value is None else repr(value) if isinstance(value, float) else str(value)
