@@ -27,7 +27,7 @@ from tests.tasks.measuring import baseline, measures
 
 PAGE = "new_task.md"
 TEXT = pages.text(PAGE)
-TASK, CONFIG, TESTS, ANSWERS, BUILDER, STORED = pages.blocks(PAGE)
+TASK, CONFIG, TESTS, ANSWERS, FROM_FILE, BUILDER, STORED = pages.blocks(PAGE)
 
 
 def module(name: str, block: str) -> dict[str, Any]:
@@ -119,6 +119,23 @@ def test_its_task_of_many_tokens_says_inputs_backwards_and_what_one_answer_reach
     assert float(right.mean()) == pytest.approx(baseline(task), abs=0.02)
 
 
+def test_its_task_that_reads_a_file_draws_its_sets(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    path = tmp_path / "heartbeats.csv"
+    rows = np.column_stack([np.arange(50) // 25, np.random.default_rng(0).normal(size=(50, 8))]).astype(np.float32)
+    np.savetxt(path, rows, delimiter=",")
+    monkeypatch.setitem(TASKS, "heartbeats", module("from_file", FROM_FILE)["heartbeats"])
+    cells = {"gru": {"kind": "gru", "hidden_size": 3}}
+    task = make_plan(experiment({"task": {"name": "heartbeats", "train": str(path)}, "cells": cells})).task
+    sets = task.data.load(DataDirs())
+    assert [len(sets[split]["targets"]) for split in ("train", "validation", "test")] == [40, 5, 5]
+    assert all(set(arrays["targets"].tolist()) == {0, 1} for arrays in sets.values())
+    found = np.concatenate([np.column_stack([a["targets"], a["inputs"][..., 0]]) for a in sets.values()])
+    np.testing.assert_allclose(found[np.argsort(found[:, 1])], rows[np.argsort(rows[:, 1])], rtol=1e-6)
+    assert task.decode(np.array([0.0, 1.0]))["class"] == "early" and task.files == (path,)
+    with pytest.raises(UserError, match=r"train='nope.csv' can't be read: nope.csv not found"):
+        TASKS["heartbeats"]("nope.csv").data.load(DataDirs())
+
+
 @pytest.fixture
 def manual_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The page's data set in a package of its own, registered; the folder with its raw file."""
@@ -146,10 +163,11 @@ def test_its_data_set_is_prepared_from_a_folder_and_fits_its_task(manual_dir: Pa
     plan = make_plan(config, dirs)
     sets, rows = plan.task.data.load(dirs), np.loadtxt(manual_dir / "beats.csv", delimiter=",", dtype=np.float32)
     assert [len(sets[split]["label"]) for split in ("train", "validation", "test")] == [36, 4, 10]
+    drawn = rows[np.random.RandomState(0).permutation(50)]
     signals = np.concatenate([sets[split]["signal"] for split in sets])
-    np.testing.assert_array_equal(np.sort(signals[:40], 0), np.sort(rows[:40, 1:], 0))  # validation is drawn
-    np.testing.assert_array_equal(signals[40:], rows[40:, 1:])
-    np.testing.assert_array_equal(sets["test"]["label"], rows[40:, 0])
+    np.testing.assert_array_equal(np.sort(signals[:40], 0), np.sort(drawn[:40, 1:], 0))  # validation is drawn
+    np.testing.assert_array_equal(signals[40:], drawn[40:, 1:])
+    np.testing.assert_array_equal(sets["test"]["label"], drawn[40:, 0])
 
     def loss(params: Any) -> jax.Array:
         batch = plan.task.prepare(sets["test"])

@@ -65,25 +65,27 @@ class Examples:
         )
 
 
-def from_npz(path: Path, kind: str) -> Examples:
+def from_npz(path: Path, kind: str, inputs_name: str = "inputs", targets_name: str = "targets") -> Examples:
     """The examples of an .npz file: `inputs [N, T]` whole numbers (tokens) or floats, or `[N, T, I]` numbers;
     `targets` as `Examples` has them, or `[N]` floats; and `lengths [N]`, where it is there.
 
     Raises:
       FileError: shapes that don't fit, values that aren't finite, or targets of another `kind` ("auto" takes any).
     """
-    arrays = read_npz(path, ("inputs", "targets"), ("lengths",))
-    inputs = arrays["inputs"]
+    arrays = read_npz(path, (inputs_name, targets_name), ("lengths",))
+    inputs = arrays[inputs_name]
     if inputs.ndim not in (2, 3) or not inputs.size or inputs.dtype.kind == "U":
         raise FileError(
-            f"{path}: inputs of shape {inputs.shape} ({inputs.dtype}) must be numbers [N, T] or [N, T, I], N, T and I "
-            f"at least 1"
+            f"{path}: {inputs_name} of shape {inputs.shape} ({inputs.dtype}) must be numbers [N, T] or [N, T, I], N, T "
+            f"and I at least 1"
         )
     for name, array in arrays.items():
         if array.shape[:1] != inputs.shape[:1]:
-            raise FileError(f"{path}: {name} of shape {array.shape} must have N={len(inputs)} rows, as inputs has")
+            raise FileError(
+                f"{path}: {name} of shape {array.shape} must have N={len(inputs)} rows, as {inputs_name} has"
+            )
     lengths = _lengths(path, arrays.get("lengths"), *inputs.shape[:2])
-    targets = _targets(path, arrays["targets"], kind, inputs.shape[1])
+    targets = _targets(f"{path}: {targets_name}", arrays[targets_name], kind, inputs.shape[1])
     made = Examples(
         inputs=Named.of(inputs)
         if inputs.ndim == 2 and inputs.dtype.kind in "biu"
@@ -96,9 +98,9 @@ def from_npz(path: Path, kind: str) -> Examples:
         place=lambda n: f"{path}: example {n}",
     )
     if not isinstance(made.inputs, Named):
-        _check_finite(path, "inputs", made.inputs, made.real)
+        _check_finite(path, inputs_name, made.inputs, made.real)
     if not isinstance(targets, Named):
-        _check_finite(path, "targets", targets, made.real if made.stepwise else None)
+        _check_finite(path, targets_name, targets, made.real if made.stepwise else None)
     return made
 
 
@@ -117,12 +119,14 @@ def _lengths(path: Path, lengths: np.ndarray | None, count: int, steps: int) -> 
     return lengths.astype(np.int32)
 
 
-def _targets(path: Path, targets: np.ndarray, kind: str, steps: int) -> Named | np.ndarray:
-    """Targets as `Examples` has them."""
+def _targets(what: str, targets: np.ndarray, kind: str, steps: int) -> Named | np.ndarray:
+    """Targets as `Examples` has them; a column `[N, 1]` of labels is as good as `[N]`."""
     by_name = targets.dtype.kind in "biuU"
-    shape, said = targets.shape, f"{path}: targets of shape {targets.shape} ({targets.dtype})"
+    shape, said = targets.shape, f"{what} of shape {targets.shape} ({targets.dtype})"
     numbers = kind == "regression" or (kind == "auto" and not by_name)
     if not numbers:
+        if targets.ndim == 2 and shape[1] == 1 < steps and kind != "tagging":
+            targets = targets[:, 0]
         wanted = {"classification": (1,), "tagging": (2,)}.get(kind, (1, 2))
         if not by_name or targets.ndim not in wanted or (targets.ndim == 2 and shape[1] != steps):
             raise FileError(

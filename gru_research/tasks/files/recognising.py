@@ -12,8 +12,12 @@ from .rows import LABEL_NAMES, text_columns
 
 TABLES = (".csv", ".tsv")
 ENDINGS = (".npz", ".npy", *TABLES, ".txt")
-TIME_NAMES = ("", "time", "times", "date", "datetime", "timestamp", "day", "month", "year", "week", "hour", "step", "t")
-_TIME = re.compile(r"\d[\d\-/.:, TZ+]*( ?[AaPp][Mm])?")
+TIME_NAMES = (
+    "", "unnamed: 0", "index", "time", "times", "date", "dates", "datetime", "timestamp", "ds", "period",
+    "year", "quarter", "month", "week", "day", "hour", "minute", "second", "step", "t",
+)  # fmt: skip
+"""Of a first column that holds times or counts rows."""
+_TIME = re.compile(r"\d{1,4}([-/.:]\d{1,4})+([ T]+\d{1,2}(:\d{2})*(\.\d+)?)?( ?[AaPp][Mm])?(Z|[+-]\d{2}:?\d{2})?")
 KINDS = {
     "arrays": ("classification", "regression", "tagging"),
     "rows": ("classification", "regression"),
@@ -31,7 +35,7 @@ class Reading:
     Attributes:
       form: a key of `KINDS`.
       kind: what is asked; "auto" for arrays, which say it themselves.
-      inputs, targets: columns of a table.
+      inputs, targets: columns of a table, or one array each.
       unit: what texts are cut into.
       limit: how many of them are read of a sentence; 0 reads all.
     """
@@ -61,7 +65,7 @@ def recognise(path: Path, kind: str, inputs: str, target: str, unit: str, length
         )
     _check_kind(path, kind, form)
     if form == "arrays":
-        return Reading(form, kind), []
+        return Reading(form, kind, (inputs or "inputs",), (target or "targets",)), []
     if form == "series":
         return Reading(form, "forecasting"), []
     unit = "characters" if unit == "auto" else unit

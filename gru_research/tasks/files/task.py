@@ -15,7 +15,7 @@ from .recognising import ENDINGS, Reading, recognise
 from .shares import Shares
 
 TAKEN = {
-    "arrays": ("normalise", "seed"),
+    "arrays": ("inputs", "target", "normalise", "seed"),
     "rows": ("inputs", "target", "normalise", "seed"),
     "sentences": ("inputs", "target", "unit", "length", "min_count", "normalise", "seed"),
     "series": ("inputs", "target", "length", "horizon", "season", "normalise"),
@@ -59,7 +59,7 @@ def files(
       validation_share, test_share: of labelled examples they are drawn; of a series, and of a text, they are its end.
       seed: of the draw.
       kind: what is asked; "auto" infers it, and the plan says what was inferred.
-      inputs, target: columns of a table, separated by commas.
+      inputs, target: columns of a table, separated by commas; or the names of the arrays in an .npz.
       unit: what a text is cut into; "auto" is words in tables and characters in plain texts. Words are as they are
         written, with punctuation apart; ends of lines divide words.
       length: of a series the steps of a window, of a plain text the units of a segment, of texts in tables the units
