@@ -15,7 +15,7 @@ import pytest
 from gru_research import records
 from gru_research.config import UserError, experiment
 from gru_research.data import DataDirs
-from gru_research.metrics import Additive
+from gru_research.metrics import Collected
 from gru_research.tasks import Task
 from gru_research.tasks.characters import characters
 from gru_research.tasks.files import files
@@ -60,8 +60,10 @@ def scores(task: Task, outputs: Any, batch: Any) -> dict[str, float]:
     """Every metric of a whole set."""
     found = {}
     for name, metric in task.metrics.items():
-        assert isinstance(metric, Additive)
         parts = metric.statistics(outputs, batch)
+        if isinstance(metric, Collected):
+            found[name] = metric.score({key: np.asarray(a) for key, a in parts.items()})
+            continue
         found[name] = float(metric.finish({key: np.asarray(a, np.float64).sum() for key, a in parts.items()}))
     return found
 
@@ -83,10 +85,13 @@ def test_shares_of_arrays_are_drawn_and_scaled_by_training_alone(folder: Path) -
             np.testing.assert_allclose(row[:length], scaled, atol=1e-5)
             assert not row[length:].any()
     most = Counter(stored["targets"][rows["train"]].tolist()).most_common(1)[0][0]
-    assert task.trivial == {f"always {most}": np.mean(stored["targets"][rows["test"]] == most)}
+    assert task.trivial == {f"always {most!r}": np.mean(stored["targets"][rows["test"]] == most)}
     raw = stored["inputs"][0, : stored["lengths"][0]]
     np.testing.assert_allclose(task.encode(raw)["inputs"], (raw - known.mean(0)) / known.std(0), atol=1e-5)
     assert task.decode(np.array([0.0, 3.0, 0.0]))["class"] == "fast"
+    answers = jax.nn.one_hot(jnp.zeros(15, jnp.int32), 3)  # always the first class
+    share = np.mean(sets["test"]["targets"] == 0)
+    assert scores(task, answers, sets["test"])["macro_f1"] == pytest.approx(2 * share / (1 + share) / 3)
     others = sets_of(files(str(folder / "beats.npz"), seed=4))["test"]
     assert others["inputs"].shape != sets["test"]["inputs"].shape or (others["inputs"] != sets["test"]["inputs"]).any()
 
@@ -104,10 +109,16 @@ def test_tags_count_at_real_steps_alone(folder: Path) -> None:
     found = scores(task, jnp.asarray(logits), test)
     right = (logits.argmax(-1) == test["targets"])[real]
     assert found["accuracy"] == pytest.approx(right.mean(), rel=1e-6)
+    f1 = []
+    for label in (0, 1):
+        said, wanted = (logits.argmax(-1) == label)[real], (test["targets"] == label)[real]
+        precision, recall = (said & wanted).sum() / said.sum(), (said & wanted).sum() / wanted.sum()
+        f1.append(2 * precision * recall / (precision + recall))
+    assert found["macro_f1"] == pytest.approx(np.mean(f1))
     nll = np.log(np.exp(logits).sum(-1)) - np.take_along_axis(logits, test["targets"][..., None], -1)[..., 0]
     assert found["loss"] == pytest.approx(nll[real].mean(), rel=1e-5)
     most = Counter(sets["train"]["targets"][np.arange(7) < sets["train"]["lengths"][:, None]].tolist()).most_common(1)
-    assert task.trivial == {f"always {most[0][0]}": pytest.approx((test["targets"][real] == most[0][0]).mean())}
+    assert task.trivial == {f"always '{most[0][0]}'": pytest.approx((test["targets"][real] == most[0][0]).mean())}
 
 
 def test_numbers_of_sequences_are_scored_in_their_own_units(tmp_path: Path) -> None:
@@ -228,6 +239,25 @@ def test_a_task_is_built_again_from_what_it_learned(folder: Path, name: str, tmp
     assert again.files == (path,)
     (tmp_path / "away").rename(path)
     jax.tree.map(np.testing.assert_array_equal, sets_of(again), sets_of(task))
+
+
+def test_arrays_may_have_other_names_and_labels_a_column(folder: Path, tmp_path: Path) -> None:
+    stored = dict(np.load(folder / "tags.npz"))
+    np.savez(tmp_path / "a.npz", X=stored["inputs"], y=np.arange(60)[:, None] % 2, inputs=stored["inputs"][:5])
+    np.savez(tmp_path / "b.npz", inputs=stored["inputs"], targets=np.arange(60) % 2)
+    named = sets_of(files(str(tmp_path / "a.npz"), inputs="X", target="y"))
+    jax.tree.map(np.testing.assert_array_equal, named, sets_of(files(str(tmp_path / "b.npz"))))
+
+
+def test_times_are_told_from_texts(tmp_path: Path) -> None:
+    for name, times, said in (
+        ("a", "2024-01-05T12:30:00Z", True),
+        ("b", "05/01/2024 3:30 PM", True),
+        ("c", "1 2 3", False),
+    ):
+        (tmp_path / f"{name}.csv").write_text("x,y\n" + "".join(f"{times},{n % 2}\n" for n in range(60)))
+        task = files(str(tmp_path / f"{name}.csv"))
+        assert task.learned["reading"]["form"] == ("series" if said else "sentences"), times
 
 
 def test_a_row_may_be_a_sequence(tmp_path: Path) -> None:

@@ -57,7 +57,7 @@ class Family:
 
 def _examples(reading: Reading, path: Path) -> Examples:
     if reading.form == "arrays":
-        return from_npz(path, reading.kind, reading.inputs[0], reading.targets[0])
+        return from_npz(path, reading.kind, *reading.arrays)
     table = read_table(path)
     _check_columns(table, [*reading.inputs, *reading.targets])
     if reading.form == "rows":

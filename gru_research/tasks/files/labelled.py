@@ -156,7 +156,7 @@ def _trivial(facts: Facts, train: Examples, test: Examples) -> dict[str, float]:
         counts = train.targets.counts(chosen[0])
         most = max(facts.classes, key=lambda name: counts[name])
         reached = test.targets.numbered([most])[chosen[1]] == 0
-        return {f"always {most}": float(reached.mean())}
+        return {f"always {most!r}": float(reached.mean())}
     assert not isinstance(train.targets, Named) and not isinstance(test.targets, Named)
     known, wanted = train.targets[chosen[0]], test.targets[chosen[1]]
     return {"always the mean of training": float(np.sqrt(np.square(wanted - known.mean(0)).mean()))}
@@ -192,9 +192,9 @@ def make(name: str, facts: Facts, read: Callable[[], dict[str, Any]], **fields: 
         loss = scores.errors(jnp.square, facts.stepwise)
         metrics = scores.error_metrics(facts.targets_scale.std, facts.stepwise)
     elif facts.kind == "tagging":
-        loss, metrics = scores.tagging_loss, {"accuracy": mean(scores.tagging_accuracy, "max")}
+        loss, metrics = scores.tagging_loss, {"accuracy": mean(scores.tagging_accuracy, "max"), **scores.F1}
     else:
-        loss, metrics = class_loss, ACCURACY
+        loss, metrics = class_loss, {**ACCURACY, **scores.F1}
     words = {"inputs": facts.vocabulary, "targets": facts.classes}
     return Task(
         name=name,
@@ -205,7 +205,7 @@ def make(name: str, facts: Facts, read: Callable[[], dict[str, Any]], **fields: 
         metric="rmse" if facts.kind == "regression" else "accuracy",
         trivial=facts.trivial,
         length=facts.steps,
-        scaling="The length is that of the longest training sequence.",
+        scaling="It is the data's: another length is another data set.",
         encode=functools.partial(_encode, facts),
         decode=Classes(tuple(facts.classes)) if facts.classes else Values(facts.targets_scale, tuple(facts.outputs)),
         vocabularies={field: tuple(names) for field, names in words.items() if names},

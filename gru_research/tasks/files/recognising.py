@@ -35,9 +35,10 @@ class Reading:
     Attributes:
       form: a key of `KINDS`.
       kind: what is asked; "auto" for arrays, which say it themselves.
-      inputs, targets: columns of a table, or one array each.
+      inputs, targets: columns of a table.
       unit: what texts are cut into.
       limit: how many of them are read of a sentence; 0 reads all.
+      arrays: the names of the inputs' and the targets' array in an .npz.
     """
 
     form: str
@@ -46,6 +47,7 @@ class Reading:
     targets: Sequence[str] = ()
     unit: str = ""
     limit: int = 0
+    arrays: Sequence[str] = ("inputs", "targets")
 
 
 def recognise(path: Path, kind: str, inputs: str, target: str, unit: str, length: int) -> tuple[Reading, list[str]]:
@@ -65,7 +67,7 @@ def recognise(path: Path, kind: str, inputs: str, target: str, unit: str, length
         )
     _check_kind(path, kind, form)
     if form == "arrays":
-        return Reading(form, kind, (inputs or "inputs",), (target or "targets",)), []
+        return Reading(form, kind, arrays=(inputs or "inputs", target or "targets")), []
     if form == "series":
         return Reading(form, "forecasting"), []
     unit = "characters" if unit == "auto" else unit

@@ -6,7 +6,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from gru_research.metrics import Additive, Metric, mean
+from gru_research.metrics import Additive, Collected, Metric, mean
 from gru_research.types import Array, Batch
 
 from ..base import alike, correct, cross_entropy
@@ -31,6 +31,26 @@ def tagging_accuracy(outputs: Array, batch: Batch) -> tuple[Array, Array]:
     return _over_steps(correct(outputs, batch["targets"]), batch)
 
 
+def _answers(outputs: Array, batch: Batch) -> dict[str, Array]:
+    """The class of the largest logit and the right one, -1 behind a sequence's length."""
+    wanted = batch["targets"]
+    if wanted.ndim == 2 and "lengths" in batch:
+        wanted = jnp.where(jnp.arange(wanted.shape[1]) < batch["lengths"][:, None], wanted, -1)
+    return {"predicted": outputs.argmax(-1).astype(jnp.int32), "wanted": wanted}
+
+
+def _macro_f1(arrays: Mapping[str, np.ndarray]) -> float:
+    """The mean over classes, those that are wanted or predicted, of 2 hits / (wanted + predicted)."""
+    real = arrays["wanted"] >= 0
+    wanted, predicted = arrays["wanted"][real], arrays["predicted"][real]
+    counts = [np.bincount(a, minlength=1) for a in (wanted[wanted == predicted], wanted, predicted)]
+    size = max(map(len, counts))
+    hits, right, said = (np.pad(count, (0, size - len(count))) for count in counts)
+    there = right + said > 0
+    return float((2 * hits[there] / (right + said)[there]).mean())
+
+
+F1 = {"macro_f1": Collected(_answers, _macro_f1, "max", signature="mean over classes that occur or are answered")}
 Error = Callable[[Any, Batch], tuple[Array, Array]]
 
 
