@@ -42,7 +42,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     np.savez(path / "tags.npz", inputs=tokens, targets=tags, lengths=lengths)
     steps = np.arange(100)
     prices = 100 + steps + 5 * np.sin(2 * np.pi * steps / 4) + draws.normal(size=100)
-    rows = [f"2024-01-{1 + s % 28:02},{price:.3f},{s % 7}" for s, price in zip(steps, prices, strict=True)]
+    rows = [f"{np.datetime64('2024-01-01') + s},{price:.3f},{s % 7}" for s, price in zip(steps, prices, strict=True)]
     (path / "prices.csv").write_text("date,price,weekday\n" + "\n".join(rows) + "\n")
     sentences = [f"{subject} {verb} it, {number}.\t{label}" for label, verb in (("good", "loves"), ("bad", "hates"))
                  for number in range(15) for subject in ("Ann", "Bob")]  # fmt: skip
@@ -320,7 +320,8 @@ def mistakes(folder: Path) -> list[tuple[str, dict[str, Any], str]]:
         ("a class that training lacks", {"train": text("g.csv", f"text,label\n{rows}"), "test": other},
          f"{other}:2: the class 'c' is in test and not in training, which has a, b"),
         ("columns that say nothing", {"train": text("h.csv", "x,v,z\na,b,c\n")},
-         f"{one}/h.csv: has the columns x, v, z: name that of the text with inputs, and that of its label with target"),
+         f"{one}/h.csv: has the columns x, v, z: name that of the text with inputs, and that of its label with target; "
+         "or say kind='forecasting' of a series of numbers"),
         ("a column that isn't there", {"train": prices, "target": "prise"},
          "config.task.target='prise' is unknown; did you mean 'price'?; choose from date, price, weekday"),
         ("a text without words", {"train": text("i.csv", f"text,label\n{rows} ,a\n")},
@@ -330,6 +331,10 @@ def mistakes(folder: Path) -> list[tuple[str, dict[str, Any], str]]:
         ("a table that is two things", {"train": text("k.csv", "x,label\n1,2\n3,4\n")},
          f"{one}/k.csv: holds numbers alone, and 'label' to be asked for: say kind='forecasting' where a row is a step "
          "of one series, or kind='classification' or 'regression' where a row is a sequence"),
+        ("a series that runs backwards", {"train": text("n.csv", "date,x\n2024-01-02,1\n2024-01-01,2\n")},
+         f"{one}/n.csv:3: date='2024-01-01' is before that of the row above: sort the rows by time"),
+        ("a series without numbers", {"train": text("o.csv", "date,x\n2024-01-02,a\n"), "kind": "forecasting"},
+         f"{one}/o.csv: has no column of numbers to be forecast, only date, x"),
         ("a season longer than the window", {"train": prices, "season": 7, "length": 5},
          "config.task.season=7 must be from 0 (none) to length=5: the window must hold one"),
         ("a series too short for a window", {"train": prices, "length": 90},
@@ -346,7 +351,8 @@ def mistakes(folder: Path) -> list[tuple[str, dict[str, Any], str]]:
        "a share without an example", "inputs of a strange shape", "targets of another number",
        "labels that don't fit the steps", "a length beyond its row", "a hole in an array", "one class",
        "a class that training lacks", "columns that say nothing", "a column that isn't there", "a text without words",
-       "a row without its label", "a table that is two things", "a season longer than the window",
+       "a row without its label", "a table that is two things", "a series that runs backwards",
+       "a series without numbers", "a season longer than the window",
        "a series too short for a window", "a text too short for a segment", "a test file without a column")  # fmt: skip
 def test_mistakes_are_one_line(folder: Path) -> None:
     cells = {"gru": {"kind": "gru", "hidden_size": 2}}
@@ -366,7 +372,7 @@ def test_compare_trains_on_a_series_and_says_what_was_inferred(folder: Path, tmp
         "--config.cells.gru.hidden_size=3", f"--workdir={run}", JAX_DISABLE_MOST_OPTIMIZATIONS="1",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert "prices.csv: 'date' holds times and isn't read (inputs)" in " ".join(done.stdout.split())
+    assert "prices.csv: not read: date (inputs)" in " ".join(done.stdout.split())
     (result,) = records.read(run / records.FILE_NAME).results
     task = files(str(folder / "prices.csv"), target="price", length=5)
     arrays = np.load(next((run / "arrays").glob("*test*.npz")))

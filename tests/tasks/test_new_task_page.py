@@ -63,7 +63,7 @@ def test_its_task_trains_by_its_config(registered: None, config_file: Path, tmp_
     task = records.header.task
     assert (task["name"], task["threshold"], task["length"]) == ("first_token", 0.95, 4)
     assert task["trivial"] == {"always the same token": 0.25}
-    assert all(np.isfinite(e.train_loss) for e in records.evaluations[1:])
+    assert all(e.train_loss is not None and np.isfinite(e.train_loss) for e in records.evaluations[1:])
 
 
 def test_its_config_has_the_sizes_that_it_states(registered: None, config_file: Path) -> None:

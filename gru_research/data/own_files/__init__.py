@@ -5,7 +5,10 @@ Every fault is one line, `FILE:LINE: what is wrong`, of a `FileError`. Nothing t
 
 from gru_research.data.own_files.arrays import read_npy, read_npz
 from gru_research.data.own_files.opening import check_memory, found
-from gru_research.data.own_files.tables import Table, read_table
+from gru_research.data.own_files.tables import DELIMITERS, Table, read_table
 from gru_research.data.own_files.texts import read_text
 
-__all__ = ["Table", "check_memory", "found", "read_npy", "read_npz", "read_table", "read_text"]
+TABLES = tuple(DELIMITERS)
+"""The endings of tables."""
+
+__all__ = ["TABLES", "Table", "check_memory", "found", "read_npy", "read_npz", "read_table", "read_text"]

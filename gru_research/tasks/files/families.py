@@ -35,7 +35,7 @@ class Family:
     """How files become a task.
 
     Attributes:
-      read: the content of one file.
+      read: the content of one file; a table may be read already.
       divide: from the contents of the files to the sets.
       learn: from the sets to what is learned of training.
       inferred: what was inferred from what is learned, in sentences.
@@ -45,7 +45,7 @@ class Family:
       make: the task, of its name, what was learned, and what reads the sets.
     """
 
-    read: Callable[[Reading, Path], Any]
+    read: Callable[[Reading, Path, Table | None], Any]
     divide: Callable[[Mapping[str, Any], Shares, Reading], dict[str, Any]]
     learn: Callable[[Mapping[str, Any], Reading, Options, Path], Any]
     inferred: Callable[[Reading, Any], list[str]]
@@ -55,10 +55,10 @@ class Family:
     make: Callable[..., Task]
 
 
-def _examples(reading: Reading, path: Path) -> Examples:
+def _examples(reading: Reading, path: Path, table: Table | None) -> Examples:
     if reading.form == "arrays":
         return from_npz(path, reading.kind, *reading.arrays)
-    table = read_table(path)
+    table = table or read_table(path)
     _check_columns(table, [*reading.inputs, *reading.targets])
     if reading.form == "rows":
         return from_numbers(table, reading.kind, reading.inputs, reading.targets)
@@ -79,10 +79,10 @@ def _drawn(files: Mapping[str, Examples], shares: Shares, reading: Reading) -> d
     }
 
 
-def _steps(reading: Reading, path: Path) -> np.ndarray:
+def _steps(reading: Reading, path: Path, table: Table | None) -> np.ndarray:
     """A series `[N, I]`, float64."""
     if path.suffix.lower() != ".npy":
-        table = read_table(path)
+        table = table or read_table(path)
         _check_columns(table, [*reading.inputs, *reading.targets])
         return table.numbers(reading.inputs)
     array = read_npy(path)
@@ -138,7 +138,7 @@ SERIES = Family(
     make=series.make,
 )
 TEXT = Family(
-    read=lambda reading, path: split_units(read_text(path), reading.unit),
+    read=lambda reading, path, table: split_units(read_text(path), reading.unit),
     divide=lambda files, shares, reading: texts.parts(files, shares, reading.unit),
     learn=lambda sets, reading, options, path: texts.learn(
         sets, reading.unit, options.length, options.min_count, str(path)

@@ -104,7 +104,8 @@ def learn(sets: Sets, *, unit: str = "", limit: int = 0, min_count: int = 1, nor
 
 def inferred(facts: Facts) -> list[str]:
     """What arrays themselves say, in a sentence."""
-    read = "tokens, being whole numbers" if facts.vocabulary else f"{facts.features} numbers a step"
+    numbers = "a number" if facts.features == 1 else f"{facts.features} numbers"
+    read = "tokens, being whole numbers" if facts.vocabulary else f"{numbers} a step"
     return [f"inputs are {read}, and asked for is {facts.kind}{' at every step' * facts.stepwise} (kind)"]
 
 
@@ -117,11 +118,17 @@ def warnings(sets: Sets, facts: Facts) -> list[str]:
             there = targets.counts(real if examples.stepwise else np.ones(len(examples), bool))
             if lacking := [name for name in facts.classes if name not in there]:
                 said.append(f"{split}: no example of the class {', '.join(map(repr, lacking[:10]))}")
+        elif split == "train" and _classes_as_numbers(targets):
+            said.append("targets are whole floats: stored as whole numbers they would be classes (kind)")
         if isinstance(inputs, Named) and split != "train":
             numbers = inputs.numbered(facts.vocabulary, len(facts.vocabulary) - 1)[real]
             if unknown := int((numbers == len(facts.vocabulary) - 1).sum()):
                 said.append(f"{split}: {unknown:,} of {numbers.size:,} tokens aren't known from training: {UNKNOWN}")
     return said
+
+
+def _classes_as_numbers(targets: np.ndarray) -> bool:
+    return targets.shape[-1] == 1 and len(np.unique(targets)) <= 20 and bool((targets == np.floor(targets)).all())
 
 
 def _check(split: str, examples: Examples, train: Examples, classes: Sequence[str]) -> None:
@@ -136,9 +143,10 @@ def _check(split: str, examples: Examples, train: Examples, classes: Sequence[st
     if lacking.any():
         index = tuple(np.argwhere(lacking)[0])
         name = examples.targets.names[examples.targets.ids[index]]
+        drawn = "; another seed draws other shares" if examples.path == train.path else ""
         raise FileError(
             f"{examples.place(int(index[0]))}: the class {name!r} is in {split} and not in training, which has "
-            f"{', '.join(classes[:20])}"
+            f"{', '.join(classes[:20])}{drawn}"
         )
 
 

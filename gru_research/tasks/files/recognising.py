@@ -5,12 +5,13 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from gru_research.config import FileError
-from gru_research.data.own_files import Table, read_table
+from gru_research.data.own_files import TABLES, Table
 
 from .rows import LABEL_NAMES, text_columns
 
-TABLES = (".csv", ".tsv")
 ENDINGS = (".npz", ".npy", *TABLES, ".txt")
 TIME_NAMES = (
     "", "unnamed: 0", "index", "time", "times", "date", "dates", "datetime", "timestamp", "ds", "period",
@@ -18,6 +19,7 @@ TIME_NAMES = (
 )  # fmt: skip
 """Of a first column that holds times or counts rows."""
 _TIME = re.compile(r"\d{1,4}([-/.:]\d{1,4})+([ T]+\d{1,2}(:\d{2})*(\.\d+)?)?( ?[AaPp][Mm])?(Z|[+-]\d{2}:?\d{2})?")
+_SORTABLE = re.compile(r"\d{4}-\d{2}-\d{2}")
 KINDS = {
     "arrays": ("classification", "regression", "tagging"),
     "rows": ("classification", "regression"),
@@ -50,16 +52,18 @@ class Reading:
     arrays: Sequence[str] = ("inputs", "targets")
 
 
-def recognise(path: Path, kind: str, inputs: str, target: str, unit: str, length: int) -> tuple[Reading, list[str]]:
-    """How a file is read, and what was inferred, in sentences.
+def recognise(
+    path: Path, table: Table | None, kind: str, inputs: str, target: str, unit: str, length: int
+) -> tuple[Reading, list[str]]:
+    """How a file is read, and what was inferred, in sentences; `table` is what a .csv or .tsv holds.
 
     Raises:
       ValueError: `kind` isn't among those of such a file, or the ending says nothing.
       FileError: the columns don't say what is asked.
     """
     ending = path.suffix.lower()
-    if ending in TABLES:
-        return _of_table(read_table(path), kind, inputs, target, unit, length)
+    if table is not None:
+        return _of_table(table, kind, inputs, target, unit, length)
     form = {".npz": "arrays", ".npy": "series"}.get(ending, "text")
     if form == "text" and ending not in ENDINGS and kind != "next_token":
         raise ValueError(
@@ -121,13 +125,33 @@ def _series(table: Table, kind: str, inputs: str, target: str, times: str | None
             f"kind='forecasting' where a row is a step of one series, or kind='classification' or 'regression' where "
             f"a row is a sequence"
         )
-    read = list(table.chosen("inputs", inputs)) or [column for column in table.header if column != times]
-    asked = list(table.chosen("target", target)) or read
+    numeric = [column for column in table.header if column != times and table.is_numeric(column)]
+    asked = list(table.chosen("target", target)) or list(table.chosen("inputs", inputs)) or numeric
+    read = list(table.chosen("inputs", inputs)) or numeric
     read += [column for column in asked if column not in read]
-    said = [f"rows are steps of one series, of which {', '.join(asked)} is forecast (kind, target)"]
+    if not read:
+        raise FileError(f"{table.path}: has no column of numbers to be forecast, only {', '.join(table.header)}")
+    said = [f"rows are steps of one series; forecast: {', '.join(asked)} (kind, target)"]
     if times:
-        said.append(f"{times!r} holds times and isn't read (inputs)")
+        _check_order(table, times)
+    if left_out := [column for column in table.header if column not in read]:
+        said.append(f"not read: {', '.join(left_out)} (inputs)")
     return Reading("series", "forecasting", read, asked), said
+
+
+def _check_order(table: Table, times: str) -> None:
+    """Raises FileError where rows don't run from older to newer times, as far as their form says it: dates that begin
+    with the year, and numbers that only fall."""
+    cells = table.texts(times)
+    if all(_SORTABLE.match(cell.strip()) for cell in cells):
+        wrong = [n for n in range(1, len(cells)) if cells[n].strip() < cells[n - 1].strip()]
+        if wrong:
+            raise FileError(
+                f"{table.place(wrong[0])}: {times}={cells[wrong[0]]!r} is before that of the row above: sort the rows "
+                f"by time"
+            )
+    elif len(cells) > 1 and table.is_numeric(times) and (np.diff(table.numbers((times,))[:, 0]) < 0).all():
+        raise FileError(f"{table.path}: {times} falls from row to row: sort the rows from the oldest to the newest")
 
 
 def _rows(table: Table, kind: str, inputs: str, target: str) -> tuple[Reading, list[str]]:

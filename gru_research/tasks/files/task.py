@@ -5,9 +5,10 @@ import inspect
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
-from gru_research.data.own_files import found
+from gru_research.data.own_files import TABLES, Table, found, read_table
 
 from ..base import Task
 from .families import FAMILIES, Options
@@ -76,17 +77,20 @@ def files(
     "rmse" and "mae" for numbers; "bits_per_character", or "perplexity" for words. Trivial answers: the most frequent
     class or label of training, its mean; the last step or season again; the frequencies of training.
     """
-    own = dict(locals())
-    sets = None
+    own = dict(locals())  # the options by name
+    if threshold is not None and threshold <= 0:
+        raise ValueError(f"threshold={threshold!r} must be above 0")
+    held: list[Any] = []  # the sets for the first load: a run that has its arrays needs them no more
     if learned is None:
         learned, sets = _learned(own)
+        held.append(sets)
     reading, family = Reading(**learned["reading"]), FAMILIES[learned["reading"]["form"]]
     facts = family.facts(learned["facts"])
     paths = {split: Path(path) for split, path in learned["files"].items()}
     shares = Shares(**learned["shares"])
 
     def read() -> dict[str, Any]:
-        known = sets if sets is not None else _sets(reading, paths, shares)
+        known = held.pop() if held else _sets(reading, paths, shares)
         return {split: family.arrays(facts, known[split]) for split in ("train", "validation", "test")}
 
     return family.make(
@@ -107,13 +111,13 @@ def _learned(own: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     if own["length"] < 0 or own["min_count"] < 1:
         field, least = ("length", 0) if own["length"] < 0 else ("min_count", 1)
         raise ValueError(f"{field}={own[field]!r} must be at least {least}")
-    paths = {split: found(split, own[split]) for split in ("train", "validation", "test") if own[split]}
-    for split, path in paths.items():
-        if split != "train" and path == paths["train"]:
-            raise ValueError(f"{split}={own[split]!r} is the file of train too: leave it out for a share of it")
-        if path.suffix.lower() != paths["train"].suffix.lower():
-            raise ValueError(f"{split}={own[split]!r} must end with {paths['train'].suffix}, as train does")
-    reading, said = recognise(paths["train"], *(own[name] for name in ("kind", "inputs", "target", "unit", "length")))
+    paths = _paths(own)
+    tables = {path: read_table(path) for path in (paths["train"],) if path.suffix.lower() in TABLES}
+    reading, said = recognise(
+        paths["train"],
+        tables.get(paths["train"]),
+        *(own[name] for name in ("kind", "inputs", "target", "unit", "length")),
+    )
     _check_taken(own, reading.form)
     for split in ("validation", "test"):
         if split not in paths and not own[f"{split}_share"]:
@@ -121,7 +125,7 @@ def _learned(own: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     drawn = {split: 0.0 if split in paths else own[f"{split}_share"] for split in ("validation", "test")}
     shares = Shares(**drawn, seed=own["seed"])
     family, options = FAMILIES[reading.form], Options(**{f.name: own[f.name] for f in dataclasses.fields(Options)})
-    sets = _sets(reading, paths, shares)
+    sets = _sets(reading, paths, shares, tables)
     facts = family.learn(sets, reading, options, paths["train"])
     said = [f"{paths['train'].name}: {sentence}" for sentence in [*said, *family.inferred(reading, facts)]]
     learned = {
@@ -134,9 +138,24 @@ def _learned(own: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     return learned, sets
 
 
-def _sets(reading: Reading, paths: Mapping[str, Path], shares: Shares) -> dict[str, Any]:
+def _paths(own: Mapping[str, Any]) -> dict[str, Path]:
+    """The files that options name, by set."""
+    paths = {split: found(split, own[split]) for split in ("train", "validation", "test") if own[split]}
+    for split, path in paths.items():
+        if split != "train" and path == paths["train"]:
+            raise ValueError(f"{split}={own[split]!r} is the file of train too: leave it out for a share of it")
+        if path.suffix.lower() != paths["train"].suffix.lower():
+            raise ValueError(f"{split}={own[split]!r} must end with {paths['train'].suffix}, as train does")
+    return paths
+
+
+def _sets(
+    reading: Reading, paths: Mapping[str, Path], shares: Shares, tables: Mapping[Path, Table] = MappingProxyType({})
+) -> dict[str, Any]:
+    """The sets; `tables` are those that are read already."""
     family = FAMILIES[reading.form]
-    return family.divide({split: family.read(reading, path) for split, path in paths.items()}, shares, reading)
+    files = {split: family.read(reading, path, tables.get(path)) for split, path in paths.items()}
+    return family.divide(files, shares, reading)
 
 
 def _check_taken(own: Mapping[str, Any], form: str) -> None:
