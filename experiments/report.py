@@ -2,10 +2,12 @@
 
 python -m experiments.report --workdir=RUN
 python -m experiments.report --workdir=RUN --latex --formats=png,pdf --style=paper
+python -m experiments.report --workdir=RUN,RUN,RUN --output=DIR    # finished runs of one task in one report
 python -m experiments.report --workdir=STUDY      # a directory that holds study.json: of a suite or a horizon
 python -m experiments.report --workdir=CLAIMS     # a directory that holds claims.json
 """
 
+import datetime
 import shlex
 from pathlib import Path
 
@@ -20,7 +22,13 @@ from gru_research.report.claims import findings
 from gru_research.report.study import reading
 
 WORKDIR = flags.DEFINE_string(
-    "workdir", "", "the run's directory, which holds records.jsonl, a study's, or that of claims."
+    "workdir",
+    "",
+    "the run's directory, which holds records.jsonl, a study's, or that of claims; or those of several finished runs "
+    "of one task and its data, separated by commas, for one report.",
+)
+OUTPUT = flags.DEFINE_string(
+    "output", "", "where the report of several runs is written; by default a new directory under runs/."
 )
 LATEX = flags.DEFINE_bool("latex", False, "also writes a run's tables for LaTeX (booktabs), as tables/NAME.tex.")
 FORMATS = flags.DEFINE_list("formats", ["png"], f"of the figures' files, of {', '.join(look.FORMATS)}.")
@@ -30,10 +38,17 @@ FONT_SIZE = flags.DEFINE_float("font_size", None, "size of figures' ordinary tex
 
 
 def main() -> int:
-    if not WORKDIR.value:
+    workdirs = _directories(WORKDIR.value)
+    if not workdirs:
         raise UserError("--workdir is missing: name a run's directory")
+    console, latex_by = rich.console.Console(), shlex.join(command()) if LATEX.value else ""
     with _look().applied():
-        write(Path(WORKDIR.value), rich.console.Console(), shlex.join(command()) if LATEX.value else "")
+        if len(workdirs) > 1:
+            report.write_together(workdirs, _output(), console, latex_by)
+        elif OUTPUT.value:
+            raise UserError(f"--output={OUTPUT.value!r} is for several runs; that of one lies in its directory")
+        else:
+            write(workdirs[0], console, latex_by)
     return 0
 
 
@@ -51,6 +66,30 @@ def write(workdir: Path, console: rich.console.Console, latex_by: str = "") -> N
         if run.outcome is not None:
             report.write(workdir / run.name, latex_by=latex_by)
     report.write_study(workdir, console)
+
+
+def _directories(text: str) -> list[Path]:
+    """What `--workdir` names, separated by commas, which a directory's name may hold too."""
+    pieces, found = [piece for piece in text.split(",") if piece], []
+    while pieces:
+        longest = (count for count in range(len(pieces), 1, -1) if Path(",".join(pieces[:count])).is_dir())
+        count = next(longest, 1)
+        found.append(Path(",".join(pieces[:count])))
+        del pieces[:count]
+    return found
+
+
+def _output() -> Path:
+    """The directory of `--output`, which may hold an earlier report of several runs; or one that isn't there yet."""
+    if not OUTPUT.value:
+        return Path("runs") / f"report-{datetime.datetime.now():%Y%m%d-%H%M%S}"
+    output = Path(OUTPUT.value)
+    if output.exists() and not output.is_dir():
+        raise UserError(f"--output={OUTPUT.value!r} is a file: name a directory")
+    for name in (records.FILE_NAME, records.STUDY_FILE_NAME, findings.FILE_NAME):
+        if (output / name).exists():
+            raise UserError(f"--output={OUTPUT.value!r} holds {name}, of which it has a report: name another directory")
+    return output
 
 
 def _look() -> look.Look:

@@ -2,10 +2,12 @@
 trains, imports no JAX.
 
 `write` makes summary.csv, seeds.csv, figures/*.png and report.html, and why.html of a run that was looked into.
-`print_table` shows the summary on a terminal. `write_study` makes the same of a suite or a horizon, from its runs'
-records.
+`print_table` shows the summary on a terminal. `write_together` makes the same of several runs, `write_study` of a suite
+or a horizon, from their records.
 """
 
+import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 
 import rich.console
@@ -27,13 +29,14 @@ from gru_research.report import (
     summary,
     tables,
     terminal,
+    together,
     tuning,
     why,
     wording,
 )
 from gru_research.report.exhibits import placed
 
-__all__ = ["ReportPaths", "print_table", "write", "write_study"]
+__all__ = ["ReportPaths", "print_table", "write", "write_study", "write_together"]
 
 ReportPaths = files.ReportPaths
 write_study = study.write
@@ -49,34 +52,77 @@ def write(workdir: Path, console: rich.console.Console | None = None, latex_by: 
       records.RecordsError: there is no readable `records.jsonl`, or what was saved of its attention is damaged;
         nothing is written then.
     """
-    run = records.read(workdir / records.FILE_NAME)
-    tasks = results.collect(run)
-    attended = attention.read(workdir, [cell.cell for cell in run.cells])
+    return _write([together.alone(workdir)], workdir, console, latex_by)
+
+
+def write_together(
+    workdirs: Sequence[Path], output: Path, console: rich.console.Console | None = None, latex_by: str = ""
+) -> files.ReportPaths:
+    """Makes one report of several finished runs of the same task and data in the directory `output`; as `write`.
+
+    Raises:
+      records.RecordsError: as `together.read`, or what a run saved of its attention is damaged; nothing is written
+        then.
+    """
+    return _write(together.read(workdirs), output, console, latex_by)
+
+
+def _write(
+    sources: Sequence[together.Source], workdir: Path, console: rich.console.Console | None, latex_by: str
+) -> files.ReportPaths:
+    run, notes = together.merged(sources), together.notes(sources)
+    (task,) = results.collect(run)
+    attended = attention.together([(source.workdir, source.labels) for source in sources])
+    workdir.mkdir(parents=True, exist_ok=True)
     drawn = files.Figures(workdir / "figures")
-    pages = [_task_page(run, task, attended, drawn, prefix=task.task.name if len(tasks) > 1 else "") for task in tasks]
-    explained = (workdir / why.FILE_NAME).is_file()
+    shown = dataclasses.replace(_task_page(run, task, attended, drawn), notes=notes)
+    explained = len(sources) == 1 and (workdir / why.FILE_NAME).is_file()
     if explained:
         why.write(workdir)
+    named = {source.name: source.run for source in sources}
+    html = page.to_html(run, shown, named, why.PAGE if explained else None)
     paths = files.ReportPaths(
-        summary=files.replace(workdir / "summary.csv", summary.to_csv(summary.summarize(run)).encode()),
-        seeds=files.replace(workdir / "seeds.csv", seeds.to_csv((workdir.name, task) for task in tasks).encode()),
-        page=files.replace(workdir / "report.html", page.to_html(run, pages, why.PAGE if explained else None).encode()),
+        summary=files.replace(workdir / "summary.csv", _summary(run, sources).encode()),
+        seeds=files.replace(workdir / "seeds.csv", seeds.to_csv(_apart(task, sources), len(sources) > 1).encode()),
+        page=files.replace(workdir / "report.html", html.encode()),
         figures=tuple(drawn.paths),
-        tables=tuple(path for task in tasks for path in _tables(workdir, run, task, latex_by)) if latex_by else (),
+        tables=tuple(latex.write(workdir, task, shown.pairs, _made(sources, latex_by)) if latex_by else ()),
     )
     if console is not None:
-        print_table(run, console)
+        print_table(run, console, notes)
         console.print(rich.text.Text(f"Report: {paths.page}"), soft_wrap=True)
     return paths
 
 
-def _tables(workdir: Path, run: records.Run, task: results.TaskResults, command: str) -> list[Path]:
-    made = {"Made by": command, "Of the run": str(workdir), **page.origin(run)}
-    return latex.write(workdir, task, pairs.within(task), made)
+def _summary(run: records.Run, sources: Sequence[together.Source]) -> str:
+    rows = summary.summarize(run)
+    if len(sources) == 1:
+        return summary.to_csv(rows)
+    run_of = {label: source.name for source in sources for label in source.labels.values()}
+    return summary.to_csv(rows, runs=[run_of[row.cell] for row in rows])
 
 
-def print_table(run: records.Run, console: rich.console.Console) -> None:
-    """Prints the summary of each task, its baseline and threshold, and what to know of the numbers.
+def _apart(task: results.TaskResults, sources: Sequence[together.Source]) -> list[tuple[str, results.TaskResults]]:
+    """The results of each run by itself, under the labels that its cells have among all."""
+    of_run = {source.name: set(source.labels.values()) for source in sources}
+    return [
+        (name, dataclasses.replace(task, cells=tuple(cell for cell in task.cells if cell.label in labels)))
+        for name, labels in of_run.items()
+    ]
+
+
+def _made(sources: Sequence[together.Source], command: str) -> dict[str, str]:
+    """By which command tables are made, and of which runs."""
+    made = {"Made by": command}
+    for source in sources:
+        before = f"{source.name}: " if len(sources) > 1 else ""
+        made |= {f"{before}Of the run": str(source.workdir)}
+        made |= {f"{before}{name}": text for name, text in page.origin(source.run).items()}
+    return made
+
+
+def print_table(run: records.Run, console: rich.console.Console, notes: Sequence[str] = ()) -> None:
+    """Prints the summary of each task, its baseline and threshold, and what to know of the numbers, `notes` first.
 
     Raises:
       records.RecordsError: as `results.collect`.
@@ -87,21 +133,21 @@ def print_table(run: records.Run, console: rich.console.Console) -> None:
         if task.complete:
             terminal.show(console, *tables.summary_table(task, narrow=True), title=task.task.name)
         console.print(rich.text.Text(wording.reference(task.task)))
-        for note in [*wording.notes(run, task), *tuning.notes(task)]:
+        for note in [*notes, *wording.notes(run, task), *tuning.notes(task)]:
             console.print(rich.text.Text(f"Note: {note}"))
         for line in pairs.sentences(pairs.within(task)):
             console.print(rich.text.Text(line))
 
 
 def _task_page(
-    run: records.Run, task: results.TaskResults, attended: attention.Found, drawn: files.Figures, prefix: str
+    run: records.Run, task: results.TaskResults, attended: attention.Found, drawn: files.Figures
 ) -> page.TaskPage:
     tuned = tuning.illustration(task)
     return page.TaskPage(
         task=task,
         pairs=pairs.within(task),
-        pictures=drawn.add_all(figures.illustrations(task), prefix),
-        tuning_picture=drawn.add(tuned, prefix) if tuned else None,
+        pictures=drawn.add_all(figures.illustrations(task)),
+        tuning_picture=drawn.add(tuned) if tuned else None,
         probed=placed.parts(probed.flow_exhibits(run), drawn),
         attended=[*map(markup.paragraph, attention.notes(attended)), *placed.parts(attention.grids(attended), drawn)],
     )

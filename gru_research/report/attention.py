@@ -32,6 +32,20 @@ def read(workdir: Path, labels: Sequence[str]) -> Found:
     return Found(found, load_vocabularies(workdir) if found else {})
 
 
+def together(runs: Sequence[tuple[Path, Mapping[str, str]]]) -> Found:
+    """What runs of the same task saved: each with its directory and the labels of its cells, {there: here}.
+
+    Raises RecordsError as `read`.
+    """
+    cells: dict[str, Attended] = {}
+    vocabularies: Mapping[str, Sequence[str]] = {}
+    for workdir, labels in runs:
+        found = read(workdir, list(labels))
+        cells |= {labels[label]: attended for label, attended in found.cells.items()}
+        vocabularies = vocabularies or found.vocabularies
+    return Found(cells, vocabularies)
+
+
 def notes(found: Found) -> list[str]:
     """How the maps are to be read; nothing where there is none."""
     if not found.cells:

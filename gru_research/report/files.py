@@ -3,7 +3,6 @@
 import dataclasses
 import io
 import os
-import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -44,17 +43,16 @@ class Figures:
         self._folder = folder
         self.paths: list[Path] = []
 
-    def add(self, drawn: drawing.Illustration, prefix: str = "") -> markup.Picture:
+    def add(self, drawn: drawing.Illustration) -> markup.Picture:
         # Laid out once, not for each format again: that takes most of the time.
         drawn.figure.draw_without_rendering()
         drawn.figure.set_layout_engine("none")
-        stem = f"{re.sub(r'[^A-Za-z0-9]+', '_', prefix)}-{drawn.name}" if prefix else drawn.name
         for kind in look.current().formats:
-            self.paths.append(replace(self._folder / f"{stem}.{kind}", _image(drawn.figure, kind)))
+            self.paths.append(replace(self._folder / f"{drawn.name}.{kind}", _image(drawn.figure, kind)))
         return markup.Picture(_image(drawn.figure, "svg"), drawn.title, drawn.alt, drawn.caption)
 
-    def add_all(self, drawn: Iterable[drawing.Illustration], prefix: str = "") -> list[markup.Picture]:
-        return [self.add(one, prefix) for one in drawn]
+    def add_all(self, drawn: Iterable[drawing.Illustration]) -> list[markup.Picture]:
+        return [self.add(one) for one in drawn]
 
 
 def replace(path: Path, content: bytes) -> Path:

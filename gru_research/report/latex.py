@@ -19,9 +19,7 @@ _SPECIAL = {
 _NUMBER = re.compile(r"(?<![\w.])-?\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?(?![\w.])")
 
 
-def write(
-    workdir: Path, task: results.TaskResults, found: Sequence[pairs.Pair], made: Mapping[str, str], prefix: str = ""
-) -> list[Path]:
+def write(workdir: Path, task: results.TaskResults, found: Sequence[pairs.Pair], made: Mapping[str, str]) -> list[Path]:
     """Writes the summary, the metrics where there are several, the pairs and the seeds of a task to `workdir/tables`.
 
     `made` says what the tables were made of and how, by name, for the comment at the top of each file.
@@ -35,7 +33,7 @@ def write(
         "seeds": tables.seeds_table(task) if any(cell.seeds for cell in task.cells) else None,
     }
     return [
-        files.replace(folder / f"{prefix}{name}.tex", to_latex(*table, made).encode())
+        files.replace(folder / f"{name}.tex", to_latex(*table, made).encode())
         for name, table in of_task.items()
         if table is not None
     ]

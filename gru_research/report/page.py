@@ -8,12 +8,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gru_research import records
+from gru_research.plural import several
 from gru_research.report import markup, pairs, results, tables, tuning, wording
 
 
 @dataclasses.dataclass(frozen=True)
 class TaskPage:
-    """A task's results and pairs, their pictures, what probes found, and what models attended to."""
+    """A task's results and pairs, their pictures, what probes found, and what models attended to; `notes` come before
+    all others."""
 
     task: results.TaskResults
     pairs: Sequence[pairs.Pair]
@@ -21,35 +23,46 @@ class TaskPage:
     tuning_picture: markup.Picture | None = None
     probed: Sequence[str | markup.Picture] = ()
     attended: Sequence[str | markup.Picture] = ()
+    notes: Sequence[str] = ()
 
 
-def to_html(run: records.Run, tasks: Sequence[TaskPage], why: str | None = None) -> str:
-    """The page of a run; `why` is the address of the page on what its cells do inside."""
-    names = ", ".join(page.task.task.name for page in tasks)
-    started = run.header.time.get("started")
-    sections = [section for page in tasks for section in _task_sections(run, page, several=len(tasks) > 1)]
+def to_html(run: records.Run, shown: TaskPage, sources: Mapping[str, records.Run], why: str | None = None) -> str:
+    """The page of a run, or of several: `run` then holds the records of all, and `sources` each by its name.
+
+    `why` is the address of the page on what the cells of a run do inside.
+    """
+    sections = _task_sections(run, shown)
     if why:
         link = f'<a href="{html.escape(why)}">What the cells do to gradients and memory, and what their gates do</a>'
         sections.append(markup.Section("Why", [f"<p>{link}</p>"]))
-    sections.append(markup.Section("What was run", [facts(run)]))
-    sections.append(markup.Section("Configuration", [_config(run)]))
+    for name, source in sources.items():
+        of = f": {name}" if len(sources) > 1 else ""
+        sections.append(markup.Section(f"What was run{of}", [facts(source)]))
+        sections.append(markup.Section(f"Configuration{of}", [_config(source)]))
     return markup.document(
-        f"{names}: recurrent cells compared",
+        f"{shown.task.task.name}: recurrent cells compared",
         sections,
-        lead=f"Run of {started}" if started else "",
+        lead=_lead(sources),
         warning=wording.ending(run),
     )
 
 
-def _task_sections(run: records.Run, page: TaskPage, several: bool) -> list[markup.Section]:
-    """One task, from the table to the numbers of every seed."""
-    task, on = page.task, f" on {page.task.task.name}" if several else ""
+def _lead(sources: Mapping[str, records.Run]) -> str:
+    started = [source.header.time.get("started") for source in sources.values()]
+    if len(sources) > 1:
+        return f"{several(len(sources), 'run')}: {', '.join(sources)}"
+    return f"Run of {started[0]}" if started[0] else ""
+
+
+def _task_sections(run: records.Run, page: TaskPage) -> list[markup.Section]:
+    """From the table to the numbers of every seed."""
+    task = page.task
     nothing = markup.paragraph("No cell has the results of all its seeds.")
     summary = tables.to_html(*tables.summary_table(task, trivial=True), caption=_caption(task), css_class="summary")
-    notes = [*wording.notes(run, task), *tuning.notes(task)]
+    notes = [*page.notes, *wording.notes(run, task), *tuning.notes(task)]
     sections = [
         markup.Section(
-            f"Results{on}",
+            "Results",
             [
                 summary if task.complete else nothing,
                 markup.paragraph(wording.reference(task.task)),
@@ -60,22 +73,22 @@ def _task_sections(run: records.Run, page: TaskPage, several: bool) -> list[mark
     if several_metrics := tables.metrics_table(task):
         caption = f"{task.task.name}: every metric of the test set, the interquartile mean over seeds"
         sections.append(
-            markup.Section(f"Metrics{on}", [tables.to_html(*several_metrics, caption=caption, css_class="metrics")])
+            markup.Section("Metrics", [tables.to_html(*several_metrics, caption=caption, css_class="metrics")])
         )
     if page.pairs:
-        sections.append(markup.Section(f"Pairs{on}", _pair_parts(page)))
+        sections.append(markup.Section("Pairs", _pair_parts(page)))
     figures = list(page.pictures) or [markup.paragraph("There is no evaluation to draw yet.")]
-    sections.append(markup.Section(f"Figures{on}", figures))
+    sections.append(markup.Section("Figures", figures))
     if solving := tables.solving_table(task):
         table = tables.to_html(*solving, caption=wording.solving_caption(task), css_class="solving")
-        sections.append(markup.Section(f"Time to solve{on}", [table]))
+        sections.append(markup.Section("Time to solve", [table]))
     if page.probed:
-        sections.append(markup.Section(f"Gradients{on}", page.probed))
+        sections.append(markup.Section("Gradients", page.probed))
     if page.attended:
-        sections.append(markup.Section(f"Attention{on}", page.attended))
+        sections.append(markup.Section("Attention", page.attended))
     if task.tunings:
-        sections.append(markup.Section(f"Tuning{on}", _tuning_parts(page)))
-    sections.append(markup.Section(f"Every seed{on}", [_seeds(task)]))
+        sections.append(markup.Section("Tuning", _tuning_parts(page)))
+    sections.append(markup.Section("Every seed", [_seeds(task)]))
     return sections
 
 

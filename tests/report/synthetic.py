@@ -6,7 +6,10 @@ import html.parser
 import io
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 import rich.console
 
@@ -39,17 +42,18 @@ def write_run(
     end: str | None = "finished",
     bare: bool = False,
     name: str = "adding",
+    config: Mapping[str, Any] = MappingProxyType({}),
+    files: Mapping[str, str] = MappingProxyType({}),
     **task_fields: object,
 ) -> records.Run:
     """Writes the records of a run; `bare` leaves out every field that may be missing.
 
-    `task_fields` are more of the task's, or others than usual.
+    `task_fields` are more of the task's, or others than usual; `config` are more of the run's.
     """
     workdir.mkdir(exist_ok=True)
     seeds = max((len(cell.curves) for cell in cells.values()), default=5)
-    config = {"seeds": seeds, "cells": {label: {"kind": "GRU"} for label in planned or cells}}
-    if not bare:
-        config["tune"] = {"draws": 4, "learning_rate": [1e-4, 1e-1], "clip": None}
+    tune = {} if bare else {"tune": {"draws": 4, "learning_rate": [1e-4, 1e-1], "clip": None}}
+    config = {"seeds": seeds, "cells": {label: {"kind": "GRU"} for label in planned or cells}, **tune, **config}
     metric = "MSE" if direction == "min" else "accuracy"
     task = {"name": name, "metric": metric, "directions": {metric: direction}}
     env, time = {}, {}
@@ -62,7 +66,7 @@ def write_run(
         }  # fmt: skip
         time = {"started": "2025-01-02T03:04:05+00:00"}
     writer = records.Writer.begin(
-        workdir / records.FILE_NAME, records.Header(config=config, task=task, env=env, time=time)
+        workdir / records.FILE_NAME, records.Header(config=config, task=task, files=files, env=env, time=time)
     )
     for label, cell in cells.items():
         _write_cell(writer, {"task": name, "cell": label}, cell, every, threshold, direction, bare)
