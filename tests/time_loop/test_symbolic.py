@@ -1,4 +1,4 @@
-"""`jax.export` with symbolic sizes: one exported program gives at several sizes what the function itself gives.
+"""`jax.export` with symbolic sizes: one program, written and read back, gives at several sizes what the function gives.
 
 Tolerance 1e-5 in float32, on sums of some tens of values of the size of 1.
 """
@@ -42,6 +42,7 @@ def exported_is_direct(cell: Any, shape: str, streams: tuple[str, ...] = (), **o
     program = export.export(jax.jit(gradient))(
         typed, jax.ShapeDtypeStruct((*sizes, I), jnp.float32), arrays(sizes, jax.ShapeDtypeStruct)
     )
+    program = export.deserialize(program.serialize())
     for known in SIZES:
         here = tuple(size if isinstance(size, int) else n for size, n in zip(sizes, known, strict=True))
         xs = rng.normal(size=(*here, I)).astype("float32")
@@ -87,3 +88,23 @@ def test_checkpoints_masks_and_resets_in_both_directions(kind: Any) -> None:
 
 def test_final_carry_alone_from_a_checkpoint_that_jax_differentiates() -> None:
     exported_is_direct(gr.MGU(H), "b, t", checkpoint=4, outputs="none")
+
+
+@pytest.mark.parametrize("cell", [gr.GRU(H), gr.MinLSTM(H)], ids=lambda cell: type(cell).__name__)
+def test_an_unroll_as_it_is_for_every_platform_can_be_differentiated_after_reading_it_back(cell: Any) -> None:
+    """No option is chosen; the gradient is that of the file, not of the function that was exported."""
+    params = cell.init(jax.random.key(0), I)
+    xs = jax.ShapeDtypeStruct((*export.symbolic_shape("b, t"), I), jnp.float32)
+    unroll = jax.jit(lambda params, xs: gr.unroll(cell, params, xs))
+    written = export.export(unroll, platforms=("cpu", "cuda", "tpu"))(params, xs).serialize(vjp_order=1)
+    read = export.deserialize(written)
+    assert read.platforms == ("cpu", "cuda", "tpu")
+
+    def gradient(function: Any) -> Any:
+        loss = lambda params, xs: sum((a**2).sum() for a in jax.tree.leaves(function(params, xs)))  # noqa: E731
+        return jax.grad(loss, argnums=(0, 1))
+
+    for batch, steps in SIZES:
+        known = np.random.default_rng(0).normal(size=(batch, steps, I)).astype("float32")
+        jax.tree.map(close, read.call(params, known), unroll(params, known))
+        jax.tree.map(close, gradient(read.call)(params, known), gradient(unroll)(params, known))
