@@ -114,3 +114,10 @@ def test_a_damaged_file_is_named(tmp_path: Path) -> None:
         with pytest.raises(ValueError, match=r"a.safetensors can't be read as a safetensors file \(") as caught:
             load_safetensors(path)
         seen(caught)
+
+
+def test_texts_beside_the_weights_are_written_too(tmp_path: Path) -> None:
+    safetensors = pytest.importorskip("safetensors")
+    save_safetensors({"x": np.ones(2)}, tmp_path / "a.safetensors", metadata={"cell": "gru"})
+    with safetensors.safe_open(tmp_path / "a.safetensors", "np") as file:
+        assert file.metadata() == {"cell": "gru"} and file.get_tensor("x").tolist() == [1, 1]

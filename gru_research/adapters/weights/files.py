@@ -22,8 +22,10 @@ def load_safetensors(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
         raise ValueError(f"{os.fspath(path)} can't be read as a safetensors file ({e})") from e
 
 
-def save_safetensors(weights: Mapping[str, ArrayLike], path: str | os.PathLike[str]) -> None:
-    """Writes a flat mapping of arrays, such as what `to_library` gives for PyTorch.
+def save_safetensors(
+    weights: Mapping[str, ArrayLike], path: str | os.PathLike[str], metadata: Mapping[str, str] | None = None
+) -> None:
+    """Writes a flat mapping of arrays, such as what `to_library` gives for PyTorch, and texts that say what it is.
 
     Raises ValueError for a nested mapping, and ImportError where the package `safetensors` is missing.
     """
@@ -32,7 +34,7 @@ def save_safetensors(weights: Mapping[str, ArrayLike], path: str | os.PathLike[s
         raise ValueError(f"weights hold more than arrays under {', '.join(nested)}; a safetensors file is flat")
     # The file is written from memory as it lies, which for a transposed view is another order than its shape's.
     arrays = {name: np.ascontiguousarray(value) for name, value in weights.items()}
-    _safetensors().save_file(arrays, os.fspath(path))
+    _safetensors().save_file(arrays, os.fspath(path), metadata=None if metadata is None else dict(metadata))
 
 
 def _safetensors() -> ModuleType:
