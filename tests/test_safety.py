@@ -38,7 +38,7 @@ ARCHIVES = {"zipfile", "tarfile", "extractall", "unpack_archive", "download_and_
 """What writes files under names that an archive holds."""
 CALLS = {"eval", "exec", "compile", "__import__"}
 ALLOWED = {
-    ("experiments/launcher.py", "runpy"),  # configs are Python and run as such
+    ("experiments/config_files.py", "runpy"),  # configs are Python and run as such
     ("experiments/benchmarks/input.py", "runpy"),  # the same
     ("gru_research/data/scan/scan_dataset_builder.py", "zipfile"),  # reads texts in an archive, and writes none
     ("gru_research/data/own_files/arrays.py", "np.load"),  # with allow_pickle=False

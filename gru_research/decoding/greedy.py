@@ -9,7 +9,9 @@ from .answers import Answers
 from .one_by_one import one_by_one
 
 
-def greedy(model: Generator, params: Params, batch: Batch, *, end: int, longest: int, no_repeat: int = 0) -> Answers:
+def greedy(
+    model: Generator, params: Params, batch: Batch, *, end: int | None, longest: int, no_repeat: int = 0
+) -> Answers:
     """The most probable token at every step; of equally probable ones the lowest.
 
     It is a pure function and one `lax.scan` of `longest` steps: call it inside `jax.jit`.
@@ -18,7 +20,7 @@ def greedy(model: Generator, params: Params, batch: Batch, *, end: int, longest:
       model: has `start` and `step` (`models.Generator`).
       params: the model's parameters.
       batch: what `model.start` reads, with a leading batch axis B.
-      end: the token that ends an answer.
+      end: the token that ends an answer; None: none does, and all answers have `longest` tokens.
       longest: N, the most tokens that an answer may have, `end` included.
       no_repeat: sequences of how many tokens may not occur twice in an answer; 0 allows all.
 

@@ -22,7 +22,7 @@ minus infinity at excluded tokens."""
 
 
 def one_by_one(
-    model: Generator, params: Params, batch: Batch, pick: Pick, *, end: int, longest: int, no_repeat: int = 0
+    model: Generator, params: Params, batch: Batch, pick: Pick, *, end: int | None, longest: int, no_repeat: int = 0
 ) -> Answers:
     """Answers whose tokens `pick` chooses; a row that has its end token is finished.
 
@@ -32,9 +32,13 @@ def one_by_one(
     return divided(lambda params, batch: _decoded(model, params, batch, how), params, batch)
 
 
+NO_TOKEN = -1
+"""What no token is, so that no answer ends."""
+
+
 class _How(NamedTuple):
     pick: Pick
-    end: int
+    end: int | None
     longest: int
     no_repeat: int
 
@@ -43,6 +47,7 @@ def _decoded(model: Generator, params: Params, batch: Batch, how: _How) -> Answe
     pick, end, longest, no_repeat = how
     state, logits_BV = started(model, params, batch, end)
     rows = logits_BV.shape[0]
+    end = NO_TOKEN if end is None else end
 
     def choose(carry, t):
         state, logits_BV, answers, ended_B = carry

@@ -23,7 +23,7 @@ def sample(
     batch: Batch,
     key: PRNGKey,
     *,
-    end: int,
+    end: int | None,
     longest: int,
     temperature: float = 1.0,
     top_k: int = 0,

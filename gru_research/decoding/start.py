@@ -10,7 +10,7 @@ from gru_research.models import Generator
 from gru_research.types import Array, Batch, Params
 
 
-def started(model: Generator, params: Params, batch: Batch, end: int) -> tuple[Any, Array]:
+def started(model: Generator, params: Params, batch: Batch, end: int | None) -> tuple[Any, Array]:
     """`model.start(params, batch)`: the state, and the logits `[B, V]` of the first token.
 
     Raises ValueError where the model can't generate, where `end` is no token of its vocabulary, or where a state can't
@@ -24,7 +24,8 @@ def started(model: Generator, params: Params, batch: Batch, end: int) -> tuple[A
     if jnp.ndim(logits) != 2 or not jnp.issubdtype(jnp.result_type(logits), jnp.floating):
         raise ValueError(f"{name}.start gave logits {_kind(logits)}; they must be floating-point numbers [B, V]")
     rows, vocabulary = jnp.shape(logits)
-    whole("end", end, 0, "a token of the model's vocabulary", most=vocabulary - 1)
+    if end is not None:
+        whole("end", end, 0, "a token of the model's vocabulary", most=vocabulary - 1)
     for path, leaf in jax.tree_util.tree_leaves_with_path(state):
         if jnp.shape(leaf)[:1] != (rows,):
             where = jax.tree_util.keystr(path)

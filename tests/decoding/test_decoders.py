@@ -44,6 +44,18 @@ def test_greedy_is_the_argmax_of_every_step(no_repeat: int) -> None:
     assert {len(answer) for answer, _ in expected} == {1, 2, 3, 4}
 
 
+@pytest.mark.parametrize("name", ["greedy", "sample"])
+def test_without_an_end_every_answer_has_all_its_tokens(name: str) -> None:
+    params, batch = tree_arguments()
+    found = decode(name, TREE, params, batch, end=None)
+    assert found.lengths.tolist() == [4] * 30
+    # Up to its end an answer is the one that may end there.
+    ended = decode(name, TREE, params, batch)
+    until = np.arange(4) < np.asarray(ended.lengths)[:, None]
+    np.testing.assert_array_equal(np.where(until, found.tokens, END), ended.tokens)
+    assert (np.asarray(found.tokens) < 4).all() and (np.asarray(ended.lengths) < 4).any()
+
+
 @dataclasses.dataclass(frozen=True)
 class Recurrent:
     """A GRU that reads its own tokens. Its state is nested, of many types, and all of it counts."""
