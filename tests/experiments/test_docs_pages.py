@@ -10,7 +10,19 @@ from experiments.launcher import experiment_from
 from gru_research.training import make_plan
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = ("new_task", "new_model", "models", "tasks", "suites", "sweeps", "seeing", "planning", "reliability", "claims")
+PAGES = (
+    "new_task",
+    "new_model",
+    "models",
+    "own_data",
+    "tasks",
+    "suites",
+    "sweeps",
+    "seeing",
+    "planning",
+    "reliability",
+    "claims",
+)
 OWN = {"configs/first_token.py"}  # a file that docs/new_task.md tells to write
 
 

@@ -131,12 +131,25 @@ def test_numbers_of_sequences_are_scored_in_their_own_units(tmp_path: Path) -> N
     test = sets_of(task)["test"]
     np.testing.assert_allclose(test["targets"], (wanted - known.mean(0)) / known.std(0), atol=1e-5)
     assert baseline(task) == pytest.approx(np.sqrt(np.square(wanted - known.mean(0)).mean()))
+    assert not any("whole floats" in line for line in task.warnings)
     assert scores(task, jnp.zeros((4, 2)), test)["rmse"] == pytest.approx(baseline(task), rel=1e-5)
     assert scores(task, jnp.zeros((4, 2)), test)["mae"] == pytest.approx(
         np.abs(wanted - known.mean(0)).mean(), rel=1e-5
     )
     assert list(task.decode(np.array([1.0, 0.0])).values()) == pytest.approx([known.mean(0)[0] + known.std(0)[0],
                                                                               known.mean(0)[1]], rel=1e-6)  # fmt: skip
+
+
+def test_numbers_at_each_step_count_where_steps_are_real(tmp_path: Path) -> None:
+    draws, lengths = np.random.default_rng(3), np.array([3, 5, 2, 4] * 10)
+    targets = np.where(np.arange(5) < lengths[:, None], draws.normal(7, 2, (40, 5)), np.inf)
+    np.savez(tmp_path / "a.npz", inputs=np.ones((40, 5)), targets=targets[..., None], lengths=lengths)
+    task, order = files(str(tmp_path / "a.npz")), np.random.RandomState(0).permutation(40)
+    known, wanted = (a[np.isfinite(a)] for a in (targets[order[8:]], targets[np.sort(order[4:8])]))
+    test = sets_of(task)["test"]
+    assert baseline(task) == pytest.approx(np.sqrt(np.square(wanted - known.mean()).mean()))
+    outputs = jnp.zeros(test["targets"].shape)
+    assert scores(task, outputs, test)["rmse"] == pytest.approx(baseline(task), rel=1e-5)
 
 
 def test_windows_of_a_series_never_see_what_they_forecast(folder: Path) -> None:
@@ -247,6 +260,13 @@ def test_arrays_may_have_other_names_and_labels_a_column(folder: Path, tmp_path:
     np.savez(tmp_path / "b.npz", inputs=stored["inputs"], targets=np.arange(60) % 2)
     named = sets_of(files(str(tmp_path / "a.npz"), inputs="X", target="y"))
     jax.tree.map(np.testing.assert_array_equal, named, sets_of(files(str(tmp_path / "b.npz"))))
+
+
+def test_whole_floats_may_be_meant_as_classes(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", inputs=np.random.default_rng(0).normal(size=(30, 4)), targets=np.arange(30) % 3.0)
+    said = "targets are whole floats: stored as whole numbers they would be classes (kind)"
+    assert said in files(str(tmp_path / "a.npz")).warnings
+    assert said not in files(str(tmp_path / "a.npz"), kind="regression").warnings
 
 
 def test_times_are_told_from_texts(tmp_path: Path) -> None:

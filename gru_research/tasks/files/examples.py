@@ -56,6 +56,11 @@ class Examples:
         steps = (self.inputs.ids if isinstance(self.inputs, Named) else self.inputs).shape[1]
         return np.arange(steps) < self.lengths[:, None]
 
+    @property
+    def asked(self) -> np.ndarray:
+        """Where there is a target: at all real steps `[N, T]`, or for all sequences `[N]`."""
+        return self.real if self.stepwise else np.ones(len(self), bool)
+
     def take(self, rows: np.ndarray) -> "Examples":
         inputs, targets = (a.take(rows) if isinstance(a, Named) else a[rows] for a in (self.inputs, self.targets))
         positions: list[int] = rows.tolist()

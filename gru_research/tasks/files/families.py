@@ -49,7 +49,7 @@ class Family:
     divide: Callable[[Mapping[str, Any], Shares, Reading], dict[str, Any]]
     learn: Callable[[Mapping[str, Any], Reading, Options, Path], Any]
     inferred: Callable[[Reading, Any], list[str]]
-    warn: Callable[[Mapping[str, Any], Any], list[str]]
+    warn: Callable[[Mapping[str, Any], Any, Reading], list[str]]
     facts: Callable[[Mapping[str, Any]], Any]
     arrays: Callable[[Any, Any], dict[str, np.ndarray]]
     make: Callable[..., Task]
@@ -122,7 +122,7 @@ LABELLED = Family(
         normalise=options.normalise,
     ),
     inferred=lambda reading, facts: labelled.inferred(facts) if reading.form == "arrays" else [],
-    warn=labelled.warnings,
+    warn=lambda sets, facts, reading: labelled.warnings(sets, facts, reading.kind == "auto"),
     facts=labelled.Facts.of,
     arrays=lambda facts, examples: labelled.arrays(examples, facts),
     make=labelled.make,
@@ -132,7 +132,7 @@ SERIES = Family(
     divide=lambda files, shares, reading: series.parts(files, shares),
     learn=_learn_series,
     inferred=lambda reading, facts: [f"windows have {facts.length} steps (length)"],
-    warn=lambda sets, facts: [],
+    warn=lambda sets, facts, reading: [],
     facts=series.Facts.of,
     arrays=series.arrays,
     make=series.make,
@@ -144,7 +144,7 @@ TEXT = Family(
         sets, reading.unit, options.length, options.min_count, str(path)
     ),
     inferred=lambda reading, facts: [f"segments have {facts.length} {facts.unit} (length)"],
-    warn=texts.warnings,
+    warn=lambda sets, facts, reading: texts.warnings(sets, facts),
     facts=lambda learned: texts.Facts(**learned),
     arrays=lambda facts, units: {"text": texts.segments(texts.tokens(units, facts.vocabulary), facts.length)},
     make=lambda name, facts, read, **fields: texts.make(name, facts, Stored(read=read), **fields),

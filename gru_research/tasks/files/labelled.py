@@ -77,11 +77,11 @@ def learn(sets: Sets, *, unit: str = "", limit: int = 0, min_count: int = 1, nor
     classes: list[str] = []
     targets_scale = nothing
     if isinstance(targets, Named):
-        classes = in_order(targets.counts(real if train.stepwise else np.ones(len(train), bool)))
+        classes = in_order(targets.counts(train.asked))
         if len(classes) < 2:
             raise FileError(f"{train.path}: all of training has the class {classes[0]!r}, and must have two or more")
     else:
-        targets_scale = Scale.of(targets[real] if train.stepwise else targets, normalise)
+        targets_scale = Scale.of(targets[train.asked], normalise)
     for split, examples in sets.items():
         _check(split, examples, train, classes)
     facts = Facts(
@@ -109,16 +109,17 @@ def inferred(facts: Facts) -> list[str]:
     return [f"inputs are {read}, and asked for is {facts.kind}{' at every step' * facts.stepwise} (kind)"]
 
 
-def warnings(sets: Sets, facts: Facts) -> list[str]:
-    """A class that a set lacks, and how much of a set training doesn't know."""
+def warnings(sets: Sets, facts: Facts, auto: bool) -> list[str]:
+    """A class that a set lacks, how much of a set training doesn't know, and, where the kind was inferred (`auto`),
+    numbers that look like classes."""
     said = []
     for split, examples in sets.items():
         targets, inputs, real = examples.targets, examples.inputs, examples.real
         if isinstance(targets, Named):
-            there = targets.counts(real if examples.stepwise else np.ones(len(examples), bool))
+            there = targets.counts(examples.asked)
             if lacking := [name for name in facts.classes if name not in there]:
                 said.append(f"{split}: no example of the class {', '.join(map(repr, lacking[:10]))}")
-        elif split == "train" and _classes_as_numbers(targets):
+        elif auto and split == "train" and _classes_as_numbers(targets):
             said.append("targets are whole floats: stored as whole numbers they would be classes (kind)")
         if isinstance(inputs, Named) and split != "train":
             numbers = inputs.numbered(facts.vocabulary, len(facts.vocabulary) - 1)[real]
@@ -137,9 +138,7 @@ def _check(split: str, examples: Examples, train: Examples, classes: Sequence[st
         raise FileError(f"{examples.path}: {split} has {here}, and training {there}")
     if not isinstance(examples.targets, Named):
         return
-    lacking = examples.targets.numbered(classes) < 0
-    if examples.stepwise:
-        lacking &= examples.real
+    lacking = (examples.targets.numbered(classes) < 0) & examples.asked
     if lacking.any():
         index = tuple(np.argwhere(lacking)[0])
         name = examples.targets.names[examples.targets.ids[index]]
@@ -159,14 +158,13 @@ def _layout(examples: Examples) -> str:
 
 def _trivial(facts: Facts, train: Examples, test: Examples) -> dict[str, float]:
     """The most frequent class or label of training, or its mean, on the test set."""
-    chosen = [examples.real if facts.stepwise else np.ones(len(examples), bool) for examples in (train, test)]
     if isinstance(train.targets, Named) and isinstance(test.targets, Named):
-        counts = train.targets.counts(chosen[0])
+        counts = train.targets.counts(train.asked)
         most = max(facts.classes, key=lambda name: counts[name])
-        reached = test.targets.numbered([most])[chosen[1]] == 0
+        reached = test.targets.numbered([most])[test.asked] == 0
         return {f"always {most!r}": float(reached.mean())}
     assert not isinstance(train.targets, Named) and not isinstance(test.targets, Named)
-    known, wanted = train.targets[chosen[0]], test.targets[chosen[1]]
+    known, wanted = train.targets[train.asked], test.targets[test.asked]
     return {"always the mean of training": float(np.sqrt(np.square(wanted - known.mean(0)).mean()))}
 
 

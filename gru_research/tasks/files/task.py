@@ -133,7 +133,7 @@ def _learned(own: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         "reading": dataclasses.asdict(reading),
         "shares": dataclasses.asdict(shares),
         "facts": dataclasses.asdict(facts),
-        "warnings": [*said, *family.warn(sets, facts)],
+        "warnings": [*said, *family.warn(sets, facts, reading)],
     }
     return learned, sets
 
