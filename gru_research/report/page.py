@@ -71,7 +71,7 @@ def _task_sections(run: records.Run, page: TaskPage) -> list[markup.Section]:
         )
     ]
     if several_metrics := tables.metrics_table(task):
-        caption = f"{task.task.name}: every metric of the test set, the interquartile mean over seeds"
+        caption = f"{task.task.name}: every metric of the test set, the interquartile mean over seeds, mean and SD"
         sections.append(
             markup.Section("Metrics", [tables.to_html(*several_metrics, caption=caption, css_class="metrics")])
         )

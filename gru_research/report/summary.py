@@ -67,7 +67,7 @@ def row(task: results.TaskResults, cell: results.CellResults) -> SummaryRow:
     """The summary of a cell that has at least one seed's result."""
     values = stats.rank_worst([seed.test_metric for seed in cell.seeds], task.task.direction)
     low, high = interval(values)
-    finite = values.tolist() if np.isfinite(values).all() else []
+    middle, deviation = mean_and_deviation(values)
     solvable = task.task.threshold is not None
     milliseconds = [seed.ms_per_step for seed in cell.seeds if seed.ms_per_step is not None]
     seconds = times.times(cell, "seconds")
@@ -97,9 +97,17 @@ def row(task: results.TaskResults, cell: results.CellResults) -> SummaryRow:
         restricted_mean_low=shown and shown.low,
         restricted_mean_high=shown and shown.high,
         restricted_to=mean and times.common_end(task.complete, "updates"),
-        mean=statistics.fmean(finite) if finite else None,
-        standard_deviation=statistics.stdev(finite) if len(finite) > 1 else None,
+        mean=middle,
+        standard_deviation=deviation,
     )
+
+
+def mean_and_deviation(values: np.ndarray) -> tuple[float | None, float | None]:
+    """The mean of `values` [S] and their standard deviation (n - 1): None, None where one isn't finite, and of a single
+    value no deviation."""
+    if not np.isfinite(values).all():
+        return None, None
+    return statistics.fmean(values), statistics.stdev(values.tolist()) if len(values) > 1 else None
 
 
 def interval(values: np.ndarray) -> tuple[float, float] | tuple[None, None]:

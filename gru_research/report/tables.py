@@ -57,14 +57,19 @@ def _summary_columns(task: results.TaskResults, rows: Sequence[summary.SummaryRo
 
 def mean(row: summary.SummaryRow) -> str:
     """The mean over seeds and their standard deviation; the mean alone of one seed."""
-    if row.mean is None:
+    return _mean_text(row.mean, row.standard_deviation)
+
+
+def _mean_text(mean: float | None, deviation: float | None) -> str:
+    if mean is None:
         return wording.NOT_FINITE
-    text = wording.number(row.mean, 3)
-    return text if row.standard_deviation is None else f"{text} \u00b1\u00a0{wording.number(row.standard_deviation, 2)}"
+    text = wording.number(mean, 3)
+    return text if deviation is None else f"{text} \u00b1\u00a0{wording.number(deviation, 2)}"
 
 
 def metrics_table(task: results.TaskResults) -> tuple[list[str], list[list[str]]] | None:
-    """The headings and, for each complete cell, the IQM of every test metric; None where there is one alone."""
+    """The headings and, for each complete cell, the IQM of every test metric, and their means and deviations; None
+    where there is one metric alone."""
     names = [name for name in task.task.more_metrics if _measured(task, name)]
     if not names:
         return None
@@ -75,8 +80,10 @@ def metrics_table(task: results.TaskResults) -> tuple[list[str], list[list[str]]
             stats.rank_worst(each, task.task.directions[name])
             for each, name in zip(values, (task.task.metric, *names), strict=True)
         ]
-        rows.append([cell.label, *(wording.number(stats.iqm(each)) for each in ranked)])
-    return ["cell", *(f"test {name} (IQM)" for name in (task.task.metric, *names))], rows
+        said = [(wording.number(stats.iqm(each)), _mean_text(*summary.mean_and_deviation(each))) for each in ranked]
+        rows.append([cell.label, *(text for texts in said for text in texts)])
+    headings = [(f"test {name} (IQM)", "mean \u00b1\u00a0SD") for name in (task.task.metric, *names)]
+    return ["cell", *(heading for both in headings for heading in both)], rows
 
 
 def _measured(task: results.TaskResults, metric: str) -> bool:

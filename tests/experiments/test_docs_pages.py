@@ -22,6 +22,7 @@ PAGES = (
     "planning",
     "reliability",
     "claims",
+    "paper",
 )
 OWN = {"configs/first_token.py"}  # a file that docs/new_task.md tells to write
 

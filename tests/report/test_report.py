@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from gru_research import records, report, stats
-from gru_research.report import results, summary
+from gru_research.report import results, summary, tables
 from tests.faults import fault, seen
 from tests.report.synthetic import Cell, Page, falling, read_csv, table_text, two_cells, write_run
 
@@ -88,6 +88,26 @@ def test_below_five_seeds_there_is_no_interval_and_every_seed_is_shown(tmp_path)
 def test_the_true_coverage_is_said_from_five_to_nine_seeds(tmp_path, seeds, said):
     text = table_text(write_run(tmp_path, two_cells(seeds)))
     assert (f"With {seeds} seeds the interval covers less than its nominal 95 %" in text) is said
+
+
+def test_every_metric_has_its_iqm_its_mean_and_its_deviation(tmp_path):
+    run = write_run(tmp_path, {"GRU": two_cells(5)["GRU"]}, directions={"MSE": "min", "F1": "max"})
+    F1 = [0.1, 0.2, 0.6, 0.8, 1.0]
+    told = [dataclasses.replace(r, test_metrics={"MSE": r.test_metric, "F1": F1[r.seed]}) for r in run.results]
+    (task,) = results.collect(dataclasses.replace(run, results=tuple(told)))
+    found = tables.metrics_table(task)
+    assert found is not None
+    headings, (row,) = found
+    assert headings == ["cell", "test MSE (IQM)", "mean \u00b1\u00a0SD", "test F1 (IQM)", "mean \u00b1\u00a0SD"]
+    mean = 2.7 / 5
+    deviation = math.sqrt(sum((value - mean) ** 2 for value in F1) / 4)
+    assert row == ["GRU", "0.003", "0.003 \u00b1\u00a00.0016", "0.5333", f"{mean:.3g} \u00b1\u00a0{deviation:.2g}"]
+    told[2] = dataclasses.replace(told[2], test_metrics={"MSE": 0.003, "F1": None})
+    (task,) = results.collect(dataclasses.replace(run, results=tuple(told)))
+    found = tables.metrics_table(task)
+    assert found is not None
+    _, (row,) = found
+    assert row[3:] == [f"{(0.1 + 0.2 + 0.8) / 3:.4g}", "not finite"]  # it ranks worst, and leaves no mean
 
 
 def test_the_table_on_a_terminal(tmp_path):
