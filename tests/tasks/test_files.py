@@ -340,8 +340,8 @@ def mistakes(folder: Path) -> list[tuple[str, dict[str, Any], str]]:
         ("a class that training lacks", {"train": text("g.csv", f"text,label\n{rows}"), "test": other},
          f"{other}:2: the class 'c' is in test and not in training, which has a, b"),
         ("columns that say nothing", {"train": text("h.csv", "x,v,z\na,b,c\n")},
-         f"{one}/h.csv: has the columns x, v, z: name that of the text with inputs, and that of its label with target; "
-         "or say kind='forecasting' of a series of numbers"),
+         f"{one}/h.csv: has the columns x, v, z: name the column of the text with inputs, and the column of its label "
+         "with target; or say kind='forecasting' of a series of numbers"),
         ("a column that isn't there", {"train": prices, "target": "prise"},
          "config.task.target='prise' is unknown; did you mean 'price'?; choose from date, price, weekday"),
         ("a text without words", {"train": text("i.csv", f"text,label\n{rows} ,a\n")},
@@ -352,7 +352,7 @@ def mistakes(folder: Path) -> list[tuple[str, dict[str, Any], str]]:
          f"{one}/k.csv: holds numbers alone, and 'label' to be asked for: say kind='forecasting' where a row is a step "
          "of one series, or kind='classification' or 'regression' where a row is a sequence"),
         ("a series that runs backwards", {"train": text("n.csv", "date,x\n2024-01-02,1\n2024-01-01,2\n")},
-         f"{one}/n.csv:3: date='2024-01-01' is before that of the row above: sort the rows by time"),
+         f"{one}/n.csv:3: date='2024-01-01' is before the time of the row above: sort the rows by time"),
         ("a series without numbers", {"train": text("o.csv", "date,x\n2024-01-02,a\n"), "kind": "forecasting"},
          f"{one}/o.csv: has no column of numbers to be forecast, only date, x"),
         ("a season longer than the window", {"train": prices, "season": 7, "length": 5},

@@ -23,7 +23,7 @@ class Examples:
       outputs: the names of the C numbers; none for classes.
       counted: whether sequences may differ in length.
       path: of their file.
-      place: where an example stands in its file, for errors.
+      place: where an example is in its file, for errors.
     """
 
     inputs: Named | np.ndarray

@@ -147,8 +147,8 @@ def _check_order(table: Table, times: str) -> None:
         wrong = [n for n in range(1, len(cells)) if cells[n].strip() < cells[n - 1].strip()]
         if wrong:
             raise FileError(
-                f"{table.place(wrong[0])}: {times}={cells[wrong[0]]!r} is before that of the row above: sort the rows "
-                f"by time"
+                f"{table.place(wrong[0])}: {times}={cells[wrong[0]]!r} is before the time of the row above: sort the "
+                f"rows by time"
             )
     elif len(cells) > 1 and table.is_numeric(times) and (np.diff(table.numbers((times,))[:, 0]) < 0).all():
         raise FileError(f"{table.path}: {times} falls from row to row: sort the rows from the oldest to the newest")

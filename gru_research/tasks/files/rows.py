@@ -34,8 +34,8 @@ def text_columns(table: Table, inputs: str, target: str) -> tuple[str, str]:
         targets = targets or [name for name in table.header if name not in texts]
     if len(texts) != 1 or len(targets) != 1 or texts == targets:
         raise FileError(
-            f"{table.path}: has the columns {', '.join(table.header)}: name that of the text with inputs, and that of "
-            f"its label with target; or say kind='forecasting' of a series of numbers"
+            f"{table.path}: has the columns {', '.join(table.header)}: name the column of the text with "
+            f"inputs, and the column of its label with target; or say kind='forecasting' of a series of numbers"
         )
     return texts[0], targets[0]
 

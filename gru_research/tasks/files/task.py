@@ -67,21 +67,21 @@ def files(
         that are read at most; 0 is the form's own: 32 steps, 128 characters or 64 words, fewer where files are short;
         the whole text.
       horizon: how many steps behind the window are forecast.
-      season: of a series, a second trivial answer repeats what was so many steps before.
+      season: of a series, its length S: a second trivial answer repeats what was S steps before; 0: there is none.
       min_count: words and characters that training has less often become "<unknown>", as those do that it lacks.
       normalise: whether numbers become (x - mean) / standard deviation, a feature each; metrics are in original units.
       threshold: the validation metric that counts as solved; None: nothing does.
       learned: of an earlier run; then files are read when the data are loaded.
 
-    Vocabularies, classes, means and deviations come from training alone. Metrics: "accuracy" for classes and labels;
-    "rmse" and "mae" for numbers; "bits_per_character", or "perplexity" for words. Trivial answers: the most frequent
-    class or label of training, its mean; the last step or season again; the frequencies of training.
+    Vocabularies, classes, means and deviations come from training alone. Metrics: "accuracy" and "macro_f1" for classes
+    and labels; "rmse" and "mae" for numbers; "bits_per_character", or "perplexity" for words. Trivial answers: the most
+    frequent class or label of training, its mean; the last step or season again; the frequencies of training.
     """
     own = dict(locals())  # the options by name
     if threshold is not None and threshold <= 0:
         raise ValueError(f"threshold={threshold!r} must be above 0")
     held: list[Any] = []  # the sets for the first load: a run that has its arrays needs them no more
-    if learned is None:
+    if not learned:
         learned, sets = _learned(own)
         held.append(sets)
     reading, family = Reading(**learned["reading"]), FAMILIES[learned["reading"]["form"]]
