@@ -9,14 +9,16 @@ python -m experiments.report --workdir=CLAIMS     # a directory that holds claim
 
 import datetime
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import rich.console
 from absl import flags
 
 from experiments.launcher import command, launch
 from gru_research import records, report
-from gru_research.config import UserError
+from gru_research.config import UserError, experiment
 from gru_research.report import claims, look
 from gru_research.report.claims import findings
 from gru_research.report.study import reading
@@ -44,7 +46,7 @@ def main() -> int:
     console, latex_by = rich.console.Console(), shlex.join(command()) if LATEX.value else ""
     with _look().applied():
         if len(workdirs) > 1:
-            report.write_together(workdirs, _output(), console, latex_by)
+            report.write_together(workdirs, _output(), console, latex_by, _with_defaults)
         elif OUTPUT.value:
             raise UserError(f"--output={OUTPUT.value!r} is for several runs; that of one lies in its directory")
         else:
@@ -66,6 +68,20 @@ def write(workdir: Path, console: rich.console.Console, latex_by: str = "") -> N
         if run.outcome is not None:
             report.write(workdir / run.name, latex_by=latex_by)
     report.write_study(workdir, console)
+
+
+def _with_defaults(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The options of a task of this package with its defaults; of any other task, whose code isn't run, as given."""
+    from gru_research.tasks import TASKS  # here, as the tasks take a second to import and are seldom asked for
+    from gru_research.training import with_every_option
+
+    given = config.get("task") or {}
+    if given.get("name") not in TASKS:
+        return given
+    try:
+        return with_every_option(experiment(config))["task"]
+    except UserError:  # a config of a version that had other fields
+        return given
 
 
 def _directories(text: str) -> list[Path]:

@@ -56,15 +56,21 @@ def write(workdir: Path, console: rich.console.Console | None = None, latex_by: 
 
 
 def write_together(
-    workdirs: Sequence[Path], output: Path, console: rich.console.Console | None = None, latex_by: str = ""
+    workdirs: Sequence[Path],
+    output: Path,
+    console: rich.console.Console | None = None,
+    latex_by: str = "",
+    complete: together.Complete = together.as_given,
 ) -> files.ReportPaths:
     """Makes one report of several finished runs of the same task and data in the directory `output`; as `write`.
+
+    `complete` is that of `together.read`.
 
     Raises:
       records.RecordsError: as `together.read`, or what a run saved of its attention is damaged; nothing is written
         then.
     """
-    return _write(together.read(workdirs), output, console, latex_by)
+    return _write(together.read(workdirs, complete), output, console, latex_by)
 
 
 def _write(

@@ -3,7 +3,7 @@
 import dataclasses
 import itertools
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,10 +32,20 @@ def alone(workdir: Path) -> Source:
     return Source(workdir.name, workdir, run, {cell.cell: cell.cell for cell in run.cells})
 
 
-def read(workdirs: Sequence[Path]) -> list[Source]:
+Complete = Callable[[Mapping[str, Any]], Mapping[str, Any]]
+"""From a run's config to its task's options, those that it leaves at their defaults too."""
+
+
+def as_given(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The options of the task that a config names."""
+    return config.get("task") or {}
+
+
+def read(workdirs: Sequence[Path], complete: Complete = as_given) -> list[Source]:
     """Finished runs of the same task and data, with names and labels that are unique and as short as they can be.
 
-    A cell keeps its label where no other run has that label; else its run's name is added.
+    A cell keeps its label where no other run has that label; else its run's name is added. `complete` is asked where
+    one run names an option of the task and another doesn't.
 
     Raises:
       records.RecordsError: a directory named twice, one without readable records, a run that isn't finished, or one
@@ -49,7 +59,7 @@ def read(workdirs: Sequence[Path]) -> list[Source]:
     for workdir, run in zip(workdirs, runs, strict=True):
         if not run.finished:
             raise records.RecordsError(f"{workdir} isn't finished: only finished runs can be put together")
-        if different := differing_data(runs[0], run):
+        if different := differing_data(runs[0], run, complete):
             raise records.RecordsError(
                 f"{workdir} isn't of the same task and data as {workdirs[0]}: {'; '.join(different)}"
             )
@@ -127,12 +137,14 @@ def notes(sources: Sequence[Source]) -> list[str]:
     return said
 
 
-def differing_data(first: records.Run, other: records.Run) -> list[str]:
+def differing_data(first: records.Run, other: records.Run, complete: Complete = as_given) -> list[str]:
     """The fields in which two runs differ that say what is measured and on what data, each with both values."""
+    options = [as_given(run.header.config) for run in (first, other)]
+    if options[0].keys() != options[1].keys():
+        options = [records.to_json(complete(run.header.config)) for run in (first, other)]
     found = []
-    names = dict.fromkeys([*(first.header.config.get("task") or {}), *(other.header.config.get("task") or {})])
-    for name in names:
-        mine, theirs = ((run.header.config.get("task") or {}).get(name) for run in (first, other))
+    for name in dict.fromkeys([*options[0], *options[1]]):
+        mine, theirs = (of.get(name) for of in options)
         if _content(mine, first.header.files) != _content(theirs, other.header.files):
             found.append(_differs(f"task.{name}", mine, theirs))
     kept = [run.header.config.get("train_examples") or 0 for run in (first, other)]
@@ -147,7 +159,11 @@ def differing_data(first: records.Run, other: records.Run) -> list[str]:
 def _differs(name: str, mine: Any, theirs: Any) -> str:
     if mine == theirs:
         return f"{name}={theirs!r} has another content"
-    return f"{name} is {theirs!r} and not {mine!r}"
+    return f"{name} is {_value(theirs)} and not {_value(mine)}"
+
+
+def _value(value: Any) -> str:
+    return "unset" if value is None else repr(value)
 
 
 def _content(value: Any, files: Mapping[str, str]) -> Any:

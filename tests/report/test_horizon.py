@@ -143,6 +143,7 @@ def test_the_launcher_recognises_a_study_and_reports_on_its_runs_too(tmp_path):
     assert "GRU failed at the first length, 10: 1 of 4 seeds solved it." in done.stdout
     assert f"Report: {tmp_path / 'report.html'}" in " ".join(done.stdout.split())
     assert [row["run"] for row in read_csv(tmp_path / "summary.csv")] == ["length-10"]
+    assert {row["run"] for row in read_csv(tmp_path / "seeds.csv")} == {"length-10"}
     shown = Page(tmp_path / "report.html")
     assert {link["href"] for link in shown.of("a")} == {"length-10/report.html"}
     assert "Longer is harder." in shown.text

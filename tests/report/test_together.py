@@ -129,7 +129,7 @@ OTHER_LENGTH = ADDING | {"task": {"name": "adding", "length": 50}}
             marks=fault("reports", "runs with other numbers of training examples in one report"),
         ),
         ({"name": "copying", "config": ADDING | {"task": {"name": "copying", "symbols": 8}}},
-         "task.name is 'copying' and not 'adding'; task.length is None and not 20; task.symbols is 8 and not None$"),
+         "task.name is 'copying' and not 'adding'; task.length is unset and not 20; task.symbols is 8 and not unset$"),
         ({"direction": "max", "metric": "accuracy", "directions": {"accuracy": "max"}},
          "the task's metric is 'accuracy' and not 'MSE'; "),
         ({"trivial": {"always predicting 1": 0.2}}, "the task's trivial is .*0.2} and not .*0.167}$"),
@@ -156,6 +156,16 @@ def test_a_run_is_there_once(tmp_path):
     with pytest.raises(records.RecordsError, match="a is named twice") as error:
         report.write_together([run, tmp_path / "a" / ".." / "a"], tmp_path / "both")
     seen(error)
+
+
+def test_an_option_at_its_default_is_no_difference_whether_it_is_named_or_not(tmp_path):
+    unset = ADDING | {"task": {"name": "adding"}}
+    runs = [make(tmp_path, "a"), make(tmp_path, "b", config=unset)]
+    assert len(together.read(runs, lambda config: {"length": 20, **config["task"]})) == 2
+    with pytest.raises(records.RecordsError, match=r"task.length is 50 and not 20$"):
+        together.read(runs, lambda config: {"length": 50, **config["task"]})
+    with pytest.raises(records.RecordsError, match=r"task.length is unset and not 20$"):
+        together.read(runs)
 
 
 def test_what_rounds_differently_on_another_machine_is_the_same(tmp_path):
@@ -231,8 +241,11 @@ def launched(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_launcher_with_all_its_flags_and_a_comma_in_a_directorys_name(tmp_path):
-    for name in ("a,b=1", "c"):
-        write_run(tmp_path / name, {"GRU": constant(0.1, 0.2)}, config=ADDING)
+    # 100 is the adding problem's length where a config doesn't name it.
+    whole = {"cells": {"GRU": {"kind": "gru", "hidden_size": 4}}, "reference": "GRU", "seeds": 2}
+    for name, task in (("a,b=1", {"length": 100}), ("c", {})):
+        config = whole | {"task": {"name": "adding", **task}}
+        write_run(tmp_path / name, {"GRU": constant(0.1, 0.2)}, config=config, length=100)
     named, output = f"--workdir={tmp_path}/a,b=1,{tmp_path}/c", tmp_path / "new" / "both"
     done = launched(named, f"--output={output}", "--latex", "--formats=pdf", "--style=paper")
     assert (done.returncode, done.stderr) == (0, "")
