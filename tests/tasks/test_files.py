@@ -1,5 +1,7 @@
 """Tasks of one's own files: arrays, labelled sentences, a series and a text, from file to training."""
 
+import dataclasses
+import inspect
 import json
 import math
 import re
@@ -19,6 +21,7 @@ from gru_research.metrics import Collected
 from gru_research.tasks import Task
 from gru_research.tasks.characters import characters
 from gru_research.tasks.files import files
+from gru_research.tasks.files.options import Options
 from gru_research.training import make_plan
 from tests.faults import fault, seen
 from tests.launching import launch
@@ -319,7 +322,7 @@ def mistakes(folder: Path) -> list[tuple[str, dict[str, Any], str]]:
         ("an option that does nothing there", {"train": beats, "season": 4},
          f"config.task.season=4 is for series, and {beats} is read as arrays"),
         ("a test file that is the training file", {"train": prices, "test": prices},
-         f"config.task.test={prices!r} is the file of train too: leave it out for a share of it"),
+         f"config.task.test={prices!r} is the file of train too: leave it out for a share of train's"),
         ("shares that leave nothing", {"train": beats, "validation_share": 0.5, "test_share": 0.5},
          "config.task.test_share=0.5 and validation_share=0.5 leave nothing for training"),
         ("a share without an example", {"train": beats, "test_share": 0.001},
@@ -356,7 +359,7 @@ def mistakes(folder: Path) -> list[tuple[str, dict[str, Any], str]]:
         ("a series without numbers", {"train": text("o.csv", "date,x\n2024-01-02,a\n"), "kind": "forecasting"},
          f"{one}/o.csv: has no column of numbers to be forecast, only date, x"),
         ("a season longer than the window", {"train": prices, "season": 7, "length": 5},
-         "config.task.season=7 must be from 0 (none) to length=5: the window must hold one"),
+         "config.task.season=7 must be at most length=5: the window must hold one"),
         ("a series too short for a window", {"train": prices, "length": 90},
          f"{prices}: train has 80 steps, too few for length=90 and horizon=1"),
         ("a text too short for a segment", {"train": text("l.txt", "one two three"), "length": 9},
@@ -381,6 +384,19 @@ def test_mistakes_are_one_line(folder: Path) -> None:
             make_plan(experiment({"task": {"name": "files", **options}, "cells": cells}))
         assert str(caught.value) == line, what
         seen(caught)
+
+
+def test_a_file_belongs_to_one_set_and_options_have_one_default(folder: Path) -> None:
+    beats, tags = str(folder / "beats.npz"), str(folder / "tags.npz")
+    with pytest.raises(ValueError, match=r"^test='.*tags.npz' is the file of validation too"):
+        files(beats, validation=tags, test=tags)
+    with pytest.raises(
+        ValueError, match=r"/tags.npz: validation has tokens and classes at every step, and training 2 f"
+    ):
+        files(beats, validation=tags)
+    signature = inspect.signature(files).parameters
+    for field in dataclasses.fields(Options)[1:]:
+        assert signature[field.name].default == field.default
 
 
 def test_compare_trains_on_a_series_and_says_what_was_inferred(folder: Path, tmp_path: Path) -> None:

@@ -13,21 +13,11 @@ from gru_research.data.own_files import Table, read_npy, read_table, read_text
 from ..base import Stored, Task
 from . import labelled, series, texts
 from .examples import Examples, from_npz
+from .options import Options
 from .recognising import Reading
 from .rows import from_numbers, from_texts
 from .shares import Shares
 from .units import split_units
-
-
-@dataclasses.dataclass(frozen=True)
-class Options:
-    """The options of a task that act on what is read."""
-
-    length: int
-    horizon: int
-    season: int
-    min_count: int
-    normalise: bool
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from gru_research.config import FileError
-from gru_research.data.own_files import TABLES, Table
+from gru_research.data.own_files import Table
 
+from .options import ENDINGS, Options
 from .rows import LABEL_NAMES, text_columns
 
-ENDINGS = (".npz", ".npy", *TABLES, ".txt")
 TIME_NAMES = (
     "", "unnamed: 0", "index", "time", "times", "date", "dates", "datetime", "timestamp", "ds", "period",
     "year", "quarter", "month", "week", "day", "hour", "minute", "second", "step", "t",
@@ -52,18 +52,16 @@ class Reading:
     arrays: Sequence[str] = ("inputs", "targets")
 
 
-def recognise(
-    path: Path, table: Table | None, kind: str, inputs: str, target: str, unit: str, length: int
-) -> tuple[Reading, list[str]]:
+def recognise(path: Path, table: Table | None, options: Options) -> tuple[Reading, list[str]]:
     """How a file is read, and what was inferred, in sentences; `table` is what a .csv or .tsv holds.
 
     Raises:
       ValueError: `kind` isn't among those of such a file, or the ending says nothing.
       FileError: the columns don't say what is asked.
     """
-    ending = path.suffix.lower()
+    ending, kind = path.suffix.lower(), options.kind
     if table is not None:
-        return _of_table(table, kind, inputs, target, unit, length)
+        return _of_table(table, options)
     form = {".npz": "arrays", ".npy": "series"}.get(ending, "text")
     if form == "text" and ending not in ENDINGS and kind != "next_token":
         raise ValueError(
@@ -71,10 +69,10 @@ def recognise(
         )
     _check_kind(path, kind, form)
     if form == "arrays":
-        return Reading(form, kind, arrays=(inputs or "inputs", target or "targets")), []
+        return Reading(form, kind, arrays=(options.inputs or "inputs", options.target or "targets")), []
     if form == "series":
         return Reading(form, "forecasting"), []
-    unit = "characters" if unit == "auto" else unit
+    unit = "characters" if options.unit == "auto" else options.unit
     return Reading(form, "next_token", unit=unit), [f"asked for is which of its {unit} comes next (unit, kind)"]
 
 
@@ -83,7 +81,8 @@ def _check_kind(path: Path, kind: str, form: str) -> None:
         raise ValueError(f"kind={kind!r} isn't for a {path.suffix} file; choose from {', '.join(KINDS[form])}")
 
 
-def _of_table(table: Table, kind: str, inputs: str, target: str, unit: str, length: int) -> tuple[Reading, list[str]]:
+def _of_table(table: Table, options: Options) -> tuple[Reading, list[str]]:
+    kind, inputs, target = options.kind, options.inputs, options.target
     for other in ("tagging", "next_token"):
         if kind == other:
             choices = "classification, regression, forecasting"
@@ -101,9 +100,9 @@ def _of_table(table: Table, kind: str, inputs: str, target: str, unit: str, leng
     if kind == "auto":
         kind = "regression" if label not in texts and _has_fractions(table, label) else "classification"
         said.append(f"asked for is {kind} of {label!r} (kind)")
-    unit = "words" if unit == "auto" else unit
+    unit = "words" if options.unit == "auto" else options.unit
     said.insert(0, f"inputs are the {unit} of {text!r} (inputs, unit)")
-    return Reading("sentences", kind, (text,), (label,), unit, length), said
+    return Reading("sentences", kind, (text,), (label,), unit, options.length), said
 
 
 def time_column(table: Table) -> str | None:

@@ -79,15 +79,13 @@ def learn(
     """Facts of the training part alone; `trivial` says what they reach on the test set.
 
     Raises:
-      ValueError: a horizon or a season out of its range.
+      ValueError: a season longer than a window.
       FileError: a set that is too short for one window.
     """
-    if horizon < 1:
-        raise ValueError(f"horizon={horizon!r} must be at least 1")
     steps = len(sets["train"].steps)
     length = length or max(1, season, min(LENGTH, (steps - horizon) // 2))
-    if not 0 <= season <= length:
-        raise ValueError(f"season={season!r} must be from 0 (none) to length={length}: the window must hold one")
+    if season > length:
+        raise ValueError(f"season={season!r} must be at most length={length}: the window must hold one")
     for split, part in sets.items():
         if (there := len(_starts(part, length, horizon))) < 1:
             raise FileError(

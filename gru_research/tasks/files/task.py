@@ -1,28 +1,19 @@
 """A task of a user's own files: arrays, tables or texts."""
 
 import dataclasses
-import inspect
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
 
-from gru_research.data.own_files import TABLES, Table, found, read_table
+from gru_research.data.own_files import TABLES, Table, read_table
 
 from ..base import Task
-from .families import FAMILIES, Options
-from .recognising import ENDINGS, Reading, recognise
+from .families import FAMILIES
+from .options import Options
+from .recognising import Reading, recognise
 from .shares import Shares
-
-TAKEN = {
-    "arrays": ("inputs", "target", "normalise", "seed"),
-    "rows": ("inputs", "target", "normalise", "seed"),
-    "sentences": ("inputs", "target", "unit", "length", "min_count", "normalise", "seed"),
-    "series": ("inputs", "target", "length", "horizon", "season", "normalise"),
-    "text": ("unit", "length", "min_count"),
-}
-"""The options that act, by what files hold; others must be left out."""
 
 
 def files(
@@ -77,12 +68,15 @@ def files(
     and labels; "rmse" and "mae" for numbers; "bits_per_character", or "perplexity" for words. Trivial answers: the most
     frequent class or label of training, its mean; the last step or season again; the frequencies of training.
     """
-    own = dict(locals())  # the options by name
     if threshold is not None and threshold <= 0:
         raise ValueError(f"threshold={threshold!r} must be above 0")
     held: list[Any] = []  # the sets for the first load: a run that has its arrays needs them no more
     if not learned:
-        learned, sets = _learned(own)
+        options = Options(
+            train, validation, test, validation_share, test_share, seed, kind, inputs, target, unit, length, horizon,
+            season, min_count, normalise,
+        )  # fmt: skip
+        learned, sets = _learned(options)
         held.append(sets)
     reading, family = Reading(**learned["reading"]), FAMILIES[learned["reading"]["form"]]
     facts = family.facts(learned["facts"])
@@ -104,49 +98,27 @@ def files(
     )
 
 
-def _learned(own: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+def _learned(options: Options) -> tuple[dict[str, Any], dict[str, Any]]:
     """What is learned of the files that options name, as plain JSON; and the sets."""
-    if not own["train"]:
-        raise ValueError(f"train={own['train']!r} must name a file, which ends with {', '.join(ENDINGS)}")
-    if own["length"] < 0 or own["min_count"] < 1:
-        field, least = ("length", 0) if own["length"] < 0 else ("min_count", 1)
-        raise ValueError(f"{field}={own[field]!r} must be at least {least}")
-    paths = _paths(own)
-    tables = {path: read_table(path) for path in (paths["train"],) if path.suffix.lower() in TABLES}
-    reading, said = recognise(
-        paths["train"],
-        tables.get(paths["train"]),
-        *(own[name] for name in ("kind", "inputs", "target", "unit", "length")),
-    )
-    _check_taken(own, reading.form)
-    for split in ("validation", "test"):
-        if split not in paths and not own[f"{split}_share"]:
-            raise ValueError(f"{split}_share={own[f'{split}_share']!r} must be above 0, or {split} a file")
-    drawn = {split: 0.0 if split in paths else own[f"{split}_share"] for split in ("validation", "test")}
-    shares = Shares(**drawn, seed=own["seed"])
-    family, options = FAMILIES[reading.form], Options(**{f.name: own[f.name] for f in dataclasses.fields(Options)})
+    paths, shares = options.paths(), options.shares()
+    train = paths["train"]
+    tables = {train: read_table(train)} if train.suffix.lower() in TABLES else {}
+    reading, said = recognise(train, tables.get(train), options)
+    options.check_taken(reading.form)
+    family = FAMILIES[reading.form]
     sets = _sets(reading, paths, shares, tables)
-    facts = family.learn(sets, reading, options, paths["train"])
-    said = [f"{paths['train'].name}: {sentence}" for sentence in [*said, *family.inferred(reading, facts)]]
+    facts = family.learn(sets, reading, options, train)
     learned = {
         "files": {split: str(path) for split, path in paths.items()},
         "reading": dataclasses.asdict(reading),
         "shares": dataclasses.asdict(shares),
         "facts": dataclasses.asdict(facts),
-        "warnings": [*said, *family.warn(sets, facts, reading)],
+        "warnings": [
+            *(f"{train.name}: {sentence}" for sentence in [*said, *family.inferred(reading, facts)]),
+            *family.warn(sets, facts, reading),
+        ],
     }
     return learned, sets
-
-
-def _paths(own: Mapping[str, Any]) -> dict[str, Path]:
-    """The files that options name, by set."""
-    paths = {split: found(split, own[split]) for split in ("train", "validation", "test") if own[split]}
-    for split, path in paths.items():
-        if split != "train" and path == paths["train"]:
-            raise ValueError(f"{split}={own[split]!r} is the file of train too: leave it out for a share of it")
-        if path.suffix.lower() != paths["train"].suffix.lower():
-            raise ValueError(f"{split}={own[split]!r} must end with {paths['train'].suffix}, as train does")
-    return paths
 
 
 def _sets(
@@ -156,15 +128,6 @@ def _sets(
     family = FAMILIES[reading.form]
     files = {split: family.read(reading, path, tables.get(path)) for split, path in paths.items()}
     return family.divide(files, shares, reading)
-
-
-def _check_taken(own: Mapping[str, Any], form: str) -> None:
-    """Raises ValueError for an option that would do nothing."""
-    defaults = {name: parameter.default for name, parameter in inspect.signature(files).parameters.items()}
-    for name in dict.fromkeys(name for names in TAKEN.values() for name in names):
-        if own[name] != defaults[name] and name not in TAKEN[form]:
-            forms = ", ".join(other for other, names in TAKEN.items() if name in names)
-            raise ValueError(f"{name}={own[name]!r} is for {forms}, and {own['train']} is read as {form}")
 
 
 def _name(path: Path) -> str:

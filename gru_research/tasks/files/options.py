@@ -1,0 +1,90 @@
+"""The options of the task `files`, checked."""
+
+import dataclasses
+from pathlib import Path
+
+from gru_research.data.own_files import found
+
+from .shares import Shares
+
+ENDINGS = (".npz", ".npy", ".csv", ".tsv", ".txt")
+TAKEN = {
+    "arrays": ("inputs", "target", "normalise", "seed"),
+    "rows": ("inputs", "target", "normalise", "seed"),
+    "sentences": ("inputs", "target", "unit", "length", "min_count", "normalise", "seed"),
+    "series": ("inputs", "target", "length", "horizon", "season", "normalise"),
+    "text": ("unit", "length", "min_count"),
+}
+"""The options that act, by what files hold; others must be left out."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """As `files` has them.
+
+    Raises:
+      ValueError: no file, or a value out of its range.
+    """
+
+    train: str
+    validation: str = ""
+    test: str = ""
+    validation_share: float = 0.1
+    test_share: float = 0.1
+    seed: int = 0
+    kind: str = "auto"
+    inputs: str = ""
+    target: str = ""
+    unit: str = "auto"
+    length: int = 0
+    horizon: int = 1
+    season: int = 0
+    min_count: int = 1
+    normalise: bool = True
+
+    def __post_init__(self) -> None:
+        if not self.train:
+            raise ValueError(f"train={self.train!r} must name a file, which ends with {', '.join(ENDINGS)}")
+        for field, least in {"length": 0, "horizon": 1, "season": 0, "min_count": 1}.items():
+            if getattr(self, field) < least:
+                raise ValueError(f"{field}={getattr(self, field)!r} must be at least {least}")
+        for split in ("validation", "test"):
+            if not getattr(self, split) and not getattr(self, f"{split}_share"):
+                share = getattr(self, f"{split}_share")
+                raise ValueError(f"{split}_share={share!r} must be above 0, or {split} a file")
+
+    def paths(self) -> dict[str, Path]:
+        """The files by set. Raises ValueError where one isn't there, is of another kind, or stands for two sets."""
+        paths: dict[str, Path] = {}
+        for split in ("train", "validation", "test"):
+            name = getattr(self, split)
+            if not name:
+                continue
+            path = found(split, name)
+            for other, its in paths.items():
+                if path == its:
+                    raise ValueError(
+                        f"{split}={name!r} is the file of {other} too: leave it out for a share of train's"
+                    )
+            if paths and path.suffix.lower() != paths["train"].suffix.lower():
+                raise ValueError(f"{split}={name!r} must end with {paths['train'].suffix}, as train does")
+            paths[split] = path
+        return paths
+
+    def shares(self) -> Shares:
+        """Of the first file; none where there is a file of a set."""
+        return Shares(
+            validation=0.0 if self.validation else self.validation_share,
+            test=0.0 if self.test else self.test_share,
+            seed=self.seed,
+        )
+
+    def check_taken(self, form: str) -> None:
+        """Raises ValueError for an option that would do nothing where files are read as `form`."""
+        for field in dataclasses.fields(self):
+            forms = [other for other, names in TAKEN.items() if field.name in names]
+            if forms and form not in forms and getattr(self, field.name) != field.default:
+                raise ValueError(
+                    f"{field.name}={getattr(self, field.name)!r} is for {', '.join(forms)}, and {self.train} is read "
+                    f"as {form}"
+                )
