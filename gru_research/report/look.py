@@ -32,6 +32,7 @@ STYLES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     }
 )
 _WIDTHS, _FONT_SIZES = (2, 20), (4, 24)
+_INCHES_PER_POINT = 0.15  # with less, labels leave no room for what they label
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,7 +65,9 @@ class Look:
             value = getattr(self, field)
             if value is not None and not bounds[0] <= value <= bounds[1]:
                 raise ValueError(f"{field}={value!r} must be from {bounds[0]} to {bounds[1]}")
-        self._parameters()
+        points = self._parameters()["font.size"]
+        if self.inches < (least := _INCHES_PER_POINT * points):
+            raise ValueError(f"width_inches={self.inches:g} must be at least {least:.3g} for text of {points:g} points")
 
     @property
     def inches(self) -> float:
@@ -82,7 +85,7 @@ class Look:
             _CURRENT.reset(token)
 
     def _parameters(self) -> dict[str, Any]:
-        found: dict[str, Any] = dict(STYLES["screen"])
+        found: dict[str, Any] = {"font.size": matplotlib.rcParamsDefault["font.size"], **STYLES["screen"]}
         if self.style in STYLES:
             found |= STYLES[self.style]
         else:
@@ -121,4 +124,6 @@ def _read(style: str) -> dict[str, Any]:
         found = matplotlib.rc_params_from_file(path, fail_on_error=True, use_default_template=False)
     except ValueError as e:
         raise ValueError(f"style={style!r}: {e}") from e
+    if found.get("text.usetex"):  # which would take labels, names of files and "%" for LaTeX
+        raise ValueError(f"style={style!r}: text.usetex must be False: labels are shown as they are")
     return {str(name): value for name, value in found.items()}

@@ -96,6 +96,7 @@ def test_a_style_file_is_put_over_the_usual_style(workdir, tmp_path):
             marks=fault("reports", "a width or a size of text out of range"),
         ),
         ({"font_size": 100.0}, "font_size=100.0 must be from 4 to 24"),
+        ({"width_inches": 2.0, "font_size": 20.0}, "width_inches=2 must be at least 3 for text of 20 points"),
         pytest.param(
             {"style": "papper"},
             "style='papper' must be screen, paper or the path of a FILE.mplstyle",
@@ -118,6 +119,7 @@ def test_what_cannot_be_is_refused(fields, message):
             "line 2: 'font.sise: 8' sets no parameter of Matplotlib",
             marks=fault("reports", "a style file with a mistake in it"),
         ),
+        ("text.usetex: True\n", "text.usetex must be False"),
         ("font.size: large-ish\n", "font.size|large-ish"),
         ("nothing here\n", "line 1: 'nothing here' sets no parameter"),
     ],
