@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from gru_research import records
-from gru_research.report import claims
+from gru_research.report import claims, look
 from gru_research.report.claims import findings
 from tests.report.test_exhibits import EXAMPLES
 
@@ -62,6 +62,13 @@ def test_the_markdown_has_the_same_and_its_tables_stay_tables(workdir: Path) -> 
         assert len(re.findall(r"(?<!\\)\|", row)) in (3, 4)
     assert all((workdir / path).is_file() for path in re.findall(r"\]\((figures/[^)]+)\)", text))
     assert '<a id="size"></a>' in text and "[A GRU is <small>](#size)" in text
+
+
+def test_the_markdown_links_to_figures_of_the_formats_that_were_asked_for(workdir: Path) -> None:
+    with look.Look(("svg", "pdf")).applied():
+        claims.write(workdir)
+    linked = re.findall(r"\]\((figures/[^)]*)\)", (workdir / "claims.md").read_text())
+    assert linked and all((workdir / path).suffix == ".svg" and (workdir / path).is_file() for path in linked)
 
 
 @pytest.mark.parametrize(
