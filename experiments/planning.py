@@ -11,13 +11,12 @@ from experiments import studies
 from gru_research.config import ExperimentConfig, UserError
 from gru_research.data import DataDirs
 from gru_research.plural import several
-from gru_research.tasks import TASKS
 from gru_research.training import CellPlan, Plan
 from gru_research.training.comparison import load_sets
 from gru_research.training.cost import Case, Found, Measured, Memory, compile_cell, measure, train_share
 from gru_research.training.forecast import Cost, Interval, Rates, at_length, fullest, phase
 from gru_research.training.loop import Sets
-from gru_research.training.plan import make_task
+from gru_research.training.plan import make_task, task_function
 from gru_research.training.tuning import shares_programs, training_schedule, tuning_schedule
 
 LEAST_LENGTH = 16
@@ -101,8 +100,7 @@ class CellForecasts:
 
 def task_length(config: ExperimentConfig) -> Any:
     """The value of `task.length`; None where the task has no such field."""
-    function = TASKS.get(config.task.name)
-    field = inspect.signature(function).parameters.get("length") if function else None
+    field = inspect.signature(task_function(config.task)).parameters.get("length")
     return None if field is None else config.task.options.get("length", field.default)
 
 

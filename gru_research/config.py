@@ -15,6 +15,7 @@ import re
 import types
 import typing
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import numpy as np
@@ -273,6 +274,7 @@ def experiment(mapping: Mapping[str, Any]) -> ExperimentConfig:
     cells = dict(fields.pop("cells"))
     if not isinstance(task.get("name"), str):
         raise UserError(f"config.task.name={task.get('name')!r} must be a task's name")
+    task["name"] = located(task["name"])
     for name in ("only", "probes", "trackers"):
         if isinstance(fields.get(name), list | tuple):
             fields[name] = ",".join(map(str, fields[name]))
@@ -304,6 +306,8 @@ def _cell(label: str, value: Any) -> CellConfig:
     fields = {k: v for k, v in value.items() if k in own and v is not None}
     if "kind" not in fields:
         raise UserError(f"{path}.kind is missing: name a cell")
+    if isinstance(fields["kind"], str):
+        fields["kind"] = located(fields["kind"])
     options = {k: v for k, v in value.items() if k not in own}
     return call(CellConfig, fields, path, {"label": label, "options": options})
 
@@ -314,7 +318,27 @@ def _model(value: Any) -> ModelConfig:
     kind = value.get("kind", ModelConfig.kind)
     if not isinstance(kind, str):
         raise UserError(f"config.model.kind={kind!r} must be a model's name")
-    return ModelConfig(kind, {name: option for name, option in value.items() if name != "kind"})
+    return ModelConfig(located(kind), {name: option for name, option in value.items() if name != "kind"})
+
+
+def split_own(name: str) -> tuple[str, str] | None:
+    """`path/to/file.py:Name` or `module:Name` as the two parts; None for a name without a colon.
+
+    Raises:
+      UserError: a colon, but neither of these.
+    """
+    place, colon, wanted = name.rpartition(":")
+    if not colon:
+        return None
+    if not wanted.isidentifier() or not (place.endswith(".py") or all(map(str.isidentifier, place.split(".")))):
+        raise UserError(f"{name!r} must be path/to/file.py:Name or package.module:Name")
+    return place, wanted
+
+
+def located(name: str) -> str:
+    """A name whose file, where it names one, is an absolute path: what a config means wherever it is read again."""
+    place, colon, wanted = name.rpartition(":")
+    return f"{Path(place).expanduser().absolute()}:{wanted}" if colon and place.endswith(".py") else name
 
 
 def call(
@@ -327,11 +351,13 @@ def call(
     """
     if not isinstance(options, Mapping):
         raise UserError(f"{path}={options!r} must be a group of fields")
-    parameters = {n: p for n, p in inspect.signature(function).parameters.items() if n not in given}
-    hints = typing.get_type_hints(function.__init__ if inspect.isclass(function) else function)
+    signature = inspect.signature(function).parameters
+    parameters = {n: p for n, p in signature.items() if n not in given and p.kind not in _VARIABLE}
+    hints = hints_of(function)
     values = {}
     for name, value in options.items():
-        check_known(path, name, parameters)
+        if not any(p.kind is p.VAR_KEYWORD for p in signature.values()) or name in given:
+            check_known(path, name, parameters)
         values[name] = _typed(f"{path}.{name}", _without_scalars(value), hints.get(name, Any))
     for name, parameter in parameters.items():
         if parameter.default is parameter.empty and name not in values:
@@ -342,6 +368,20 @@ def call(
         raise
     except ValueError as e:
         raise UserError(f"{path}.{e}") from e
+
+
+_VARIABLE = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+
+
+def hints_of(function: Callable[..., Any]) -> dict[str, Any]:
+    """The types that a function's parameters are annotated with; without those in words that its module can't resolve,
+    such as what is imported for type checkers alone."""
+    annotated = function.__init__ if inspect.isclass(function) else function
+    try:
+        return typing.get_type_hints(annotated)
+    except (NameError, TypeError, AttributeError):
+        found = inspect.signature(function).parameters.items()
+        return {n: p.annotation for n, p in found if not isinstance(p.annotation, str) and p.annotation is not p.empty}
 
 
 def with_fields(mapping: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:

@@ -22,6 +22,7 @@ ARROWS = [
     "config -> data",
     "config -> trackers -> training",
     "records -> trackers",
+    "config -> named -> models",
     "layers -> analysis -> training",
     "stats -> analysis",
     "records -> analysis",

@@ -1,9 +1,13 @@
 """Whole models by name: what `config.model.kind` may say."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from gru_research import named
+from gru_research.time_loop import UnrollOptions
+
+from . import own
 from .base import Generator, Model, count_parameters, no_attention, no_generation, one_row
 from .encoder_decoder import EncoderDecoder, encoder_decoder
 from .flax_modules import linen, nnx
@@ -16,13 +20,28 @@ MODELS: dict[str, Callable[..., Model]] = {
     "nnx": nnx,
 }
 """The models that a config can name: functions `(spec, cell, *, options) -> Model`. A new one is a function with typed
-options and a line here."""
+options and a line here; one in a file of the user's own needs no line."""
+
+
+def builder(kind: str) -> Callable[..., Model]:
+    """The function that makes the models of a kind, which may be `path/to/file.py:Name` or `module:Name`.
+
+    Raises:
+      UserError: there is none.
+    """
+    found = named.find("config.model.kind", kind, MODELS)
+    return found if kind in MODELS else own.builder("config.model.kind", kind, found)
 
 
 def options_of(kind: str) -> dict[str, Any]:
-    """The options of a kind of model, by name, with their defaults."""
-    parameters = inspect.signature(MODELS[kind]).parameters.values()
-    return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
+    """The options of a kind of model, by name, with their defaults; those without a default, or with one that no config
+    can hold, are left out."""
+    parameters = inspect.signature(builder(kind)).parameters.values()
+    return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY and _is_plain(p.default)}
+
+
+def _is_plain(value: Any) -> bool:
+    return value is None or isinstance(value, bool | int | float | str | tuple | Mapping | UnrollOptions)
 
 
 __all__ = [
@@ -31,6 +50,7 @@ __all__ = [
     "Generator",
     "Model",
     "SequenceModel",
+    "builder",
     "count_parameters",
     "encoder_decoder",
     "linen",

@@ -6,11 +6,10 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from gru_research.cells import CELLS, INITIALIZERS
+from gru_research.cells import INITIALIZERS
 from gru_research.config import ExperimentConfig, to_mapping
-from gru_research.tasks import TASKS
 
-from .plan import with_model_options
+from .plan import cell_function, task_function, with_model_options
 
 NOT_OPTIONS = ("dirs", "learned", "hidden_size")
 """Parameters of tasks and cells that no option gives: a cell's size is a field of its own."""
@@ -22,8 +21,8 @@ def with_every_option(config: ExperimentConfig) -> dict[str, Any]:
     What has no name, such as an own initialiser, is shown as Python shows it.
     """
     mapping = to_mapping(with_model_options(config))
-    found = [(mapping["task"], TASKS[config.task.name])]
-    found += [(mapping["cells"][cell.label], CELLS[cell.kind]) for cell in config.cells]
+    found: list[tuple[Any, Callable[..., Any]]] = [(mapping["task"], task_function(config.task))]
+    found += [(mapping["cells"][cell.label], cell_function(cell)) for cell in config.cells]
     for group, function in found:
         group |= {name: value for name, value in _defaults(function).items() if name not in group}
     return _plain(mapping)

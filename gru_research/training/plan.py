@@ -1,14 +1,15 @@
 """From a config to what will run: the task, and for each cell its model, its size and its learning rate."""
 
+import contextlib
 import dataclasses
 import inspect
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import jax
 
-from gru_research import trackers
+from gru_research import named, trackers
 from gru_research.cells import CELLS, Cell
 from gru_research.config import (
     CellConfig,
@@ -18,14 +19,15 @@ from gru_research.config import (
     call,
     choose,
     split_names,
+    split_own,
     to_mapping,
 )
 from gru_research.data import DataDirs
 from gru_research.decoding import DECODERS
 from gru_research.layers import has_cell_state
 from gru_research.metrics import Additive, Collected, Metric
-from gru_research.models import MODELS, Model, count_parameters, no_generation, options_of
-from gru_research.models.naming import said
+from gru_research.models import MODELS, Model, builder, count_parameters, no_generation, options_of
+from gru_research.named import said
 from gru_research.tasks import TASKS, Generated, Task
 from gru_research.tasks.base import Loss
 from gru_research.types import Batch
@@ -37,6 +39,8 @@ from .flops import count_flops
 from .optimizer import check_precision, make_optimizer
 
 MATCH_TOLERANCE = 0.02
+CELL = ("hidden_size", "init", "initial_carry", "project", "gates", "combine", "step", "hidden")
+"""What a cell must have."""
 
 
 def count_model_flops(model: Model, example: Batch) -> int:
@@ -90,12 +94,13 @@ class CellPlan:
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """What a config describes, with every choice made."""
+    """What a config describes, with every choice made. `files` are the user's own, with their sha256 by path."""
 
     config: ExperimentConfig
     task: Task
     cells: tuple[CellPlan, ...]
     warnings: tuple[str, ...]
+    files: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -107,10 +112,52 @@ def make_task(config: TaskConfig, dirs: DataDirs, learned: Mapping[str, Any] | N
 
     `learned` is what the task of an earlier run took from its training data, for functions that ask for it.
     """
-    function = TASKS[choose("config.task.name", config.name, TASKS)]
+    function = task_function(config)
     own = {"dirs": dirs, "learned": learned}
     given = {name: value for name, value in own.items() if name in inspect.signature(function).parameters}
-    return call(function, config.options, "config.task", given)
+    with _own("config.task.name", config.name):
+        task = call(function, config.options, "config.task", given)
+    if not isinstance(task, Task):
+        raise UserError(f"config.task.name={config.name!r} gives {type(task).__name__}, and must give a Task")
+    return task
+
+
+def task_function(config: TaskConfig) -> Callable[..., Task]:
+    """The function of the task that a config names, in the literal dict or of the user's own. Raises UserError."""
+    return _callable("config.task.name", config.name, TASKS)
+
+
+def cell_function(cell: CellConfig) -> Callable[..., Cell]:
+    """The class of the cell that a config names, in the literal dict or of the user's own. Raises UserError."""
+    return _callable(f"config.cells.{cell.label}.kind", cell.kind, CELLS)
+
+
+def _callable(field: str, name: str, known: Mapping[str, Any]) -> Callable[..., Any]:
+    found = named.find(field, name, known)
+    if not callable(found):
+        raise UserError(f"{field}={name!r} must be a function or a class, not {type(found).__name__}")
+    return found
+
+
+@contextlib.contextmanager
+def _own(field: str, name: str) -> Iterator[None]:
+    """What code of the user's own raises within becomes a UserError; ours isn't hidden."""
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as e:
+        if split_own(name) is None:
+            raise
+        raise UserError(f"{field}={name!r} fails ({named.said(e)})") from e
+
+
+def own_files(config: ExperimentConfig, task: Task) -> dict[str, str]:
+    """The sha256 of the user's own files that a run is made of, code and data, by path."""
+    kinds = (config.task.name, *(cell.kind for cell in config.cells), config.model.kind)
+    code = {file: known for kind in kinds for file, known in named.sums(kind).items()}
+    data = {str(file.absolute()): named.sha256(file.read_bytes()) for file in task.files if file.is_file()}
+    return code | data
 
 
 def make_plan(config: ExperimentConfig, dirs: DataDirs = DataDirs(), learned: Mapping[str, Any] | None = None) -> Plan:
@@ -146,7 +193,7 @@ def make_plan(config: ExperimentConfig, dirs: DataDirs = DataDirs(), learned: Ma
         for cell in config.cells
         if cell.label in config.selected_labels
     )
-    return Plan(config, task, cells, tuple(warnings))
+    return Plan(config, task, cells, tuple(warnings), own_files(config, task))
 
 
 def _plan_cell(
@@ -238,8 +285,15 @@ def nearest_size(count: Callable[[int], float], wanted: float, high: int = 2) ->
 
 def _build_cell(cell: CellConfig, hidden_size: int) -> Cell:
     path = f"config.cells.{cell.label}"
-    choose(f"{path}.kind", cell.kind, CELLS)
-    return call(CELLS[cell.kind], cell.options, path, {"hidden_size": hidden_size})
+    function = cell_function(cell)
+    with _own(f"{path}.kind", cell.kind):
+        made = call(function, cell.options, path, {"hidden_size": hidden_size})
+    if missing := [name for name in CELL if not hasattr(made, name)]:
+        raise UserError(
+            f"{path}.kind={cell.kind!r} gives {type(made).__name__}, which is no cell: it has no {', '.join(missing)}; "
+            "a whole model is named by config.model.kind"
+        )
+    return made
 
 
 def with_model_options(config: ExperimentConfig) -> ExperimentConfig:
@@ -248,10 +302,11 @@ def with_model_options(config: ExperimentConfig) -> ExperimentConfig:
     Raises:
       UserError: there is no such kind of model, or an option is another kind's.
     """
-    kind = choose("config.model.kind", config.model.kind, MODELS)
+    kind = config.model.kind
+    known = inspect.signature(builder(kind)).parameters
     for name in config.model.options:
         others = [other for other in MODELS if name in options_of(other)]
-        if others and kind not in others:
+        if others and name not in known and kind in MODELS:
             raise UserError(
                 f"config.model.{name}={config.model.options[name]!r} is an option of kind="
                 f"{' and '.join(map(repr, others))}, here kind={kind!r}, which has {', '.join(options_of(kind))}"
@@ -268,8 +323,11 @@ def _filled(defaults: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, 
 
 
 def _build_model(config: ExperimentConfig, task: Task, cell: CellConfig, hidden_size: int) -> Model:
-    given = {"spec": task.spec, "cell": _build_cell(cell, hidden_size)}
-    model = call(MODELS[config.model.kind], config.model.options, "config.model", given)
+    kind, given = config.model.kind, {"spec": task.spec, "cell": _build_cell(cell, hidden_size)}
+    with _own("config.model.kind", kind):
+        model = call(builder(kind), config.model.options, "config.model", given)
+    if not isinstance(model, Model):
+        raise UserError(f"config.model.kind={kind!r} gives {type(model).__name__}, which has no init and apply")
     if task.generates and (reason := no_generation(model)):
         raise UserError(f"config.model.kind={config.model.kind!r} {reason}, and {task.name} asks for generated answers")
     return model
@@ -345,7 +403,7 @@ def _first_line(error: Exception) -> str:
 
 def size_unit(cell: CellConfig) -> int:
     """What the hidden size must be a multiple of: the value of the field that the cell names as `size_unit`, or 1."""
-    kind = CELLS.get(cell.kind)
+    kind = cell_function(cell)
     if not hasattr(kind, "size_unit"):
         return 1
     unit = cell.options.get(kind.size_unit, getattr(kind, kind.size_unit))  # pyright: ignore

@@ -48,8 +48,8 @@ def test_its_model_is_matched_and_trains(tmp_path: Path) -> None:
     assert lstm.parameters == 4 * (2 + lstm.hidden_size + 1) * lstm.hidden_size + 2 * lstm.hidden_size + 1
     assert run_comparison(make_plan(experiment(CONFIG | {"only": "gru"})), tmp_path / "run", DataDirs())
     run = read(tmp_path / "run" / FILE_NAME)
-    assert run.finished and run.header["config"]["model"] == {"kind": "pooled", "dropout": 0.1}
-    losses = [evaluation["validation_loss"] for evaluation in run.evaluations]
+    assert run.finished and run.header.config["model"] == {"kind": "pooled", "dropout": 0.1}
+    losses = [evaluation.validation_loss for evaluation in run.evaluations]
     assert np.isfinite(losses).all() and len(set(losses)) == 3
 
 

@@ -39,8 +39,8 @@ BACKWARDS: dict[str, Any] = {"name": "backwards", "length": 2, "symbols": 2, **S
 KINDS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "sequence": (ADDING, {"state_dropout": 0.5}),
     "encoder_decoder": (BACKWARDS, {"attention": "luong", "embedding_size": 2, "dropout": 0.5}),
-    "linen": (ADDING, {"options": {"dropout": 0.5}}),
-    "nnx": (ADDING, {"options": {"dropout": 0.5}}),
+    "linen": (ADDING, {"dropout": 0.5}),
+    "nnx": (ADDING, {"dropout": 0.5}),
 }
 CONFIG: dict[str, Any] = {
     "cells": {"gru": {"kind": "gru", "hidden_size": 2}},
@@ -131,9 +131,9 @@ def test_time_loops_take_their_options_from_the_config() -> None:
 
 
 def test_a_config_s_model_can_be_exchanged_on_the_command_line() -> None:
-    given = {"model": {"kind": "nnx", "options": {"dropout": 0.1}}}
+    given = {"model": {"kind": "nnx", "dropout": 0.1}}
     made = make_plan(experiment_from("the test", "configs/adding.py", given))
-    assert made.config.model.options["options"] == {"dropout": 0.1} and len(made.cells) == 3
+    assert made.config.model.options == {"dropout": 0.1, "embedding_size": 64} and len(made.cells) == 3
 
 
 class Counted(flax_linen.Module):
@@ -158,8 +158,7 @@ class Linear(flax_nnx.Module):
 
 def test_anybody_s_module_with_its_options_trains_by_its_name(tmp_path: Path) -> None:
     for kind, module in (("linen", Counted), ("nnx", Linear)):
-        model = {"kind": kind, "module": f"{__name__}:{module.__name__}", "options": {"size": 1}}
-        plan = make_plan(of_kind(kind, model=model))
+        plan = make_plan(of_kind(kind, model={"kind": named(module), "size": 1}))
         assert plan.cells[0].parameters == 2 + 1
         assert run_comparison(plan, tmp_path / kind, DataDirs())
         result = records.read(tmp_path / kind / records.FILE_NAME).results[0]
@@ -228,60 +227,60 @@ MODELS_AMISS = [
         "config.model.kind='sequence' can't generate, which the task asks for; kind='encoder_decoder' can",
         marks=fault("config", "a model that can't generate, where the task asks for it"),
     ),
-    (BACKWARDS, {"kind": "linen"}, "config.model.kind='linen' can't generate"),
-    (BACKWARDS, {"kind": "nnx"}, "config.model.kind='nnx' can't generate"),
+    (BACKWARDS, {"kind": "linen"}, "config.model.kind='linen' has no start and step, and backwards asks for generated"),
+    (BACKWARDS, {"kind": "nnx"}, "config.model.kind='nnx' has no start and step, and backwards asks for generated"),
     (ADDING, {"kind": "encoder_decoder"}, "config.model.kind='encoder_decoder' needs a task with answers='generated'"),
     pytest.param(
-        ADDING, {"kind": "linen", "module": named(Counted), "options": {"size": 3}},
-        "config.model.kind='linen' with gru gives outputs of shape (2, 3) for 2 examples, and adding asks for (2, 1)",
+        ADDING, {"kind": named(Counted), "size": 3},
+        "Counted' with gru gives outputs of shape (2, 3) for 2 examples, and adding asks for (2, 1)",
         marks=fault("config", "a model whose outputs have another shape than the task asks for"),
     ),
     (
-        ADDING, {"kind": "nnx", "module": named(Linear), "options": {"size": 3}},
-        "config.model.kind='nnx' with gru gives outputs of shape (2, 3) for 2 examples, and adding asks for (2, 1)",
+        ADDING, {"kind": named(Linear), "size": 3},
+        "Linear' with gru gives outputs of shape (2, 3) for 2 examples, and adding asks for (2, 1)",
     ),
     pytest.param(
-        ADDING, {"kind": "linen", "module": "gru_research.models.linen:Recurent"},
-        "config.model.module='gru_research.models.linen:Recurent' can't be found: gru_research.models.linen has",
+        ADDING, {"kind": "gru_research.models.linen:Recurent"},
+        "config.model.kind='gru_research.models.linen:Recurent': gru_research.models.linen has no 'Recurent': it has L",
         marks=fault("config", "a module that isn't there"),
     ),
-    (ADDING, {"kind": "linen", "module": "nowhere:Net"}, "config.model.module='nowhere:Net' can't be found"),
-    (ADDING, {"kind": "nnx", "module": named(Counted)}, "must be a class of flax.nnx.Module"),
-    (ADDING, {"kind": "linen", "module": named(Linear)}, "must be a class of flax.linen.Module"),
-    (ADDING, {"kind": "linen", "module": "no_colon"}, "config.model.module='no_colon' must be package.module:Class"),
+    (ADDING, {"kind": "nowhere:Net"}, "config.model.kind='nowhere:Net' can't be found: there is no module 'nowhere'"),
+    (ADDING, {"kind": "no_colon"}, "config.model.kind='no_colon' is unknown; choose from sequence, encoder_decoder"),
+    (ADDING, {"kind": "math:pi"}, "config.model.kind='math:pi' must be a function or a class, not 3.14"),
+    (ADDING, {"kind": "types:SimpleNamespace"}, "says nothing of its parameters, so it can't be called"),
+    (ADDING, {"kind": "fractions:Fraction"}, "gives Fraction, which has no init and apply"),
     pytest.param(
-        ADDING, {"kind": "linen", "module": named(Counted), "options": {"size": 1, "sise": 2}},
-        "config.model.options.sise=2 is unknown; choose from size, scale",
+        ADDING, {"kind": named(Counted), "size": 1, "sise": 2},
+        "config.model has no field 'sise'; did you mean 'size'?; fields: size, scale",
         marks=fault("config", "an option that a module hasn't"),
     ),
-    (ADDING, {"kind": "nnx", "module": named(Linear)}, "config.model.options.size is missing"),
-    (ADDING, {"kind": "nnx", "options": {"rngs": 1}}, "options.rngs=1 is unknown; choose from embedding_size, dropout"),
-    (ADDING, {"kind": "linen", "options": {"dropout": "half"}}, "options.dropout='half' must be of type float"),
-    (ADDING, {"kind": "linen", "options": {"embedding_size": 2.5}}, "options.embedding_size=2.5 must be of type int"),
+    (ADDING, {"kind": named(Linear)}, "config.model.size is missing"),
+    (ADDING, {"kind": named(Linear), "size": 1, "rngs": 1}, "config.model has no field 'rngs'"),
+    (ADDING, {"kind": named(Counted), "size": "one"}, "config.model.size='one' must be a whole number"),
+    (ADDING, {"kind": "linen", "embedding_size": 2.5}, "config.model.embedding_size=2.5 must be a whole number"),
     (
-        ADDING, {"kind": "linen", "module": named(Failing)},
-        f"config.model.kind='linen' with gru fails (test_kinds.py, line {line_of(Failing, 3)}: RuntimeError: two)",
+        ADDING, {"kind": named(Failing)},
+        f"Failing' with gru fails (test_kinds.py, line {line_of(Failing, 3)}: RuntimeError: two)",
     ),
     (
-        ADDING, {"kind": "linen", "module": named(Normalised)},
-        "config.model.kind='linen' with gru fails (module has the variables batch_stats; a model has params alone)",
+        ADDING, {"kind": named(Normalised)},
+        "Normalised' with gru fails (module has the variables batch_stats; a model has params alone)",
     ),
     (
-        ADDING, {"kind": "linen", "module": named(Noisy)},
-        f"config.model.kind='linen' with gru fails (test_kinds.py, line {line_of(Noisy, 5)}: InvalidRngError: ",
+        ADDING, {"kind": named(Noisy)},
+        f"Noisy' with gru fails (test_kinds.py, line {line_of(Noisy, 5)}: InvalidRngError: ",
     ),
-    (ADDING, {"kind": "linen", "module": named(Constant)}, "kind='linen' with gru has no parameters to train"),
-    (ADDING, {"kind": "linen", "module": named(Deaf)}, "Deaf.__call__ must take the inputs, and takes nothing"),
+    (ADDING, {"kind": named(Constant)}, "Constant' with gru has no parameters to train"),
+    (ADDING, {"kind": named(Deaf)}, "Deaf.__call__ must take the inputs, and takes nothing"),
     (
-        ADDING, {"kind": "nnx", "module": named(FailingNNX)},
-        f"kind='nnx' with gru fails (test_kinds.py, line {line_of(FailingNNX, 2)}: KeyError: 'units')",
+        ADDING, {"kind": named(FailingNNX)},
+        f"kind={named(FailingNNX)!r} with gru fails (test_kinds.py, line {line_of(FailingNNX, 2)}: KeyError: 'units')",
     ),
-    (ADDING, {"kind": "nnx", "module": ".own:Net"}, "config.model.module='.own:Net' must be package.module:Class"),
+    (ADDING, {"kind": ".own:Net"}, "'.own:Net' must be path/to/file.py:Name or package.module:Name"),
     (
         ADDING, {"state_dropout": 0.5, "unroll": {"backend": "vjp"}},
         "config.model.kind='sequence' with gru fails (backend='vjp' isn't there for StateDropout(cell=GRU(hidden_size=",
     ),
-    (ADDING, {"kind": "linen", "options": 3}, "config.model.options=3 must be a group of fields"),
     (ADDING, {"kind": 3}, "config.model.kind=3 must be a model's name"),
 ]  # fmt: skip
 
@@ -308,8 +307,8 @@ def test_a_module_that_can_t_be_imported_says_where(
     (tmp_path / "own_module.py").write_text(text)
     monkeypatch.syspath_prepend(str(tmp_path))
     with pytest.raises(UserError) as caught:
-        make_plan(of_kind("linen", model={"kind": "linen", "module": "own_module:Net"}))
-    assert str(caught.value).startswith(f"config.model.module='own_module:Net' can't be imported ({said}")
+        make_plan(of_kind("linen", model={"kind": "own_module:Net"}))
+    assert str(caught.value).startswith(f"config.model.kind='own_module:Net' can't be imported ({said}")
 
 
 def test_own_kinds_are_held_to_what_the_task_asks_for(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,149 @@
+"""From a name in a config to an object: a key of a literal dict, `path/to/file.py:Name`, or `module:Name`.
+
+Naming a file or a module runs its code (docs/safety.md). A file is run once, and again where it has changed, from the
+bytes whose check sum is kept. While it runs, its folder is importable. Afterwards it isn't, and modules that came from
+there are known to that file alone, so that files of the same name in two folders don't meet.
+"""
+
+import contextlib
+import hashlib
+import importlib
+import sys
+import sysconfig
+import traceback
+import types
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from gru_research.config import UserError, choose, split_own
+
+T = TypeVar("T")
+_OURS = str(Path(__file__).parent)
+_PACKAGES = tuple(sysconfig.get_path(name) for name in ("purelib", "platlib", "stdlib"))
+"""Where installed packages lie, whose lines say nothing of the user's own code."""
+_LOADED: dict[str, tuple[types.ModuleType, dict[str, str]]] = {}
+"""The modules of files by their paths, with the check sums of what was run of their folders."""
+
+
+def find(field: str, name: str, known: Mapping[str, T]) -> T | Any:
+    """What a config's `field` names: one of the `known`, or what a file or a module has under a name.
+
+    Raises:
+      UserError: there is no such name, file or module, or running it fails; the field, the name and the choices.
+    """
+    own = split_own(name)
+    if own is None:
+        return known[choose(field, name, [*known, "path/to/file.py:Name"])]
+    place, wanted = own
+    module = _of_file(field, name, Path(place))[0] if place.endswith(".py") else _of_module(field, name, place)
+    if not hasattr(module, wanted):
+        there = [key for key, value in vars(module).items() if _is_own(value, module)]
+        has = f": it has {', '.join(there)}" if there else ""
+        raise UserError(f"{field}={name!r}: {place} has no {wanted!r}{has}")
+    return getattr(module, wanted)
+
+
+def sums(name: str) -> dict[str, str]:
+    """The sha256 of every file that a name's code was read from, by absolute path; none of a key of a literal dict."""
+    own = split_own(name)
+    if own is None:
+        return {}
+    if own[0].endswith(".py"):
+        return dict(_LOADED[own[0]][1])
+    file = getattr(sys.modules.get(own[0]), "__file__", None)
+    return {file: sha256(Path(file).read_bytes())} if file and not file.startswith(_PACKAGES) else {}
+
+
+def changed(files: Mapping[str, str]) -> dict[str, str]:
+    """Which of `files`, check sums by path, aren't as they were: "has changed" or "is gone", by path."""
+    found = {}
+    for file, known in files.items():
+        try:
+            if sha256(Path(file).read_bytes()) != known:
+                found[file] = "has changed"
+        except OSError:
+            found[file] = "is gone"
+    return found
+
+
+def sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def said(error: BaseException) -> str:
+    """An error of somebody's code in one line: where in it, and what it says. Our own lines need no place."""
+    first = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
+    if isinstance(error, SyntaxError):
+        return f"{Path(error.filename or '').name}, line {error.lineno}: {error.msg}"
+    frames = traceback.extract_tb(error.__traceback__)
+    if isinstance(error, ValueError) and frames and frames[-1].filename.startswith(_OURS):
+        return first
+    theirs = [f for f in frames if not f.filename.startswith((*_PACKAGES, "<"))]
+    where = f"{Path(theirs[-1].filename).name}, line {theirs[-1].lineno}: " if theirs else ""
+    return f"{where}{type(error).__name__}: {first}"
+
+
+def _is_own(value: Any, module: types.ModuleType) -> bool:
+    """Whether a module's value is a function or a class that was written there."""
+    return callable(value) and getattr(value, "__module__", None) == module.__name__
+
+
+def _of_file(field: str, name: str, path: Path) -> tuple[types.ModuleType, dict[str, str]]:
+    key = str(path)
+    try:
+        content = path.read_bytes()
+    except OSError as e:
+        why = "no such file" if isinstance(e, FileNotFoundError) else f"can't be read: {e.strerror}"
+        raise UserError(f"{field}={name!r}: {path}: {why}") from e
+    if key in _LOADED and not changed(_LOADED[key][1]):
+        return _LOADED[key]
+    module = types.ModuleType(f"{path.stem}_{sha256(key.encode())[:8]}")
+    module.__file__ = key
+    # Dataclasses and type hints look for their module there.
+    sys.modules[module.__name__] = module
+    try:
+        with _importable(path.parent) as imported:
+            exec(compile(content, key, "exec"), module.__dict__)
+    except (Exception, SystemExit) as e:  # whatever a user's file raises is for the user to read
+        del sys.modules[module.__name__]
+        raise UserError(f"{field}={name!r}: the file can't be run ({said(e)})") from e
+    read = {key: sha256(content)} | {file: sha256(Path(file).read_bytes()) for file in imported}
+    _LOADED[key] = module, read
+    return _LOADED[key]
+
+
+@contextlib.contextmanager
+def _importable(folder: Path) -> Iterator[list[str]]:
+    """Makes a folder importable, and gives the files of the modules that came from there. Unless it was importable
+    before, those modules are forgotten."""
+    before, imported = dict(sys.modules), []
+    was = folder.resolve() in {Path(entry or ".").resolve() for entry in sys.path}
+    sys.path.insert(0, str(folder))
+    importlib.invalidate_caches()
+    writes, sys.dont_write_bytecode = sys.dont_write_bytecode, True  # nothing is left in a user's folder
+    try:
+        yield imported
+    finally:
+        sys.dont_write_bytecode = writes
+        sys.path.remove(str(folder))
+        for name, module in list(sys.modules.items()):
+            file = getattr(module, "__file__", None)
+            if name in before or not file or file.startswith((_OURS, *_PACKAGES)):
+                continue
+            if Path(file).is_relative_to(folder):
+                imported.append(file)
+                if not was:
+                    del sys.modules[name]
+
+
+def _of_module(field: str, name: str, module: str) -> types.ModuleType:
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as e:
+        # Otherwise the module is there, and lacks something itself.
+        if e.name and f"{module}.".startswith(f"{e.name}."):
+            raise UserError(f"{field}={name!r} can't be found: there is no module {e.name!r}") from e
+        raise UserError(f"{field}={name!r} can't be imported ({said(e)})") from e
+    except (Exception, SystemExit) as e:  # whatever a user's module raises is for the user to read
+        raise UserError(f"{field}={name!r} can't be imported ({said(e)})") from e

@@ -1,0 +1,84 @@
+"""The run that a directory holds already, and whether it is the one that is asked for."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from gru_research import records
+from gru_research.config import ExperimentConfig, UserError, experiment, to_mapping
+from gru_research.run_files import LEARNED, VOCABULARIES
+from gru_research.training.plan import with_model_options
+
+from .directory import check_files, differences
+from .lock import FILE_NAME as LOCK_FILE
+
+CONFIG_FILE = "config.json"
+HARMLESS = ("only",)
+"""Fields that change no number of a cell that is trained: which of the cells are."""
+IGNORED = ("trackers",)
+"""Fields that change nothing of a run at all."""
+
+
+def look(
+    workdir: Path, config: ExperimentConfig, allow_change: bool = False, files: Mapping[str, str] | None = None
+) -> records.Run | None:
+    """The run that a directory holds, finished or not, of this config; None where it is new or holds nothing yet.
+
+    Args:
+      config: as it was asked for, or with everything in it that was measured then.
+      allow_change: lets fields differ that change no number.
+      files: check sums of the user's own files by path, which must be as they were; None: they aren't compared.
+
+    Raises:
+      UserError: it holds something else, a run of another config, or one of files that have changed.
+    """
+    path = workdir / records.FILE_NAME
+    try:
+        if workdir.exists() and not workdir.is_dir():
+            raise UserError(f"workdir={str(workdir)!r} is a file: choose another")
+        begun = path.is_file()
+        names = {p.name for p in workdir.iterdir()} if workdir.is_dir() else set()
+    except OSError as e:  # a name that is too long, or no permission
+        raise UserError(f"workdir={str(workdir)!r} can't be read: {e.strerror}") from e
+    if not begun:
+        # A run that was killed before its header was written leaves no more than these.
+        whole = (CONFIG_FILE, VOCABULARIES, LEARNED)
+        ours = {LOCK_FILE, *whole, *(f".{name}.new" for name in (*whole, records.FILE_NAME))}
+        if not names or (LOCK_FILE in names and names <= ours):
+            return None
+        raise UserError(
+            f"workdir={str(workdir)!r} holds something else: choose another, or leave --workdir out for a new one"
+        )
+    run = records.read(path)
+    _check_config(workdir, run, config, allow_change)
+    if files is not None:
+        check_files(workdir, run.header.files, files)
+    return run
+
+
+def _check_config(workdir: Path, run: records.Run, config: ExperimentConfig, allow_change: bool) -> None:
+    changed = changes(run, config)
+    harmful = [name for name in changed if name.partition(".")[0] not in HARMLESS]
+    said = "; ".join(f"{name} was {old!r}, now {new!r}" for name, (old, new) in changed.items())
+    if changed and (harmful or not allow_change):
+        hint = "choose another" if harmful else "--allow_config_change lets it go on with this one"
+        raise UserError(f"workdir={str(workdir)!r} holds a run of another config ({said}): {hint}")
+
+
+def changes(run: records.Run, config: ExperimentConfig) -> dict[str, tuple[Any, Any]]:
+    """The fields in which a config differs from a run's, by name, as (then, now); fields that are new since have their
+    defaults, and those that are `IGNORED` are left out."""
+    wanted = _completed(records.to_json(to_mapping(config)))
+    there = [known for known in (run.header.asked, run.header.config) if known is not None]
+    found = [differences(_completed(known), wanted) for known in there]
+    return {name: values for name, values in min(found, key=len).items() if name not in IGNORED}
+
+
+def _completed(mapping: Mapping[str, Any]) -> Any:
+    """A header's config with the fields that later versions added; as it is where this version doesn't know it."""
+    try:
+        return records.to_json(to_mapping(with_model_options(experiment(mapping))))
+    except UserError:
+        return mapping
+
+

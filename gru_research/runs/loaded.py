@@ -1,0 +1,181 @@
+"""A run of which nothing but its directory is known, loaded to be asked."""
+
+import dataclasses
+import functools
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from gru_research import named, records
+from gru_research.config import ExperimentConfig, UserError, choose, experiment
+from gru_research.data import DataDirs
+from gru_research.models import Model
+from gru_research.run_files import load_learned
+from gru_research.tasks import Task
+from gru_research.training.checkpoint import FOLDER, load_parameters, read_newest, unfinished
+from gru_research.training.loop import Sets
+from gru_research.training.plan import CellPlan, Plan, make_plan
+from gru_research.types import Params
+
+from .comparison import load_sets
+
+
+@dataclasses.dataclass(frozen=True)
+class Loaded:
+    """A run, finished or interrupted.
+
+    Attributes:
+      workdir: its directory.
+      plan: what its config describes: the task, and each cell's model.
+      on_record: its records.
+      dirs: where its data lie.
+      changed: which of the user's own files aren't as they were when it began: "has changed" or "is gone", by path.
+    """
+
+    workdir: Path
+    plan: Plan
+    on_record: records.Run
+    dirs: DataDirs
+    changed: Mapping[str, str]
+
+    @property
+    def config(self) -> ExperimentConfig:
+        """The run's, with what was measured for it."""
+        return self.plan.config
+
+    @property
+    def task(self) -> Task:
+        return self.plan.task
+
+    @property
+    def finished(self) -> bool:
+        return self.on_record.finished
+
+    @functools.cached_property
+    def cells(self) -> tuple[str, ...]:
+        """The labels of the cells that have parameters, in the config's order; of an interrupted run, the one under way
+        as its newest snapshot has it."""
+        return tuple(cell.label for cell in self.plan.cells if self._is_saved(cell.label) or self._snapshot(cell.label))
+
+    @functools.cached_property
+    def sets(self) -> Sets:
+        """The data: "train", "validation" and "test", as far as they are stored. They are loaded when asked for."""
+        return load_sets(self.plan, self.dirs)
+
+    def records(self, kind: str) -> dict[str, list[Any]]:
+        """The columns of the records of a kind, such as "evaluation" or "result", by name and all of one length: ready
+        for `pandas.DataFrame`. Fields within others have names with dots; what a record lacks is None.
+
+        Raises:
+          UserError: there is no such kind.
+        """
+        choose("kind", kind, records.KINDS)
+        rows = [_flat(records.fields_of(record)) for record in self.on_record.in_order if record.kind == kind]
+        names = dict.fromkeys(name for row in rows for name in row)
+        return {name: [row.get(name) for row in rows] for name in names}
+
+    def cell(self, label: str) -> CellPlan:
+        """What the run's plan says of a cell. Raises UserError where there is none of that label."""
+        choose("cell", label, [cell.label for cell in self.plan.cells])
+        return next(cell for cell in self.plan.cells if cell.label == label)
+
+    def model(self, cell: str) -> Model:
+        """The model that was built around a cell. Raises UserError where there is none of that label."""
+        return self.cell(cell).model
+
+    def seeds(self, cell: str) -> tuple[int, ...]:
+        """The seeds of a cell that has parameters, in their order; those that diverged are among them."""
+        return self._saved(cell)[0]
+
+    def parameters(self, cell: str, seed: int | None = None, best: bool = False) -> Params:
+        """The parameters of a cell, as NumPy arrays in the structure that its model takes.
+
+        Args:
+          seed: of them one; None: all, with a leading seed axis `[S, ...]`.
+          best: those with the best validation metric, in place of those that were tested. Of a cell that was under way
+            when the run was interrupted, "tested" are its last ones.
+
+        Raises:
+          UserError: no such cell or seed, no parameters, or some that don't fit the model that the code makes now.
+        """
+        seeds, tested, at_best = self._saved(cell)
+        found = at_best if best else tested
+        if seed is None:
+            return found
+        place = seeds.index(choose("seed", seed, seeds))
+        return jax.tree.map(lambda a: a[place], found)
+
+    def _is_saved(self, label: str) -> bool:
+        return (self.workdir / FOLDER / label).is_dir()
+
+    def _snapshot(self, label: str) -> Any:
+        return read_newest(unfinished(self.workdir, label) / "training")
+
+    def _saved(self, label: str) -> tuple[tuple[int, ...], Params, Params]:
+        """Seeds, and parameters as tested and at the best evaluation, `[S, ...]`."""
+        known = self.cell(label)
+        if label not in self.__dict__.setdefault("_read", {}):
+            self.__dict__["_read"][label] = self._load(known)
+        return self.__dict__["_read"][label]
+
+    def _load(self, cell: CellPlan) -> tuple[tuple[int, ...], Params, Params]:
+        shapes = jax.eval_shape(cell.model.init, jax.random.key(0), self.task.spec.example)
+        where = f"the parameters of {cell.label} in workdir={str(self.workdir)!r}"
+        if self._is_saved(cell.label):
+            try:
+                saved = load_parameters(self.workdir, cell.label)
+            except Exception as e:  # orbax and tensorstore raise many kinds for damaged files
+                raise UserError(f"{where} are damaged ({' '.join(str(e).split())[:100]})") from e
+            seeds = tuple(int(seed) for seed in saved["seeds"])
+            return seeds, *(_fitted(shapes, saved[name], len(seeds), where) for name in ("params", "best"))  # pyright: ignore
+        snapshot = self._snapshot(cell.label)
+        if snapshot is None:
+            raise UserError(f"workdir={str(self.workdir)!r} has no parameters of {cell.label}: it hasn't been trained")
+        leaves, structure = jax.tree.flatten(shapes)
+        seeds = self.plan.seeds
+        # A state's leaves begin with the parameters.
+        found = [[snapshot.arrays[of][f"{i:04d}"] for i in range(len(leaves))] for of in ("state", "best_params")]
+        if any([a.shape for a in each] != [(len(seeds), *a.shape) for a in leaves] for each in found):
+            raise UserError(f"{where} don't fit the model that the code makes now")
+        return seeds, *(jax.tree.unflatten(structure, each) for each in found)  # pyright: ignore
+
+
+def load(workdir: str | Path, data_dir: str = "", manual_dir: str = "") -> Loaded:
+    """As `runs.load`."""
+    folder = Path(workdir)
+    run = records.read(folder / records.FILE_NAME)
+    env = run.header.env
+    dirs = DataDirs(data_dir or env.get("data_dir", ""), manual_dir or env.get("manual_dir", ""))
+    try:
+        plan = make_plan(experiment(run.header.config), dirs, load_learned(folder))
+    except UserError as e:
+        raise UserError(f"workdir={str(folder)!r} holds a run that this version can't make: {e}") from e
+    return Loaded(folder, plan, run, dirs, named.changed(run.header.files))
+
+
+def _flat(fields: Mapping[str, Any], before: str = "") -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in fields.items():
+        found |= _flat(value, f"{before}{name}.") if isinstance(value, Mapping) else {f"{before}{name}": value}
+    return found
+
+
+def _fitted(shapes: Params, saved: Any, seeds: int, where: str) -> Params:
+    """What was restored, in the structure of `shapes`: orbax gives dicts and lists. Raises UserError."""
+
+    def one(path: tuple[Any, ...], shape: jax.ShapeDtypeStruct) -> np.ndarray:
+        found = saved
+        for key in path:
+            name = getattr(key, "key", getattr(key, "idx", getattr(key, "name", None)))
+            try:
+                found = found[name] if not isinstance(found, Mapping) or name in found else found[str(name)]
+            except (KeyError, IndexError, TypeError) as e:
+                raise UserError(f"{where} don't fit the model that the code makes now: {name!r} is missing") from e
+        if np.shape(found) != (seeds, *shape.shape):
+            raise UserError(f"{where} don't fit the model that the code makes now: a shape is {np.shape(found)}")
+        return np.asarray(found)
+
+    return jax.tree_util.tree_map_with_path(one, shapes)
