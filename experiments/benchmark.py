@@ -31,10 +31,11 @@ from pathlib import Path
 import rich.console
 from absl import flags
 
-from experiments.benchmarks import jobs, memory, ours, quiet, results, speed, startup, workers
+from experiments.benchmarks import jobs, memory, ours, quiet, speed, startup, workers
 from experiments.benchmarks.turns import Timing
 from experiments.launcher import command, launch
 from gru_research.config import UserError
+from gru_research.runs.directory import make_new
 
 SUITES = ["input", "cpu", "gpu", "memory", "startup", "vmap", "contention"]
 SUITE = flags.DEFINE_enum("suite", "input", SUITES, "what to measure.")
@@ -185,14 +186,7 @@ def share_cores(threads: int) -> int:
 def new_workdir(named: str, suite: str) -> Path:
     """The directory for the results, made. Raises UserError where it holds anything."""
     path = Path(named or f"runs/benchmark-{suite}-{datetime.datetime.now():%Y%m%d-%H%M%S}")
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-        occupied = any(path.iterdir())
-    except OSError as e:
-        raise UserError(f"--workdir={str(path)!r}: {e.strerror}") from e
-    if occupied:
-        holds = "results" if (path / results.FILE_NAME).exists() else "something else"
-        raise UserError(f"--workdir={str(path)!r} holds {holds}: choose another, or leave --workdir out for a new one")
+    make_new(path)
     return path
 
 

@@ -18,7 +18,7 @@ from typing import Any
 
 import rich.console
 
-from experiments import claiming, running
+from experiments import claiming, running, studies
 from experiments.claiming.setting import Claim, Setting, StoppedError, folder
 from experiments.launcher import command, config_path, launch, read_mapping, use_cores
 from gru_research import records
@@ -36,7 +36,9 @@ from gru_research.config import (
 from gru_research.full_disk import full_disk_named
 from gru_research.plural import several
 from gru_research.report.claims import findings
-from gru_research.training import Plan, environment, make_plan
+from gru_research.runs import directory
+from gru_research.runs.surroundings import environment
+from gru_research.training import Plan, make_plan
 
 running.define_flags()
 FIELDS = ("only", "claims", "runs")
@@ -141,25 +143,15 @@ def _text(config: Mapping[str, Any], name: str) -> str:
 
 def _open(workdir: Path, claims: list[str], config: Mapping[str, Any]) -> None:
     """Makes the directory, or checks that it holds these very claims. Raises UserError."""
-    path = workdir / findings.FILE_NAME
-    try:
-        if path.is_file():
-            if findings.read(workdir).header["config"] != config:
-                raise UserError(f"workdir={str(workdir)!r} holds other claims, or of another config: choose another")
-            return
-        if workdir.exists() and (not workdir.is_dir() or any(workdir.iterdir())):
-            raise UserError(f"workdir={str(workdir)!r} holds something else: choose another")
-        workdir.mkdir(parents=True, exist_ok=True)
-    except OSError as e:
-        raise UserError(f"workdir={str(workdir)!r} can't be written: {e.strerror}") from e
-    header = {
-        "config": config,
-        "claims": claims,
+    began = {
         "command": command(),
         "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "env": environment(),
     }
-    findings.write_header(workdir, header)
+    if (workdir / findings.FILE_NAME).is_file():
+        began = {name: findings.read(workdir).header[name] for name in began}
+    content = {"schema": findings.SCHEMA, "config": config, "claims": claims, **began}
+    directory.claim(workdir, findings.FILE_NAME, content, "set of claims", lambda content: content["config"])
 
 
 def _train(workdir: Path, runs: Mapping[str, ExperimentConfig], stop: running.StopRequest, name: str) -> None:
@@ -168,6 +160,7 @@ def _train(workdir: Path, runs: Mapping[str, ExperimentConfig], stop: running.St
     path.parent.mkdir(exist_ok=True)
     if running.is_finished(path, runs[name]):
         return
+    studies.check_files((workdir / folder(other) for other in runs), workdir)
     if status := running.run(runs[name], path, stop, workdir):
         raise StoppedError(status)
 

@@ -21,7 +21,7 @@ from experiments.launcher import command, launch
 from gru_research.config import UserError, choose, split_names
 from gru_research.full_disk import full_disk_named
 from gru_research.plural import several
-from gru_research.training import environment
+from gru_research.runs.surroundings import environment
 
 running.define_data_flags()
 WORKDIR = flags.DEFINE_string("workdir", "", "the run's directory.")

@@ -32,7 +32,9 @@ from experiments.killtests.processes import Program
 from experiments.launcher import experiment_from, launch, read_config
 from gru_research import records
 from gru_research.config import ExperimentConfig, UserError, to_mapping
-from gru_research.training import CONFIG_FILE, is_open, make_plan
+from gru_research.runs.begun import CONFIG_FILE
+from gru_research.runs.directory import make_new
+from gru_research.training import is_open, make_plan
 
 ROOT = Path(experiments.__file__).parents[1]
 DEFAULT = "configs/killtest.py"
@@ -66,8 +68,7 @@ def prepare(config: ExperimentConfig, folder: Path) -> Program:
     if is_open(config):
         raise UserError("config measures times, which differ from run to run: set match and seconds to something else")
     plan = make_plan(config, running.data_dirs())
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise UserError(f"workdir={str(folder)!r} holds something: choose another, or leave --workdir out")
+    make_new(folder)
     try:
         (folder / "output").mkdir(parents=True)
         records.write_whole(folder / CONFIG_FILE, json.dumps(records.to_json(to_mapping(config)), indent=2) + "\n")

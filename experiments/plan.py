@@ -19,7 +19,8 @@ from absl import flags
 from experiments import plan_tables, planning, running
 from experiments.launcher import command, launch, read_config, use_cores
 from gru_research.config import UserError
-from gru_research.training import environment, prepare_comparison
+from gru_research.runs.comparison import prepare_comparison
+from gru_research.runs.surroundings import environment
 from gru_research.training.machine import load_average, memory_limit, seconds_since_start
 
 running.define_data_flags()

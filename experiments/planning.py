@@ -11,8 +11,8 @@ from experiments import studies
 from gru_research.config import ExperimentConfig, UserError
 from gru_research.data import DataDirs
 from gru_research.plural import several
+from gru_research.runs.comparison import load_sets
 from gru_research.training import CellPlan, Plan
-from gru_research.training.comparison import load_sets
 from gru_research.training.cost import Case, Found, Measured, Memory, compile_cell, measure, train_share
 from gru_research.training.forecast import Cost, Interval, Rates, at_length, fullest, phase
 from gru_research.training.loop import Sets

@@ -24,17 +24,10 @@ from gru_research.config import LONGEST_FILE_NAME, ExperimentConfig, UserError, 
 from gru_research.data import DataDirs
 from gru_research.full_disk import full_disk_named
 from gru_research.plural import several
-from gru_research.training import (
-    CHECKPOINT_SECONDS,
-    HARMLESS,
-    Plan,
-    Progress,
-    is_open,
-    look,
-    prepare_comparison,
-    processes,
-    run_comparison,
-)
+from gru_research.runs.begun import HARMLESS, look
+from gru_research.runs.comparison import CHECKPOINT_SECONDS, prepare_comparison, run_comparison
+from gru_research.runs.directory import changed_files
+from gru_research.training import Plan, Progress, is_open, processes
 
 INTERRUPTED = 128 + signal.SIGINT
 PREEMPTED = 128 + signal.SIGTERM
@@ -158,6 +151,8 @@ def run(config: ExperimentConfig, folder: Path, stop: StopRequest, workdir: Path
     begun = processes.from_first(lambda: _begun(folder, config))
     if begun is not None and begun["complete"]:
         print(f"{folder} holds this very run, finished: its report is made again")
+        for file, how in changed_files(folder).items():
+            print(f"warning: {file} {how} since the run", file=sys.stderr)
         write_report(folder)
         return 0
     asked = config
@@ -179,6 +174,7 @@ def run(config: ExperimentConfig, folder: Path, stop: StopRequest, workdir: Path
         finished = run_comparison(
             plan,
             folder,
+            data_dirs(),
             sets=sets,
             asked=asked,
             allow_config_change=flags.FLAGS.allow_config_change,

@@ -5,8 +5,7 @@ last checkpoint.
 """
 
 import dataclasses
-import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ import rich.console
 from experiments import running
 from gru_research import records
 from gru_research.config import ExperimentConfig, UserError, check_file_name, experiment, to_mapping, with_fields
+from gru_research.runs.directory import changed_files, claim
 from gru_research.training import make_plan
 
 Next = Callable[[str, Mapping[str, records.Run]], ExperimentConfig | None]
@@ -92,7 +92,7 @@ def run(study: Study, workdir: Path, stop: running.StopRequest, only: tuple[str,
     """
     for name in only or study.names:
         _check(study, name)
-    _open(study, workdir)
+    claim(workdir, records.STUDY_FILE_NAME, study.summary(), "study")
     chosen = [name for name in study.names if not only or name in only]
     done: dict[str, records.Run] = {}
     status = 0
@@ -103,6 +103,7 @@ def run(study: Study, workdir: Path, stop: running.StopRequest, only: tuple[str,
         if running.is_finished(folder, config):
             print(f"{folder} is finished")
         else:
+            check_files((workdir / other for other in study.names), workdir)
             print(f"\n{name} ({chosen.index(name) + 1} of {len(chosen)})")
             status = running.run(config, folder, stop, workdir)
         if status:
@@ -141,24 +142,12 @@ def _check(study: Study, name: str) -> None:
         raise UserError(f"run {name}: {e}") from e
 
 
-def _open(study: Study, workdir: Path) -> None:
-    """Makes the directory, or checks that it is this study's."""
-    path, summary = workdir / records.STUDY_FILE_NAME, study.summary()
-    try:
-        if path.is_file():
-            if _parsed(path) != summary:
-                raise UserError(f"workdir={str(workdir)!r} holds another study: choose another")
-            return
-        if workdir.exists() and (not workdir.is_dir() or any(workdir.iterdir())):
-            raise UserError(f"workdir={str(workdir)!r} holds something else: choose another")
-        workdir.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
-    except OSError as e:
-        raise UserError(f"workdir={str(workdir)!r} can't be written: {e.strerror}") from e
-
-
-def _parsed(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except records.NOT_JSON as e:
-        raise UserError(f"{path} is damaged ({records.why_not_json(e)}): choose another workdir") from e
+def check_files(folders: Iterable[Path], workdir: Path) -> None:
+    """Raises UserError where files of the user's own aren't as they were for runs that are there: with another one
+    trained now, a report would mix numbers of two versions."""
+    for folder in folders:
+        for file, how in changed_files(folder).items():
+            raise UserError(
+                f"workdir={str(workdir)!r} holds the run {folder.name} of other files ({file} {how} since): choose "
+                "another, or bring the file back"
+            )

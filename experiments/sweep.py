@@ -38,9 +38,9 @@ def main() -> int:
     if DRY_RUN.value and ENGINE.value != "slurm":
         raise UserError(f"--dry_run writes Slurm's submission script: it needs --engine=slurm, not {ENGINE.value!r}")
     jax.config.update("jax_platforms", "cpu")  # for the checks alone: an accelerator is for the trials
-    metric, direction = planned.check(sweep, config, running.data_dirs())
+    metric, direction, files = planned.check(sweep, config, running.data_dirs())
     name = "-".join(Path(path.partition(":")[0]).stem for path in (config_path(), SWEEP.value))
-    described = folder.Description(sweep, to_mapping(config), metric, direction, name, arguments())
+    described = folder.Description(sweep, to_mapping(config), metric, direction, name, arguments(), files)
     claimed = folder.claim(running.workdir(name), described)
     if DRY_RUN.value:
         return dry_run(sweep, claimed)

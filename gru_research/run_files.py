@@ -14,6 +14,7 @@ import numpy as np
 from gru_research import records
 
 VOCABULARIES = "vocabularies.json"
+LEARNED = "learned.json"
 ARRAYS = "arrays"
 _DAMAGED = (ValueError, KeyError, EOFError, NotImplementedError, zipfile.BadZipFile, zlib.error)
 """What reading an archive of arrays raises that isn't one."""
@@ -68,6 +69,27 @@ class Attended:
                 raise ValueError(f"{field} has the type {found.dtype} and must be whole numbers")
 
 
+def save_learned(workdir: Path, learned: Mapping[str, Any]) -> None:
+    """Writes what a task took from its training data; nothing of none."""
+    path = workdir / LEARNED
+    if learned:
+        records.write_whole(path, json.dumps(records.to_json(learned), ensure_ascii=False) + "\n")
+    else:
+        path.unlink(missing_ok=True)
+
+
+def load_learned(workdir: Path) -> dict[str, Any] | None:
+    """What `save_learned` was given; None where a run has no such file.
+
+    Raises:
+      RecordsError: the file can't be read, or holds something else.
+    """
+    found = _json(workdir / LEARNED)
+    if found is not None and not isinstance(found, dict):
+        raise records.RecordsError(f"{workdir / LEARNED} must hold an object")
+    return found
+
+
 def save_vocabularies(workdir: Path, vocabularies: Mapping[str, Sequence[str]]) -> None:
     """Writes the words of tokens by the name of their field, in the order of their numbers; nothing of none."""
     path = workdir / VOCABULARIES
@@ -85,18 +107,25 @@ def load_vocabularies(workdir: Path) -> dict[str, tuple[str, ...]]:
       RecordsError: the file can't be read, or holds something else.
     """
     path = workdir / VOCABULARIES
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    found = _json(path)
+    if found is None:
         return {}
-    except OSError as e:
-        raise records.RecordsError(f"can't read {path}: {e.strerror}") from e
-    except records.NOT_JSON as e:
-        raise records.RecordsError(f"{path} isn't JSON ({records.why_not_json(e)})") from e
     lists = found.values() if isinstance(found, dict) else [None]
     if not all(isinstance(words, list) and all(isinstance(word, str) for word in words) for words in lists):
         raise records.RecordsError(f"{path} must hold lists of words by the names of fields")
     return {field: tuple(words) for field, words in found.items()}
+
+
+def _json(path: Path) -> Any:
+    """What a JSON file holds; None where there is no such file. Raises RecordsError."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except OSError as e:
+        raise records.RecordsError(f"can't read {path}: {e.strerror}") from e
+    except records.NOT_JSON as e:
+        raise records.RecordsError(f"{path} isn't JSON ({records.why_not_json(e)})") from e
 
 
 def save_attended(workdir: Path, label: str, attended: Attended) -> None:

@@ -11,8 +11,9 @@ from experiments.launcher import experiment_from
 from gru_research import records
 from gru_research.config import experiment
 from gru_research.data import DataDirs
+from gru_research.runs.comparison import run_comparison
 from gru_research.tasks import TASKS
-from gru_research.training import make_plan, run_comparison
+from gru_research.training import make_plan
 
 ROOT = Path(__file__).parents[1]
 ALL = sorted((ROOT / "configs").rglob("*.py"))

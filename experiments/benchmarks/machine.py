@@ -33,7 +33,7 @@ class MatmulProgram:
     def __init__(self, job: Job):
         if jax.default_backend() != job.platform:
             raise ValueError(f"jax runs on {jax.default_backend()}, not on {job.platform}")
-        from gru_research.training import environment  # here, as it takes seconds that no other worker needs
+        from gru_research.runs.surroundings import environment  # here, as it takes seconds that no other worker needs
 
         self.about: dict[str, Any] = {"environment": environment() | {"processor": _processor()}}
         self._size = SIZES[job.platform]

@@ -5,7 +5,7 @@ from pathlib import Path
 import gru_research
 from experiments.checkup.findings import Finding, Settings
 from experiments.checkup.packages import INSTALL, ROOT
-from gru_research.training import environment
+from gru_research.runs.surroundings import environment
 
 
 def check(settings: Settings) -> list[Finding]:

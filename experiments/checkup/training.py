@@ -8,7 +8,8 @@ from typing import Any
 from experiments.checkup.findings import Finding, Settings
 from gru_research import records
 from gru_research.config import experiment
-from gru_research.training import make_plan, run_comparison
+from gru_research.runs.comparison import run_comparison
+from gru_research.training import make_plan
 
 CONFIG: dict[str, Any] = {
     "task": {"name": "adding", "length": 10, "validation_size": 10, "test_size": 10},

@@ -13,8 +13,8 @@ from gru_research.config import UserError, split_names
 from gru_research.plural import several
 from gru_research.report import exhibits, wording
 from gru_research.report.claims.findings import Finding, Verdict
+from gru_research.runs.comparison import load_sets
 from gru_research.training import Plan
-from gru_research.training.comparison import load_sets
 from gru_research.training.plan import make_plan
 
 CLAIM = "A GRU overfits small data sets."

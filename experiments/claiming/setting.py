@@ -9,8 +9,8 @@ from experiments.diagnosing import trained
 from gru_research.config import ExperimentConfig, UserError
 from gru_research.data import DataDirs
 from gru_research.report.claims.findings import Finding
+from gru_research.runs.comparison import load_sets
 from gru_research.training import Plan, make_plan, probes
-from gru_research.training.comparison import load_sets
 
 
 class StoppedError(Exception):

@@ -1,6 +1,7 @@
 """The cells of a finished run as analyses take them: with the parameters before and after training, and inputs."""
 
 import dataclasses
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,11 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from gru_research import records
-from gru_research.config import UserError, experiment
+from gru_research import records, runs
+from gru_research.config import UserError
 from gru_research.data import DataDirs
 from gru_research.models import SequenceModel
-from gru_research.training import CellPlan, Plan, load_parameters, make_plan, probes
-from gru_research.training.comparison import load_sets
+from gru_research.training import CellPlan, Plan, probes
 from gru_research.training.state import stream
 from gru_research.types import Array, Batch, Params
 
@@ -64,22 +64,22 @@ class FinishedRun:
 
 
 def read(workdir: Path, dirs: DataDirs) -> FinishedRun:
-    """A finished run from its directory.
+    """A finished run from its directory; `dirs` where its data lie elsewhere than they did.
 
     Raises:
       RecordsError: no readable records.
       UserError: it isn't finished, or its data can't be had.
     """
-    run = records.read(workdir / records.FILE_NAME)
+    run = runs.load(workdir, dirs.data_dir, dirs.manual_dir)
     if not run.finished:
         raise UserError(f"workdir={str(workdir)!r} holds a run that isn't finished: its own command goes on with it")
-    plan = make_plan(experiment(run.header.config), dirs)
+    for file, how in run.changed.items():
+        print(f"warning: {file} {how} since the run", file=sys.stderr, flush=True)
     cells = []
-    for cell in plan.cells:
-        saved = load_parameters(workdir, cell.label)
-        seeds = tuple(int(seed) for seed in saved["seeds"])
-        cells.append(TrainedCell(cell, seeds, initial(plan, cell, seeds), saved["params"]))
-    return FinishedRun(plan, tuple(cells), run, load_sets(plan, dirs))
+    for cell in run.plan.cells:
+        seeds = run.seeds(cell.label)
+        cells.append(TrainedCell(cell, seeds, initial(run.plan, cell, seeds), run.parameters(cell.label)))
+    return FinishedRun(run.plan, tuple(cells), run.on_record, run.sets)
 
 
 def initial(plan: Plan, cell: CellPlan, seeds: tuple[int, ...]) -> Params:

@@ -20,7 +20,7 @@ from experiments.killtests.stages import Watch
 from experiments.launcher import command
 from gru_research import records
 from gru_research.config import UserError
-from gru_research.training import environment
+from gru_research.runs.surroundings import environment
 
 FILE_NAME = "killtest.json"
 MISSES = 2

@@ -10,14 +10,14 @@ workers/              what the workers themselves printed, and submitit's files
 """
 
 import dataclasses
-import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from gru_research import records
 from gru_research.config import UserError
+from gru_research.runs import directory
+from gru_research.runs.directory import check_files
 from gru_research.stats import Direction
 
 from . import space
@@ -36,6 +36,7 @@ class Description:
       sweep: the sweep; config: the config's mapping, without the trials' values.
       metric, direction: of the task.
       arguments: flags that go to every trial.
+      files: check sums of the user's own files by path, which trials are made of.
       title: of the report.
     """
 
@@ -45,11 +46,12 @@ class Description:
     direction: Direction
     title: str
     arguments: tuple[str, ...] = ()
+    files: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def to_mapping(self) -> dict[str, Any]:
         fields = {"sweep": space.to_mapping(self.sweep), "config": self.config}
         rest = {"metric": self.metric, "direction": self.direction, "title": self.title, "arguments": self.arguments}
-        return records.to_json({"schema": SCHEMA, **fields, **rest})
+        return records.to_json({"schema": SCHEMA, **fields, **rest, "files": self.files})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,16 +90,11 @@ def claim(path: Path, description: Description) -> Folder:
     folder, file = Folder(path.absolute()), path / FILE_NAME
     if set(",=") & set(str(folder.path)):
         raise UserError(f"workdir={str(folder.path)!r} must have no comma and no = in it: trials are named by it")
+    if file.is_file():
+        check_files(path, read(path)[1].files, description.files)
+    directory.claim(path, FILE_NAME, description.to_mapping(), "sweep", _identity)
     try:
-        if file.is_file():
-            _refuse_another(path, _parsed(file), description.to_mapping())
-        elif path.exists() and (not path.is_dir() or any(path.iterdir())):
-            raise UserError(f"workdir={str(path)!r} holds something else: choose another")
-        path.mkdir(parents=True, exist_ok=True)
         folder.make()
-        part = file.with_name(f".{FILE_NAME}.{os.getpid()}.part")
-        part.write_text(json.dumps(description.to_mapping(), indent=2) + "\n", encoding="utf-8")
-        os.replace(part, file)
     except OSError as e:
         raise UserError(f"workdir={str(path)!r} can't be written: {e.strerror}") from e
     return folder
@@ -105,7 +102,7 @@ def claim(path: Path, description: Description) -> Folder:
 
 def read(path: Path) -> tuple[Folder, Description]:
     """What a worker starts from. Raises UserError where it is no sweep's directory."""
-    mapping = _parsed(path / FILE_NAME)
+    mapping = directory.read_described(path / FILE_NAME, SCHEMA)
     try:
         description = Description(
             space.sweep(mapping["sweep"]),
@@ -114,37 +111,13 @@ def read(path: Path) -> tuple[Folder, Description]:
             mapping["direction"],
             mapping["title"],
             tuple(mapping["arguments"]),
+            mapping.get("files", {}),
         )
     except KeyError as e:
         raise UserError(f"{path / FILE_NAME} has no {e.args[0]!r}: it is damaged") from e
     return Folder(path.absolute()), description
 
 
-def _parsed(file: Path) -> dict[str, Any]:
-    try:
-        mapping = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, *records.NOT_JSON) as e:
-        raise UserError(f"{file} can't be read ({e}): choose another workdir") from e
-    if not isinstance(mapping, dict) or mapping.get("schema") != SCHEMA:
-        raise UserError(f"{file} has another schema than {SCHEMA!r}: choose another workdir")
-    return mapping
-
-
-def _refuse_another(path: Path, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
-    before = {"config": old.get("config"), "sweep": {k: v for k, v in old["sweep"].items() if k in FIXED}}
-    now = {"config": new["config"], "sweep": {k: v for k, v in new["sweep"].items() if k in FIXED}}
-    for name, (was, asked) in _differences(before, now).items():
-        raise UserError(
-            f"workdir={str(path)!r} holds another sweep: {name} is {was!r} there, and {asked!r} was asked for; "
-            "choose another"
-        )
-
-
-def _differences(old: Any, new: Any, name: str = "") -> dict[str, tuple[Any, Any]]:
-    """What two nested mappings don't have in common, by dotted name."""
-    if not (isinstance(old, Mapping) and isinstance(new, Mapping)):
-        return {} if old == new else {name: (old, new)}
-    found: dict[str, tuple[Any, Any]] = {}
-    for key in [*old, *(key for key in new if key not in old)]:
-        found |= _differences(old.get(key), new.get(key), f"{name}.{key}" if name else key)
-    return found
+def _identity(content: Mapping[str, Any]) -> dict[str, Any]:
+    """What makes it the same sweep."""
+    return {"config": content.get("config"), "sweep": {k: v for k, v in content["sweep"].items() if k in FIXED}}

@@ -8,11 +8,11 @@ from gru_research.training import make_plan
 from .space import Sweep
 
 
-def check(sweep: Sweep, config: ExperimentConfig, dirs: DataDirs) -> tuple[str, Direction]:
+def check(sweep: Sweep, config: ExperimentConfig, dirs: DataDirs) -> tuple[str, Direction, dict[str, str]]:
     """Makes the plan of a trial at every value, or end of a range, of each field; trains nothing.
 
     Returns:
-      The task's metric, and its direction, "min" or "max".
+      The task's validation metric, its direction, "min" or "max", and the check sums of the user's own files by path.
 
     Raises:
       UserError: a field that doesn't exist, a value that it can't take, or an objective that no trial has.
@@ -24,13 +24,14 @@ def check(sweep: Sweep, config: ExperimentConfig, dirs: DataDirs) -> tuple[str, 
     for name in sweep.fields:
         if name.startswith("cells."):
             choose(f"sweep.fields.{name}: the cell", name.split(".")[1], labels)
-    plan = None
+    plan, files = None, {}
     for name, field in sweep.fields.items():
         for value in dict.fromkeys(field.examples):
             try:
                 plan = make_plan(experiment(with_fields(mapping, first | {name: value})), dirs)
             except UserError as e:
                 raise UserError(f"sweep.fields.{name}, at {value!r}: {e}") from e
+            files |= plan.files
     assert plan is not None, "a sweep has fields"
     trained = [cell.label for cell in plan.cells]
     if sweep.objective.cell:
@@ -40,4 +41,4 @@ def check(sweep: Sweep, config: ExperimentConfig, dirs: DataDirs) -> tuple[str, 
             "sweep.objective.cell is missing: cells train one after the other, so pruning needs the name of one; "
             f"choose from {', '.join(trained)}"
         )
-    return plan.task.validation_metric, plan.task.validation_direction
+    return plan.task.validation_metric, plan.task.validation_direction, files

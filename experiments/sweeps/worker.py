@@ -14,7 +14,7 @@ from typing import Any
 import optuna
 
 import experiments
-from gru_research import records
+from gru_research import named, records
 from gru_research.config import with_fields
 
 from . import child, objective
@@ -88,6 +88,9 @@ class Attempt:
         self.trial.set_user_attr("log", str(log.relative_to(self.folder.path)))
         with Heart(self.folder.alive(self.trial.number), beat):
             print(f"trial {number}, attempt {attempt}: {self.trial.number} in the journal", flush=True)
+            if stale := [f"{file} {how}" for file, how in named.changed(self.description.files).items()]:
+                self.trials.fail(self.trial, "refused", f"of other files than the sweep: {', '.join(stale)} since")
+                return
             try:
                 ended = self._train(number, log)
             except BaseException as e:

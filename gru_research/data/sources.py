@@ -48,6 +48,11 @@ class DataDirs:
     data_dir: str = ""
     manual_dir: str = ""
 
+    def absolute(self) -> dict[str, str]:
+        """Both as absolute paths, by name, with the default filled in: what they mean wherever they are read again."""
+        manual = str(Path(self.manual_dir).expanduser().absolute()) if self.manual_dir else ""
+        return {"data_dir": str(root_of(self).absolute()), "manual_dir": manual}
+
 
 def load(name: str, dirs: DataDirs = DataDirs(), max_examples: int = 0) -> dict[str, dict[str, np.ndarray]]:
     """Reads a data set into memory, after preparing it where that hasn't been done yet.

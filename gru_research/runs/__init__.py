@@ -1,9 +1,9 @@
 """A run's directory and what it holds: opened, refused, resumed; loaded to be asked.
 
-    from gru_research import runs
+from gru_research import runs
 
-    run = runs.load("runs/scan")
-    run.cells, run.records("evaluation"), run.parameters("gru", seed=0), run.predict(["walk twice"], cell="gru")
+run = runs.load("runs/scan")
+run.cells, run.records("evaluation"), run.parameters("gru", seed=0), run.predict(["walk twice"], cell="gru")
 """
 
 from pathlib import Path

@@ -80,5 +80,3 @@ def _completed(mapping: Mapping[str, Any]) -> Any:
         return records.to_json(to_mapping(with_model_options(experiment(mapping))))
     except UserError:
         return mapping
-
-

@@ -25,7 +25,7 @@ from .optimizer import clip_of
 from .plan import CellPlan, Plan
 from .predictions import save_test
 from .programs import Programs
-from .resume import Resumption
+from .resumption import Resumption
 from .scoring import Scores, put_evaluation, score
 from .seeds import SeedAxis, make_seed_axis
 from .selection import Evaluation

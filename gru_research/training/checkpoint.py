@@ -140,6 +140,17 @@ def newest_whole(
     return None
 
 
+def read_newest(folder: Path) -> Snapshot | None:
+    """The newest snapshot that is whole, of a folder that is left as it is; None where there is none."""
+    steps = [int(path.name) for path in folder.iterdir() if path.name.isdigit()] if folder.is_dir() else []
+    for step in sorted(steps, reverse=True):
+        try:
+            return _read(folder, step)
+        except Exception:  # orbax and tensorstore raise many kinds for damaged files; each means: not whole
+            continue
+    return None
+
+
 def _read(folder: Path, step: int) -> Snapshot:
     with ocp.Checkpointer(ocp.CompositeCheckpointHandler(), multiprocessing_options=_first_alone()) as checkpointer:
         read = checkpointer.restore(

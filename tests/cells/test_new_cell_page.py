@@ -14,7 +14,8 @@ from gru_research.cells import CELLS
 from gru_research.config import UserError, experiment
 from gru_research.data import DataDirs
 from gru_research.records import FILE_NAME, read
-from gru_research.training import make_plan, run_comparison
+from gru_research.runs.comparison import run_comparison
+from gru_research.training import make_plan
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "new_cell.md"
 

@@ -71,7 +71,10 @@ def test_the_same_command_finds_only_what_is_missing(
     assert again.stdout.count("found already") == 6 and "updates, evaluated" not in again.stdout
     assert len(findings.read(copy).findings) == 7
     other = launch("claims", *arguments[:1], f"--workdir={copy}", "--config.claims.size.input_size=3")
-    assert other.returncode == 2 and "holds other claims, or of another config" in other.stderr
+    assert (
+        other.returncode == 2
+        and "holds another set of claims: claims.size.input_size is None there, and 3 was" in other.stderr
+    )
 
 
 def test_the_report_makes_the_page_again_without_training(copy: Path) -> None:

@@ -12,8 +12,8 @@ from experiments.killtests.equality import first_difference
 from gru_research import records
 from gru_research.config import UserError
 from gru_research.full_disk import full_disk_named
+from gru_research.runs.lock import locked
 from gru_research.training import checkpoint
-from gru_research.training.lock import locked
 
 ROOT = Path(__file__).parents[2]
 TINY = (

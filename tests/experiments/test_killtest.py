@@ -20,7 +20,8 @@ from experiments.killtests.processes import Program
 from gru_research import records
 from gru_research.config import experiment
 from gru_research.data import DataDirs
-from gru_research.training import load_parameters, make_plan, run_comparison, save_parameters
+from gru_research.runs.comparison import run_comparison
+from gru_research.training import load_parameters, make_plan, save_parameters
 
 ROOT = Path(__file__).parents[2]
 KILLS = 2

@@ -15,8 +15,8 @@ from experiments.profiling import TRACED_CALLS, WARM_CALLS, Profile
 from experiments.remaining import Remaining, duration, left
 from gru_research import records
 from gru_research.config import experiment
+from gru_research.runs.begun import changes
 from gru_research.training import Plan, Progress, make_plan
-from gru_research.training.resume import changes
 
 ROOT = Path(__file__).parents[2]
 CONFIG: dict[str, Any] = {

@@ -100,7 +100,7 @@ def test_a_field_that_the_config_has_not(fields: dict[str, Any], cell: str, said
 def test_shipped_sweeps_fit_their_config(path: Path) -> None:
     config = experiment_from("x", f"{ROOT}/configs/adding.py:relu,only=gru,seeds=2", {})
     made = space.sweep(load_mapping("--sweep=", str(path), ""))
-    assert planned.check(made, config, DataDirs()) == ("mse", "min")
+    assert planned.check(made, config, DataDirs()) == ("mse", "min", {})
     assert f"--sweep=configs/sweeps/{path.name}" in path.read_text()
 
 

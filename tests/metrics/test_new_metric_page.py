@@ -12,8 +12,9 @@ from gru_research.config import experiment
 from gru_research.data import DataDirs
 from gru_research.metrics import Metric
 from gru_research.records import FILE_NAME, read
+from gru_research.runs.comparison import run_comparison
 from gru_research.tasks import TASKS
-from gru_research.training import make_plan, run_comparison
+from gru_research.training import make_plan
 from gru_research.training.predictions import compute
 from tests import pages
 

@@ -14,8 +14,9 @@ from gru_research.config import UserError, experiment
 from gru_research.data import DataDirs
 from gru_research.models import MODELS, encoder_decoder
 from gru_research.records import FILE_NAME, read
+from gru_research.runs.comparison import run_comparison
 from gru_research.spec import Generation, Spec
-from gru_research.training import make_plan, run_comparison
+from gru_research.training import make_plan
 from tests import pages
 
 pytestmark = pytest.mark.usefixtures("compiled_fast")

@@ -5,6 +5,7 @@ The texts of the pages are hostile where a user's may be.
 
 import dataclasses
 import importlib.util
+import json
 import os
 import shutil
 from collections.abc import Iterator, Sequence
@@ -97,7 +98,8 @@ def write_pages(folder: Path) -> dict[str, Path]:
         exhibits_of_all_kinds,
     )  # fmt: skip
     (folder / "claims").mkdir()
-    findings.write_header(folder / "claims", {**HEADER, "claims": ["size"], "command": [f"x{EVIL}"]})
+    header = {"schema": findings.SCHEMA, **HEADER, "claims": ["size"], "command": [f"x{EVIL}"]}
+    (folder / "claims" / findings.FILE_NAME).write_text(json.dumps(header))
     findings.write(folder / "claims", finding)
     pages["claims"] = claims.write(folder / "claims")
     header = {"command": [f"x{EVIL}"], "made": "2026-01-01", "about": f"About{EVIL}"}

@@ -1,5 +1,6 @@
 """The page of claims from findings that nobody found: what it holds, and what damaged files get."""
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ MEMORY = findings.Finding("memory", "It remembers", "Nothing.", "not run", "no d
 
 @pytest.fixture
 def workdir(tmp_path: Path) -> Path:
-    findings.write_header(tmp_path, HEADER)
+    (tmp_path / findings.FILE_NAME).write_text(json.dumps({"schema": findings.SCHEMA, **HEADER}))
     for finding in (SIZE, MEMORY):
         findings.write(tmp_path, finding)
     return tmp_path

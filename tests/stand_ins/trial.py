@@ -36,9 +36,9 @@ with (workdir / "records.jsonl").open("w") as file:
         time.sleep(config["seconds"])
         metric = (config["x"] - 0.3) ** 2 + 1 / step
         for seed in range(config["seeds"]):
-            write("evaluation", cell="gru", seed=seed, step=step, validation_metric=metric)
+            write("evaluation", task="toy", cell="gru", seed=seed, step=step, validation_metric=metric)
     for seed in range(config["seeds"]):
         diverged = config["x"] < 0
         metric = None if diverged else (config["x"] - 0.3) ** 2
-        write("result", cell="gru", seed=seed, validation_metric=metric, test_metric=0.0)
+        write("result", task="toy", cell="gru", seed=seed, validation_metric=metric, test_metric=0.0)
     write("end", status="finished")

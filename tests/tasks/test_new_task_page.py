@@ -19,8 +19,9 @@ from experiments.launcher import experiment_from
 from gru_research.config import UserError, experiment
 from gru_research.data import DataDirs, sources
 from gru_research.records import FILE_NAME, read
+from gru_research.runs.comparison import run_comparison
 from gru_research.tasks import TASKS
-from gru_research.training import make_plan, run_comparison
+from gru_research.training import make_plan
 from gru_research.training.predictions import load_test
 from tests import pages
 from tests.tasks.measuring import baseline, measures

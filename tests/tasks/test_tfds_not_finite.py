@@ -10,7 +10,8 @@ import tensorflow_datasets as tfds_library
 from gru_research import records
 from gru_research.config import UserError, experiment
 from gru_research.data import DataDirs, DiskArrays
-from gru_research.training import make_plan, prepare_comparison, run_comparison
+from gru_research.runs.comparison import prepare_comparison, run_comparison
+from gru_research.training import make_plan
 from tests.faults import fault, seen
 
 TRAIN, TEST = 20, 6

@@ -11,10 +11,11 @@ import pytest
 
 from gru_research import records, trackers
 from gru_research.config import UserError, experiment
+from gru_research.runs.comparison import run_comparison
 from gru_research.trackers import sinks
 from gru_research.trackers.base import About, Point
 from gru_research.trackers.weights_biases import ID_FILE
-from gru_research.training import make_plan, run_comparison
+from gru_research.training import make_plan
 from tests.faults import fault, seen
 from tests.trackers import event_files, stand_ins
 

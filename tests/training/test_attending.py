@@ -16,10 +16,11 @@ from gru_research.config import UserError, experiment
 from gru_research.data import DataDirs
 from gru_research.metrics import mean
 from gru_research.models import encoder_decoder
+from gru_research.runs.comparison import run_comparison
 from gru_research.spec import Generation, Spec
 from gru_research.tasks import Generated, Stored, Task
 from gru_research.tasks.scan import exact_match, token_loss
-from gru_research.training import Plan, attending, load_parameters, make_plan, run_comparison
+from gru_research.training import Plan, attending, load_parameters, make_plan
 from gru_research.training.attending import (
     attended,
     attends,

@@ -11,7 +11,8 @@ import pytest
 import gru_research as gr
 from gru_research import records
 from gru_research.config import experiment
-from gru_research.training import make_plan, run_comparison
+from gru_research.runs.comparison import run_comparison
+from gru_research.training import make_plan
 from gru_research.training.divergence import first_not_finite
 
 HERE = Path(__file__).name

@@ -15,7 +15,9 @@ from gru_research import records
 from gru_research.config import experiment
 from gru_research.data import DataDirs
 from gru_research.records import writing
-from gru_research.training import cell, checkpoint, comparison, load_parameters, make_plan, run_comparison
+from gru_research.runs import comparison
+from gru_research.runs.comparison import run_comparison
+from gru_research.training import cell, checkpoint, load_parameters, make_plan
 
 PLAN = make_plan(
     experiment(

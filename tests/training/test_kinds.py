@@ -25,8 +25,9 @@ from gru_research.data import DataDirs
 from gru_research.decoding import DECODERS
 from gru_research.metrics import Additive, Collected, mean
 from gru_research.models import MODELS, SequenceModel, options_of
+from gru_research.runs.comparison import run_comparison
 from gru_research.tasks import TASKS, Task
-from gru_research.training import load_parameters, loop, make_plan, probes, run_comparison
+from gru_research.training import load_parameters, loop, make_plan, probes
 from gru_research.training.evaluation import generate
 from tests import pages
 from tests.faults import fault, seen

@@ -15,7 +15,8 @@ from gru_research import native
 from gru_research.config import UserError, experiment
 from gru_research.data import DataDirs, ShuffledBatches
 from gru_research.records import FILE_NAME, read
-from gru_research.training import CellPlan, Plan, SeedAxis, load_parameters, make_plan, run_comparison
+from gru_research.runs.comparison import run_comparison
+from gru_research.training import CellPlan, Plan, SeedAxis, load_parameters, make_plan
 from gru_research.training.evaluation import evaluate
 from gru_research.training.optimizer import make_optimizer
 from gru_research.training.scoring import evaluation_batches

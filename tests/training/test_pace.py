@@ -12,7 +12,9 @@ import pytest
 
 from gru_research.config import ExperimentConfig, UserError, experiment, to_mapping
 from gru_research.data import DataDirs
-from gru_research.training import CellPlan, Plan, look, pace, prepare_comparison
+from gru_research.runs.begun import look
+from gru_research.runs.comparison import prepare_comparison
+from gru_research.training import CellPlan, Plan, pace
 from tests.training import toy
 
 CONFIG: dict[str, Any] = {

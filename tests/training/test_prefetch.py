@@ -14,9 +14,10 @@ from gru_research import records
 from gru_research.config import UserError
 from gru_research.data import DataDirs, ShuffledBatches
 from gru_research.data.disk_arrays import DiskArrays, Layout
+from gru_research.runs.comparison import run_comparison
 from gru_research.spec import Spec
 from gru_research.tasks import Stored, Task
-from gru_research.training import Plan, load_parameters, loop, run_comparison
+from gru_research.training import Plan, load_parameters, loop
 from gru_research.training.prefetch import Prefetch
 from tests.training import toy
 

@@ -12,7 +12,8 @@ from gru_research import records
 from gru_research.analysis import gradient_flow, half_life
 from gru_research.config import UserError, experiment
 from gru_research.data import DataDirs
-from gru_research.training import load_parameters, loop, make_plan, probes, run_comparison
+from gru_research.runs.comparison import run_comparison
+from gru_research.training import load_parameters, loop, make_plan, probes
 from gru_research.training.state import stream
 from tests.training import toy
 

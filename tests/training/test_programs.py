@@ -10,7 +10,8 @@ import pytest
 from gru_research import records
 from gru_research.config import OptimizerConfig
 from gru_research.data import DataDirs
-from gru_research.training import Hooks, Plan, SeedAxis, make_seed_axis, programs, run_comparison
+from gru_research.runs.comparison import run_comparison
+from gru_research.training import Hooks, Plan, SeedAxis, make_seed_axis, programs
 from gru_research.training.loop import train_members
 from gru_research.training.optimizer import Optimizer
 from gru_research.training.selection import Schedule

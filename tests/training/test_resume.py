@@ -18,8 +18,9 @@ from gru_research import native, records
 from gru_research.config import UserError, experiment
 from gru_research.data import DataDirs
 from gru_research.native import Library
-from gru_research.training import checkpoint, load_parameters, loop, make_plan, run_comparison
-from gru_research.training.lock import locked
+from gru_research.runs.comparison import run_comparison
+from gru_research.runs.lock import locked
+from gru_research.training import checkpoint, load_parameters, loop, make_plan
 from tests.faults import fault, seen
 
 # A constant of updates per call of 1 makes an opportunity to stop of every update.

@@ -27,7 +27,8 @@ jax.config.update("jax_num_cpu_devices", int(devices))
 from gru_research.config import experiment
 from gru_research.data import DataDirs
 from gru_research.tasks import Stored
-from gru_research.training import load_parameters, make_plan, run_comparison
+from gru_research.runs.comparison import run_comparison
+from gru_research.training import load_parameters, make_plan
 assert jax.device_count() == int(devices)
 for run in runs:
     kind, parts = run.split("-")

@@ -10,8 +10,8 @@ import pytest
 from gru_research.config import UserError, experiment
 from gru_research.data import DataDirs
 from gru_research.records import FILE_NAME, read
-from gru_research.training import load_parameters, make_plan, run_comparison
-from gru_research.training.comparison import load_sets
+from gru_research.runs.comparison import load_sets, run_comparison
+from gru_research.training import load_parameters, make_plan
 from tests.tasks.measuring import measures
 
 pytestmark = pytest.mark.usefixtures("compiled_fast")

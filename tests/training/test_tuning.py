@@ -11,9 +11,9 @@ from scipy.stats import kstest
 
 from gru_research.config import TuneConfig, experiment
 from gru_research.data import DataDirs
+from gru_research.runs.comparison import load_sets
 from gru_research.tasks import Task
 from gru_research.training import Hooks, make_plan, make_seed_axis
-from gru_research.training.comparison import load_sets
 from gru_research.training.loop import Trained, train_members
 from gru_research.training.selection import Schedule
 from gru_research.training.tuning import draw_values, tune_cell, tuning_schedule

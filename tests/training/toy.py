@@ -12,9 +12,10 @@ from gru_research import records
 from gru_research.config import experiment
 from gru_research.data import DataDirs
 from gru_research.metrics import mean
+from gru_research.runs.comparison import run_comparison
 from gru_research.spec import Spec
 from gru_research.tasks import Generated, Task
-from gru_research.training import Plan, make_plan, run_comparison
+from gru_research.training import Plan, make_plan
 from gru_research.training.state import stream
 
 GOAL = 6.0

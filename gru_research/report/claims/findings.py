@@ -64,10 +64,6 @@ class Claims:
     missing: tuple[str, ...]
 
 
-def write_header(workdir: Path, header: Mapping[str, Any]) -> None:
-    records.write_whole(workdir / FILE_NAME, json.dumps(records.to_json({"schema": SCHEMA, **header}), indent=1) + "\n")
-
-
 def write(workdir: Path, finding: Finding) -> Path:
     """Writes a finding in one step."""
     folder = workdir / FOLDER

@@ -4,34 +4,31 @@ import contextlib
 import dataclasses
 import datetime
 import json
-import os
-import platform
-import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
-from importlib import metadata
 from pathlib import Path
-from typing import Any
 
-import jax
 import numpy as np
 
-from gru_research import native, records, trackers
+from gru_research import records, trackers
 from gru_research.config import ExperimentConfig, UserError, split_names, to_mapping
 from gru_research.data import DataDirs
 from gru_research.data.disk_arrays import DiskArrays
 from gru_research.full_disk import full_disk_named
-from gru_research.run_files import save_vocabularies
+from gru_research.run_files import save_learned, save_vocabularies
+from gru_research.tasks import Task
+from gru_research.training import probes, processes
+from gru_research.training.cell import Saving, train_cell
+from gru_research.training.loop import Hooks, InterruptedRun, Progress, Sets
+from gru_research.training.pace import is_open, settle
+from gru_research.training.plan import Plan, check_measures, make_plan
+from gru_research.training.resumption import Resumption
 
-from . import probes, processes
-from .cell import Saving, train_cell
+from .begun import CONFIG_FILE, look
 from .lock import locked
-from .loop import Hooks, InterruptedRun, Progress, Sets
-from .pace import is_open, settle
-from .plan import Plan, check_measures, make_plan
-from .resume import CONFIG_FILE, Resumption, clear, find, look, other_surroundings, share
+from .resume import clear, find, other_surroundings, share
+from .surroundings import environment
 
-PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "tensorflow-datasets", "ml_collections")
 SURROUNDINGS = ("backend", "engine", "devices", "xla_flags", "versions", "git_commit", "command")
 """What is noted of the environment each time a run goes on."""
 CHECKPOINT_SECONDS = 60.0
@@ -97,8 +94,8 @@ def run_comparison(
     stopping: Callable[[], bool] = lambda: False,
     say: Callable[[str], None] = lambda line: None,
 ) -> bool:
-    """Trains every cell of the plan and writes `config.json`, `vocabularies.json`, `records.jsonl`, `arrays/` and
-    `checkpoints/`.
+    """Trains every cell of the plan and writes `config.json`, `vocabularies.json`, `learned.json`, `records.jsonl`,
+    `arrays/` and `checkpoints/`.
 
     In the directory of an interrupted run of the same config it goes on, and ends with the same bits as if it had never
     been interrupted; in that of a finished one nothing is done.
@@ -127,7 +124,7 @@ def run_comparison(
 
         def open_run() -> bool:
             nonlocal opened
-            opened = _open(held, plan, workdir, _header(plan, asked, command), allow_config_change, say)
+            opened = _open(held, plan, workdir, _header(plan, asked, dirs, command), allow_config_change, say)
             return opened[0] is None
 
         if processes.from_first(open_run):
@@ -146,12 +143,12 @@ def _open(
     say: Callable[[str], None],
 ) -> tuple[records.Writer | None, Resumption | None]:
     """Takes the directory's lock; where its records go on, and from where training does. No records: it's finished."""
-    look(workdir, plan.config, allow_config_change)  # before a lock is put into somebody's directory
+    look(workdir, plan.config, allow_config_change, plan.files)  # before a lock is put into somebody's directory
     held.enter_context(locked(workdir))
     held.enter_context(full_disk_named(workdir))
-    begun = look(workdir, plan.config, allow_config_change)
+    begun = look(workdir, plan.config, allow_config_change, plan.files)
     if begun is None:
-        return _begin(workdir, header, plan.task.vocabularies), None
+        return _begin(workdir, header, plan.task), None
     labels = [cell.label for cell in plan.cells]
     resumption = find(workdir, labels, plan.config.seeds, say)
     if begun.finished and set(labels) <= set(resumption.done):
@@ -206,11 +203,12 @@ def _train(
     return True
 
 
-def _begin(workdir: Path, header: records.Header, vocabularies: Mapping[str, tuple[str, ...]]) -> records.Writer:
-    """Writes the config, the vocabularies and the header. Raises UserError where that can't be."""
+def _begin(workdir: Path, header: records.Header, task: Task) -> records.Writer:
+    """Writes the config, what the task took from its data and the header. Raises UserError where that can't be."""
     try:
         records.write_whole(workdir / CONFIG_FILE, json.dumps(header.config, indent=2) + "\n")
-        save_vocabularies(workdir, vocabularies)
+        save_vocabularies(workdir, task.vocabularies)
+        save_learned(workdir, task.learned)
         return records.Writer.begin(workdir / records.FILE_NAME, header)
     except OSError as e:
         raise UserError(f"workdir={str(workdir)!r} can't be written: {e.strerror}") from e
@@ -239,39 +237,13 @@ def _go_on(
         raise UserError(f"workdir={str(workdir)!r} can't be written: {e.strerror}") from e
 
 
-def _header(plan: Plan, asked: ExperimentConfig, command: Sequence[str]) -> records.Header:
+def _header(plan: Plan, asked: ExperimentConfig, dirs: DataDirs, command: Sequence[str]) -> records.Header:
     return records.Header(
         config=records.to_json(to_mapping(plan.config)),
         asked=records.to_json(to_mapping(asked)),
         task=plan.task.summary(),
         warnings=plan.warnings,
-        env=environment() | {"command": list(command)},
+        files=plan.files,
+        env=environment() | {"command": list(command), **dirs.absolute()},
         time={"started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")},
     )
-
-
-def environment() -> dict[str, Any]:
-    """What a run ran on: backend, the engine of recurrent layers, devices, versions, git commit."""
-    return {
-        "backend": jax.default_backend(),
-        "engine": native.describe(),
-        "devices": [f"{d.platform}:{d.id} {d.device_kind}" for d in jax.devices()],
-        "processes": jax.process_count(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
-        "platform": platform.platform(),
-        "python": platform.python_version(),
-        "xla_flags": os.environ.get("XLA_FLAGS", ""),
-        "versions": {name: metadata.version(name) for name in PACKAGES},
-        "git_commit": _git("rev-parse", "HEAD"),
-        "git_dirty": None if (status := _git("status", "--porcelain")) is None else bool(status),
-    }
-
-
-def _git(*arguments: str) -> str | None:
-    """What git says of the checkout that this file lies in; None without git or outside a checkout."""
-    folder = Path(__file__).parent
-    try:
-        done = subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=False)
-    except OSError:
-        return None
-    return done.stdout.strip() if done.returncode == 0 else None

@@ -1,0 +1,34 @@
+"""Where an interrupted run goes on."""
+
+import dataclasses
+
+from .checkpoint import Snapshot
+
+
+@dataclasses.dataclass(frozen=True)
+class Resumption:
+    """Where a run goes on.
+
+    Attributes:
+      keep: how many lines of its records stay; `dropped` is how many don't.
+      done: the labels of the cells that are finished.
+      label, phase, snapshot: the cell that was under way, if a snapshot of it can be used.
+      seconds: how long the run had taken by then.
+    """
+
+    keep: int
+    dropped: int
+    done: tuple[str, ...]
+    label: str | None = None
+    phase: str | None = None
+    snapshot: Snapshot | None = None
+    seconds: float = 0.0
+
+    def at(self, label: str, phase: str) -> Snapshot | None:
+        return self.snapshot if (label, phase) == (self.label, self.phase) else None
+
+    def describe(self) -> str:
+        where = f"{self.label}, {self.phase}, update {self.snapshot.step:,}" if self.snapshot else "the next cell"
+        done = f"{', '.join(self.done)} finished; " if self.done else ""
+        dropped = f"; {self.dropped} records after it are dropped" if self.dropped else ""
+        return f"{done}going on with {where}{dropped}"
