@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from gru_research.training.plan import CellPlan, Plan, make_plan
 from gru_research.types import Params
 
 from .comparison import load_sets
+from .predict import predict
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,6 +108,17 @@ class Loaded:
             return found
         place = seeds.index(choose("seed", seed, seeds))
         return jax.tree.map(lambda a: a[place], found)
+
+    def predict(self, inputs: Iterable[Any], cell: str | None = None, seed: int | None = None) -> Any:
+        """Answers to raw inputs: a list of what `cell` says of each; None: a dict of such lists, of all cells by label.
+
+        `runs.predict.predict` has the arguments, options and errors; without a seed each cell answers with the one that
+        had the best validation metric.
+        """
+        found = predict(self, inputs, cell, seed)
+        if cell is not None:
+            return [one.answer for one in found]
+        return {label: [one.answer for one in found if one.cell == label] for label in self.cells}
 
     def _is_saved(self, label: str) -> bool:
         return (self.workdir / FOLDER / label).is_dir()

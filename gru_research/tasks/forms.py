@@ -18,6 +18,8 @@ BESIDE = ("lengths", "mask", "resets")
 """What an example may hold beside its inputs, for a model: see `unroll`."""
 FEW_WORDS = 60
 """Vocabularies up to this size are named in full where a word isn't in them."""
+MOST_CHARACTERS = 120
+"""Of an alphabet that is shown."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,6 +62,10 @@ class Tokens:
         what = "character" if all(len(known) == 1 for known in self.words) else "word"
         if len(self.words) <= FEW_WORDS:
             choose(what, word, self.words)
+        if what == "character":
+            known = repr("".join(self.words))
+            shown = known if len(known) <= MOST_CHARACTERS else f"{known[:MOST_CHARACTERS]}..."
+            raise ValueError(f"character={word!r} isn't among the {len(self.words):,} known: {shown}")
         near = difflib.get_close_matches(word, self.words, n=3, cutoff=0)
         raise ValueError(f"{what}={word!r} isn't among the {len(self.words):,} known; near are {', '.join(near)}")
 

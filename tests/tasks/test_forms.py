@@ -244,6 +244,7 @@ def test_the_mean_of_seeds() -> None:
 
 
 BIT, WORD = Tokens(2, ("0", "1"), split=list), Tokens(3, ("left", "right", "walk"))
+LETTERS = Tokens(70, tuple(map(chr, range(48, 118))), split=list)
 MANY = Tokens(100, tuple(f"word{n}" for n in range(100)))
 SERIES, PAIRS, PICTURE = Vectors(1), Vectors(2, steps=3), Image((2, 2), lambda pixels: pixels)
 COUNTED = Vectors(1, beside=("lengths", "mask"))
@@ -259,6 +260,11 @@ MISTAKES: dict[str, tuple[Any, Any, str]] = {
         "word='werd55' isn't among the 100 known; near are word55, word5, word95",
     ),
     "an unknown character": (BIT, "0120", "character='2' is unknown; choose from 0, 1"),
+    "an unknown character of many": (
+        LETTERS,
+        "A~",
+        f"character='~' isn't among the 70 known: {''.join(map(chr, range(48, 118)))!r}",
+    ),
     "an unknown token": (Tokens(5), "1 7", "token 7 is unknown: tokens are from 0 to 4"),
     "a token that is no number": (Tokens(5), "1 x", "token 'x' must be a whole number"),
     "a token with a fraction": (Tokens(5), [1, 1.5], "token 1.5 must be a whole number"),
@@ -303,7 +309,8 @@ MISTAKES: dict[str, tuple[Any, Any, str]] = {
 
 
 @fault(
-    "predictions", "an unknown word", "an unknown word of many", "an unknown character", "an unknown token",
+    "predictions", "an unknown word", "an unknown word of many", "an unknown character",
+    "an unknown character of many", "an unknown token",
     "a token that is no number", "a token with a fraction", "an empty text", "an empty array", "a series too short",
     "a step with a number too many", "an array of another shape", "a text where numbers are asked for",
     "a number that isn't finite", "an image of another size", "pixels out of range", "a field that isn't read",

@@ -1,0 +1,84 @@
+"""Answers as a table with cells side by side, and as a JSON object a line; and a line of progress."""
+
+import json
+import sys
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import rich.box
+from rich.table import Table
+from rich.text import Text
+
+from gru_research.runs.predict import Prediction
+
+LONGEST_INPUT, LONGEST_ANSWER = 80, 400
+"""Characters that a table shows of an input and of an answer."""
+SECONDS = 5.0
+"""Between two lines of progress where they aren't on a terminal."""
+
+
+def to_json(predictions: Sequence[Prediction], names: Sequence[str]) -> list[str]:
+    """A line a prediction, in their order; `names` are those of the inputs, each of which has as many predictions."""
+    each = len(predictions) // len(names)
+    return [
+        json.dumps(
+            {"input": names[n // each], "cell": p.cell, "seed": p.seed, "answer": p.answer},
+            ensure_ascii=False,
+            allow_nan=False,
+        )
+        for n, p in enumerate(predictions)
+    ]
+
+
+def to_table(predictions: Sequence[Prediction], names: Sequence[str]) -> Table:
+    """A row an input, and a column for each cell and seed."""
+    each = len(predictions) // len(names)
+    table = Table("input", box=rich.box.SIMPLE_HEAD, pad_edge=False)
+    for p in predictions[:each]:
+        table.add_column(f"{p.cell}\n" + ("ensemble" if p.seed is None else f"seed {p.seed}"), overflow="fold")
+    for n, name in enumerate(names):
+        row = predictions[n * each : (n + 1) * each]
+        table.add_row(_text(name, LONGEST_INPUT), *(_text(said(p.answer), LONGEST_ANSWER) for p in row))
+    return table
+
+
+def said(answer: Any) -> str:
+    """An answer in few words: the class and its probability, numbers, a text."""
+    if isinstance(answer, str):
+        return answer
+    if isinstance(answer, float):
+        return f"{answer:.4g}"
+    if isinstance(answer, dict) and {"class", "probability"} <= set(answer):
+        share = answer["probability"]
+        return f"{answer['class']} ({'-' if share is None else f'{share:.3g}'})"
+    if isinstance(answer, dict) and {"classes", "probabilities"} <= set(answer):
+        return " ".join(map(str, answer["classes"]))
+    if isinstance(answer, dict) and "keys" in answer:
+        return " ".join("+".join(map(str, keys)) or "-" for keys in answer["keys"])
+    if isinstance(answer, list) and all(isinstance(one, int | float | None) for one in answer):
+        return " ".join(map(said, answer))
+    return json.dumps(answer, ensure_ascii=False)
+
+
+def _text(text: str, longest: int) -> Text:
+    """Plain text: no markup, and nothing that a terminal would obey."""
+    shown = "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in text[:longest])
+    return Text(shown + "…" * (len(text) > longest))
+
+
+class Line:
+    """How many answers there are, on stderr: a line that changes on a terminal, one every few seconds elsewhere."""
+
+    def __init__(self) -> None:
+        self._terminal = sys.stderr.isatty()
+        self._last = time.monotonic()
+
+    def show(self, done: int, total: int) -> None:
+        now = time.monotonic()
+        if self._terminal:
+            end = "\n" if done == total else ""
+            print(f"\r{done:,} of {total:,} answers", end=end, file=sys.stderr, flush=True)
+        elif now - self._last >= SECONDS:
+            self._last = now
+            print(f"{done:,} of {total:,} answers", file=sys.stderr, flush=True)

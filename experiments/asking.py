@@ -1,0 +1,146 @@
+"""What `predict` is asked, from `--input`: a text, lines of a file or of stdin, or arrays from a file."""
+
+import csv
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from gru_research.config import UserError
+from gru_research.data.own_files import read_npy, read_npz, read_text
+from gru_research.tasks import Task
+from gru_research.tasks.files.asking import from_table, inputs_array
+
+FILES = (".npy", ".npz", ".csv", ".tsv", ".txt")
+"""Endings of files: a word that ends so names one, whether it is there or not."""
+BESIDE = ("lengths", "mask", "resets")
+"""What is read of an .npz beside the inputs."""
+
+
+class Asked(NamedTuple):
+    """One input: what the task's `encode` takes, and how it is named."""
+
+    raw: Any
+    name: str
+
+
+def read(given: str, task: Task) -> list[Asked]:
+    """The inputs that `--input` names: "-" is stdin, and a file that is there is read; anything else is a text.
+
+    Raises:
+      UserError: a file that isn't there or can't be read, or one without an input.
+    """
+    if given == "-":
+        return _stdin()
+    path = Path(given)
+    if not _is_file(path):
+        if re.fullmatch(r"\S+", given) and path.suffix in FILES:
+            raise UserError(f"--input={given}: no such file")
+        return [Asked(given, given)]
+    readers = {".npy": _npy, ".npz": _npz, ".csv": _table, ".tsv": _table}
+    if path.suffix in readers:
+        return readers[path.suffix](path, task)
+    return _lines(read_text(path))
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # a long text is no name
+        return False
+
+
+def _stdin() -> list[Asked]:
+    try:
+        text = sys.stdin.buffer.read().decode("utf-8")
+    except UnicodeDecodeError as e:
+        raise UserError(f"stdin isn't text in UTF-8 (byte {e.start})") from e
+    if not text:
+        raise UserError("stdin is empty: it must have an input a line")
+    return _lines(text)
+
+
+def _lines(text: str) -> list[Asked]:
+    return [Asked(line, line) for line in text.removesuffix("\n").split("\n")]
+
+
+def _npy(path: Path, task: Task) -> list[Asked]:
+    return _one_or_several(read_npy(path), path, task)
+
+
+def _npz(path: Path, task: Task) -> list[Asked]:
+    name = inputs_array(task.learned)
+    arrays = read_npz(path, [name], BESIDE)
+    arrays = {"inputs": arrays.pop(name), **arrays}
+    if len(arrays) == 1:
+        return _one_or_several(arrays["inputs"], path, task)
+    count = len(arrays["inputs"]) if arrays["inputs"].ndim else 0
+    for name, array in arrays.items():
+        if array.shape[:1] != (count,):
+            raise UserError(f"{path}: {name} of shape {list(array.shape)} must have a row for each of {count} inputs")
+    return [Asked(_row(arrays, n, path), f"{path}[{n}]") for n in range(count)]
+
+
+def _row(arrays: Mapping[str, np.ndarray], n: int, path: Path) -> Any:
+    """Input n without what is behind its length."""
+    row = {name: array[n] for name, array in arrays.items()}
+    length, steps = row.pop("lengths", None), len(row["inputs"])
+    if length is not None:
+        if length.ndim or length.dtype.kind not in "iu" or not 0 <= length <= steps:
+            raise UserError(f"{path}: lengths[{n}]={length} must be a whole number from 0 to {steps}")
+        row = {name: array[:length] for name, array in row.items()}
+    return row["inputs"] if len(row) == 1 else row
+
+
+def _table(path: Path, task: Task) -> list[Asked]:
+    """The columns that the run was trained on; for other tasks numbers, a line of them a row, of which a first line of
+    words is a heading."""
+    own = from_table(task.learned, path)
+    if own is not None:
+        return [Asked(raw, raw if isinstance(raw, str) else f"{path}[{n}]") for n, raw in enumerate(own)]
+    text = read_text(path)
+    delimiter = "\t" if path.suffix == ".tsv" else ","
+    rows = [(n, row) for n, row in enumerate(csv.reader(text.splitlines(), delimiter=delimiter), 1) if row]
+    if rows and not _numbers(rows[0][1]):
+        rows = rows[1:]
+    if not rows:
+        raise UserError(f"{path} has no line of numbers (a file of texts ends with .txt)")
+    for n, row in rows:
+        if len(row) != len(rows[0][1]):
+            wanted = f"{len(rows[0][1])} numbers, as line {rows[0][0]} has"
+            raise UserError(f"{path}, line {n}: must have {wanted}; it has {len(row)}")
+        if not _numbers(row):
+            wrong = next(word for word in row if not _numbers([word]))
+            raise UserError(f"{path}, line {n}: {wrong[:40]!r} must be a number")
+    array = np.array([row for _, row in rows]).astype(np.float64)
+    return _one_or_several(array[:, 0] if array.shape[1] == 1 else array, path, task)
+
+
+def _numbers(words: Sequence[str]) -> bool:
+    try:
+        return all(isinstance(float(word), float) for word in words)
+    except ValueError:
+        return False
+
+
+def _one_or_several(array: np.ndarray, path: Path, task: Task) -> list[Asked]:
+    """An array that the task can read is one input; of another the first axis is that of several inputs."""
+    reason = _refusal(task, array)
+    if reason is None:
+        return [Asked(array, str(path))]
+    several = array.ndim >= 2 and len(array) > 0
+    if several and (array.ndim > len(task.spec.example["inputs"].shape) or _refusal(task, array[0]) is None):
+        return [Asked(row, f"{path}[{n}]") for n, row in enumerate(array)]
+    raise UserError(f"{path}: {reason}")
+
+
+def _refusal(task: Task, raw: Any) -> str | None:
+    """Why a task can't read an input; None where it can."""
+    try:
+        task.encode(raw)
+    except (ValueError, TypeError) as e:
+        return str(e)
+    return None

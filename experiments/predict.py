@@ -1,0 +1,102 @@
+"""Asks a run: what its cells answer to an input, side by side. Nothing is trained, and no data set is read.
+
+python -m experiments.predict --workdir=RUN --input="walk twice and jump left"
+python -m experiments.predict --workdir=RUN --input=commands.txt --json
+python -m experiments.predict --workdir=RUN --input=digits.npy --cell=gru --seed=all
+python -m experiments.predict --workdir=RUN --input="ROMEO:" --length=300 --temperature=0.8
+
+A file has an input a line; .npy, .npz (inputs, lengths), .csv and .tsv have arrays. The name of a file that is there is
+a file, not a text. Without --seed a cell answers with the seed that had the best validation metric.
+"""
+
+import signal
+import sys
+from typing import Literal
+
+import rich.console
+from absl import flags
+
+from experiments import answering, asking, running
+from experiments.launcher import launch
+from gru_research import runs
+from gru_research.config import UserError, split_names
+from gru_research.runs.predict import BATCH, Continuation, Prediction, predict
+from gru_research.tasks import Task
+
+running.define_data_flags()
+WORKDIR = flags.DEFINE_string("workdir", "", "the run's directory, finished or interrupted.")
+INPUT = flags.DEFINE_string("input", None, "a text; a file; or - for stdin, an input a line.")
+CELL = flags.DEFINE_string("cell", "", "labels of the cells that answer, separated by commas; default: all.")
+SEED = flags.DEFINE_string(
+    "seed", "", "seeds that answer, separated by commas, or all; default: the best on validation."
+)
+ENSEMBLE = flags.DEFINE_bool("ensemble", False, "one answer for all seeds: the mean of their probabilities or numbers.")
+JSON = flags.DEFINE_bool("json", False, "a JSON object a line: input, cell, seed, answer.")
+BATCH_SIZE = flags.DEFINE_integer("batch_size", BATCH, "inputs that are computed at once.", lower_bound=1)
+LENGTH = flags.DEFINE_integer("length", Continuation.length, "of a continuation, in tokens.", lower_bound=1)
+TEMPERATURE = flags.DEFINE_float(
+    "temperature", Continuation.temperature, "of a continuation: above 0 tokens are drawn.", lower_bound=0.0
+)
+RANDOM_SEED = flags.DEFINE_integer(
+    "random_seed", Continuation.random_seed, "from which a continuation's tokens are drawn.", lower_bound=0
+)
+
+
+def main() -> int:
+    if not WORKDIR.value:
+        raise UserError("--workdir is missing: name a run's directory")
+    if INPUT.value is None:
+        raise UserError('--input is missing: give a text, a file, or - for stdin, as --input="walk twice"')
+    seeds, cells = _seeds(SEED.value), split_names(CELL.value) or None
+    continuation = Continuation(LENGTH.value, TEMPERATURE.value, RANDOM_SEED.value)
+    running.start_backend()
+    run = runs.load(WORKDIR.value, flags.FLAGS.data_dir, flags.FLAGS.manual_dir)
+    for path, how in run.changed.items():
+        print(f"warning: {path} {how} since the run began", file=sys.stderr)
+    _check_continuation(run.task)
+    asked = asking.read(INPUT.value, run.task)
+    predictions = predict(
+        run,
+        [one.raw for one in asked],
+        cells,
+        seeds,
+        ENSEMBLE.value,
+        batch_size=BATCH_SIZE.value,
+        continuation=continuation,
+        progress=answering.Line().show if len(asked) > 1 else None,
+    )
+    _print(predictions, [one.name for one in asked])
+    return 0
+
+
+def _print(predictions: list[Prediction], names: list[str]) -> None:
+    if hasattr(signal, "SIGPIPE"):
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # who reads may stop reading, as head does
+    if JSON.value:
+        print("\n".join(answering.to_json(predictions, names)))
+    else:
+        rich.console.Console().print(answering.to_table(predictions, names))
+
+
+def _seeds(given: str) -> list[int] | Literal["all"] | None:
+    """What `--seed` says. Raises UserError."""
+    if not given:
+        return None
+    if given == "all":
+        return "all"
+    words = split_names(given)
+    for word in words:
+        if not word.isdecimal():
+            raise UserError(f"--seed={given} must be whole numbers separated by commas, or all")
+    return [int(word) for word in words]
+
+
+def _check_continuation(task: Task) -> None:
+    """Raises UserError where a flag is given that the run's answers don't have."""
+    for name in ("length", "temperature", "random_seed"):
+        if flags.FLAGS[name].present and not task.continues:
+            raise UserError(f"--{name} is for answers that continue their inputs; those of {task.name} don't")
+
+
+if __name__ == "__main__":
+    launch(main)

@@ -1,0 +1,284 @@
+"""Asking a trained run: from raw inputs to the answers of its cells. The test set plays no part."""
+
+import dataclasses
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any, Literal, Protocol
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from gru_research.config import UserError, choose
+from gru_research.decoding import Answers, greedy, sample
+from gru_research.models import Model, no_generation
+from gru_research.named import said
+from gru_research.tasks import Task
+from gru_research.tasks.answers import Averaged
+from gru_research.training.evaluation import generate
+from gru_research.types import Array, Batch, Params, PRNGKey
+
+BATCH = 256
+ALONG_TIME = ("inputs", "mask", "resets")
+"""What of an example has a step for each of the inputs'."""
+Example = Mapping[str, np.ndarray]
+
+
+class Trained(Protocol):
+    """What is asked: a run that was loaded, or anything like it."""
+
+    cells: Any  # labels
+
+    @property
+    def task(self) -> Task: ...
+    def seeds(self, cell: str) -> Sequence[int]: ...
+    def records(self, kind: str) -> Mapping[str, Sequence[Any]]: ...
+    def model(self, cell: str) -> Model: ...
+    def parameters(self, cell: str, seed: int | None = None) -> Params: ...
+
+
+@dataclasses.dataclass(frozen=True)
+class Prediction:
+    """An answer.
+
+    Attributes:
+      input: as it was given.
+      cell, seed: whose answer it is; of an ensemble the seed is None.
+      answer: what the task's `decode` makes of the output: a plain JSON value.
+    """
+
+    input: Any
+    cell: str
+    seed: int | None
+    answer: Any
+
+
+@dataclasses.dataclass(frozen=True)
+class Continuation:
+    """How a language model continues an input.
+
+    Attributes:
+      length: how many tokens it generates; fewer where its task has a token that ends an answer.
+      temperature: 0 takes the most probable token at every step; above 0 tokens are drawn, see `decoding.sample`.
+      random_seed: from which they are drawn. An input's noise depends on it and on the input's place alone.
+    """
+
+    length: int = 200
+    temperature: float = 0.0
+    random_seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.length < 1:
+            raise UserError(f"length={self.length!r} must be at least 1")
+        if not 0 <= self.temperature < float("inf"):
+            raise UserError(f"temperature={self.temperature!r} must be 0 or more, and finite")
+        if not 0 <= self.random_seed < 2**32:
+            raise UserError(f"random_seed={self.random_seed!r} must be from 0 to {2**32 - 1}")
+
+
+def predict(
+    run: Trained,
+    inputs: Iterable[Any],
+    cells: Sequence[str] | str | None = None,
+    seeds: Sequence[int] | int | Literal["all"] | None = None,
+    ensemble: bool = False,
+    *,
+    batch_size: int = BATCH,
+    continuation: Continuation = Continuation(),
+    progress: Callable[[int, int], None] | None = None,
+) -> list[Prediction]:
+    """The answers of a run's cells to raw inputs.
+
+    Args:
+      inputs: what the task's `encode` takes: a text, an array `[T, I]`, or a dict of arrays each.
+      cells: labels, or one; None: all.
+      seeds: whose parameters, or "all"; None: of each cell the seed that `best_seed` names, or all for an ensemble.
+      ensemble: one answer for all seeds together: the mean of the probabilities of classes, or of numbers. Seeds that
+        diverged aren't among them, unless they are named. Generated answers and continuations have none.
+      batch_size: how many inputs are computed at once. Inputs of one shape make batches; those whose example holds
+        `lengths` or a `mask` are padded to the length of training, or to a power of two times it.
+      continuation: for tasks whose answers continue their inputs.
+      progress: is told how many answers there are, and how many there will be.
+
+    Returns:
+      For each input, in their order, the answers of each cell and seed.
+
+    Raises:
+      UserError: an input that the task can't read, with its place from 1; a cell or a seed that isn't there; a model
+        that can't generate, or an ensemble, where there is none.
+    """
+    if isinstance(inputs, str | Mapping):
+        raise UserError(f"inputs={inputs!r} must be a list of inputs")
+    if batch_size < 1:
+        raise UserError(f"batch_size={batch_size!r} must be at least 1")
+    asked = list(_asked(run, cells, seeds, ensemble))
+    raw = list(inputs)
+    groups = _groups([_encoded(run.task, given, n) for n, given in enumerate(raw)], run.task)
+    found: dict[tuple[int, str, int | None], Any] = {}
+    total = len(raw) * sum(1 if ensemble else len(numbers) for _, numbers in asked)
+    for cell, numbers in asked:
+        program = _program(run, cell, continuation)
+        members = [run.parameters(cell, number) for number in numbers]
+        for places, batch, steps in _batches(groups, batch_size):
+            keys = _keys(continuation, places, len(batch["inputs"]))
+            outputs = [jax.device_get(program(params, batch, keys)) for params in members]
+            for row, place in enumerate(places):
+                each = [_row(output, row, steps[row], run.task) for output in outputs]
+                if ensemble:
+                    found[place, cell, None] = _said(run.task, _mean(run.task, each))
+                    continue
+                found |= {(place, cell, n): _said(run.task, one) for n, one in zip(numbers, each, strict=True)}
+            if progress is not None:
+                progress(len(found), total)
+    return [
+        Prediction(given, cell, number, found[place, cell, number])
+        for place, given in enumerate(raw)
+        for cell, numbers in asked
+        for number in ([None] if ensemble else numbers)
+    ]
+
+
+def best_seed(run: Trained, cell: str) -> int:
+    """The seed of a cell with the best validation metric, among those that didn't diverge; the first where there is no
+    such record. It is that of the tested parameters, or of the last evaluation where the cell isn't finished."""
+    sign = 1 if run.task.validation_direction == "min" else -1
+    of_seeds = _validated(run, cell).items()
+    ranks = {seed: sign * value for seed, (value, diverged) in of_seeds if value is not None and not diverged}
+    return min(ranks, key=lambda seed: ranks[seed], default=run.seeds(cell)[0])
+
+
+def _validated(run: Trained, cell: str) -> dict[int, tuple[float | None, bool]]:
+    """Of each seed the validation metric, and whether it diverged."""
+    found: dict[int, tuple[float | None, bool]] = {}
+    for kind in ("result", "evaluation"):
+        columns = [run.records(kind).get(name, ()) for name in ("cell", "seed", "validation_metric", "diverged_at")]
+        for label, seed, value, diverged_at in zip(*columns, strict=True):
+            if label == cell:
+                found[seed] = value, diverged_at is not None
+        if found:
+            break
+    return found
+
+
+def _asked(
+    run: Trained, cells: Sequence[str] | str | None, seeds: Sequence[int] | int | Literal["all"] | None, ensemble: bool
+) -> Iterator[tuple[str, list[int]]]:
+    """Each cell with its seeds. Raises UserError where one of them isn't there."""
+    if not run.cells:
+        raise UserError("the run has no parameters: none of its cells was trained, or its checkpoints are gone")
+    if ensemble:
+        _check_ensemble(run.task)
+    for cell in run.cells if cells is None else [cells] if isinstance(cells, str) else cells:
+        choose("cell", cell, run.cells)
+        known = list(run.seeds(cell))
+        if seeds is None and not ensemble:
+            yield cell, [best_seed(run, cell)]
+        elif seeds is None or seeds == "all":
+            diverged = {seed for seed, (_, diverged) in _validated(run, cell).items() if diverged and ensemble}
+            yield cell, [seed for seed in known if seed not in diverged] or known
+        else:
+            yield cell, [choose("seed", seed, known) for seed in ([seeds] if isinstance(seeds, int) else seeds)]
+
+
+def _check_ensemble(task: Task) -> None:
+    if task.continues or task.spec.generation is not None:
+        raise UserError(f"ensemble: {task.name} has generated answers, of which there is no mean; choose seeds instead")
+    if not isinstance(task.decode, Averaged):
+        raise UserError(f"ensemble: {task.name}'s decode has no `mean`, see tasks/answers.py; choose seeds instead")
+
+
+def _encoded(task: Task, given: Any, place: int) -> Example:
+    try:
+        return {name: np.asarray(a) for name, a in task.encode(given).items()}
+    except (ValueError, TypeError) as e:
+        raise UserError(f"input {place + 1}: {e}") from e
+    except Exception as e:  # whatever a user's task raises is for the user to read
+        raise UserError(f"input {place + 1}: {task.name}'s encode fails ({said(e)})") from e
+
+
+def _said(task: Task, output: Any) -> Any:
+    try:
+        return task.decode(output)
+    except Exception as e:  # whatever a user's task raises is for the user to read
+        raise UserError(f"{task.name}'s decode fails ({said(e)})") from e
+
+
+Groups = Mapping[Any, Sequence[tuple[int, Example, int]]]
+"""By their shapes: examples with their places and their number of steps, before padding."""
+
+
+def _groups(examples: Sequence[Example], task: Task) -> Groups:
+    groups: dict[Any, list[tuple[int, Example, int]]] = {}
+    for place, example in enumerate(examples):
+        steps = len(example["inputs"])
+        filled = _padded(example, task)
+        key = tuple((name, a.shape, a.dtype) for name, a in sorted(filled.items()))
+        groups.setdefault(key, []).append((place, filled, steps))
+    return groups
+
+
+def _padded(example: Example, task: Task) -> Example:
+    """An example with steps behind it that aren't real, where it can say so: few lengths make few programs."""
+    if not {"lengths", "mask"} & set(example):
+        return example
+    length, steps = len(example["inputs"]), task.spec.example["inputs"].shape[0]
+    while steps < length:
+        steps *= 2
+    return {
+        name: np.pad(a, [(0, steps - length)] + [(0, 0)] * (a.ndim - 1)) if name in ALONG_TIME else a
+        for name, a in example.items()
+    }
+
+
+def _batches(groups: Groups, size: int) -> Iterator[tuple[list[int], dict[str, np.ndarray], list[int]]]:
+    """Places, a batch and the steps of its rows. All batches of a group have as many rows: copies of the last one,
+    which have no place, fill them up."""
+    for group in groups.values():
+        rows = min(size, len(group))
+        for start in range(0, len(group), rows):
+            part = group[start : start + rows]
+            filled = [example for _, example, _ in part] + [part[-1][1]] * (rows - len(part))
+            batch = {name: np.stack([example[name] for example in filled]) for name in filled[0]}
+            yield [place for place, _, _ in part], batch, [steps for _, _, steps in part]
+
+
+def _program(run: Trained, cell: str, continuation: Continuation) -> Callable[[Params, Batch, PRNGKey], Any]:
+    """`(params, batch, keys [B]) -> outputs`, compiled once for each shape."""
+    task, model = run.task, run.model(cell)
+    if (task.continues or task.spec.generation is not None) and (reason := no_generation(model)):
+        raise UserError(f"{cell} can't generate the answer that {task.name} asks for: its model {reason}")
+    if task.continues:
+        return jax.jit(partial(_continue, model, task, continuation.length, continuation.temperature))
+    if task.spec.generation is not None:
+        return jax.jit(lambda params, batch, keys: generate(model, task, params, batch))
+    return jax.jit(lambda params, batch, keys: model.apply(params, batch))
+
+
+def _continue(
+    model: Any, task: Task, length: int, temperature: float, params: Params, batch: Batch, keys: PRNGKey
+) -> Array:
+    """The tokens `[B, N]` behind each row."""
+    end = None if task.spec.generation is None else task.spec.generation.end
+    if temperature == 0:
+        return greedy(model, params, batch, end=end, longest=length).tokens
+    return sample(model, params, batch, keys, end=end, longest=length, temperature=temperature).tokens
+
+
+def _keys(continuation: Continuation, places: Sequence[int], rows: int) -> PRNGKey:
+    """One key a row, whose noise depends on its place among the inputs alone."""
+    filled = [*places, *[0] * (rows - len(places))]
+    key = jax.random.key(continuation.random_seed)
+    return jax.vmap(partial(jax.random.fold_in, key))(jnp.asarray(filled, jnp.uint32))
+
+
+def _row(output: Any, row: int, steps: int, task: Task) -> Any:
+    """One example's output, without padding."""
+    if isinstance(output, Answers):
+        return Answers(*(a[row] for a in output))
+    one = jax.tree.map(lambda a: a[row], output)
+    return one[:steps] if task.spec.answers == "every" and not task.continues else one
+
+
+def _mean(task: Task, outputs: Sequence[Any]) -> Any:
+    form: Any = task.decode
+    return form.mean(jax.tree.map(lambda *each: np.stack(each), *outputs))
