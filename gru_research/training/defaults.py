@@ -41,7 +41,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_plain(part) for part in value]
     for name, initializer in INITIALIZERS.items():
-        if value == initializer:
+        if isinstance(value, type(initializer)) and value == initializer:
             return name
     try:
         return jnp.dtype(value).name

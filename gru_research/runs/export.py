@@ -1,0 +1,257 @@
+"""A trained cell of a run as files that other programs read: its function by `jax.export`, its weights by safetensors.
+
+The function takes weights by their dotted names, so that one serves all seeds, and a batch by the names of the task's
+example; batch and number of steps may be any, as far as the model allows it.
+"""
+
+import contextlib
+import dataclasses
+import importlib.util
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from jax import export
+
+from gru_research.adapters.weights import save_safetensors
+from gru_research.config import UserError, choose, to_mapping
+from gru_research.models import Model, no_generation
+from gru_research.named import said
+from gru_research.tasks import Generated, Task
+from gru_research.tasks.forms import BESIDE
+from gru_research.training.evaluation import generate
+from gru_research.types import Params
+
+from . import exported
+from .loaded import Loaded
+from .surroundings import environment
+
+PLATFORMS = ("cpu", "cuda", "tpu")
+STEPS = {"inputs": "t", "mask": "t", "resets": "t", "targets": "u"}
+"""The symbol of an array's first axis, behind the batch's b."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Function:
+    """A function that was exported.
+
+    Attributes:
+      name: of its file.
+      says: what it gives, in one sentence.
+      inputs: shape and type of each array of the batch; a size is a number, or the name of any size.
+      limits: what could not be left open, and why; empty where everything is.
+    """
+
+    name: str
+    says: str
+    program: export.Exported
+    inputs: Mapping[str, Any]
+    limits: tuple[str, ...]
+
+    def describe(self) -> dict[str, Any]:
+        outputs = jax.tree.unflatten(self.program.out_tree, self.program.out_avals)
+        return {
+            "file": exported.FUNCTION.format(name=self.name),
+            "says": self.says,
+            "inputs": {name: _described(a) for name, a in by_name(self.inputs).items()},
+            "outputs": {name or "outputs": _described(a) for name, a in by_name(outputs).items()},
+            "platforms": list(self.program.platforms),
+            "limits": list(self.limits),
+        }
+
+
+def write(run: Loaded, cell: str, folder: Path, seed: int | None = None) -> dict[str, Any]:
+    """Writes the function of a cell, and its weights of one seed or of all, with a page and an example.
+
+    Returns:
+      What `export.json` holds.
+
+    Raises:
+      UserError: no such cell or seed, a folder that holds something else, a model that can't be exported, or a package
+        that is missing.
+    """
+    check_packages()
+    choose("--cell", cell, run.cells)
+    seeds = run.seeds(cell) if seed is None else (choose("--seed", seed, run.seeds(cell)),)
+    if folder.exists() and (not folder.is_dir() or (any(folder.iterdir()) and not (folder / exported.ABOUT).is_file())):
+        raise UserError(f"output={str(folder)!r} holds something else: choose another")
+    params = {seed: run.parameters(cell, seed) for seed in seeds}
+    functions = export_functions(run.model(cell), run.task, params[seeds[0]], f"{cell}: its model")
+    about = _about(run, cell, seeds, functions)
+    folder.mkdir(parents=True, exist_ok=True)
+    for function in functions:
+        (folder / exported.FUNCTION.format(name=function.name)).write_bytes(function.program.serialize())
+    for number, own in params.items():
+        path = folder / exported.WEIGHTS.format(seed=number)
+        save_safetensors(by_name(own), path, metadata=_metadata(run, cell, number, about))
+    exported.write_texts(folder, about)
+    return about
+
+
+def check_packages() -> None:
+    """Raises UserError where a package is missing that files are written with."""
+    missing = [name for name in ("flatbuffers", "safetensors") if importlib.util.find_spec(name) is None]
+    if missing:
+        raise UserError(f"exporting needs {' and '.join(missing)}: pip install 'gru_research[export]'")
+
+
+def by_name(params: Params) -> dict[str, Any]:
+    """Arrays of a pytree by their paths, with dots between. Raises ValueError where two have one name."""
+    found: dict[str, Any] = {}
+    for path, leaf in jax.tree_util.tree_leaves_with_path(params):
+        name = jax.tree_util.keystr(path, simple=True, separator=".")
+        if name in found:
+            raise ValueError(f"two parameters are called {name!r}, one of them by a name with a dot in it")
+        found[name] = leaf
+    return found
+
+
+def export_functions(model: Model, task: Task, params: Params, what: str) -> tuple[Function, ...]:
+    """`apply`; `answer` where the task's answers are generated; `start` and `step` of a model that can generate.
+
+    Raises UserError, which begins with `what`.
+    """
+    names, structure = list(by_name(params)), jax.tree.structure(params)
+    weights = jax.eval_shape(lambda: by_name(params))
+
+    def whole(weights: Mapping[str, Any]) -> Params:
+        return jax.tree.unflatten(structure, [weights[name] for name in names])
+
+    def apply(weights: Mapping[str, Any], batch: Mapping[str, Any]) -> Any:
+        return model.apply(whole(weights), batch)
+
+    def answer(weights: Mapping[str, Any], batch: Mapping[str, Any]) -> Any:
+        return generate(model, task, whole(weights), batch)._asdict()
+
+    example, generates = example_of(task), task.spec.generation is not None
+    asked = {name: a for name, a in example.items() if name not in ("targets", "target_lengths")}
+    says = "the logits of each target from those before it" if generates else "the model's outputs, batch first"
+    made = [_exported("apply", says, apply, weights, lambda steps: _inputs(example, steps), what)]
+    if generates:
+        says = "the answers: their tokens, how many of them count, and their scores"
+        made.append(_exported("answer", says, answer, weights, lambda steps: _inputs(asked, steps), what))
+    if no_generation(model) is None:
+        made += _by_token(model, whole, weights, asked, what)
+    return tuple(made)
+
+
+def _by_token(
+    model: Any, whole: Callable[[Any], Params], weights: Mapping[str, Any], asked: Mapping[str, Any], what: str
+) -> list[Function]:
+    """`start` and `step`: the state is a dict of arrays, which goes back into `step` beside the tokens."""
+
+    def read(made: tuple[Any, Any]) -> dict[str, Any]:
+        return {"logits": made[1], "state": by_name(made[0])}
+
+    def start(weights: Mapping[str, Any], batch: Mapping[str, Any]) -> Any:
+        return read(model.start(whole(weights), batch))
+
+    says = "the logits of the next token, and the state, after the inputs"
+    begins = _exported("start", says, start, weights, lambda steps: _inputs(asked, steps), what)
+    state = jax.eval_shape(lambda *given: model.start(whole(given[0]), given[1])[0], weights, begins.inputs)
+    names, structure = list(by_name(state)), jax.tree.structure(state)
+
+    def step(weights: Mapping[str, Any], batch: Mapping[str, Any]) -> Any:
+        state = jax.tree.unflatten(structure, [batch["state"][name] for name in names])
+        return read(model.step(whole(weights), state, batch["tokens"]))
+
+    def after_start(any_steps: bool) -> dict[str, Any]:
+        batch = _inputs(asked, any_steps)
+        rows = next(iter(batch.values())).shape[0]
+        return {
+            "tokens": jax.ShapeDtypeStruct((rows,), np.int32),
+            "state": jax.eval_shape(start, weights, batch)["state"],
+        }
+
+    says = "the same after one more token for each row"
+    return [begins, _exported("step", says, step, weights, after_start, what)]
+
+
+def example_of(task: Task) -> dict[str, jax.ShapeDtypeStruct]:
+    """One example as the model sees it: what the task's spec has, and what says which steps are real."""
+    example, beside = dict(task.spec.example), {}
+    data = task.data
+    if isinstance(data, Generated):
+        made = jax.eval_shape(lambda key: data.make(key, 1), jax.random.key(0))
+        beside = {name: jax.ShapeDtypeStruct(a.shape[1:], a.dtype) for name, a in made.items()}
+    elif "inputs" in example:
+        with contextlib.suppress(ValueError, TypeError):  # asked in another form, such as a text
+            beside = task.encode(np.zeros(example["inputs"].shape, example["inputs"].dtype))
+    return example | {name: jax.ShapeDtypeStruct(a.shape, a.dtype) for name, a in beside.items() if name in BESIDE}
+
+
+def _exported(
+    name: str,
+    says: str,
+    function: Callable[..., Any],
+    weights: Mapping[str, Any],
+    inputs_of: Callable[[bool], Mapping[str, Any]],
+    what: str,
+) -> Function:
+    """With every size and platform left open, or else as few as possible fixed."""
+    limits: dict[str, str] = {}
+    for steps, platforms in ((True, PLATFORMS), (False, PLATFORMS), (False, (jax.default_backend(),))):
+        try:
+            inputs = inputs_of(steps)
+            program = export.export(jax.jit(function), platforms=platforms)(weights, inputs)
+        except Exception as e:  # whatever a user's model raises where a size isn't a number
+            limits["the number of steps" if steps else "the platform"] = said(e)
+            continue
+        fixed = [limit for limit in limits if limit == "the number of steps" or len(platforms) == 1]
+        return Function(name, says, program, inputs, tuple(f"{limit} is fixed: {limits[limit]}" for limit in fixed))
+    raise UserError(f"{what} can't be exported ({limits['the platform']})")
+
+
+def _inputs(example: Mapping[str, Any], any_steps: bool) -> dict[str, jax.ShapeDtypeStruct]:
+    sizes = dict(zip("btu", export.symbolic_shape("b, t, u"), strict=True))
+    inputs = {}
+    for name, a in example.items():
+        shape = tuple(a.shape)
+        if any_steps and shape and name in STEPS:
+            shape = (sizes[STEPS[name]], *shape[1:])
+        inputs[name] = jax.ShapeDtypeStruct((sizes["b"], *shape), a.dtype)
+    return inputs
+
+
+def _described(array: Any) -> dict[str, Any]:
+    sizes = [size if isinstance(size, int) else str(size) for size in array.shape]
+    return {"shape": sizes, "dtype": array.dtype.name}
+
+
+def _about(run: Loaded, cell: str, seeds: Sequence[int], functions: Sequence[Function]) -> dict[str, Any]:
+    task, env = run.task, environment()
+    return {
+        "schema": "gru_research.export/1",
+        "task": task.name,
+        "cell": cell,
+        "seeds": list(seeds),
+        "diverged": _diverged(run, cell, seeds),
+        "finished": run.finished,
+        "weights": {str(seed): exported.WEIGHTS.format(seed=seed) for seed in seeds},
+        "functions": {function.name: function.describe() for function in functions},
+        "vocabularies": {name: list(words) for name, words in task.vocabularies.items()},
+        "run": str(run.workdir),
+        "versions": env["versions"],
+        "config": to_mapping(run.config),
+    }
+
+
+def _diverged(run: Loaded, cell: str, seeds: Sequence[int]) -> list[int]:
+    """The seeds whose parameters are the last ones that were finite."""
+    found = run.records("result")
+    rows = zip(*(found.get(name, ()) for name in ("cell", "seed", "diverged_at")), strict=True)
+    return [seed for label, seed, at in rows if label == cell and seed in seeds and at is not None]
+
+
+def _metadata(run: Loaded, cell: str, seed: int, about: Mapping[str, Any]) -> dict[str, str]:
+    """What a file of weights says of itself: safetensors has texts alone."""
+    return {
+        "task": run.task.name,
+        "cell": cell,
+        "seed": str(seed),
+        "config": json.dumps(about["config"]),
+        "versions": json.dumps(about["versions"]),
+    }
