@@ -17,6 +17,7 @@ from experiments import answering, asking
 from gru_research import runs
 from gru_research.config import UserError
 from gru_research.data import DataDirs
+from gru_research.runs import loaded
 from gru_research.runs.predict import Prediction, predict
 from gru_research.tasks import TASKS
 from tests.faults import fault, seen
@@ -73,6 +74,23 @@ def test_json_lines_of_a_file_are_what_the_library_gives(parity: Path, tmp_path:
     odd = [line["answer"]["probabilities"]["odd"] for line in lines if line["cell"] == "rnn"]
     each = [line["answer"]["probabilities"]["odd"] for line in found]
     np.testing.assert_allclose(odd, np.reshape(each, (3, 2)).mean(1), rtol=1e-5)
+
+
+def test_test_examples_that_are_given_as_inputs_reach_the_test_metric(
+    parity: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run's own sets are left alone."""
+    monkeypatch.setattr(loaded, "load_sets", lambda *_: pytest.fail("the sets were loaded"))
+    run = runs.load(parity)
+    test = run.task.data.load(DataDirs())["test"]
+    inputs = ["".join(map(str, row[:length])) for row, length in zip(test["inputs"], test["lengths"], strict=True)]
+    right = {}
+    for n, found in enumerate(predict(run, inputs, seeds="all")):
+        is_right = found.answer["class"] == ("even", "odd")[test["targets"][n // 4]]
+        right[found.cell, found.seed] = right.get((found.cell, found.seed), 0) + is_right / len(inputs)
+    results = run.records("result")
+    recorded = dict(zip(zip(results["cell"], results["seed"], strict=True), results["test_metric"], strict=True))
+    assert right == pytest.approx(recorded)
 
 
 def test_a_command_is_answered_by_actions(scan: Path) -> None:
@@ -258,6 +276,21 @@ def test_a_file_that_can_not_be_read_is_one_line(tmp_path: Path, monkeypatch: py
     refused("-", "stdin is empty: it must have an input a line")
     monkeypatch.setattr(Path, "read_bytes", no_permission)
     refused("x.csv", "x.csv: can't be read: Permission denied")
+
+
+@pytest.mark.parametrize(
+    ("terminal", "shown"), [(True, "\r1 of 2 answers\r2 of 2 answers\n"), (False, "2 of 2 answers\n")]
+)
+def test_the_line_of_progress(
+    terminal: bool, shown: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal, raising=False)
+    monkeypatch.setattr(answering, "SECONDS", 100.0)
+    line = answering.Line()
+    line.show(1, 2)
+    monkeypatch.setattr(answering, "SECONDS", 0.0)
+    line.show(2, 2)
+    assert capsys.readouterr().err == shown
 
 
 def test_what_a_table_shows() -> None:
