@@ -3,6 +3,7 @@
 import dataclasses
 import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 import gru_research as gr
+from gru_research import runs
 from gru_research.config import UserError, experiment
 from gru_research.decoding import greedy, sample
 from gru_research.models import Model, sequence
@@ -23,6 +25,7 @@ from gru_research.tasks.forms import Tokens, characters_of
 from gru_research.training import make_plan
 from gru_research.types import Params
 from tests.faults import fault, seen
+from tests.runs.small import trained
 
 pytestmark = pytest.mark.usefixtures("compiled_fast")
 SEEDS = (3, 4, 5)
@@ -220,3 +223,57 @@ def test_what_is_asked_wrong_is_one_line(parity: Untrained) -> None:
             predict(parity, **{"inputs": ["01"], **asked})
         assert str(caught.value) == says
         seen(caught)
+
+
+OWN = '''
+"""A task and two models of one's own."""
+
+import jax
+import jax.numpy as jnp
+from flax import linen, nnx
+
+from gru_research.spec import Spec
+from gru_research.tasks.base import ACCURACY, Generated, Task, class_loss
+
+
+def first(length: int = 4) -> Task:
+    def make(key, batch_size):
+        inputs = jax.random.randint(key, (batch_size, length), 0, 3, jnp.int32)
+        return {"inputs": inputs, "targets": inputs[:, 0]}
+
+    spec = Spec({"inputs": jax.ShapeDtypeStruct((length,), jnp.int32)}, 3, "last", 3)
+    data = Generated(make, validation_size=4, test_size=4)
+    return Task("first", data, spec, class_loss, ACCURACY, "accuracy", vocabularies={"inputs": ("a", "b", "c")})
+
+
+class Linen(linen.Module):
+    spec: Spec
+
+    @linen.compact
+    def __call__(self, inputs):
+        return linen.Dense(self.spec.output_size)(jax.nn.one_hot(inputs, 3).reshape(len(inputs), -1))
+
+
+class NNX(nnx.Module):
+    def __init__(self, spec: Spec, *, rngs: nnx.Rngs):
+        self.dense = nnx.Linear(12, spec.output_size, rngs=rngs)
+
+    def __call__(self, inputs):
+        return self.dense(jax.nn.one_hot(inputs, 3).reshape(len(inputs), -1))
+'''
+
+
+@pytest.mark.parametrize("name", ["Linen", "NNX"])
+def test_a_task_and_a_model_of_one_s_own_answer(name: str, tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(OWN)
+    cells = {"gru": {"kind": "gru", "hidden_size": 2}}
+    folder = trained(tmp_path / "run", {"name": f"{file}:first"}, model={"kind": f"{file}:{name}"}, cells=cells)
+    run = runs.load(folder)
+    params = run.parameters("gru", 1)
+    dense = params["Dense_0"] if name == "Linen" else params["dense"]
+    for prediction in predict(run, ["a b c a", "c c a b"], seeds=1):
+        tokens = [("a", "b", "c").index(letter) for letter in prediction.input.split()]
+        logits = np.eye(3)[tokens].ravel() @ dense["kernel"] + dense["bias"]
+        assert prediction.answer["class"] == int(logits.argmax())
+        np.testing.assert_allclose(prediction.answer["probability"], softmax(logits).max(), rtol=1e-5)
