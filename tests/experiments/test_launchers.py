@@ -69,7 +69,7 @@ def test_the_command_on_record_is_the_one_that_was_given(
     workdir, done = run
     given = ["python", "-m", "experiments.compare", ADDING, *TINY, f"--workdir={workdir}"]
     assert f"\ncommand: {shlex.join(given)}\n" in done.stdout
-    assert records.read(workdir / "records.jsonl").header["env"]["command"] == given
+    assert records.read(workdir / "records.jsonl").header.env["command"] == given
     assert f"python -m experiments.compare {ADDING} --config.updates=2" in (workdir / "report.html").read_text()
 
 

@@ -200,4 +200,6 @@ def test_the_same_run_with_other_trackers_is_the_same_run(
     assert not changes(run, experiment(mapping | {"trackers": ""}))
     assert changes(run, experiment(mapping | {"trackers": "", "updates": 7})) == {"updates": (6, 7)}
     before = {name: value for name, value in mapping.items() if name != "trackers"}  # as before there were any
-    assert not changes(dataclasses.replace(run, header={**run.header, "config": before}), experiment(mapping))
+    assert not changes(
+        dataclasses.replace(run, header=dataclasses.replace(run.header, config=before)), experiment(mapping)
+    )
