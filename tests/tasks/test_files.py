@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from gru_research import records
+from gru_research import records, runs
 from gru_research.config import UserError, experiment
 from gru_research.data import DataDirs
 from gru_research.metrics import Collected
@@ -399,10 +399,11 @@ def test_a_file_belongs_to_one_set_and_options_have_one_default(folder: Path) ->
         assert signature[field.name].default == field.default
 
 
-def test_compare_trains_on_a_series_and_says_what_was_inferred(folder: Path, tmp_path: Path) -> None:
-    run = tmp_path / "run"
+def test_a_series_from_file_to_prediction(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run, prices = tmp_path / "run", tmp_path / "prices.csv"
+    prices.write_bytes((folder / "prices.csv").read_bytes())
     done = launch(
-        "compare", "--config=configs/files.py", f"--config.task.train={folder / 'prices.csv'}",
+        "compare", "--config=configs/files.py", f"--config.task.train={prices}",
         "--config.task.target=price", "--config.task.length=5", "--config.only=gru", "--config.seeds=1",
         "--config.updates=3", "--config.batch_size=8", "--config.evaluations=1", "--config.tune.draws=0",
         "--config.cells.gru.hidden_size=3", f"--workdir={run}", JAX_DISABLE_MOST_OPTIMIZATIONS="1",
@@ -410,9 +411,15 @@ def test_compare_trains_on_a_series_and_says_what_was_inferred(folder: Path, tmp
     assert done.returncode == 0, done.stderr
     assert "prices.csv: not read: date (inputs)" in " ".join(done.stdout.split())
     (result,) = records.read(run / records.FILE_NAME).results
-    task = files(str(folder / "prices.csv"), target="price", length=5)
+    task = files(str(prices), target="price", length=5)
     arrays = np.load(next((run / "arrays").glob("*test*.npz")))
     outputs = next(a for name, a in arrays.items() if name.startswith("predictions"))[0]
     reached = scores(task, jnp.asarray(outputs), sets_of(task)["test"])
     assert measures(task, jnp.asarray(outputs), sets_of(task)["test"])["loss"].shape == (10,)
     assert result.test_metrics["rmse"] == pytest.approx(reached["rmse"], rel=1e-5)
+    lines = prices.read_text().splitlines()[1:]
+    series = np.array([[float(cell) for cell in line.split(",")[1:]] for line in lines])
+    prices.unlink()
+    monkeypatch.chdir("/")
+    asked = runs.load(run).predict([series[85:90], series[94:99]], cell="gru")  # the first and the last test window
+    assert asked == pytest.approx([task.decode(outputs[0]), task.decode(outputs[-1])], rel=1e-5)

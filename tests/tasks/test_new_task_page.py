@@ -120,13 +120,13 @@ def test_its_task_of_many_tokens_says_inputs_backwards_and_what_one_answer_reach
     assert float(right.mean()) == pytest.approx(baseline(task), abs=0.02)
 
 
-def test_its_task_that_reads_a_file_draws_its_sets(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_its_task_that_reads_a_file_draws_its_sets(tmp_path: Path) -> None:
     path = tmp_path / "heartbeats.csv"
     rows = np.column_stack([np.arange(50) // 25, np.random.default_rng(0).normal(size=(50, 8))]).astype(np.float32)
     np.savetxt(path, rows, delimiter=",")
-    monkeypatch.setitem(TASKS, "heartbeats", module("from_file", FROM_FILE)["heartbeats"])
-    cells = {"gru": {"kind": "gru", "hidden_size": 3}}
-    task = make_plan(experiment({"task": {"name": "heartbeats", "train": str(path)}, "cells": cells})).task
+    (tmp_path / "heartbeats.py").write_text(FROM_FILE)
+    changes = {"task": {"name": f"{tmp_path}/heartbeats.py:heartbeats", "train": str(path)}}
+    task = make_plan(experiment_from("the page", str(pages.DOCS.parent / "configs" / "files.py"), changes)).task
     sets = task.data.load(DataDirs())
     assert [len(sets[split]["targets"]) for split in ("train", "validation", "test")] == [40, 5, 5]
     assert all(set(arrays["targets"].tolist()) == {0, 1} for arrays in sets.values())
@@ -134,7 +134,7 @@ def test_its_task_that_reads_a_file_draws_its_sets(monkeypatch: pytest.MonkeyPat
     np.testing.assert_allclose(found[np.argsort(found[:, 1])], rows[np.argsort(rows[:, 1])], rtol=1e-6)
     assert task.decode(np.array([0.0, 1.0]))["class"] == "early" and task.files == (path,)
     with pytest.raises(UserError, match=r"train='nope.csv' can't be read: nope.csv not found"):
-        TASKS["heartbeats"]("nope.csv").data.load(DataDirs())
+        module("from_file", FROM_FILE)["heartbeats"]("nope.csv").data.load(DataDirs())
 
 
 @pytest.fixture
