@@ -23,10 +23,13 @@ from gru_research.full_disk import full_disk_named
 from gru_research.plural import several
 from gru_research.runs.surroundings import environment
 
+DEFAULT_EXAMPLES = 64
 running.define_data_flags()
 WORKDIR = flags.DEFINE_string("workdir", "", "the run's directory.")
 CELLS = flags.DEFINE_string("cells", "", "labels of the cells to look into, separated by commas; default: all.")
-EXAMPLES = flags.DEFINE_integer("examples", 64, "validation sequences to look at.", lower_bound=2)
+EXAMPLES = flags.DEFINE_integer(
+    "examples", None, "validation sequences to look at; default: 64, or all where there are fewer.", lower_bound=2
+)
 LAYER = flags.DEFINE_integer("layer", 0, "of a stack: whose gates are shown, 0 is the one at the input.", lower_bound=0)
 
 
@@ -41,25 +44,26 @@ def main() -> int:
     for label in labels:
         choose("--cells", label, known)
     count = len(next(iter(run.sets["validation"].values())))
-    if EXAMPLES.value > count:
-        raise UserError(f"--examples={EXAMPLES.value} must be at most {count}, the validation set")
+    examples = min(DEFAULT_EXAMPLES, count) if EXAMPLES.value is None else EXAMPLES.value
+    if not 2 <= examples <= count:
+        raise UserError(f"--examples={examples} must be from 2 to {count}, the validation set")
     print(
         f"jax {jax.__version__} on {jax.default_backend()}; {several(len(labels), 'cell')} of {run.plan.task.name}",
         flush=True,
     )
-    found = list(parts(run, labels, EXAMPLES.value, LAYER.value, lambda line: print(line, flush=True)))
-    write(workdir, run, found)
+    found = list(parts(run, labels, examples, LAYER.value, lambda line: print(line, flush=True)))
+    write(workdir, run, found, examples)
     return 0
 
 
-def write(workdir: Path, run: trained.FinishedRun, found: list) -> None:
+def write(workdir: Path, run: trained.FinishedRun, found: list, examples: int) -> None:
     """`why.json`, and both pages; matplotlib, a second of import, is loaded only now."""
     from gru_research import report
     from gru_research.report import why
 
     about = (
         f"The cells of a finished run on {run.plan.task.name}, {several(len(run.plan.seeds), 'seed')} each, before "
-        f"training and with the parameters that were tested, on {EXAMPLES.value} validation sequences."
+        f"training and with the parameters that were tested, on {examples} validation sequences."
     )
     made = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     header = {

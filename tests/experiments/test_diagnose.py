@@ -32,7 +32,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def diagnosed(run: Path) -> subprocess.CompletedProcess[str]:
-    return launch("diagnose", f"--workdir={run}", "--examples=10", **FAST)
+    return launch("diagnose", f"--workdir={run}", **FAST)  # all 10 validation sequences
 
 
 def headings(workdir: Path) -> dict[str, list[str]]:
@@ -102,7 +102,7 @@ def test_sequences_of_several_lengths(tmp_path: Path) -> None:
     [
         ([], ["--workdir is missing"]),
         (["--workdir=RUN", "--cells=gur"], ["--cells='gur' is unknown", "did you mean 'gru'", "gru, rnn"]),
-        (["--workdir=RUN", "--examples=11"], ["--examples=11 must be at most 10"]),
+        (["--workdir=RUN", "--examples=11"], ["--examples=11 must be from 2 to 10"]),
         (["--workdir=EMPTY"], ["records.jsonl"]),
     ],
 )
