@@ -105,7 +105,7 @@ def test_the_engine_that_is_missing_is_optional_with_what_brings_it(monkeypatch:
 
 def test_help_and_unknown_flags(tmp_path: Path) -> None:
     shown = examine("--help")
-    assert shown.returncode == 0 and "--data_dir" in shown.stdout and "--[no]json" in shown.stdout
+    assert shown.returncode == 0 and "--data_dir" in shown.stdout and "--json" in shown.stdout
     wrong = examine("--datadir=x")
     assert wrong.returncode == 2 and "did you mean --data_dir" in wrong.stderr
 
