@@ -16,7 +16,8 @@ from gru_research.training import CellPlan, Plan
 from gru_research.training.cost import Case, Found, Measured, Memory, compile_cell, measure, train_share
 from gru_research.training.forecast import Cost, Interval, Rates, at_length, fullest, phase
 from gru_research.training.loop import Sets
-from gru_research.training.plan import make_task, task_function
+from gru_research.training.own import task_function
+from gru_research.training.plan import make_task
 from gru_research.training.tuning import shares_programs, training_schedule, tuning_schedule
 
 LEAST_LENGTH = 16

@@ -41,6 +41,7 @@ class Loaded:
     on_record: records.Run
     dirs: DataDirs
     changed: Mapping[str, str]
+    _read: dict[str, Any] = dataclasses.field(default_factory=dict, compare=False, repr=False)
 
     @property
     def config(self) -> ExperimentConfig:
@@ -129,9 +130,9 @@ class Loaded:
     def _saved(self, label: str) -> tuple[tuple[int, ...], Params, Params]:
         """Seeds, and parameters as tested and at the best evaluation, `[S, ...]`."""
         known = self.cell(label)
-        if label not in self.__dict__.setdefault("_read", {}):
-            self.__dict__["_read"][label] = self._load(known)
-        return self.__dict__["_read"][label]
+        if label not in self._read:
+            self._read[label] = self._load(known)
+        return self._read[label]
 
     def _load(self, cell: CellPlan) -> tuple[tuple[int, ...], Params, Params]:
         shapes = jax.eval_shape(cell.model.init, jax.random.key(0), self.task.spec.example)

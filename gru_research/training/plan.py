@@ -1,16 +1,15 @@
 """From a config to what will run: the task, and for each cell its model, its size and its learning rate."""
 
-import contextlib
 import dataclasses
 import inspect
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
 
-from gru_research import named, trackers
-from gru_research.cells import CELLS, Cell
+from gru_research import trackers
+from gru_research.cells import Cell
 from gru_research.config import (
     CellConfig,
     ExperimentConfig,
@@ -19,7 +18,6 @@ from gru_research.config import (
     call,
     choose,
     split_names,
-    split_own,
     to_mapping,
 )
 from gru_research.data import DataDirs
@@ -28,11 +26,11 @@ from gru_research.layers import has_cell_state
 from gru_research.metrics import Additive, Collected, Metric
 from gru_research.models import MODELS, Model, builder, count_parameters, no_generation, options_of
 from gru_research.named import said
-from gru_research.tasks import TASKS, Generated, Task
+from gru_research.tasks import Generated, Task
 from gru_research.tasks.base import Loss
 from gru_research.types import Batch
 
-from . import probes
+from . import own, probes
 from .attending import check_attend
 from .evaluation import generate
 from .flops import count_flops
@@ -112,52 +110,14 @@ def make_task(config: TaskConfig, dirs: DataDirs, learned: Mapping[str, Any] | N
 
     `learned` is what the task of an earlier run took from its training data, for functions that ask for it.
     """
-    function = task_function(config)
-    own = {"dirs": dirs, "learned": learned}
-    given = {name: value for name, value in own.items() if name in inspect.signature(function).parameters}
-    with _own("config.task.name", config.name):
+    function = own.task_function(config)
+    offered = {"dirs": dirs, "learned": learned}
+    given = {name: value for name, value in offered.items() if name in inspect.signature(function).parameters}
+    with own.errors("config.task.name", config.name):
         task = call(function, config.options, "config.task", given)
     if not isinstance(task, Task):
         raise UserError(f"config.task.name={config.name!r} gives {type(task).__name__}, and must give a Task")
     return task
-
-
-def task_function(config: TaskConfig) -> Callable[..., Task]:
-    """The function of the task that a config names, in the literal dict or of the user's own. Raises UserError."""
-    return _callable("config.task.name", config.name, TASKS)
-
-
-def cell_function(cell: CellConfig) -> Callable[..., Cell]:
-    """The class of the cell that a config names, in the literal dict or of the user's own. Raises UserError."""
-    return _callable(f"config.cells.{cell.label}.kind", cell.kind, CELLS)
-
-
-def _callable(field: str, name: str, known: Mapping[str, Any]) -> Callable[..., Any]:
-    found = named.find(field, name, known)
-    if not callable(found):
-        raise UserError(f"{field}={name!r} must be a function or a class, not {type(found).__name__}")
-    return found
-
-
-@contextlib.contextmanager
-def _own(field: str, name: str) -> Iterator[None]:
-    """What code of the user's own raises within becomes a UserError; ours isn't hidden."""
-    try:
-        yield
-    except UserError:
-        raise
-    except Exception as e:
-        if split_own(name) is None:
-            raise
-        raise UserError(f"{field}={name!r} fails ({named.said(e)})") from e
-
-
-def own_files(config: ExperimentConfig, task: Task) -> dict[str, str]:
-    """The sha256 of the user's own files that a run is made of, code and data, by path."""
-    kinds = (config.task.name, *(cell.kind for cell in config.cells), config.model.kind)
-    code = {file: known for kind in kinds for file, known in named.sums(kind).items()}
-    data = {str(file.absolute()): named.sha256(file.read_bytes()) for file in task.files if file.is_file()}
-    return code | data
 
 
 def make_plan(config: ExperimentConfig, dirs: DataDirs = DataDirs(), learned: Mapping[str, Any] | None = None) -> Plan:
@@ -193,7 +153,7 @@ def make_plan(config: ExperimentConfig, dirs: DataDirs = DataDirs(), learned: Ma
         for cell in config.cells
         if cell.label in config.selected_labels
     )
-    return Plan(config, task, cells, tuple(warnings), own_files(config, task))
+    return Plan(config, task, cells, tuple(warnings), own.files(config, task))
 
 
 def _plan_cell(
@@ -285,8 +245,8 @@ def nearest_size(count: Callable[[int], float], wanted: float, high: int = 2) ->
 
 def _build_cell(cell: CellConfig, hidden_size: int) -> Cell:
     path = f"config.cells.{cell.label}"
-    function = cell_function(cell)
-    with _own(f"{path}.kind", cell.kind):
+    function = own.cell_function(cell)
+    with own.errors(f"{path}.kind", cell.kind):
         made = call(function, cell.options, path, {"hidden_size": hidden_size})
     if missing := [name for name in CELL if not hasattr(made, name)]:
         raise UserError(
@@ -324,7 +284,7 @@ def _filled(defaults: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, 
 
 def _build_model(config: ExperimentConfig, task: Task, cell: CellConfig, hidden_size: int) -> Model:
     kind, given = config.model.kind, {"spec": task.spec, "cell": _build_cell(cell, hidden_size)}
-    with _own("config.model.kind", kind):
+    with own.errors("config.model.kind", kind):
         model = call(builder(kind), config.model.options, "config.model", given)
     if not isinstance(model, Model):
         raise UserError(f"config.model.kind={kind!r} gives {type(model).__name__}, which has no init and apply")
@@ -403,7 +363,7 @@ def _first_line(error: Exception) -> str:
 
 def size_unit(cell: CellConfig) -> int:
     """What the hidden size must be a multiple of: the value of the field that the cell names as `size_unit`, or 1."""
-    kind = cell_function(cell)
+    kind = own.cell_function(cell)
     if not hasattr(kind, "size_unit"):
         return 1
     unit = cell.options.get(kind.size_unit, getattr(kind, kind.size_unit))  # pyright: ignore

@@ -1,0 +1,48 @@
+"""What a config names, of ours or of the user's own: the functions, what they raise, and the files they come from."""
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from gru_research import named
+from gru_research.cells import CELLS, Cell
+from gru_research.config import CellConfig, ExperimentConfig, TaskConfig, UserError, split_own
+from gru_research.tasks import TASKS, Task
+
+
+def task_function(config: TaskConfig) -> Callable[..., Task]:
+    """The function of the task that a config names, in the literal dict or of the user's own. Raises UserError."""
+    return _callable("config.task.name", config.name, TASKS)
+
+
+def cell_function(cell: CellConfig) -> Callable[..., Cell]:
+    """The class of the cell that a config names, in the literal dict or of the user's own. Raises UserError."""
+    return _callable(f"config.cells.{cell.label}.kind", cell.kind, CELLS)
+
+
+def _callable(field: str, name: str, known: Mapping[str, Any]) -> Callable[..., Any]:
+    found = named.find(field, name, known)
+    if not callable(found):
+        raise UserError(f"{field}={name!r} must be a function or a class, not {type(found).__name__}")
+    return found
+
+
+@contextlib.contextmanager
+def errors(field: str, name: str) -> Iterator[None]:
+    """What code of the user's own raises within becomes a UserError; ours isn't hidden."""
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as e:
+        if split_own(name) is None:
+            raise
+        raise UserError(f"{field}={name!r} fails ({named.said(e)})") from e
+
+
+def files(config: ExperimentConfig, task: Task) -> dict[str, str]:
+    """The sha256 of the user's own files that a run is made of, code and data, by path."""
+    kinds = (config.task.name, *(cell.kind for cell in config.cells), config.model.kind)
+    code = {file: known for kind in kinds for file, known in named.sums(kind).items()}
+    data = {str(file.absolute()): named.sha256(file.read_bytes()) for file in task.files if file.is_file()}
+    return code | data
