@@ -275,6 +275,7 @@ def experiment(mapping: Mapping[str, Any]) -> ExperimentConfig:
     if not isinstance(task.get("name"), str):
         raise UserError(f"config.task.name={task.get('name')!r} must be a task's name")
     task["name"] = located(task["name"])
+    task |= {name: _located_file(task[name]) for name in FILES if name in task}
     for name in ("only", "probes", "trackers"):
         if isinstance(fields.get(name), list | tuple):
             fields[name] = ",".join(map(str, fields[name]))
@@ -339,6 +340,17 @@ def located(name: str) -> str:
     """A name whose file, where it names one, is an absolute path: what a config means wherever it is read again."""
     place, colon, wanted = name.rpartition(":")
     return f"{Path(place).expanduser().absolute()}:{wanted}" if colon and place.endswith(".py") else name
+
+
+FILES = ("train", "validation", "test")
+"""Options of tasks that may name the user's own files."""
+
+
+def _located_file(value: Any) -> Any:
+    """The absolute path of a file that is there; anything else, such as a split's name, as it is."""
+    if isinstance(value, str) and Path(value).suffix and Path(value).expanduser().is_file():
+        return str(Path(value).expanduser().absolute())
+    return value
 
 
 def call(

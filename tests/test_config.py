@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -277,3 +278,16 @@ def test_fields_named_with_dots_are_set_and_what_was_given_stays() -> None:
         with pytest.raises(config.UserError) as caught:
             config.with_fields(given, {name: 1})
         assert str(caught.value) == said
+
+
+def test_files_of_one_s_own_are_named_by_absolute_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "data.csv").write_text("a\n1\n")
+    monkeypatch.chdir(tmp_path)
+    task = {"name": "mine.py:beats", "train": "data.csv", "validation": "no.csv", "test": "train[:90%]"}
+    kinds = ("../cells.py:It", "package.cells:It", "gru")
+    cells = {label: {"kind": kind, "hidden_size": 2} for label, kind in zip("abc", kinds, strict=True)}
+    made = config.experiment({"task": task, "cells": cells, "model": {"kind": "m.py:M"}})
+    assert made.task.name == f"{tmp_path}/mine.py:beats" and made.model.kind == f"{tmp_path}/m.py:M"
+    assert made.task.options == {"train": f"{tmp_path}/data.csv", "validation": "no.csv", "test": "train[:90%]"}
+    assert [cell.kind for cell in made.cells] == [f"{tmp_path}/../cells.py:It", "package.cells:It", "gru"]
+    assert config.experiment(config.to_mapping(made)) == made

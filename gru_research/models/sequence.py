@@ -77,13 +77,18 @@ class SequenceModel:
         return self.readout.apply(params["readout"], last, ys, real)
 
     @property
+    def bidirectional(self) -> bool:
+        """Whether an output depends on steps behind its own."""
+        return any(isinstance(layer, Bidirectional) for layer in self.stack.cells)
+
+    @property
     def no_generation(self) -> str | None:
         """Why it can't generate, as the end of a sentence that begins with the model; None where it can."""
         if self.embedding is None:
             return "reads numbers and not tokens"
         if self.embedding.vocabulary != self.readout.size or self.readout.mode != "every":
             return "doesn't give the next token's logits at every step"
-        if any(isinstance(layer, Bidirectional) for layer in self.stack.cells):
+        if self.bidirectional:
             return "is bidirectional: it reads the end of a sequence first"
         return None
 

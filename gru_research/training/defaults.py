@@ -44,7 +44,8 @@ def _plain(value: Any) -> Any:
     for name, initializer in INITIALIZERS.items():
         if isinstance(value, type(initializer)) and value == initializer:
             return name
+    other: Any = value
     try:
-        return jnp.dtype(value).name
+        return jnp.dtype(other).name
     except TypeError:
         return repr(value)

@@ -24,7 +24,7 @@ from gru_research.data import DataDirs
 from gru_research.decoding import DECODERS
 from gru_research.layers import has_cell_state
 from gru_research.metrics import Additive, Collected, Metric
-from gru_research.models import MODELS, Model, builder, count_parameters, no_generation, options_of
+from gru_research.models import MODELS, Model, SequenceModel, builder, count_parameters, no_generation, options_of
 from gru_research.named import said
 from gru_research.tasks import Generated, Task
 from gru_research.tasks.base import Loss
@@ -288,6 +288,10 @@ def _build_model(config: ExperimentConfig, task: Task, cell: CellConfig, hidden_
         model = call(builder(kind), config.model.options, "config.model", given)
     if not isinstance(model, Model):
         raise UserError(f"config.model.kind={kind!r} gives {type(model).__name__}, which has no init and apply")
+    if task.continues and isinstance(model, SequenceModel) and model.bidirectional:
+        raise UserError(
+            f"config.model.bidirectional=True reads the very tokens that {task.name} asks for: leave it out"
+        )
     if task.generates and (reason := no_generation(model)):
         raise UserError(f"config.model.kind={config.model.kind!r} {reason}, and {task.name} asks for generated answers")
     return model

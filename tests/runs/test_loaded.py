@@ -112,7 +112,9 @@ def test_what_is_not_there_is_one_line(workdir: Path, tmp_path: Path) -> None:
         bare.parameters("gru")
     seen(caught)
     config = {**runs.load(workdir).on_record.header.config, "task": {"name": "subtracting"}}
-    with pytest.raises(UserError, match=r"this version can't make: config.task.name='subtracting' is unknown") as caught:
+    with pytest.raises(
+        UserError, match=r"this version can't make: config.task.name='subtracting' is unknown"
+    ) as caught:
         runs.load(changed(workdir, tmp_path / "other", config=config))
     seen(caught)
     run = runs.load(workdir)

@@ -282,6 +282,10 @@ MODELS_AMISS = [
         ADDING, {"state_dropout": 0.5, "unroll": {"backend": "vjp"}},
         "config.model.kind='sequence' with gru fails (backend='vjp' isn't there for StateDropout(cell=GRU(hidden_size=",
     ),
+    (
+        {"name": "characters", "length": 4}, {"bidirectional": True},
+        "config.model.bidirectional=True reads the very tokens that characters asks for: leave it out",
+    ),
     (ADDING, {"kind": 3}, "config.model.kind=3 must be a model's name"),
 ]  # fmt: skip
 
