@@ -20,7 +20,7 @@ from gru_research import records
 from gru_research.cells import CELLS
 from gru_research.config import UserError, experiment
 from gru_research.tasks import TASKS
-from gru_research.training import make_plan
+from gru_research.training import make_plan, with_every_option
 from tests.faults import fault, seen
 from tests.launching import FAST, PYTHONPATH, ROOT, command, launch
 
@@ -121,6 +121,17 @@ def test_print_config_fills_in_every_default_and_trains_nothing(tmp_path: Path) 
         own = {"kind", "hidden_size", "learning_rate", "updates"}
         assert set(cell) == own | set(inspect.signature(CELLS[cell["kind"]]).parameters), label
     assert list(tmp_path.iterdir()) == []
+
+
+def test_every_option_of_one_s_own_code_is_filled_in(tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text(
+        "import numpy as np\nimport gru_research as gr\n\n\n"
+        "def mine(hidden_size: int, gain: float = 2.5, table=np.ones(2)):\n    return gr.GRU(hidden_size)\n"
+    )
+    shared = {"cells": {"mine": {"kind": f"{tmp_path}/own.py:mine"}}}
+    plan = make_plan(experiment_from("x", f"{ROOT}/configs/adding.py", shared))
+    found = with_every_option(plan.config)["cells"]["mine"]
+    assert (found["gain"], found["table"]) == (2.5, "array([1., 1.])")
 
 
 def test_fields_behind_the_variant_and_fields_that_the_file_leaves_out(tmp_path: Path) -> None:
