@@ -127,7 +127,7 @@ def _numbers(words: Sequence[str]) -> bool:
 
 
 def _one_or_several(array: np.ndarray, path: Path, task: Task) -> list[Asked]:
-    """An array that the task can read is one input; of another the first axis is that of several inputs."""
+    """An array that the task can read is one input; any other holds several, one in each row."""
     reason = _refusal(task, array)
     if reason is None:
         return [Asked(array, str(path))]

@@ -26,7 +26,7 @@ from gru_research.report.study import reading
 WORKDIR = flags.DEFINE_string(
     "workdir",
     "",
-    "the run's directory, which holds records.jsonl, a study's, or that of claims; or those of several finished runs "
+    "the directory of a run, which holds records.jsonl, of a study, or of claims; or those of several finished runs "
     "of one task and its data, separated by commas, for one report.",
 )
 OUTPUT = flags.DEFINE_string(

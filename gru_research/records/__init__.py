@@ -1,7 +1,7 @@
 """The one result format: `records.jsonl`, written by a run and read by everything that reports on it.
 
 One JSON object a line. The first line is the run's header; then, for each cell of the comparison, `draw`
-lines where its rates were tuned, one `cell` line, `evaluation` and `probe` lines as training goes on, one `result` line
+lines where its rates were tuned, one `cell` line, `evaluation` and `probe` lines during training, one `result` line
 a seed; the last line says how the run ended. Each kind is a dataclass of `kinds`, whose fields are the line's.
 
 Schema 2 added `draw` and the fields length, scaling, updates (of a cell), flops, tuned and selected_step;

@@ -64,7 +64,7 @@ def write_together(
 ) -> files.ReportPaths:
     """Makes one report of several finished runs of the same task and data in the directory `output`; as `write`.
 
-    `complete` is that of `together.read`.
+    `complete`: as in `together.read`.
 
     Raises:
       records.RecordsError: as `together.read`, or what a run saved of its attention is damaged; nothing is written

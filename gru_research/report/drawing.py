@@ -58,8 +58,8 @@ def points(size: float) -> float:
 
 
 def sheet(height: float, least_width: float = 0.0) -> Figure:
-    """An empty figure, which lays itself out: so many inches high for text of 10 points, and as wide as the look says,
-    or wider."""
+    """An empty figure, which lays itself out. `height` is in inches, for text of 10 points; the width is the look's, or
+    `least_width` where that is more."""
     return Figure(figsize=(max(width(), points(least_width)), points(height)), layout="constrained")
 
 
@@ -103,7 +103,7 @@ def legend(figure: Figure, handles: Sequence[Artist]) -> None:
 
 
 def name_rows(axes: Axes, labels: Sequence[str], remarks: Sequence[str] = (), characters: int = _ROW_LABEL) -> None:
-    """One row a label, the first on top; a label has two lines at most of so many characters, fewer where the look
+    """One row a label, the first on top; a label has two lines at most, of `characters` each or fewer where the look
     leaves less room, then its remark."""
     remarks = [*remarks, *[""] * (len(labels) - len(remarks))]
     names = [

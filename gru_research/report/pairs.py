@@ -25,8 +25,8 @@ _MANY_ROWS = 10
 class Pair:
     """Two cells on one task over their common seeds. `scores` are theirs, more is better: two of [S].
 
-    `difference` is the paired one of `metric`, x minus y, in its units. `verdict` is corrected over a family of so many
-    `tests`.
+    `difference` is the paired one of `metric`, x minus y, in its units. `verdict` is corrected over a
+    family of `tests` tests.
     """
 
     task: str

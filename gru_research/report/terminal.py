@@ -42,7 +42,7 @@ def show(console: rich.console.Console, headings: Sequence[str], rows: Sequence[
 
 @dataclasses.dataclass(frozen=True)
 class _AtLeast:
-    """A table at so many characters, also where the terminal has less: rich would break numbers."""
+    """A table of `width` characters, also where the terminal has less: rich would break numbers."""
 
     table: rich.table.Table
     width: int
@@ -70,8 +70,8 @@ def wrapped(text: str, width: int) -> str:
 def _widths(columns: Sequence[Sequence[str]], room: int) -> list[int]:
     """The width of each column, of which the first text is its heading.
 
-    It is at least that of the longest word, or, where there is no room for that, of the longest piece. What room is
-    left goes to the columns that need the least to have each text in one line.
+    A column is as wide as its longest word or, where that leaves no room, as its longest piece. What room is left goes
+    to the columns that need the least to have each text in one line.
     """
     words = [[word for text in column for word in text.split(" ")] for column in columns]
     widths = [max(map(len, of)) for of in words]

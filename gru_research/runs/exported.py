@@ -67,7 +67,7 @@ def _section(function: Mapping[str, Any]) -> str:
     lines += [f"- `{name}` {_shape(a)}" for name, a in function["inputs"].items()]
     lines += ["", "and gives", "", *(f"- `{name}` {_shape(a)}" for name, a in function["outputs"].items())]
     open_sizes = {size for a in function["inputs"].values() for size in a["shape"] if isinstance(size, str)}
-    meanings = {"b": "b is the number of examples", "t": "t that of steps", "u": "u that of the answers' tokens"}
+    meanings = {"b": "b is the number of examples", "t": "t of steps", "u": "u of the answers' tokens"}
     notes = [text for symbol, text in meanings.items() if symbol in open_sizes]
     lines += ["", f"where {', '.join(notes)}. It runs on {', '.join(function['platforms'])}."]
     return "\n".join([*lines, *(f"Here {limit}." for limit in function["limits"])])

@@ -98,7 +98,7 @@ def predict(
       batch_size: how many inputs are computed at once. Inputs of one shape make batches; those whose example holds
         `lengths` or a `mask` are padded to the length of training, or to a power of two times it.
       continuation: for tasks whose answers continue their inputs.
-      progress: is told how many answers there are, and how many there will be.
+      progress: called with the number of answers so far and in all.
 
     Returns:
       For each input, in their order, the answers of each cell and seed.
@@ -140,7 +140,7 @@ def predict(
 
 def best_seed(run: Trained, cell: str) -> int:
     """The seed of a cell with the best validation metric, among those that didn't diverge; the first where there is no
-    such record. It is that of the tested parameters, or of the last evaluation where the cell isn't finished."""
+    such record. A finished cell's metric is the one of the tested parameters, another's is from the last evaluation."""
     sign = 1 if run.task.validation_direction == "min" else -1
     of_seeds = _validated(run, cell).items()
     ranks = {seed: sign * value for seed, (value, diverged) in of_seeds if value is not None and not diverged}

@@ -1,4 +1,4 @@
-"""Where the interrupted run of a directory goes on: behind its finished cells, at the newest whole snapshot."""
+"""Where the interrupted run of a directory is resumed: behind its finished cells, at the newest whole snapshot."""
 
 import dataclasses
 import shutil
@@ -18,7 +18,7 @@ PHASES = ("training", "tuning")
 def find(
     workdir: Path, labels: Sequence[str], seeds: int, say: Callable[[str], None] = lambda line: None
 ) -> Resumption:
-    """Where the run in `workdir` goes on: behind its finished cells, at the newest whole snapshot of the next one.
+    """Where the run in `workdir` is resumed: behind its finished cells, at the newest whole snapshot of the next one.
 
     A cell is finished when the results of all its `seeds` are on record; its parameters were saved before that.
     """

@@ -96,7 +96,7 @@ class Words:
     Attributes:
       words: in the order of their numbers; without them an answer is a list of numbers.
       end: the token that ends an answer; None: none does.
-      joint: what stands between two words.
+      joint: what is put between two words.
     """
 
     words: tuple[str, ...] = ()

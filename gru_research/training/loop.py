@@ -43,8 +43,8 @@ class InterruptedRun(Exception):
 
 @dataclasses.dataclass(frozen=True)
 class Progress:
-    """Where a cell's training stands: what a progress line shows. `members` are the seeds of all draws; seconds are
-    those of `Standing`."""
+    """How far a cell's training is: what a progress line shows. `members` are the seeds of all draws; seconds are as in
+    `Standing`."""
 
     cell: str
     phase: str

@@ -106,7 +106,7 @@ class Plan:
 
 
 def make_task(config: TaskConfig, dirs: DataDirs, learned: Mapping[str, Any] | None = None) -> Task:
-    """The task that a config names; one that reads its data set's description is told where data lie.
+    """The task that a config names; a function with a parameter `dirs` gets where data lie.
 
     `learned` is what the task of an earlier run took from its training data, for functions that ask for it.
     """

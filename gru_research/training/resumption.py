@@ -1,4 +1,4 @@
-"""Where an interrupted run goes on."""
+"""Where an interrupted run is resumed."""
 
 import dataclasses
 
@@ -7,7 +7,7 @@ from .checkpoint import Snapshot
 
 @dataclasses.dataclass(frozen=True)
 class Resumption:
-    """Where a run goes on.
+    """Where a run is resumed.
 
     Attributes:
       keep: how many lines of its records stay; `dropped` is how many don't.

@@ -15,7 +15,7 @@ from gru_research.report import wording
 from gru_research.report.exhibits.data import Dots, Lines, Number
 
 DECADES = 20
-"""An axis that is cut reaches so many decades to each side of 1, or from the value next to 1 to one side."""
+"""How many decades an axis that is cut shows on each side of 1, or on one side of the value nearest to 1."""
 
 _MARGIN = 0.05  # of the axis, at both ends
 _FEWEST_TICKS, _TICKS = 3, 6

@@ -17,7 +17,7 @@ def inputs_array(learned: Mapping[str, Any]) -> str:
 
 def from_table(learned: Mapping[str, Any], path: Path) -> list[Any] | None:
     """The raw inputs of a .csv or .tsv file with the columns that training read, whatever others it has: a text or a
-    sequence a row, or one series. None: `learned` is that of no task which reads tables.
+    sequence a row, or one series. None: the run wasn't trained on a table.
 
     Raises:
       FileError: a column that isn't there, and what `read_table` raises.

@@ -54,7 +54,7 @@ class Options:
                 raise ValueError(f"{split}_share={share!r} must be above 0, or {split} a file")
 
     def paths(self) -> dict[str, Path]:
-        """The files by set. Raises ValueError where one isn't there, is of another kind, or stands for two sets."""
+        """The files by set. Raises ValueError where one isn't there, is of another kind, or is named for two sets."""
         paths: dict[str, Path] = {}
         for split in ("train", "validation", "test"):
             name = getattr(self, split)
