@@ -52,6 +52,6 @@ def test_the_suite_of_the_page_describes_its_runs(monkeypatch: pytest.MonkeyPatc
     assert plans["sum"].task.length == 50 and plans["parity"].cells[0].updates == 500
 
 
-def test_the_page_on_suites_says_that_an_interrupted_run_goes_on() -> None:
-    """It said that one is renamed and trained anew; `test_studies.py` has the run that goes on in its directory."""
-    assert "goes on from its last checkpoint" in text("suites") and ".interrupted-" not in text("suites")
+def test_the_page_on_suites_says_that_an_interrupted_run_is_resumed() -> None:
+    """It said that one is renamed and trained anew; `test_studies.py` has the run that is resumed in its directory."""
+    assert "is resumed from its last checkpoint" in text("suites") and ".interrupted-" not in text("suites")
