@@ -36,7 +36,9 @@ def main() -> int:
         print(f"warning: {path} {how} since the run began", file=sys.stderr)
     cells = run.cells
     if len(cells) == 0:
-        raise UserError(f"workdir={WORKDIR.value!r} has no parameters: nothing has been trained")
+        raise UserError(
+            f"workdir={WORKDIR.value!r} has no parameters: none of its cells was trained, or its checkpoints are gone"
+        )
     if not CELL.value and len(cells) > 1:
         raise UserError(f"--cell is missing: choose from {', '.join(cells)}")
     cell = CELL.value or cells[0]

@@ -168,6 +168,8 @@ def _asked(
         raise UserError("the run has no parameters: none of its cells was trained, or its checkpoints are gone")
     if ensemble:
         _check_ensemble(run.task)
+    if isinstance(seeds, str) and seeds != "all":
+        raise UserError(f'seeds={seeds!r} must be whole numbers, or "all"')
     for cell in run.cells if cells is None else [cells] if isinstance(cells, str) else cells:
         choose("cell", cell, run.cells)
         known = list(run.seeds(cell))

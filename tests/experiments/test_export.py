@@ -105,7 +105,8 @@ def test_a_run_without_parameters_is_named(workdir: Path, tmp_path: Path) -> Non
     (tmp_path / "records.jsonl").write_bytes((workdir / "records.jsonl").read_bytes())
     done = launch("export", f"--workdir={tmp_path}", "--cell=gru")
     assert done.returncode == 2
-    assert done.stderr == f"error: workdir='{tmp_path}' has no parameters: nothing has been trained\n"
+    says = "has no parameters: none of its cells was trained, or its checkpoints are gone"
+    assert done.stderr == f"error: workdir='{tmp_path}' {says}\n"
     seen(done)
     assert [path.name for path in tmp_path.iterdir()] == ["records.jsonl"]
 

@@ -208,7 +208,8 @@ def test_what_can_not_be_generated_or_averaged_is_one_line(letters: Untrained) -
 
 @fault(
     "predictions", "an input of many that isn't known", "an empty input", "a cell that the run hasn't",
-    "a seed that the run hasn't", "a batch of none", "a text for a list",
+    "a seed that the run hasn't", "seeds by another word than all",
+    "a batch of none", "a text for a list",
 )  # fmt: skip
 def test_what_is_asked_wrong_is_one_line(parity: Untrained) -> None:
     for says, asked in {
@@ -216,6 +217,7 @@ def test_what_is_asked_wrong_is_one_line(parity: Untrained) -> None:
         "input 1: the input is empty: it must have at least 1 token": {"inputs": [""]},
         "cell='lstm' is unknown; choose from gru, rnn": {"cells": "lstm"},
         "seed=7 is unknown; choose from 3, 4, 5": {"seeds": 7},
+        "seeds='alll' must be whole numbers, or \"all\"": {"seeds": "alll"},
         "batch_size=0 must be at least 1": {"batch_size": 0},
         "inputs='01' must be a list of inputs": {"inputs": "01"},
     }.items():
