@@ -55,6 +55,8 @@ def main() -> int:
         print(f"warning: {path} {how} since the run began", file=sys.stderr)
     _check_continuation(run.task)
     asked = asking.read(INPUT.value, run.task)
+    if not asked:
+        raise UserError(f"--input={INPUT.value} holds no input")
     predictions = predict(
         run,
         [one.raw for one in asked],

@@ -18,7 +18,7 @@ from absl import flags
 
 from experiments.launcher import command, launch
 from gru_research import records, report
-from gru_research.config import UserError, experiment
+from gru_research.config import UserError
 from gru_research.report import claims, look
 from gru_research.report.claims import findings
 from gru_research.report.study import reading
@@ -73,15 +73,12 @@ def write(workdir: Path, console: rich.console.Console, latex_by: str = "") -> N
 def _with_defaults(config: Mapping[str, Any]) -> Mapping[str, Any]:
     """The options of a task of this package with its defaults; of any other task, whose code isn't run, as given."""
     from gru_research.tasks import TASKS  # here, as the tasks take a second to import and are seldom asked for
-    from gru_research.training import with_every_option
+    from gru_research.training.defaults import options_of_task
 
     given = config.get("task") or {}
     if given.get("name") not in TASKS:
         return given
-    try:
-        return with_every_option(experiment(config))["task"]
-    except UserError:  # a config of a version that had other fields
-        return given
+    return options_of_task(TASKS[given["name"]]) | given
 
 
 def _directories(text: str) -> list[Path]:

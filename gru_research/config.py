@@ -275,7 +275,7 @@ def experiment(mapping: Mapping[str, Any]) -> ExperimentConfig:
     if not isinstance(task.get("name"), str):
         raise UserError(f"config.task.name={task.get('name')!r} must be a task's name")
     task["name"] = located(task["name"])
-    task |= {name: _located_file(task[name]) for name in FILES if name in task}
+    task |= {name: _located_file(task[name], task["name"]) for name in FILES if name in task}
     for name in ("only", "probes", "trackers"):
         if isinstance(fields.get(name), list | tuple):
             fields[name] = ",".join(map(str, fields[name]))
@@ -346,11 +346,12 @@ FILES = ("train", "validation", "test")
 """Options of tasks that may name the user's own files."""
 
 
-def _located_file(value: Any) -> Any:
+def _located_file(value: Any, task: str) -> Any:
     """The absolute path of a file that is there; anything else, such as a split's name, as it is."""
-    if isinstance(value, str) and Path(value).suffix and Path(value).expanduser().is_file():
-        return str(Path(value).expanduser().absolute())
-    return value
+    if not isinstance(value, str) or not value or (task == "tfds" and not Path(value).suffix):
+        return value
+    path = Path(value).expanduser()
+    return str(path.absolute()) if path.is_file() else value
 
 
 def call(

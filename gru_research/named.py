@@ -51,8 +51,11 @@ def sums(name: str) -> dict[str, str]:
         return {}
     if own[0].endswith(".py"):
         return dict(_LOADED[own[0]][1])
-    file = getattr(sys.modules.get(own[0]), "__file__", None)
-    return {file: sha256(Path(file).read_bytes())} if file and not file.startswith(_PACKAGES) else {}
+    # Of a package all that was imported of it: its modules belong together.
+    top = own[0].partition(".")[0]
+    modules = [module for name, module in list(sys.modules.items()) if name.partition(".")[0] == top]
+    files = {file for module in modules if (file := getattr(module, "__file__", None))}
+    return {file: sum_of(Path(file)) for file in sorted(files) if not file.startswith((_OURS, *_PACKAGES))}
 
 
 def changed(files: Mapping[str, str]) -> dict[str, str]:
@@ -60,7 +63,7 @@ def changed(files: Mapping[str, str]) -> dict[str, str]:
     found = {}
     for file, known in files.items():
         try:
-            if sha256(Path(file).read_bytes()) != known:
+            if sum_of(Path(file)) != known:
                 found[file] = "has changed"
         except OSError:
             found[file] = "is gone"
@@ -69,6 +72,12 @@ def changed(files: Mapping[str, str]) -> dict[str, str]:
 
 def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
+
+
+def sum_of(file: Path) -> str:
+    """The sha256 of a file, which may be larger than memory."""
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def said(error: BaseException) -> str:
@@ -108,17 +117,21 @@ def _of_file(field: str, name: str, path: Path) -> tuple[types.ModuleType, dict[
     except (Exception, SystemExit) as e:  # whatever a user's file raises is for the user to read
         del sys.modules[module.__name__]
         raise UserError(f"{field}={name!r}: the file can't be run ({said(e)})") from e
-    read = {key: sha256(content)} | {file: sha256(Path(file).read_bytes()) for file in imported}
+    read = {key: sha256(content)} | {file: sum_of(Path(file)) for file in imported}
     _LOADED[key] = module, read
     return _LOADED[key]
 
 
 @contextlib.contextmanager
 def _importable(folder: Path) -> Iterator[list[str]]:
-    """Makes a folder importable, and gives the files of the modules that came from there. Unless it was importable
-    before, those modules are forgotten."""
-    before, imported = dict(sys.modules), []
-    was = folder.resolve() in {Path(entry or ".").resolve() for entry in sys.path}
+    """Makes a folder importable, and gives the files of the modules that came from there.
+
+    What was imported from there before is set aside meanwhile, so that its present text is read; afterwards it is back.
+    """
+    imported: list[str] = []
+    aside = {name: module for name, module in sys.modules.items() if _lies_in(name, module, folder)}
+    for name in aside:
+        del sys.modules[name]
     sys.path.insert(0, str(folder))
     importlib.invalidate_caches()
     writes, sys.dont_write_bytecode = sys.dont_write_bytecode, True  # nothing is left in a user's folder
@@ -127,17 +140,26 @@ def _importable(folder: Path) -> Iterator[list[str]]:
     finally:
         sys.dont_write_bytecode = writes
         sys.path.remove(str(folder))
-        for name, module in list(sys.modules.items()):
-            file = getattr(module, "__file__", None)
-            if name in before or not file or file.startswith((_OURS, *_PACKAGES)):
-                continue
-            if Path(file).is_relative_to(folder):
-                imported.append(file)
-                if not was:
-                    del sys.modules[name]
+        fresh = {name: module for name, module in sys.modules.items() if _lies_in(name, module, folder)}
+        for name, module in fresh.items():
+            del sys.modules[name]
+            imported += filter(None, [getattr(module, "__file__", None)])
+        sys.modules.update(aside)
+
+
+def _lies_in(name: str, module: Any, folder: Path) -> bool:
+    """Whether a module is the user's and comes from a folder; a package may have no file of its own."""
+    if name.partition(".")[0] in ("__main__", "gru_research", "experiments", "tests") or module is None:
+        return False
+    places = [getattr(module, "__file__", None) or "", *map(str, getattr(module, "__path__", ()))]
+    found = [place for place in places if place and not place.startswith((_OURS, *_PACKAGES))]
+    return any(Path(place).is_relative_to(folder) for place in found)
 
 
 def _of_module(field: str, name: str, module: str) -> types.ModuleType:
+    if module.partition(".")[0] in sys.stdlib_module_names:
+        # A task is any function with options: a run of somebody else's could name one that runs commands.
+        raise UserError(f"{field}={name!r} must be of a module of yours: {module} is Python's own")
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as e:

@@ -147,6 +147,8 @@ def differing_data(first: records.Run, other: records.Run, complete: Complete = 
         mine, theirs = (of.get(name) for of in options)
         if _content(mine, first.header.files) != _content(theirs, other.header.files):
             found.append(_differs(f"task.{name}", mine, theirs))
+    found += [f"{path} has another content" for path in _task_code(first) & _task_code(other)
+              if first.header.files[path] != other.header.files[path]]  # fmt: skip
     kept = [run.header.config.get("train_examples") or 0 for run in (first, other)]
     if kept[0] != kept[1]:
         found.append(_differs("train_examples", *kept))
@@ -154,6 +156,14 @@ def differing_data(first: records.Run, other: records.Run, complete: Complete = 
         return found
     measured = {name: (first.header.task.get(name), other.header.task.get(name)) for name in _MEASURED}
     return [_differs(f"the task's {name}", *pair) for name, pair in measured.items() if not _nearly_equal(*pair)]
+
+
+def _task_code(run: records.Run) -> set[str]:
+    """The files beside a task's of the user's own, which may be part of it; the task's file is compared by its name."""
+    file = str((run.header.config.get("task") or {}).get("name") or "").rpartition(":")[0]
+    folder = Path(file).parent
+    return {path for path in run.header.files if file and path != file and Path(path).suffix == ".py"
+            and Path(path).is_relative_to(folder)}  # fmt: skip
 
 
 def _differs(name: str, mine: Any, theirs: Any) -> str:
@@ -173,6 +183,8 @@ def _content(value: Any, files: Mapping[str, str]) -> Any:
     if not isinstance(value, str):
         return value
     path, colon, name = value.partition(":")
+    if path in files:
+        return files[path], colon, name
     sums = {sum_ for file, sum_ in files.items() if Path(file).name == Path(path).name} if path else set()
     return (sums.pop(), colon, name) if len(sums) == 1 else value
 

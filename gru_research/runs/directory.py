@@ -4,6 +4,8 @@ Nothing here imports JAX: workers and launchers that train nothing use it.
 """
 
 import json
+import os
+import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -62,7 +64,10 @@ def claim(
         else:
             check_empty(workdir)
         workdir.mkdir(parents=True, exist_ok=True)
-        records.write_whole(path, json.dumps(wanted, indent=2) + "\n")
+        # Several commands may claim one sweep at a time: each writes a file of its own aside.
+        part = path.with_name(f".{file_name}.{os.getpid()}.{threading.get_ident()}.part")
+        part.write_text(json.dumps(wanted, indent=2) + "\n", encoding="utf-8")
+        part.replace(path)
     except OSError as e:
         raise UserError(f"workdir={str(workdir)!r} can't be written: {e.strerror}") from e
 

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from gru_research import records
 from gru_research.config import UserError, choose
 from gru_research.decoding import Answers, greedy, sample
 from gru_research.models import Model, no_generation
@@ -200,7 +201,7 @@ def _encoded(task: Task, given: Any, place: int) -> Example:
 
 def _said(task: Task, output: Any) -> Any:
     try:
-        return task.decode(output)
+        return records.to_json(task.decode(output))
     except Exception as e:  # whatever a user's task raises is for the user to read
         raise UserError(f"{task.name}'s decode fails ({said(e)})") from e
 
@@ -278,7 +279,8 @@ def _row(output: Any, row: int, steps: int, task: Task) -> Any:
     if isinstance(output, Answers):
         return Answers(*(a[row] for a in output))
     one = jax.tree.map(lambda a: a[row], output)
-    return one[:steps] if task.spec.answers == "every" and not task.continues else one
+    every = task.spec.answers == "every" and not task.continues
+    return jax.tree.map(lambda a: a[:steps], one) if every else one
 
 
 def _mean(task: Task, outputs: Sequence[Any]) -> Any:

@@ -29,6 +29,11 @@ def with_every_option(config: ExperimentConfig) -> dict[str, Any]:
     return _plain(mapping)
 
 
+def options_of_task(function: Callable[..., Any]) -> dict[str, Any]:
+    """The options of a task's function with their defaults, as plain values. Nothing is called."""
+    return _plain(_defaults(function))
+
+
 def _defaults(function: Callable[..., Any]) -> dict[str, Any]:
     parameters = inspect.signature(function).parameters.values()
     return {p.name: p.default for p in parameters if p.default is not p.empty and p.name not in NOT_OPTIONS}

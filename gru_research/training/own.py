@@ -40,9 +40,10 @@ def errors(field: str, name: str) -> Iterator[None]:
         raise UserError(f"{field}={name!r} fails ({named.said(e)})") from e
 
 
-def files(config: ExperimentConfig, task: Task) -> dict[str, str]:
-    """The sha256 of the user's own files that a run is made of, code and data, by path."""
+def files(config: ExperimentConfig, task: Task, data: bool) -> dict[str, str]:
+    """The sha256 of the user's own files that a run is made of, by path: code and, if asked for, data."""
     kinds = (config.task.name, *(cell.kind for cell in config.cells), config.model.kind)
     code = {file: known for kind in kinds for file, known in named.sums(kind).items()}
-    data = {str(file.absolute()): named.sha256(file.read_bytes()) for file in task.files if file.is_file()}
-    return code | data
+    if not data:
+        return code
+    return code | {str(file.absolute()): named.sum_of(file) for file in task.files if file.is_file()}

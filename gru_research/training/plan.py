@@ -153,7 +153,7 @@ def make_plan(config: ExperimentConfig, dirs: DataDirs = DataDirs(), learned: Ma
         for cell in config.cells
         if cell.label in config.selected_labels
     )
-    return Plan(config, task, cells, tuple(warnings), own.files(config, task))
+    return Plan(config, task, cells, tuple(warnings), own.files(config, task, data=learned is None))
 
 
 def _plan_cell(

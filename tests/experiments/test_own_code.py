@@ -1,11 +1,13 @@
 """A task, a cell and a model in a file outside the checkout, through every launcher: the file of docs/own_code.md."""
 
+import importlib
 import json
 import os
 import re
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -266,3 +268,38 @@ def test_files_of_one_name_in_two_folders_do_not_meet(tmp_path: Path) -> None:
     assert set(named.sums(f"{tmp_path}/a/own.py:It")) == {
         str(tmp_path / "a" / n) for n in ("own.py", "helper_of_both.py")
     }
+
+
+def test_packages_of_one_name_do_not_meet_and_what_was_imported_before_is_read_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, noise in (("a", 1), ("b", 2)):
+        (tmp_path / name / "parts_of_it").mkdir(parents=True)  # a package without an __init__.py
+        (tmp_path / name / "parts_of_it" / "sub.py").write_text(f"NOISE = {noise}\n")
+        text = "from parts_of_it import sub\nclass It:\n    noise = sub.NOISE\n"
+        (tmp_path / name / "own.py").write_text(text)
+    found = [named.find("x", f"{tmp_path}/{name}/own.py:It", {}) for name in ("a", "b")]
+    assert [it.noise for it in found] == [1, 2]
+    for name in ("a", "b"):
+        files = {str(tmp_path / name / "own.py"), str(tmp_path / name / "parts_of_it" / "sub.py")}
+        assert set(named.sums(f"{tmp_path}/{name}/own.py:It")) == files
+    # A folder that is importable already, as that of a notebook.
+    monkeypatch.syspath_prepend(str(tmp_path / "a"))
+    importlib.invalidate_caches()
+    before = importlib.import_module("parts_of_it.sub")
+    (tmp_path / "a" / "parts_of_it" / "sub.py").write_text("NOISE = 30\n")
+    assert named.find("x", f"{tmp_path}/a/own.py:It", {}).noise == 30
+    assert sys.modules["parts_of_it.sub"] is before and before.NOISE == 1
+    assert str(tmp_path / "a" / "parts_of_it" / "sub.py") in named.sums(f"{tmp_path}/a/own.py:It")
+    del sys.modules["parts_of_it.sub"], sys.modules["parts_of_it"]
+
+
+def test_all_of_a_package_of_one_s_own_is_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "package_of_one").mkdir()
+    (tmp_path / "package_of_one" / "__init__.py").write_text("")
+    (tmp_path / "package_of_one" / "parts.py").write_text("NOISE = 1\n")
+    (tmp_path / "package_of_one" / "it.py").write_text("from .parts import NOISE\nclass It:\n    pass\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    named.find("x", "package_of_one.it:It", {})
+    names = ("__init__.py", "it.py", "parts.py")
+    assert set(named.sums("package_of_one.it:It")) == {str(tmp_path / "package_of_one" / name) for name in names}

@@ -322,7 +322,7 @@ def mistakes(folder: Path) -> list[tuple[str, dict[str, Any], str]]:
         ("an option that does nothing there", {"train": beats, "season": 4},
          f"config.task.season=4 is for series, and {beats} is read as arrays"),
         ("a test file that is the training file", {"train": prices, "test": prices},
-         f"config.task.test={prices!r} is the file of train too: leave it out for a share of train's"),
+         f"config.task.test={prices!r} is the file of train too, or a copy of it: leave it out for a share of train's"),
         ("shares that leave nothing", {"train": beats, "validation_share": 0.5, "test_share": 0.5},
          "config.task.test_share=0.5 and validation_share=0.5 leave nothing for training"),
         ("a share without an example", {"train": beats, "test_share": 0.001},

@@ -247,9 +247,13 @@ MODELS_AMISS = [
     ),
     (ADDING, {"kind": "nowhere:Net"}, "config.model.kind='nowhere:Net' can't be found: there is no module 'nowhere'"),
     (ADDING, {"kind": "no_colon"}, "config.model.kind='no_colon' is unknown; choose from sequence, encoder_decoder"),
-    (ADDING, {"kind": "math:pi"}, "config.model.kind='math:pi' must be a function or a class, not 3.14"),
-    (ADDING, {"kind": "types:SimpleNamespace"}, "says nothing of its parameters, so it can't be called"),
-    (ADDING, {"kind": "fractions:Fraction"}, "gives Fraction, which has no init and apply"),
+    pytest.param(
+        ADDING, {"kind": "math:pi"}, "config.model.kind='math:pi' must be of a module of yours: math is Python's own",
+        marks=fault("config", "a module of Python's own"),
+    ),
+    (ADDING, {"kind": "numpy:pi"}, "config.model.kind='numpy:pi' must be a function or a class, not 3.14"),
+    (ADDING, {"kind": "numpy:ndarray"}, "config.model.shape is missing"),
+    (ADDING, {"kind": "optax:EmptyState"}, "gives EmptyState, which has no init and apply"),
     pytest.param(
         ADDING, {"kind": named(Counted), "size": 1, "sise": 2},
         "config.model has no field 'sise'; did you mean 'size'?; fields: size, scale",

@@ -1,6 +1,7 @@
 """The options of the task `files`, checked."""
 
 import dataclasses
+import filecmp
 from pathlib import Path
 
 from gru_research.data.own_files import found
@@ -62,9 +63,10 @@ class Options:
                 continue
             path = found(split, name)
             for other, its in paths.items():
-                if path == its:
+                if path.samefile(its) or filecmp.cmp(path, its, shallow=False):
                     raise ValueError(
-                        f"{split}={name!r} is the file of {other} too: leave it out for a share of train's"
+                        f"{split}={name!r} is the file of {other} too, or a copy of it: leave it out for a share of "
+                        "train's"
                     )
             if paths and path.suffix.lower() != paths["train"].suffix.lower():
                 raise ValueError(f"{split}={name!r} must end with {paths['train'].suffix}, as train does")
