@@ -6,6 +6,7 @@ import json
 import math
 import re
 from collections import Counter
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from gru_research.data import DataDirs
 from gru_research.metrics import Collected
 from gru_research.tasks import Task
 from gru_research.tasks.characters import characters
-from gru_research.tasks.files import files
+from gru_research.tasks.files import asking, files
 from gru_research.tasks.files.options import Options
 from gru_research.training import make_plan
 from tests.faults import fault, seen
@@ -281,6 +282,50 @@ def test_times_are_told_from_texts(tmp_path: Path) -> None:
         (tmp_path / f"{name}.csv").write_text("x,y\n" + "".join(f"{times},{n % 2}\n" for n in range(60)))
         task = files(str(tmp_path / f"{name}.csv"))
         assert task.learned["reading"]["form"] == ("series" if said else "sentences"), times
+
+
+DAYS = [date(2023, 11, 25) + timedelta(days=n) for n in range(60)]
+FORMS_OF_TIMES = ("%Y-%m-%d", "%m/%d/%Y", "%d/%m/%Y", "%d.%m.%Y", "%Y/%m/%d", "%d %b %Y", "%b %d, %Y", "%Y%m%d",
+                  "%m/%d/%y %I:%M %p", "%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d %H:%M:%S UTC")  # fmt: skip
+
+
+def series(path: Path, times: list[str]) -> str:
+    path.write_text("date,x\n" + "".join(f'"{time}",{n}.5\n' for n, time in enumerate(times)))
+    return str(path)
+
+
+@pytest.mark.parametrize("form", FORMS_OF_TIMES)
+def test_rows_out_of_order_are_refused_in_every_form_of_times(tmp_path: Path, form: str) -> None:
+    path, times = tmp_path / "a.csv", [day.strftime(form) for day in DAYS]
+    task = files(series(path, times), length=3)
+    assert not any("order" in line for line in task.warnings)
+    swapped = [*times[:40], times[41], times[40], *times[42:]]
+    for wrong, row in ((times[::-1], 1), (swapped, 41)):
+        with pytest.raises(ValueError, match="is before the time of the row above: sort the rows by time") as caught:
+            files(series(path, wrong), length=3)
+        assert str(caught.value).startswith(f"{path}:{row + 2}: date={wrong[row]!r} is")
+    other = series(tmp_path / "b.csv", times[::-1])
+    with pytest.raises(ValueError, match=r"b\.csv:\d+: date=.* is before the time of the row above"):
+        files(series(path, times), length=3, test=other)
+    with pytest.raises(ValueError, match=r"b\.csv:\d+: date=.* is before the time of the row above"):
+        asking.from_table(task.learned, Path(other))
+    (asked,) = asking.from_table(task.learned, path) or []
+    assert asked[:, 0].tolist() == [n + 0.5 for n in range(60)]
+
+
+def test_times_may_be_ambiguous_numbers_or_of_no_known_form(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    either = [f"{1 + n // 12:02}/{1 + n % 12:02}/2024" for n in range(40)]  # in order as month/day alone
+    assert not any("order" in line for line in files(series(path, either), length=3).warnings)
+    years = [str(2024 - n // 12) for n in range(40)]
+    with pytest.raises(ValueError, match=r"a\.csv: date falls from row to row: sort the rows from the oldest"):
+        files(series(path, years), length=3)
+    quarters = [f"{2000 + n // 4}Q{1 + n % 4}" for n in range(40)]
+    said = (
+        "a.csv: the form of the times in 'date' isn't known, and their order isn't checked: rows must run from older "
+        "to newer"
+    )
+    assert said in files(series(path, quarters), length=3).warnings
 
 
 def test_a_row_may_be_a_sequence(tmp_path: Path) -> None:

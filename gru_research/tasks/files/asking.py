@@ -8,6 +8,7 @@ from gru_research.config import FileError
 from gru_research.data.own_files import read_table
 
 from .recognising import Reading
+from .times import check_order
 
 
 def inputs_array(learned: Mapping[str, Any]) -> str:
@@ -20,7 +21,7 @@ def from_table(learned: Mapping[str, Any], path: Path) -> list[Any] | None:
     sequence a row, or one series. None: the run wasn't trained on a table.
 
     Raises:
-      FileError: a column that isn't there, and what `read_table` raises.
+      FileError: a column that isn't there, a series whose rows are out of order, and what `read_table` raises.
     """
     reading = Reading(**learned["reading"]) if "reading" in learned else None
     if reading is None or not reading.inputs:
@@ -31,5 +32,7 @@ def from_table(learned: Mapping[str, Any], path: Path) -> list[Any] | None:
             raise FileError(f"{path}: has no column {column!r}, which was trained on; it has {', '.join(table.header)}")
     if reading.form == "sentences":
         return table.texts(reading.inputs[0])
+    if reading.times in table.header:
+        check_order(table, reading.times)
     numbers = table.numbers(reading.inputs)
     return [numbers] if reading.form == "series" else list(numbers)

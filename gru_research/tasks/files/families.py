@@ -17,6 +17,7 @@ from .options import Options
 from .recognising import Reading
 from .rows import from_numbers, from_texts
 from .shares import Shares
+from .times import check_order
 from .units import split_units
 
 
@@ -72,8 +73,11 @@ def _drawn(files: Mapping[str, Examples], shares: Shares, reading: Reading) -> d
 def _steps(reading: Reading, path: Path, table: Table | None) -> np.ndarray:
     """A series `[N, I]`, float64."""
     if path.suffix.lower() != ".npy":
+        checked = table is not None  # as it was recognised
         table = table or read_table(path)
         _check_columns(table, [*reading.inputs, *reading.targets])
+        if not checked and reading.times in table.header:
+            check_order(table, reading.times)
         return table.numbers(reading.inputs)
     array = read_npy(path)
     if array.ndim not in (1, 2) or not array.size or array.dtype.kind == "U":

@@ -5,13 +5,12 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
 from gru_research.config import FileError
 from gru_research.data.own_files import Table
 
 from .options import ENDINGS, Options
 from .rows import LABEL_NAMES, text_columns
+from .times import check_order
 
 TIME_NAMES = (
     "", "unnamed: 0", "index", "time", "times", "date", "dates", "datetime", "timestamp", "ds", "period",
@@ -19,7 +18,6 @@ TIME_NAMES = (
 )  # fmt: skip
 """Of a first column that holds times or counts rows."""
 _TIME = re.compile(r"\d{1,4}([-/.:]\d{1,4})+([ T]+\d{1,2}(:\d{2})*(\.\d+)?)?( ?[AaPp][Mm])?(Z|[+-]\d{2}:?\d{2})?")
-_SORTABLE = re.compile(r"\d{4}-\d{2}-\d{2}")
 KINDS = {
     "arrays": ("classification", "regression", "tagging"),
     "rows": ("classification", "regression"),
@@ -41,6 +39,7 @@ class Reading:
       unit: what texts are cut into.
       limit: how many of them are read of a sentence; 0 reads all.
       arrays: the names of the inputs' and the targets' array in an .npz.
+      times: the column with the times of a series.
     """
 
     form: str
@@ -50,6 +49,7 @@ class Reading:
     unit: str = ""
     limit: int = 0
     arrays: Sequence[str] = ("inputs", "targets")
+    times: str | None = None
 
 
 def recognise(path: Path, table: Table | None, options: Options) -> tuple[Reading, list[str]]:
@@ -131,26 +131,14 @@ def _series(table: Table, kind: str, inputs: str, target: str, times: str | None
     if not read:
         raise FileError(f"{table.path}: has no column of numbers to be forecast, only {', '.join(table.header)}")
     said = [f"rows are steps of one series; forecast: {', '.join(asked)} (kind, target)"]
-    if times:
-        _check_order(table, times)
+    if times is not None and not check_order(table, times):
+        said.append(
+            f"the form of the times in {times!r} isn't known, and their order isn't checked: rows must run from older "
+            f"to newer"
+        )
     if left_out := [column for column in table.header if column not in read]:
         said.append(f"not read: {', '.join(left_out)} (inputs)")
-    return Reading("series", "forecasting", read, asked), said
-
-
-def _check_order(table: Table, times: str) -> None:
-    """Raises FileError where rows don't run from older to newer times, as far as their form says it: dates that begin
-    with the year, and numbers that only fall."""
-    cells = table.texts(times)
-    if all(_SORTABLE.match(cell.strip()) for cell in cells):
-        wrong = [n for n in range(1, len(cells)) if cells[n].strip() < cells[n - 1].strip()]
-        if wrong:
-            raise FileError(
-                f"{table.place(wrong[0])}: {times}={cells[wrong[0]]!r} is before the time of the row above: sort the "
-                f"rows by time"
-            )
-    elif len(cells) > 1 and table.is_numeric(times) and (np.diff(table.numbers((times,))[:, 0]) < 0).all():
-        raise FileError(f"{table.path}: {times} falls from row to row: sort the rows from the oldest to the newest")
+    return Reading("series", "forecasting", read, asked, times=times), said
 
 
 def _rows(table: Table, kind: str, inputs: str, target: str) -> tuple[Reading, list[str]]:
