@@ -13,11 +13,14 @@ from gru_research.config import UserError
 from gru_research.data.own_files import read_npy, read_npz, read_text
 from gru_research.tasks import Task
 from gru_research.tasks.files.asking import from_table, inputs_array
+from gru_research.tasks.files.named import UNKNOWN
 
 FILES = (".npy", ".npz", ".csv", ".tsv", ".txt")
 """Endings of files: a word that ends so names one, whether it is there or not."""
 BESIDE = ("lengths", "mask", "resets")
 """What is read of an .npz beside the inputs."""
+MOST_LINES = 10
+"""Warnings of unknown tokens."""
 
 
 class Asked(NamedTuple):
@@ -46,6 +49,20 @@ def read(given: str, task: Task) -> list[Asked]:
     return _lines(read_text(path))
 
 
+def unknown(asked: Sequence[Asked], task: Task) -> list[str]:
+    """Of each input with tokens that training lacks, how many, in a line; inputs beyond `MOST_LINES` are counted."""
+    words = task.vocabularies.get("inputs", ())
+    if UNKNOWN not in words:
+        return []
+    number, lines = words.index(UNKNOWN), []
+    for n, one in enumerate(asked, 1):
+        tokens = np.asarray(task.encode(one.raw)["inputs"])
+        if count := int((tokens == number).sum()):
+            lines.append(f"input {n}: {count:,} of {tokens.size:,} tokens aren't known from training")
+    more = len(lines) - MOST_LINES
+    return [*lines[:MOST_LINES], f"{more:,} more inputs have tokens that aren't known"] if more > 0 else lines
+
+
 def _is_file(path: Path) -> bool:
     try:
         return path.is_file()
@@ -64,7 +81,11 @@ def _stdin() -> list[Asked]:
 
 
 def _lines(text: str) -> list[Asked]:
-    return [Asked(line, line) for line in text.removesuffix("\n").split("\n")]
+    """An input a line; blank lines at the end are none."""
+    lines = text.split("\n")
+    while len(lines) > 1 and not lines[-1].strip():
+        lines.pop()
+    return [Asked(line, line) for line in lines]
 
 
 def _npy(path: Path, task: Task) -> list[Asked]:

@@ -67,6 +67,8 @@ def main() -> int:
         continuation=continuation,
         progress=answering.Line().show if len(asked) > 1 else None,
     )
+    for line in asking.unknown(asked, run.task):
+        print(f"warning: {line}", file=sys.stderr)
     _print(predictions, [one.name for one in asked])
     return 0
 

@@ -20,6 +20,8 @@ FEW_WORDS = 60
 """Vocabularies up to this size are named in full where a word isn't in them."""
 MOST_CHARACTERS = 120
 """Of an alphabet that is shown."""
+MOST_UNKNOWN = 5
+"""Tokens that are shown of an input of which none is known."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,6 +35,7 @@ class Tokens:
       beside: what else an example holds, of `BESIDE`.
       split: from a text to its words, or to numbers.
       unknown: the token of words that aren't in the vocabulary; None refuses them.
+      learned: whether training holds `unknown`: where it doesn't, an input of nothing else is refused.
     """
 
     vocabulary: int
@@ -41,6 +44,7 @@ class Tokens:
     beside: tuple[str, ...] = ()
     split: Callable[[str], Sequence[Any]] = str.split
     unknown: int | None = None
+    learned: bool = True
 
     def __call__(self, raw: Any) -> dict[str, np.ndarray]:
         """One example, without a batch axis. Raises ValueError, or TypeError where `raw` is nothing that is read."""
@@ -53,7 +57,13 @@ class Tokens:
         found = self.split(text)
         if not self.words:
             return self._of_array(np.array([_whole_number(word) for word in found], np.int64))
-        return np.array([self._number(word) for word in found], np.int32)
+        tokens = np.array([self._number(word) for word in found], np.int32)
+        if not self.learned and tokens.size and (tokens == self.unknown).all():
+            shown = ", ".join(map(repr, dict.fromkeys(found[:MOST_UNKNOWN])))
+            raise ValueError(
+                f"no token of the input is known from training: {shown}{', ...' * (len(found) > MOST_UNKNOWN)}"
+            )
+        return tokens
 
     def _number(self, word: str) -> int:
         number = self._numbers.get(word, self.unknown)

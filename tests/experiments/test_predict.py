@@ -168,7 +168,9 @@ def test_a_text_is_a_file_where_there_is_one(tmp_path: Path, monkeypatch: pytest
     monkeypatch.chdir(tmp_path)
     assert asking.read("0110", PARITY) == [("0110", "0110")]
     Path("0110").write_text("1\n\n")
-    assert asking.read("0110", PARITY) == [("1", "1"), ("", "")]
+    assert asking.read("0110", PARITY) == [("1", "1")]
+    Path("0110").write_text("1\n\n0\n \n\n")
+    assert [one.raw for one in asking.read("0110", PARITY)] == ["1", "", "0"]
     assert asking.read("0" * 5000, PARITY)[0].raw == "0" * 5000
 
 
@@ -225,6 +227,31 @@ def test_a_table_like_the_one_that_was_trained_on(tmp_path: Path, monkeypatch: p
         UserError, match=r"^other.tsv: has no column 'text', which was trained on; it has id, sentence$"
     ):
         asking.read("other.tsv", sentences)
+
+
+@pytest.mark.parametrize("unit", ["words", "characters"])
+def test_tokens_that_training_lacks_are_counted_or_refused(tmp_path: Path, unit: Any) -> None:
+    path = tmp_path / "said.tsv"
+    path.write_text("text\tlabel\n" + "it is good\tyes\nit is bad\tno\n" * 10)
+    task = TASKS["files"](train=str(path), unit=unit)
+    given = [asking.Asked(text, text) for text in ("it is good", "it xy good")]
+    wanted = {"words": "1 of 3", "characters": "2 of 10"}[unit]
+    assert asking.unknown(given, task) == [f"input 2: {wanted} tokens aren't known from training"]
+    assert asking.unknown(given[1:] * 12, task)[-1] == "2 more inputs have tokens that aren't known"
+    text, shown = {"words": ("xyz uvw", "'xyz', 'uvw'"), "characters": ("xyzuvwx", "'x', 'y', 'z', 'u', 'v', ...")}[
+        unit
+    ]
+    line = re.escape(f"no token of the input is known from training: {shown}")
+    with pytest.raises(ValueError, match=f"^{line}$"):
+        task.encode(text)
+
+
+def test_a_rare_token_that_was_trained_may_be_all_of_an_input(tmp_path: Path) -> None:
+    path = tmp_path / "text.txt"
+    path.write_text("ab" * 100 + "c" + "ab" * 100)
+    assert TASKS["files"](train=str(path), min_count=2, length=5).encode("xx")["inputs"].tolist() == [2, 2]
+    with pytest.raises(ValueError, match=r"^no token of the input is known from training: 'x'$"):
+        TASKS["files"](train=str(path), length=5).encode("x")
 
 
 FILES: dict[str, tuple[str, bytes, str]] = {

@@ -42,6 +42,7 @@ class Facts:
       outputs: the names of the numbers that are asked for; none for classes.
       inputs_scale, targets_scale: of numbers.
       trivial: what trivial answers reach.
+      rare: whether training holds `UNKNOWN`, tokens below `min_count`.
     """
 
     kind: str
@@ -57,6 +58,7 @@ class Facts:
     inputs_scale: Scale
     targets_scale: Scale
     trivial: Mapping[str, float]
+    rare: bool = False
 
     @classmethod
     def of(cls, learned: Mapping[str, Any]) -> "Facts":
@@ -84,13 +86,15 @@ def learn(sets: Sets, *, unit: str = "", limit: int = 0, min_count: int = 1, nor
         targets_scale = Scale.of(targets[train.asked], normalise)
     for split, examples in sets.items():
         _check(split, examples, train, classes)
+    counts = inputs.counts(real) if isinstance(inputs, Named) else {}
+    known = vocabulary(counts, min_count) if tokens else []
     facts = Facts(
         kind=train.kind,
         stepwise=train.stepwise,
         steps=int(train.lengths.max()),
         features=0 if tokens else inputs.shape[-1],
         counted=train.counted,
-        vocabulary=vocabulary(inputs.counts(real), min_count) if tokens else (),
+        vocabulary=known,
         unit=unit,
         limit=limit,
         classes=classes,
@@ -98,6 +102,7 @@ def learn(sets: Sets, *, unit: str = "", limit: int = 0, min_count: int = 1, nor
         inputs_scale=nothing if tokens else Scale.of(inputs[real], normalise),
         targets_scale=targets_scale,
         trivial={},
+        rare=not set(counts) <= set(known[:-1]),
     )
     return dataclasses.replace(facts, trivial=_trivial(facts, train, sets["test"]))
 
@@ -227,7 +232,8 @@ def _encode(facts: Facts, raw: Any) -> dict[str, np.ndarray]:
         example = Vectors(facts.features, steps, beside)(raw)
         return example | {"inputs": facts.inputs_scale.scaled(example["inputs"])}
     split = functools.partial(split_units, unit=facts.unit) if facts.unit else str.split
-    form = Tokens(len(facts.vocabulary), tuple(facts.vocabulary), steps, beside, split, len(facts.vocabulary) - 1)
+    words = tuple(facts.vocabulary)
+    form = Tokens(len(words), words, steps, beside, split, len(words) - 1, facts.rare)
     if isinstance(raw, Mapping):
         return form({**raw, "inputs": _spelled(facts, raw.get("inputs"))})
     return form(_spelled(facts, raw))

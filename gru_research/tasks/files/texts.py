@@ -35,13 +35,14 @@ METRICS: dict[str, tuple[str, Callable[[], Metric]]] = {
 
 @dataclasses.dataclass(frozen=True)
 class Facts:
-    """What is taken of the training text, as plain JSON: its units, how many make a segment, all that occur, and what
-    their frequencies reach on the test set."""
+    """What is taken of the training text, as plain JSON: its units, how many make a segment, all that occur, what
+    their frequencies reach on the test set, and whether training holds `UNKNOWN`, units below `min_count`."""
 
     unit: str
     length: int
     vocabulary: Sequence[str]
     trivial: Mapping[str, float]
+    rare: bool = False
 
 
 def parts(units: Mapping[str, Sequence[str]], shares: Shares, unit: str) -> dict[str, Sequence[str]]:
@@ -68,7 +69,8 @@ def learn(sets: Mapping[str, Sequence[str]], unit: str, length: int, min_count: 
     frequency = (np.bincount(numbers["train"], minlength=len(words)) + 1) / (len(numbers["train"]) + len(words))
     nll = -float(np.log(frequency)[segments(numbers["test"], length)[:, 1:]].mean())
     reached = nll / math.log(2) if unit == "characters" else math.exp(nll)
-    return Facts(unit, length, words, {f"frequency of each {unit[:-1]}": reached})
+    rare = not set(counts) <= set(words[:-1])
+    return Facts(unit, length, words, {f"frequency of each {unit[:-1]}": reached}, rare)
 
 
 def warnings(sets: Mapping[str, Sequence[str]], facts: Facts) -> list[str]:
@@ -119,7 +121,13 @@ def make(name: str, facts: Facts, data: Stored, **fields: Any) -> Task:
         length=facts.length,
         scaling=f"The baseline is the same at every length; fewer {facts.unit} of a longer segment lack what came "
         "before.",
-        encode=Tokens(len(words), words, split=functools.partial(split_units, unit=facts.unit), unknown=unknown),
+        encode=Tokens(
+            len(words),
+            words,
+            split=functools.partial(split_units, unit=facts.unit),
+            unknown=unknown,
+            learned=facts.rare or unknown is None,
+        ),
         decode=Words(words, joint="" if facts.unit == "characters" else " "),
         continues=True,
         vocabularies={"inputs": words, "targets": words},
