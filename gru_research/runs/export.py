@@ -27,6 +27,7 @@ from gru_research.types import Params
 
 from . import exported
 from .loaded import Loaded
+from .meaning import meaning, scaling
 from .surroundings import environment
 
 PLATFORMS = ("cpu", "cuda", "tpu")
@@ -232,6 +233,9 @@ def _about(run: Loaded, cell: str, seeds: Sequence[int], functions: Sequence[Fun
         "finished": run.finished,
         "weights": {str(seed): exported.WEIGHTS.format(seed=seed) for seed in seeds},
         "functions": {function.name: function.describe() for function in functions},
+        "meaning": meaning(task),
+        "scaling": scaling(task.learned),
+        "learned": dict(task.learned),
         "vocabularies": {name: list(words) for name, words in task.vocabularies.items()},
         "run": str(run.workdir),
         "versions": env["versions"],

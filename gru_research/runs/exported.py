@@ -17,7 +17,7 @@ STEPS, ROWS = 10, 2
 
 PROGRAM = '''"""Calls the exported function, with nothing of gru_research: pip install jax flatbuffers safetensors"""
 
-from pathlib import Path
+{json}from pathlib import Path
 
 import jax
 import numpy as np
@@ -27,19 +27,32 @@ here = Path(__file__).parent
 function = jax.export.deserialize(bytearray((here / "{file}").read_bytes()))
 weights = load_file(here / "{weights}")
 batch = {batch}
-print(jax.tree.map(np.asarray, function.call(weights, batch)))
+{scale}outputs = jax.tree.map(np.asarray, function.call(weights, batch))
+{scale_back}print(outputs)
 '''
+LOAD = 'scaling = json.loads((here / "{about}").read_text(encoding="utf-8"))["scaling"]\n'
+SCALE = """# The inputs above have the units of the training file, and the model reads scaled ones.
+mean, std = (np.array(scaling["inputs"][name]) for name in ("mean", "std"))
+batch["inputs"] = ((batch["inputs"] - mean) / std).astype("float32")
+"""
+SCALE_BACK = """# Back to the units of the training file.
+mean, std = (np.array(scaling["outputs"][name]) for name in ("mean", "std"))
+outputs = outputs * std + mean
+"""
 TEXT = """# {cell}, trained on {task}
 
 Written by `python -m experiments.export`. `{example}` calls it; {packages}.
 
 {functions}
 
+{meaning}
+
 Weights are named by their place in the model's parameters, with dots between; every seed has a file:
 
 {weights}
 
-`{about}` has the config, the versions, the vocabularies and all shapes again.
+`{about}` has the config, the versions, the vocabularies, what the task took from training (`learned`),
+and all shapes again.
 """
 
 
@@ -48,18 +61,29 @@ def write_texts(folder: Path, about: Mapping[str, Any]) -> None:
     (folder / ABOUT).write_text(json.dumps(to_json(about), indent=2) + "\n", encoding="utf-8")
     shown = about["functions"].get("answer") or about["functions"]["apply"]
     weights = list(about["weights"].values())
-    program = PROGRAM.format(file=shown["file"], weights=weights[0], batch=_batch(shown["inputs"]))
-    (folder / EXAMPLE).write_text(program, encoding="utf-8")
+    (folder / EXAMPLE).write_text(_program(shown, weights[0], about["scaling"]), encoding="utf-8")
     page = TEXT.format(
         cell=about["cell"],
         task=about["task"],
         example=EXAMPLE,
         packages="it needs jax, flatbuffers and safetensors, and nothing of gru_research",
         functions="\n\n".join(map(_section, about["functions"].values())),
+        meaning="\n\n".join(about["meaning"].values()),
         weights="\n".join(f"- `{name}`" for name in weights),
         about=ABOUT,
     )
     (folder / PAGE).write_text(page, encoding="utf-8")
+
+
+def _program(function: Mapping[str, Any], weights: str, scaling: Mapping[str, Any]) -> str:
+    return PROGRAM.format(
+        json="import json\n" if scaling else "",
+        file=function["file"],
+        weights=weights,
+        batch=_batch(function["inputs"]),
+        scale=(LOAD.format(about=ABOUT) if scaling else "") + (SCALE if "inputs" in scaling else ""),
+        scale_back=SCALE_BACK if "outputs" in scaling else "",
+    )
 
 
 def _section(function: Mapping[str, Any]) -> str:
