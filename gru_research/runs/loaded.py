@@ -146,7 +146,9 @@ class Loaded:
             return seeds, *(_fitted(shapes, saved[name], len(seeds), where) for name in ("params", "best"))  # pyright: ignore
         snapshot = self._snapshot(cell.label)
         if snapshot is None:
-            raise UserError(f"workdir={str(self.workdir)!r} has no parameters of {cell.label}: it hasn't been trained")
+            raise UserError(
+                f"workdir={str(self.workdir)!r} has no parameters of {cell.label}: it hasn't been trained, or its checkpoints are gone"
+            )
         leaves, structure = jax.tree.flatten(shapes)
         seeds = self.plan.seeds
         # A state's leaves begin with the parameters.
@@ -165,7 +167,7 @@ def load(workdir: str | Path, data_dir: str = "", manual_dir: str = "") -> Loade
     try:
         plan = make_plan(experiment(run.header.config), dirs, load_learned(folder))
     except UserError as e:
-        raise UserError(f"workdir={str(folder)!r} holds a run that this version can't make: {e}") from e
+        raise UserError(f"workdir={str(folder)!r} holds a run that can't be made here: {e}") from e
     return Loaded(folder, plan, run, dirs, named.changed(run.header.files))
 
 

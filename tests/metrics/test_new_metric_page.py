@@ -74,15 +74,15 @@ def test_in_a_task_it_is_compared_and_computed_again(
     plan, workdir = make_plan(experiment(config)), tmp_path / "run"
     assert run_comparison(plan, workdir, DataDirs())
     run = read(workdir / FILE_NAME)
-    described = run.header["task"]
+    described = run.header.task
     assert (described["metric"], described["validation_metric"]) == ("area", "accuracy")
     assert described["signatures"]["area"].startswith("scipy.stats.rankdata, scipy 1.")
-    assert {e["validation_metric"] == e["metrics"]["accuracy"] for e in run.evaluations} == {True}
+    assert {e.validation_metric == e.metrics["accuracy"] for e in run.evaluations} == {True}
     found = page["look_again"](plan.task, workdir, "gru")
     assert found.keys() == {"loss", "accuracy", "area", "sure and right"}
     for s, result in enumerate(run.results):
-        assert result["test_metric"] == result["test_metrics"]["area"]
-        for name, value in result["test_metrics"].items():
+        assert result.test_metric == result.test_metrics["area"]
+        for name, value in result.test_metrics.items():
             assert found[name][s] == pytest.approx(value, rel=1e-6)
         assert 0 <= found["sure and right"][s] <= found["accuracy"][s]
 

@@ -181,9 +181,9 @@ def test_what_was_measured_is_in_the_run_s_config_and_what_was_asked_beside_it(
     plan, _ = prepare_comparison(asked, DataDirs())
     records = toy.run(toy.of(plan), tmp_path / "run", asked=asked)
     written = json.loads((tmp_path / "run" / "config.json").read_text())
-    assert written == records.header["config"] and written["cells"]["gru"]["updates"] == 6
-    assert records.header["asked"]["cells"]["gru"]["updates"] is None
-    assert [cell["updates"] for cell in records.cells] == [6]
+    assert written == records.header.config and written["cells"]["gru"]["updates"] == 6
+    assert (records.header.asked or {})["cells"]["gru"]["updates"] is None
+    assert [cell.updates for cell in records.cells] == [6]
     # The same command finds its run, and so does the config that the run wrote; another is refused.
     repeated = experiment(written)
     assert not pace.is_open(repeated)

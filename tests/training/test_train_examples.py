@@ -39,8 +39,8 @@ def test_what_is_reached_on_the_training_examples_is_recorded(tmp_path: Path, mn
     params = jax.tree.map(lambda a: a[0], load_parameters(tmp_path / "run", "rnn")["params"])
     batch = plan.task.prepare(sets["train"])
     measured = measures(plan.task, plan.cells[0].model.apply(params, batch), batch)
-    assert result["train_set_metric"] == pytest.approx(float(measured["accuracy"].mean()))
-    assert result["train_set_loss"] == pytest.approx(float(measured["loss"].mean()), rel=1e-5)
+    assert result.train_set_metric == pytest.approx(float(measured["accuracy"].mean()))
+    assert result.train_set_loss == pytest.approx(float(measured["loss"].mean()), rel=1e-5)
 
 
 @pytest.mark.parametrize(
