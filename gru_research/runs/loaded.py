@@ -147,7 +147,8 @@ class Loaded:
         snapshot = self._snapshot(cell.label)
         if snapshot is None:
             raise UserError(
-                f"workdir={str(self.workdir)!r} has no parameters of {cell.label}: it hasn't been trained, or its checkpoints are gone"
+                f"workdir={str(self.workdir)!r} has no parameters of {cell.label}: it hasn't been trained, or its "
+                "checkpoints are gone"
             )
         leaves, structure = jax.tree.flatten(shapes)
         seeds = self.plan.seeds
