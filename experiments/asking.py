@@ -149,11 +149,18 @@ def _numbers(words: Sequence[str]) -> bool:
 
 def _one_or_several(array: np.ndarray, path: Path, task: Task) -> list[Asked]:
     """An array that the task can read is one input; any other holds several, one in each row."""
+    if array.ndim and not array.size:
+        raise UserError(f"{path}: an array of shape {list(array.shape)} holds no input")
     reason = _refusal(task, array)
     if reason is None:
         return [Asked(array, str(path))]
-    several = array.ndim >= 2 and len(array) > 0
-    if several and (array.ndim > len(task.spec.example["inputs"].shape) or _refusal(task, array[0]) is None):
+    one = len(task.spec.example["inputs"].shape)
+    if array.ndim > one + 1 and _refusal(task, array[0]) is not None:
+        raise UserError(
+            f"{path}: an array of shape {list(array.shape)} must be an input, of {one} axes, or several of them, of "
+            f"{one + 1}"
+        )
+    if array.ndim >= 2 and (array.ndim > one or _refusal(task, array[0]) is None):
         return [Asked(row, f"{path}[{n}]") for n, row in enumerate(array)]
     raise UserError(f"{path}: {reason}")
 

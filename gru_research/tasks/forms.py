@@ -113,12 +113,13 @@ class Vectors:
         shape = f"[{self.steps or 'T'}, {self.size}]" + (f" or [{self.steps or 'T'}]" if self.size == 1 else "")
         wanted = f"numbers {shape}"
         array = _array(_rows(raw, self.size) if isinstance(raw, str) else raw, wanted)
+        given = list(array.shape)
         if array.ndim == 1 and (self.size == 1 or not array.size):
             array = array.reshape(-1, self.size)
         if array.ndim > 2:
             array = array.reshape(len(array), -1)
         if array.ndim != 2 or array.shape[1] != self.size:
-            raise ValueError(f"an array of shape {list(array.shape)} must have the shape {shape}")
+            raise ValueError(f"an array of shape {given} must have the shape {shape}")
         _check_steps(array, self.steps, "step", "steps")
         return {"inputs": array.astype(np.float32), **_beside(beside, len(array), self.beside)}
 

@@ -85,6 +85,28 @@ def test_a_cell_that_is_no_number_is_named_with_its_line(write: Any, cells: tupl
         seen(caught)
 
 
+@pytest.mark.parametrize(
+    ("cell", "must"),
+    [
+        ("1,000.5", "a number: leave out the separators of thousands"),
+        ("N/A", "a number"),
+        ("-1e39", "at most 3.4e+38 in size: it is beyond float32"),
+    ],
+)
+def test_numbers_that_are_written_otherwise_or_too_large_are_named(write: Any, cell: str, must: str) -> None:
+    table = read_table(write("a.csv", f'day,price\n1,2\n2,"{cell}"\n'))
+    with pytest.raises(FileError) as caught:
+        table.numbers(["price"])
+    assert str(caught.value).endswith(f"/a.csv:3: price={cell!r} must be {must}")
+    assert read_table(write("b.csv", 'price\n"1,000.5"\n"2,000"\n')).is_numeric("price")
+
+
+@pytest.mark.parametrize("read", [read_npy, lambda path: read_npz(path, ("inputs",)), read_table, read_text])
+def test_a_file_that_has_gone_is_no_such_file(tmp_path: Path, read: Any) -> None:
+    with pytest.raises(FileError, match=r"/gone\.csv: no such file$"):
+        read(tmp_path / "gone.csv")
+
+
 @fault("file contents", "arrays that aren't there", "an array of Python objects", "a file that is no .npz")
 def test_arrays_faults_are_one_line_each(write: Any, tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", inputs=np.array([1, "a"], object), labels=np.ones(2))

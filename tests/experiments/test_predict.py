@@ -294,6 +294,13 @@ def test_a_file_that_can_not_be_read_is_one_line(tmp_path: Path, monkeypatch: py
     for name, content, says in FILES.values():
         Path(name).write_bytes(content)
         refused(name, says)
+    np.save("x.npy", np.zeros((0, 10, 2)))
+    with pytest.raises(UserError, match=r"^x.npy: an array of shape \[0, 10, 2\] holds no input$"):
+        asking.read("x.npy", ADDING)
+    np.save("x.npy", np.zeros((2, 2, 3, 2)))
+    many = r"^x.npy: an array of shape \[2, 2, 3, 2\] must be an input, of 2 axes, or several of them, of 3$"
+    with pytest.raises(UserError, match=many):
+        asking.read("x.npy", ADDING)
     np.savez("y.npz", x=np.zeros(3))
     refused("y.npz", "y.npz: lacks the array 'inputs'; it has x")
     np.savez("y.npz", inputs=np.zeros((2, 3)), lengths=[2, 4])

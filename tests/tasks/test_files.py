@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from gru_research import records, runs
-from gru_research.config import UserError, experiment
+from gru_research.config import FileError, UserError, experiment
 from gru_research.data import DataDirs
 from gru_research.metrics import Collected
 from gru_research.tasks import Task
@@ -326,6 +326,68 @@ def test_times_may_be_ambiguous_numbers_or_of_no_known_form(tmp_path: Path) -> N
         "to newer"
     )
     assert said in files(series(path, quarters), length=3).warnings
+
+
+@pytest.mark.filterwarnings("error")
+def test_numbers_beyond_float32_are_named_by_their_place(tmp_path: Path) -> None:
+    inputs, targets = np.ones((20, 4)), np.ones(20)
+    inputs[3, 2] = -1e39
+    np.savez(tmp_path / "a.npz", inputs=inputs, targets=np.arange(20) % 2)
+    with pytest.raises(FileError) as caught:
+        files(str(tmp_path / "a.npz"))
+    must = "must be at most 3.4e+38 in size: it is beyond float32"
+    assert str(caught.value) == f"{tmp_path}/a.npz: inputs[3, 2] is -1e+39, and {must}"
+    targets[5] = 1e39
+    np.savez(tmp_path / "a.npz", inputs=np.ones((20, 4)), targets=targets)
+    with pytest.raises(FileError) as caught:
+        files(str(tmp_path / "a.npz"))
+    assert str(caught.value) == f"{tmp_path}/a.npz: targets[5] is 1e+39, and {must}"
+    np.savez(tmp_path / "a.npz", inputs=inputs, targets=np.arange(20) % 2, lengths=np.full(20, 2))
+    assert np.isfinite(sets_of(files(str(tmp_path / "a.npz")))["train"]["inputs"]).all()  # behind lengths
+    np.save(tmp_path / "a.npy", inputs[:, 2])
+    with pytest.raises(ValueError, match=r"a\.npy: step 3 holds -1e\+39, which is beyond float32$"):
+        files(str(tmp_path / "a.npy"))
+
+
+def test_columns_of_different_size_have_a_note(tmp_path: Path) -> None:
+    rows = "".join(f"{n % 7},{20 * (n % 5)},{n % 4}\n" for n in range(60))
+    (tmp_path / "a.csv").write_text("open,volume,close\n" + rows)
+    said = "rmse adds up columns of different size: open, volume, close; name one with task.target"
+    assert said in files(str(tmp_path / "a.csv"), length=3).warnings
+    assert said in files(str(tmp_path / "a.csv"), length=3, normalise=False).warnings
+    task = files(str(tmp_path / "a.csv"), length=3, kind="forecasting", target="open,close")
+    assert not any("rmse" in line for line in task.warnings)
+
+
+def test_many_whole_numbers_rare_words_and_an_index_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+
+    def table(head: str, row: str) -> str:
+        path.write_text(head + "\n" + "".join(row.format(n=n, c=n % 30) + "\n" for n in range(240)))
+        return str(path)
+
+    meant = "asked for is classification of 'score', whose whole numbers are classes; kind='regression' reads them as "
+    assert f"a.csv: {meant}numbers (kind)" in files(table("text,score", "good {c},{c}")).warnings
+    assert not any(
+        "regression" in line for line in files(table("text,score", "good {c},{c}"), kind="classification").warnings
+    )
+    with pytest.raises(ValueError, match=r"; kind='regression' reads whole numbers as numbers$"):
+        files(table("text,score", "good {n},{n}"))
+    np.savez(tmp_path / "a.npz", inputs=np.ones((240, 3)), targets=np.arange(240) % 30)
+    assert (
+        "30 whole numbers are classes; kind='regression' reads them as numbers"
+        in files(str(tmp_path / "a.npz")).warnings
+    )
+    rare = files(table("text,label", "good {n},{n}".replace("{n},{n}", "w{n},{c}")), min_count=1000).warnings
+    why = "aren't known from training, or occur there fewer than min_count=1000 times: <unknown>"
+    assert f"test: 48 of 48 tokens {why}" in rare
+    index = "; the first column has no name, as pandas writes its index: use index=False"
+    with pytest.raises(ValueError, match=f"has the columns Date, Close: name the column .*{index}$"):
+        files(table(",Date,Close", "{n},2024-01-01,{c}"))
+    with pytest.raises(ValueError, match=f"would be read with all columns but label{index}$"):
+        files(table(",a,b,label", "{n},1,2,{c}"), kind="classification")
+    notes = files(table(",a", "{n},{c}")).warnings
+    assert "a.csv: not read: the first column, which has no name (inputs)" in notes
 
 
 def test_a_row_may_be_a_sequence(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 Every fault is one line, `FILE:LINE: what is wrong`, of a `FileError`. Nothing that is read can run code.
 """
 
-from gru_research.data.own_files.arrays import read_npy, read_npz
+from gru_research.data.own_files.arrays import FLOAT32, out_of_range, read_npy, read_npz
 from gru_research.data.own_files.opening import check_memory, found
 from gru_research.data.own_files.tables import DELIMITERS, Table, read_table
 from gru_research.data.own_files.texts import read_text
@@ -11,4 +11,15 @@ from gru_research.data.own_files.texts import read_text
 TABLES = tuple(DELIMITERS)
 """The endings of tables."""
 
-__all__ = ["TABLES", "Table", "check_memory", "found", "read_npy", "read_npz", "read_table", "read_text"]
+__all__ = [
+    "FLOAT32",
+    "TABLES",
+    "Table",
+    "check_memory",
+    "found",
+    "out_of_range",
+    "read_npy",
+    "read_npz",
+    "read_table",
+    "read_text",
+]

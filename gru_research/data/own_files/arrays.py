@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 
 from gru_research.config import FileError
-from gru_research.data.own_files.opening import check_memory
+from gru_research.data.own_files.opening import check_memory, unread
 
+FLOAT32 = float(np.finfo(np.float32).max)
+"""The largest number of float32."""
 _FACTOR = 2  # beside what is stored there is what is made of it
 
 
@@ -23,7 +25,9 @@ def read_npz(path: Path, names: Sequence[str], optional: Sequence[str] = ()) -> 
     try:
         with zipfile.ZipFile(path) as archive:
             there = {name.removesuffix(".npy"): archive.getinfo(name).file_size for name in archive.namelist()}
-    except (OSError, zipfile.BadZipFile) as e:
+    except OSError as e:
+        raise unread(path, e) from e
+    except zipfile.BadZipFile as e:
         raise FileError(f"{path}: is no .npz file ({e})") from e
     for name in names:
         if name not in there:
@@ -35,8 +39,17 @@ def read_npz(path: Path, names: Sequence[str], optional: Sequence[str] = ()) -> 
 
 def read_npy(path: Path) -> np.ndarray:
     """The array of an .npy file. Raises FileError where it isn't one, is damaged, or holds Python objects."""
-    check_memory(path, _FACTOR * path.stat().st_size, "reading it")
+    try:
+        size = path.stat().st_size
+    except OSError as e:
+        raise unread(path, e) from e
+    check_memory(path, _FACTOR * size, "reading it")
     return _loaded(path, "")
+
+
+def out_of_range(array: np.ndarray) -> np.ndarray:
+    """Where numbers aren't finite in float32, which models read."""
+    return ~(np.abs(np.asarray(array, np.float64)) <= FLOAT32)
 
 
 def _loaded(path: Path, name: str) -> np.ndarray:

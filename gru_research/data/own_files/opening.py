@@ -41,6 +41,12 @@ def check_memory(path: Path, needed: int, what: str) -> None:
         )
 
 
+def unread(path: Path, error: OSError) -> FileError:
+    """What to raise where a file can't be opened."""
+    reason = "no such file" if isinstance(error, FileNotFoundError) else f"can't be read: {error.strerror}"
+    return FileError(f"{path}: {reason}")
+
+
 def decoded(path: Path, factor: int) -> str:
     """A file's text in UTF-8, with or without a byte order mark; "\\r\\n" and "\\r" are "\\n".
 
@@ -54,7 +60,7 @@ def decoded(path: Path, factor: int) -> str:
         check_memory(path, path.stat().st_size * factor, "reading it")
         content = path.read_bytes()
     except OSError as e:
-        raise FileError(f"{path}: can't be read: {e.strerror}") from e
+        raise unread(path, e) from e
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as e:

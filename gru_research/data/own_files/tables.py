@@ -4,16 +4,19 @@ import csv
 import dataclasses
 import io
 import math
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from gru_research.config import FileError, UserError, choose
+from gru_research.data.own_files.arrays import FLOAT32
 from gru_research.data.own_files.opening import decoded
 
 _FACTOR = 16  # a cell is a Python text of its own, some 60 bytes with the pointer to it
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
+_THOUSANDS = re.compile(r"[+-]?\d{1,3}([,'\u2019]\d{3})+(\.\d+)?")
 _NAMES = {",": "commas", "\t": "tabs"}
 
 
@@ -52,17 +55,18 @@ class Table:
         return wanted
 
     def is_numeric(self, column: str) -> bool:
-        """Whether most cells of a column are numbers: a column with a typing mistake is one of numbers."""
+        """Whether most cells of a column are numbers, with separators of thousands or without: a column with a typing
+        mistake is one of numbers."""
         cells = self.texts(column)
-        return 2 * sum(_number(cell) is not None for cell in cells) > len(cells)
+        return 2 * sum(_number(cell) is not None or _has_thousands(cell) for cell in cells) > len(cells)
 
     def numbers(self, columns: Sequence[str]) -> np.ndarray:
-        """Columns as float64 `[N, C]`. Raises FileError at the first cell that isn't a finite number."""
+        """Columns as float64 `[N, C]`. Raises FileError at the first cell that isn't a finite number of float32."""
         out = np.empty((len(self.rows), len(columns)))
         for c, column in enumerate(columns):
             for n, cell in enumerate(self.texts(column)):
                 value = _number(cell)
-                if value is None or not math.isfinite(value):
+                if value is None or not abs(value) <= FLOAT32:
                     raise FileError(f"{self.place(n)}: {column}={cell!r} must be {_wanted(cell, value)}")
                 out[n, c] = value
         return out
@@ -132,9 +136,13 @@ def _number(cell: str) -> float | None:
         return None
 
 
+def _has_thousands(cell: str) -> bool:
+    return _THOUSANDS.fullmatch(cell.strip()) is not None
+
+
 def _wanted(cell: str, value: float | None) -> str:
     if not cell.strip():
         return "a number: fill it in, or leave the line out"
     if value is None:
-        return "a number"
-    return "finite"
+        return "a number" + ": leave out the separators of thousands" * _has_thousands(cell)
+    return f"at most {FLOAT32:.3g} in size: it is beyond float32" if math.isfinite(value) else "finite"

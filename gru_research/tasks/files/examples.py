@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from gru_research.config import FileError
-from gru_research.data.own_files import read_npz
+from gru_research.data.own_files import FLOAT32, out_of_range, read_npz
 
 from .named import Named
 
@@ -91,10 +91,15 @@ def from_npz(path: Path, kind: str, inputs_name: str = "inputs", targets_name: s
             )
     lengths = _lengths(path, arrays.get("lengths"), *inputs.shape[:2])
     targets = _targets(f"{path}: {targets_name}", arrays[targets_name], kind, inputs.shape[1])
+    if inputs.ndim == 2 and inputs.dtype.kind in "biu":
+        read: Named | np.ndarray = Named.of(inputs)
+    else:
+        numbers = inputs.reshape(*inputs.shape[:2], -1)
+        _check_finite(path, inputs_name, numbers, np.arange(inputs.shape[1]) < lengths[:, None], inputs.ndim)
+        with np.errstate(over="ignore"):  # of what is behind lengths
+            read = numbers.astype(np.float32)
     made = Examples(
-        inputs=Named.of(inputs)
-        if inputs.ndim == 2 and inputs.dtype.kind in "biu"
-        else inputs.reshape(*inputs.shape[:2], -1).astype(np.float32),
+        inputs=read,
         lengths=lengths,
         targets=targets,
         outputs=() if isinstance(targets, Named) else _names(targets.shape[-1]),
@@ -102,10 +107,9 @@ def from_npz(path: Path, kind: str, inputs_name: str = "inputs", targets_name: s
         path=path,
         place=lambda n: f"{path}: example {n}",
     )
-    if not isinstance(made.inputs, Named):
-        _check_finite(path, inputs_name, made.inputs, made.real)
     if not isinstance(targets, Named):
-        _check_finite(path, targets_name, targets, made.real if made.stepwise else None)
+        axes = arrays[targets_name].ndim
+        _check_finite(path, targets_name, targets, made.real if made.stepwise else None, axes)
     return made
 
 
@@ -146,14 +150,15 @@ def _targets(what: str, targets: np.ndarray, kind: str, steps: int) -> Named | n
     return targets.reshape(*(shape if targets.ndim > 1 else (*shape, 1))).astype(np.float64)
 
 
-def _check_finite(path: Path, name: str, array: np.ndarray, real: np.ndarray | None) -> None:
-    """Raises FileError where a number isn't finite, at a real step where `real` says which."""
-    wrong = ~np.isfinite(array)
+def _check_finite(path: Path, name: str, array: np.ndarray, real: np.ndarray | None, axes: int) -> None:
+    """Raises FileError where a number isn't finite in float32, at a real step where `real` says which; the file's array
+    has so many `axes`."""
+    wrong = out_of_range(array)
     if real is not None:
         wrong &= real[..., None]
     if wrong.any():
         index = tuple(int(i) for i in np.argwhere(wrong)[0])
-        raise FileError(
-            f"{path}: {name}[{', '.join(map(str, index))}] is {array[index]}, and must be finite at every step that "
-            f"lengths counts"
-        )
+        must = "be finite at every step that lengths counts"
+        if np.isfinite(array[index]):
+            must = f"be at most {FLOAT32:.3g} in size: it is beyond float32"
+        raise FileError(f"{path}: {name}[{', '.join(map(str, index[:axes]))}] is {array[index]}, and must {must}")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from gru_research.config import FileError
-from gru_research.data.own_files import Table, read_npy, read_table, read_text
+from gru_research.data.own_files import Table, out_of_range, read_npy, read_table, read_text
 
 from ..base import Stored, Task
 from . import labelled, series, texts
@@ -40,7 +40,7 @@ class Family:
     divide: Callable[[Mapping[str, Any], Shares, Reading], dict[str, Any]]
     learn: Callable[[Mapping[str, Any], Reading, Options, Path], Any]
     inferred: Callable[[Reading, Any], list[str]]
-    warn: Callable[[Mapping[str, Any], Any, Reading], list[str]]
+    warn: Callable[[Mapping[str, Any], Any, Reading, Options], list[str]]
     facts: Callable[[Mapping[str, Any]], Any]
     arrays: Callable[[Any, Any], dict[str, np.ndarray]]
     make: Callable[..., Task]
@@ -83,10 +83,12 @@ def _steps(reading: Reading, path: Path, table: Table | None) -> np.ndarray:
     if array.ndim not in (1, 2) or not array.size or array.dtype.kind == "U":
         raise FileError(f"{path}: an array of shape {array.shape} ({array.dtype}) must be numbers [N] or [N, I]")
     steps = array.reshape(len(array), -1).astype(np.float64)
-    wrong = np.argwhere(~np.isfinite(steps))
+    wrong = np.argwhere(out_of_range(steps))
     if len(wrong):
         step, feature = wrong[0].tolist()
-        raise FileError(f"{path}: step {step} holds {steps[step, feature]}, and must be finite")
+        value = steps[step, feature]
+        must = "and must be finite" if not np.isfinite(value) else "which is beyond float32"
+        raise FileError(f"{path}: step {step} holds {value}, {must}")
     return steps
 
 
@@ -116,7 +118,9 @@ LABELLED = Family(
         normalise=options.normalise,
     ),
     inferred=lambda reading, facts: labelled.inferred(facts) if reading.form == "arrays" else [],
-    warn=lambda sets, facts, reading: labelled.warnings(sets, facts, reading.kind == "auto"),
+    warn=lambda sets, facts, reading, options: labelled.warnings(
+        sets, facts, reading.kind == "auto", options.min_count
+    ),
     facts=labelled.Facts.of,
     arrays=lambda facts, examples: labelled.arrays(examples, facts),
     make=labelled.make,
@@ -126,7 +130,7 @@ SERIES = Family(
     divide=lambda files, shares, reading: series.parts(files, shares),
     learn=_learn_series,
     inferred=lambda reading, facts: [f"windows have {facts.length} steps (length)"],
-    warn=lambda sets, facts, reading: [],
+    warn=lambda sets, facts, reading, options: series.warnings(sets, facts),
     facts=series.Facts.of,
     arrays=series.arrays,
     make=series.make,
@@ -138,7 +142,7 @@ TEXT = Family(
         sets, reading.unit, options.length, options.min_count, str(path)
     ),
     inferred=lambda reading, facts: [f"segments have {facts.length} {facts.unit} (length)"],
-    warn=lambda sets, facts, reading: texts.warnings(sets, facts),
+    warn=lambda sets, facts, reading, options: texts.warnings(sets, facts, options.min_count),
     facts=lambda learned: texts.Facts(**learned),
     arrays=lambda facts, units: {"text": texts.segments(texts.tokens(units, facts.vocabulary), facts.length)},
     make=lambda name, facts, read, **fields: texts.make(name, facts, Stored(read=read), **fields),

@@ -18,7 +18,7 @@ from ..base import ACCURACY, Stored, Task, class_loss
 from ..forms import Tokens, Vectors
 from . import scores
 from .examples import Examples
-from .named import UNKNOWN, Named, vocabulary
+from .named import Named, many_whole, unknown_as, vocabulary
 from .named import ordered as in_order
 from .scaling import Scale, Values
 from .units import split_units
@@ -114,9 +114,9 @@ def inferred(facts: Facts) -> list[str]:
     return [f"inputs are {read}, and asked for is {facts.kind}{' at every step' * facts.stepwise} (kind)"]
 
 
-def warnings(sets: Sets, facts: Facts, auto: bool) -> list[str]:
+def warnings(sets: Sets, facts: Facts, auto: bool, min_count: int) -> list[str]:
     """A class that a set lacks, how much of a set training doesn't know, and, where the kind was inferred (`auto`),
-    numbers that look like classes."""
+    numbers that look like classes and classes that look like numbers."""
     said = []
     for split, examples in sets.items():
         targets, inputs, real = examples.targets, examples.inputs, examples.real
@@ -124,12 +124,14 @@ def warnings(sets: Sets, facts: Facts, auto: bool) -> list[str]:
             there = targets.counts(examples.asked)
             if lacking := [name for name in facts.classes if name not in there]:
                 said.append(f"{split}: no example of the class {', '.join(map(repr, lacking[:10]))}")
+            if auto and split == "train" and many_whole(facts.classes):
+                said.append(f"{len(facts.classes)} whole numbers are classes; kind='regression' reads them as numbers")
         elif auto and split == "train" and _classes_as_numbers(targets):
             said.append("targets are whole floats: stored as whole numbers they would be classes (kind)")
         if isinstance(inputs, Named) and split != "train":
             numbers = inputs.numbered(facts.vocabulary, len(facts.vocabulary) - 1)[real]
             if unknown := int((numbers == len(facts.vocabulary) - 1).sum()):
-                said.append(f"{split}: {unknown:,} of {numbers.size:,} tokens aren't known from training: {UNKNOWN}")
+                said.append(f"{split}: {unknown:,} of {numbers.size:,} tokens {unknown_as(min_count)}")
     return said
 
 
@@ -148,9 +150,10 @@ def _check(split: str, examples: Examples, train: Examples, classes: Sequence[st
         index = tuple(np.argwhere(lacking)[0])
         name = examples.targets.names[examples.targets.ids[index]]
         drawn = "; another seed draws other shares" if examples.path == train.path else ""
+        meant = "; kind='regression' reads whole numbers as numbers" if many_whole(classes) else ""
         raise FileError(
             f"{examples.place(int(index[0]))}: the class {name!r} is in {split} and not in training, which has "
-            f"{', '.join(classes[:20])}{drawn}"
+            f"{', '.join(classes[:20])}{drawn}{meant}"
         )
 
 

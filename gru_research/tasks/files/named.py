@@ -7,6 +7,8 @@ import numpy as np
 
 UNKNOWN = "<unknown>"
 """The token of whatever training lacks."""
+FEW_CLASSES = 20
+"""Up to this number whole numbers are taken for classes without a word."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,8 +52,22 @@ class Named:
 def ordered(names: Iterable[str]) -> list[str]:
     """Whole numbers by size, anything else by the alphabet."""
     names = list(names)
-    whole = all(name.removeprefix("-").isascii() and name.removeprefix("-").isdigit() for name in names)
-    return sorted(names, key=int) if whole else sorted(names)
+    return sorted(names, key=int) if _whole(names) else sorted(names)
+
+
+def many_whole(names: Sequence[str]) -> bool:
+    """Whether classes are more whole numbers than classes often are: they may be meant as numbers."""
+    return len(names) > FEW_CLASSES and _whole(names)
+
+
+def _whole(names: Sequence[str]) -> bool:
+    return all(name.removeprefix("-").isascii() and name.removeprefix("-").isdigit() for name in names)
+
+
+def unknown_as(min_count: int) -> str:
+    """Of tokens: why they are unknown, for notes."""
+    rare = f", or occur there fewer than min_count={min_count} times" if min_count > 1 else ""
+    return f"aren't known from training{rare}: {UNKNOWN}"
 
 
 def vocabulary(counts: Mapping[str, int], min_count: int) -> list[str]:

@@ -8,8 +8,9 @@ from pathlib import Path
 from gru_research.config import FileError
 from gru_research.data.own_files import Table
 
+from .named import many_whole
 from .options import ENDINGS, Options
-from .rows import LABEL_NAMES, text_columns
+from .rows import LABEL_NAMES, index_column, text_columns
 from .times import check_order
 
 TIME_NAMES = (
@@ -99,7 +100,9 @@ def _of_table(table: Table, options: Options) -> tuple[Reading, list[str]]:
     said = []
     if kind == "auto":
         kind = "regression" if label not in texts and _has_fractions(table, label) else "classification"
-        said.append(f"asked for is {kind} of {label!r} (kind)")
+        numbers = kind == "classification" and many_whole(list(set(map(str.strip, table.texts(label)))))
+        meant = ", whose whole numbers are classes; kind='regression' reads them as numbers" if numbers else ""
+        said.append(f"asked for is {kind} of {label!r}{meant} (kind)")
     unit = "words" if options.unit == "auto" else options.unit
     said.insert(0, f"inputs are the {unit} of {text!r} (inputs, unit)")
     return Reading("sentences", kind, (text,), (label,), unit, options.length), said
@@ -137,7 +140,9 @@ def _series(table: Table, kind: str, inputs: str, target: str, times: str | None
             f"to newer"
         )
     if left_out := [column for column in table.header if column not in read]:
-        said.append(f"not read: {', '.join(left_out)} (inputs)")
+        said.append(
+            f"not read: {', '.join(column or 'the first column, which has no name' for column in left_out)} (inputs)"
+        )
     return Reading("series", "forecasting", read, asked, times=times), said
 
 
@@ -148,6 +153,8 @@ def _rows(table: Table, kind: str, inputs: str, target: str) -> tuple[Reading, l
             f"{table.path}: has the columns {', '.join(table.header[:20])}: name the one that is asked for with target"
         )
     read = [c for c in table.chosen("inputs", inputs) or table.header if c not in asked]
+    if "" in read:
+        raise FileError(f"{table.path}: would be read with all columns but {', '.join(asked)}{index_column(table)}")
     if not read:
         raise FileError(f"{table.path}: has no column beside {', '.join(asked)}, which is asked for")
     return Reading("rows", kind, read, asked), [

@@ -34,10 +34,16 @@ def text_columns(table: Table, inputs: str, target: str) -> tuple[str, str]:
         targets = targets or [name for name in table.header if name not in texts]
     if len(texts) != 1 or len(targets) != 1 or texts == targets:
         raise FileError(
-            f"{table.path}: has the columns {', '.join(table.header)}: name the column of the text with "
+            f"{table.path}: has the columns {', '.join(filter(None, table.header))}: name the column of the text with "
             f"inputs, and the column of its label with target; or say kind='forecasting' of a series of numbers"
+            f"{index_column(table)}"
         )
     return texts[0], targets[0]
+
+
+def index_column(table: Table) -> str:
+    """What to do about a first column without a name; "" where it has one."""
+    return "" if table.header[0] else "; the first column has no name, as pandas writes its index: use index=False"
 
 
 def from_texts(table: Table, kind: str, text: str, target: str, unit: str, limit: int) -> Examples:

@@ -22,6 +22,8 @@ from .shares import Shares
 
 LENGTH = 32
 """Steps of a window, where it isn't said."""
+TOGETHER = 10
+"""How many times the smallest standard deviation the largest may be, of columns with one metric."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,6 +104,15 @@ def learn(
         trivial={},
     )
     return dataclasses.replace(facts, trivial=_trivial(facts, sets["test"], season))
+
+
+def warnings(sets: Mapping[str, Part], facts: Facts) -> list[str]:
+    """Columns that are forecast together and differ in size: the largest ones make the metric."""
+    std = Scale.of(sets["train"].steps[:, facts.targets], normalise=True).std
+    if max(std) <= TOGETHER * min(std):
+        return []
+    names = ", ".join(facts.columns[target] for target in facts.targets)
+    return [f"rmse adds up columns of different size: {names}; name one with task.target"]
 
 
 def _starts(part: Part, length: int, horizon: int) -> np.ndarray:

@@ -115,7 +115,7 @@ def _learned(options: Options) -> tuple[dict[str, Any], dict[str, Any]]:
         "facts": dataclasses.asdict(facts),
         "warnings": [
             *(f"{train.name}: {sentence}" for sentence in [*said, *family.inferred(reading, facts)]),
-            *family.warn(sets, facts, reading),
+            *family.warn(sets, facts, reading, options),
         ],
     }
     return learned, sets

@@ -19,7 +19,7 @@ from gru_research.types import Array, Batch
 from ..answers import Words
 from ..base import Stored, Task, alike, cross_entropy
 from ..forms import Tokens
-from .named import UNKNOWN, vocabulary
+from .named import UNKNOWN, unknown_as, vocabulary
 from .scores import finished
 from .shares import Shares
 from .units import split_units
@@ -73,12 +73,12 @@ def learn(sets: Mapping[str, Sequence[str]], unit: str, length: int, min_count: 
     return Facts(unit, length, words, {f"frequency of each {unit[:-1]}": reached}, rare)
 
 
-def warnings(sets: Mapping[str, Sequence[str]], facts: Facts) -> list[str]:
+def warnings(sets: Mapping[str, Sequence[str]], facts: Facts, min_count: int) -> list[str]:
     """How much of a set training doesn't know."""
     known = set(facts.vocabulary)
     unknown = {split: sum(unit not in known for unit in part) for split, part in sets.items()}
     return [
-        f"{split}: {count:,} of {len(sets[split]):,} {facts.unit} aren't among those of training, and are {UNKNOWN}"
+        f"{split}: {count:,} of {len(sets[split]):,} {facts.unit} {unknown_as(min_count)}"
         for split, count in unknown.items()
         if count
     ]
