@@ -83,6 +83,8 @@ def write(run: Loaded, cell: str, folder: Path, seed: int | None = None) -> dict
     functions = export_functions(run.model(cell), run.task, params[seeds[0]], f"{cell}: its model")
     about = _about(run, cell, seeds, functions)
     folder.mkdir(parents=True, exist_ok=True)
+    for old in (*folder.glob(exported.FUNCTION.format(name="*")), *folder.glob(exported.WEIGHTS.format(seed="*"))):
+        old.unlink()  # of an earlier export, whose seeds and functions may be others
     for function in functions:
         (folder / exported.FUNCTION.format(name=function.name)).write_bytes(function.program.serialize())
     for number, own in params.items():
