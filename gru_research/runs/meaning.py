@@ -73,7 +73,10 @@ def _tokens(task: Task, facts: Mapping[str, Any]) -> str:
     words = task.vocabularies.get("inputs")
     if not words:
         return f"`inputs` are tokens, whole numbers below {task.spec.vocabulary}."
-    cut = f" A text is cut into {facts['unit']}." if facts.get("unit") else ""
+    cut = {
+        "words": " A text is cut into words and punctuation marks.",
+        "characters": " A text is cut into characters.",
+    }.get(facts.get("unit", ""), "")
     cut += f" The first {facts['limit']} are read." if facts.get("limit") else ""
     unknown = f" What isn't there is {words[-1]}." if facts and words[-1] == UNKNOWN else ""
     return f"`inputs` are tokens: positions in `vocabularies.inputs`, from 0.{cut}{unknown}"

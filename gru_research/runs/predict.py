@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from numbers import Integral
 from typing import Any, Literal, Protocol
 
 import jax
@@ -169,18 +170,20 @@ def _asked(
         raise UserError("the run has no parameters: none of its cells was trained, or its checkpoints are gone")
     if ensemble:
         _check_ensemble(run.task)
-    if isinstance(seeds, str) and seeds != "all":
+    if isinstance(seeds, Integral):  # NumPy's too
+        seeds = [int(seeds)]
+    elif (isinstance(seeds, str) and seeds != "all") or not isinstance(seeds, Iterable | None):
         raise UserError(f'seeds={seeds!r} must be whole numbers, or "all"')
     for cell in run.cells if cells is None else [cells] if isinstance(cells, str) else cells:
         choose("cell", cell, run.cells)
         known = list(run.seeds(cell))
         if seeds is None and not ensemble:
             yield cell, [best_seed(run, cell)]
-        elif seeds is None or seeds == "all":
+        elif seeds is None or isinstance(seeds, str):
             diverged = {seed for seed, (_, diverged) in _validated(run, cell).items() if diverged and ensemble}
             yield cell, [seed for seed in known if seed not in diverged] or known
         else:
-            yield cell, [choose("seed", seed, known) for seed in ([seeds] if isinstance(seeds, int) else seeds)]
+            yield cell, [choose("seed", seed, known) for seed in seeds]
 
 
 def _check_ensemble(task: Task) -> None:

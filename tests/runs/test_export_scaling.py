@@ -101,8 +101,8 @@ MEANINGS: dict[str, tuple[Mapping[str, Any], set[str], str]] = {
     "words of a text": (
         {"name": "files", "train": "text.txt", "unit": "words", "length": 4},
         set(),
-        "`inputs` are tokens: positions in `vocabularies.inputs`, from 0. A text is cut into words. What isn't "
-        "there is <unknown>.",
+        "`inputs` are tokens: positions in `vocabularies.inputs`, from 0. A text is cut into words and "
+        "punctuation marks. What isn't there is <unknown>.",
     ),
     "pixels": (
         {"name": "smnist"},

@@ -110,6 +110,12 @@ def test_an_answer_is_the_model_s_own_whatever_is_asked_beside_it(parity: Untrai
     assert told[-1] == (20, 20) and told == sorted(told)
 
 
+def test_seeds_may_be_numpy_s_numbers(parity: Untrained) -> None:
+    for seeds, known in ((np.int64(4), [4]), (np.array([5, 3]), [5, 3]), (4, [4])):
+        found = predict(parity, ["01"], "gru", seeds)  # pyright: ignore[reportArgumentType]
+        assert [prediction.seed for prediction in found] == known
+
+
 def test_an_ensemble_is_the_mean_of_its_seeds(parity: Untrained) -> None:
     found = predict(parity, TEXTS, cells="gru", ensemble=True)
     for prediction in found:
@@ -209,7 +215,7 @@ def test_what_can_not_be_generated_or_averaged_is_one_line(letters: Untrained) -
 @fault(
     "predictions", "an input of many that isn't known", "an empty input", "a cell that the run hasn't",
     "a seed that the run hasn't", "seeds by another word than all",
-    "a batch of none", "a text for a list",
+    "seeds by a fraction", "a batch of none", "a text for a list",
 )  # fmt: skip
 def test_what_is_asked_wrong_is_one_line(parity: Untrained) -> None:
     for says, asked in {
@@ -218,6 +224,7 @@ def test_what_is_asked_wrong_is_one_line(parity: Untrained) -> None:
         "cell='lstm' is unknown; choose from gru, rnn": {"cells": "lstm"},
         "seed=7 is unknown; choose from 3, 4, 5": {"seeds": 7},
         "seeds='alll' must be whole numbers, or \"all\"": {"seeds": "alll"},
+        'seeds=1.5 must be whole numbers, or "all"': {"seeds": 1.5},
         "batch_size=0 must be at least 1": {"batch_size": 0},
         "inputs='01' must be a list of inputs": {"inputs": "01"},
     }.items():
