@@ -355,8 +355,18 @@ def test_columns_of_different_size_have_a_note(tmp_path: Path) -> None:
     said = "rmse adds up columns of different size: open, volume, close; name one with task.target"
     assert said in files(str(tmp_path / "a.csv"), length=3).warnings
     assert said in files(str(tmp_path / "a.csv"), length=3, normalise=False).warnings
+    whole = files(str(tmp_path / "a.csv"), length=3, horizon=2)
+    test, std = sets_of(whole)["test"], np.array(whole.learned["facts"]["scale"]["std"])
+    off = np.random.default_rng(0).normal(size=test["targets"].shape).astype(np.float32)
+    found = scores(whole, jnp.asarray(test["targets"] + off), test)
+    own = np.sqrt(np.square(off.reshape(-1, 2, 3) * std).mean((0, 1)))
+    assert [found[f"rmse_{name}"] for name in ("open", "volume", "close")] == pytest.approx(own.tolist(), rel=1e-4)
+    assert found["rmse"] == pytest.approx(np.sqrt(np.square(own).mean()), rel=1e-4)
     task = files(str(tmp_path / "a.csv"), length=3, kind="forecasting", target="open,close")
     assert not any("rmse" in line for line in task.warnings)
+    (tmp_path / "b.csv").write_text("a b,a_b\n" + "".join(f"{n % 7},{n % 5}\n" for n in range(60)))
+    named = files(str(tmp_path / "b.csv"), length=3).metrics
+    assert [name for name in named if "rmse_" in name] == ["rmse_a_b_0", "rmse_a_b_1"]
 
 
 def test_many_whole_numbers_rare_words_and_an_index_are_named(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """Losses and metrics of what files ask for; steps behind a sequence's length count nowhere."""
 
+import functools
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -51,6 +53,8 @@ def _macro_f1(arrays: Mapping[str, np.ndarray]) -> float:
 
 
 F1 = {"macro_f1": Collected(_answers, _macro_f1, "max", signature="mean over classes that occur or are answered")}
+MOST_COLUMNS = 8
+"""Up to this number each column of a series has a metric of its own."""
 Error = Callable[[Any, Batch], tuple[Array, Array]]
 
 
@@ -75,6 +79,29 @@ def error_metrics(units: Sequence[float], stepwise: bool = False) -> dict[str, M
     """ "rmse" and "mae", the root of the mean squared error and the mean absolute error, in original units."""
     squared, absolute = (errors(size, stepwise, units) for size in (jnp.square, jnp.abs))
     return {"rmse": finished(squared, np.sqrt), "mae": mean(absolute, "min")}
+
+
+def column_metrics(names: Sequence[str], units: Sequence[float], horizon: int) -> dict[str, Metric]:
+    """ "rmse_NAME" of each of C columns, in original units, of outputs `[B, horizon * C]`; none of one column, or of
+    more than `MOST_COLUMNS`.
+
+    Args:
+      units: C numbers, see `errors`.
+    """
+    if not 1 < len(names) <= MOST_COLUMNS:
+        return {}
+    cleaned = [re.sub(r"[^A-Za-z0-9_]+", "_", name).strip("_") or str(n) for n, name in enumerate(names)]
+    if len(set(cleaned)) < len(cleaned):
+        cleaned = [f"{name}_{n}" for n, name in enumerate(cleaned)]
+
+    def squared(column: int, outputs: Array, batch: Batch) -> tuple[Array, Array]:
+        shape = (len(outputs), horizon, len(names))
+        off = (outputs.astype(jnp.float32) - batch["targets"]).reshape(shape)[..., column] * units[column]
+        return alike(jnp.square(off).mean(-1))
+
+    return {
+        f"rmse_{name}": finished(functools.partial(squared, column), np.sqrt) for column, name in enumerate(cleaned)
+    }
 
 
 def finished(values: Error, last: Callable[[np.ndarray], np.ndarray]) -> Additive:

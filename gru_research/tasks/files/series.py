@@ -150,7 +150,7 @@ def _trivial(facts: Facts, test: Part, season: int) -> dict[str, float]:
 def make(name: str, facts: Facts, read: Callable[[], dict[str, Any]], **fields: Any) -> Task:
     """The task of `facts`, whose sets `read` gives; `fields` are the Task's others."""
     columns = len(facts.columns)
-    asked = facts.scale.chosen(facts.targets)
+    asked, names = facts.scale.chosen(facts.targets), tuple(facts.columns[target] for target in facts.targets)
     return Task(
         name=name,
         data=Stored(read=read),
@@ -160,13 +160,16 @@ def make(name: str, facts: Facts, read: Callable[[], dict[str, Any]], **fields: 
             "last",
         ),
         loss=scores.errors(jnp.square),
-        metrics=scores.error_metrics(np.tile(asked.std, facts.horizon).tolist()),
+        metrics={
+            **scores.error_metrics(np.tile(asked.std, facts.horizon).tolist()),
+            **scores.column_metrics(names, asked.std, facts.horizon),
+        },
         metric="rmse",
         trivial=facts.trivial,
         length=facts.length,
         scaling="The length is the window's: the baselines don't change, and a longer one shows more of the past.",
         encode=functools.partial(_encode, facts),
-        decode=Values(asked, tuple(facts.columns[target] for target in facts.targets), facts.horizon),
+        decode=Values(asked, names, facts.horizon),
         **fields,
     )
 
