@@ -246,6 +246,15 @@ def test_tokens_that_training_lacks_are_counted_or_refused(tmp_path: Path, unit:
         task.encode(text)
 
 
+def test_unknown_tokens_are_warned_of_on_stderr(tmp_path: Path) -> None:
+    path = tmp_path / "said.tsv"
+    path.write_text("text\tlabel\n" + "it is good\tyes\nit is bad\tno\n" * 10)
+    run = trained(tmp_path / "run", {"name": "files", "train": str(path)}, only="gru")
+    done = asked(run, "--input=it was good", "--json")
+    assert (done.returncode, done.stderr) == (0, "warning: input 1: 1 of 3 tokens aren't known from training\n")
+    assert json.loads(done.stdout)["input"] == "it was good"
+
+
 def test_a_rare_token_that_was_trained_may_be_all_of_an_input(tmp_path: Path) -> None:
     path = tmp_path / "text.txt"
     path.write_text("ab" * 100 + "c" + "ab" * 100)

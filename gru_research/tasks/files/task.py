@@ -65,8 +65,9 @@ def files(
       learned: of an earlier run; then files are read when the data are loaded.
 
     Vocabularies, classes, means and deviations come from training alone. Metrics: "accuracy" and "macro_f1" for classes
-    and labels; "rmse" and "mae" for numbers; "bits_per_character", or "perplexity" for words. Trivial answers: the most
-    frequent class or label of training, its mean; the last step or season again; the frequencies of training.
+    and labels; "rmse" and "mae" for numbers, and "rmse_COLUMN" of 2 to 8 columns of a series; "bits_per_character", or
+    "perplexity" for words. Trivial answers: the most frequent class or label of training, its mean; the last step or
+    season again; the frequencies of training.
     """
     if threshold is not None and threshold <= 0:
         raise ValueError(f"threshold={threshold!r} must be above 0")
