@@ -54,7 +54,7 @@ def sums(name: str) -> dict[str, str]:
     # Of a package all that was imported of it: its modules belong together.
     top = own[0].partition(".")[0]
     modules = [module for name, module in list(sys.modules.items()) if name.partition(".")[0] == top]
-    files = {file for module in modules if (file := getattr(module, "__file__", None))}
+    files = {file for module in modules if (file := _file_of(module))}
     return {file: sum_of(Path(file)) for file in sorted(files) if not file.startswith((_OURS, *_PACKAGES))}
 
 
@@ -143,7 +143,7 @@ def _importable(folder: Path) -> Iterator[list[str]]:
         fresh = {name: module for name, module in sys.modules.items() if _lies_in(name, module, folder)}
         for name, module in fresh.items():
             del sys.modules[name]
-            imported += filter(None, [getattr(module, "__file__", None)])
+            imported += filter(None, [_file_of(module)])
         sys.modules.update(aside)
 
 
@@ -151,9 +151,16 @@ def _lies_in(name: str, module: Any, folder: Path) -> bool:
     """Whether a module is the user's and comes from a folder; a package may have no file of its own."""
     if name.partition(".")[0] in ("__main__", "gru_research", "experiments", "tests") or module is None:
         return False
-    places = [getattr(module, "__file__", None) or "", *map(str, getattr(module, "__path__", ()))]
+    # From its dict: some modules answer for any attribute, with anything, as torch.classes does.
+    known = getattr(module, "__dict__", {})
+    places = [_file_of(module) or "", *map(str, known.get("__path__") or ())]
     found = [place for place in places if place and not place.startswith((_OURS, *_PACKAGES))]
     return any(Path(place).is_relative_to(folder) for place in found)
+
+
+def _file_of(module: Any) -> str | None:
+    file = getattr(module, "__dict__", {}).get("__file__")
+    return file if isinstance(file, str) else None
 
 
 def _of_module(field: str, name: str, module: str) -> types.ModuleType:

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+import types
 from pathlib import Path
 from typing import Any
 
@@ -303,3 +304,14 @@ def test_all_of_a_package_of_one_s_own_is_recorded(tmp_path: Path, monkeypatch: 
     named.find("x", "package_of_one.it:It", {})
     names = ("__init__.py", "it.py", "parts.py")
     assert set(named.sums("package_of_one.it:It")) == {str(tmp_path / "package_of_one" / name) for name in names}
+
+
+def test_modules_that_answer_for_any_attribute_are_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Anything(types.ModuleType):
+        def __getattr__(self, name: str) -> object:
+            return object()
+
+    monkeypatch.setitem(sys.modules, "anything_at_all", Anything("anything_at_all"))
+    (tmp_path / "own.py").write_text("class It:\n    pass\n")
+    assert named.find("x", f"{tmp_path}/own.py:It", {}).__name__ == "It"
+    assert isinstance(sys.modules["anything_at_all"], Anything)
