@@ -54,15 +54,13 @@ def claim(
     """
     path, wanted = workdir / file_name, records.to_json(content)
     try:
-        if path.is_file():
+        if _is_there(path):
             old = read_described(path, wanted["schema"])
             for name, (was, asked) in differences(identity(old), identity(wanted)).items():
                 raise UserError(
                     f"workdir={str(workdir)!r} holds another {what}: {name} is {was!r} there, and {asked!r} was asked "
                     "for; choose another"
                 )
-        else:
-            check_empty(workdir)
         workdir.mkdir(parents=True, exist_ok=True)
         # Several commands may claim one sweep at a time: each writes a file of its own aside.
         part = path.with_name(f".{file_name}.{os.getpid()}.{threading.get_ident()}.part")
@@ -70,6 +68,19 @@ def claim(
         part.replace(path)
     except OSError as e:
         raise UserError(f"workdir={str(workdir)!r} can't be written: {e.strerror}") from e
+
+
+def _is_there(path: Path) -> bool:
+    """Whether a directory holds the file that describes it. Raises UserError where it holds something else alone."""
+    folder, aside = path.parent, f".{path.name}."
+    if path.is_file():
+        return True
+    # What another command is writing at this moment is no other thing.
+    if not folder.is_dir() or not all(other.name.startswith(aside) for other in folder.iterdir()):
+        if path.is_file():  # written since
+            return True
+        check_empty(folder)
+    return path.is_file()
 
 
 def make_new(workdir: Path) -> None:

@@ -540,3 +540,14 @@ def test_a_series_from_file_to_prediction(folder: Path, tmp_path: Path, monkeypa
     monkeypatch.chdir("/")
     asked = runs.load(run).predict([series[85:90], series[94:99]], cell="gru")  # the first and the last test window
     assert asked == pytest.approx([task.decode(outputs[0]), task.decode(outputs[-1])], rel=1e-5)
+
+
+def test_a_copy_or_a_link_of_the_training_file_is_no_test_set(folder: Path, tmp_path: Path) -> None:
+    train = folder / "prices.csv"
+    (tmp_path / "copy.csv").write_bytes(train.read_bytes())
+    (tmp_path / "link.csv").symlink_to(train)
+    for name in ("copy.csv", "link.csv"):
+        with pytest.raises(
+            ValueError, match="is the file of train too, or a copy of it: leave it out for a share of tra"
+        ):
+            files(str(train), test=str(tmp_path / name))
