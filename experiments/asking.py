@@ -14,11 +14,10 @@ from gru_research.data.own_files import read_npy, read_npz, read_text
 from gru_research.tasks import Task
 from gru_research.tasks.files.asking import from_table, inputs_array
 from gru_research.tasks.files.named import UNKNOWN
+from gru_research.tasks.forms import BESIDE
 
 FILES = (".npy", ".npz", ".csv", ".tsv", ".txt")
 """Endings of files: a word that ends so names one, whether it is there or not."""
-BESIDE = ("lengths", "mask", "resets")
-"""What is read of an .npz beside the inputs."""
 MOST_LINES = 10
 """Warnings of unknown tokens."""
 

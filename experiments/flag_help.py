@@ -1,7 +1,7 @@
 """What `--help` shows, and what is said of a flag that isn't there.
 
-Libraries define hundreds of flags, which absl's `--helpfull` has. Here are a launcher's own and those that it shares
-with others.
+Libraries define hundreds of flags, which absl's `--helpfull` has. `--help` shows a launcher's own flags and the shared
+ones of `experiments`.
 """
 
 import dataclasses

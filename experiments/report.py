@@ -48,7 +48,7 @@ def main() -> int:
         if len(workdirs) > 1:
             report.write_together(workdirs, _output(), console, latex_by, _with_defaults)
         elif OUTPUT.value:
-            raise UserError(f"--output={OUTPUT.value!r} is for several runs; that of one lies in its directory")
+            raise UserError(f"--output={OUTPUT.value!r} is for several runs; the report of one is in its directory")
         else:
             write(workdirs[0], console, latex_by)
     return 0

@@ -43,7 +43,10 @@ def run(folder: Folder, description: Description, engine: str, workers: int, pro
     if told.signal:
         return 128 + told.signal
     if left := trials.settle() + trials.open():
-        print(f"{several(left, 'trial')} left: the same command with --workdir={folder.path} goes on", file=sys.stderr)
+        print(
+            f"{several(left, 'trial')} left: the same command with --workdir={folder.path} resumes the sweep",
+            file=sys.stderr,
+        )
     return 1 if left or not any(entry.state == TrialState.COMPLETE for entry in trials.entries()) else 0
 
 

@@ -10,7 +10,7 @@ schema 3 added `probe`; schema 4 `metrics`, `test_metrics`, and of a task `valid
 without what came later.
 """
 
-from .json_lines import NOT_JSON, READABLE, SCHEMA, fields_of, line_of, record_of, to_json, why_not_json
+from .json_lines import NOT_JSON, READABLE, SCHEMA, dotted, fields_of, line_of, record_of, to_json, why_not_json
 from .kinds import KINDS, Cell, Draw, End, Evaluation, Header, Probe, Record, Result
 from .reading import RecordsError, Run, read
 from .writing import Writer, write_whole
@@ -40,6 +40,7 @@ __all__ = [
     "Result",
     "Run",
     "Writer",
+    "dotted",
     "fields_of",
     "line_of",
     "read",

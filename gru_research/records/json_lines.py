@@ -43,6 +43,14 @@ def fields_of(record: Record) -> dict[str, Any]:
     return found
 
 
+def dotted(mapping: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """The values of nested mappings by their names with dots."""
+    found: dict[str, Any] = {}
+    for name, value in mapping.items():
+        found |= dotted(value, f"{prefix}{name}.") if isinstance(value, Mapping) else {f"{prefix}{name}": value}
+    return found
+
+
 def line_of(record: Record) -> str:
     """A record as its line."""
     first = {"kind": record.kind} | ({"schema": SCHEMA} if isinstance(record, Header) else {})

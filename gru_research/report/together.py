@@ -120,7 +120,9 @@ def notes(sources: Sequence[Source]) -> list[str]:
         "batch size is equal. Times are of each run's own machine and day.",
     ]
     named = [source.name for source in sources]
-    configs = [_flat({k: v for k, v in source.run.header.config.items() if k not in _OWN}) for source in sources]
+    configs = [
+        records.dotted({k: v for k, v in source.run.header.config.items() if k not in _OWN}) for source in sources
+    ]
     if different := _different(configs):
         said.append(f"The runs have different settings: {_listed(different, named)}.")
     if different := _different([_made_with(source.run.header.env) for source in sources]):
@@ -224,14 +226,6 @@ def _labels(of_runs: Sequence[Sequence[str]], names: Sequence[str]) -> list[dict
 def _shared(mappings: Sequence[dict[str, Any]]) -> dict[str, Any]:
     first, *others = mappings
     return {k: v for k, v in first.items() if all(k in other and other[k] == v for other in others)}
-
-
-def _flat(value: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Fields of groups by their dotted names."""
-    found = {}
-    for name, of in value.items():
-        found |= _flat(of, f"{prefix}{name}.") if isinstance(of, Mapping) else {prefix + name: of}
-    return found
 
 
 def _made_with(env: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from gru_research.data import DataDirs
 from gru_research.models import Model
 from gru_research.run_files import load_learned
 from gru_research.tasks import Task
-from gru_research.training.checkpoint import FOLDER, load_parameters, read_newest, unfinished
+from gru_research.training.checkpoint import FOLDER, Snapshot, load_parameters, read_newest, unfinished
 from gru_research.training.loop import Sets
 from gru_research.training.plan import CellPlan, Plan, make_plan
 from gru_research.types import Params
@@ -42,6 +42,7 @@ class Loaded:
     dirs: DataDirs
     changed: Mapping[str, str]
     _read: dict[str, Any] = dataclasses.field(default_factory=dict, compare=False, repr=False)
+    _snapshots: dict[str, Snapshot | None] = dataclasses.field(default_factory=dict, compare=False, repr=False)
 
     @property
     def config(self) -> ExperimentConfig:
@@ -75,7 +76,7 @@ class Loaded:
           UserError: there is no such kind.
         """
         choose("kind", kind, records.KINDS)
-        rows = [_flat(records.fields_of(record)) for record in self.on_record.in_order if record.kind == kind]
+        rows = [records.dotted(records.fields_of(record)) for record in self.on_record.in_order if record.kind == kind]
         names = dict.fromkeys(name for row in rows for name in row)
         return {name: [row.get(name) for row in rows] for name in names}
 
@@ -124,8 +125,10 @@ class Loaded:
     def _is_saved(self, label: str) -> bool:
         return (self.workdir / FOLDER / label).is_dir()
 
-    def _snapshot(self, label: str) -> Any:
-        return read_newest(unfinished(self.workdir, label) / "training")
+    def _snapshot(self, label: str) -> Snapshot | None:
+        if label not in self._snapshots:  # it is read whole, to see that it is
+            self._snapshots[label] = read_newest(unfinished(self.workdir, label) / "training")
+        return self._snapshots[label]
 
     def _saved(self, label: str) -> tuple[tuple[int, ...], Params, Params]:
         """Seeds, and parameters as tested and at the best evaluation, `[S, ...]`."""
@@ -170,13 +173,6 @@ def load(workdir: str | Path, data_dir: str = "", manual_dir: str = "") -> Loade
     except UserError as e:
         raise UserError(f"workdir={str(folder)!r} holds a run that can't be made here: {e}") from e
     return Loaded(folder, plan, run, dirs, named.changed(run.header.files))
-
-
-def _flat(fields: Mapping[str, Any], before: str = "") -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for name, value in fields.items():
-        found |= _flat(value, f"{before}{name}.") if isinstance(value, Mapping) else {f"{before}{name}": value}
-    return found
 
 
 def _fitted(shapes: Params, saved: Any, seeds: int, where: str) -> Params:

@@ -262,7 +262,10 @@ def test_the_launcher_refuses(tmp_path):
     both = f"--workdir={runs[0]},{runs[1]}"
     for arguments, said in (
         ((both, f"--output={runs[0]}"), "holds records.jsonl, of which it has a report: name another directory"),
-        ((f"--workdir={runs[0]}", "--output=x"), "--output='x' is for several runs; that of one lies in its directory"),
+        (
+            (f"--workdir={runs[0]}", "--output=x"),
+            "--output='x' is for several runs; the report of one is in its directory",
+        ),
     ):
         done = launched(*arguments)
         assert done.returncode == 2 and said in done.stderr and done.stderr.count("\n") == 1
