@@ -4,7 +4,7 @@
     python -m experiments.claims --config=configs/claims.py:full --require_backend=gpu
     python -m experiments.claims --config=configs/claims.py --config.only=size,speed
 
-`claims` are the claims with their options (experiments/claiming has a file for each), `runs` the experiments that they
+`claims` are the claims with their options (experiments/claims has a file for each), `runs` the experiments that they
 look into, `only` keeps some claims. Every cell's learning rate comes from the same draws, with seeds of their own.
 `quick` takes 13 minutes on two cores of an AMD EPYC, 23 on two of a slower Xeon; three claims hold there and four hold
 under a condition (docs/claims.md).

@@ -33,7 +33,7 @@ from absl import flags
 
 from experiments.benchmarks import jobs, memory, ours, quiet, speed, startup, workers
 from experiments.benchmarks.turns import Timing
-from experiments.launcher import command, launch
+from experiments.cli.launcher import command, launch
 from gru_research.config import UserError
 from gru_research.runs.directory import make_new
 

@@ -13,13 +13,13 @@ from pathlib import Path
 
 from absl import flags
 
-from experiments import joining, running, studies
-from experiments.launcher import config_path, launch, read_config, use_cores
+from experiments.cli import distributed, running, studies
+from experiments.cli.launcher import config_path, launch, read_config, use_cores
 from gru_research.config import UserError
 from gru_research.training import make_plan, processes, with_every_option
 
 running.define_flags()
-joining.define_flags()
+distributed.define_flags()
 PRINT_CONFIG = flags.DEFINE_bool(
     "print_config",
     False,
@@ -32,8 +32,8 @@ def main() -> int:
     if PRINT_CONFIG.value:
         print(json.dumps(with_every_option(make_plan(config, running.data_dirs()).config), indent=2))
         return 0
-    use_cores(running.members(config), config.data_parallel, joining.count())
-    joining.connect()
+    use_cores(running.members(config), config.data_parallel, distributed.count())
+    distributed.connect()
     if config.horizon is not None and not processes.alone():
         raise UserError("config.horizon makes many runs: several processes train one")
     running.start_backend()

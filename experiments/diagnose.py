@@ -14,13 +14,13 @@ from pathlib import Path
 import jax
 from absl import flags
 
-from experiments import running
-from experiments.diagnosing import trained
-from experiments.diagnosing.why import parts
-from experiments.launcher import command, launch
+from experiments.cli import running
+from experiments.cli.launcher import command, launch
+from experiments.diagnosis.why import parts
 from gru_research.config import UserError, choose, split_names
 from gru_research.full_disk import full_disk_named
 from gru_research.plural import several
+from gru_research.runs import trained
 from gru_research.runs.surroundings import environment
 
 DEFAULT_EXAMPLES = 64

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from absl import flags
 
-from experiments import running
-from experiments.launcher import launch
+from experiments.cli import running
+from experiments.cli.launcher import launch
 from gru_research import runs
 from gru_research.config import UserError
 from gru_research.runs import export, exported

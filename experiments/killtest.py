@@ -26,10 +26,10 @@ import jax
 from absl import flags
 
 import experiments
-from experiments import running
-from experiments.killtests.course import carry_out
-from experiments.killtests.processes import Program
-from experiments.launcher import experiment_from, launch, read_config
+from experiments.cli import running
+from experiments.cli.launcher import experiment_from, launch, read_config
+from experiments.crash_tests.course import carry_out
+from experiments.crash_tests.processes import Program
 from gru_research import records
 from gru_research.config import ExperimentConfig, UserError, to_mapping
 from gru_research.runs.begun import CONFIG_FILE

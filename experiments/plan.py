@@ -16,8 +16,9 @@ import jax
 import rich.console
 from absl import flags
 
-from experiments import plan_tables, planning, running
-from experiments.launcher import command, launch, read_config, use_cores
+from experiments import plan_tables, planning
+from experiments.cli import running
+from experiments.cli.launcher import command, launch, read_config, use_cores
 from gru_research.config import UserError
 from gru_research.runs.comparison import prepare_comparison
 from gru_research.runs.surroundings import environment

@@ -7,7 +7,7 @@ from typing import Any
 
 import jax
 
-from experiments import studies
+from experiments.cli import studies
 from gru_research.config import ExperimentConfig, UserError
 from gru_research.data import DataDirs
 from gru_research.plural import several

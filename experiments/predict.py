@@ -16,8 +16,9 @@ from typing import Literal
 import rich.console
 from absl import flags
 
-from experiments import answering, asking, running
-from experiments.launcher import launch
+from experiments.cli import running
+from experiments.cli.launcher import launch
+from experiments.prediction import answers, inputs
 from gru_research import runs
 from gru_research.config import UserError, split_names
 from gru_research.runs.predict import BATCH, Continuation, Prediction, predict
@@ -54,7 +55,7 @@ def main() -> int:
     for path, how in run.changed.items():
         print(f"warning: {path} {how} since the run began", file=sys.stderr)
     _check_continuation(run.task)
-    asked = asking.read(INPUT.value, run.task)
+    asked = inputs.read(INPUT.value, run.task)
     if not asked:
         raise UserError(f"--input={INPUT.value} holds no input")
     predictions = predict(
@@ -65,9 +66,9 @@ def main() -> int:
         ENSEMBLE.value,
         batch_size=BATCH_SIZE.value,
         continuation=continuation,
-        progress=answering.Line().show if len(asked) > 1 else None,
+        progress=answers.Line().show if len(asked) > 1 else None,
     )
-    for line in asking.unknown(asked, run.task):
+    for line in inputs.unknown(asked, run.task):
         print(f"warning: {line}", file=sys.stderr)
     _print(predictions, [one.name for one in asked])
     return 0
@@ -77,9 +78,9 @@ def _print(predictions: list[Prediction], names: list[str]) -> None:
     if hasattr(signal, "SIGPIPE"):
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # who reads may stop reading, as head does
     if JSON.value:
-        print("\n".join(answering.to_json(predictions, names)))
+        print("\n".join(answers.to_json(predictions, names)))
     else:
-        rich.console.Console().print(answering.to_table(predictions, names))
+        rich.console.Console().print(answers.to_table(predictions, names))
 
 
 def _seeds(given: str) -> list[int] | Literal["all"] | None:

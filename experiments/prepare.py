@@ -8,7 +8,7 @@ python -m experiments.prepare --dataset=tiny_shakespeare
 
 from absl import flags
 
-from experiments.launcher import launch
+from experiments.cli.launcher import launch
 from gru_research import data
 
 DATASET = flags.DEFINE_string("dataset", "mnist", f"one of {', '.join(data.BUILDERS)}.")

@@ -21,8 +21,8 @@ import rich.table
 import rich.text
 from absl import flags
 
-from experiments import running, studies
-from experiments.launcher import command, launch, use_cores
+from experiments.cli import running, studies
+from experiments.cli.launcher import command, launch, use_cores
 from experiments.replications import TABLES, Table
 from experiments.replications.table import Ours
 from gru_research import records

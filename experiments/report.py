@@ -16,7 +16,7 @@ from typing import Any
 import rich.console
 from absl import flags
 
-from experiments.launcher import command, launch
+from experiments.cli.launcher import command, launch
 from gru_research import records, report
 from gru_research.config import UserError
 from gru_research.report import claims, look

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from absl import flags
 
-from experiments import running, studies
-from experiments.launcher import config_path, experiment_from, launch, read_mapping, use_cores
+from experiments.cli import running, studies
+from experiments.cli.launcher import config_path, experiment_from, launch, read_mapping, use_cores
 from gru_research.config import UserError, check_file_name, check_known, choose
 
 running.define_flags()

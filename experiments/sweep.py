@@ -14,8 +14,8 @@ from pathlib import Path
 import jax
 from absl import flags
 
-from experiments import running
-from experiments.launcher import config_path, launch, load_mapping, read_config
+from experiments.cli import running
+from experiments.cli.launcher import config_path, launch, load_mapping, read_config
 from experiments.sweeps import engines, folder, planned, space
 from gru_research.config import UserError, to_mapping
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from experiments.launcher import experiment_from
+from experiments.cli.launcher import experiment_from
 from gru_research import records
 from gru_research.config import experiment
 from gru_research.data import DataDirs

@@ -39,7 +39,7 @@ ARCHIVES = {"zipfile", "tarfile", "extractall", "unpack_archive", "download_and_
 """What writes files under names that an archive holds."""
 CALLS = {"eval", "exec", "compile", "__import__"}
 ALLOWED = {
-    ("experiments/config_files.py", "runpy"),  # configs are Python and run as such
+    ("experiments/cli/config_files.py", "runpy"),  # configs are Python and run as such
     ("experiments/benchmarks/input.py", "runpy"),  # the same
     ("gru_research/named.py", "exec"),  # the user's own code, which a config names by its file
     ("gru_research/named.py", "compile"),

@@ -14,7 +14,7 @@ import rich.box
 import rich.console
 import rich.table
 
-from experiments.launcher import use_cores
+from experiments.cli.launcher import use_cores
 from gru_research.config import experiment
 from gru_research.data import DataDirs
 from gru_research.tasks import Generated

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from experiments.claiming import ablations, gates, gradients, outcomes, overfitting, setting
+from experiments.claims import ablations, gates, gradients, outcomes, overfitting, setting
 from gru_research import records
 from gru_research.config import UserError, experiment
 from gru_research.data import DataDirs

@@ -7,10 +7,11 @@ import jax
 import numpy as np
 import pytest
 
-from experiments.diagnosing import insides, trained
+from experiments.diagnosis import layer_trace
 from gru_research.config import experiment
 from gru_research.data import DataDirs
 from gru_research.metrics import Additive, Collected, Metric
+from gru_research.runs import trained
 from gru_research.tasks import TASKS
 from gru_research.training import make_plan
 
@@ -44,7 +45,7 @@ def test_a_metric_is_made_on_the_host_as_in_an_evaluation(
         expected = [np.corrcoef(o, targets)[0, 1] for o in outputs]
     else:
         expected = [np.sqrt(np.mean(np.square(np.asarray(o, np.float64) - targets))) for o in outputs]
-    np.testing.assert_allclose(insides.metric(cell, params, batch, task), expected, rtol=1e-5)
+    np.testing.assert_allclose(layer_trace.metric(cell, params, batch, task), expected, rtol=1e-5)
     # Held at what it is anyway: nothing changes.
-    same = insides.metric_with(cell, params, batch, task, lambda mine: {})
+    same = layer_trace.metric_with(cell, params, batch, task, lambda mine: {})
     np.testing.assert_allclose(same, expected, rtol=1e-5)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from experiments.launcher import experiment_from
+from experiments.cli.launcher import experiment_from
 from gru_research.training import make_plan
 
 ROOT = Path(__file__).resolve().parents[2]

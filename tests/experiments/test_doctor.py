@@ -10,9 +10,9 @@ from typing import Any
 import jax
 import pytest
 
-from experiments import doctor
-from experiments.checkup import checkout, data_sets, machine, packages
-from experiments.checkup.findings import Finding, Settings
+from experiments.doctor import __main__ as doctor
+from experiments.doctor import checkout, data_sets, machine, packages
+from experiments.doctor.findings import Finding, Settings
 from gru_research import data, native
 from gru_research.native import Library, description
 from tests.faults import fault, seen

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from experiments.killtests import course, moments, stages
-from experiments.killtests.account import Account
-from experiments.killtests.equality import first_difference
-from experiments.killtests.processes import Program
+from experiments.crash_tests import course, moments, stages
+from experiments.crash_tests.account import Account
+from experiments.crash_tests.equality import first_difference
+from experiments.crash_tests.processes import Program
 from gru_research import records
 from gru_research.config import experiment
 from gru_research.data import DataDirs

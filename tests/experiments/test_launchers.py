@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from experiments.launcher import experiment_from
-from experiments.running import new_workdir
+from experiments.cli.launcher import experiment_from
+from experiments.cli.running import new_workdir
 from gru_research import records
 from gru_research.cells import CELLS
 from gru_research.config import UserError, experiment
@@ -280,7 +280,10 @@ def test_a_table_that_only_counts_is_exact_and_writes_nothing(tmp_path: Path) ->
     assert list(tmp_path.iterdir()) == []
 
 
-SOURCES = {path.stem: path.read_text() for path in (ROOT / "experiments").glob("*.py")}
+MAINS = {path.stem: path for path in (ROOT / "experiments").glob("*.py")}
+MAINS |= {path.parent.name: path for path in (ROOT / "experiments").glob("*/__main__.py")}
+SOURCES = {name: path.read_text() for name, path in MAINS.items()}
+SHARED = {path.stem: path.read_text() for path in (ROOT / "experiments" / "cli").glob("*.py")}
 LAUNCHERS = sorted(name for name, text in SOURCES.items() if 'if __name__ == "__main__"' in text)
 
 
@@ -288,11 +291,11 @@ def defined_flags(name: str) -> set[str]:
     """The flags of a launcher, as its source and that of what it shares define them."""
     text = SOURCES[name]
     if "running.define_flags()" in text:
-        text += SOURCES["running"]
+        text += SHARED["running"]
     elif "running.define_data_flags()" in text:
-        text += SOURCES["running"].partition("def define_data_flags")[2]
-    if "joining.define_flags()" in text:
-        text += SOURCES["joining"]
+        text += SHARED["running"].partition("def define_data_flags")[2]
+    if "distributed.define_flags()" in text:
+        text += SHARED["distributed"]
     found = set(re.findall(r"flags\.DEFINE_\w+\(\s*\"(\w+)\"", text))
     return found | ({"config"} if "config=True" in text else set())
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from experiments import answering, asking
+from experiments.prediction import answers, inputs
 from gru_research import runs
 from gru_research.config import UserError
 from gru_research.data import DataDirs
@@ -51,7 +51,7 @@ def test_a_class_of_every_cell_side_by_side(parity: Path) -> None:
     found = predict(runs.load(parity), ["0110"])
     head, seeds, *rest = [line.split() for line in done.stdout.splitlines() if line.strip()]
     assert head == ["gru", "rnn"] and seeds == ["input", *(f"{w}" for p in found for w in ("seed", str(p.seed)))]
-    assert rest[-1] == ["0110", *(w for p in found for w in answering.said(p.answer).split())]
+    assert rest[-1] == ["0110", *(w for p in found for w in answers.said(p.answer).split())]
 
 
 def test_json_lines_of_a_file_are_what_the_library_gives(parity: Path, tmp_path: Path) -> None:
@@ -155,23 +155,23 @@ ADDING = TASKS["adding"](length=3)
 DIGITS = TASKS["smnist"](order="rows")
 
 
-def shapes(found: list[asking.Asked]) -> list[tuple[int, ...]]:
+def shapes(found: list[inputs.Asked]) -> list[tuple[int, ...]]:
     return [np.shape(one.raw) for one in found]
 
 
 def test_lines_of_stdin(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO("01\n1é\n".encode())))
-    assert asking.read("-", PARITY) == [("01", "01"), ("1é", "1é")]
+    assert inputs.read("-", PARITY) == [("01", "01"), ("1é", "1é")]
 
 
 def test_a_text_is_a_file_where_there_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert asking.read("0110", PARITY) == [("0110", "0110")]
+    assert inputs.read("0110", PARITY) == [("0110", "0110")]
     Path("0110").write_text("1\n\n")
-    assert asking.read("0110", PARITY) == [("1", "1")]
+    assert inputs.read("0110", PARITY) == [("1", "1")]
     Path("0110").write_text("1\n\n0\n \n\n")
-    assert [one.raw for one in asking.read("0110", PARITY)] == ["1", "", "0"]
-    assert asking.read("0" * 5000, PARITY)[0].raw == "0" * 5000
+    assert [one.raw for one in inputs.read("0110", PARITY)] == ["1", "", "0"]
+    assert inputs.read("0" * 5000, PARITY)[0].raw == "0" * 5000
 
 
 def test_an_array_is_one_input_or_several(tmp_path: Path) -> None:
@@ -186,28 +186,28 @@ def test_an_array_is_one_input_or_several(tmp_path: Path) -> None:
         (PARITY, (2, 5), [(5,)] * 2),
     ):
         np.save(path, np.zeros(shape, np.uint8))
-        inputs = asking.read(str(path), task)
-        assert shapes(inputs) == found
-        assert inputs[-1].name == (str(path) if found == [shape] else f"{path}[{len(found) - 1}]")
+        read = inputs.read(str(path), task)
+        assert shapes(read) == found
+        assert read[-1].name == (str(path) if found == [shape] else f"{path}[{len(found) - 1}]")
 
 
 def test_an_archive_has_inputs_and_what_is_real_of_them(tmp_path: Path) -> None:
     path = tmp_path / "x.npz"
     tokens = np.array([[1, 0, 0], [1, 1, 1]])
     np.savez(path, inputs=tokens, lengths=[1, 3], targets=[1, 1])
-    assert [one.raw.tolist() for one in asking.read(str(path), PARITY)] == [[1], [1, 1, 1]]
+    assert [one.raw.tolist() for one in inputs.read(str(path), PARITY)] == [[1], [1, 1, 1]]
     np.savez(path, inputs=tokens)
-    assert shapes(asking.read(str(path), PARITY)) == [(3,), (3,)]
+    assert shapes(inputs.read(str(path), PARITY)) == [(3,), (3,)]
 
 
 def test_a_table_of_numbers(tmp_path: Path) -> None:
     path = tmp_path / "x.csv"
     path.write_text("number,marker\n0.5,1\n0.25,0\n\n1e-1,1\n")
-    (one,) = asking.read(str(path), ADDING)
+    (one,) = inputs.read(str(path), ADDING)
     np.testing.assert_array_equal(one.raw, [[0.5, 1], [0.25, 0], [0.1, 1]])
     path = tmp_path / "x.tsv"
     path.write_text("0\t1\t1\n1\t0\t0\n")
-    assert shapes(asking.read(str(path), PARITY)) == [(3,), (3,)]
+    assert shapes(inputs.read(str(path), PARITY)) == [(3,), (3,)]
 
 
 def test_a_table_like_the_one_that_was_trained_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -216,17 +216,17 @@ def test_a_table_like_the_one_that_was_trained_on(tmp_path: Path, monkeypatch: p
     Path("prices.csv").write_text("date,open,close\n" + "".join(prices))
     series = TASKS["files"](train="prices.csv", target="close", length=3)
     Path("new.csv").write_text("open,volume,close\n1,9,2\n3,9,4\n5,9,6\n")
-    (one,) = asking.read("new.csv", series)
+    (one,) = inputs.read("new.csv", series)
     assert one.raw.tolist() == [[1, 2], [3, 4], [5, 6]]
     Path("said.tsv").write_text("text\tlabel\n" + "it is good\tyes\nit is bad\tno\n" * 10)
     sentences = TASKS["files"](train="said.tsv")
     Path("new.tsv").write_text("id\ttext\n1\tis it bad?\n2\tgood\n")
-    assert asking.read("new.tsv", sentences) == [("is it bad?", "is it bad?"), ("good", "good")]
+    assert inputs.read("new.tsv", sentences) == [("is it bad?", "is it bad?"), ("good", "good")]
     Path("other.tsv").write_text("id\tsentence\n1\tgood\n")
     with pytest.raises(
         UserError, match=r"^other.tsv: has no column 'text', which was trained on; it has id, sentence$"
     ):
-        asking.read("other.tsv", sentences)
+        inputs.read("other.tsv", sentences)
 
 
 @pytest.mark.parametrize("unit", ["words", "characters"])
@@ -234,10 +234,10 @@ def test_tokens_that_training_lacks_are_counted_or_refused(tmp_path: Path, unit:
     path = tmp_path / "said.tsv"
     path.write_text("text\tlabel\n" + "it is good\tyes\nit is bad\tno\n" * 10)
     task = TASKS["files"](train=str(path), unit=unit)
-    given = [asking.Asked(text, text) for text in ("it is good", "it xy good")]
+    given = [inputs.Asked(text, text) for text in ("it is good", "it xy good")]
     wanted = {"words": "1 of 3", "characters": "2 of 10"}[unit]
-    assert asking.unknown(given, task) == [f"input 2: {wanted} tokens aren't known from training"]
-    assert asking.unknown(given[1:] * 12, task)[-1] == "2 more inputs have tokens that aren't known"
+    assert inputs.unknown(given, task) == [f"input 2: {wanted} tokens aren't known from training"]
+    assert inputs.unknown(given[1:] * 12, task)[-1] == "2 more inputs have tokens that aren't known"
     text, shown = {"words": ("xyz uvw", "'xyz', 'uvw'"), "characters": ("xyzuvwx", "'x', 'y', 'z', 'u', 'v', ...")}[
         unit
     ]
@@ -294,7 +294,7 @@ def test_a_file_that_can_not_be_read_is_one_line(tmp_path: Path, monkeypatch: py
 
     def refused(given: str, says: str) -> None:
         with pytest.raises(UserError, match=f"^{re.escape(says)}$") as caught:
-            asking.read(given, ADDING)
+            inputs.read(given, ADDING)
         seen(caught)
 
     def no_permission(path: Path) -> bytes:
@@ -305,11 +305,11 @@ def test_a_file_that_can_not_be_read_is_one_line(tmp_path: Path, monkeypatch: py
         refused(name, says)
     np.save("x.npy", np.zeros((0, 10, 2)))
     with pytest.raises(UserError, match=r"^x.npy: an array of shape \[0, 10, 2\] holds no input$"):
-        asking.read("x.npy", ADDING)
+        inputs.read("x.npy", ADDING)
     np.save("x.npy", np.zeros((2, 2, 3, 2)))
     many = r"^x.npy: an array of shape \[2, 2, 3, 2\] must be an input, of 2 axes, or several of them, of 3$"
     with pytest.raises(UserError, match=many):
-        asking.read("x.npy", ADDING)
+        inputs.read("x.npy", ADDING)
     np.savez("y.npz", x=np.zeros(3))
     refused("y.npz", "y.npz: lacks the array 'inputs'; it has x")
     np.savez("y.npz", inputs=np.zeros((2, 3)), lengths=[2, 4])
@@ -328,24 +328,24 @@ def test_the_line_of_progress(
     terminal: bool, shown: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal, raising=False)
-    monkeypatch.setattr(answering, "SECONDS", 100.0)
-    line = answering.Line()
+    monkeypatch.setattr(answers, "SECONDS", 100.0)
+    line = answers.Line()
     line.show(1, 2)
-    monkeypatch.setattr(answering, "SECONDS", 0.0)
+    monkeypatch.setattr(answers, "SECONDS", 0.0)
     line.show(2, 2)
     assert capsys.readouterr().err == shown
 
 
 def test_what_a_table_shows() -> None:
-    answers = [
+    given = [
         "I_WALK",
         0.123456,
         {"class": "odd", "probability": 0.98765},
         {"classes": [3, 1], "probabilities": [1, 1]},
     ]
-    assert [answering.said(answer) for answer in answers] == ["I_WALK", "0.1235", "odd (0.988)", "3 1"]
-    assert answering.said([0.5, None]) == "0.5 null"
-    assert answering.said({"keys": [[60, 64], []], "probabilities": [[0.7, 0.6], []]}) == "60+64 -"
-    shown = answering.to_table([Prediction("x", "gru", None, "\x1b[31m[red]" + "a" * 900)], ["[bold]x"])
+    assert [answers.said(answer) for answer in given] == ["I_WALK", "0.1235", "odd (0.988)", "3 1"]
+    assert answers.said([0.5, None]) == "0.5 null"
+    assert answers.said({"keys": [[60, 64], []], "probabilities": [[0.7, 0.6], []]}) == "60+64 -"
+    shown = answers.to_table([Prediction("x", "gru", None, "\x1b[31m[red]" + "a" * 900)], ["[bold]x"])
     (names,), (found,) = [list(column.cells) for column in shown.columns]
     assert str(names) == "[bold]x" and str(found).startswith("\\x1b[31m[red]aaa") and str(found).endswith("a…")

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from experiments import replicate, running, studies
+from experiments import replicate
+from experiments.cli import running, studies
 from experiments.replications import TABLES
 from experiments.replications.table import (
     TRAINING_SHARE,

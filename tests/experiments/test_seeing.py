@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from experiments import progress
-from experiments.profiling import TRACED_CALLS, WARM_CALLS, Profile
-from experiments.remaining import Remaining, duration, left
+from experiments.cli import progress
+from experiments.cli.eta import Remaining, duration, left
+from experiments.cli.profiling import TRACED_CALLS, WARM_CALLS, Profile
 from gru_research import records
 from gru_research.config import experiment
 from gru_research.runs.begun import changes

@@ -23,7 +23,7 @@ print(json.dumps([name for name in LATE if name in sys.modules]))
 """
 TRAIN = """
 import json, runpy, sys
-from experiments import running
+from experiments.cli import running
 sys.argv = ["compare", *ARGUMENTS]
 running.write_report = lambda folder: print("late:", json.dumps([name for name in LATE if name in sys.modules]))
 runpy.run_module("experiments.compare", run_name="__main__")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from experiments import running, studies
+from experiments.cli import running, studies
 from gru_research import records
 from gru_research.config import ExperimentConfig, UserError, experiment, to_mapping
 from gru_research.data import DataDirs

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from experiments.launcher import experiment_from, load_mapping
+from experiments.cli.launcher import experiment_from, load_mapping
 from experiments.sweeps import engines, planned, space
 from gru_research.config import UserError
 from gru_research.data import DataDirs

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import gru_research as gr
-from experiments.launcher import experiment_from
+from experiments.cli.launcher import experiment_from
 from gru_research.models import MODELS, options_of
 from gru_research.training import make_plan
 from tests import pages

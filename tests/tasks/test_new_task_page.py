@@ -15,7 +15,7 @@ import ml_collections
 import numpy as np
 import pytest
 
-from experiments.launcher import experiment_from
+from experiments.cli.launcher import experiment_from
 from gru_research.config import UserError, experiment
 from gru_research.data import DataDirs, sources
 from gru_research.records import FILE_NAME, read

@@ -18,7 +18,7 @@ from flax import linen as flax_linen
 from flax import nnx as flax_nnx
 
 import gru_research as gr
-from experiments.launcher import experiment_from
+from experiments.cli.launcher import experiment_from
 from gru_research import records
 from gru_research.config import UserError, experiment
 from gru_research.data import DataDirs

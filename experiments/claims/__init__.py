@@ -1,0 +1,23 @@
+"""The claims of the tutorial, a file each: what is run, by which rule it holds, and how that is shown."""
+
+from collections.abc import Callable
+
+from experiments.claims.ablations import Ablations
+from experiments.claims.gates import Gates
+from experiments.claims.gradients import Gradients
+from experiments.claims.memory import Memory
+from experiments.claims.overfitting import Overfitting
+from experiments.claims.setting import Claim
+from experiments.claims.size import Size
+from experiments.claims.speed import Speed
+
+CLAIMS: dict[str, Callable[..., Claim]] = {
+    "gradients": Gradients,
+    "memory": Memory,
+    "size": Size,
+    "speed": Speed,
+    "overfitting": Overfitting,
+    "gates": Gates,
+    "ablations": Ablations,
+}
+"""What a config may name."""

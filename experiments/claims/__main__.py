@@ -1,0 +1,184 @@
+"""Runs the claims of a tutorial about the GRU as experiments, and makes one page of what came out.
+
+python -m experiments.claims --config=configs/claims.py
+python -m experiments.claims --config=configs/claims.py --config.only=size,gradients
+python -m experiments.claims --config=configs/claims.py:full --workdir=runs/claims --require_backend=gpu
+
+For each claim: what was run, the numbers with intervals, the verdict and a figure. The same command with the same
+--workdir goes on where it was interrupted; `experiments.report` makes the page again without training.
+"""
+
+import dataclasses
+import datetime
+import functools
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import rich.console
+
+from experiments import claims
+from experiments.claims.setting import Claim, Setting, StoppedError, folder
+from experiments.cli import running, studies
+from experiments.cli.launcher import command, config_path, launch, read_mapping, use_cores
+from gru_research import records
+from gru_research.config import (
+    ExperimentConfig,
+    UserError,
+    call,
+    check_file_name,
+    check_known,
+    choose,
+    experiment,
+    split_names,
+    to_mapping,
+)
+from gru_research.full_disk import full_disk_named
+from gru_research.plural import several
+from gru_research.report.claims import findings
+from gru_research.runs import directory
+from gru_research.runs.surroundings import environment
+from gru_research.training import Plan, make_plan
+
+running.define_flags()
+FIELDS = ("only", "claims", "runs")
+
+
+def main() -> int:
+    config = read_mapping("configs/claims.py")
+    for name in config:
+        check_known("config", name, FIELDS)
+    runs = _runs(config)
+    use_cores(max(map(running.members, runs.values()), default=1))
+    running.start_backend()
+    claims = _claims(config, _plans(runs))
+    asked = split_names(_text(config, "only")) or tuple(claims)
+    for name in asked:
+        choose("config.only", name, claims)
+    only = [name for name in claims if name in asked]
+    path, _, variant = config_path().partition(":")
+    workdir = running.workdir("-".join(filter(None, [Path(path).stem, variant])))
+    wanted = {"claims": config["claims"], "runs": {name: to_mapping(run) for name, run in runs.items()}}
+    _open(workdir, list(claims), records.to_json(wanted))
+    print(f"{several(len(only), 'claim')}, writing to {workdir}", flush=True)
+    stop = running.StopRequest()
+    setting = Setting(
+        workdir,
+        running.data_dirs(),
+        runs,
+        train=functools.partial(_train, workdir, runs, stop),
+        say=lambda line: print(line, flush=True),
+    )
+    full = variant.partition(",")[0] == "full"
+    status = 0
+    with full_disk_named(workdir):
+        try:
+            for number, name in enumerate(only, 1):
+                _find(setting, name, claims[name], f"{name} ({number} of {len(only)})", full)
+        except StoppedError as e:
+            status = e.status
+        if status != running.PREEMPTED:
+            write_page(workdir)
+    return status
+
+
+def write_page(workdir: Path) -> None:
+    """The page of all that is found; matplotlib is loaded only now."""
+    from gru_research.report import claims
+
+    claims.write(workdir, rich.console.Console())
+
+
+def _runs(config: Mapping[str, Any]) -> dict[str, ExperimentConfig]:
+    """The experiments of the config. Raises UserError, which names the run."""
+    found = {}
+    for name, fields in _group(config, "runs").items():
+        check_file_name("config.runs: the name", name)
+        try:
+            found[name] = experiment(fields)
+        except UserError as e:
+            raise UserError(f"config.runs.{name}: {e}") from e
+    return found
+
+
+def _plans(runs: Mapping[str, ExperimentConfig]) -> dict[str, Plan]:
+    """The runs' plans. Raises UserError, which names the run."""
+    found = {}
+    for name, run in runs.items():
+        try:
+            found[name] = make_plan(run, running.data_dirs())
+        except UserError as e:
+            raise UserError(f"config.runs.{name}: {e}") from e
+    return found
+
+
+def _claims(config: Mapping[str, Any], plans: Mapping[str, Plan]) -> dict[str, Claim]:
+    """The claims with their options, all checked before anything runs."""
+    found = {}
+    chosen = _group(config, "claims")
+    for name in chosen:
+        choose("config.claims: the claim", name, claims.CLAIMS)
+    for name in (name for name in claims.CLAIMS if name in chosen):  # a ConfigDict sorts its fields
+        claim = call(claims.CLAIMS[name], chosen[name], f"config.claims.{name}")
+        for run in claim.runs:
+            choose(f"config.claims.{name}: the run", run, plans)
+        claim.check(plans, f"config.claims.{name}")
+        found[name] = claim
+    if not found:
+        raise UserError("config.claims is empty: name at least one claim")
+    return found
+
+
+def _group(config: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    value = config.get(name)
+    if not isinstance(value, Mapping):
+        raise UserError(f"config.{name}={value!r} must be a group of fields by name")
+    return value
+
+
+def _text(config: Mapping[str, Any], name: str) -> str:
+    value = config.get(name) or ""
+    return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
+def _open(workdir: Path, claims: list[str], config: Mapping[str, Any]) -> None:
+    """Makes the directory, or checks that it holds these very claims. Raises UserError."""
+    began = {
+        "command": command(),
+        "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "env": environment(),
+    }
+    if (workdir / findings.FILE_NAME).is_file():
+        began = {name: findings.read(workdir).header[name] for name in began}
+    content = {"schema": findings.SCHEMA, "config": config, "claims": claims, **began}
+    directory.claim(workdir, findings.FILE_NAME, content, "set of claims", lambda content: content["config"])
+
+
+def _train(workdir: Path, runs: Mapping[str, ExperimentConfig], stop: running.StopRequest, name: str) -> None:
+    """Trains a run to its end. Raises StoppedError where it was asked to stop."""
+    path = workdir / folder(name)
+    path.parent.mkdir(exist_ok=True)
+    if running.is_finished(path, runs[name]):
+        return
+    studies.check_files((workdir / folder(other) for other in runs), workdir)
+    if status := running.run(runs[name], path, stop, workdir):
+        raise StoppedError(status)
+
+
+def _find(setting: Setting, name: str, claim: Claim, title: str, full: bool) -> None:
+    """Finds out whether a claim holds, unless that is known, and writes it; the `full` form leaves nothing out."""
+    if findings.read_one(setting.workdir, name) is not None:
+        print(f"\n{title}: found already")
+        return
+    print(f"\n{title}", flush=True)
+    started = time.perf_counter()
+    finding = claim.find(setting, name)
+    seconds = time.perf_counter() - started
+    left = "" if full else finding.left
+    findings.write(setting.workdir, dataclasses.replace(finding, seconds=seconds, left=left))
+    print(f"{name}: {finding.verdict}. {finding.says} ({seconds:.0f} s)", flush=True)
+
+
+if __name__ == "__main__":
+    launch(main, config=True)

@@ -1,0 +1,134 @@
+"""Claim: both of a GRU's gates are needed."""
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+
+from experiments.claims import outcomes
+from experiments.claims.setting import Setting, check_cells, check_named, folder
+from gru_research.config import UserError, split_names
+from gru_research.plural import several
+from gru_research.report import exhibits, pairs, results
+from gru_research.report.claims.findings import Finding
+from gru_research.training import Plan
+
+CLAIM = "The reset gate and the update gate each do work that the cell can't do without."
+
+
+@dataclasses.dataclass(frozen=True)
+class Ablations:
+    """Trains cells with a gate taken out beside the whole ones.
+
+    Attributes:
+      runs_of: names of the runs, separated by commas: a task each, with the same cells.
+      whole: labels of the whole cells, separated by commas. A cell whose label begins with one of them and an
+        underscore is that cell with something taken out.
+      needed: labels of those without a gate that decide the claim, separated by commas.
+    """
+
+    runs_of: str
+    whole: str = "gru,lstm"
+    needed: str = "gru_no_reset,gru_no_update"
+
+    @property
+    def runs(self) -> tuple[str, ...]:
+        return split_names(self.runs_of)
+
+    @property
+    def whole_labels(self) -> tuple[str, ...]:
+        return split_names(self.whole)
+
+    @property
+    def needed_labels(self) -> tuple[str, ...]:
+        return split_names(self.needed)
+
+    def check(self, plans: Mapping[str, Plan], path: str) -> None:
+        whole, needed = self.whole_labels, self.needed_labels
+        check_named(path, {"runs_of": self.runs, "whole": whole, "needed": needed})
+        for run in self.runs:
+            labels = [*(("whole", label) for label in whole), *(("needed", label) for label in needed)]
+            check_cells(plans, path, run, labels)
+        for label in needed:
+            if not any(label.startswith(f"{cell}_") for cell in whole):
+                raise UserError(f"{path}.needed={label!r} must begin with one of {', '.join(whole)} and _")
+
+    def find(self, setting: Setting, name: str) -> Finding:
+        whole, needed = self.whole_labels, self.needed_labels
+        shown: list[exhibits.Exhibit] = []
+        worse: dict[str, dict[str, bool | None]] = {label: {} for label in needed}
+        ran = []
+        for run_name in self.runs:
+            run = setting.finished(run_name)
+            task, config = outcomes.collect(run), run.plan.config
+            ran.append(
+                f"{task.task.name} with {task.task.length} steps, {config.updates:,} updates, "
+                f"{several(config.seeds, 'seed')}"
+            )
+            families = {cell: _family(task, cell, whole) for cell in whole}
+            for cell, found in families.items():
+                row = outcomes.rows(task).get(cell)
+                end = math.nan if row is None else outcomes.worse_end(row, task.task.direction)
+                learned = outcomes.learned(task.task, end)
+                for label, is_better in outcomes.better(found).items():
+                    if label in worse:
+                        worse[label][task.task.name] = is_better if learned else None
+                caption = f"{task.task.name}: {outcomes.named(cell)} and what is left of it without a gate"
+                shown.append(_only(outcomes.table(task, found, caption), [cell, *(pair.y for pair in found)]))
+            shown.append(outcomes.dots(task, f"ablations-{run_name}", _words(task), task.task.baseline))
+        return Finding(
+            name=name,
+            claim=CLAIM,
+            ran=f"{'; '.join(ran)}. All cells with the same number of units, the rate of each by the same search.",
+            rule=(
+                "A gate is needed on a task where the whole cell's test metric is better than without it, by the "
+                f"exact paired test corrected over the cell's ablations (Holm, p at most {pairs.LEVEL}). It holds "
+                f"where each of {', '.join(map(outcomes.named, needed))} is worse on some task, holds when: one of "
+                "them is; else it doesn't hold. A task decides nothing where the seeds are too few to show a "
+                "difference, or where the interval of the whole cell doesn't lie a tenth of the way from the trivial "
+                "answer to a solution: then it isn't shown."
+            ),
+            verdict=outcomes.verdict([needed_anywhere(list(of.values())) for of in worse.values()]),
+            says=" ".join(f"{outcomes.named(label)}: {_says(of)}." for label, of in worse.items()),
+            shown=tuple(shown),
+            runs=tuple(folder(run) for run in self.runs),
+            left="More tasks and seeds: what a gate is for depends on the task.",
+        )
+
+
+def needed_anywhere(worse: Sequence[bool | None]) -> bool | None:
+    """From whether a cell without a gate is worse, task by task; None where tasks that might show it decide nothing."""
+    return True if any(worse) else None if None in worse else False
+
+
+def _says(worse: Mapping[str, bool | None]) -> str:
+    on = [task for task, is_worse in worse.items() if is_worse]
+    undecided = [task for task, is_worse in worse.items() if is_worse is None]
+    text = f"worse on {', '.join(on)}" if on else "not shown to be worse anywhere"
+    return f"{text}, but {', '.join(undecided)} decides nothing" if undecided else text
+
+
+def _family(task: results.TaskResults, cell: str, whole: tuple[str, ...]) -> list[pairs.Pair]:
+    """A whole cell against everything that is left of it."""
+    longest = sorted(whole, key=len, reverse=True)
+    labels = [c.label for c in task.complete]
+    mine = [
+        label
+        for label in labels
+        if label not in whole and next((w for w in longest if label.startswith(f"{w}_")), None) == cell
+    ]
+    return pairs.against(task, cell, mine)
+
+
+def _only(table: exhibits.Table, labels: list[str]) -> exhibits.Table:
+    names = {outcomes.named(label) for label in labels}
+    return dataclasses.replace(table, rows=tuple(row for row in table.rows if row[0] in names))
+
+
+def _words(task: results.TaskResults) -> exhibits.Words:
+    rows = outcomes.rows(task)
+    return exhibits.Words(
+        f"What is left without a gate, on {task.task.name}",
+        "; ".join(f"{outcomes.named(label)} {outcomes.estimate(row)}" for label, row in rows.items()),
+        "Interquartile means of the test metric over seeds with their intervals; the line is the trivial baseline."
+        + outcomes.without_mark(task),
+    )

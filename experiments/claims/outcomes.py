@@ -1,0 +1,97 @@
+"""How the cells of a run did on its test set, in the words and tables that several claims share, and the verdict."""
+
+import math
+from collections.abc import Mapping, Sequence
+
+from experiments.diagnosis.gate_panels import named
+from gru_research import stats
+from gru_research.report import exhibits, pairs, results, summary, wording
+from gru_research.report.claims.findings import Verdict
+from gru_research.runs.trained import FinishedRun
+from gru_research.tasks import Task
+
+LEARNED = 0.1
+"""From which score on, 0 at the trivial answer and 1 where a task counts as solved, a cell has learned something."""
+
+
+def collect(run: FinishedRun) -> results.TaskResults:
+    """The results of the run's one task."""
+    return results.collect(run.records)[0]
+
+
+def rows(task: results.TaskResults) -> dict[str, summary.SummaryRow]:
+    """The summary of each cell, by label."""
+    return {cell.label: summary.row(task, cell) for cell in task.complete}
+
+
+def estimate(row: summary.SummaryRow) -> str:
+    """Such as "0.0021 [0.0018, 0.0035]"."""
+    if row.ci_low is None:
+        return wording.number(row.iqm, 3)
+    return f"{wording.number(row.iqm, 3)} [{wording.number(row.ci_low, 3)}, {wording.number(row.ci_high, 3)}]"
+
+
+def table(task: results.TaskResults, found: Sequence[pairs.Pair], caption: str) -> exhibits.Table:
+    """Each cell's error and solved seeds, and what tests of `found`, pairs of one cell with others, allow to say."""
+    tests = {pair.y: pair for pair in found}
+    lines = []
+    for label, row in rows(task).items():
+        pair = tests.get(label)
+        lines.append(
+            (
+                named(label),
+                wording.count(row.parameters),
+                estimate(row),
+                f"{row.solved_seeds}/{row.seeds}",
+                wording.count(row.steps_to_solve),
+                f"{wording.number(pair.verdict.adjusted_p, 3)}: {named(pairs.verdict(pair))}" if pair else "-",
+            )
+        )
+    against = f"p against {named(found[0].x)} (Holm)" if found else "p"
+    headings = (
+        "cell",
+        "parameters",
+        f"test {task.task.metric}, IQM and 95 % interval",
+        "solved",
+        "steps to solve",
+        against,
+    )
+    return exhibits.Table(caption, headings, tuple(lines))
+
+
+def dots(task: results.TaskResults, name: str, words: exhibits.Words, reference: float | None = None) -> exhibits.Dots:
+    """Each cell's test metric with its interval."""
+    shown = [exhibits.dot(named(label), (row.iqm, row.ci_low, row.ci_high)) for label, row in rows(task).items()]
+    return exhibits.Dots(name, words, tuple(shown), f"test {task.task.metric}", reference)
+
+
+def better(found: Sequence[pairs.Pair]) -> Mapping[str, bool | None]:
+    """Whether the first cell is shown to be better, by the other's label; None where so few seeds can't show it."""
+    return {pair.y: None if pair.verdict.answer == "too few seeds" else pair.verdict.answer == "better"
+            for pair in found}  # fmt: skip
+
+
+def verdict(held: Sequence[bool | None]) -> Verdict:
+    """All of them, some or none; None is one that the numbers can't decide."""
+    if any(held):
+        return "holds" if all(held) else "holds when"
+    return "not shown" if None in held else "doesn't hold"
+
+
+def learned(task: Task | results.Task, value: float) -> bool:
+    """Whether a value of the task's metric is better than a trivial answer's by a tenth of the way to "solved"."""
+    if task.baseline is None or task.threshold is None or math.isnan(value):
+        return False
+    return bool(stats.normalized(value, task.baseline, task.threshold, task.direction) >= LEARNED)
+
+
+def worse_end(row: summary.SummaryRow, direction: stats.Direction) -> float:
+    """The end of a cell's interval that is the worse one; few seeds have none, and then it is the IQM."""
+    end = row.ci_high if direction == "min" else row.ci_low
+    return row.iqm if end is None else end
+
+
+def without_mark(task: results.TaskResults) -> str:
+    """A sentence on the cells that a figure of their IQMs has no mark for; nothing where it has all."""
+    lacking = [named(label) for label, row in rows(task).items() if not math.isfinite(row.iqm)]
+    return f" No mark: too many seeds diverged ({', '.join(lacking)})." if lacking else ""

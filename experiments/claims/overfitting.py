@@ -1,0 +1,240 @@
+"""Claim: a GRU overfits small data sets."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from experiments.claims import outcomes
+from experiments.claims.setting import Setting, check_cells, check_named, folder
+from gru_research import stats
+from gru_research.config import UserError, split_names
+from gru_research.plural import several
+from gru_research.report import exhibits, wording
+from gru_research.report.claims.findings import Finding, Verdict
+from gru_research.runs.comparison import load_sets
+from gru_research.runs.trained import FinishedRun
+from gru_research.training import Plan
+from gru_research.training.plan import make_plan
+
+CLAIM = "A GRU overfits small data sets."
+_BAR = 0.05
+
+
+@dataclasses.dataclass(frozen=True)
+class Gap:
+    """A cell's seeds: what the parameters that were tested reach on their training and on the test set, `[S]`."""
+
+    train: np.ndarray
+    test: np.ndarray
+
+    @property
+    def values(self) -> np.ndarray:
+        """How much better training examples are answered, `[S]`; a seed that diverged has the largest gap there is."""
+        return np.where(np.isfinite(self.train) & np.isfinite(self.test), self.train - self.test, np.inf)
+
+    @property
+    def iqm(self) -> float:
+        return stats.iqm(self.values)
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        return stats.iqm_interval(self.values)
+
+
+@dataclasses.dataclass(frozen=True)
+class Overfitting:
+    """The generalisation gap of the cells against the size of the training set, and what remedies do to it.
+
+    Attributes:
+      sizes: names of the runs, separated by commas, that differ in `train_examples`, the smallest set first.
+      remedies: names of the runs at the smallest size, separated by commas, each with a remedy against overfitting.
+      gru: label of the GRU that the claim is about.
+    """
+
+    sizes: str
+    remedies: str = ""
+    gru: str = "gru"
+
+    @property
+    def runs(self) -> tuple[str, ...]:
+        return (*split_names(self.sizes), *split_names(self.remedies))
+
+    def check(self, plans: Mapping[str, Plan], path: str) -> None:
+        check_named(path, {"sizes": split_names(self.sizes)})
+        for run in self.runs:
+            check_cells(plans, path, run, [("gru", self.gru)])
+        sizes = [plans[run].config.train_examples or np.inf for run in split_names(self.sizes)]  # 0 is the whole set
+        if sizes != sorted(sizes):
+            raise UserError(f"{path}.sizes={self.sizes!r} must begin with the run of the smallest train_examples")
+
+    def find(self, setting: Setting, name: str) -> Finding:
+        smallest = split_names(self.sizes)[0]
+        try:
+            load_sets(make_plan(setting.runs[smallest], setting.dirs), setting.dirs)
+        except UserError as e:
+            return Finding(name, CLAIM, "Nothing: the data can't be had.", "not run", str(e))
+        finished = {run: setting.finished(run) for run in self.runs}
+        by_size = {run: gaps(finished[run]) for run in split_names(self.sizes)}
+        remedied = {run: gaps(finished[run])[self.gru] for run in split_names(self.remedies)}
+        first, config = by_size[smallest], finished[smallest].plan.config
+        more = self._more(first)
+        sizes = ", ".join(f"{train_size(finished[run]):,}" for run in by_size)
+        task = finished[smallest].plan.task
+        return Finding(
+            name=name,
+            claim=CLAIM,
+            ran=(
+                f"{task.name}, real data: {sizes} training examples, {config.updates:,} updates of "
+                f"{config.batch_size}, {several(config.seeds, 'seed')}, cells of about "
+                f"{finished[smallest].cells[0].plan.parameters:,} parameters. The gap is the {task.metric} on the "
+                "training examples less that on the whole test set, without noise. Remedies at the smallest size."
+            ),
+            rule=(
+                f"The interval (95 %) of the GRU's gap at the smallest size lies above {_BAR:g}: it overfits there. "
+                "It holds where it also lies above that of every other cell (exact paired test, Holm); overfitting "
+                "no more than others is: holds when. It doesn't hold where the gap doesn't lie above."
+            ),
+            verdict=verdict(first[self.gru].interval[0] > _BAR, list(more.values())),
+            says=self._says(by_size, remedied, finished, more),
+            shown=(
+                _curve(by_size, finished),
+                *([_remedies(first[self.gru], remedied)] if remedied else []),
+                _table(by_size, remedied, finished, self.gru),
+            ),
+            runs=tuple(folder(run) for run in self.runs),
+            left="One data set here, and rows of pixels instead of single ones.",
+        )
+
+    def _more(self, first: Mapping[str, Gap]) -> dict[str, bool]:
+        """Of each other cell, whether the GRU's gap is shown to be larger."""
+        others = [label for label in first if label != self.gru]
+        tests = [stats.paired_permutation_test(first[self.gru].values, first[label].values) for label in others]
+        answers = [verdict.answer for verdict in stats.verdicts(tests)]
+        return {label: answer == "better" for label, answer in zip(others, answers, strict=True)}
+
+    def _says(
+        self,
+        by_size: Mapping[str, Mapping[str, Gap]],
+        remedied: Mapping[str, Gap],
+        finished: Mapping[str, FinishedRun],
+        more: Mapping[str, bool],
+    ) -> str:
+        parts = [
+            f"{_points(found[self.gru])} with {train_size(finished[run]):,} examples" for run, found in by_size.items()
+        ]
+        text = f"The GRU's gap is {', '.join(parts)}, in percentage points."
+        larger = [outcomes.named(label) for label, is_more in more.items() if is_more]
+        text += (
+            f" It is larger than that of {', '.join(larger)}." if larger else " No other cell's is shown to be smaller."
+        )
+        if remedied:
+            best = max(remedied, key=lambda run: stats.iqm(_finite(remedied[run].test)))
+            plain = stats.iqm(_finite(next(iter(by_size.values()))[self.gru].test))
+            text += (
+                f" Of the remedies {remedy_name(best)} does best on the test set: "
+                f"{wording.percent(stats.iqm(_finite(remedied[best].test)), 1)} against {wording.percent(plain, 1)} "
+                "without one."
+            )
+        return text
+
+
+def verdict(overfits: bool, more: Sequence[bool]) -> Verdict:
+    """From whether the GRU overfits, and whether it is shown to do so more than each other cell."""
+    return "doesn't hold" if not overfits else "holds" if all(more) else "holds when"
+
+
+def gaps(run: FinishedRun) -> dict[str, Gap]:
+    """The gap of each cell's seeds, by label."""
+    found = {}
+    for cell in run.cells:
+        mine = {result.seed: result for result in run.records.results if result.cell == cell.label}
+        columns = [[getattr(mine[seed], field) for seed in cell.seeds] for field in ("train_set_metric", "test_metric")]
+        train, test = (np.array([np.nan if v is None else v for v in column], np.float64) for column in columns)
+        found[cell.label] = Gap(train, test)
+    return found
+
+
+def train_size(run: FinishedRun) -> int:
+    """How many examples a run was trained on."""
+    return len(next(iter(run.sets["train"].values())))
+
+
+def remedy_name(run: str) -> str:
+    """What a run's name says of its remedy."""
+    return run.rpartition("-")[2].replace("_", " ")
+
+
+def _finite(values: np.ndarray) -> np.ndarray:
+    """A seed that diverged has answered nothing."""
+    return np.where(np.isfinite(values), values, 0.0)
+
+
+def _points(gap: Gap) -> str:
+    low, high = gap.interval
+    return f"{100 * gap.iqm:.1f} [{100 * low:.1f}, {100 * high:.1f}]"
+
+
+def _curve(by_size: Mapping[str, Mapping[str, Gap]], finished: Mapping[str, FinishedRun]) -> exhibits.Lines:
+    sizes = tuple(float(train_size(finished[run])) for run in by_size)
+    lines = []
+    for place, label in enumerate(next(iter(by_size.values()))):
+        mine = [found[label] for found in by_size.values()]
+        ends = [gap.interval for gap in mine]
+        y, low, high = (
+            exhibits.numbers(100 * np.array(values))
+            for values in ([gap.iqm for gap in mine], [low for low, _ in ends], [high for _, high in ends])
+        )
+        lines.append(exhibits.Line(outcomes.named(label), place, sizes, y, low, high))
+    words = exhibits.Words(
+        "Generalisation gap against the size of the training set",
+        "; ".join(f"{line.label}: " + ", ".join(wording.number(v, 3) for v in line.y) for line in lines)
+        + " percentage points.",
+        "How much better training examples are answered than test examples: interquartile means over seeds with their "
+        "intervals (nominally 95 %). Lines that lie on each other overfit alike.",
+    )
+    return exhibits.Lines(
+        "gap", words, (exhibits.Panel("", tuple(lines)),), "training examples", "gap in percentage points",
+        x_logarithmic=True,
+    )  # fmt: skip
+
+
+def _remedies(plain: Gap, remedied: Mapping[str, Gap]) -> exhibits.Dots:
+    rows = []
+    for label, gap in {"no remedy": plain, **{remedy_name(run): gap for run, gap in remedied.items()}}.items():
+        test = _finite(gap.test)
+        low, high = stats.iqm_interval(test)
+        rows.append(exhibits.dot(label, (100 * stats.iqm(test), 100 * low, 100 * high)))
+    words = exhibits.Words(
+        "Remedies against overfitting, at the smallest size",
+        "; ".join(f"{row.label}: {wording.number(row.value, 3)} %" for row in rows),
+        "Test accuracy of the GRU: interquartile means over seeds with their intervals (nominally 95 %); further "
+        "right is better. The line is the GRU without a remedy.",
+    )
+    return exhibits.Dots("remedies", words, tuple(rows), "test accuracy in percent", rows[0].value)
+
+
+def _table(
+    by_size: Mapping[str, Mapping[str, Gap]],
+    remedied: Mapping[str, Gap],
+    finished: Mapping[str, FinishedRun],
+    gru: str,
+) -> exhibits.Table:
+    def row(what: str, gap: Gap) -> tuple[str, ...]:
+        return (
+            what,
+            *(f"{100 * stats.iqm(_finite(values)):.1f}" for values in (gap.train, gap.test)),
+            _points(gap),
+        )
+
+    rows = [
+        row(f"{outcomes.named(label)}, {train_size(finished[run]):,} examples", gap)
+        for run, found in by_size.items()
+        for label, gap in found.items()
+    ]
+    smallest = train_size(finished[next(iter(by_size))])
+    rows += [
+        row(f"{outcomes.named(gru)}, {smallest:,} examples, {remedy_name(run)}", gap) for run, gap in remedied.items()
+    ]
+    headings = ("cell", "training accuracy, %", "test accuracy, %", "gap and 95 % interval, points")
+    return exhibits.Table("Interquartile means over seeds", headings, tuple(rows))

@@ -1,0 +1,122 @@
+"""Claim: a GRU has three quarters of an LSTM's parameters."""
+
+import dataclasses
+import math
+from typing import Any
+
+import jax
+
+import gru_research as gr
+from experiments.claims.setting import Setting, WithoutRuns
+from gru_research.report import exhibits
+from gru_research.report.claims.findings import Finding
+from gru_research.training import nearest_size
+from gru_research.training.flops import count_flops
+
+CLAIM = "A GRU has fewer parameters than an LSTM: three quarters of them."
+_CELLS = {"GRU": gr.GRU, "LSTM": gr.LSTM, "vanilla RNN": gr.VanillaRNN}
+_NEAR = 0.01
+
+
+@dataclasses.dataclass(frozen=True)
+class Size(WithoutRuns):
+    """Counts parameters, operations and stored numbers of the three cells; nothing is trained.
+
+    Attributes:
+      hidden_sizes: H, the widths at which they are counted.
+      input_size: I.
+    """
+
+    hidden_sizes: tuple[int, ...] = (32, 128, 512)
+    input_size: int = 32
+
+    def __post_init__(self) -> None:
+        if not self.hidden_sizes or min(self.hidden_sizes) < 1:
+            raise ValueError(f"hidden_sizes={self.hidden_sizes!r} must be one or more whole numbers, at least 1")
+        if self.input_size < 1:
+            raise ValueError(f"input_size={self.input_size!r} must be at least 1")
+
+    def find(self, setting: Setting, name: str) -> Finding:
+        del setting
+        counts = {H: {label: parameters(make(H), self.input_size) for label, make in _CELLS.items()}
+                  for H in self.hidden_sizes}  # fmt: skip
+        ratios = [count["GRU"] / count["LSTM"] for count in counts.values()]
+        off = max(abs(ratio - 0.75) for ratio in ratios)
+        exact = f"{min(ratios):.4f} to {max(ratios):.4f}" if len(ratios) > 1 else f"{ratios[0]:.4f}"
+        return Finding(
+            name=name,
+            claim=CLAIM,
+            ran=(
+                f"Parameters counted of one layer with {self.input_size} inputs and {_listed(self.hidden_sizes)} "
+                "units, readout left out; operations of one step for one sequence; numbers of the "
+                "carry for each unit. What a training step stores is measured with its speed."
+            ),
+            rule=f"It holds where the ratio at equal width is within {_NEAR} of 3/4 at every width counted.",
+            verdict="holds" if off <= _NEAR else "doesn't hold",
+            says=(
+                f"At equal width a GRU has {exact} of an LSTM's parameters (the part above 3/4 is the hidden bias of "
+                "the form that cuDNN and Flax use). At equal parameters it is the wider one, by a factor of "
+                f"{self._wider():.3f}."
+            ),
+            shown=(self._table(counts),),
+        )
+
+    def _wider(self) -> float:
+        """How much wider a GRU is than an LSTM of as many parameters, at the largest width counted."""
+        H = max(self.hidden_sizes)
+        wanted = parameters(gr.LSTM(H), self.input_size)
+        return nearest_size(lambda size: parameters(gr.GRU(size), self.input_size), wanted) / H
+
+    def _table(self, counts: dict[int, dict[str, int]]) -> exhibits.Table:
+        rows = []
+        for H, count in counts.items():
+            for label, make in _CELLS.items():
+                matched = nearest_size(lambda size, make=make: parameters(make(size), self.input_size), count["LSTM"])
+                rows.append(
+                    (
+                        f"{label}, {H} units",
+                        f"{count[label]:,}",
+                        f"{count[label] / count['LSTM']:.4f}",
+                        f"{operations(make(H), self.input_size):,}",
+                        f"{numbers_of_a_carry(make(H), self.input_size) / H:g}",
+                        f"{matched:,}",
+                        f"{operations(make(matched), self.input_size):,}",
+                    )
+                )
+        return exhibits.Table(
+            "Size at equal width, then the width at which a cell has as many parameters as the LSTM of that width, and "
+            "its operations there",
+            (
+                "cell",
+                "parameters",
+                "of the LSTM's",
+                "operations a step",
+                "numbers of carry a unit",
+                "width at equal parameters",
+                "operations there",
+            ),
+            tuple(rows),
+        )
+
+
+def parameters(cell: Any, input_size: int) -> int:
+    shapes = jax.eval_shape(lambda key: cell.init(key, input_size), jax.random.key(0))
+    return sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(shapes))
+
+
+def operations(cell: Any, input_size: int) -> int:
+    """Floating-point operations of one step for one sequence, as `count_flops` counts them."""
+    params = jax.eval_shape(lambda key: cell.init(key, input_size), jax.random.key(0))
+    carry = jax.eval_shape(lambda p: cell.initial_carry(p, ()), params)
+    return count_flops(cell.step, params, carry, jax.ShapeDtypeStruct((input_size,), "float32"))
+
+
+def numbers_of_a_carry(cell: Any, input_size: int) -> int:
+    params = jax.eval_shape(lambda key: cell.init(key, input_size), jax.random.key(0))
+    carry = jax.eval_shape(lambda p: cell.initial_carry(p, ()), params)
+    return sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(carry))
+
+
+def _listed(values: tuple[int, ...]) -> str:
+    words = [f"{value:,}" for value in values]
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"

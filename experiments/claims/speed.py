@@ -1,0 +1,163 @@
+"""Claim: a GRU trains faster than an LSTM."""
+
+import dataclasses
+import statistics
+from collections.abc import Sequence
+
+import jax
+import numpy as np
+
+import gru_research as gr
+from experiments.benchmarks import jobs
+from experiments.benchmarks.results import MIB, Result
+from experiments.benchmarks.turns import Timing, measure
+from experiments.claims.outcomes import verdict
+from experiments.claims.setting import Setting, WithoutRuns
+from experiments.claims.size import parameters
+from gru_research.config import UserError
+from gru_research.report import exhibits
+from gru_research.report.claims.findings import Finding
+from gru_research.training import nearest_size
+
+CLAIM = "A GRU trains faster than an LSTM."
+_MAKE = {"gru": gr.GRU, "lstm": gr.LSTM, "rnn": gr.VanillaRNN}
+_NAMES = {"gru": "GRU", "lstm": "LSTM", "rnn": "vanilla RNN"}
+_RESAMPLES = 2000
+
+
+@dataclasses.dataclass(frozen=True)
+class Ratio:
+    """The time of a training step of `cell` over the LSTM's, its median over rounds and the interval of that."""
+
+    cell: str
+    shape: jobs.Shape
+    matched: bool
+    value: float
+    low: float
+    high: float
+    milliseconds: float
+    memory: int | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Speed(WithoutRuns):
+    """Times a training step of the three cells, each in its own process, taking turns.
+
+    Attributes:
+      shapes: batch, steps, inputs and units of the LSTM, as "B,T,I,H;B,T,I,H".
+      rounds, budget: turns for each, and seconds that each is timed.
+    """
+
+    shapes: str = "32,128,32,128;50,200,2,64"
+    rounds: int = 10
+    budget: float = 2.0
+
+    def __post_init__(self) -> None:
+        jobs.parse_shapes(self.shapes)
+        if self.rounds < 6:
+            raise ValueError(f"rounds={self.rounds!r} must be at least 6: fewer give no interval")
+        if not self.budget > 0:
+            raise ValueError(f"budget={self.budget!r} must be above 0 seconds")
+
+    def find(self, setting: Setting, name: str) -> Finding:
+        ratios = [ratio for shape in jobs.parse_shapes(self.shapes) for ratio in self._measure(setting, shape)]
+        of_gru = [ratio for ratio in ratios if ratio.cell == "gru"]
+        return Finding(
+            name=name,
+            claim=CLAIM,
+            ran=(
+                f"A training step (loss, gradient by the parameters) of this project's layers at {len(ratios) // 4} "
+                f"shapes, float32, on {jax.default_backend()}; at equal width, and at equal parameters. Each layer in "
+                f"a process of its own, taking {self.rounds} turns."
+            ),
+            rule=(
+                "Of a GRU's time over the LSTM's in the same round, the interval (95 %, bootstrap of the median over "
+                "rounds) lies below 1 at every shape, of equal width and of equal parameters: it holds; at some of "
+                "them: holds when; at none: it doesn't hold."
+            ),
+            verdict=verdict([ratio.high < 1 for ratio in of_gru]),
+            says=_says(of_gru),
+            shown=(_dots(ratios), _table(ratios)),
+            left=(
+                "The ratio belongs to this machine and to these layers, whose gradients are written by hand; a "
+                "library's LSTM may be the better tuned one. `experiments.benchmark` measures other libraries."
+            ),
+        )
+
+    def _measure(self, setting: Setting, shape: jobs.Shape) -> list[Ratio]:
+        """GRU and vanilla RNN against the LSTM, at its width and at its parameters."""
+        platform = "cpu" if jax.default_backend() == "cpu" else "gpu"
+        wanted = parameters(gr.LSTM(shape.hidden_size), shape.input_size)
+
+        def job(cell: str, size: int) -> jobs.Job:
+            return jobs.Job(jobs.OURS, cell=cell, shape=dataclasses.replace(shape, hidden_size=size), platform=platform)
+
+        lstm, others = job("lstm", shape.hidden_size), {}
+        for cell in ("gru", "rnn"):
+            size = nearest_size(lambda H, cell=cell: parameters(_MAKE[cell](H), shape.input_size), wanted)
+            others[job(cell, shape.hidden_size)] = False
+            others[job(cell, size)] = True
+        logs = setting.workdir / "logs"
+        logs.mkdir(exist_ok=True)
+        setting.say(f"speed: {shape.batch} sequences of {shape.time} steps, LSTM of {shape.hidden_size} units")
+        found = measure([lstm, *others], ("train",), Timing(self.rounds, self.budget), None, logs, lambda line: None)
+        if failed := [result for result in found if result.status != "ok"]:
+            raise UserError(f"{_NAMES[failed[0].job.cell]} can't be timed ({failed[0].reason}); see {logs}")
+        by_job = {result.job: result for result in found}
+        return [_ratio(by_job[other], by_job[lstm], shape, matched) for other, matched in others.items()]
+
+
+def _ratio(result: Result, lstm: Result, shape: jobs.Shape, matched: bool) -> Ratio:
+    values = np.array(result.round_seconds) / np.array(lstm.round_seconds)
+    drawn = np.random.default_rng(0).choice(values, size=(_RESAMPLES, values.size))
+    low, high = np.percentile(np.median(drawn, -1), [2.5, 97.5])
+    milliseconds = 1e3 * statistics.median(result.round_seconds)
+    return Ratio(result.job.cell, result.job.shape, matched, float(np.median(values)), float(low), float(high),
+                 milliseconds, result.planned_bytes)  # fmt: skip
+
+
+def _says(ratios: Sequence[Ratio]) -> str:
+    parts = [
+        f"{_where(ratio)} it takes {ratio.value:.2f} of the LSTM's time [{ratio.low:.2f}, {ratio.high:.2f}]"
+        for ratio in ratios
+    ]
+    return f"{'; '.join(parts)}."[0].upper() + f"{'; '.join(parts)}."[1:]
+
+
+def _where(ratio: Ratio) -> str:
+    shape = ratio.shape
+    size = "equal parameters" if ratio.matched else "equal width"
+    return f"at {size} ({shape.batch} sequences of {shape.time} steps, {shape.hidden_size} units)"
+
+
+def _label(ratio: Ratio) -> str:
+    shape = ratio.shape
+    return f"{_NAMES[ratio.cell]}, {shape.hidden_size} units, {shape.batch} x {shape.time} steps"
+
+
+def _dots(ratios: Sequence[Ratio]) -> exhibits.Dots:
+    words = exhibits.Words(
+        "Time of a training step relative to an LSTM's",
+        "Ratios of times with intervals, one row a cell and shape: "
+        + "; ".join(f"{_label(r)}: {r.value:.2f}" for r in ratios),
+        "Left of the line at 1 is faster than the LSTM in the same rounds; bars are 95 % intervals of the median over "
+        "rounds. Equal parameters make a GRU wider, which takes back part of what it saves.",
+    )
+    rows = tuple(exhibits.Dot(_label(r), r.value, r.low, r.high, int(r.matched)) for r in ratios)
+    return exhibits.Dots("speed", words, rows, "time over the LSTM's", 1.0, ("equal width", "equal parameters"))
+
+
+def _table(ratios: Sequence[Ratio]) -> exhibits.Table:
+    rows = [
+        (
+            _label(ratio),
+            "parameters" if ratio.matched else "width",
+            f"{ratio.milliseconds:.3g}",
+            f"{ratio.value:.3f}",
+            f"[{ratio.low:.3f}, {ratio.high:.3f}]",
+            "-" if ratio.memory is None else f"{ratio.memory / MIB:.1f}",
+        )
+        for ratio in ratios
+    ]
+    headings = ("cell", "equal", "ms a step", "of the LSTM's", "95 % interval", "temporary MiB")
+    return exhibits.Table("A training step, timed in turns with the LSTM's", headings, tuple(rows))

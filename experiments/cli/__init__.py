@@ -1,0 +1,1 @@
+"""What the launchers share: flags, configs, progress, the time left, several processes, profiling."""

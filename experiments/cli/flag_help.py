@@ -1,0 +1,92 @@
+"""What `--help` shows, and what is said of a flag that isn't there.
+
+Libraries define hundreds of flags, which absl's `--helpfull` has. `--help` shows a launcher's own flags and the shared
+ones of `experiments`.
+"""
+
+import dataclasses
+import difflib
+import re
+import shutil
+import sys
+import textwrap
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from absl import flags
+
+from gru_research.config import ExperimentConfig, OptimizerConfig
+
+INDENT = 24
+TITLES = {
+    "": "flags:",
+    "experiments.cli.launcher": "flags of the config:",
+    "experiments.cli.running": "flags of a run, its data and its backend:",
+    "experiments.cli.distributed": "flags of several processes:",
+}
+"""Of the flags by the module that defines them, "" for the launcher itself."""
+
+
+def is_asked_for(argv: Sequence[str]) -> bool:
+    return any(re.fullmatch(r"--?help(short)?|-h|-\?", word) for word in argv[1:])
+
+
+def text(doc: str | None) -> str:
+    """A launcher's docstring, and every flag of ours with its default, by where it is defined."""
+    parts = [(doc or "").strip()]
+    for module, found in _ours().items():
+        lines = [_line(flag) for flag in found]
+        parts.append("\n".join([TITLES.get(module, f"flags of {module}:"), *lines]))
+    return "\n\n".join([*parts, "--helpfull shows the libraries' flags too."])
+
+
+def unknown(name: str, config: Mapping[str, Any]) -> str:
+    """The message for a flag that isn't there, with the nearest flag, or field of the config."""
+    near = {flag.name: f"--{flag.name}" for found in _ours().values() for flag in found}
+    if "config" in near:
+        near = {**{field: f"--config.{path}" for field, path in _fields(config).items()}, **near}
+    found = difflib.get_close_matches(name, list(near), n=1)
+    return f"unknown flag --{name}" + (f"; did you mean {near[found[0]]}?" if found else "")
+
+
+def _ours() -> dict[str, list[flags.Flag]]:
+    """The flags that are defined by our modules, the running program's first."""
+    modules = {  # a flag's module is `sys.argv[0]` where that is the program
+        ("" if module == sys.argv[0] else module): found
+        for module, found in flags.FLAGS.flags_by_module_dict().items()
+        if module == sys.argv[0] or module.partition(".")[0] == "experiments"
+    }
+    return {module: modules[module] for module in (*TITLES, *modules) if module in modules}
+
+
+def _line(flag: flags.Flag) -> str:
+    said = " ".join((flag.help or "").split()).rstrip(".")
+    if flag.default not in (None, "", []) and "default:" not in said:
+        default = str(flag.default).lower() if isinstance(flag.default, bool) else str(flag.default)
+        said += f" (default: {default})"
+    width = min(shutil.get_terminal_size().columns, 120)
+    head = f"  --{flag.name}"
+    first = head.ljust(INDENT) if len(head) < INDENT - 1 else f"{head}\n" + " " * INDENT
+    return first + textwrap.fill(said, width - INDENT, break_on_hyphens=False).replace("\n", "\n" + " " * INDENT)
+
+
+def _fields(config: Mapping[str, Any]) -> dict[str, str]:
+    """Paths of fields by their last names and by themselves: of the config file, and of every experiment.
+
+    Of several with one name, that which lies least deep counts, and the optimiser's comes first.
+    """
+    known = {"optimizer": {field.name: None for field in dataclasses.fields(OptimizerConfig)}}
+    known |= {field.name: None for field in dataclasses.fields(ExperimentConfig) if field.name not in known}
+    whose = [known, config] if not config or "task" in config else [config]
+    paths = sorted((path for mapping in whose for path in _paths(mapping)), key=lambda path: path.count("."))
+    named: dict[str, str] = {}
+    for path in paths:
+        named.setdefault(path.rpartition(".")[2], path)
+    return {path: path for path in paths} | named
+
+
+def _paths(mapping: Mapping[str, Any], prefix: str = "") -> list[str]:
+    found = []
+    for name, value in mapping.items():
+        found += _paths(value, f"{prefix}{name}.") if isinstance(value, Mapping) and value else [f"{prefix}{name}"]
+    return found

@@ -1,0 +1,255 @@
+"""One comparison from a config to a report: what `compare`, `suite` and `replicate` share."""
+
+import contextlib
+import dataclasses
+import datetime
+import os
+import re
+import shlex
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jax
+import rich.console
+from absl import flags
+
+from experiments.cli.launcher import command
+from experiments.cli.profiling import FOLDER, Profile
+from experiments.cli.progress import ProgressLine
+from gru_research import native, records
+from gru_research.config import LONGEST_FILE_NAME, ExperimentConfig, UserError, experiment
+from gru_research.data import DataDirs
+from gru_research.full_disk import full_disk_named
+from gru_research.plural import several
+from gru_research.runs.begun import HARMLESS, look
+from gru_research.runs.comparison import CHECKPOINT_SECONDS, prepare_comparison, run_comparison
+from gru_research.runs.directory import changed_files
+from gru_research.training import Plan, Progress, is_open, processes
+
+INTERRUPTED = 128 + signal.SIGINT
+PREEMPTED = 128 + signal.SIGTERM
+DETERMINISTIC = "--xla_gpu_deterministic_ops=true"
+"""XLA leaves out operations whose sums have no fixed order, and takes no algorithm for being fast just now."""
+
+
+def define_flags() -> None:
+    """The flags of every launcher that trains."""
+    flags.DEFINE_string(
+        "workdir", "", "directory of the run; default: a new one under runs/. That of an interrupted run goes on."
+    )
+    define_data_flags()
+    flags.DEFINE_float(
+        "checkpoint_seconds",
+        CHECKPOINT_SECONDS,
+        "between two checkpoints: about how much work is lost at most when the process is killed.",
+        lower_bound=0.0,
+    )
+    flags.DEFINE_bool(
+        "allow_config_change",
+        False,
+        f"go on under a config that differs in fields without effect: {', '.join(HARMLESS)}.",
+    )
+    flags.DEFINE_bool(
+        "debug_nans", False, "say and record at which operation a seed diverged: its last update is made again, slowly."
+    )
+    flags.DEFINE_bool("profile", False, "trace a few calls of the first cell to WORKDIR/profile, for xprof.")
+
+
+def define_data_flags() -> None:
+    """Where data lie and what jax must run on: also for launchers that write no run."""
+    flags.DEFINE_string("data_dir", "", "where prepared data sets lie; default: TFDS's, ~/tensorflow_datasets.")
+    flags.DEFINE_string("manual_dir", "", "folder with a data set's raw files, for machines without a network.")
+    flags.DEFINE_enum("require_backend", None, ["cpu", "gpu", "tpu"], "stop unless jax runs on this.")
+    flags.DEFINE_bool(
+        "deterministic", False, "on a GPU: the same bits every time, from slower programs. Elsewhere they are anyway."
+    )
+
+
+def data_dirs() -> DataDirs:
+    return DataDirs(flags.FLAGS.data_dir, flags.FLAGS.manual_dir)
+
+
+def workdir(name: str) -> Path:
+    """What `--workdir` says, or a new directory under runs/ of that name and the time."""
+    return Path(flags.FLAGS.workdir) if flags.FLAGS.workdir else new_workdir(name)
+
+
+def new_workdir(name: str) -> Path:
+    """A directory that isn't there yet, right under runs/ whatever `name` holds: a variant may be a path."""
+    plain = re.sub(r"[^A-Za-z0-9_.,=-]+", "_", name).lstrip(".")[:LONGEST_FILE_NAME]
+    stem = f"{plain}-{datetime.datetime.now():%Y%m%d-%H%M%S}"
+    candidates = (Path("runs") / (stem + (f"-{n}" if n else "")) for n in range(1000))
+    return next(path for path in candidates if not path.exists())
+
+
+def members(config: ExperimentConfig) -> int:
+    """The most seeds and draws that train side by side."""
+    return max(config.seeds, config.tune.draws * config.tune.seeds)
+
+
+def start_backend() -> None:
+    """Starts jax's backend, with what `--deterministic` asks for. Raises UserError unless it is `--require_backend`."""
+    if flags.FLAGS.deterministic:  # XLA reads them when the backend starts
+        os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {DETERMINISTIC}".strip()
+    required, found = flags.FLAGS.require_backend, jax.default_backend()
+    if required and found != required:
+        raise UserError(f"--require_backend={required}, but jax found {found}: {jax.devices()[0].device_kind}")
+
+
+def backend_arguments() -> list[str]:
+    """What the flags ask of the backend, as arguments for other launchers."""
+    required = flags.FLAGS.require_backend
+    arguments = [f"--require_backend={required}"] if required else []
+    return arguments + (["--deterministic"] if flags.FLAGS.deterministic else [])
+
+
+class StopRequest:
+    """What asks a process to stop: Ctrl-C; or SIGTERM and SIGUSR2, by which a machine is taken away.
+
+    While cells train, the request is heard between two calls, so that a checkpoint is taken; a second one stops at
+    once, as every one does at other times. `status` is what the process exits with, 0 while nothing was asked.
+    """
+
+    def __init__(self) -> None:
+        self.status = 0
+        self._waits = False
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR2):
+            signal.signal(number, self._on_signal)
+
+    @contextlib.contextmanager
+    def deferred(self) -> Iterator[None]:
+        """Within it, a first request only sets `status`."""
+        self._waits = True
+        try:
+            yield
+        finally:
+            self._waits = False
+
+    def _on_signal(self, number: int, frame: object) -> None:
+        del frame
+        first, self.status = not self.status, INTERRUPTED if number == signal.SIGINT else PREEMPTED
+        if not (first and self._waits):
+            if self.status == INTERRUPTED:
+                raise KeyboardInterrupt
+            raise SystemExit(PREEMPTED)
+        again = "; Ctrl-C again stops at once" if self.status == INTERRUPTED else ""
+        print(f"\nstopping after this step, with a checkpoint{again}", file=sys.stderr, flush=True)
+
+
+def run(config: ExperimentConfig, folder: Path, stop: StopRequest, workdir: Path | None = None) -> int:
+    """Trains what isn't trained yet, from where it stands, and writes the report. `workdir` is what the command was
+    given, where that isn't the run's own `folder`.
+
+    Returns the process's status: 0 where it ran to its end.
+
+    Raises:
+      UserError: the config has a mistake, the data can't be had, or `folder` holds something else.
+    """
+    begun = processes.from_first(lambda: _begun(folder, config))
+    if begun is not None and begun["complete"]:
+        print(f"{folder} holds this very run, finished: its report is made again")
+        for file, how in changed_files(folder).items():
+            print(f"warning: {file} {how} since the run", file=sys.stderr)
+        write_report(folder)
+        return 0
+    asked = config
+    if begun is not None and is_open(config):  # what was measured then holds
+        found = experiment(begun["config"])
+        config = dataclasses.replace(found, only=config.only, trackers=config.trackers)
+    plan, sets = prepare_comparison(config, data_dirs(), say=lambda line: print(f"measured: {line}", flush=True))
+    announce(plan, folder)
+    with (
+        ProgressLine(plan) as line,
+        Profile(folder / FOLDER, flags.FLAGS.profile and processes.is_first()) as profile,
+        stop.deferred(),
+    ):
+
+        def progress(at: Progress) -> None:
+            line.show(at)
+            profile.after(at)
+
+        finished = run_comparison(
+            plan,
+            folder,
+            data_dirs(),
+            sets=sets,
+            asked=asked,
+            allow_config_change=flags.FLAGS.allow_config_change,
+            checkpoint_seconds=flags.FLAGS.checkpoint_seconds,
+            debug_nans=flags.FLAGS.debug_nans,
+            command=command(),
+            progress=progress,
+            stopping=lambda: bool(stop.status),
+            say=lambda said: print(said, file=sys.stderr, flush=True),
+        )
+    status = 0 if finished else stop.status or PREEMPTED  # by this process's request or another's
+    if status and processes.is_first():
+        print(
+            f"stopped; the same command with --workdir={workdir or folder} goes on from here",
+            file=sys.stderr,
+            flush=True,
+        )
+    if status != PREEMPTED:  # a machine that is taken away leaves no time for a report
+        write_report(folder)
+    return status
+
+
+def is_finished(folder: Path, config: ExperimentConfig) -> bool:
+    """Whether `folder` holds this run, finished. Raises UserError where it holds something else."""
+    found = look(folder, config)
+    return found is not None and found.finished
+
+
+def _begun(folder: Path, config: ExperimentConfig) -> dict[str, Any] | None:
+    """The config of the run that a directory holds, as it was settled, and whether nothing is left to do."""
+    run = look(folder, config, flags.FLAGS.allow_config_change)
+    if run is None:
+        return None
+    return {"config": dict(run.header.config), "complete": run.finished and is_complete(run, config)}
+
+
+def write_report(folder: Path) -> None:
+    """The report from what is on record; matplotlib, a second of import, is loaded only now."""
+    if not processes.is_first():
+        return
+    from gru_research import report
+
+    with full_disk_named(folder):
+        report.write(folder, rich.console.Console())
+
+
+def is_complete(run: records.Run, config: ExperimentConfig) -> bool:
+    """Whether every cell that a config selects has the results of all its seeds."""
+    labels = [result.cell for result in run.results]
+    return all(labels.count(label) == config.seeds for label in config.selected_labels)
+
+
+def announce(plan: Plan, folder: Path) -> None:
+    """Says what is about to run, where, and on what."""
+    config, tune = plan.config, plan.config.tune
+    devices = jax.devices()
+    print(f"jax {jax.__version__} on {jax.default_backend()}: {len(devices)} x {devices[0].device_kind}")
+    print(f"recurrent layers: {native.describe()}")
+    print(f"command: {shlex.join(command())}")
+    first, last = plan.seeds[0], plan.seeds[-1]
+    seeds = f"seeds {first} to {last}" if first != last else f"seed {first}"
+    ranges = ", ".join(map(_range, tune.ranges.items()))
+    tuned = f", after {several(tune.draws, 'draw')} of {ranges}" if tune.draws else ""
+    print(f"{plan.task.name}: batches of {config.batch_size} sequences, {seeds}{tuned}")
+    for cell in plan.cells:
+        rate = "" if tune.draws else f", rate {cell.scalars['learning_rate']:g}"
+        print(
+            f"  {cell.label}: {cell.hidden_size} units, {cell.parameters:,} parameters, "
+            f"{cell.updates:,} updates, evaluated every {cell.eval_every}{rate}"
+        )
+    for warning in plan.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+    print(f"writing to {folder}", flush=True)
+
+
+def _range(item: tuple[str, tuple[float, float]]) -> str:
+    name, (low, high) = item
+    return f"{name} in {low:g} to {high:g}"

@@ -1,0 +1,119 @@
+"""How far a gradient reaches in each cell of a run, before and after training: numbers, figure and table."""
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from typing import TypeAlias
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from experiments.diagnosis import gate_panels
+from gru_research.analysis import half_life
+from gru_research.report import exhibits, wording
+from gru_research.report.exhibits import over_seeds
+from gru_research.runs import trained
+from gru_research.tasks import Task
+from gru_research.training import probes
+from gru_research.types import Batch, Params
+
+WHEN = ("before", "after")
+_LINE_POINTS = 40
+
+
+@dataclasses.dataclass(frozen=True)
+class Flow:
+    """The gradient of one cell's seeds against the lag, at one time of training.
+
+    Attributes:
+      log10: the logarithm to base 10 of its norm at the lags 1 to T, `[S, T]`: for each seed the median over
+        sequences, of a gradient that has norm 1 at the last output. -inf where it is 0; NaN where the seed diverged.
+      half_life: steps in which it halves, `[S]`.
+    """
+
+    log10: np.ndarray
+    half_life: np.ndarray
+
+    @property
+    def at_end(self) -> np.ndarray:
+        """At the longest lag, `[S]`."""
+        return self.log10[:, -1]
+
+
+Flows: TypeAlias = Mapping[str, Mapping[str, Flow]]
+"""By cell, then by `WHEN`."""
+
+
+def measure(run: trained.FinishedRun, cell: trained.TrainedCell, examples: int) -> dict[str, Flow]:
+    """The flow of a cell's seeds on the first validation examples, by `WHEN`."""
+    batch = run.validation(examples)
+    return {
+        when: flow(cell, params, batch, run.plan.task)
+        for when, params in zip(WHEN, (cell.initial, cell.params), strict=True)
+    }
+
+
+def flow(cell: trained.TrainedCell, params: Params, batch: Batch, task: Task) -> Flow:
+    """The gradient is the task's own at the last output, or a random direction where the readout reads every step."""
+
+    def one(mine: Params) -> tuple[jax.Array, jax.Array]:
+        middle = jnp.nanmedian(probes.loss_flow(cell.model, task, mine, batch), axis=0)
+        return middle, half_life(middle)
+
+    logs, half_lives = trained.per_seed(one, params)
+    return Flow(logs / np.log(10), half_lives)
+
+
+def curves(flows: Flows) -> exhibits.Lines:
+    """Norm against lag, a line a cell, a panel for each time."""
+    length, seeds = shape(flows)
+    lags = probes.geometric_lags(length, _LINE_POINTS)
+    panels = []
+    for when in WHEN:
+        lines = [
+            over_seeds.line(gate_panels.named(label), place, lags.tolist(), of[when].log10[:, lags - 1])
+            for place, (label, of) in enumerate(flows.items())
+        ]
+        panels.append(exhibits.Panel(f"{when} training", tuple(lines)))
+    ends = {
+        when: "; ".join(f"{gate_panels.named(label)} {power(of[when])}" for label, of in flows.items()) for when in WHEN
+    }
+    text = over_seeds.shown(seeds)
+    words = exhibits.Words(
+        "How far back the gradient reaches",
+        f"Gradient norm against lag on logarithmic axes, before and after training. At lag {length} before: "
+        f"{ends['before']}; after: {ends['after']}.",
+        f"{text[0].upper()}{text[1:]}; 1 is the gradient at the last output. A line that falls straight down loses the "
+        "same share at every step; one that stays level lets the loss reach the first input.",
+    )
+    return exhibits.Lines("gradients", words, tuple(panels), "lag in steps", "gradient norm", True, True)
+
+
+def table(flows: Flows) -> exhibits.Table:
+    """The norm at the longest lag and the half-life, before and after training."""
+    length, seeds = shape(flows)
+    rows = []
+    for label, of in flows.items():
+        row = [gate_panels.named(label)]
+        row += [over_seeds.text(of[when].at_end, wording.power) for when in WHEN]
+        row += [steps(float(over_seeds.median(of[when].half_life))) for when in WHEN]
+        rows.append(tuple(row))
+    headings = ("cell", "before training", "after", "half-life before, steps", "half-life after, steps")
+    return exhibits.Table(f"Gradient norm at lag {length}: {over_seeds.shown(seeds)}", headings, tuple(rows))
+
+
+def shape(flows: Flows) -> tuple[int, int]:
+    """The longest lag and the number of seeds."""
+    seeds, length = next(iter(flows.values()))["before"].log10.shape
+    return length, seeds
+
+
+def power(of: Flow) -> str:
+    """The median at the longest lag as text."""
+    return wording.power(float(over_seeds.median(of.at_end)))
+
+
+def steps(value: float) -> str:
+    """A half-life as text."""
+    return wording.number(value, 3) if math.isfinite(value) else "doesn't fall"

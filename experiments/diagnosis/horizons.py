@@ -1,0 +1,94 @@
+"""How long an input matters to a cell, before and after training: numbers, figure and table."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import numpy as np
+
+from experiments.diagnosis import flow, gate_panels
+from gru_research.analysis import input_influence, memory_horizon
+from gru_research.report import exhibits, wording
+from gru_research.report.exhibits import over_seeds
+from gru_research.runs import trained
+from gru_research.training import probes
+from gru_research.types import Batch, Params
+
+SHARE = 0.01
+"""Of the largest change: below it an input has stopped mattering."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Reach:
+    """One cell's seeds at the `lags` `[K]`: `change` `[S, K]` and `horizon` `[S]`, by "before" and "after"."""
+
+    lags: np.ndarray
+    change: Mapping[str, np.ndarray]
+    horizon: Mapping[str, np.ndarray]
+
+
+def measure(run: trained.FinishedRun, cell: trained.TrainedCell, examples: int) -> Reach:
+    """On the first validation examples."""
+    batch = run.validation(examples)
+    found = {when: _one(cell, params, batch) for when, params in (("before", cell.initial), ("after", cell.params))}
+    lags = found["before"][0][0]
+    return Reach(lags, {when: of[1] for when, of in found.items()}, {when: of[2] for when, of in found.items()})
+
+
+def _one(cell: trained.TrainedCell, params: Params, batch: Batch) -> Any:
+    def one(mine: Params) -> tuple[jax.Array, jax.Array, jax.Array]:
+        lags, change = input_influence(cell.model.stack, mine["stack"], probes.inputs_of(cell.model, mine, batch))
+        return lags, change / change.max(), memory_horizon(lags, change, SHARE)
+
+    return trained.per_seed(one, params)
+
+
+def figure(reach: Mapping[str, Reach]) -> exhibits.Lines:
+    """The change against how many steps ago, a line a cell."""
+    panels = []
+    for when in flow.WHEN:
+        lines = []
+        for place, (label, of) in enumerate(reach.items()):
+            with np.errstate(divide="ignore"):
+                change = np.log10(of.change[when])
+            lines.append(over_seeds.line(gate_panels.named(label), place, (of.lags + 1).tolist(), change))
+        panels.append(exhibits.Panel(f"{when} training", tuple(lines)))
+    words = exhibits.Words(
+        "How much an input still matters",
+        "Change of the last state against how many steps ago the exchanged input was, one line a cell. "
+        + "; ".join(
+            f"{gate_panels.named(label)} after training: {median(of, 'after')} steps" for label, of in reach.items()
+        ),
+        "The input of one step is exchanged for another sequence's, and the state at the end changes: "
+        f"{over_seeds.shown(_seeds(reach))}, relative to the step at which it changes most. The last input is at 1. "
+        "Below about 1e-6 it is the rounding of float32.",
+    )
+    return exhibits.Lines("influence", words, tuple(panels), "steps ago", "change of the state", True, True)
+
+
+def table(reach: Mapping[str, Reach]) -> exhibits.Table:
+    """The horizons before and after training."""
+    rows = [
+        (
+            gate_panels.named(label),
+            *(over_seeds.text(of.horizon[when], lambda steps, of=of: _steps(steps, of)) for when in flow.WHEN),
+        )
+        for label, of in reach.items()
+    ]
+    headings = ("cell", "before training, steps", "after")
+    caption = f"Horizon: how far back exchanging an input changes the state by {wording.percent(SHARE)} of the most; "
+    return exhibits.Table(caption + over_seeds.shown(_seeds(reach)), headings, tuple(rows))
+
+
+def median(of: Reach, when: str) -> str:
+    """The median horizon as text."""
+    return _steps(float(over_seeds.median(of.horizon[when])), of)
+
+
+def _steps(value: float, of: Reach) -> str:
+    return f"over {of.lags[-1]}" if value == np.inf else wording.number(value, 3)
+
+
+def _seeds(reach: Mapping[str, Reach]) -> int:
+    return len(next(iter(reach.values())).horizon["before"])

@@ -1,0 +1,125 @@
+"""What happens inside a trained layer: its gates and states over sequences, and the cell with some of them held."""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+import gru_research as gr
+from gru_research.analysis import intervene
+from gru_research.config import ExperimentConfig
+from gru_research.runs import trained
+from gru_research.tasks import Task
+from gru_research.training import probes
+from gru_research.training.evaluation import wide
+from gru_research.training.predictions import compute
+from gru_research.types import Array, Batch, Params
+
+KEEPS = {"GRU": "z", "BlockGRU": "z", "LayerNormGRU": "z", "MinGRU": "z", "LSTM": "f", "LayerNormLSTM": "f",
+         "MinLSTM": "f", "MGU": "f"}  # fmt: skip
+"""The gate that is the share of the old state that a step keeps, by the cell's class."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Insides:
+    """One layer of all seeds: gates `[S, B, T, H]` by name, and its outputs `[S, B, T, H]`."""
+
+    gates: Mapping[str, np.ndarray]
+    states: np.ndarray
+
+
+def unseen(config: ExperimentConfig) -> str | None:
+    """Why a run's gates and states can't be looked at, as the end of a sentence that begins with the run; None where
+    they can."""
+    if any(config.model.options.get(name) for name in ("zoneout", "zoneout_cell")):
+        return "has zoneout: the state of an evaluation is an expectation, and its gates aren't those of any sequence"
+    return None
+
+
+def look(cell: trained.TrainedCell, params: Params, batch: Batch, layer: int = 0) -> Insides:
+    """The gates and outputs of a layer at evaluation; the layers below it are run first."""
+
+    def one(mine: Params) -> tuple[dict[str, Array], Array]:
+        xs: Array | None = probes.inputs_of(cell.model, mine, batch)
+        stack = cell.model.stack
+        if layer:
+            below = dataclasses.replace(stack, cells=stack.cells[:layer])
+            xs = below.apply(mine["stack"][:layer], xs)[1]
+        assert xs is not None
+        _, ys, gates = gr.trace(_recurrent(cell, layer), mine["stack"][layer], xs)
+        assert ys is not None
+        return gates, ys
+
+    gates, states = trained.per_seed(one, params)
+    return Insides(gates, states)
+
+
+def keeping_gate(cell: trained.TrainedCell, layer: int = 0) -> str | None:
+    """The gate that keeps the state; None where the cell has none."""
+    inside: Any = cell.model.stack.cells[layer]
+    name = KEEPS.get(type(inside).__name__)
+    return None if name == "z" and getattr(inside, "update", "gate") == "none" else name
+
+
+def metric_with(
+    cell: trained.TrainedCell,
+    params: Params,
+    batch: Batch,
+    task: Task,
+    held: Callable[[Params], Mapping[str, Any]],
+    layer: int = 0,
+    at: np.ndarray | None = None,
+) -> np.ndarray:
+    """The task's metric on a batch, `[S]`, with something of a layer held: `held` gives `intervene`'s arguments for a
+    seed's part of `params`, which may be a dict with more than the model's parameters under "params".
+
+    `at [B, T]`: only at the steps where it is true; for a lowest layer that reads the inputs themselves.
+    """
+    shown = batch
+    if at is not None:
+        assert layer == 0 and cell.model.embedding is None
+        inputs = jnp.asarray(batch["inputs"])
+        shown = {**batch, "inputs": jnp.concatenate([inputs, jnp.asarray(at, inputs.dtype)[..., None]], -1)}
+
+    def one(mine: Any) -> Mapping[str, Array]:
+        own = mine.get("params", mine)
+        stack = cell.model.stack
+        changed, inside = intervene(_recurrent(cell, layer), own["stack"][layer], **held(mine), by_step=at is not None)
+        cells = tuple(changed if i == layer else c for i, c in enumerate(stack.cells))
+        model = dataclasses.replace(cell.model, stack=dataclasses.replace(stack, cells=cells))
+        all_layers = [inside if i == layer else p for i, p in enumerate(own["stack"])]
+        return _statistics(task, model.apply({**own, "stack": all_layers}, shown), batch)
+
+    return compute(task.metrics[task.metric], trained.per_seed(one, params))
+
+
+def metric(cell: trained.TrainedCell, params: Params, batch: Batch, task: Task) -> np.ndarray:
+    """The task's metric on a batch, `[S]`."""
+    kept = trained.per_seed(lambda mine: _statistics(task, cell.model.apply(mine, batch), batch), params)
+    return compute(task.metrics[task.metric], kept)
+
+
+def _statistics(task: Task, outputs: Any, batch: Batch) -> Mapping[str, Array]:
+    """What the task's metric is made of, `[B, ...]` by name; `compute` makes the metric of it outside jit, as an
+    evaluation does."""
+    return wide(task.metrics[task.metric].statistics(outputs, batch))
+
+
+def _recurrent(cell: trained.TrainedCell, layer: int) -> Any:
+    inside = cell.model.stack.cells[layer]
+    assert hasattr(inside, "gates"), inside
+    return inside
+
+
+def median_seed(values: np.ndarray, direction: str) -> int:
+    """The place of the seed in the middle, the upper of two; one that isn't finite ranks worst."""
+    worst = np.inf if direction == "min" else -np.inf
+    return int(np.argsort(np.where(np.isfinite(values), values, worst), kind="stable")[len(values) // 2])
+
+
+def first_seed(tree: Any, seed: int) -> Any:
+    """One seed's part of a tree."""
+    return jax.tree.map(lambda a: a[seed], tree)

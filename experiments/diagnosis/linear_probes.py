@@ -1,0 +1,203 @@
+"""What can be read from a trained layer, and what it costs to hold parts of it: numbers, figures and tables."""
+
+import dataclasses
+from collections.abc import Mapping
+
+import numpy as np
+
+from experiments.diagnosis import gate_panels, layer_trace
+from gru_research.analysis import Probe, linear_probe, separation, timescales
+from gru_research.report import exhibits, wording
+from gru_research.report.exhibits import over_seeds
+from gru_research.runs import trained
+from gru_research.tasks import Task
+from gru_research.types import Batch, Params
+
+_RANKED = 10
+LEAST = 5
+"""Sequences that a probe needs."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Readings:
+    """A layer of all seeds at one time of training.
+
+    Attributes:
+      inside: gates and outputs.
+      probes: by hidden quantity, one a seed.
+      areas: for quantities that are 0 or 1 at each step, by name and then by gate: the area under the curve of the
+        unit that tells best, either way round, `[S]`.
+      timescales: of each unit by the gate that keeps it, `[S, H]`; None where there is none.
+    """
+
+    inside: layer_trace.Insides
+    probes: Mapping[str, tuple[Probe, ...]]
+    areas: Mapping[str, Mapping[str, np.ndarray]]
+    timescales: np.ndarray | None
+
+    def whole(self, quantity: str) -> np.ndarray:
+        """R^2 from the whole state, `[S]`."""
+        return np.array([probe.r2 for probe in self.probes[quantity]])
+
+    def units(self, quantity: str) -> np.ndarray:
+        """R^2 from each unit alone, `[S, H]`."""
+        return np.stack([probe.r2_units for probe in self.probes[quantity]])
+
+    def best_gate(self, mark: str) -> np.ndarray:
+        """The largest area of the gates proper, `[S]`; a candidate is no gate."""
+        proper = [area for gate, area in self.areas[mark].items() if gate not in gate_panels.CANDIDATES]
+        return np.max(proper, axis=0)
+
+
+def is_mark(values: np.ndarray) -> bool:
+    """Whether a quantity is 0 or 1 at each step."""
+    return set(np.unique(values)) == {0.0, 1.0}
+
+
+def read(
+    cell: trained.TrainedCell, params: Params, batch: Batch, hidden: Mapping[str, np.ndarray], layer: int = 0
+) -> Readings:
+    """What of the hidden quantities `[B, T]` a layer's states and gates hold."""
+    inside = layer_trace.look(cell, params, batch, layer)
+    probes = {name: tuple(linear_probe(states, values) for states in inside.states) for name, values in hidden.items()}
+    areas: dict[str, dict[str, np.ndarray]] = {}
+    for name, values in hidden.items():
+        if is_mark(values):
+            each = {
+                gate: np.array([separation(of_seed, values) for of_seed in of]) for gate, of in inside.gates.items()
+            }
+            areas[name] = {gate: np.maximum(area, 1 - area).max(-1) for gate, area in each.items()}
+    keeps = layer_trace.keeping_gate(cell, layer)
+    steps = np.stack([timescales(of_seed) for of_seed in inside.gates[keeps]]) if keeps else None
+    return Readings(inside, probes, areas, steps)
+
+
+def table(found: Mapping[str, Readings], seeds: int) -> exhibits.Table:
+    """What can be read, a column for each time of training."""
+
+    def row(what: str, values: list[np.ndarray], digits: str) -> tuple[str, ...]:
+        return (what, *(over_seeds.text(of, lambda value: f"{value:{digits}}") for of in values))
+
+    some = next(iter(found.values()))
+    rows = []
+    for name in some.probes:
+        rows.append(row(f"{name} from the whole state, R^2", [of.whole(name) for of in found.values()], ".3f"))
+        rows.append(row(f"{name} from the best unit, R^2", [of.units(name).max(-1) for of in found.values()], ".3f"))
+    for name, by_gate in some.areas.items():
+        for gate in by_gate:
+            what = f"{name} from the {gate_panels.gate_name(gate)} of one unit, area"
+            rows.append(row(what, [of.areas[name][gate] for of in found.values()], ".3f"))
+    if some.timescales is not None:
+        for what, take in (("median", np.median), ("slowest", np.max)):
+            values = [take(of.timescales, axis=-1) for of in found.values()]  # type: ignore[call-overload]
+            rows.append(row(f"timescale of the {what} unit, steps", values, ".3g"))
+    headings = ("what is read", *(f"{when} training" for when in found))
+    return exhibits.Table(f"What can be read: {over_seeds.shown(seeds)}", headings, tuple(rows))
+
+
+def ranking(name: str, found: Readings, quantity: str, seed: int) -> exhibits.Dots:
+    """The units of one seed that carry most of a quantity."""
+    probe = found.probes[quantity][seed]
+    best = probe.ranking[:_RANKED].tolist()
+    rows = [exhibits.dot(f"unit {unit}", (probe.r2_units[unit], np.nan, np.nan)) for unit in best]
+    words = exhibits.Words(
+        f"Units ranked by what they carry of the {quantity}",
+        "; ".join(f"{row.label} {wording.number(row.value, 3)}" for row in rows),
+        "R^2 of each unit alone, on sequences that the fit hasn't seen. The line is the whole state's: where no unit "
+        "comes near it, the quantity is spread over many.",
+    )
+    return exhibits.Dots(name, words, tuple(rows), "R^2 of one unit", float(probe.r2))
+
+
+@dataclasses.dataclass(frozen=True)
+class Costs:
+    """The task's metric with nothing held, `[S]`, and with something held, `[S]` by what."""
+
+    metric: str
+    direction: str
+    plain: np.ndarray
+    held: Mapping[str, np.ndarray]
+
+    def of(self, what: str) -> np.ndarray:
+        """What holding it costs, `[S]`: an error's factor, or how much an accuracy falls."""
+        return self.held[what] / self.plain if self.direction == "min" else self.plain - self.held[what]
+
+
+def costs(
+    cell: trained.TrainedCell,
+    batch: Batch,
+    task: Task,
+    found: Readings,
+    carried: str | None,
+    marks: tuple[str, np.ndarray] | None = None,
+    layer: int = 0,
+) -> Costs:
+    """Each gate at its mean, one a unit, and at 1; and the unit that carries most of a quantity at its mean.
+
+    `marks` are a name and `[B, T]`: each gate is then held at its mean at the marked steps alone, and at all others,
+    where the layer reads the inputs themselves.
+    """
+    held = {}
+    parts = {}
+    if marks is not None and layer == 0 and cell.model.embedding is None:
+        parts = {f"at a {marks[0]}": marks[1] > 0, "elsewhere": ~(marks[1] > 0)}
+    for gate, values in found.inside.gates.items():
+        if gate in gate_panels.CANDIDATES:
+            continue
+        tree = {"params": cell.params, "mean": values.mean((1, 2))}
+        name = gate_panels.gate_name(gate)
+        held[f"{name} at its mean"] = layer_trace.metric_with(
+            cell, tree, batch, task, lambda mine, gate=gate: {"fixed": {gate: mine["mean"]}}, layer
+        )
+        for where, at in parts.items():
+            held[f"{name} at its mean {where}"] = layer_trace.metric_with(
+                cell, tree, batch, task, lambda mine, gate=gate: {"fixed": {gate: mine["mean"]}}, layer, at
+            )
+        held[f"{name} at 1"] = layer_trace.metric_with(
+            cell, cell.params, batch, task, lambda mine, gate=gate: {"fixed": {gate: 1.0}}, layer
+        )
+    if carried is not None:
+        units = np.arange(found.inside.states.shape[-1])
+        best = np.array([units == probe.ranking[0] for probe in found.probes[carried]])
+        tree = {"params": cell.params, "best": best, "mean": found.inside.states.mean((1, 2))}
+        held["the unit that carries most at its mean"] = layer_trace.metric_with(
+            cell, tree, batch, task, lambda mine: {"silenced": mine["best"], "held": mine["mean"]}, layer
+        )
+    return Costs(task.metric, task.direction, layer_trace.metric(cell, cell.params, batch, task), held)
+
+
+def cost_dots(name: str, found: Costs) -> exhibits.Dots:
+    """What it costs to hold each part."""
+    factors = found.direction == "min"
+    rows = []
+    for what in found.held:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            rows.append(over_seeds.dots(what, np.log10(found.of(what)) if factors else found.of(what)))
+    said = "; ".join(
+        f"{what}: {wording.number(float(np.median(found.of(what))), 3)}{' times' if factors else ' less'}"
+        for what in found.held
+    )
+    unit = f"{found.metric}, times that of the whole cell" if factors else f"{found.metric} lost"
+    words = exhibits.Words(
+        "What it costs to hold a gate or a unit",
+        said,
+        f"{unit.capitalize()}, seed by seed: {over_seeds.shown(len(found.plain))}. At the line nothing is lost; "
+        "further right the part did work that a constant can't.",
+    )
+    return exhibits.Dots(name, words, tuple(rows), unit, 0.0, powers=factors)
+
+
+def cost_table(found: Costs) -> exhibits.Table:
+    """The metric itself, beside what is lost."""
+
+    def number(value: float) -> str:
+        return wording.number(value, 3)
+
+    rows = [("nothing held", over_seeds.text(found.plain, number), "")]
+    rows += [
+        (what, over_seeds.text(values, number), over_seeds.text(found.of(what), number))
+        for what, values in found.held.items()
+    ]
+    lost = "times" if found.direction == "min" else "lost"
+    caption = f"What it costs: {over_seeds.shown(len(found.plain))}"
+    return exhibits.Table(caption, ("held", found.metric, lost), tuple(rows))

@@ -1,0 +1,79 @@
+"""Lyapunov exponents and singular values along a sequence, before and after training: numbers, figure and table."""
+
+import dataclasses
+from collections.abc import Mapping
+
+import jax
+import numpy as np
+
+from experiments.diagnosis import flow, gate_panels
+from gru_research.analysis import log_singular_values, lyapunov_exponents
+from gru_research.report import exhibits, wording
+from gru_research.report.exhibits import over_seeds
+from gru_research.runs import trained
+from gru_research.training import probes
+from gru_research.types import Batch, Params
+
+VALUES = 8
+"""So many singular values, the largest."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Spectrum:
+    """One cell's seeds along one sequence, by "before" and "after".
+
+    Attributes:
+      exponent: the largest Lyapunov exponent, in nats a step, `[S]`.
+      values: the logarithms to base 10 of the largest singular values of `d carry_T / d carry_0`, `[S, K]`.
+    """
+
+    exponent: Mapping[str, np.ndarray]
+    values: Mapping[str, np.ndarray]
+
+
+def measure(run: trained.FinishedRun, cell: trained.TrainedCell) -> Spectrum:
+    """Along the first validation sequence."""
+    batch = run.validation(1)
+    found = {
+        when: _one(cell, params, batch) for when, params in zip(flow.WHEN, (cell.initial, cell.params), strict=True)
+    }
+    return Spectrum({when: of[0] for when, of in found.items()}, {when: of[1] for when, of in found.items()})
+
+
+def _one(cell: trained.TrainedCell, params: Params, batch: Batch) -> tuple[np.ndarray, np.ndarray]:
+    stack = cell.model.stack
+
+    def one(mine: Params) -> tuple[jax.Array, jax.Array]:
+        xs = probes.inputs_of(cell.model, mine, batch)[0]
+        size = sum(a.size for a in jax.tree.leaves(stack.initial_carry(mine["stack"], ())))
+        largest = lyapunov_exponents(stack, mine["stack"], xs, count=1, discard=xs.shape[0] // 4)[0]
+        return largest, log_singular_values(stack, mine["stack"], xs, count=min(VALUES, size), iterations=5)
+
+    exponents, logs = trained.per_seed(one, params)
+    return exponents, logs / np.log(10)
+
+
+def figure(found: Mapping[str, Spectrum]) -> exhibits.Lines:
+    """The singular values by rank, a line a cell."""
+    panels, seeds = [], 1
+    for when in flow.WHEN:
+        lines = []
+        for place, (label, of) in enumerate(found.items()):
+            values = of.values[when]
+            seeds = len(values)
+            lines.append(over_seeds.line(gate_panels.named(label), place, range(1, values.shape[1] + 1), values))
+        panels.append(exhibits.Panel(f"{when} training", tuple(lines)))
+    text = over_seeds.shown(seeds)
+    words = exhibits.Words(
+        "Singular values of the Jacobian over a sequence",
+        "The largest singular values of the derivative of the last carry by the first, by rank, one line a cell.",
+        "By what factors perturbations of the first carry come through to the last, in the directions that keep "
+        f"most: {text}. Values near 1 in several directions are memory; values above 1 are growth, and gradients that "
+        "explode.",
+    )
+    return exhibits.Lines("why-spectrum", words, tuple(panels), "rank", "singular value", powers=True)
+
+
+def exponents(of: Spectrum, when: str) -> str:
+    """The largest exponent as text."""
+    return over_seeds.text(of.exponent[when], lambda value: wording.number(value, 2))

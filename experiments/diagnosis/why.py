@@ -1,0 +1,153 @@
+"""The parts of a run's 'why' page, from its cells."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+import numpy as np
+
+from experiments.diagnosis import flow, gate_panels, horizons, layer_trace, linear_probes, spectra
+from gru_research.analysis import gate_statistics
+from gru_research.plural import several
+from gru_research.report import exhibits, wording
+from gru_research.report.exhibits import over_seeds
+from gru_research.report.why import Part
+from gru_research.runs import trained
+
+_FLOW_EXAMPLES = 32
+
+
+def parts(
+    run: trained.FinishedRun, labels: Sequence[str], examples: int, layer: int, say: Callable[[str], None]
+) -> Iterator[Part]:
+    """The parts, for the cells of these labels; what can't be made of a cell is said in its place."""
+    cells = [cell for cell in run.cells if cell.label in labels]
+    refused = {cell.label: reason for cell in cells if (reason := trained.refusal(run, cell)) is not None}
+    whole = [cell for cell in cells if cell.label not in refused]
+    varying = "lengths" in run.sets["validation"]
+    flows: dict[str, dict[str, flow.Flow]] = {}
+    reach: dict[str, horizons.Reach] = {}
+    found: dict[str, spectra.Spectrum] = {}
+    for cell in whole:
+        say(f"{cell.label}: gradients")
+        flows[cell.label] = flow.measure(run, cell, min(examples, _FLOW_EXAMPLES))
+        if not varying:
+            say(f"{cell.label}: memory and spectrum")
+            reach[cell.label] = horizons.measure(run, cell, examples)
+            found[cell.label] = spectra.measure(run, cell)
+    notes = tuple(refused.values())
+    if varying and whole:
+        notes += (f"{run.plan.task.name} has sequences of several lengths: horizons and spectra aren't made of them.",)
+    yield Part("In short", notes, (_short(run, flows, reach, found),) if flows else ())
+    if flows:
+        yield Part("Gradients", (), (flow.curves(flows), flow.table(flows)))
+    if reach:
+        yield Part("Memory", (), (horizons.figure(reach), horizons.table(reach), spectra.figure(found)))
+    for cell in whole:
+        say(f"{cell.label}: gates")
+        yield _of_cell(run, cell, examples, layer, varying)
+
+
+def _of_cell(run: trained.FinishedRun, cell: trained.TrainedCell, examples: int, layer: int, varying: bool) -> Part:
+    """Gates and states of a layer, what can be read from them, and what it costs to hold them."""
+    heading = gate_panels.named(cell.label) + (f", layer {layer}" if len(cell.model.stack.cells) > 1 else "")
+    if layer >= len(cell.model.stack.cells):
+        return Part(heading, (f"It has {len(cell.model.stack.cells)} layers, none of the number {layer}.",))
+    if reason := layer_trace.unseen(run.plan.config):
+        return Part(heading, (f"Gates aren't shown: the run {reason}.",))
+    task, batch = run.plan.task, run.validation(examples)
+    shown: list[exhibits.Exhibit] = []
+    hidden: Mapping[str, np.ndarray] = {}
+    notes: tuple[str, ...] = ()
+    if task.hidden is None:
+        notes = (f"{task.name} names no hidden quantity: nothing is looked for in the states.",)
+    elif varying:
+        notes = ("Sequences of several lengths: quantities aren't looked for in the states.",)
+    elif len(batch["inputs"]) >= linear_probes.LEAST:
+        moving = {name: np.asarray(values) for name, values in task.hidden(batch).items()}
+        hidden = {name: values for name, values in moving.items() if np.ptp(values) > 0}
+    carried = next((name for name, values in hidden.items() if not linear_probes.is_mark(values)), None)
+    carried = carried or next(iter(hidden), None)
+    before = linear_probes.read(cell, cell.initial, batch, hidden, layer)
+    after = linear_probes.read(cell, cell.params, batch, hidden, layer)
+    marks = next(((name, values) for name, values in hidden.items() if linear_probes.is_mark(values)), None)
+    marks = None if marks is None or marks[0] == carried else marks
+    costs = linear_probes.costs(cell, batch, task, after, carried, marks, layer)
+    seed = layer_trace.median_seed(costs.plain, task.direction)
+    gated = [gate for gate in after.inside.gates if gate not in gate_panels.CANDIDATES]
+    if gated:
+        probe = after.probes[carried][seed] if carried else None
+        values = hidden[carried] if carried else None
+        name = f"why-{cell.label}"
+        shown.append(gate_panels.of_seed(f"{name}-gates", run, cell, after.inside, batch, seed, carried, values, probe))
+        shown += [_distribution(f"{name}-values", {"before": before, "after": after}, gated), _saturation(after, gated)]
+    if carried:
+        shown.append(linear_probes.table({"before": before, "after": after}, len(cell.seeds)))
+        shown.append(linear_probes.ranking(f"why-{cell.label}-units", after, carried, seed))
+    if costs.held:
+        shown += [linear_probes.cost_dots(f"why-{cell.label}-costs", costs), linear_probes.cost_table(costs)]
+    return Part(heading, notes, tuple(shown))
+
+
+def _short(
+    run: trained.FinishedRun,
+    flows: flow.Flows,
+    reach: Mapping[str, horizons.Reach],
+    found: Mapping[str, spectra.Spectrum],
+) -> exhibits.Table:
+    """One row a cell."""
+    length, seeds = flow.shape(flows)
+    rows = []
+    for label, of in flows.items():
+        clipped = [result.clipped_share for result in run.records.results if result.cell == label]
+        shares = [share for share in clipped if share is not None]
+        rows.append(
+            (
+                gate_panels.named(label),
+                f"{flow.power(of['before'])} to {flow.power(of['after'])}",
+                *(flow.steps(float(over_seeds.median(of[when].half_life))) for when in flow.WHEN),
+                horizons.median(reach[label], "after") if label in reach else wording.UNKNOWN,
+                spectra.exponents(found[label], "after") if label in found else wording.UNKNOWN,
+                wording.percent(float(np.mean(shares)), 1) if shares else wording.UNKNOWN,
+            )
+        )
+    headings = (
+        "cell",
+        f"gradient at lag {length}, before to after training",
+        "half-life before, steps",
+        "after",
+        "horizon after, steps",
+        "largest Lyapunov exponent after, nats a step",
+        "updates clipped",
+    )
+    return exhibits.Table(f"{run.plan.task.name}: medians over {several(seeds, 'seed')}", headings, tuple(rows))
+
+
+def _distribution(name: str, found: Mapping[str, linear_probes.Readings], gated: Sequence[str]) -> exhibits.Lines:
+    """How often each gate has which value, over all units and steps, a line a gate."""
+    panels = []
+    for when, of in found.items():
+        lines = []
+        for place, gate in enumerate(gated):
+            each = [gate_statistics({gate: values})[gate].density for values in of.inside.gates[gate]]
+            centres = (np.arange(len(each[0])) + 0.5) / len(each[0])
+            lines.append(over_seeds.line(gate_panels.gate_name(gate), place, centres.tolist(), 100 * np.stack(each)))
+        panels.append(exhibits.Panel(f"{when} training", tuple(lines)))
+    words = exhibits.Words(
+        "How often gates have which value",
+        "Histograms of the gates' values over all units, steps and sequences, before and after training.",
+        "The share of values in each twentieth from 0 (closed) to 1 (open). Weight at the ends is saturation: a gate "
+        "that decides and passes little gradient to itself.",
+    )
+    return exhibits.Lines(name, words, tuple(panels), "value of the gate", "percent of values")
+
+
+def _saturation(found: linear_probes.Readings, gated: Sequence[str]) -> exhibits.Table:
+    """Means and saturation of each gate."""
+    rows = []
+    for gate in gated:
+        each = [gate_statistics({gate: values})[gate] for values in found.inside.gates[gate]]
+        columns = ([of.mean.mean() for of in each], [of.low.mean() for of in each], [of.high.mean() for of in each])
+        rows.append(
+            (gate_panels.gate_name(gate), *(over_seeds.text(column, lambda v: f"{v:.3f}") for column in columns))
+        )
+    headings = ("gate", "mean", "share below 0.1", "share above 0.9")
+    return exhibits.Table(f"Gates after training: {over_seeds.shown(len(found.inside.states))}", headings, tuple(rows))

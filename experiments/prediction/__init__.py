@@ -1,0 +1,1 @@
+"""What `experiments.predict` reads and prints."""
