@@ -16,6 +16,7 @@ from absl import flags
 from experiments.cli import distributed, running, studies
 from experiments.cli.launcher import config_path, launch, read_config, use_cores
 from gru_research.config import UserError
+from gru_research.runs.study import horizon
 from gru_research.training import make_plan, processes, with_every_option
 
 running.define_flags()
@@ -40,7 +41,7 @@ def main() -> int:
     workdir = running.workdir(run_name())
     stop = running.StopRequest()
     if config.horizon is not None:
-        return studies.run(studies.horizon(config, run_name()), workdir, stop)
+        return studies.run(horizon(config, run_name()), workdir, stop)
     return running.run(config, workdir, stop)
 
 

@@ -28,6 +28,7 @@ from experiments.replications.table import Ours
 from gru_research import records
 from gru_research.config import UserError, choose, experiment
 from gru_research.plural import several
+from gru_research.runs import study
 
 running.define_flags()
 TABLE = flags.DEFINE_string("table", "", f"one of {', '.join(TABLES)}.")
@@ -51,8 +52,8 @@ def main() -> int:
     running.start_backend()
     chosen = chosen_runs(table)
     workdir = running.workdir(TABLE.value)
-    study = studies.suite(table.title, configs)
-    status = studies.run(study, workdir, running.StopRequest(), chosen) if chosen else 0
+    made = study.suite(table.title, configs)
+    status = studies.run(made, workdir, running.StopRequest(), chosen) if chosen else 0
     show(table, finished_runs(table, workdir), workdir)
     return status
 

@@ -14,6 +14,7 @@ from absl import flags
 from experiments.cli import running, studies
 from experiments.cli.launcher import config_path, experiment_from, launch, read_mapping, use_cores
 from gru_research.config import UserError, check_file_name, check_known, choose
+from gru_research.runs import study
 
 running.define_flags()
 RUNS = flags.DEFINE_string("runs", "", "names of the runs to train, separated by commas; default: all.")
@@ -43,8 +44,8 @@ def main() -> int:
     running.start_backend()
     path, _, variant = config_path().partition(":")
     name = "-".join(filter(None, [Path(path).stem, variant]))
-    study = studies.suite(str(config.get("title") or name), configs)
-    return studies.run(study, running.workdir(name), running.StopRequest(), chosen)
+    made = study.suite(str(config.get("title") or name), configs)
+    return studies.run(made, running.workdir(name), running.StopRequest(), chosen)
 
 
 if __name__ == "__main__":

@@ -35,6 +35,7 @@ ARROWS = [
     "run_files -> report",
     "plural -> report",
     "plural -> training",
+    "runs -> planning",
 ]
 
 

@@ -36,7 +36,9 @@ def test_launchers_and_configs_of_commands_are_there(page: str) -> None:
     launchers = set(re.findall(r"python -m experiments\.(\w+)", text(page)))
     configs = set(re.findall(r"configs/[\w/]+\.py", text(page))) - OWN
     assert configs
-    for path in [*(f"experiments/{name}.py" for name in launchers), *configs]:
+    for name in launchers:
+        assert any((ROOT / "experiments" / main).is_file() for main in (f"{name}.py", f"{name}/__main__.py")), name
+    for path in configs:
         assert (ROOT / path).is_file(), path
 
 

@@ -26,12 +26,12 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_tables_of_what_was_measured_predicted_and_checked(folder: Path) -> None:
-    flags = ["--lengths=24", "--seeds=5", "--check", "--seconds=0.01"]
+    flags = ["--seeds=5", "--check", "--seconds=0.01"]
     done = launch("plan", "--config=task.py", *flags, cwd=folder, **FAST)
     assert done.returncode == 0 and done.stderr == "", done.stderr
-    for part in ("adding, as configured: 2 seeds", "adding, 5 seeds", "adding, length 24", "time extrapolated"):
+    for part in ("adding, as configured: 2 seeds", "adding, 5 seeds", "time measured"):
         assert part in done.stdout
-    assert "rnn, check over 6 updates" in done.stdout and "at length 24 was predicted" in done.stdout
+    assert "rnn, check over 6 updates" in done.stdout
     assert [p.name for p in folder.iterdir()] == ["task.py"]  # nothing is written
 
 
@@ -50,12 +50,11 @@ def test_json_for_machines(folder: Path) -> None:
 MISTAKES = [
     (["--config=nope.py"], ["nope.py: no such file"]),
     pytest.param(
-        ["--config=task.py", "--lengths=50,x"],
-        ["--lengths=50,x", "whole numbers"],
-        marks=fault("plan and doctor", "a length that is no number"),
+        ["--config=task.py", "--seeds=50,x"],
+        ["--seeds=50,x", "whole numbers"],
+        marks=fault("plan and doctor", "a number of seeds that is no number"),
     ),
     (["--config=task.py", "--seeds=0"], ["--seeds=0", "at least 1"]),
-    (["--config=task.py", "--lengths=50", "--config.task.length=8"], ["config.task.length=8", "at least 16"]),
     (["--config=task.py", "--seconds=0"], ["seconds"]),
     (["--config=task.py", "--require_backend=tpu"], ["--require_backend=tpu"]),
 ]

@@ -12,6 +12,7 @@ from experiments.cli import running, studies
 from gru_research import records
 from gru_research.config import ExperimentConfig, UserError, experiment, to_mapping
 from gru_research.data import DataDirs
+from gru_research.runs import study
 from gru_research.tasks import TASKS
 from tests.faults import fault, seen
 
@@ -72,13 +73,13 @@ def trainer(monkeypatch: pytest.MonkeyPatch) -> Trainer:
 STOP: Any = None
 
 
-def horizon(**fields: Any) -> studies.Study:
-    return studies.horizon(experiment(CONFIG | fields), "lengths")
+def horizon(**fields: Any) -> study.Study:
+    return study.horizon(experiment(CONFIG | fields), "lengths")
 
 
-def suite(**changes: dict[str, Any]) -> studies.Study:
+def suite(**changes: dict[str, Any]) -> study.Study:
     plain = CONFIG | {"horizon": None, "only": "a"}
-    return studies.suite("tasks", {name: experiment(plain | change) for name, change in changes.items()})
+    return study.suite("tasks", {name: experiment(plain | change) for name, change in changes.items()})
 
 
 def test_a_cell_that_fails_is_dropped_and_without_any_the_sweep_ends(trainer: Trainer, tmp_path: Path) -> None:
@@ -110,8 +111,8 @@ def test_a_share_of_the_seeds_must_solve_it(share: float, going: bool) -> None:
         records.Result(task="adding", cell="a", seed=s, steps_to_solve=3 if s < 2 else None) for s in range(4)
     )
     run = records.Run(records.Header(), results=results)
-    assert studies.goes_on(run, "a", share) == going
-    assert not studies.goes_on(run, "b", share)
+    assert study.solves(run, "a", share) == going
+    assert not study.solves(run, "b", share)
 
 
 def test_any_field_may_grow(trainer: Trainer, tmp_path: Path) -> None:
@@ -160,11 +161,11 @@ def test_a_machine_that_is_taken_away_leaves_no_time_for_a_report(trainer: Train
 def test_a_suite_trains_the_runs_that_are_named(
     trainer: Trainer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    study = suite(x={}, y={"seeds": 2}, z={})
-    studies.run(study, tmp_path / "s", STOP, only=("y",))
+    made = suite(x={}, y={"seeds": 2}, z={})
+    studies.run(made, tmp_path / "s", STOP, only=("y",))
     assert trainer.calls == [("y", "a")]
     assert "y (1 of 1)" in capsys.readouterr().out  # numbered among those that are named
-    studies.run(study, tmp_path / "s", STOP)
+    studies.run(made, tmp_path / "s", STOP)
     assert [name for name, _ in trainer.calls] == ["y", "x", "z"]
     summary = json.loads((tmp_path / "s" / "study.json").read_text())
     assert (summary["kind"], summary["runs"], summary["values"]) == ("suite", ["x", "y", "z"], None)
@@ -253,12 +254,12 @@ def test_a_horizon_of_a_task_that_nothing_solves_is_refused(
 
 @fault("studies", "a mistake in a later run")
 def test_a_mistake_in_a_later_run_shows_before_the_first(trainer: Trainer, tmp_path: Path) -> None:
-    study = suite(x={}, y={"task": {"name": "adding", "lenght": 4}})
+    made = suite(x={}, y={"task": {"name": "adding", "lenght": 4}})
     with pytest.raises(UserError, match=r"run y: config\.task has no field 'lenght'") as caught:
-        studies.run(study, tmp_path / "s", STOP)
+        studies.run(made, tmp_path / "s", STOP)
     seen(caught)
     assert trainer.calls == [] and not (tmp_path / "s").exists()
-    studies.run(study, tmp_path / "s", STOP, only=("x",))
+    studies.run(made, tmp_path / "s", STOP, only=("x",))
     assert [name for name, _ in trainer.calls] == ["x"]
 
 

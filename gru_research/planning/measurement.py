@@ -1,4 +1,4 @@
-"""What one cell costs on this machine: its programs are compiled and timed, and XLA says what memory they take."""
+"""Measures what one cell takes on this machine: compiles and times its programs, and reads their memory from XLA."""
 
 import dataclasses
 import math
@@ -9,18 +9,19 @@ from typing import Any
 import jax
 
 from gru_research.tasks import Task
+from gru_research.training import CellPlan, Plan
+from gru_research.training.loop import Hooks, Sets, train_members
+from gru_research.training.pace import TimedCall, Updates, compile_updates, time_updates
+from gru_research.training.scoring import EvaluationBatch, compile_evaluation, put_evaluation, score, shapes
+from gru_research.training.seeds import SEED, make_seed_axis
+from gru_research.training.selection import Schedule
 
-from .forecast import Interval, Rates, exactly, spread
-from .loop import Hooks, Sets, train_members
+from .forecast import Rates
+from .intervals import Interval, exactly, spread
 from .machine import forget_peak, has_own_memory, peak_memory, resident_memory
-from .pace import TimedCall, Updates, compile_updates, time_updates
-from .plan import CellPlan, Plan
-from .scoring import EvaluationBatch, compile_evaluation, put_evaluation, score, shapes
-from .seeds import SEED, make_seed_axis
-from .selection import Schedule
 
 TURNS = 3
-"""A measurement is made in so many parts; the validation set is evaluated once in each, after a first time."""
+"""A measurement is divided into this many parts. Each evaluates the validation set once, after a first time."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,13 +29,13 @@ class Memory:
     """Bytes, for each device unless said otherwise.
 
     Attributes:
-      state: arguments that stay: parameters, optimiser and batches that travel, as XLA plans them, and the batches of
-        the next call beside.
+      state: the training program's arguments by XLA's plan (parameters, optimiser state, batches), and the batches of
+        the next call.
       temporaries: the most that a program needs beside its arguments, outputs included.
       sets: the validation or the test set, whichever is larger.
       kept: the parameters with the best validation metric so far.
-      devices: how many hold members.
-      process: of the whole process, compiled but before its first update; None where the system doesn't tell.
+      devices: how many devices hold members.
+      process: the whole process after compilation, before its first update; None where the system doesn't say.
     """
 
     state: int
@@ -50,13 +51,13 @@ class Memory:
 
     @property
     def needed(self) -> int:
-        """Of a device's own memory, or of the machine's where devices share it."""
+        """The bytes that are needed of a device's own memory, or of the machine's where devices share it."""
         return self.device if has_own_memory() else self.device * self.devices + (self.process or 0)
 
 
 @dataclasses.dataclass(frozen=True)
-class Measured:
-    """One cell with so many members side by side: what it took, and how much of it was timed."""
+class Timing:
+    """The measurement of one cell with `members` seeds side by side."""
 
     members: int
     rates: Rates
@@ -66,8 +67,8 @@ class Measured:
 
 
 @dataclasses.dataclass(frozen=True)
-class Found:
-    """A training that really ran: its wall time in all, that of the updates alone, and the peak of memory."""
+class TrialRun:
+    """A short training that was really run: its wall time, the time of its updates alone, and its peak memory."""
 
     updates: int
     seconds: float
@@ -78,7 +79,7 @@ class Found:
 
 @dataclasses.dataclass(frozen=True)
 class Compiled:
-    """All programs of a cell, and how long compiling them took."""
+    """All programs of a cell, and the seconds that their compilation took."""
 
     updates: Updates
     validation: Sequence[EvaluationBatch]
@@ -91,7 +92,7 @@ class Compiled:
 
 
 def compile_cell(plan: Plan, cell: CellPlan, members: int, sets: Sets) -> Compiled:
-    """Compiles what training `members` seeds side by side needs; nothing is updated."""
+    """Compiles the programs that train `members` seeds side by side, without running them."""
     started = time.perf_counter()
     updates = compile_updates(plan, cell, _seeds(plan, members), sets)
     validation, test = (put_evaluation(sets[name], plan.task, cell, updates.axis) for name in ("validation", "test"))
@@ -106,32 +107,22 @@ def compile_cell(plan: Plan, cell: CellPlan, members: int, sets: Sets) -> Compil
     )  # fmt: skip
 
 
-@dataclasses.dataclass(frozen=True)
-class Case:
-    """A plan with its data, and how many members to measure side by side."""
-
-    plan: Plan
-    sets: Sets
-    members: int
-
-
-def measure(cell: CellPlan, cases: Sequence[Case], seconds: float) -> list[Measured]:
-    """Compiles a cell for each case, then evaluates it and times its updates for `seconds`, the cases taking turns.
+def measure(plan: Plan, cell: CellPlan, sets: Sets, members: Sequence[int], seconds: float) -> list[Timing]:
+    """Measures a cell with each number of members: compiles it, evaluates it, and times its updates for `seconds`.
 
     Raises:
       UserError: no seed's loss is finite.
     """
-    # In turns, so that a machine that is busier for a while is so for all cases, and not for the longer sequences.
-    compiled = [compile_cell(case.plan, cell, case.members, case.sets) for case in cases]
-    timings = [_Timing(each, case.plan.task) for each, case in zip(compiled, cases, strict=True)]
+    # They take turns, so that a busy moment of the machine affects them all alike.
+    timers = [_Timer(compile_cell(plan, cell, count, sets), plan.task) for count in members]
     for _ in range(TURNS):
-        for timing in timings:
-            timing.take_turn(seconds / TURNS)
-    return [timing.measured(case.members) for timing, case in zip(timings, cases, strict=True)]
+        for timer in timers:
+            timer.take_turn(seconds / TURNS)
+    return [timer.timing(count) for timer, count in zip(timers, members, strict=True)]
 
 
-class _Timing:
-    """One case's measurements so far."""
+class _Timer:
+    """The measurements so far with one number of members."""
 
     def __init__(self, compiled: Compiled, task: Task):
         self._compiled, self._updates, self._task = compiled, compiled.updates, task
@@ -146,7 +137,7 @@ class _Timing:
         calls, self._updates = time_updates(self._updates, seconds)
         self._calls += calls
 
-    def measured(self, members: int) -> Measured:
+    def timing(self, members: int) -> Timing:
         compiled, calls = self._compiled, self._calls
         rates = Rates(
             update=spread([call.seconds / call.updates * members for call in calls]),
@@ -156,7 +147,7 @@ class _Timing:
             compiling=compiled.seconds,
             compiling_test=compiled.test_seconds,
         )
-        return Measured(members, rates, sum(call.updates for call in calls) // members, len(calls), compiled.memory)
+        return Timing(members, rates, sum(call.updates for call in calls) // members, len(calls), compiled.memory)
 
     def _evaluate(self, program: Any, batches: Sequence[EvaluationBatch]) -> float:
         started = time.perf_counter()
@@ -164,15 +155,15 @@ class _Timing:
         return time.perf_counter() - started
 
 
-def train_share(plan: Plan, cell: CellPlan, members: int, sets: Sets, schedule: Schedule) -> Found:
-    """Trains as a comparison does, by this schedule, and says what it took; nothing is recorded."""
+def train_briefly(plan: Plan, cell: CellPlan, members: int, sets: Sets, schedule: Schedule) -> TrialRun:
+    """Trains by `schedule` as a comparison does, and measures it; nothing is recorded."""
     forget_peak()
     axis = make_seed_axis(_seeds(plan, members), cell.scalars, plan.config.data_parallel)
     started = time.perf_counter()
     trained = train_members(plan, cell, sets, axis, schedule, Hooks(record=lambda kind, **fields: None))
     seconds = time.perf_counter() - started
     diverged = int((trained.evaluations[-1].state["diverged_at"] > 0).sum())
-    return Found(schedule.updates, seconds, trained.train_seconds, peak_memory(), diverged)
+    return TrialRun(schedule.updates, seconds, trained.train_seconds, peak_memory(), diverged)
 
 
 def _seeds(plan: Plan, members: int) -> range:
@@ -180,7 +171,7 @@ def _seeds(plan: Plan, members: int) -> range:
 
 
 def _loading(updates: Updates) -> Interval:
-    """For each update the seconds of bringing stored batches to the devices, while nothing else runs."""
+    """Times bringing the stored batches of one update to the devices, while nothing else runs."""
     batches, taken = updates.batches, []
     if not batches.layout:
         return exactly(0.0)
@@ -192,7 +183,7 @@ def _loading(updates: Updates) -> Interval:
 
 
 def _memory(updates: Updates, programs: Sequence[Any], sets: Sequence[Sequence[Any]]) -> Memory:
-    """From XLA's plans of the programs, which run one after the other."""
+    """Adds up XLA's memory plans of the programs, which run one after the other."""
     plans = [program.memory_analysis() for program in programs]
     devices = updates.axis.mesh.size
     parameters = sum(a.nbytes for a in jax.tree.leaves(updates.state.params)) // updates.axis.mesh.shape[SEED]

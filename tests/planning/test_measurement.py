@@ -2,17 +2,16 @@
 
 import dataclasses
 import itertools
-import math
 import types
 from pathlib import Path
 
-import numpy as np
 import pytest
-import scipy.stats
 
 from gru_research.config import UserError
-from gru_research.training import cost, forecast, machine, pace
-from gru_research.training.forecast import Interval, Rates, exactly
+from gru_research.planning import forecast, intervals, machine, measurement
+from gru_research.planning.forecast import Rates
+from gru_research.planning.intervals import Interval, exactly
+from gru_research.training import pace
 from gru_research.training.loop import Hooks, train_members
 from gru_research.training.seeds import make_seed_axis
 from gru_research.training.selection import Schedule
@@ -24,40 +23,18 @@ def schedule(updates: int, eval_every: int) -> Schedule:
 
 
 def test_a_spread_is_the_median_and_the_quantiles_around_it() -> None:
-    found = forecast.spread([float(n) for n in range(11)])
+    found = intervals.spread([float(n) for n in range(11)])
     assert (found.low, found.middle, found.high) == pytest.approx((1, 5, 9))
-    assert forecast.spread([2.0]) == exactly(2.0)
+    assert intervals.spread([2.0]) == exactly(2.0)
 
 
 def test_intervals_add_and_scale_at_each_end() -> None:
     a, b = Interval(1, 2, 4), Interval(10, 20, 30)
     assert a + b == Interval(11, 22, 34) and a.times(3) == Interval(3, 6, 12)
-    assert forecast.total([a, b, exactly(5)]) == Interval(16, 27, 39)
-    assert Interval(9, 10, 11).widened(0.5) == Interval(5, 10, 15)
-    assert Interval(1, 10, 30).widened(0.5) == Interval(1, 10, 30)
+    assert intervals.total([a, b, exactly(5)]) == Interval(16, 27, 39)
 
 
-def test_a_line_is_that_of_least_squares_with_its_prediction_interval() -> None:
-    xs, ys = [25.0, 50.0, 75.0, 100.0], [3.1, 5.9, 9.2, 11.8]
-    fit = scipy.stats.linregress(xs, ys)
-    x, n = 400.0, 4
-    # The textbook's standard error of a new observation, from the standard error of the slope.
-    squares = sum((v - np.mean(xs)) ** 2 for v in xs)
-    residual = fit.stderr * math.sqrt(squares)
-    error = residual * math.sqrt(1 + 1 / n + (x - np.mean(xs)) ** 2 / squares)
-    reach = scipy.stats.t.ppf(0.9, n - 2) * error
-    found = forecast.predict(xs, ys, x)
-    assert found.middle == pytest.approx(fit.intercept + fit.slope * x)
-    assert (found.low, found.high) == pytest.approx((found.middle - reach, found.middle + reach))
-
-
-def test_a_line_without_error_is_exact_and_never_below_zero() -> None:
-    found = forecast.predict([1, 2, 3], [12.0, 14.0, 16.0], 100)
-    assert (found.low, found.middle, found.high) == pytest.approx((210, 210, 210))
-    assert forecast.predict([10, 20, 30], [30.0, 20.0, 10.0], 100).middle == 0
-
-
-BETWEEN = [
+INTERPOLATED = [
     ({1: Interval(1, 2, 3), 3: Interval(5, 8, 13)}, 2, Interval(3, 5, 8)),
     ({1: Interval(1, 2, 3), 3: Interval(5, 8, 13)}, 5, Interval(9, 14, 23)),
     ({1: Interval(1, 2, 3), 3: Interval(5, 8, 13)}, 3, Interval(5, 8, 13)),
@@ -66,9 +43,9 @@ BETWEEN = [
 ]
 
 
-@pytest.mark.parametrize(("points", "x", "wanted"), BETWEEN)
-def test_between_two_points(points: dict[int, Interval], x: int, wanted: Interval) -> None:
-    found = forecast.between(points, x)
+@pytest.mark.parametrize(("points", "x", "wanted"), INTERPOLATED)
+def test_interpolation_between_two_points(points: dict[int, Interval], x: int, wanted: Interval) -> None:
+    found = intervals.interpolate(points, x)
     assert (found.low, found.middle, found.high) == pytest.approx((wanted.low, wanted.middle, wanted.high))
 
 
@@ -76,12 +53,12 @@ RATES = Rates(Interval(1, 2, 3), exactly(2.5), Interval(10, 11, 12), exactly(40)
 
 
 def test_a_phase_is_its_parts_times_how_often_they_come() -> None:
-    trained = forecast.phase(RATES, schedule(250, 100), tested=True)  # evaluated at 0, 100, 200 and 250
+    trained = forecast.phase_cost(RATES, schedule(250, 100), tested=True)  # evaluated at 0, 100, 200 and 250
     assert trained.compiling == exactly(107) and trained.updating == Interval(250, 500, 750)
     assert trained.updating + trained.loading == Interval(625, 625, 750)  # batches take 2.5 for each update of 1 to 3
     assert trained.evaluating == Interval(80, 84, 88)
     assert trained.total == Interval(812, 816, 945)
-    tuned = forecast.phase(RATES, schedule(200, 100), tested=False)
+    tuned = forecast.phase_cost(RATES, schedule(200, 100), tested=False)
     assert tuned.compiling == exactly(100) and tuned.evaluating == Interval(30, 33, 36)
     assert (trained + tuned).total == trained.total + tuned.total
 
@@ -103,36 +80,22 @@ def test_other_numbers_of_members_lie_on_the_line_through_those_measured() -> No
     found = three.with_members({1: one, 3: three}, 7, loading=3.0)
     assert (found.update, found.evaluation, found.test) == (exactly(4), exactly(16), exactly(32))
     assert found.loading == exactly(7.5) and found.compiling == 100
-    assert RATES.like(one, three) == dataclasses.replace(
-        RATES, update=Interval(2, 4, 6), evaluation=Interval(20, 22, 24), test=exactly(80)
-    )
-
-
-def test_rates_at_another_length_are_on_their_lines() -> None:
-    measured = {
-        n: Rates(exactly(1 + n), exactly(0), exactly(2 * n), exactly(5), compiling=n, compiling_test=3)
-        for n in (4, 8, 12, 16)
-    }
-    found = forecast.at_length(measured, 100, compiling=9)
-    assert (found.update.middle, found.evaluation.middle, found.test.middle) == pytest.approx((101, 200, 5))
-    assert found.update.high - found.update.low == pytest.approx(0, abs=1e-6)
-    assert (found.compiling, found.compiling_test) == (9, 3)
 
 
 @pytest.mark.parametrize(("members", "devices", "most"), [(5, 2, 3), (1, 2, 1), (4, 2, 2), (9, 4, 3), (7, 1, 7)])
-def test_the_fullest_device(members: int, devices: int, most: int) -> None:
-    assert forecast.fullest(members, devices) == most
+def test_the_busiest_device(members: int, devices: int, most: int) -> None:
+    assert forecast.busiest(members, devices) == most
 
 
 @pytest.mark.usefixtures("compiled_fast")
 def test_a_measurement_with_a_clock_that_ticks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each look at the clock is half a second after the one before."""
     now = itertools.count(step=0.5)
-    monkeypatch.setattr(cost, "time", types.SimpleNamespace(perf_counter=lambda: next(now)))
+    monkeypatch.setattr(measurement, "time", types.SimpleNamespace(perf_counter=lambda: next(now)))
     monkeypatch.setattr(pace, "time", types.SimpleNamespace(perf_counter=lambda: next(now)))
     plan = toy.make(seeds=3, updates=5, select="best")
     sets = plan.task.data.load(toy.DataDirs())
-    found, fewer = cost.measure(plan.cells[0], [cost.Case(plan, sets, 3), cost.Case(plan, sets, 2)], seconds=4.5)
+    found, fewer = measurement.measure(plan, plan.cells[0], sets, [3, 2], seconds=4.5)
     assert found.rates == Rates(exactly(0.5), exactly(0), exactly(0.5), exactly(0.5), 0.5, 0.0)
     # Three turns of 1.5 s; the very first update isn't timed.
     assert (found.members, found.timed_calls, found.timed_updates) == (3, 9, 9)
@@ -149,7 +112,7 @@ def test_a_test_set_of_another_shape_is_compiled_apart() -> None:
         toy.TASK, data=dataclasses.replace(toy.TASK.data, make_test=toy.ones(9), test_size=2)  # pyright: ignore
     )  # fmt: skip
     plan = toy.make(task, seeds=1)
-    compiled = cost.compile_cell(plan, plan.cells[0], 1, task.data.load(toy.DataDirs()))
+    compiled = measurement.compile_cell(plan, plan.cells[0], 1, task.data.load(toy.DataDirs()))
     assert compiled.test_seconds > 0 and compiled.evaluate_test is not compiled.evaluate
     assert compiled.memory.sets == 2 * 9 * 4 + 2
 
@@ -158,19 +121,19 @@ def test_a_test_set_of_another_shape_is_compiled_apart() -> None:
 def test_a_share_is_trained_as_a_comparison_trains() -> None:
     plan = toy.make(toy.task(toy.until(7.0)), seeds=3)
     sets = plan.task.data.load(toy.DataDirs())
-    found = cost.train_share(plan, plan.cells[0], 3, sets, schedule(6, 2))
+    found = measurement.train_briefly(plan, plan.cells[0], 3, sets, schedule(6, 2))
     assert found.updates == 6 and found.seconds >= found.train_seconds > 0
     assert found.diverged == sum(toy.start(seed) + 5 > 7 for seed in range(3)) > 0
     never = toy.make(toy.task(toy.until(-1.0)), seeds=3)
     with pytest.raises(UserError, match=r"config\.cells\.toy: an update can't be timed"):
-        cost.measure(never.cells[0], [cost.Case(never, sets, 3)], 0.1)
+        measurement.measure(never, never.cells[0], sets, [3], 0.1)
 
 
 def test_memory_on_devices_of_their_own_and_on_shared_ones(monkeypatch: pytest.MonkeyPatch) -> None:
-    memory = cost.Memory(state=1, temporaries=10, sets=100, kept=1000, devices=4, process=50)
+    memory = measurement.Memory(state=1, temporaries=10, sets=100, kept=1000, devices=4, process=50)
     assert memory.device == 1111
     for own, needed in ((True, 1111), (False, 4494)):
-        monkeypatch.setattr(cost, "has_own_memory", lambda own=own: own)
+        monkeypatch.setattr(measurement, "has_own_memory", lambda own=own: own)
         assert memory.needed == needed
 
 
