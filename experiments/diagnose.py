@@ -16,7 +16,7 @@ from absl import flags
 
 from experiments.cli import running
 from experiments.cli.launcher import command, launch
-from experiments.diagnosis.why import parts
+from experiments.diagnosis.page import parts
 from gru_research.config import UserError, choose, split_names
 from gru_research.full_disk import full_disk_named
 from gru_research.plural import several

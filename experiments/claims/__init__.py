@@ -3,11 +3,11 @@
 from collections.abc import Callable
 
 from experiments.claims.ablations import Ablations
+from experiments.claims.context import Claim
 from experiments.claims.gates import Gates
 from experiments.claims.gradients import Gradients
 from experiments.claims.memory import Memory
 from experiments.claims.overfitting import Overfitting
-from experiments.claims.setting import Claim
 from experiments.claims.size import Size
 from experiments.claims.speed import Speed
 

@@ -19,7 +19,7 @@ from typing import Any
 import rich.console
 
 from experiments import claims
-from experiments.claims.setting import Claim, Setting, StoppedError, folder
+from experiments.claims.context import Claim, ClaimContext, StoppedError, folder
 from experiments.cli import running, studies
 from experiments.cli.launcher import command, config_path, launch, read_mapping, use_cores
 from gru_research import records
@@ -63,7 +63,7 @@ def main() -> int:
     _open(workdir, list(claims), records.to_json(wanted))
     print(f"{several(len(only), 'claim')}, writing to {workdir}", flush=True)
     stop = running.StopRequest()
-    setting = Setting(
+    context = ClaimContext(
         workdir,
         running.data_dirs(),
         runs,
@@ -75,7 +75,7 @@ def main() -> int:
     with full_disk_named(workdir):
         try:
             for number, name in enumerate(only, 1):
-                _find(setting, name, claims[name], f"{name} ({number} of {len(only)})", full)
+                _find(context, name, claims[name], f"{name} ({number} of {len(only)})", full)
         except StoppedError as e:
             status = e.status
         if status != running.PREEMPTED:
@@ -166,17 +166,17 @@ def _train(workdir: Path, runs: Mapping[str, ExperimentConfig], stop: running.St
         raise StoppedError(status)
 
 
-def _find(setting: Setting, name: str, claim: Claim, title: str, full: bool) -> None:
+def _find(context: ClaimContext, name: str, claim: Claim, title: str, full: bool) -> None:
     """Finds out whether a claim holds, unless that is known, and writes it; the `full` form leaves nothing out."""
-    if findings.read_one(setting.workdir, name) is not None:
+    if findings.read_one(context.workdir, name) is not None:
         print(f"\n{title}: found already")
         return
     print(f"\n{title}", flush=True)
     started = time.perf_counter()
-    finding = claim.find(setting, name)
+    finding = claim.find(context, name)
     seconds = time.perf_counter() - started
     left = "" if full else finding.left
-    findings.write(setting.workdir, dataclasses.replace(finding, seconds=seconds, left=left))
+    findings.write(context.workdir, dataclasses.replace(finding, seconds=seconds, left=left))
     print(f"{name}: {finding.verdict}. {finding.says} ({seconds:.0f} s)", flush=True)
 
 

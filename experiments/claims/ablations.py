@@ -4,8 +4,9 @@ import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 
-from experiments.claims import outcomes
-from experiments.claims.setting import Setting, check_cells, check_named, folder
+from experiments.claims import verdicts
+from experiments.claims.context import ClaimContext, check_cells, check_named, folder
+from experiments.diagnosis.gate_panels import plain_label
 from gru_research.config import UserError, split_names
 from gru_research.plural import several
 from gru_research.report import exhibits, pairs, results
@@ -52,29 +53,29 @@ class Ablations:
             if not any(label.startswith(f"{cell}_") for cell in whole):
                 raise UserError(f"{path}.needed={label!r} must begin with one of {', '.join(whole)} and _")
 
-    def find(self, setting: Setting, name: str) -> Finding:
+    def find(self, context: ClaimContext, name: str) -> Finding:
         whole, needed = self.whole_labels, self.needed_labels
         shown: list[exhibits.Exhibit] = []
         worse: dict[str, dict[str, bool | None]] = {label: {} for label in needed}
         ran = []
         for run_name in self.runs:
-            run = setting.finished(run_name)
-            task, config = outcomes.collect(run), run.plan.config
+            run = context.finished(run_name)
+            task, config = verdicts.collect(run), run.plan.config
             ran.append(
                 f"{task.task.name} with {task.task.length} steps, {config.updates:,} updates, "
                 f"{several(config.seeds, 'seed')}"
             )
             families = {cell: _family(task, cell, whole) for cell in whole}
             for cell, found in families.items():
-                row = outcomes.rows(task).get(cell)
-                end = math.nan if row is None else outcomes.worse_end(row, task.task.direction)
-                learned = outcomes.learned(task.task, end)
-                for label, is_better in outcomes.better(found).items():
+                row = verdicts.rows(task).get(cell)
+                end = math.nan if row is None else verdicts.worse_end(row, task.task.direction)
+                learned = verdicts.learned(task.task, end)
+                for label, is_better in verdicts.better(found).items():
                     if label in worse:
                         worse[label][task.task.name] = is_better if learned else None
-                caption = f"{task.task.name}: {outcomes.named(cell)} and what is left of it without a gate"
-                shown.append(_only(outcomes.table(task, found, caption), [cell, *(pair.y for pair in found)]))
-            shown.append(outcomes.dots(task, f"ablations-{run_name}", _words(task), task.task.baseline))
+                caption = f"{task.task.name}: {plain_label(cell)} and what is left of it without a gate"
+                shown.append(_only(verdicts.table(task, found, caption), [cell, *(pair.y for pair in found)]))
+            shown.append(verdicts.dots(task, f"ablations-{run_name}", _words(task), task.task.baseline))
         return Finding(
             name=name,
             claim=CLAIM,
@@ -82,13 +83,13 @@ class Ablations:
             rule=(
                 "A gate is needed on a task where the whole cell's test metric is better than without it, by the "
                 f"exact paired test corrected over the cell's ablations (Holm, p at most {pairs.LEVEL}). It holds "
-                f"where each of {', '.join(map(outcomes.named, needed))} is worse on some task, holds when: one of "
+                f"where each of {', '.join(map(plain_label, needed))} is worse on some task, holds when: one of "
                 "them is; else it doesn't hold. A task decides nothing where the seeds are too few to show a "
                 "difference, or where the interval of the whole cell doesn't lie a tenth of the way from the trivial "
                 "answer to a solution: then it isn't shown."
             ),
-            verdict=outcomes.verdict([needed_anywhere(list(of.values())) for of in worse.values()]),
-            says=" ".join(f"{outcomes.named(label)}: {_says(of)}." for label, of in worse.items()),
+            verdict=verdicts.verdict([needed_anywhere(list(of.values())) for of in worse.values()]),
+            says=" ".join(f"{plain_label(label)}: {_says(of)}." for label, of in worse.items()),
             shown=tuple(shown),
             runs=tuple(folder(run) for run in self.runs),
             left="More tasks and seeds: what a gate is for depends on the task.",
@@ -120,15 +121,15 @@ def _family(task: results.TaskResults, cell: str, whole: tuple[str, ...]) -> lis
 
 
 def _only(table: exhibits.Table, labels: list[str]) -> exhibits.Table:
-    names = {outcomes.named(label) for label in labels}
+    names = {plain_label(label) for label in labels}
     return dataclasses.replace(table, rows=tuple(row for row in table.rows if row[0] in names))
 
 
 def _words(task: results.TaskResults) -> exhibits.Words:
-    rows = outcomes.rows(task)
+    rows = verdicts.rows(task)
     return exhibits.Words(
         f"What is left without a gate, on {task.task.name}",
-        "; ".join(f"{outcomes.named(label)} {outcomes.estimate(row)}" for label, row in rows.items()),
+        "; ".join(f"{plain_label(label)} {verdicts.estimate(row)}" for label, row in rows.items()),
         "Interquartile means of the test metric over seeds with their intervals; the line is the trivial baseline."
-        + outcomes.without_mark(task),
+        + verdicts.without_mark(task),
     )

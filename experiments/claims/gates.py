@@ -5,8 +5,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from experiments.claims import outcomes
-from experiments.claims.setting import Setting, check_cells, check_followed, folder
+from experiments.claims import verdicts
+from experiments.claims.context import ClaimContext, check_cells, check_followed, folder
 from experiments.diagnosis import gate_panels, layer_trace, linear_probes
 from gru_research.config import UserError
 from gru_research.plural import several
@@ -51,28 +51,28 @@ class Gates:
         config = plans[self.run].config
         if next(cell for cell in config.cells if cell.label == self.cell).kind == "rnn":
             raise UserError(f"{path}.cell={self.cell!r} is a vanilla RNN: it has no gates")
-        if reason := layer_trace.unseen(config):
+        if reason := layer_trace.untraceable(config):
             raise UserError(f"{path}.run={self.run!r} {reason}")
 
-    def find(self, setting: Setting, name: str) -> Finding:
-        run = setting.followed(self.run)
-        setting.say("gates: reading them, and taking them out")
+    def find(self, context: ClaimContext, name: str) -> Finding:
+        run = context.followed(self.run)
+        context.say("gates: reading them, and taking them out")
         cell, task, batch = run.cell(self.cell), run.plan.task, run.validation(self.examples)
         hidden = {} if task.hidden is None else {label: np.asarray(a) for label, a in task.hidden(batch).items()}
         mark, carried = _quantities(task, hidden, f"config.claims.{name}.run={self.run!r}")
         found = {
-            "before": linear_probes.read(cell, cell.initial, batch, hidden),
-            "after": linear_probes.read(cell, cell.params, batch, hidden),
+            "before": linear_probes.probe_layer(cell, cell.initial, batch, hidden),
+            "after": linear_probes.probe_layer(cell, cell.params, batch, hidden),
         }
         after = found["after"]
-        costs = linear_probes.costs(cell, batch, task, after, carried, (mark, hidden[mark]))
+        costs = linear_probes.intervention_costs(cell, batch, task, after, carried, (mark, hidden[mark]))
         seed = layer_trace.median_seed(costs.plain, task.direction)
         whole = float(np.median(after.whole(carried))) >= self.read
         single = float(np.median(after.units(carried).max(-1))) >= self.read
-        learned = outcomes.learned(task, float(costs.plain[seed]))
-        label = gate_panels.named(self.cell)
-        picture = gate_panels.of_seed(
-            "gates", run, cell, after.inside, batch, seed, carried, hidden[carried], after.probes[carried][seed]
+        learned = verdicts.learned(task, float(costs.plain[seed]))
+        label = gate_panels.plain_label(self.cell)
+        picture = gate_panels.gate_heatmap(
+            "gates", run, cell, after.trace, batch, seed, carried, hidden[carried], after.probes[carried][seed]
         )
         return Finding(
             name=name,
@@ -113,7 +113,7 @@ def verdict(whole: bool, single: bool) -> Verdict:
 
 def _quantities(task: Task, hidden: Mapping[str, np.ndarray], where: str) -> tuple[str, str]:
     """The mark, and what is carried. Raises UserError where the task doesn't name both, or has another metric."""
-    mark = next((label for label, values in hidden.items() if linear_probes.is_mark(values)), None)
+    mark = next((label for label, values in hidden.items() if linear_probes.is_binary(values)), None)
     carried = next((label for label in hidden if label != mark), None)
     if mark is None or carried is None:
         raise UserError(f"{where}: {task.name} doesn't name both a mark and a quantity that is carried")
@@ -122,7 +122,9 @@ def _quantities(task: Task, hidden: Mapping[str, np.ndarray], where: str) -> tup
     return mark, carried
 
 
-def _says(found: Mapping[str, linear_probes.Readings], carried: str, mark: str, costs: linear_probes.Costs) -> str:
+def _says(
+    found: Mapping[str, linear_probes.ProbedLayer], carried: str, mark: str, costs: linear_probes.InterventionCosts
+) -> str:
     before, after = found["before"], found["after"]
     proper = [gate for gate in after.areas[mark] if gate not in gate_panels.CANDIDATES]
     best = max(proper, key=lambda gate: float(np.median(after.areas[mark][gate])))

@@ -11,7 +11,7 @@ import numpy as np
 from jax import lax
 
 import gru_research as gr
-from experiments.claims.setting import Setting, check_against, folder
+from experiments.claims.context import ClaimContext, check_against, folder
 from experiments.diagnosis import flow, gate_panels, layer_trace
 from gru_research.analysis import gradient_flow
 from gru_research.config import split_names
@@ -65,9 +65,9 @@ class Gradients:
     def check(self, plans: Mapping[str, Plan], path: str) -> None:
         check_against(plans, path, self.run, self.gru, self.vanilla_labels)
 
-    def find(self, setting: Setting, name: str) -> Finding:
-        run = setting.followed(self.run)
-        setting.say("gradients: following them back")
+    def find(self, context: ClaimContext, name: str) -> Finding:
+        run = context.followed(self.run)
+        context.say("gradients: following them back")
         flows = {cell.label: flow.measure(run, cell, self.examples) for cell in run.cells}
         length, _ = flow.shape(flows)
         floor = math.log10(self.alive)
@@ -115,7 +115,7 @@ class Gradients:
     ) -> Mapping[float, np.ndarray]:
         """log10 of the gradient at the first step of untrained cells, `[S]` by value of what is changed in them."""
         first = run.cell(self.gru)
-        xs = probes.inputs_of(first.model, layer_trace.first_seed(first.initial, 0), run.validation(self.examples))
+        xs = probes.inputs_of(first.model, layer_trace.one_seed(first.initial, 0), run.validation(self.examples))
 
         def one(key: jax.Array, value: jax.Array) -> jax.Array:
             params = change(cell.init(key, xs.shape[-1]), value)
@@ -151,15 +151,15 @@ def _says(
     gru: str,
     vanilla: Sequence[str],
 ) -> str:
-    before = ", ".join(f"{gate_panels.named(label)} {flow.power(of['before'])}" for label, of in flows.items())
-    kept = {when: [gate_panels.named(label) for label in alive if alive[label][when]] for when in flow.WHEN}
+    before = ", ".join(f"{gate_panels.plain_label(label)} {flow.power(of['before'])}" for label, of in flows.items())
+    kept = {when: [gate_panels.plain_label(label) for label in alive if alive[label][when]] for when in flow.WHEN}
     text = (
         f"At lag {length}, before training, the median gradient is: {before}. Alive before training: "
         f"{', '.join(kept['before']) or 'none'}; after it: {', '.join(kept['after']) or 'none'}."
     )
     if not alive[gru]["before"]:
         text += " Gates by themselves don't keep a gradient: how much of the state a step keeps does, whatever keeps it"
-        ungated = [gate_panels.named(label) for label in vanilla if alive[label]["before"]]
+        ungated = [gate_panels.plain_label(label) for label in vanilla if alive[label]["before"]]
         text += f", in {', '.join(ungated)} no gate at all." if ungated else "."
     return text
 

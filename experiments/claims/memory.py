@@ -3,9 +3,10 @@
 import dataclasses
 from collections.abc import Mapping, Sequence
 
-from experiments.claims import outcomes
-from experiments.claims.setting import Setting, check_against, folder
+from experiments.claims import verdicts
+from experiments.claims.context import ClaimContext, check_against, folder
 from experiments.diagnosis import horizons
+from experiments.diagnosis.gate_panels import plain_label
 from gru_research.config import UserError, split_names
 from gru_research.plural import several
 from gru_research.report import exhibits, pairs, results, wording
@@ -55,23 +56,23 @@ class Memory:
             if task.direction != "min" or task.baseline is None:
                 raise UserError(f"{path}: {task.name}, of the run {run!r}, has no error with a trivial one beside it")
 
-    def find(self, setting: Setting, name: str) -> Finding:
-        first = setting.followed(self.run)
-        setting.say("memory: how long an input matters")
+    def find(self, context: ClaimContext, name: str) -> Finding:
+        first = context.followed(self.run)
+        context.say("memory: how long an input matters")
         reach = {cell.label: horizons.measure(first, cell, self.examples) for cell in first.cells}
-        tasks = [self._outcome(outcomes.collect(setting.followed(run))) for run in self.runs]
+        tasks = [self._outcome(verdicts.collect(context.followed(run))) for run in self.runs]
         config = first.plan.config
         shown: list[exhibits.Exhibit] = []
         for run, of in zip(self.runs, tasks, strict=True):
             shown += [
-                outcomes.dots(of.task, f"memory-{run}", _words(of.task), of.task.task.baseline),
-                outcomes.table(of.task, of.pairs, f"{of.task.task.name}, {of.task.task.length} steps"),
+                verdicts.dots(of.task, f"memory-{run}", _words(of.task), of.task.task.baseline),
+                verdicts.table(of.task, of.pairs, f"{of.task.task.name}, {of.task.task.length} steps"),
             ]
         return Finding(
             name=name,
             claim=CLAIM,
             ran=(
-                f"{'; '.join(self._ran(setting, run, of.task) for run, of in zip(self.runs, tasks, strict=True))}. "
+                f"{'; '.join(self._ran(context, run, of.task) for run, of in zip(self.runs, tasks, strict=True))}. "
                 f"{config.batch_size} sequences an update; sizes matched in parameters; the learning rate of each "
                 f"cell by the same {config.tune.draws} draws, with other seeds. Then how far back an input of the "
                 f"cells trained on {first.plan.task.name} still matters: the lag at which exchanging it for another "
@@ -84,7 +85,7 @@ class Memory:
                 "remembers nothing remembers no longer. Than all on every task, it holds; than some on some, holds "
                 "when; than none anywhere, it doesn't hold, or isn't shown where seeds are too few to show anything."
             ),
-            verdict=outcomes.verdict([is_better for of in tasks for is_better in of.better.values()]),
+            verdict=verdicts.verdict([is_better for of in tasks for is_better in of.better.values()]),
             says=" ".join(_says(of) for of in tasks),
             shown=(*shown, horizons.figure(reach), horizons.table(reach)),
             runs=tuple(folder(run) for run in self.runs),
@@ -96,13 +97,13 @@ class Memory:
 
     def _outcome(self, task: results.TaskResults) -> "Outcome":
         found = pairs.against(task, self.gru, self.vanilla_labels)
-        row, baseline = outcomes.rows(task)[self.gru], task.task.baseline
-        remembers = baseline is not None and outcomes.worse_end(row, "min") < self.remembered * baseline
-        better = {label: won if remembers else False for label, won in outcomes.better(found).items()}
+        row, baseline = verdicts.rows(task)[self.gru], task.task.baseline
+        remembers = baseline is not None and verdicts.worse_end(row, "min") < self.remembered * baseline
+        better = {label: won if remembers else False for label, won in verdicts.better(found).items()}
         return Outcome(task, found, better, remembers)
 
-    def _ran(self, setting: Setting, run: str, task: results.TaskResults) -> str:
-        config, about = setting.runs[run], task.task
+    def _ran(self, context: ClaimContext, run: str, task: results.TaskResults) -> str:
+        config, about = context.runs[run], task.task
         seeds = several(config.seeds, "seed")
         return f"{about.name} with {about.length} steps, {seeds} a cell, {config.updates:,} updates"
 
@@ -119,14 +120,14 @@ class Outcome:
 
 
 def _says(of: Outcome) -> str:
-    rows = outcomes.rows(of.task)
+    rows = verdicts.rows(of.task)
     name = f"On {of.task.task.name} the GRU"
     if not of.remembers:
         return f"{name} has remembered nothing: its error is about the trivial one."
-    solved = ", ".join(f"{outcomes.named(label)} {row.solved_seeds} of {row.seeds}" for label, row in rows.items())
-    shown = [outcomes.named(label) for label, is_better in of.better.items() if is_better]
-    other = [outcomes.named(label) for label, is_better in of.better.items() if is_better is False]
-    unknown = [outcomes.named(label) for label, is_better in of.better.items() if is_better is None]
+    solved = ", ".join(f"{plain_label(label)} {row.solved_seeds} of {row.seeds}" for label, row in rows.items())
+    shown = [plain_label(label) for label, is_better in of.better.items() if is_better]
+    other = [plain_label(label) for label, is_better in of.better.items() if is_better is False]
+    unknown = [plain_label(label) for label, is_better in of.better.items() if is_better is None]
     parts = [f"is better than {', '.join(shown)}"] if shown else []
     parts += [f"isn't shown to be better than {', '.join(other)}"] if other else []
     parts += [f"has too few seeds to be compared with {', '.join(unknown)}"] if unknown else []
@@ -134,10 +135,10 @@ def _says(of: Outcome) -> str:
 
 
 def _words(task: results.TaskResults) -> exhibits.Words:
-    rows = outcomes.rows(task)
+    rows = verdicts.rows(task)
     return exhibits.Words(
         f"Test {task.task.metric} on {task.task.name}",
-        "; ".join(f"{outcomes.named(label)} {outcomes.estimate(row)}" for label, row in rows.items()),
+        "; ".join(f"{plain_label(label)} {verdicts.estimate(row)}" for label, row in rows.items()),
         f"Interquartile means over seeds with their bootstrap intervals (nominally 95 %). The line is what "
-        f"{task.task.baseline_name!r} reaches: a cell there has remembered nothing." + outcomes.without_mark(task),
+        f"{task.task.baseline_name!r} reaches: a cell there has remembered nothing." + verdicts.without_mark(task),
     )

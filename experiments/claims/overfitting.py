@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from experiments.claims import outcomes
-from experiments.claims.setting import Setting, check_cells, check_named, folder
+from experiments.claims.context import ClaimContext, check_cells, check_named, folder
+from experiments.diagnosis.gate_panels import plain_label
 from gru_research import stats
 from gru_research.config import UserError, split_names
 from gru_research.plural import several
@@ -68,13 +68,13 @@ class Overfitting:
         if sizes != sorted(sizes):
             raise UserError(f"{path}.sizes={self.sizes!r} must begin with the run of the smallest train_examples")
 
-    def find(self, setting: Setting, name: str) -> Finding:
+    def find(self, context: ClaimContext, name: str) -> Finding:
         smallest = split_names(self.sizes)[0]
         try:
-            load_sets(make_plan(setting.runs[smallest], setting.dirs), setting.dirs)
+            load_sets(make_plan(context.runs[smallest], context.dirs), context.dirs)
         except UserError as e:
             return Finding(name, CLAIM, "Nothing: the data can't be had.", "not run", str(e))
-        finished = {run: setting.finished(run) for run in self.runs}
+        finished = {run: context.finished(run) for run in self.runs}
         by_size = {run: gaps(finished[run]) for run in split_names(self.sizes)}
         remedied = {run: gaps(finished[run])[self.gru] for run in split_names(self.remedies)}
         first, config = by_size[smallest], finished[smallest].plan.config
@@ -124,7 +124,7 @@ class Overfitting:
             f"{_points(found[self.gru])} with {train_size(finished[run]):,} examples" for run, found in by_size.items()
         ]
         text = f"The GRU's gap is {', '.join(parts)}, in percentage points."
-        larger = [outcomes.named(label) for label, is_more in more.items() if is_more]
+        larger = [plain_label(label) for label, is_more in more.items() if is_more]
         text += (
             f" It is larger than that of {', '.join(larger)}." if larger else " No other cell's is shown to be smaller."
         )
@@ -185,7 +185,7 @@ def _curve(by_size: Mapping[str, Mapping[str, Gap]], finished: Mapping[str, Fini
             exhibits.numbers(100 * np.array(values))
             for values in ([gap.iqm for gap in mine], [low for low, _ in ends], [high for _, high in ends])
         )
-        lines.append(exhibits.Line(outcomes.named(label), place, sizes, y, low, high))
+        lines.append(exhibits.Line(plain_label(label), place, sizes, y, low, high))
     words = exhibits.Words(
         "Generalisation gap against the size of the training set",
         "; ".join(f"{line.label}: " + ", ".join(wording.number(v, 3) for v in line.y) for line in lines)
@@ -228,13 +228,13 @@ def _table(
         )
 
     rows = [
-        row(f"{outcomes.named(label)}, {train_size(finished[run]):,} examples", gap)
+        row(f"{plain_label(label)}, {train_size(finished[run]):,} examples", gap)
         for run, found in by_size.items()
         for label, gap in found.items()
     ]
     smallest = train_size(finished[next(iter(by_size))])
     rows += [
-        row(f"{outcomes.named(gru)}, {smallest:,} examples, {remedy_name(run)}", gap) for run, gap in remedied.items()
+        row(f"{plain_label(gru)}, {smallest:,} examples, {remedy_name(run)}", gap) for run, gap in remedied.items()
     ]
     headings = ("cell", "training accuracy, %", "test accuracy, %", "gap and 95 % interval, points")
     return exhibits.Table("Interquartile means over seeds", headings, tuple(rows))

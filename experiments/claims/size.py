@@ -7,7 +7,7 @@ from typing import Any
 import jax
 
 import gru_research as gr
-from experiments.claims.setting import Setting, WithoutRuns
+from experiments.claims.context import ClaimContext, WithoutRuns
 from gru_research.report import exhibits
 from gru_research.report.claims.findings import Finding
 from gru_research.training import nearest_size
@@ -36,8 +36,8 @@ class Size(WithoutRuns):
         if self.input_size < 1:
             raise ValueError(f"input_size={self.input_size!r} must be at least 1")
 
-    def find(self, setting: Setting, name: str) -> Finding:
-        del setting
+    def find(self, context: ClaimContext, name: str) -> Finding:
+        del context
         counts = {H: {label: parameters(make(H), self.input_size) for label, make in _CELLS.items()}
                   for H in self.hidden_sizes}  # fmt: skip
         ratios = [count["GRU"] / count["LSTM"] for count in counts.values()]

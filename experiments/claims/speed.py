@@ -11,9 +11,9 @@ import gru_research as gr
 from experiments.benchmarks import jobs
 from experiments.benchmarks.results import MIB, Result
 from experiments.benchmarks.turns import Timing, measure
-from experiments.claims.outcomes import verdict
-from experiments.claims.setting import Setting, WithoutRuns
+from experiments.claims.context import ClaimContext, WithoutRuns
 from experiments.claims.size import parameters
+from experiments.claims.verdicts import verdict
 from gru_research.config import UserError
 from gru_research.report import exhibits
 from gru_research.report.claims.findings import Finding
@@ -59,8 +59,8 @@ class Speed(WithoutRuns):
         if not self.budget > 0:
             raise ValueError(f"budget={self.budget!r} must be above 0 seconds")
 
-    def find(self, setting: Setting, name: str) -> Finding:
-        ratios = [ratio for shape in jobs.parse_shapes(self.shapes) for ratio in self._measure(setting, shape)]
+    def find(self, context: ClaimContext, name: str) -> Finding:
+        ratios = [ratio for shape in jobs.parse_shapes(self.shapes) for ratio in self._measure(context, shape)]
         of_gru = [ratio for ratio in ratios if ratio.cell == "gru"]
         return Finding(
             name=name,
@@ -84,7 +84,7 @@ class Speed(WithoutRuns):
             ),
         )
 
-    def _measure(self, setting: Setting, shape: jobs.Shape) -> list[Ratio]:
+    def _measure(self, context: ClaimContext, shape: jobs.Shape) -> list[Ratio]:
         """GRU and vanilla RNN against the LSTM, at its width and at its parameters."""
         platform = "cpu" if jax.default_backend() == "cpu" else "gpu"
         wanted = parameters(gr.LSTM(shape.hidden_size), shape.input_size)
@@ -97,9 +97,9 @@ class Speed(WithoutRuns):
             size = nearest_size(lambda H, cell=cell: parameters(_MAKE[cell](H), shape.input_size), wanted)
             others[job(cell, shape.hidden_size)] = False
             others[job(cell, size)] = True
-        logs = setting.workdir / "logs"
+        logs = context.workdir / "logs"
         logs.mkdir(exist_ok=True)
-        setting.say(f"speed: {shape.batch} sequences of {shape.time} steps, LSTM of {shape.hidden_size} units")
+        context.say(f"speed: {shape.batch} sequences of {shape.time} steps, LSTM of {shape.hidden_size} units")
         found = measure([lstm, *others], ("train",), Timing(self.rounds, self.budget), None, logs, lambda line: None)
         if failed := [result for result in found if result.status != "ok"]:
             raise UserError(f"{_NAMES[failed[0].job.cell]} can't be timed ({failed[0].reason}); see {logs}")

@@ -72,12 +72,13 @@ def curves(flows: Flows) -> exhibits.Lines:
     panels = []
     for when in WHEN:
         lines = [
-            over_seeds.line(gate_panels.named(label), place, lags.tolist(), of[when].log10[:, lags - 1])
+            over_seeds.line(gate_panels.plain_label(label), place, lags.tolist(), of[when].log10[:, lags - 1])
             for place, (label, of) in enumerate(flows.items())
         ]
         panels.append(exhibits.Panel(f"{when} training", tuple(lines)))
     ends = {
-        when: "; ".join(f"{gate_panels.named(label)} {power(of[when])}" for label, of in flows.items()) for when in WHEN
+        when: "; ".join(f"{gate_panels.plain_label(label)} {power(of[when])}" for label, of in flows.items())
+        for when in WHEN
     }
     text = over_seeds.shown(seeds)
     words = exhibits.Words(
@@ -95,7 +96,7 @@ def table(flows: Flows) -> exhibits.Table:
     length, seeds = shape(flows)
     rows = []
     for label, of in flows.items():
-        row = [gate_panels.named(label)]
+        row = [gate_panels.plain_label(label)]
         row += [over_seeds.text(of[when].at_end, wording.power) for when in WHEN]
         row += [steps(float(over_seeds.median(of[when].half_life))) for when in WHEN]
         rows.append(tuple(row))

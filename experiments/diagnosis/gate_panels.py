@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from experiments.diagnosis.layer_trace import Insides
+from experiments.diagnosis.layer_trace import LayerTrace
 from gru_research.analysis import Probe
 from gru_research.report import exhibits
 from gru_research.runs.trained import FinishedRun, TrainedCell
@@ -18,7 +18,7 @@ CANDIDATES = ("n", "g", "h", "m")
 _MOST_UNITS = 32
 
 
-def named(label: str) -> str:
+def plain_label(label: str) -> str:
     """A cell's label as a name in a sentence."""
     return label.replace("_", " ")
 
@@ -28,11 +28,11 @@ def gate_name(gate: str) -> str:
     return GATE_NAMES.get(gate, gate)
 
 
-def of_seed(
+def gate_heatmap(
     name: str,
     run: FinishedRun,
     cell: TrainedCell,
-    inside: Insides,
+    trace: LayerTrace,
     batch: Batch,
     seed: int,
     carried: str | None,
@@ -47,20 +47,20 @@ def of_seed(
     if probe is not None:
         units, order = probe.ranking, f"in the order in which each alone carries the {carried}, the best on top"
     else:
-        moves = np.sum([of[seed, row].std(0) for gate, of in inside.gates.items() if gate not in CANDIDATES], axis=0)
+        moves = np.sum([of[seed, row].std(0) for gate, of in trace.gates.items() if gate not in CANDIDATES], axis=0)
         units, order = np.argsort(-moves, kind="stable"), "in the order of how much their gates move, the most on top"
     shown = tuple(units[:_MOST_UNITS].tolist())
     gates = {
         gate_name(gate): tuple(exhibits.numbers(of[seed, row, :, unit]) for unit in shown)
-        for gate, of in inside.gates.items()
+        for gate, of in trace.gates.items()
         if gate not in CANDIDATES
     }
     readings = {}
     if probe is not None and values is not None:
-        readings = {str(carried): values[row], f"{carried}, read": probe.read(inside.states[seed, row])}
-    few = f"{len(shown)} of {inside.states.shape[-1]} units" if len(shown) < inside.states.shape[-1] else "units"
+        readings = {str(carried): values[row], f"{carried}, read": probe.read(trace.states[seed, row])}
+    few = f"{len(shown)} of {trace.states.shape[-1]} units" if len(shown) < trace.states.shape[-1] else "units"
     words = exhibits.Words(
-        f"Gates of a trained {named(cell.label)} over one sequence",
+        f"Gates of a trained {plain_label(cell.label)} over one sequence",
         f"The sequence's inputs, and below them as maps of {len(shown)} units by time: {', '.join(gates)}.",
         f"Seed {cell.seeds[seed]}, the one in the middle by its {run.plan.task.metric} on these sequences, on "
         f"{run.plan.task.name}; {few} {order}. Dark is closed (0), bright open (1). A gate that keeps the state is "

@@ -52,13 +52,14 @@ def figure(reach: Mapping[str, Reach]) -> exhibits.Lines:
         for place, (label, of) in enumerate(reach.items()):
             with np.errstate(divide="ignore"):
                 change = np.log10(of.change[when])
-            lines.append(over_seeds.line(gate_panels.named(label), place, (of.lags + 1).tolist(), change))
+            lines.append(over_seeds.line(gate_panels.plain_label(label), place, (of.lags + 1).tolist(), change))
         panels.append(exhibits.Panel(f"{when} training", tuple(lines)))
     words = exhibits.Words(
         "How much an input still matters",
         "Change of the last state against how many steps ago the exchanged input was, one line a cell. "
         + "; ".join(
-            f"{gate_panels.named(label)} after training: {median(of, 'after')} steps" for label, of in reach.items()
+            f"{gate_panels.plain_label(label)} after training: {median(of, 'after')} steps"
+            for label, of in reach.items()
         ),
         "The input of one step is exchanged for another sequence's, and the state at the end changes: "
         f"{over_seeds.shown(_seeds(reach))}, relative to the step at which it changes most. The last input is at 1. "
@@ -71,7 +72,7 @@ def table(reach: Mapping[str, Reach]) -> exhibits.Table:
     """The horizons before and after training."""
     rows = [
         (
-            gate_panels.named(label),
+            gate_panels.plain_label(label),
             *(over_seeds.text(of.horizon[when], lambda steps, of=of: _steps(steps, of)) for when in flow.WHEN),
         )
         for label, of in reach.items()

@@ -24,14 +24,14 @@ KEEPS = {"GRU": "z", "BlockGRU": "z", "LayerNormGRU": "z", "MinGRU": "z", "LSTM"
 
 
 @dataclasses.dataclass(frozen=True)
-class Insides:
+class LayerTrace:
     """One layer of all seeds: gates `[S, B, T, H]` by name, and its outputs `[S, B, T, H]`."""
 
     gates: Mapping[str, np.ndarray]
     states: np.ndarray
 
 
-def unseen(config: ExperimentConfig) -> str | None:
+def untraceable(config: ExperimentConfig) -> str | None:
     """Why a run's gates and states can't be looked at, as the end of a sentence that begins with the run; None where
     they can."""
     if any(config.model.options.get(name) for name in ("zoneout", "zoneout_cell")):
@@ -39,7 +39,7 @@ def unseen(config: ExperimentConfig) -> str | None:
     return None
 
 
-def look(cell: trained.TrainedCell, params: Params, batch: Batch, layer: int = 0) -> Insides:
+def trace_layer(cell: trained.TrainedCell, params: Params, batch: Batch, layer: int = 0) -> LayerTrace:
     """The gates and outputs of a layer at evaluation; the layers below it are run first."""
 
     def one(mine: Params) -> tuple[dict[str, Array], Array]:
@@ -54,7 +54,7 @@ def look(cell: trained.TrainedCell, params: Params, batch: Batch, layer: int = 0
         return gates, ys
 
     gates, states = trained.per_seed(one, params)
-    return Insides(gates, states)
+    return LayerTrace(gates, states)
 
 
 def keeping_gate(cell: trained.TrainedCell, layer: int = 0) -> str | None:
@@ -120,6 +120,6 @@ def median_seed(values: np.ndarray, direction: str) -> int:
     return int(np.argsort(np.where(np.isfinite(values), values, worst), kind="stable")[len(values) // 2])
 
 
-def first_seed(tree: Any, seed: int) -> Any:
+def one_seed(tree: Any, seed: int) -> Any:
     """One seed's part of a tree."""
     return jax.tree.map(lambda a: a[seed], tree)

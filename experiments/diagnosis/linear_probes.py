@@ -19,18 +19,18 @@ LEAST = 5
 
 
 @dataclasses.dataclass(frozen=True)
-class Readings:
+class ProbedLayer:
     """A layer of all seeds at one time of training.
 
     Attributes:
-      inside: gates and outputs.
+      trace: gates and outputs.
       probes: by hidden quantity, one a seed.
       areas: for quantities that are 0 or 1 at each step, by name and then by gate: the area under the curve of the
         unit that tells best, either way round, `[S]`.
       timescales: of each unit by the gate that keeps it, `[S, H]`; None where there is none.
     """
 
-    inside: layer_trace.Insides
+    trace: layer_trace.LayerTrace
     probes: Mapping[str, tuple[Probe, ...]]
     areas: Mapping[str, Mapping[str, np.ndarray]]
     timescales: np.ndarray | None
@@ -49,30 +49,28 @@ class Readings:
         return np.max(proper, axis=0)
 
 
-def is_mark(values: np.ndarray) -> bool:
+def is_binary(values: np.ndarray) -> bool:
     """Whether a quantity is 0 or 1 at each step."""
     return set(np.unique(values)) == {0.0, 1.0}
 
 
-def read(
+def probe_layer(
     cell: trained.TrainedCell, params: Params, batch: Batch, hidden: Mapping[str, np.ndarray], layer: int = 0
-) -> Readings:
+) -> ProbedLayer:
     """What of the hidden quantities `[B, T]` a layer's states and gates hold."""
-    inside = layer_trace.look(cell, params, batch, layer)
-    probes = {name: tuple(linear_probe(states, values) for states in inside.states) for name, values in hidden.items()}
+    trace = layer_trace.trace_layer(cell, params, batch, layer)
+    probes = {name: tuple(linear_probe(states, values) for states in trace.states) for name, values in hidden.items()}
     areas: dict[str, dict[str, np.ndarray]] = {}
     for name, values in hidden.items():
-        if is_mark(values):
-            each = {
-                gate: np.array([separation(of_seed, values) for of_seed in of]) for gate, of in inside.gates.items()
-            }
+        if is_binary(values):
+            each = {gate: np.array([separation(of_seed, values) for of_seed in of]) for gate, of in trace.gates.items()}
             areas[name] = {gate: np.maximum(area, 1 - area).max(-1) for gate, area in each.items()}
     keeps = layer_trace.keeping_gate(cell, layer)
-    steps = np.stack([timescales(of_seed) for of_seed in inside.gates[keeps]]) if keeps else None
-    return Readings(inside, probes, areas, steps)
+    steps = np.stack([timescales(of_seed) for of_seed in trace.gates[keeps]]) if keeps else None
+    return ProbedLayer(trace, probes, areas, steps)
 
 
-def table(found: Mapping[str, Readings], seeds: int) -> exhibits.Table:
+def table(found: Mapping[str, ProbedLayer], seeds: int) -> exhibits.Table:
     """What can be read, a column for each time of training."""
 
     def row(what: str, values: list[np.ndarray], digits: str) -> tuple[str, ...]:
@@ -95,7 +93,7 @@ def table(found: Mapping[str, Readings], seeds: int) -> exhibits.Table:
     return exhibits.Table(f"What can be read: {over_seeds.shown(seeds)}", headings, tuple(rows))
 
 
-def ranking(name: str, found: Readings, quantity: str, seed: int) -> exhibits.Dots:
+def ranking(name: str, found: ProbedLayer, quantity: str, seed: int) -> exhibits.Dots:
     """The units of one seed that carry most of a quantity."""
     probe = found.probes[quantity][seed]
     best = probe.ranking[:_RANKED].tolist()
@@ -110,7 +108,7 @@ def ranking(name: str, found: Readings, quantity: str, seed: int) -> exhibits.Do
 
 
 @dataclasses.dataclass(frozen=True)
-class Costs:
+class InterventionCosts:
     """The task's metric with nothing held, `[S]`, and with something held, `[S]` by what."""
 
     metric: str
@@ -123,15 +121,15 @@ class Costs:
         return self.held[what] / self.plain if self.direction == "min" else self.plain - self.held[what]
 
 
-def costs(
+def intervention_costs(
     cell: trained.TrainedCell,
     batch: Batch,
     task: Task,
-    found: Readings,
+    found: ProbedLayer,
     carried: str | None,
     marks: tuple[str, np.ndarray] | None = None,
     layer: int = 0,
-) -> Costs:
+) -> InterventionCosts:
     """Each gate at its mean, one a unit, and at 1; and the unit that carries most of a quantity at its mean.
 
     `marks` are a name and `[B, T]`: each gate is then held at its mean at the marked steps alone, and at all others,
@@ -141,7 +139,7 @@ def costs(
     parts = {}
     if marks is not None and layer == 0 and cell.model.embedding is None:
         parts = {f"at a {marks[0]}": marks[1] > 0, "elsewhere": ~(marks[1] > 0)}
-    for gate, values in found.inside.gates.items():
+    for gate, values in found.trace.gates.items():
         if gate in gate_panels.CANDIDATES:
             continue
         tree = {"params": cell.params, "mean": values.mean((1, 2))}
@@ -157,16 +155,16 @@ def costs(
             cell, cell.params, batch, task, lambda mine, gate=gate: {"fixed": {gate: 1.0}}, layer
         )
     if carried is not None:
-        units = np.arange(found.inside.states.shape[-1])
+        units = np.arange(found.trace.states.shape[-1])
         best = np.array([units == probe.ranking[0] for probe in found.probes[carried]])
-        tree = {"params": cell.params, "best": best, "mean": found.inside.states.mean((1, 2))}
+        tree = {"params": cell.params, "best": best, "mean": found.trace.states.mean((1, 2))}
         held["the unit that carries most at its mean"] = layer_trace.metric_with(
             cell, tree, batch, task, lambda mine: {"silenced": mine["best"], "held": mine["mean"]}, layer
         )
-    return Costs(task.metric, task.direction, layer_trace.metric(cell, cell.params, batch, task), held)
+    return InterventionCosts(task.metric, task.direction, layer_trace.metric(cell, cell.params, batch, task), held)
 
 
-def cost_dots(name: str, found: Costs) -> exhibits.Dots:
+def cost_dots(name: str, found: InterventionCosts) -> exhibits.Dots:
     """What it costs to hold each part."""
     factors = found.direction == "min"
     rows = []
@@ -187,7 +185,7 @@ def cost_dots(name: str, found: Costs) -> exhibits.Dots:
     return exhibits.Dots(name, words, tuple(rows), unit, 0.0, powers=factors)
 
 
-def cost_table(found: Costs) -> exhibits.Table:
+def cost_table(found: InterventionCosts) -> exhibits.Table:
     """The metric itself, beside what is lost."""
 
     def number(value: float) -> str:

@@ -61,7 +61,7 @@ def figure(found: Mapping[str, Spectrum]) -> exhibits.Lines:
         for place, (label, of) in enumerate(found.items()):
             values = of.values[when]
             seeds = len(values)
-            lines.append(over_seeds.line(gate_panels.named(label), place, range(1, values.shape[1] + 1), values))
+            lines.append(over_seeds.line(gate_panels.plain_label(label), place, range(1, values.shape[1] + 1), values))
         panels.append(exhibits.Panel(f"{when} training", tuple(lines)))
     text = over_seeds.shown(seeds)
     words = exhibits.Words(

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from experiments.claims import ablations, gates, gradients, outcomes, overfitting, setting
+from experiments.claims import ablations, context, gates, gradients, overfitting, verdicts
 from gru_research import records
 from gru_research.config import UserError, experiment
 from gru_research.data import DataDirs
@@ -170,12 +170,12 @@ def test_data_that_no_lag_can_be_counted_in_are_refused_before_training(
 ) -> None:
     run = experiment(config()["runs"]["memory"] | {"probes": ""})
     sets = {"validation": {"inputs": np.zeros((12, 8, 2)), "mask": np.ones((12, 8))}}  # as a task of a user's may have
-    monkeypatch.setattr(setting, "load_sets", lambda plan, dirs: sets)
+    monkeypatch.setattr(context, "load_sets", lambda plan, dirs: sets)
 
     def train(name: str) -> None:
         raise AssertionError(f"{name} was trained")
 
-    claims = setting.Setting(tmp_path, DataDirs(), {"memory": run}, train, print)
+    claims = context.ClaimContext(tmp_path, DataDirs(), {"memory": run}, train, print)
     with pytest.raises(UserError, match=r"config\.runs\.memory: gru reads sequences with mask"):
         claims.followed("memory")
 
@@ -200,14 +200,14 @@ def test_the_gradients_verdict_can_say_each() -> None:
 
 
 def test_the_other_verdicts_can_say_each() -> None:
-    assert [outcomes.verdict(held) for held in ([True, True], [True, False], [False, False])] == [
+    assert [verdicts.verdict(held) for held in ([True, True], [True, False], [False, False])] == [
         "holds", "holds when", "doesn't hold",
     ]  # fmt: skip
     assert [gates.verdict(*read) for read in ((False, False), (True, False), (True, True))] == [
         "holds", "holds when", "doesn't hold",
     ]  # fmt: skip
-    assert outcomes.verdict([None, True]) == outcomes.verdict([None, True, False]) == "holds when"
-    assert outcomes.verdict([None, False]) == "not shown"
+    assert verdicts.verdict([None, True]) == verdicts.verdict([None, True, False]) == "holds when"
+    assert verdicts.verdict([None, False]) == "not shown"
     assert [ablations.needed_anywhere(worse) for worse in ([None, True], [None, False], [False, False])] == [
         True, None, False,
     ]  # fmt: skip
@@ -220,12 +220,12 @@ def test_what_counts_as_learned() -> None:
     """A tenth of the way from a trivial answer to a solution: of an error in its logarithm."""
     error = results.Task("adding", "mse", {"mse": "min"}, "mse", threshold=0.01, trivial={"always 1": 1.0})
     at = 10**-0.2
-    assert outcomes.learned(error, 0.999 * at) and not outcomes.learned(error, 1.001 * at)
+    assert verdicts.learned(error, 0.999 * at) and not verdicts.learned(error, 1.001 * at)
     accuracy = results.Task(
         "parity", "accuracy", {"accuracy": "max"}, "accuracy", threshold=1.0, trivial={"always 0": 0.5}
     )
-    assert outcomes.learned(accuracy, 0.551) and not outcomes.learned(accuracy, 0.549)
-    assert not outcomes.learned(error, np.inf) and not outcomes.learned(error, np.nan)
+    assert verdicts.learned(accuracy, 0.551) and not verdicts.learned(accuracy, 0.549)
+    assert not verdicts.learned(error, np.inf) and not verdicts.learned(error, np.nan)
 
 
 def test_a_seed_that_diverged_has_the_largest_gap() -> None:
@@ -242,7 +242,7 @@ def test_a_finding_names_the_numbers_that_its_verdict_follows_from(
     found = {finding.name: finding for finding in findings.read(workdir).findings}
     table = json.loads((workdir / "findings" / "speed.json").read_text())["shown"][1]["rows"]
     below = [float(row[4].split(",")[1].rstrip("] ")) < 1 for row in table if row[0].startswith("GRU")]
-    assert found["speed"].verdict == outcomes.verdict(below)
+    assert found["speed"].verdict == verdicts.verdict(below)
     rows = json.loads((workdir / "findings" / "size.json").read_text())["shown"][0]["rows"]
     ratios = [float(row[2]) for row in rows if row[0].startswith("GRU")]
     assert (max(abs(ratio - 0.75) for ratio in ratios) <= 0.01) == (found["size"].verdict == "holds")

@@ -54,7 +54,7 @@ class Absent(importlib.abc.MetaPathFinder):
 
 sys.meta_path.insert(0, Absent())
 assert {"pytest", "optuna", "safetensors"} <= others and "optax" not in others
-import experiments.claims, experiments.diagnosis.why, gru_research.report.claims, gru_research.models
+import experiments.claims, experiments.diagnosis.page, gru_research.report.claims, gru_research.models
 sys.argv = ["compare", *ARGUMENTS]
 runpy.run_module("experiments.compare", run_name="__main__", alter_sys=True)
 """

@@ -48,10 +48,10 @@ def parts(
 
 def _of_cell(run: trained.FinishedRun, cell: trained.TrainedCell, examples: int, layer: int, varying: bool) -> Part:
     """Gates and states of a layer, what can be read from them, and what it costs to hold them."""
-    heading = gate_panels.named(cell.label) + (f", layer {layer}" if len(cell.model.stack.cells) > 1 else "")
+    heading = gate_panels.plain_label(cell.label) + (f", layer {layer}" if len(cell.model.stack.cells) > 1 else "")
     if layer >= len(cell.model.stack.cells):
         return Part(heading, (f"It has {len(cell.model.stack.cells)} layers, none of the number {layer}.",))
-    if reason := layer_trace.unseen(run.plan.config):
+    if reason := layer_trace.untraceable(run.plan.config):
         return Part(heading, (f"Gates aren't shown: the run {reason}.",))
     task, batch = run.plan.task, run.validation(examples)
     shown: list[exhibits.Exhibit] = []
@@ -64,20 +64,22 @@ def _of_cell(run: trained.FinishedRun, cell: trained.TrainedCell, examples: int,
     elif len(batch["inputs"]) >= linear_probes.LEAST:
         moving = {name: np.asarray(values) for name, values in task.hidden(batch).items()}
         hidden = {name: values for name, values in moving.items() if np.ptp(values) > 0}
-    carried = next((name for name, values in hidden.items() if not linear_probes.is_mark(values)), None)
+    carried = next((name for name, values in hidden.items() if not linear_probes.is_binary(values)), None)
     carried = carried or next(iter(hidden), None)
-    before = linear_probes.read(cell, cell.initial, batch, hidden, layer)
-    after = linear_probes.read(cell, cell.params, batch, hidden, layer)
-    marks = next(((name, values) for name, values in hidden.items() if linear_probes.is_mark(values)), None)
+    before = linear_probes.probe_layer(cell, cell.initial, batch, hidden, layer)
+    after = linear_probes.probe_layer(cell, cell.params, batch, hidden, layer)
+    marks = next(((name, values) for name, values in hidden.items() if linear_probes.is_binary(values)), None)
     marks = None if marks is None or marks[0] == carried else marks
-    costs = linear_probes.costs(cell, batch, task, after, carried, marks, layer)
+    costs = linear_probes.intervention_costs(cell, batch, task, after, carried, marks, layer)
     seed = layer_trace.median_seed(costs.plain, task.direction)
-    gated = [gate for gate in after.inside.gates if gate not in gate_panels.CANDIDATES]
+    gated = [gate for gate in after.trace.gates if gate not in gate_panels.CANDIDATES]
     if gated:
         probe = after.probes[carried][seed] if carried else None
         values = hidden[carried] if carried else None
         name = f"why-{cell.label}"
-        shown.append(gate_panels.of_seed(f"{name}-gates", run, cell, after.inside, batch, seed, carried, values, probe))
+        shown.append(
+            gate_panels.gate_heatmap(f"{name}-gates", run, cell, after.trace, batch, seed, carried, values, probe)
+        )
         shown += [_distribution(f"{name}-values", {"before": before, "after": after}, gated), _saturation(after, gated)]
     if carried:
         shown.append(linear_probes.table({"before": before, "after": after}, len(cell.seeds)))
@@ -101,7 +103,7 @@ def _short(
         shares = [share for share in clipped if share is not None]
         rows.append(
             (
-                gate_panels.named(label),
+                gate_panels.plain_label(label),
                 f"{flow.power(of['before'])} to {flow.power(of['after'])}",
                 *(flow.steps(float(over_seeds.median(of[when].half_life))) for when in flow.WHEN),
                 horizons.median(reach[label], "after") if label in reach else wording.UNKNOWN,
@@ -121,13 +123,13 @@ def _short(
     return exhibits.Table(f"{run.plan.task.name}: medians over {several(seeds, 'seed')}", headings, tuple(rows))
 
 
-def _distribution(name: str, found: Mapping[str, linear_probes.Readings], gated: Sequence[str]) -> exhibits.Lines:
+def _distribution(name: str, found: Mapping[str, linear_probes.ProbedLayer], gated: Sequence[str]) -> exhibits.Lines:
     """How often each gate has which value, over all units and steps, a line a gate."""
     panels = []
     for when, of in found.items():
         lines = []
         for place, gate in enumerate(gated):
-            each = [gate_statistics({gate: values})[gate].density for values in of.inside.gates[gate]]
+            each = [gate_statistics({gate: values})[gate].density for values in of.trace.gates[gate]]
             centres = (np.arange(len(each[0])) + 0.5) / len(each[0])
             lines.append(over_seeds.line(gate_panels.gate_name(gate), place, centres.tolist(), 100 * np.stack(each)))
         panels.append(exhibits.Panel(f"{when} training", tuple(lines)))
@@ -140,14 +142,14 @@ def _distribution(name: str, found: Mapping[str, linear_probes.Readings], gated:
     return exhibits.Lines(name, words, tuple(panels), "value of the gate", "percent of values")
 
 
-def _saturation(found: linear_probes.Readings, gated: Sequence[str]) -> exhibits.Table:
+def _saturation(found: linear_probes.ProbedLayer, gated: Sequence[str]) -> exhibits.Table:
     """Means and saturation of each gate."""
     rows = []
     for gate in gated:
-        each = [gate_statistics({gate: values})[gate] for values in found.inside.gates[gate]]
+        each = [gate_statistics({gate: values})[gate] for values in found.trace.gates[gate]]
         columns = ([of.mean.mean() for of in each], [of.low.mean() for of in each], [of.high.mean() for of in each])
         rows.append(
             (gate_panels.gate_name(gate), *(over_seeds.text(column, lambda v: f"{v:.3f}") for column in columns))
         )
     headings = ("gate", "mean", "share below 0.1", "share above 0.9")
-    return exhibits.Table(f"Gates after training: {over_seeds.shown(len(found.inside.states))}", headings, tuple(rows))
+    return exhibits.Table(f"Gates after training: {over_seeds.shown(len(found.trace.states))}", headings, tuple(rows))

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 
-from experiments.diagnosis.gate_panels import named
+from experiments.diagnosis.gate_panels import plain_label
 from gru_research import stats
 from gru_research.report import exhibits, pairs, results, summary, wording
 from gru_research.report.claims.findings import Verdict
@@ -39,15 +39,15 @@ def table(task: results.TaskResults, found: Sequence[pairs.Pair], caption: str) 
         pair = tests.get(label)
         lines.append(
             (
-                named(label),
+                plain_label(label),
                 wording.count(row.parameters),
                 estimate(row),
                 f"{row.solved_seeds}/{row.seeds}",
                 wording.count(row.steps_to_solve),
-                f"{wording.number(pair.verdict.adjusted_p, 3)}: {named(pairs.verdict(pair))}" if pair else "-",
+                f"{wording.number(pair.verdict.adjusted_p, 3)}: {plain_label(pairs.verdict(pair))}" if pair else "-",
             )
         )
-    against = f"p against {named(found[0].x)} (Holm)" if found else "p"
+    against = f"p against {plain_label(found[0].x)} (Holm)" if found else "p"
     headings = (
         "cell",
         "parameters",
@@ -61,7 +61,7 @@ def table(task: results.TaskResults, found: Sequence[pairs.Pair], caption: str) 
 
 def dots(task: results.TaskResults, name: str, words: exhibits.Words, reference: float | None = None) -> exhibits.Dots:
     """Each cell's test metric with its interval."""
-    shown = [exhibits.dot(named(label), (row.iqm, row.ci_low, row.ci_high)) for label, row in rows(task).items()]
+    shown = [exhibits.dot(plain_label(label), (row.iqm, row.ci_low, row.ci_high)) for label, row in rows(task).items()]
     return exhibits.Dots(name, words, tuple(shown), f"test {task.task.metric}", reference)
 
 
@@ -93,5 +93,5 @@ def worse_end(row: summary.SummaryRow, direction: stats.Direction) -> float:
 
 def without_mark(task: results.TaskResults) -> str:
     """A sentence on the cells that a figure of their IQMs has no mark for; nothing where it has all."""
-    lacking = [named(label) for label, row in rows(task).items() if not math.isfinite(row.iqm)]
+    lacking = [plain_label(label) for label, row in rows(task).items() if not math.isfinite(row.iqm)]
     return f" No mark: too many seeds diverged ({', '.join(lacking)})." if lacking else ""

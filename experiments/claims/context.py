@@ -22,7 +22,7 @@ class StoppedError(Exception):
 
 
 @dataclasses.dataclass(frozen=True)
-class Setting:
+class ClaimContext:
     """What all claims share.
 
     Attributes:
@@ -83,8 +83,8 @@ class Claim(Protocol):
         """
         ...
 
-    def find(self, setting: Setting, name: str) -> Finding:
-        """What came out, under the claim's name in the config; raises what `Setting.finished` raises."""
+    def find(self, context: ClaimContext, name: str) -> Finding:
+        """What came out, under the claim's name in the config; raises what `ClaimContext.finished` raises."""
         ...
 
 
