@@ -38,7 +38,7 @@ def main() -> int:
         raise UserError("--workdir is missing: name a finished run's directory")
     running.start_backend()
     workdir = Path(WORKDIR.value)
-    run = trained.read(workdir, running.data_dirs())
+    run = trained.load_finished(workdir, running.data_dirs())
     known = [cell.label for cell in run.cells]
     labels = split_names(CELLS.value) or tuple(known)
     for label in labels:

@@ -48,7 +48,7 @@ class ClaimContext:
           StoppedError, UserError: as training does.
         """
         self.train(name)
-        return trained.read(self.workdir / folder(name), self.dirs)
+        return trained.load_finished(self.workdir / folder(name), self.dirs)
 
     def followed(self, name: str) -> trained.FinishedRun:
         """The same, of a run whose carries are followed from step to step.

@@ -1,4 +1,4 @@
-"""How much of a comparison is done, and how long the rest will take."""
+"""Estimates how much of a comparison is done and how long the rest takes."""
 
 import dataclasses
 import time
@@ -11,7 +11,7 @@ from gru_research.training.tuning import training_schedule, tuning_schedule
 
 @dataclasses.dataclass
 class _Spent:
-    """Seconds that went to things of one sort, and how many of them were made."""
+    """Total seconds and count of one kind of work."""
 
     seconds: float = 0.0
     count: int = 0
@@ -25,13 +25,16 @@ class _Spent:
         return self.seconds / self.count if self.count else 0.0
 
 
-class Remaining:
-    """Told of each `Progress`; knows the share of the whole that is done, by updates, and the seconds that are left.
+class Eta:
+    """Estimates the remaining time of a comparison from its `Progress`.
 
-    Time goes to starting a phase (tuning or training of a cell: compiling), to its evaluations and to its updates, of
-    which each member (seed or draw) makes its own; each is taken to cost what it did on average so far in this process.
-    The last cell's test is taken for one evaluation more. A cell that is slower than those before it makes the estimate
-    too low, one that stops early too high.
+    A phase is the tuning or the training of one cell. Its time goes to its start (compilation), to evaluations, and to
+    updates. Each kind of work is assumed to cost its average so far in this process; the last cell's test counts as one
+    more evaluation. The estimate is too low where a later cell is slower, and too high where seeds stop early.
+
+    Attributes:
+      share: the fraction of all updates that is done.
+      seconds: the remaining seconds; None before the first update.
     """
 
     def __init__(self, plan: Plan, clock: Callable[[], float] = time.monotonic):
@@ -47,7 +50,7 @@ class Remaining:
         self.share = 0.0
         self.seconds: float | None = None
 
-    def look(self, progress: Progress) -> None:
+    def update(self, progress: Progress) -> None:
         now, before = self._clock(), self._at
         elapsed, self._last, self._at = now - self._last, now, progress
         if before is not None and (before.cell, before.phase) != (progress.cell, progress.phase):
@@ -55,7 +58,7 @@ class Remaining:
         evaluating = progress.evaluation_seconds - (before.evaluation_seconds if before else 0.0)
         if evaluating > 0:
             self._evaluations.add(evaluating, progress.members)
-        if before is None:  # the phase's first look comes after compiling, also where it is resumed at a later step
+        if before is None:  # a phase's first report comes after compilation, also where the phase is resumed
             self._starts.add(elapsed - evaluating, 1)
         else:
             self._updates.add(elapsed - evaluating, (progress.step - before.step) * progress.members)
@@ -69,7 +72,7 @@ class Remaining:
             if number >= at:
                 step = progress.step if number == at else 0
                 updates += (schedule.updates - step) * members
-                # That of step 0 comes before a phase's first look, with its start.
+                # The evaluation at step 0 comes before a phase's first report and counts as its start.
                 evaluations += (-(-(schedule.updates - step) // schedule.eval_every) + (number > at)) * members
         test = list(self._phases.values())[-1][1]
         self.share = 1 - updates / total
@@ -78,15 +81,15 @@ class Remaining:
             self.seconds = starts + updates * self._updates.each + (evaluations + test) * self._evaluations.each
 
 
-def left(share: float, seconds: float) -> str:
-    """What a progress line says of the time that is left; nothing where training is over but for a moment."""
+def time_left(share: float, seconds: float) -> str:
+    """Returns the progress line's text on the remaining time; empty where training is done."""
     if seconds >= 0.5:
         return f"{duration(seconds)} left"
     return "under 1 s left" if share < 1 else ""
 
 
 def duration(seconds: float) -> str:
-    """Seconds as a person says them."""
+    """Formats seconds, e.g. as "3 min 05 s"."""
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"

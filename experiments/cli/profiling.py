@@ -1,4 +1,4 @@
-"""A trace of a few training calls, for xprof."""
+"""Traces a few training calls for xprof."""
 
 import sys
 from pathlib import Path
@@ -10,14 +10,14 @@ from gru_research.training import Progress
 
 FOLDER = "profile"
 WARM_CALLS = 2
-"""Calls before the trace: what happens only once (allocation, page faults) isn't what is asked for."""
+"""Calls before the trace, so that it shows no one-time work such as allocation and page faults."""
 TRACED_CALLS = 3
 
 
 class Profile:
-    """Where it is `wanted`, traces TRACED_CALLS calls of the first cell, after its first WARM_CALLS, to `folder`.
+    """Traces TRACED_CALLS training calls of the first cell, after its first WARM_CALLS, to `folder` if `wanted`.
 
-    An evaluation that falls between them is traced too; compilation, which comes before the first call, isn't.
+    An evaluation between these calls is traced too. Compilation comes before the first call and isn't.
     """
 
     def __init__(self, folder: Path, wanted: bool):
@@ -36,7 +36,7 @@ class Profile:
         elif self._pending:
             _warn(f"nothing was traced: the first cell made {self._calls} calls; a trace begins after {WARM_CALLS}")
 
-    def after(self, progress: Progress) -> None:
+    def on_call(self, progress: Progress) -> None:
         """Called after each call of the training program, and once before the first."""
         if not self._pending:
             return
@@ -55,7 +55,7 @@ class Profile:
         try:
             jax.profiler.start_trace(self._folder)
             self._tracing, self._first = True, step
-        except Exception as e:  # a trace that can't be had is no reason to lose the run
+        except Exception as e:  # a failed trace mustn't end the run
             self._give_up(e)
 
     def _stop(self) -> None:

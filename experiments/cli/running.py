@@ -169,7 +169,7 @@ def run(config: ExperimentConfig, folder: Path, stop: StopRequest, workdir: Path
 
         def progress(at: Progress) -> None:
             line.show(at)
-            profile.after(at)
+            profile.on_call(at)
 
         finished = run_comparison(
             plan,

@@ -1,4 +1,4 @@
-"""The cells of a finished run as analyses take them: with the parameters before and after training, and inputs."""
+"""Loads the cells of a finished run for analyses: parameters before and after training, and validation inputs."""
 
 import dataclasses
 import sys
@@ -22,12 +22,13 @@ from gru_research.types import Array, Batch, Params
 
 @dataclasses.dataclass(frozen=True)
 class TrainedCell:
-    """One cell of a run.
+    """One trained cell of a run.
 
     Attributes:
-      plan: what it is.
-      seeds: their numbers; those that diverged are among them.
-      initial, params: before training and as tested, every array with a leading seed axis `[S, ...]`.
+      plan: the cell's description.
+      seeds: all seeds, diverged ones included.
+      initial, params: the parameters before training and those that were tested; every array has a leading seed axis
+        `[S, ...]`.
     """
 
     plan: CellPlan
@@ -41,14 +42,14 @@ class TrainedCell:
 
     @property
     def model(self) -> SequenceModel:
-        """For cells that `refusal` doesn't refuse."""
+        """The cell's model, where `refusal` returns None."""
         assert isinstance(self.plan.model, SequenceModel)
         return self.plan.model
 
 
 @dataclasses.dataclass(frozen=True)
 class FinishedRun:
-    """A run that trained to its end, its cells in the config's order, and its data."""
+    """A finished run: its cells in the config's order, its records and its data."""
 
     plan: Plan
     cells: tuple[TrainedCell, ...]
@@ -59,31 +60,34 @@ class FinishedRun:
         return next(cell for cell in self.cells if cell.label == label)
 
     def validation(self, count: int) -> Batch:
-        """The first `count` validation examples, as models see them."""
+        """Returns the first `count` validation examples as a model's batch."""
         return self.plan.task.prepare({name: a[:count] for name, a in self.sets["validation"].items()})
 
 
-def read(workdir: Path, dirs: DataDirs) -> FinishedRun:
-    """A finished run from its directory; `dirs` where its data lie elsewhere than they did.
+def load_finished(workdir: Path, dirs: DataDirs) -> FinishedRun:
+    """Loads a finished run from its directory.
+
+    Args:
+      dirs: where the data lie now, if not where they were during training.
 
     Raises:
       RecordsError: no readable records.
-      UserError: it isn't finished, or its data can't be had.
+      UserError: the run isn't finished, or its data can't be loaded.
     """
     run = runs.load(workdir, dirs.data_dir, dirs.manual_dir)
     if not run.finished:
-        raise UserError(f"workdir={str(workdir)!r} holds a run that isn't finished: its own command goes on with it")
+        raise UserError(f"workdir={str(workdir)!r} holds a run that isn't finished: run its command again to resume it")
     for file, how in run.changed.items():
         print(f"warning: {file} {how} since the run", file=sys.stderr, flush=True)
     cells = []
     for cell in run.plan.cells:
         seeds = run.seeds(cell.label)
-        cells.append(TrainedCell(cell, seeds, initial(run.plan, cell, seeds), run.parameters(cell.label)))
+        cells.append(TrainedCell(cell, seeds, initial_parameters(run.plan, cell, seeds), run.parameters(cell.label)))
     return FinishedRun(run.plan, tuple(cells), run.on_record, run.sets)
 
 
-def initial(plan: Plan, cell: CellPlan, seeds: tuple[int, ...]) -> Params:
-    """The parameters before training, `[S, ...]`: those that training began with, bit for bit."""
+def initial_parameters(plan: Plan, cell: CellPlan, seeds: tuple[int, ...]) -> Params:
+    """Returns the parameters that training started from, `[S, ...]`, bit for bit."""
 
     def one(seed: Array) -> Params:
         return cell.model.init(stream(seed, "init"), plan.task.spec.example)
@@ -92,13 +96,13 @@ def initial(plan: Plan, cell: CellPlan, seeds: tuple[int, ...]) -> Params:
 
 
 def per_seed(function: Callable[..., Any], *trees: Any) -> Any:
-    """`function` of each seed's part of `trees`, whose arrays begin with the seed axis; NumPy arrays `[S, ...]`."""
+    """Applies `function` to each seed's part of `trees`, whose leading axis is the seed; returns NumPy arrays."""
     return jax.tree.map(
         np.asarray, jax.jit(lambda *all_of_them: lax.map(lambda one: function(*one), all_of_them))(*trees)
     )
 
 
 def refusal(run: FinishedRun, cell: TrainedCell) -> str | None:
-    """Why the analyses of a recurrence can't be made of a cell; None where they can."""
+    """Returns why a cell's recurrence can't be analysed; None where it can."""
     reason = probes.unfit(cell.plan.model, run.sets["validation"])
     return None if reason is None else f"{cell.label} {reason}"

@@ -125,6 +125,6 @@ def test_a_run_that_isnt_finished_is_refused(tmp_path: Path) -> None:
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=120)
     done = launch("diagnose", f"--workdir={tmp_path}/it")
-    assert done.returncode == 2 and "isn't finished: its own command goes on with it" in done.stderr
+    assert done.returncode == 2 and "isn't finished: run its command again to resume it" in done.stderr
     assert not (tmp_path / "it" / "why.json").exists()
     seen(done)

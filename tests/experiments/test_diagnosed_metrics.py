@@ -36,7 +36,7 @@ def test_a_metric_is_made_on_the_host_as_in_an_evaluation(
     monkeypatch.setitem(TASKS, "own", lambda: task)
     config = {"task": {"name": "own"}, "cells": {"gru": {"kind": "gru", "hidden_size": 3}}, "updates": 1, "seeds": 2}
     plan = make_plan(experiment(config))
-    params = trained.initial(plan, plan.cells[0], (0, 1))
+    params = trained.initial_parameters(plan, plan.cells[0], (0, 1))
     cell = trained.TrainedCell(plan.cells[0], (0, 1), params, params)
     batch = task.data.load(DataDirs())["validation"]
     outputs = [plan.cells[0].model.apply(jax.tree.map(lambda a, s=s: a[s], params), batch)[:, 0] for s in (0, 1)]

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from experiments.cli import progress
-from experiments.cli.eta import Remaining, duration, left
+from experiments.cli.eta import Eta, duration, time_left
 from experiments.cli.profiling import TRACED_CALLS, WARM_CALLS, Profile
 from gru_research import records
 from gru_research.config import experiment
@@ -43,24 +43,24 @@ class Clock:
         return self.now
 
 
-def looked(plan: Plan, *looks: tuple[float, Progress]) -> Remaining:
+def estimated(plan: Plan, *reports: tuple[float, Progress]) -> Eta:
     clock = Clock()
-    remaining = Remaining(plan, clock)
-    for seconds, where in looks:
+    eta = Eta(plan, clock)
+    for seconds, where in reports:
         clock.now += seconds
-        remaining.look(where)
-    return remaining
+        eta.update(where)
+    return eta
 
 
 def test_what_is_left_is_updates_at_their_pace_and_compiling() -> None:
     plan = make_plan(experiment(CONFIG))  # 2 x 100 updates, then 2 x 50
-    assert looked(plan, (5.0, at("gru", 0))).seconds is None
-    half = looked(plan, (5.0, at("gru", 0)), (10.0, at("gru", 50)))
+    assert estimated(plan, (5.0, at("gru", 0))).seconds is None
+    half = estimated(plan, (5.0, at("gru", 0)), (10.0, at("gru", 50)))
     assert half.share == pytest.approx(100 / 300)
     assert half.seconds == pytest.approx(5.0 + 200 * 0.1)
-    second = looked(plan, (5, at("gru", 0)), (20, at("gru", 100)), (7, at("lstm", 0, updates=50)))
+    second = estimated(plan, (5, at("gru", 0)), (20, at("gru", 100)), (7, at("lstm", 0, updates=50)))
     assert second.share == pytest.approx(200 / 300) and second.seconds == pytest.approx(100 * 0.1)
-    end = looked(
+    end = estimated(
         plan, (5, at("gru", 0)), (20, at("gru", 100)), (7, at("lstm", 0, updates=50)), (1, at("lstm", 50, updates=50))
     )
     assert end.share == 1 and end.seconds == 0
@@ -70,19 +70,19 @@ def test_evaluations_and_the_test_are_left_too() -> None:
     fields = {"evaluations": 2, "only": "gru"}  # at 0, 50 and 100, and the test
     plan = make_plan(experiment(CONFIG | fields))
     looks = [(9.0, at("gru", 0, evaluating=4.0)), (0.2, at("gru", 25, evaluating=4.0))]
-    assert looked(plan, *looks).seconds == pytest.approx(0.6 + 3 * 4.0)  # once 0.6 s, though evaluations took most
+    assert estimated(plan, *looks).seconds == pytest.approx(0.6 + 3 * 4.0)  # once 0.6 s, though evaluations took most
     looks.append((0.2 + 2.0, at("gru", 50, evaluating=6.0)))  # an evaluation takes 3 s on average
-    assert looked(plan, *looks).seconds == pytest.approx(0.4 + 2 * 3.0)
+    assert estimated(plan, *looks).seconds == pytest.approx(0.4 + 2 * 3.0)
     looks.append((0.4 + 3.0, at("gru", 100, evaluating=9.0)))
-    end = looked(plan, *looks)
+    end = estimated(plan, *looks)
     assert end.share == 1 and end.seconds == pytest.approx(3.0)  # the test
 
 
 def test_another_cell_s_first_evaluation_and_its_start_are_left() -> None:
     plan = make_plan(experiment(CONFIG | {"evaluations": 1}))
     gru = [(9.0, at("gru", 0, evaluating=4.0)), (1.0 + 4.0, at("gru", 100, evaluating=8.0))]
-    assert looked(plan, *gru).seconds == pytest.approx(5.0 + 100 * 1 / 200 + 3 * 4.0)
-    both = looked(plan, *gru, (7.0 + 4.0, at("lstm", 0, updates=50, evaluating=4.0)))
+    assert estimated(plan, *gru).seconds == pytest.approx(5.0 + 100 * 1 / 200 + 3 * 4.0)
+    both = estimated(plan, *gru, (7.0 + 4.0, at("lstm", 0, updates=50, evaluating=4.0)))
     assert both.share == pytest.approx(2 / 3) and both.seconds == pytest.approx(100 * 1 / 200 + 2 * 4.0)
 
 
@@ -91,20 +91,20 @@ def test_another_cell_s_first_evaluation_and_its_start_are_left() -> None:
     [(0.67, 0.03, "under 1 s left"), (0.67, 3.2, "3 s left"), (1.0, 0.03, ""), (1.0, 75.0, "1 min 15 s left")],
 )
 def test_no_time_left_is_said_only_at_the_end(share: float, seconds: float, said: str) -> None:
-    assert left(share, seconds) == said
+    assert time_left(share, seconds) == said
 
 
 def test_tuning_counts_with_all_its_members() -> None:
     plan = make_plan(experiment(CONFIG | {"tune": {"draws": 3, "updates": 10}, "only": "gru"}))
     tuning = at("gru", 5, "tuning", updates=10, members=3)
-    remaining = looked(plan, (4, at("gru", 0, "tuning", updates=10, members=3)), (3, tuning))
+    remaining = estimated(plan, (4, at("gru", 0, "tuning", updates=10, members=3)), (3, tuning))
     assert remaining.share == pytest.approx(15 / 230)
     assert remaining.seconds == pytest.approx(4 + 215 * 3 / 15)
 
 
 def test_a_resumed_run_is_timed_from_where_it_goes_on() -> None:
     plan = make_plan(experiment(CONFIG))
-    remaining = looked(plan, (5, at("lstm", 20, updates=50)), (1, at("lstm", 30, updates=50)))
+    remaining = estimated(plan, (5, at("lstm", 20, updates=50)), (1, at("lstm", 30, updates=50)))
     assert remaining.share == pytest.approx(260 / 300) and remaining.seconds == pytest.approx(40 * 1 / 20)
 
 
@@ -129,7 +129,7 @@ def test_plain_lines_have_rate_and_time_left(
 def traced(folder: Path, steps: range, updates: int) -> None:
     with Profile(folder, wanted=True) as profile:
         for step in steps:
-            profile.after(at("gru", step, updates=updates))
+            profile.on_call(at("gru", step, updates=updates))
 
 
 def test_a_trace_is_of_warm_calls_and_says_how_to_open_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -161,7 +161,7 @@ def test_a_trace_that_cannot_be_written_is_a_warning(tmp_path: Path, capsys: pyt
 def test_without_the_flag_nothing_is_traced(tmp_path: Path) -> None:
     with Profile(tmp_path / "profile", wanted=False) as profile:
         for step in range(10):
-            profile.after(at("gru", step, updates=10))
+            profile.on_call(at("gru", step, updates=10))
     assert list(tmp_path.iterdir()) == []
 
 
