@@ -16,7 +16,7 @@ from absl import flags
 
 from experiments.cli import running
 from experiments.cli.launcher import config_path, launch, load_mapping, read_config
-from experiments.sweeps import engines, folder, planned, space
+from experiments.sweeps import config_check, directory, engines, search_space
 from gru_research.config import UserError, to_mapping
 
 running.define_flags()
@@ -31,22 +31,22 @@ def main() -> int:
     config = read_config()
     if not SWEEP.value:
         raise UserError("--sweep is missing: name a sweep file, e.g. --sweep=configs/sweeps/adding_grid.py")
-    sweep = space.sweep(load_mapping("--sweep=", SWEEP.value, "configs/sweeps"))
-    engines.check(ENGINE.value)
+    sweep = search_space.parse_sweep(load_mapping("--sweep=", SWEEP.value, "configs/sweeps"))
+    engines.check_installed(ENGINE.value)
     if WORKERS.value < 1:
         raise UserError(f"--workers={WORKERS.value} must be at least 1")
     if DRY_RUN.value and ENGINE.value != "slurm":
         raise UserError(f"--dry_run writes Slurm's submission script: it needs --engine=slurm, not {ENGINE.value!r}")
     jax.config.update("jax_platforms", "cpu")  # for the checks alone: an accelerator is for the trials
-    metric, direction, files = planned.check(sweep, config, running.data_dirs())
+    metric, direction, files = config_check.check_sweep(sweep, config, running.data_dirs())
     name = "-".join(Path(path.partition(":")[0]).stem for path in (config_path(), SWEEP.value))
-    described = folder.Description(sweep, to_mapping(config), metric, direction, name, arguments(), files)
-    claimed = folder.claim(running.workdir(name), described)
+    described = directory.SweepDescription(sweep, to_mapping(config), metric, direction, name, arguments(), files)
+    claimed = directory.claim(running.workdir(name), described)
     if DRY_RUN.value:
         return dry_run(sweep, claimed)
-    from experiments.sweeps import launching  # Optuna, which is an extra
+    from experiments.sweeps import driver  # Optuna, which is an extra
 
-    return launching.run(claimed, described, ENGINE.value, WORKERS.value)
+    return driver.run(claimed, described, ENGINE.value, WORKERS.value)
 
 
 def arguments() -> tuple[str, ...]:
@@ -56,10 +56,10 @@ def arguments() -> tuple[str, ...]:
     return (*(f"--{name}={value}" for name, value in given.items()), *running.backend_arguments())
 
 
-def dry_run(sweep: space.Sweep, claimed: folder.Folder) -> int:
-    from experiments.sweeps import on_submitit
+def dry_run(sweep: search_space.Sweep, claimed: directory.SweepDirectory) -> int:
+    from experiments.sweeps import submitit_engine
 
-    script = on_submitit.slurm_script(sweep, claimed.path, WORKERS.value)
+    script = submitit_engine.slurm_script(sweep, claimed.path, WORKERS.value)
     (claimed.path / SCRIPT).write_text(script, encoding="utf-8")
     print(script)
     print(f"Written: {claimed.path / SCRIPT}")

@@ -52,11 +52,11 @@ ALLOWED = {
     ("gru_research/run_files.py", "zipfile"),  # the name of its error
     ("gru_research/training/predictions.py", "np.load"),  # with allow_pickle=False
     ("gru_research/training/predictions.py", "allow_pickle"),
-    ("experiments/sweeps/on_submitit.py", "submitit"),  # in a folder that is new with each command
-    ("experiments/sweeps/on_submitit.py", "submitit.core.utils"),
-    ("experiments/sweeps/on_submitit.py", "submitit.helpers"),
-    ("experiments/sweeps/on_ray.py", "ray"),  # over its own connections
-    ("experiments/sweeps/on_ray.py", "ray.exceptions"),
+    ("experiments/sweeps/submitit_engine.py", "submitit"),  # in a folder that is new with each command
+    ("experiments/sweeps/submitit_engine.py", "submitit.core.utils"),
+    ("experiments/sweeps/submitit_engine.py", "submitit.helpers"),
+    ("experiments/sweeps/ray_engine.py", "ray"),  # over its own connections
+    ("experiments/sweeps/ray_engine.py", "ray.exceptions"),
 }
 
 
@@ -179,10 +179,12 @@ def test_data_and_weights_are_read_without_pickles(
 
 def test_a_sweep_s_journal_is_read_without_pickles(unpickled: list[str], tmp_path: Path) -> None:
     pytest.importorskip("optuna")
-    from experiments.sweeps import folder, space, trials
+    from experiments.sweeps import directory, journal, search_space
 
-    description = folder.Description(space.sweep({"fields": {"x": (1, 2)}}), {"seeds": 1}, "mse", "min", "a sweep")
-    claimed = folder.claim(tmp_path / "it", description)
-    assert trials.Trials(claimed, description).settle() == 2
-    read, again = folder.read(tmp_path / "it")
-    assert len(trials.Trials(read, again).entries()) == 2 and unpickled == []
+    description = directory.SweepDescription(
+        search_space.parse_sweep({"fields": {"x": (1, 2)}}), {"seeds": 1}, "mse", "min", "a sweep"
+    )
+    claimed = directory.claim(tmp_path / "it", description)
+    assert journal.TrialJournal(claimed, description).add_missing_attempts() == 2
+    read, again = directory.read(tmp_path / "it")
+    assert len(journal.TrialJournal(read, again).entries()) == 2 and unpickled == []

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from gru_research.config import UserError, choose
 
-from .space import Sweep
+from .search_space import Sweep
 
 ENGINES = {"local": ("cluster", "submitit"), "slurm": ("cluster", "submitit"), "ray": ("ray", "ray")}
 """By name: the extra that installs it, and the module that shows whether it is there."""
@@ -29,7 +29,7 @@ class Workers(Protocol):
         ...
 
 
-def check(engine: str) -> None:
+def check_installed(engine: str) -> None:
     """Raises UserError where the engine doesn't exist or isn't installed."""
     extra, module = ENGINES[choose("--engine", engine, ENGINES)]
     for name in ("optuna", module):
@@ -44,11 +44,11 @@ def start(engine: str, sweep: Sweep, workdir: Path, workers: int, program: Seque
       UserError: the engine can't be reached from here.
     """
     if engine == "ray":
-        from . import on_ray
+        from . import ray_engine
 
-        return on_ray.start(sweep, workdir, workers, program)
-    from . import on_submitit
+        return ray_engine.start(sweep, workdir, workers, program)
+    from . import submitit_engine
 
     if engine == "slurm":
-        return on_submitit.start_slurm(sweep, workdir, workers, program)
-    return on_submitit.start_local(sweep, workdir, workers, program)
+        return submitit_engine.start_slurm(sweep, workdir, workers, program)
+    return submitit_engine.start_local(sweep, workdir, workers, program)

@@ -23,8 +23,8 @@ from gru_research.plural import several
 from gru_research.report import files, markup, tables, terminal, wording
 from gru_research.stats import Direction
 
-from . import picture
-from .trials import Trials
+from . import figure
+from .journal import TrialJournal
 
 Table = tuple[list[str], list[list[str]]]
 LEAST_TRIALS = 2
@@ -40,27 +40,27 @@ OUTCOMES = {
 }
 
 
-def write(trials: Trials, console: rich.console.Console) -> None:
+def write(journal: TrialJournal, console: rich.console.Console) -> None:
     """Writes the files, each in one step, and prints the best trials and the importance of each field."""
-    folder, entries = trials.folder.path, trials.entries()
-    weights, note = importance(trials.study, list(trials.sweep.fields))
-    found = best(entries, trials.description.direction)
-    ranked, attempts = ranking(trials, entries), table(trials, entries)
-    notes = [*best_lines(trials, found), *([note] if note else [])]
+    directory, entries = journal.directory.path, journal.entries()
+    weights, note = importance(journal.study, list(journal.sweep.fields))
+    found = best(entries, journal.description.direction)
+    ranked, attempts = ranking(journal, entries), table(journal, entries)
+    notes = [*best_lines(journal, found), *([note] if note else [])]
     weighed = importance_table(weights)
-    drawn = picture.illustration(trials.sweep, entries, trials.description.metric, trials.description.direction)
-    pictures = [files.Figures(folder / "figures").add(drawn)] if drawn else []
-    files.replace(folder / "trials.csv", to_csv(trials, entries).encode())
-    files.replace(folder / "report.md", to_markdown(trials, notes, weighed, attempts).encode())
-    files.replace(folder / "report.html", to_html(trials, notes, weighed, attempts, pictures).encode())
+    drawn = figure.illustration(journal.sweep, entries, journal.description.metric, journal.description.direction)
+    pictures = [files.Figures(directory / "figures").add(drawn)] if drawn else []
+    files.replace(directory / "trials.csv", to_csv(journal, entries).encode())
+    files.replace(directory / "report.md", to_markdown(journal, notes, weighed, attempts).encode())
+    files.replace(directory / "report.html", to_html(journal, notes, weighed, attempts, pictures).encode())
     if found is not None:
-        title = f"{trials.description.title}: the best trials"
+        title = f"{journal.description.title}: the best trials"
         terminal.show(console, ranked[0], ranked[1][:SHOWN], title=title)
     if weights:
         terminal.show(console, *weighed, title="importance")
     for line in notes:
         console.print(rich.text.Text(line), soft_wrap=True)
-    console.print(rich.text.Text(f"Report: {folder / 'report.html'}"), soft_wrap=True)
+    console.print(rich.text.Text(f"Report: {directory / 'report.html'}"), soft_wrap=True)
 
 
 def importance(study: optuna.Study, fields: Sequence[str]) -> tuple[dict[str, float], str]:
@@ -94,10 +94,10 @@ def best(entries: Sequence[FrozenTrial], direction: Direction) -> FrozenTrial | 
     return min(complete, key=_value) if direction == "min" else max(complete, key=_value)
 
 
-def last_attempts(trials: Trials) -> Mapping[int, list[FrozenTrial]]:
+def attempts_by_trial(journal: TrialJournal) -> Mapping[int, list[FrozenTrial]]:
     """Every trial's attempts, by the trial's number."""
     attempts: dict[int, list[FrozenTrial]] = defaultdict(list)
-    for entry in trials.entries():
+    for entry in journal.entries():
         attempts[entry.user_attrs["trial"]].append(entry)
     return attempts
 
@@ -112,35 +112,35 @@ def text(value: Any) -> str:
     return wording.number(value) if isinstance(value, float) else str(value)
 
 
-def best_lines(trials: Trials, found: FrozenTrial | None) -> list[str]:
+def best_lines(journal: TrialJournal, found: FrozenTrial | None) -> list[str]:
     """The best trial, how it may be run with fresh seeds, and a warning, as its metric was what it was chosen by."""
     counts = defaultdict(int)
-    for entry in trials.entries():
+    for entry in journal.entries():
         counts[outcome(entry)] += 1
     lines = ["Attempts: " + ", ".join(f"{count} {name}" for name, count in sorted(counts.items())) + "."]
     if found is None:
         return [*lines, "No trial has finished."]
-    number, config = found.user_attrs["trial"], trials.description.config
+    number, config = found.user_attrs["trial"], journal.description.config
     values = ", ".join(f"{name}={text(value)}" for name, value in found.params.items())
     fresh = int(config["first_seed"]) + int(config["seeds"])
-    asked = trials.folder.asked(number)
+    config_folder = journal.directory.config_folder(number)
     command = shlex.join(
-        ["python", "-m", "experiments.compare", f"--config=configs/rerun.py:{asked},first_seed={fresh}"]
+        ["python", "-m", "experiments.compare", f"--config=configs/rerun.py:{config_folder},first_seed={fresh}"]
     )
     return [
         *lines,
-        f"Best: trial {number}, validation {trials.description.metric} {text(found.value)}, {values}.",
+        f"Best: trial {number}, validation {journal.description.metric} {text(found.value)}, {values}.",
         "Chosen as the best of many, that number flatters it: run it again with fresh seeds and read its test metric.",
         command,
     ]
 
 
-def ranking(trials: Trials, entries: Sequence[FrozenTrial]) -> Table:
+def ranking(journal: TrialJournal, entries: Sequence[FrozenTrial]) -> Table:
     """The finished trials, the best first."""
     complete = [entry for entry in entries if entry.state == TrialState.COMPLETE]
-    complete.sort(key=_value, reverse=trials.description.direction == "max")
-    fields = list(trials.sweep.fields)
-    headings = ["trial", f"validation {trials.description.metric}", *fields, "seconds"]
+    complete.sort(key=_value, reverse=journal.description.direction == "max")
+    fields = list(journal.sweep.fields)
+    headings = ["trial", f"validation {journal.description.metric}", *fields, "seconds"]
     rows = [
         [
             str(entry.user_attrs["trial"]),
@@ -153,10 +153,10 @@ def ranking(trials: Trials, entries: Sequence[FrozenTrial]) -> Table:
     return headings, rows
 
 
-def table(trials: Trials, entries: Sequence[FrozenTrial]) -> Table:
+def table(journal: TrialJournal, entries: Sequence[FrozenTrial]) -> Table:
     """Every attempt, by trial."""
-    fields = list(trials.sweep.fields)
-    headings = ["trial", "attempt", "outcome", f"validation {trials.description.metric}", *fields]
+    fields = list(journal.sweep.fields)
+    headings = ["trial", "attempt", "outcome", f"validation {journal.description.metric}", *fields]
     headings += ["seconds", "peak GB", "log", "why"]
     rows = []
     for entry in sorted(entries, key=lambda e: (e.user_attrs["trial"], e.number)):
@@ -179,12 +179,12 @@ def importance_table(weights: Mapping[str, float]) -> Table:
     return ["field", "importance"], [[name, wording.percent(share)] for name, share in weights.items()]
 
 
-def to_csv(trials: Trials, entries: Sequence[FrozenTrial]) -> str:
+def to_csv(journal: TrialJournal, entries: Sequence[FrozenTrial]) -> str:
     """A row an attempt, numbers with all their digits."""
-    fields, known = list(trials.sweep.fields), ("seconds", "peak_gb", "worker", "log", "reason")
+    fields, known = list(journal.sweep.fields), ("seconds", "peak_gb", "worker", "log", "reason")
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(["trial", "attempt", "outcome", f"validation_{trials.description.metric}", *fields, *known])
+    writer.writerow(["trial", "attempt", "outcome", f"validation_{journal.description.metric}", *fields, *known])
     for entry in sorted(entries, key=lambda e: (e.user_attrs["trial"], e.number)):
         attributes = entry.user_attrs
         writer.writerow(
@@ -195,11 +195,11 @@ def to_csv(trials: Trials, entries: Sequence[FrozenTrial]) -> str:
     return out.getvalue()
 
 
-def to_markdown(trials: Trials, notes: Sequence[str], weights: Table, attempts: Table) -> str:
+def to_markdown(journal: TrialJournal, notes: Sequence[str], weights: Table, attempts: Table) -> str:
     listed = "\n".join(f"- {note}" for note in notes)
-    parts = [f"# {trials.description.title}", listed]
+    parts = [f"# {journal.description.title}", listed]
     parts += [f"## Importance\n\n{_markdown(weights)}"] if weights[1] else []
-    return "\n\n".join([*parts, f"## Trials\n\n{_markdown(attempts)}"]) + "\n"
+    return "\n\n".join([*parts, f"## TrialJournal\n\n{_markdown(attempts)}"]) + "\n"
 
 
 def _markdown(made: Table) -> str:
@@ -209,17 +209,17 @@ def _markdown(made: Table) -> str:
 
 
 def to_html(
-    trials: Trials, notes: Sequence[str], weights: Table, attempts: Table, pictures: Sequence[markup.Picture]
+    journal: TrialJournal, notes: Sequence[str], weights: Table, attempts: Table, pictures: Sequence[markup.Picture]
 ) -> str:
     weighed = [tables.to_html(*weights, caption="PED-ANOVA, of the finished trials", css_class="importance")]
-    caption = f"One row an attempt; {trials.sweep.search}, objective: validation {trials.description.metric}"
+    caption = f"One row an attempt; {journal.sweep.search}, objective: validation {journal.description.metric}"
     sections = [
         markup.Section("Best", [markup.bullets(notes)]),
         *([markup.Section("Importance of each field", weighed)] if weights[1] else []),
         *([markup.Section("Figures", pictures)] if pictures else []),
         markup.Section("Every trial", [tables.to_html(*attempts, caption=caption, css_class="seeds")]),
     ]
-    return markup.document(f"{trials.description.title}: {several(trials.sweep.count, 'trial')}", sections)
+    return markup.document(f"{journal.description.title}: {several(journal.sweep.count, 'trial')}", sections)
 
 
 def _value(entry: FrozenTrial) -> float:

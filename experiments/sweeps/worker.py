@@ -17,11 +17,11 @@ import experiments
 from gru_research import named, records
 from gru_research.config import with_fields
 
-from . import child, objective
-from .alive import Heart, Watch
-from .folder import Description, Folder, read
-from .look import Look
-from .trials import Trials
+from . import objective, subprocess_limits
+from .directory import SweepDescription, SweepDirectory, read
+from .heartbeat import Heartbeat, HeartbeatMonitor
+from .journal import TrialJournal
+from .trial_monitor import TrialMonitor
 
 ROOT = Path(experiments.__file__).parents[1]
 COMPARE = (sys.executable, "-m", "experiments.compare")
@@ -37,93 +37,93 @@ def work(workdir: str, index: int, program: Sequence[str] = COMPARE) -> int:
     whatever ends it, the trial in progress is stopped and goes back to those that wait.
 
     Args:
-      workdir: the sweep's directory, as `folder.claim` made it.
+      workdir: the sweep's directory, as `directory.claim` made it.
       index: which of the workers this is: they share a machine's cores by it.
       program: what runs a trial, given --config and --workdir.
     """
-    folder, description = read(Path(workdir))
-    trials, watch, told = Trials(folder, description), Watch(), Told()
+    directory, description = read(Path(workdir))
+    journal, heartbeats, stop = TrialJournal(directory, description), HeartbeatMonitor(), StopFlag()
     made = 0
-    while not told.stop:
-        trials.bury(watch)
-        trials.settle()
-        trial = trials.take()
+    while not stop.requested:
+        journal.fail_lost_attempts(heartbeats)
+        journal.add_missing_attempts()
+        trial = journal.claim_attempt()
         if trial is not None:
             made += 1
-            Attempt(folder, description, trials, trial, tuple(program), index, told).run()
-        elif not trials.open():
+            Attempt(directory, description, journal, trial, tuple(program), index, stop).run()
+        elif not journal.unfinished():
             break
         else:
             time.sleep(IDLE_SECONDS)
     return made
 
 
-class Told:
+class StopFlag:
     """Whether SIGTERM asked this worker to stop. A flag, as an exception might fall into the journal's lock."""
 
     def __init__(self) -> None:
-        self.stop = False
+        self.requested = False
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, self._on_signal)
 
     def _on_signal(self, *_: object) -> None:
-        self.stop = True
+        self.requested = True
 
 
 @dataclasses.dataclass(frozen=True)
 class Attempt:
     """One attempt at a trial, from its config to its place in the journal."""
 
-    folder: Folder
-    description: Description
-    trials: Trials
+    directory: SweepDirectory
+    description: SweepDescription
+    journal: TrialJournal
     trial: optuna.Trial
     program: tuple[str, ...]
     index: int
-    told: Told
+    stop: StopFlag
 
     def run(self) -> None:
         number, attempt = (self.trial.user_attrs[name] for name in ("trial", "attempt"))
-        log, beat = self.folder.log(number, attempt), self.description.sweep.dead_after / BEATS
-        self.trial.set_user_attr("log", str(log.relative_to(self.folder.path)))
-        with Heart(self.folder.alive(self.trial.number), beat):
+        log, beat = self.directory.log(number, attempt), self.description.sweep.dead_after / BEATS
+        self.trial.set_user_attr("log", str(log.relative_to(self.directory.path)))
+        with Heartbeat(self.directory.heartbeat(self.trial.number), beat):
             print(f"trial {number}, attempt {attempt}: {self.trial.number} in the journal", flush=True)
             if stale := [f"{file} {how}" for file, how in named.changed(self.description.files).items()]:
-                self.trials.fail(self.trial, "refused", f"of other files than the sweep: {', '.join(stale)} since")
+                self.journal.fail(self.trial, "refused", f"of other files than the sweep: {', '.join(stale)} since")
                 return
             try:
                 ended = self._train(number, log)
             except BaseException as e:
                 # SystemExit is submitit's, before it puts the job back into Slurm's queue.
                 how = "crashed" if isinstance(e, Exception) else "stopped"
-                self.trials.fail(self.trial, how, f"its worker ended: {type(e).__name__}: {e}")
+                self.journal.fail(self.trial, how, f"its worker ended: {type(e).__name__}: {e}")
                 raise
             self._record(number, log, ended)
             print(f"trial {number}, attempt {attempt}: {ended}", flush=True)
 
-    def _train(self, number: int, log: Path) -> child.Ended:
+    def _train(self, number: int, log: Path) -> subprocess_limits.ProcessEnd:
         """Runs the trial in its directory; from what an earlier attempt left there it goes on."""
-        folder, asked = self.folder.run(number), self.folder.asked(number)
-        config = with_fields(self.description.config, self.trials.values(self.trial))
-        asked.mkdir(exist_ok=True)
-        (asked / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
-        rerun = f"--config={ROOT / 'configs' / 'rerun.py'}:{asked}"
+        folder, config_folder = self.directory.run_folder(number), self.directory.config_folder(number)
+        config = with_fields(self.description.config, self.journal.values(self.trial))
+        config_folder.mkdir(exist_ok=True)
+        (config_folder / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+        rerun = f"--config={ROOT / 'configs' / 'rerun.py'}:{config_folder}"
         command = [*self.program, rerun, f"--workdir={folder}", *self.description.arguments]
-        return self._child(command, log, folder)
+        return self._run(command, log, folder)
 
-    def _child(self, command: Sequence[str], log: Path, folder: Path) -> child.Ended:
+    def _run(self, command: Sequence[str], log: Path, folder: Path) -> subprocess_limits.ProcessEnd:
         limits = self.description.sweep.limits
-        return child.run(
+        return subprocess_limits.run(
             command,
             log,
-            env=environment(limits.gpu_memory_fraction),
+            env=trial_environment(limits.gpu_memory_fraction),
             minutes=limits.minutes,
             memory_gb=limits.memory_gb,
-            cores=cores(self.index, limits.cpus),
-            look=Look(self.trials, self.trial, folder / records.FILE_NAME, lambda: self.told.stop),
+            cores=worker_cores(self.index, limits.cpus),
+            monitor=TrialMonitor(self.journal, self.trial, folder / records.FILE_NAME, lambda: self.stop.requested),
         )
 
-    def _record(self, number: int, log: Path, ended: child.Ended) -> None:
+    def _record(self, number: int, log: Path, ended: subprocess_limits.ProcessEnd) -> None:
         """The attempt's end in the journal."""
         limits = self.description.sweep.limits
         # To the kB: a peak that was over its limit by a page must be so on record too.
@@ -133,35 +133,40 @@ class Attempt:
         if ended.why == "pruned":
             self._complete(number, None, spent)
         elif ended.why == "stopped":
-            self.trials.fail(self.trial, "stopped", "its worker was told to stop", **spent)
+            self.journal.fail(self.trial, "stopped", "its worker was told to stop", **spent)
         elif ended.why == "time":
-            self.trials.fail(self.trial, "time", f"ran for more than {limits.minutes:g} min", **spent)
+            self.journal.fail(self.trial, "time", f"ran for more than {limits.minutes:g} min", **spent)
         elif ended.why == "memory":
             reason = f"had {ended.peak_gb:.2f} GB resident, more than {limits.memory_gb:g}"
-            self.trials.fail(self.trial, "memory", reason, **spent)
+            self.journal.fail(self.trial, "memory", reason, **spent)
         elif ended.status:
             how = "refused" if ended.status == REFUSED else "crashed"
-            self.trials.fail(self.trial, how, f"{child.said(ended.status)}: {child.last_lines(log)}", **spent)
+            self.journal.fail(
+                self.trial,
+                how,
+                f"{subprocess_limits.status_text(ended.status)}: {subprocess_limits.last_lines(log)}",
+                **spent,
+            )
         else:
             self._judge(number, spent)
 
     def _judge(self, number: int, spent: dict[str, Any]) -> None:
         try:
-            run = records.read(self.folder.run(number) / records.FILE_NAME)
+            run = records.read(self.directory.run_folder(number) / records.FILE_NAME)
             if not run.finished:
                 raise records.RecordsError("its records don't end with a finished run")
             value = objective.value(run, self.description.sweep.objective.cell, self.description.direction)
         except records.RecordsError as e:
-            self.trials.fail(self.trial, "crashed", str(e), **spent)
+            self.journal.fail(self.trial, "crashed", str(e), **spent)
             return
         self._complete(number, value, spent)
 
     def _complete(self, number: int, value: float | None, spent: dict[str, Any]) -> None:
-        if not self.trials.complete(self.trial, value, **spent):
+        if not self.journal.complete(self.trial, value, **spent):
             print(f"trial {number}: another worker had taken it over, whose attempt counts", flush=True)
 
 
-def environment(gpu_memory_fraction: float) -> dict[str, str]:
+def trial_environment(gpu_memory_fraction: float) -> dict[str, str]:
     """A trial's environment: this one, with the checkout to import from, and JAX's share of a GPU's memory.
 
     JAX reads the share when it is imported, so it can't be a flag of the trial.
@@ -171,7 +176,7 @@ def environment(gpu_memory_fraction: float) -> dict[str, str]:
     return os.environ | {"PYTHONPATH": os.pathsep.join(paths)} | share
 
 
-def cores(index: int, count: int) -> list[int]:
+def worker_cores(index: int, count: int) -> list[int]:
     """A worker's share of a machine's cores, so that none takes another's; empty, which is all, where too few are left.
 
     A worker whose scheduler gave it cores of its own sees only those.

@@ -1,6 +1,6 @@
 """Sweeps: the shared journal, workers that die, limits, engines, the report and the command.
 
-Trials are `stand_ins/trial.py` where it doesn't matter what trains; one sweep at the end is of real runs.
+TrialJournal are `stand_ins/trial.py` where it doesn't matter what trains; one sweep at the end is of real runs.
 """
 
 import csv
@@ -22,7 +22,7 @@ from typing import Any
 import pytest
 import rich.console
 
-from experiments.sweeps import folder, space
+from experiments.sweeps import directory, search_space
 from gru_research.config import UserError
 from tests.faults import fault, seen
 from tests.launching import FAST, launch
@@ -33,7 +33,7 @@ pytest.importorskip("submitit")
 
 from optuna.trial import TrialState  # noqa: E402
 
-from experiments.sweeps import alive, child, launching, on_submitit, report, trials, worker  # noqa: E402
+from experiments.sweeps import driver, heartbeat, journal, report, submitit_engine, subprocess_limits, worker  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
 TRIAL = (sys.executable, str(ROOT / "tests" / "stand_ins" / "trial.py"))
@@ -43,9 +43,9 @@ XS = (0.0, 0.1, 0.2, 0.3)
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Short polls, and the signal handlers that workers and launcher set put back."""
-    monkeypatch.setattr(child, "POLL_SECONDS", 0.05)
+    monkeypatch.setattr(subprocess_limits, "POLL_SECONDS", 0.05)
     monkeypatch.setattr(worker, "IDLE_SECONDS", 0.1)
-    monkeypatch.setattr(launching, "POLL_SECONDS", 0.1)
+    monkeypatch.setattr(driver, "POLL_SECONDS", 0.1)
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     yield
@@ -53,22 +53,22 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         signal.signal(number, handler)
 
 
-def described(config: dict[str, Any] | None = None, **fields: Any) -> folder.Description:
+def described(config: dict[str, Any] | None = None, **fields: Any) -> directory.SweepDescription:
     """A sweep of the stand-in's `x`."""
-    sweep = space.sweep({"fields": {"x": XS}, "dead_after": 2.0} | fields)
-    return folder.Description(sweep, {"first_seed": 0, "seeds": 2} | (config or {}), "mse", "min", "a sweep")
+    sweep = search_space.parse_sweep({"fields": {"x": XS}, "dead_after": 2.0} | fields)
+    return directory.SweepDescription(sweep, {"first_seed": 0, "seeds": 2} | (config or {}), "mse", "min", "a sweep")
 
 
-def worked(path: Path, description: folder.Description) -> trials.Trials:
+def worked(path: Path, description: directory.SweepDescription) -> journal.TrialJournal:
     """The sweep after a worker in this process has done all of it."""
-    claimed = folder.claim(path, description)
-    made = trials.Trials(claimed, description)
-    made.settle()
+    claimed = directory.claim(path, description)
+    made = journal.TrialJournal(claimed, description)
+    made.add_missing_attempts()
     worker.work(str(claimed.path), 0, TRIAL)
     return made
 
 
-def outcomes(made: trials.Trials) -> list[tuple[int, int, str]]:
+def outcomes(made: journal.TrialJournal) -> list[tuple[int, int, str]]:
     return [(e.user_attrs["trial"], e.user_attrs["attempt"], report.outcome(e)) for e in made.entries()]
 
 
@@ -80,34 +80,48 @@ def outcomes(made: trials.Trials) -> list[tuple[int, int, str]]:
 )
 def test_another_sweep_s_directory_is_refused_with_what_differs(tmp_path: Path) -> None:
     description = described()
-    folder.claim(tmp_path / "it", description)
-    limits = dataclasses.replace(description.sweep, limits=space.Limits(minutes=3), retries=4)
-    folder.claim(tmp_path / "it", dataclasses.replace(description, sweep=limits))
-    assert folder.read(tmp_path / "it")[1].sweep == limits
+    directory.claim(tmp_path / "it", description)
+    limits = dataclasses.replace(description.sweep, limits=search_space.Limits(minutes=3), retries=4)
+    directory.claim(tmp_path / "it", dataclasses.replace(description, sweep=limits))
+    assert directory.read(tmp_path / "it")[1].sweep == limits
     for other, said in (
         (described(fields={"x": (0.0, 0.5)}), "sweep.fields.x is [0.0, 0.1, 0.2, 0.3] there"),
         (described({"seeds": 3}), "config.seeds is 2 there, and 3 was asked for"),
     ):
         with pytest.raises(UserError) as caught:
-            folder.claim(tmp_path / "it", other)
+            directory.claim(tmp_path / "it", other)
         assert said in str(caught.value)
         seen(caught)
     (tmp_path / "thesis.tex").write_text("years of work")
     with pytest.raises(UserError, match="holds something else") as caught:
-        folder.claim(tmp_path, description)
+        directory.claim(tmp_path, description)
     seen(caught)
+
+
+def test_a_directory_with_the_folder_names_of_earlier_versions_is_resumed(tmp_path: Path) -> None:
+    description = described()
+    worked(tmp_path / "it", description)
+    for old, new in directory.RENAMED.items():
+        (tmp_path / "it" / new).rename(tmp_path / "it" / old)
+    made = worked(tmp_path / "it", description)
+    assert not any((tmp_path / "it" / old).exists() for old in directory.RENAMED)
+    assert len(made.entries()) == len(XS), "nothing is trained again"
+    (config,) = [
+        word for line in report.best_lines(made, made.entries()[-1]) for word in line.split() if "rerun" in word
+    ]
+    assert Path(config.partition(":")[2].partition(",")[0], "config.json").is_file()
 
 
 def test_a_grid_is_entered_once_and_whole(tmp_path: Path) -> None:
     description = described(fields={"x": XS, "y": ("a", "b")})
-    claimed = folder.claim(tmp_path / "it", description)
-    several = [trials.Trials(claimed, description) for _ in range(3)]
-    threads = [threading.Thread(target=made.settle) for made in several]
+    claimed = directory.claim(tmp_path / "it", description)
+    several = [journal.TrialJournal(claimed, description) for _ in range(3)]
+    threads = [threading.Thread(target=made.add_missing_attempts) for made in several]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    taken = [made.take() for made in several for _ in range(3)]
+    taken = [made.claim_attempt() for made in several for _ in range(3)]
     points = Counter(str(several[0].values(trial)) for trial in taken if trial is not None)
     assert len(taken) == 9 and len(points) == 8 and set(points.values()) == {1}
 
@@ -154,7 +168,7 @@ def test_tpe_searches_and_the_median_prunes(tmp_path: Path) -> None:
     report.write(made, rich.console.Console(quiet=True))
     assert "pruned" in (tmp_path / "it" / "report.html").read_text()
     more = described({"evaluations": 1}, fields=fields, **rules | {"trials": 9})
-    assert len(trials.missing(more.sweep, made.entries())) == 1, "a search grows by more trials"
+    assert len(journal.missing_attempts(more.sweep, made.entries())) == 1, "a search grows by more trials"
 
 
 @fault("sweeps", "a trial that diverges")
@@ -170,53 +184,53 @@ def test_a_trial_that_diverged_counts_as_the_worst(tmp_path: Path) -> None:
 @fault("sweeps", "half a line at the journal's end")
 def test_half_a_line_at_the_journal_s_end_is_cut_off(tmp_path: Path) -> None:
     description = described()
-    claimed = folder.claim(tmp_path / "it", description)
-    trials.Trials(claimed, description).settle()
-    with claimed.journal.open("a") as file:
+    claimed = directory.claim(tmp_path / "it", description)
+    journal.TrialJournal(claimed, description).add_missing_attempts()
+    with claimed.journal_file.open("a") as file:
         file.write('{"op_code": 5, "trial')
-    trials.mend(claimed.journal)
-    made = trials.Trials(claimed, description)
-    assert made.settle() == 0 and len(made.entries()) == len(XS)
+    journal.repair(claimed.journal_file)
+    made = journal.TrialJournal(claimed, description)
+    assert made.add_missing_attempts() == 0 and len(made.entries()) == len(XS)
     seen("")
 
 
 def test_a_counter_that_stands_still_is_noticed_by_the_watcher_s_own_clock(tmp_path: Path) -> None:
-    path, watch = tmp_path / "7", alive.Watch()
-    with alive.Heart(path, 0.05):
+    path, monitor = tmp_path / "7", heartbeat.HeartbeatMonitor()
+    with heartbeat.Heartbeat(path, 0.05):
         for _ in range(8):
             time.sleep(0.1)
-            assert watch.still_for(path) < 0.5
+            assert monitor.seconds_unchanged(path) < 0.5
     path.write_text("99")
-    watch.still_for(path)
+    monitor.seconds_unchanged(path)
     os.utime(path, (0, 0))  # a clock that goes wrong on another machine
     time.sleep(0.3)
-    assert 0.25 < watch.still_for(path) < 1
+    assert 0.25 < monitor.seconds_unchanged(path) < 1
 
 
 def test_workers_on_one_machine_have_cores_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {4, 5, 6, 7, 8}, raising=False)
-    assert [worker.cores(index, 2) for index in range(3)] == [[4, 5], [6, 7], []]
-    assert worker.cores(0, 0) == []
+    assert [worker.worker_cores(index, 2) for index in range(3)] == [[4, 5], [6, 7], []]
+    assert worker.worker_cores(0, 0) == []
 
 
 def test_an_attempt_that_was_taken_over_no_longer_counts(tmp_path: Path) -> None:
     description = described()
-    made = trials.Trials(folder.claim(tmp_path / "it", description), description)
-    made.settle()
-    trial = made.take()
+    made = journal.TrialJournal(directory.claim(tmp_path / "it", description), description)
+    made.add_missing_attempts()
+    trial = made.claim_attempt()
     assert trial is not None and made.values(trial)
     assert made.fail(trial, "lost", "no sign of life") and not made.complete(trial, 0.5, seconds=1.0)
-    assert outcomes(made)[0][2] == "lost" and made.is_over(trial)
+    assert outcomes(made)[0][2] == "lost" and made.has_ended(trial)
 
 
 def test_no_text_of_a_sweep_becomes_html(tmp_path: Path) -> None:
     evil = "<script>alert(1)</script>\"' onload='x' <img src=x onerror=alert(2)>"
     description = described(fields={f"x{evil}": (f"a{evil}", f"b{evil}")})
     description = dataclasses.replace(description, title=f"title{evil}", metric=f"mse{evil}")
-    made = trials.Trials(folder.claim(tmp_path / "it", description), description)
-    made.settle()
+    made = journal.TrialJournal(directory.claim(tmp_path / "it", description), description)
+    made.add_missing_attempts()
     for ends in (lambda trial: made.complete(trial, 0.5), lambda trial: made.fail(trial, evil, f"why{evil}")):
-        trial = made.take()
+        trial = made.claim_attempt()
         assert trial is not None and made.values(trial)
         ends(trial)
     report.write(made, rich.console.Console(quiet=True))
@@ -232,7 +246,7 @@ def test_no_pickle_that_lay_there_before_is_one_of_this_command_s(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """submitit reads results as pickles: from a folder that nobody could have filled beforehand."""
-    claimed = folder.claim(tmp_path / "it", described())
+    claimed = directory.claim(tmp_path / "it", described())
     folders: list[Path] = []
 
     class Executor:
@@ -246,9 +260,9 @@ def test_no_pickle_that_lay_there_before_is_one_of_this_command_s(
         def submit(self, worker: Any) -> Any:
             return worker
 
-    monkeypatch.setattr(on_submitit.submitit, "LocalExecutor", Executor)
+    monkeypatch.setattr(submitit_engine.submitit, "LocalExecutor", Executor)
     for _ in range(2):
-        on_submitit.start_local(described().sweep, claimed.path, 1, TRIAL)
+        submitit_engine.start_local(described().sweep, claimed.path, 1, TRIAL)
     assert len(set(folders)) == 2 and {path.parent for path in folders} == {claimed.workers}
 
 
@@ -278,13 +292,15 @@ def processes(path: Path) -> dict[int, str]:
 def test_a_worker_killed_by_kill_9_has_its_trial_taken_over(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """submitit's local executor for real: two workers, of which one is killed in the middle of a trial."""
     description = described({"seconds": 0.4, "evaluations": 3}, fields={"x": (*XS, 0.4)})
-    claimed = folder.claim(tmp_path / "it", description)
+    claimed = directory.claim(tmp_path / "it", description)
     killed: list[int] = []
 
     def kill_one() -> None:
         while not killed:
             time.sleep(0.1)
-            begun = {pid for pid, text in processes(claimed.path).items() if TRIAL[1] in text and "guarded" not in text}
+            begun = {
+                pid for pid, text in processes(claimed.path).items() if TRIAL[1] in text and "exec_guard" not in text
+            }
             workers = {int(Path(f"/proc/{pid}/stat").read_text().split()[3]) for pid in begun}
             if workers:
                 killed.append(min(workers))
@@ -292,9 +308,9 @@ def test_a_worker_killed_by_kill_9_has_its_trial_taken_over(tmp_path: Path, caps
 
     thread = threading.Thread(target=kill_one)
     thread.start()
-    assert launching.run(claimed, description, "local", 2, TRIAL) == 0
+    assert driver.run(claimed, description, "local", 2, TRIAL) == 0
     thread.join()
-    made = trials.Trials(claimed, description)
+    made = journal.TrialJournal(claimed, description)
     states = Counter(report.outcome(entry) for entry in made.entries())
     assert states == {"finished": 5, "lost": 1}
     (lost,) = [entry for entry in made.entries() if report.outcome(entry) == "lost"]
@@ -314,7 +330,7 @@ def test_a_worker_killed_by_kill_9_has_its_trial_taken_over(tmp_path: Path, caps
     assert sorted(float(row["x"]) for row in rows if row["outcome"] == "finished") == [0.0, 0.1, 0.2, 0.3, 0.4]
     # The same command again: nothing runs, and the report is made again.
     (claimed.path / "report.html").unlink()
-    assert launching.run(claimed, description, "local", 2, TRIAL) == 0
+    assert driver.run(claimed, description, "local", 2, TRIAL) == 0
     assert "finished: its report is made again" in capsys.readouterr().out
     assert (claimed.path / "report.html").exists() and len(made.entries()) == 6
 
@@ -324,7 +340,7 @@ def test_ctrl_c_puts_trials_back_and_the_same_command_goes_on(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     description = described({"seconds": 0.5, "evaluations": 20}, fields={"x": (0.1, 0.2)})
-    claimed = folder.claim(tmp_path / "it", description)
+    claimed = directory.claim(tmp_path / "it", description)
 
     def interrupt() -> None:
         while len(list((claimed.path / "trials").glob("*.started"))) < 2:
@@ -332,14 +348,14 @@ def test_ctrl_c_puts_trials_back_and_the_same_command_goes_on(
         os.kill(os.getpid(), signal.SIGINT)
 
     threading.Thread(target=interrupt).start()
-    assert launching.run(claimed, description, "local", 2, TRIAL) == 130
+    assert driver.run(claimed, description, "local", 2, TRIAL) == 130
     seen(capsys.readouterr().err, ends="130")
-    made = trials.Trials(claimed, description)
+    made = journal.TrialJournal(claimed, description)
     assert [how for _, _, how in outcomes(made)[:2]] == ["stopped", "stopped"]
     assert "2 stopped" in (claimed.path / "report.md").read_text() and not processes(claimed.path)
     quick = dataclasses.replace(description, config={**description.config, "seconds": 0.0})
-    (claimed.path / folder.FILE_NAME).write_text(json.dumps(quick.to_mapping()))
-    made.settle()
+    (claimed.path / directory.FILE_NAME).write_text(json.dumps(quick.to_mapping()))
+    made.add_missing_attempts()
     worker.work(str(claimed.path), 0, TRIAL)
     assert outcomes(made)[2:] == [(0, 2, "finished"), (1, 2, "finished")]
 
@@ -349,7 +365,7 @@ SLURM = {"partition": "cpu", "account": "lab", "minutes": 90, "setup": ("module 
 
 def test_slurm_s_script_asks_for_what_the_sweep_says(tmp_path: Path) -> None:
     limits = {"memory_gb": 4.0, "cpus": 3, "gpus": 1}
-    script = on_submitit.slurm_script(described(slurm=SLURM, limits=limits).sweep, tmp_path, 20)
+    script = submitit_engine.slurm_script(described(slurm=SLURM, limits=limits).sweep, tmp_path, 20)
     lines = script.splitlines()
     for line in (
         "--array=0-19%20", "--partition=cpu", "--account=lab", "--time=90", "--mem=5000M", "--cpus-per-task=3",
@@ -365,7 +381,7 @@ def test_slurm_s_script_asks_for_what_the_sweep_says(tmp_path: Path) -> None:
 @fault("sweeps", "Slurm where there is none")
 def test_slurm_where_there_is_none(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no sbatch and srun here") as caught:
-        on_submitit.start_slurm(described().sweep, tmp_path, 2, TRIAL)
+        submitit_engine.start_slurm(described().sweep, tmp_path, 2, TRIAL)
     seen(caught)
 
 
@@ -375,9 +391,9 @@ def test_submission_to_a_stand_in_for_slurm(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setenv("PATH", str(ROOT / "tests" / "stand_ins" / "slurm"), prepend=os.pathsep)
     monkeypatch.setenv("STAND_IN_SLURM", str(tmp_path))
     description = described(slurm=SLURM | {"setup": ("export SETUP=done",)})
-    claimed = folder.claim(tmp_path / "it", description)
-    assert launching.run(claimed, description, "slurm", 2, TRIAL) == 0
-    made = trials.Trials(claimed, description)
+    claimed = directory.claim(tmp_path / "it", description)
+    assert driver.run(claimed, description, "slurm", 2, TRIAL) == 0
+    made = journal.TrialJournal(claimed, description)
     assert Counter(report.outcome(entry) for entry in made.entries()) == {"finished": len(XS)}
     assert "--array=0-1%2" in (tmp_path / "submitted.sh").read_text()
 
@@ -390,9 +406,9 @@ def test_ray_runs_a_sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
             pytest.fail(f"REQUIRE_RAY=1, and {reason}")
         pytest.skip(reason)
     description = described()
-    claimed = folder.claim(tmp_path / "it", description)
-    assert launching.run(claimed, description, "ray", 2, TRIAL) == 0
-    made = trials.Trials(claimed, description)
+    claimed = directory.claim(tmp_path / "it", description)
+    assert driver.run(claimed, description, "ray", 2, TRIAL) == 0
+    made = journal.TrialJournal(claimed, description)
     assert Counter(report.outcome(entry) for entry in made.entries()) == {"finished": len(XS)}
     assert len({entry.user_attrs["worker"] for entry in made.entries()}) <= 2
 

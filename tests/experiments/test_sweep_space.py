@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from experiments.cli.launcher import experiment_from, load_mapping
-from experiments.sweeps import engines, planned, space
+from experiments.sweeps import config_check, engines, search_space
 from gru_research.config import UserError
 from gru_research.data import DataDirs
 from tests.faults import fault, seen
@@ -56,16 +56,16 @@ MISTAKES = [
 @pytest.mark.parametrize(("mapping", "said"), MISTAKES, ids=lambda v: str(v)[:40])
 def test_a_mistake_in_a_sweep_is_named(mapping: dict[str, Any], said: str) -> None:
     with pytest.raises(UserError) as caught:
-        space.sweep(mapping)
+        search_space.parse_sweep(mapping)
     assert said in str(caught.value) and "\n" not in str(caught.value)
     seen(caught)
 
 
 def test_a_sweep_reads_back_what_it_writes() -> None:
     fields = {"a": {"b": {"low": 1, "high": 8, "log": True}, "c": {"choices": ("x", "y")}}, "d": (True, False)}
-    made = space.sweep({"fields": fields, "search": "tpe", "trials": 3, "limits": {"minutes": 2}})
+    made = search_space.parse_sweep({"fields": fields, "search": "tpe", "trials": 3, "limits": {"minutes": 2}})
     assert list(made.fields) == ["a.b", "a.c", "d"]
-    assert space.sweep(json.loads(json.dumps(space.to_mapping(made)))) == made
+    assert search_space.parse_sweep(json.loads(json.dumps(search_space.to_mapping(made)))) == made
 
 
 FIELD_MISTAKES = [
@@ -91,7 +91,9 @@ FIELD_MISTAKES = [
 def test_a_field_that_the_config_has_not(fields: dict[str, Any], cell: str, said: str) -> None:
     config = experiment_from("x", f"{ROOT}/configs/adding.py:only=gru,seeds=1", {})
     with pytest.raises(UserError) as caught:
-        planned.check(space.sweep({"fields": fields, "objective": {"cell": cell}}), config, DataDirs())
+        config_check.check_sweep(
+            search_space.parse_sweep({"fields": fields, "objective": {"cell": cell}}), config, DataDirs()
+        )
     assert said in str(caught.value)
     seen(caught)
 
@@ -99,8 +101,8 @@ def test_a_field_that_the_config_has_not(fields: dict[str, Any], cell: str, said
 @pytest.mark.parametrize("path", sorted((ROOT / "configs" / "sweeps").glob("*.py")), ids=lambda p: p.stem)
 def test_shipped_sweeps_fit_their_config(path: Path) -> None:
     config = experiment_from("x", f"{ROOT}/configs/adding.py:relu,only=gru,seeds=2", {})
-    made = space.sweep(load_mapping("--sweep=", str(path), ""))
-    assert planned.check(made, config, DataDirs()) == ("mse", "min", {})
+    made = search_space.parse_sweep(load_mapping("--sweep=", str(path), ""))
+    assert config_check.check_sweep(made, config, DataDirs()) == ("mse", "min", {})
     assert f"--sweep=configs/sweeps/{path.name}" in path.read_text()
 
 
@@ -110,8 +112,8 @@ def test_an_engine_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> Non
     with pytest.raises(
         UserError, match=r"--engine=ray needs the extra ray: pip install 'gru_research\[ray\]'"
     ) as caught:
-        engines.check("ray")
+        engines.check_installed("ray")
     seen(caught)
     with pytest.raises(UserError, match=r"--engine='slrum' is unknown; did you mean 'slurm'") as caught:
-        engines.check("slrum")
+        engines.check_installed("slrum")
     seen(caught)

@@ -115,15 +115,15 @@ def write_sweep(path: Path) -> Path:
     for package in ("optuna", "submitit"):
         if importlib.util.find_spec(package) is None:
             pytest.skip(f"a sweep needs {package}")
-    from experiments.sweeps import folder, space, trials
+    from experiments.sweeps import directory, journal, search_space
     from experiments.sweeps import report as sweep_report
 
-    sweep = space.sweep({"fields": {f"x{EVIL}": (f"a{EVIL}", f"b{EVIL}", "c")}})
-    description = folder.Description(sweep, {"first_seed": 0, "seeds": 2}, f"mse{EVIL}", "min", f"title{EVIL}")
-    made = trials.Trials(folder.claim(path, description), description)
-    made.settle()
+    sweep = search_space.parse_sweep({"fields": {f"x{EVIL}": (f"a{EVIL}", f"b{EVIL}", "c")}})
+    description = directory.SweepDescription(sweep, {"first_seed": 0, "seeds": 2}, f"mse{EVIL}", "min", f"title{EVIL}")
+    made = journal.TrialJournal(directory.claim(path, description), description)
+    made.add_missing_attempts()
     for value in (0.5, 0.25, None):
-        trial = made.take()
+        trial = made.claim_attempt()
         assert trial is not None and made.values(trial)
         made.fail(trial, EVIL, f"why{EVIL}") if value is None else made.complete(trial, value, seconds=1.0)
     sweep_report.write(made, rich.console.Console(quiet=True))

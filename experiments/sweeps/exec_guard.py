@@ -1,6 +1,6 @@
 """Becomes a trial's command, after tying its life to its worker's.
 
-    python -m experiments.sweeps.guarded PID CORES -- COMMAND
+    python -m experiments.sweeps.exec_guard PID CORES -- COMMAND
 
 A trial that outlived its worker, killed by whatever, would go on writing to a directory that another worker has taken
 over. Linux ends it with its worker; elsewhere it runs on to its end. A program of its own instead of `preexec_fn`,

@@ -42,7 +42,7 @@ class Range:
         return isinstance(self.low, int) and isinstance(self.high, int)
 
     @property
-    def examples(self) -> tuple[Any, ...]:
+    def check_values(self) -> tuple[Any, ...]:
         """Values that stand for all of them where a config is checked."""
         return (self.low, self.high)
 
@@ -64,7 +64,7 @@ class Choices:
             raise ValueError(f"values={self.values!r} must differ from each other")
 
     @property
-    def examples(self) -> tuple[Any, ...]:
+    def check_values(self) -> tuple[Any, ...]:
         return self.values
 
 
@@ -166,17 +166,17 @@ class Sweep:
         """How many trials there are."""
         if self.search == "tpe":
             return self.trials
-        return math.prod(len(field.examples) for field in self.fields.values())
+        return math.prod(len(field.check_values) for field in self.fields.values())
 
-    def points(self) -> list[dict[str, Any]]:
+    def fixed_values(self) -> list[dict[str, Any]]:
         """What is fixed of each trial beforehand: everything in a grid, nothing in a search."""
         if self.search == "tpe":
             return [{} for _ in range(self.trials)]
-        values = itertools.product(*(field.examples for field in self.fields.values()))
+        values = itertools.product(*(field.check_values for field in self.fields.values()))
         return [dict(zip(self.fields, point, strict=True)) for point in values]
 
 
-def sweep(mapping: Mapping[str, Any]) -> Sweep:
+def parse_sweep(mapping: Mapping[str, Any]) -> Sweep:
     """Checks a sweep's mapping and makes the sweep that it describes. Raises UserError."""
     rest = dict(mapping)
     for name in rest:
@@ -192,7 +192,7 @@ GROUPS = {"objective": Objective, "pruning": Pruning, "limits": Limits, "slurm":
 
 
 def to_mapping(made: Sweep) -> dict[str, Any]:
-    """The form that `sweep` reads, with every default filled in."""
+    """The form that `parse_sweep` reads, with every default filled in."""
     mapping = dataclasses.asdict(made)
     mapping["fields"] = {
         name: list(field.values) if isinstance(field, Choices) else dataclasses.asdict(field)

@@ -5,10 +5,10 @@ from gru_research.data import DataDirs
 from gru_research.stats import Direction
 from gru_research.training import make_plan
 
-from .space import Sweep
+from .search_space import Sweep
 
 
-def check(sweep: Sweep, config: ExperimentConfig, dirs: DataDirs) -> tuple[str, Direction, dict[str, str]]:
+def check_sweep(sweep: Sweep, config: ExperimentConfig, dirs: DataDirs) -> tuple[str, Direction, dict[str, str]]:
     """Makes the plan of a trial at every value, or end of a range, of each field; trains nothing.
 
     Returns:
@@ -20,13 +20,13 @@ def check(sweep: Sweep, config: ExperimentConfig, dirs: DataDirs) -> tuple[str, 
     if config.horizon is not None:
         raise UserError("config.horizon: a trial is one run; sweep over the field instead")
     mapping, labels = to_mapping(config), [cell.label for cell in config.cells]
-    first = {name: field.examples[0] for name, field in sweep.fields.items()}
+    first = {name: field.check_values[0] for name, field in sweep.fields.items()}
     for name in sweep.fields:
         if name.startswith("cells."):
             choose(f"sweep.fields.{name}: the cell", name.split(".")[1], labels)
     plan, files = None, {}
     for name, field in sweep.fields.items():
-        for value in dict.fromkeys(field.examples):
+        for value in dict.fromkeys(field.check_values):
             try:
                 plan = make_plan(experiment(with_fields(mapping, first | {name: value})), dirs)
             except UserError as e:

@@ -17,18 +17,18 @@ from submitit.helpers import DelayedSubmission
 
 from gru_research.config import UserError
 
-from . import child
-from .space import Sweep
+from . import subprocess_limits
+from .search_space import Sweep
 from .worker import work
 
 FOREVER_MINUTES = 60 * 24 * 365  # submitit's local executor ends a job after 2 minutes unless told otherwise
-STOP_SECONDS = child.TERM_SECONDS + 15
+STOP_SECONDS = subprocess_limits.TERM_SECONDS + 15
 SPARE_GB = 1.0  # for the worker itself, beside its trial
 SIGNAL_SECONDS = 120  # from SIGUSR2 to the end of a Slurm job's time
 
 
 @dataclasses.dataclass(frozen=True)
-class Worker:
+class SubmittedWorker:
     """What is submitted. Slurm's time limit and preemption put it back into the queue, where it goes on with others'
     trials or its own; submitit does that with whatever has a `checkpoint`."""
 
@@ -43,7 +43,7 @@ class Worker:
         return DelayedSubmission(self)
 
 
-class Jobs:
+class SubmititWorkers:
     """submitit's jobs as workers."""
 
     def __init__(self, jobs: Sequence[Any]):
@@ -76,18 +76,18 @@ class Jobs:
             job.cancel()
 
 
-def start_local(sweep: Sweep, workdir: Path, workers: int, program: Sequence[str]) -> Jobs:
+def start_local(sweep: Sweep, workdir: Path, workers: int, program: Sequence[str]) -> SubmititWorkers:
     executor = submitit.LocalExecutor(folder=_own_folder(workdir))
     gpus, jobs = sweep.limits.gpus, []
     with _deaf_to_ctrl_c():
         for index in range(workers):
             visible = tuple(range(index * gpus, (index + 1) * gpus))
             executor.update_parameters(timeout_min=FOREVER_MINUTES, gpus_per_node=gpus, visible_gpus=visible)
-            jobs.append(executor.submit(Worker(str(workdir), index, tuple(program))))
-    return Jobs(jobs)
+            jobs.append(executor.submit(SubmittedWorker(str(workdir), index, tuple(program))))
+    return SubmititWorkers(jobs)
 
 
-def start_slurm(sweep: Sweep, workdir: Path, workers: int, program: Sequence[str]) -> Jobs:
+def start_slurm(sweep: Sweep, workdir: Path, workers: int, program: Sequence[str]) -> SubmititWorkers:
     """Submits an array of jobs. Raises UserError where this machine has no Slurm, or Slurm refuses."""
     if shutil.which("sbatch") is None or shutil.which("srun") is None:
         raise UserError(
@@ -97,8 +97,8 @@ def start_slurm(sweep: Sweep, workdir: Path, workers: int, program: Sequence[str
     executor.update_parameters(**slurm_parameters(sweep, workers))
     try:
         with executor.batch():  # one array
-            jobs = [executor.submit(Worker(str(workdir), index, tuple(program))) for index in range(workers)]
-        return Jobs(jobs)
+            jobs = [executor.submit(SubmittedWorker(str(workdir), index, tuple(program))) for index in range(workers)]
+        return SubmititWorkers(jobs)
     except FailedJobError as e:
         raise UserError(f"--engine=slurm: sbatch refused: {e}") from e
 

@@ -1,8 +1,8 @@
 """The trials of a sweep in Optuna's journal, which several workers share through a file.
 
-A trial is a setting of the fields; each attempt at it is one entry of the journal, with the trial's and the attempt's
-number among its attributes. Entries are made beforehand, by `settle` alone, and workers only take what waits: so a
-grid is complete and nothing of it runs twice, whoever dies when. An attempt that failed says how:
+A trial is a setting of the fields. Each attempt at it is one entry of the journal, with the numbers of the trial and of
+the attempt among its attributes. Only `add_missing_attempts` makes entries; workers claim waiting ones. So a grid is
+complete and no part of it runs twice, whichever worker dies. A failed attempt records one of these reasons:
 
     crashed   its process failed                      tried again up to `retries` times
     stopped   its worker was told to stop             tried again
@@ -25,23 +25,23 @@ from optuna.exceptions import UpdateFinishedTrialError
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from .alive import Watch
-from .folder import Description, Folder
-from .space import Choices, Sweep
+from .directory import SweepDescription, SweepDirectory
+from .heartbeat import HeartbeatMonitor
+from .search_space import Choices, Sweep
 
 STUDY = "sweep"
 LOST_LIMIT = 5
-SETTLING_SECONDS = 600  # after so long, whoever settled must be dead; a thousand entries take some seconds
+ADDING_SECONDS = 600  # after so long, whoever settled must be dead; a thousand entries take some seconds
 
 
-class Trials:
+class TrialJournal:
     """The journal of a sweep; every worker and the launcher has one of its own."""
 
-    def __init__(self, folder: Folder, description: Description):
-        self.folder, self.sweep, self.description = folder, description.sweep, description
+    def __init__(self, directory: SweepDirectory, description: SweepDescription):
+        self.directory, self.sweep, self.description = directory, description.sweep, description
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         # The lock that works on NFS from version 3 on: a file made with O_EXCL.
-        backend = JournalFileBackend(str(folder.journal), JournalFileOpenLock(str(folder.journal)))
+        backend = JournalFileBackend(str(directory.journal_file), JournalFileOpenLock(str(directory.journal_file)))
         self._storage = optuna.storages.JournalStorage(backend)
         self.study = optuna.create_study(
             storage=self._storage,
@@ -55,10 +55,10 @@ class Trials:
         """All attempts so far, in the order in which they were made."""
         return self.study.get_trials(deepcopy=False)
 
-    def settle(self) -> int:
+    def add_missing_attempts(self) -> int:
         """Makes the entries that are missing: first attempts, and those that follow a failed one; says how many."""
-        with _locked(JournalFileOpenLock(str(self.folder.path / "settling"), grace_period=SETTLING_SECONDS)):
-            wanted = missing(self.sweep, self.entries())
+        with _locked(JournalFileOpenLock(str(self.directory.path / "add_attempts"), grace_period=ADDING_SECONDS)):
+            wanted = missing_attempts(self.sweep, self.entries())
             for number, attempt, values in wanted:
                 self.study.add_trial(
                     create_trial(
@@ -69,7 +69,7 @@ class Trials:
                 )
         return len(wanted)
 
-    def take(self) -> optuna.Trial | None:
+    def claim_attempt(self) -> optuna.Trial | None:
         """An attempt that waited and is now this worker's alone; None where none waits."""
         for entry in self.study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
             try:
@@ -119,30 +119,30 @@ class Trials:
             return False
         return True
 
-    def is_over(self, trial: optuna.Trial) -> bool:
+    def has_ended(self, trial: optuna.Trial) -> bool:
         """Whether somebody else ended this attempt, having taken its worker for dead."""
         return self._storage.get_trial(trial._trial_id).state.is_finished()
 
     def running(self) -> list[FrozenTrial]:
         return self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
 
-    def open(self) -> int:
+    def unfinished(self) -> int:
         """How many attempts wait or run."""
         return sum(not entry.state.is_finished() for entry in self.entries())
 
-    def bury(self, watch: Watch) -> int:
+    def fail_lost_attempts(self, heartbeats: HeartbeatMonitor) -> int:
         """Fails the attempts whose workers gave no sign of life for long enough; says how many."""
         found = 0
         for entry in self.running():
-            still = watch.still_for(self.folder.alive(entry.number))
+            still = heartbeats.seconds_unchanged(self.directory.heartbeat(entry.number))
             if still > self.sweep.dead_after:
                 worker = entry.user_attrs.get("worker", "unknown")
                 found += self.fail(entry, "lost", f"worker {worker} gave no sign of life for {still:.0f} s")
-                self.folder.alive(entry.number).unlink(missing_ok=True)
+                self.directory.heartbeat(entry.number).unlink(missing_ok=True)
         return found
 
 
-def mend(journal: Path) -> None:
+def repair(journal: Path) -> None:
     """Cuts off half a line that a machine's crash left at the journal's end: the next line would make it unreadable."""
     if not journal.exists():
         return
@@ -150,22 +150,22 @@ def mend(journal: Path) -> None:
         file.truncate(file.read().rfind(b"\n") + 1)
 
 
-def missing(sweep: Sweep, entries: Sequence[FrozenTrial]) -> list[tuple[int, int, dict[str, Any]]]:
+def missing_attempts(sweep: Sweep, entries: Sequence[FrozenTrial]) -> list[tuple[int, int, dict[str, Any]]]:
     """The attempts to be made: the trial's number, the attempt's, and the values that are fixed."""
     attempts: dict[int, list[FrozenTrial]] = defaultdict(list)
     for entry in entries:
         attempts[entry.user_attrs["trial"]].append(entry)
     wanted = []
-    for number, point in enumerate(sweep.points()):
+    for number, point in enumerate(sweep.fixed_values()):
         made = attempts[number]
         if not made:
             wanted.append((number, 1, point))
-        elif made[-1].state == TrialState.FAIL and is_tried_again(sweep, made):
+        elif made[-1].state == TrialState.FAIL and will_retry(sweep, made):
             wanted.append((number, len(made) + 1, {**point, **made[-1].params}))
     return wanted
 
 
-def is_tried_again(sweep: Sweep, attempts: Sequence[FrozenTrial]) -> bool:
+def will_retry(sweep: Sweep, attempts: Sequence[FrozenTrial]) -> bool:
     """Whether another attempt follows the last of these, which failed."""
     failures = Counter(entry.user_attrs.get("failure", "crashed") for entry in attempts)
     last = attempts[-1].user_attrs.get("failure", "crashed")

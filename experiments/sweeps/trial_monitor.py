@@ -9,26 +9,26 @@ from optuna.exceptions import UpdateFinishedTrialError
 from gru_research import records
 
 from . import objective
-from .trials import Trials
+from .journal import TrialJournal
 
 
-class Look:
+class TrialMonitor:
     """Called again and again: says "stopped", "lost" (to another worker) or "pruned" where the trial is to end.
 
     Its evaluations are read from the records as they grow, and reported to Optuna where trials are pruned.
     """
 
-    def __init__(self, trials: Trials, trial: optuna.Trial, path: Path, stopping: Callable[[], bool]):
-        self._trials, self._trial, self._path, self._stopping = trials, trial, path, stopping
+    def __init__(self, journal: TrialJournal, trial: optuna.Trial, path: Path, stopping: Callable[[], bool]):
+        self._journal, self._trial, self._path, self._stopping = journal, trial, path, stopping
         self._reported: set[int] = set()
         self._size = -1
 
     def __call__(self) -> str:
         if self._stopping():
             return "stopped"
-        if self._trials.is_over(self._trial):
+        if self._journal.has_ended(self._trial):
             return "lost"
-        if self._trials.sweep.pruning.kind == "none" or not self._has_grown():
+        if self._journal.sweep.pruning.kind == "none" or not self._has_grown():
             return ""
         try:
             return "pruned" if self._is_pruned() else ""
@@ -46,7 +46,7 @@ class Look:
             run = records.read(self._path)
         except records.RecordsError:
             return False  # its header isn't written yet
-        description = self._trials.description
+        description = self._journal.description
         curve = objective.curve(run, description.sweep.objective.cell, description.direction)
         for step, value in curve.items():
             if step not in self._reported:

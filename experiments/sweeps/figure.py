@@ -12,7 +12,7 @@ from gru_research.plural import several
 from gru_research.report import drawing
 from gru_research.stats import Direction
 
-from .space import Choices, Range, Sweep
+from .search_space import Choices, Range, Sweep
 
 _COLUMNS = 2
 

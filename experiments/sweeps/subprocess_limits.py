@@ -16,11 +16,11 @@ KIB_PER_GB = 1e9 / 1024
 
 
 @dataclasses.dataclass(frozen=True)
-class Ended:
+class ProcessEnd:
     """How a command ended.
 
     Attributes:
-      why: "exit", "time", "memory", or what `look` said.
+      why: "exit", "time", "memory", or what `monitor` returned.
       status: as the shell's: 0 done, 128 + n after signal n.
       seconds: wall time; peak_gb: the most memory that was resident, 0 where the system doesn't tell.
     """
@@ -39,14 +39,14 @@ def run(
     minutes: float,
     memory_gb: float,
     cores: Sequence[int] = (),
-    look: Callable[[], str] = lambda: "",
-) -> Ended:
-    """Runs `command` until it ends, passes a limit (0: none), or `look()` says a word; its output goes to `log`.
+    monitor: Callable[[], str] = lambda: "",
+) -> ProcessEnd:
+    """Runs `command` until it ends, passes a limit (0: none), or `monitor()` says a word; its output goes to `log`.
 
     The process is ended, too, by whatever exception ends this function, and by the death of this process.
     """
     started, why, peak = time.monotonic(), "", 0.0
-    guard = [sys.executable, "-m", "experiments.sweeps.guarded", str(os.getpid()), ",".join(map(str, cores)), "--"]
+    guard = [sys.executable, "-m", "experiments.sweeps.exec_guard", str(os.getpid()), ",".join(map(str, cores)), "--"]
     with log.open("ab") as file:
         # A session of its own: Ctrl-C on the terminal is for the launcher, which stops its workers in order.
         process = subprocess.Popen([*guard, *command], stdout=file, stderr=file, env=dict(env), start_new_session=True)
@@ -56,8 +56,8 @@ def run(
                 process.wait(POLL_SECONDS)
                 why = "exit"
             except subprocess.TimeoutExpired:
-                peak = max(peak, resident_gb(process.pid))
-                why = look()
+                peak = max(peak, peak_memory_gb(process.pid))
+                why = monitor()
             if why:
                 break
             if minutes and time.monotonic() - started > 60 * minutes:
@@ -67,7 +67,7 @@ def run(
     finally:
         stop(process)
     code = process.returncode
-    return Ended(why, 128 - code if code < 0 else code, time.monotonic() - started, peak)
+    return ProcessEnd(why, 128 - code if code < 0 else code, time.monotonic() - started, peak)
 
 
 def stop(process: "subprocess.Popen[bytes]") -> None:
@@ -82,7 +82,7 @@ def stop(process: "subprocess.Popen[bytes]") -> None:
         process.wait()
 
 
-def resident_gb(pid: int) -> float:
+def peak_memory_gb(pid: int) -> float:
     """The most memory that a process had resident so far, by Linux's account, so that no peak is missed."""
     try:
         found = re.search(r"^VmHWM:\s*(\d+) kB", Path(f"/proc/{pid}/status").read_text(encoding="utf-8"), re.MULTILINE)
@@ -99,7 +99,7 @@ def last_lines(log: Path, count: int = 1) -> str:
     return " ".join(lines[-count:])
 
 
-def said(status: int) -> str:
+def status_text(status: int) -> str:
     """An exit status in words."""
     names = {member.value: member.name for member in signal.Signals}
     return f"ended by {names[status - 128]}" if status - 128 in names else f"exit status {status}"

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 
 
-class Heart:
+class Heartbeat:
     """Beats while the block runs: writes a growing number to `path` every `seconds`."""
 
     def __init__(self, path: Path, seconds: float):
@@ -18,7 +18,7 @@ class Heart:
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._beat, daemon=True)
 
-    def __enter__(self) -> "Heart":
+    def __enter__(self) -> "Heartbeat":
         self._thread.start()
         return self
 
@@ -34,13 +34,13 @@ class Heart:
                 return
 
 
-class Watch:
+class HeartbeatMonitor:
     """Since when each counter stands still, as far as this watcher saw."""
 
     def __init__(self) -> None:
         self._seen: dict[Path, tuple[str, float]] = {}
 
-    def still_for(self, path: Path) -> float:
+    def seconds_unchanged(self, path: Path) -> float:
         """Seconds since `path` was seen to change; no file is a counter that stands still."""
         try:
             count = path.read_text(encoding="utf-8")

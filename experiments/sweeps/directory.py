@@ -2,10 +2,10 @@
 
 sweep.json            the sweep, the config, the task's metric: all that a worker needs
 journal.log           Optuna's journal, which all workers share
-asked/0003/           the config of trial 3, config.json
+trial_configs/0003/   the config of trial 3, config.json
 trials/0003/          trial 3's run, as `experiments.compare` writes it
 logs/0003.1.log       what trial 3's first attempt printed
-alive/7               the sign of life of the journal's entry 7
+heartbeats/7          the heartbeat of the journal's entry 7
 workers/              what the workers themselves printed, and submitit's files
 """
 
@@ -20,16 +20,19 @@ from gru_research.runs import directory
 from gru_research.runs.directory import check_files
 from gru_research.stats import Direction
 
-from . import space
+from . import search_space
 
 SCHEMA = "gru_research.sweep/1"
 FILE_NAME = "sweep.json"
 FIXED = ("fields", "search", "startup", "seed", "objective", "pruning")
 """What makes it the same sweep; trials, retries, limits and where it runs may change from one command to the next."""
 
+RENAMED = {"asked": "trial_configs", "alive": "heartbeats"}
+"""Folders by the names that earlier versions gave them."""
+
 
 @dataclasses.dataclass(frozen=True)
-class Description:
+class SweepDescription:
     """What `sweep.json` holds.
 
     Attributes:
@@ -40,7 +43,7 @@ class Description:
       title: of the report.
     """
 
-    sweep: space.Sweep
+    sweep: search_space.Sweep
     config: Mapping[str, Any]
     metric: str
     direction: Direction
@@ -49,63 +52,66 @@ class Description:
     files: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def to_mapping(self) -> dict[str, Any]:
-        fields = {"sweep": space.to_mapping(self.sweep), "config": self.config}
+        fields = {"sweep": search_space.to_mapping(self.sweep), "config": self.config}
         rest = {"metric": self.metric, "direction": self.direction, "title": self.title, "arguments": self.arguments}
         return records.to_json({"schema": SCHEMA, **fields, **rest, "files": self.files})
 
 
 @dataclasses.dataclass(frozen=True)
-class Folder:
+class SweepDirectory:
     """The paths within a sweep's directory, all absolute: workers may stand elsewhere."""
 
     path: Path
 
     @property
-    def journal(self) -> Path:
+    def journal_file(self) -> Path:
         return self.path / "journal.log"
 
     @property
     def workers(self) -> Path:
         return self.path / "workers"
 
-    def run(self, trial: int) -> Path:
+    def run_folder(self, trial: int) -> Path:
         return self.path / "trials" / f"{trial:04d}"
 
-    def asked(self, trial: int) -> Path:
-        return self.path / "asked" / f"{trial:04d}"
+    def config_folder(self, trial: int) -> Path:
+        return self.path / "trial_configs" / f"{trial:04d}"
 
     def log(self, trial: int, attempt: int) -> Path:
         return self.path / "logs" / f"{trial:04d}.{attempt}.log"
 
-    def alive(self, number: int) -> Path:
-        return self.path / "alive" / str(number)
+    def heartbeat(self, number: int) -> Path:
+        return self.path / "heartbeats" / str(number)
 
     def make(self) -> None:
-        for name in ("asked", "trials", "logs", "alive", "workers"):
+        for old, new in RENAMED.items():
+            if (self.path / old).is_dir() and not (self.path / new).exists():
+                (self.path / old).rename(self.path / new)
+        for name in ("trial_configs", "trials", "logs", "heartbeats", "workers"):
             (self.path / name).mkdir(exist_ok=True)
 
 
-def claim(path: Path, description: Description) -> Folder:
+def claim(path: Path, description: SweepDescription) -> SweepDirectory:
     """The sweep's directory, made where it is new. Raises UserError where it holds anything else, with what differs."""
-    folder, file = Folder(path.absolute()), path / FILE_NAME
-    if set(",=") & set(str(folder.path)):
-        raise UserError(f"workdir={str(folder.path)!r} must have no comma and no = in it: trials are named by it")
+    claimed, file = SweepDirectory(path.absolute()), path / FILE_NAME
+    if set(",=") & set(str(claimed.path)):
+        raise UserError(f"workdir={str(claimed.path)!r} must have no comma and no = in it: trials are named by it")
     if file.is_file():
         check_files(path, read(path)[1].files, description.files)
     directory.claim(path, FILE_NAME, description.to_mapping(), "sweep", _identity)
     try:
-        folder.make()
+        claimed.make()
     except OSError as e:
         raise UserError(f"workdir={str(path)!r} can't be written: {e.strerror}") from e
-    return folder
+    return claimed
 
 
-def read(path: Path) -> tuple[Folder, Description]:
+def read(path: Path) -> tuple[SweepDirectory, SweepDescription]:
     """What a worker starts from. Raises UserError where it is no sweep's directory."""
     mapping = directory.read_described(path / FILE_NAME, SCHEMA)
     try:
-        description = Description(
-            space.sweep(mapping["sweep"]),
+        description = SweepDescription(
+            search_space.parse_sweep(mapping["sweep"]),
             mapping["config"],
             mapping["metric"],
             mapping["direction"],
@@ -115,7 +121,7 @@ def read(path: Path) -> tuple[Folder, Description]:
         )
     except KeyError as e:
         raise UserError(f"{path / FILE_NAME} has no {e.args[0]!r}: it is damaged") from e
-    return Folder(path.absolute()), description
+    return SweepDirectory(path.absolute()), description
 
 
 def _identity(content: Mapping[str, Any]) -> dict[str, Any]:

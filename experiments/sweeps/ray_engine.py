@@ -12,15 +12,15 @@ from ray.exceptions import RayError  # pyright: ignore[reportMissingImports]
 
 from gru_research.config import UserError
 
-from . import child
-from .space import Sweep
+from . import subprocess_limits
+from .search_space import Sweep
 from .worker import work
 
 RESTARTS = 3
-STOP_SECONDS = child.TERM_SECONDS + 15
+STOP_SECONDS = subprocess_limits.TERM_SECONDS + 15
 
 
-class Tasks:
+class RayWorkers:
     """Ray's tasks as workers."""
 
     def __init__(self, references: Sequence[Any]):
@@ -49,7 +49,7 @@ class Tasks:
         self._open = []
 
 
-def start(sweep: Sweep, workdir: Path, workers: int, program: Sequence[str]) -> Tasks:
+def start(sweep: Sweep, workdir: Path, workers: int, program: Sequence[str]) -> RayWorkers:
     """Starts Ray here, or joins the cluster of `sweep.ray.address`. Raises UserError where that can't be reached."""
     limits = sweep.limits
     if sweep.ray.address:
@@ -63,4 +63,4 @@ def start(sweep: Sweep, workdir: Path, workers: int, program: Sequence[str]) -> 
     except (ConnectionError, ValueError) as e:
         raise UserError(f"--engine=ray: no Ray at sweep.ray.address={sweep.ray.address!r}: {e}") from e
     task: Any = ray.remote(num_cpus=max(1, limits.cpus), num_gpus=limits.gpus, max_retries=RESTARTS)(work)
-    return Tasks([task.remote(str(workdir), index, tuple(program)) for index in range(workers)])
+    return RayWorkers([task.remote(str(workdir), index, tuple(program)) for index in range(workers)])
