@@ -8,10 +8,10 @@ import jax
 import jax.numpy as jnp
 
 from gru_research.cells import base
-from gru_research.cells.around import Around
+from gru_research.cells.wrapper import CellWrapper
 from gru_research.time_loop import UnrollOptions, unroll
+from gru_research.time_loop.masks import real_steps
 from gru_research.time_loop.sharding import divided_rows
-from gru_research.time_loop.streams import real_steps
 from gru_research.types import Array, ArrayLike, Carry, DType, Params
 
 
@@ -149,6 +149,8 @@ def _typed(cell: Any, params: Params, carry: Carry, x: Array) -> Any:
 def _with_carry_dtype(cell: Any, dtype: DType) -> Any:
     """`cell` with this `carry_dtype`; one that a cell around another has is the inner cell's."""
     typed = copy.copy(cell)  # not dataclasses.replace, which would drop methods that were replaced on the instance
-    name, value = ("cell", _with_carry_dtype(cell.cell, dtype)) if isinstance(cell, Around) else ("carry_dtype", dtype)
-    object.__setattr__(typed, name, value)
+    if isinstance(cell, CellWrapper):
+        object.__setattr__(typed, "cell", _with_carry_dtype(cell.cell, dtype))
+    else:
+        object.__setattr__(typed, "carry_dtype", dtype)
     return typed

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from gru_research.cells.fits import kind_of
+from gru_research.cells.shape_checks import kind_of
 from gru_research.types import ArrayLike
 
 from .arguments import flags, numbers

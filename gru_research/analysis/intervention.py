@@ -10,9 +10,9 @@ import jax.numpy as jnp
 
 from gru_research.cells import base
 from gru_research.cells.arguments import check_inputs
-from gru_research.cells.around import Around, hidden_part
 from gru_research.cells.checks import boolean
-from gru_research.cells.fits import check_cell, kind_of
+from gru_research.cells.shape_checks import check_cell, kind_of
+from gru_research.cells.wrapper import CellWrapper, hidden_part
 from gru_research.types import Array, ArrayLike, Carry, Params, PRNGKey
 
 from .arguments import units
@@ -21,7 +21,7 @@ NOTHING_HELD: Mapping[str, ArrayLike | float] = MappingProxyType({})
 
 
 @dataclasses.dataclass(frozen=True)
-class Intervened(Around):
+class Intervened(CellWrapper):
     """A cell some of whose gates are held at values and some of whose units at numbers; made by `intervene`.
 
     `by_step`: its inputs have one feature more, the last, which says at which steps.

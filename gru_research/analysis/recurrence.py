@@ -8,8 +8,8 @@ import jax.numpy as jnp
 from jax import lax
 
 from gru_research.cells.arguments import check_inputs, check_sequence
-from gru_research.cells.fits import flax_api, kind_of
-from gru_research.time_loop.streams import check_lengths
+from gru_research.cells.shape_checks import flax_api, kind_of
+from gru_research.time_loop.masks import check_lengths
 from gru_research.types import Array, ArrayLike, Carry
 
 

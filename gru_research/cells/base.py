@@ -9,13 +9,13 @@ A cell is a frozen dataclass without arrays: the maths and nothing else. Its `st
 A cell whose sequence gradient is written by hand has `has_vjp` True and four more methods, for
 `time_loop.vjp`; `d` is the cotangent of the carry after a step.
 
-    after, s = cell.advance(params, before, p)     # the step, and what is kept of it for the way back
-    f = cell.factors(params, before, after, s)     # what `d` is multiplied with: many steps at once, before the loop
-    d_before, k = cell.backward(turned, f, d)      # one step back: products with the recurrent kernels, little else
-    d_params, d_xs = cell.cotangents(params, xs, before, after, s, f, k)     # many steps at once, after the loop
+    next_carry, s = cell.advance(params, previous_carry, p)     # one step, and what its gradient needs
+    f = cell.factors(params, previous_carry, next_carry, s)     # factors of `d`, for many steps, before the loop
+    d_previous, k = cell.backward(transposed, f, d)             # one step back: products with recurrent kernels
+    d_params, d_xs = cell.cotangents(params, xs, previous_carry, next_carry, s, f, k)   # many steps, after the loop
 
-`before` and `after` are the carries around the step, `turned` the recurrent kernels transposed (`turn`), and `k` a
-dict of the cotangents that `cotangents` needs. `d_params` are float32 or wider, as they are added up over chunks.
+`transposed` holds the recurrent kernels after `transpose_kernels`, and `k` is a dict of the cotangents that
+`cotangents` needs. `d_params` are float32 or wider, as they are summed over chunks.
 
 Three types meet in a step: `dtype`, in which matrices are multiplied and projections, gates and outputs
 are given; float32 or wider, in which products are accumulated and gates evaluated; and `carry_type`. A
@@ -27,7 +27,7 @@ method `linear(g, dtype) -> (a, b)` with `h = a * h_prev + b`, each `[..., H]` i
 then computed for all steps together (`time_loop/parallel.py`).
 
 Both hold for the class that wrote them, as it is: a cell that a subclass or an instance has changed runs without
-them (`unchanged.py`).
+them (`overrides.py`).
 """
 
 import dataclasses
@@ -45,9 +45,9 @@ from gru_research.types import Array, Carry, DType, Params, PRNGKey
 from .arguments import check_batch, check_inputs, split
 from .checks import boolean, float_dtype, number, one_of, whole
 from .containers import plain
-from .fits import check_carry, check_cell, check_parameters, describe
-from .held import held
 from .initializers import Chrono, resolve
+from .shape_checks import check_carry, check_cell, check_parameters, describe
+from .wide_params import uncast
 
 CONFIG: Any = jax.config
 """JAX's settings, of which type checkers know no names."""
@@ -287,7 +287,7 @@ def product(a: Array, kernel: Array, dtype: DType) -> Array:
     A kernel `[heads, K / heads, H / heads]` is the blocks of a block-diagonal one.
     """
     wide = accumulation_dtype(dtype)
-    a, kernel = cast(a, dtype), cast(held(kernel), dtype)
+    a, kernel = cast(a, dtype), cast(uncast(kernel), dtype)
     if kernel.ndim == 3:
         heads, inner, outer = kernel.shape
         blocks = a.reshape(*a.shape[:-1], heads, inner)
@@ -295,7 +295,7 @@ def product(a: Array, kernel: Array, dtype: DType) -> Array:
         return blocks.reshape(*a.shape[:-1], heads * outer)
     if kernel.shape[0] <= MULTIPLY_ADD_LIMIT:
         # XLA writes the result of a matmul to memory; these products fuse into what comes after.
-        columns = [cast(a[..., k, None], wide) * over(cast(kernel[k], wide), a) for k in range(kernel.shape[0])]
+        columns = [cast(a[..., k, None], wide) * promote_rank(cast(kernel[k], wide), a) for k in range(kernel.shape[0])]
         return columns[0] if len(columns) == 1 else columns[0] + columns[1]
     return jnp.matmul(a, kernel, preferred_element_type=wide)
 
@@ -304,7 +304,7 @@ def project_gates(cell: Cell, params: Params, x: Array, gates: Sequence[str]) ->
     """`x W_g + b_g [..., H]` for each gate, in the cell's compute type."""
     dtype = compute_dtype(cell, params, x)
     check_input(x, params[f"W_{gates[0]}"])
-    return {g: cast(product(x, params[f"W_{g}"], dtype) + over(params[f"b_{g}"], x), dtype) for g in gates}
+    return {g: cast(product(x, params[f"W_{g}"], dtype) + promote_rank(params[f"b_{g}"], x), dtype) for g in gates}
 
 
 def check_input(x: Array, kernel: Array) -> None:
@@ -319,7 +319,7 @@ def recurrent(params: Params, h: Array, p: Mapping[str, Array], gate: str) -> Ar
     return product(h, params[f"U_{gate}"], p[gate].dtype)
 
 
-def turn(params: Params, dtype: DType, rows: int) -> dict[str, Any]:
+def transpose_kernels(params: Params, dtype: DType, rows: int) -> dict[str, Any]:
     """The recurrent kernels in `dtype`, transposed once, before the loop, for `product_back`.
 
     With a single row the product reads the kernel once and runs along its rows, whichever they are.
@@ -328,9 +328,9 @@ def turn(params: Params, dtype: DType, rows: int) -> dict[str, Any]:
     return {name: (a, 1) if rows == 1 else (a.T, 0) for name, a in kernels.items()}
 
 
-def product_back(d: Array, turned: Mapping[str, Any], gate: str) -> Array:
-    """`d U_g^T [..., H]`: what `recurrent` sends back to h, from the kernel as `turn` left it."""
-    kernel, axis = turned[f"U_{gate}"]
+def product_back(d: Array, transposed: Mapping[str, Any], gate: str) -> Array:
+    """`d U_g^T [..., H]`: what `recurrent` sends back to h, from the kernel after `transpose_kernels`."""
+    kernel, axis = transposed[f"U_{gate}"]
     return jax.lax.dot_general(
         d.astype(kernel.dtype),
         kernel,
@@ -344,18 +344,18 @@ def rows(a: Array) -> Array:
     return a.reshape(-1, a.shape[-1])
 
 
-def turn_rows(a: Array, dtype: DType) -> Array:
+def flatten_transpose(a: Array, dtype: DType) -> Array:
     """`[..., K]` as `[K, rows]` in `dtype`, for `kernel_cotangent`.
 
     On a CPU it is written to memory once, as XLA would turn it again, more slowly, for every product that takes it;
     on an accelerator a product takes it as it is.
     """
-    turned = rows(a.astype(dtype)).T
-    return jax.lax.optimization_barrier(turned) if jax.default_backend() == "cpu" else turned
+    transposed = rows(a.astype(dtype)).T
+    return jax.lax.optimization_barrier(transposed) if jax.default_backend() == "cpu" else transposed
 
 
 def kernel_cotangent(left: Array, d: Array) -> Array:
-    """What `product` sends back to its kernel, from its left operand as `turn_rows` left it and `d [..., H]`.
+    """What `product` sends back to its kernel, from its left operand after `flatten_transpose` and `d [..., H]`.
 
     In float32 or wider: cotangents of parameters are added up over chunks before they get the parameters' type.
     """
@@ -376,7 +376,7 @@ def projection_cotangents(
     d_xs = jnp.zeros((), wide)
     few = xs.shape[-1] <= MULTIPLY_ADD_LIMIT
     # With few features a column of ones among them gives the biases' gradients in the same pass over d.
-    left = turn_rows(jnp.concatenate([xs, jnp.ones((*xs.shape[:-1], 1), xs.dtype)], -1) if few else xs, dtype)
+    left = flatten_transpose(jnp.concatenate([xs, jnp.ones((*xs.shape[:-1], 1), xs.dtype)], -1) if few else xs, dtype)
     for gate, d in d_p.items():
         d_kernel = kernel_cotangent(left, d)
         d_params[f"W_{gate}"] = d_kernel[:-1] if few else d_kernel
@@ -386,11 +386,11 @@ def projection_cotangents(
 
 
 def widen(a: Array) -> Array:
-    """`a` in float32 or wider; a parameter as the loop holds it (`held.py`)."""
-    return cast(held(a), accumulation_dtype(a.dtype))
+    """`a` in float32 or wider; a parameter as the loop holds it (`wide_params.py`)."""
+    return cast(uncast(a), accumulation_dtype(a.dtype))
 
 
-def over(vector: Array, like: Array) -> Array:
+def promote_rank(vector: Array, like: Array) -> Array:
     """A parameter `(H,)` in float32 or wider, for arithmetic with arrays that have as many axes as `like [..., N]`."""
     vector = widen(vector)
     if CONFIG.jax_numpy_rank_promotion == "allow":  # JAX broadcasts it as part of what comes next

@@ -128,7 +128,7 @@ class GRU:
             if self.reset == "before":
                 memory = recurrent(g["r"] * h, gate="n")
             elif self.reset == "after":
-                g["m"] = recurrent(h, gate="n") + base.over(params["c_n"], h)
+                g["m"] = recurrent(h, gate="n") + base.promote_rank(params["c_n"], h)
                 memory = g["r"] * g["m"]
             else:
                 memory = recurrent(h, gate="n")
@@ -158,14 +158,16 @@ class GRU:
         s = {name: a.astype(p["n"].dtype) for name, a in s.items()}
         return self.combine(carry, s)[0], s
 
-    def factors(self, params: Params, before: Array, after: Array, s: Mapping[str, Array]) -> dict[str, Array]:
+    def factors(
+        self, params: Params, previous_carry: Array, next_carry: Array, s: Mapping[str, Array]
+    ) -> dict[str, Array]:
         """What the cotangent of h is multiplied with: `keep` for h before the step, the others for pre-activations.
 
         `m` among them is for that of `m`, where the reset gate has been passed already. With reset="before" the
         cotangent of `r * h`, not that of h, is multiplied with `r` and, for h, with `memory`.
         """
-        del params, after
-        h = base.widen(before)
+        del params, next_carry
+        h = base.widen(previous_carry)
         s = {name: a.astype(h.dtype) for name, a in s.items()}
         n = s["n"]
         f = {"n": 1 - n * n}
@@ -180,45 +182,47 @@ class GRU:
             f["r"] = h * s["r"] * (1 - s["r"])
         return f
 
-    def backward(self, turned: Mapping[str, Any], f: Mapping[str, Array], d: Array) -> tuple[Array, dict[str, Array]]:
+    def backward(
+        self, transposed: Mapping[str, Any], f: Mapping[str, Array], d: Array
+    ) -> tuple[Array, dict[str, Array]]:
         """From `d [..., H]`, the cotangent of h after a step, to the one before it.
 
         Keeps `d` under the name h, and with reset="before" that of `r * h` under the name memory.
         """
-        d_before = jnp.zeros_like(d)
+        d_previous = jnp.zeros_like(d)
         if self.update == "gate":
-            d_before = d * f["keep"] + base.product_back(d * f["z"], turned, "z")
+            d_previous = d * f["keep"] + base.product_back(d * f["z"], transposed, "z")
         if self.reset == "before":
-            memory = base.product_back(d * f["n"], turned, "n")
-            d_before = d_before + memory * f["memory"]
-            return d_before + base.product_back(memory * f["r"], turned, "r"), {"h": d, "memory": memory}
+            memory = base.product_back(d * f["n"], transposed, "n")
+            d_previous = d_previous + memory * f["memory"]
+            return d_previous + base.product_back(memory * f["r"], transposed, "r"), {"h": d, "memory": memory}
         if self.reset == "none":
-            return d_before + base.product_back(d * f["n"], turned, "n"), {"h": d}
-        d_before = d_before + base.product_back(d * f["m"], turned, "n")
-        return d_before + base.product_back(d * f["r"], turned, "r"), {"h": d}
+            return d_previous + base.product_back(d * f["n"], transposed, "n"), {"h": d}
+        d_previous = d_previous + base.product_back(d * f["m"], transposed, "n")
+        return d_previous + base.product_back(d * f["r"], transposed, "r"), {"h": d}
 
     def cotangents(
         self,
         params: Params,
         xs: Array,
-        before: Array,
-        after: Array,
+        previous_carry: Array,
+        next_carry: Array,
         s: Mapping[str, Array],
         f: Mapping[str, Array],
         k: Mapping[str, Array],
     ) -> tuple[dict[str, Array], Array]:
         """The cotangents of the parameters and of `xs [..., I]`, over all steps."""
-        del after
+        del next_carry
         dtype = base.compute_dtype(self, params, xs)
         d_a = {gate: k["memory" if gate == "r" and "memory" in k else "h"] * f[gate] for gate in self.gate_names}
         d_params, d_xs = base.projection_cotangents(params, xs, d_a, dtype)
         if self.reset == "after":
             d_a["n"] = k["h"] * f["m"]
             d_params["c_n"] = base.bias_cotangent(d_a["n"])
-        h = base.turn_rows(before, dtype)
+        h = base.flatten_transpose(previous_carry, dtype)
         for gate in self.gate_names:
             left = (
-                base.turn_rows(base.widen(s["r"]) * base.widen(before), dtype)
+                base.flatten_transpose(base.widen(s["r"]) * base.widen(previous_carry), dtype)
                 if gate == "n" and self.reset == "before"
                 else h
             )

@@ -85,7 +85,7 @@ class LayerNormGRU:
         g = {gate: base.activate(self.gate, base.widen(p[gate]) + memory[gate]) for gate in "rz"} | dict(fixed)
         if "n" not in g:
             g["n"] = base.activate(
-                self.activation, base.widen(p["n"]) + g["r"] * (memory["n"] + base.over(params["c_n"], carry))
+                self.activation, base.widen(p["n"]) + g["r"] * (memory["n"] + base.promote_rank(params["c_n"], carry))
             )
         return base.narrow(g, p)
 
@@ -177,7 +177,7 @@ class LayerNormLSTM:
         else:
             c = _new_cell(c, g)
             (normal,) = _normalise([c.astype(base.accumulation_dtype(c.dtype))])
-            m = base.over(params["alpha_m"], normal) * normal + base.over(params["b_m"], normal)
+            m = base.promote_rank(params["alpha_m"], normal) * normal + base.promote_rank(params["b_m"], normal)
         return g | {"m": jnp.asarray(m, g["o"].dtype)}
 
     def combine(self, carry: LSTMCarry, g: Mapping[str, Array]) -> tuple[LSTMCarry, Array]:
@@ -219,7 +219,9 @@ def _project(cell: base.Cell, params: Params, x: Array, groups: Sequence[Sequenc
     for gates in groups:
         normal = _normalise([base.product(x, params[f"W_{g}"], dtype) for g in gates])
         for g, a in zip(gates, normal, strict=True):
-            p[g] = (base.over(params[f"alpha_{g}"], a) * a + base.over(params[f"b_{g}"], a)).astype(dtype)
+            p[g] = (base.promote_rank(params[f"alpha_{g}"], a) * a + base.promote_rank(params[f"b_{g}"], a)).astype(
+                dtype
+            )
     return p
 
 
@@ -228,5 +230,5 @@ def _recurrent(params: Params, h: Array, p: Mapping[str, Array], groups: Sequenc
     memory = {}
     for gates in groups:
         normal = _normalise([base.recurrent(params, h, p, g) for g in gates])
-        memory |= {g: base.over(params[f"gamma_{g}"], a) * a for g, a in zip(gates, normal, strict=True)}
+        memory |= {g: base.promote_rank(params[f"gamma_{g}"], a) * a for g, a in zip(gates, normal, strict=True)}
     return memory

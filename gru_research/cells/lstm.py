@@ -130,7 +130,7 @@ class LSTM:
                 continue
             a = base.widen(p[gate]) + base.recurrent(params, h, p, gate)
             if gate in self._seeing:
-                a = a + base.over(params[f"p_{gate}"], c) * (self._cell_state(c, g) if gate == "o" else c)
+                a = a + base.promote_rank(params[f"p_{gate}"], c) * (self._cell_state(c, g) if gate == "o" else c)
             g[gate] = base.activate(self.activation if gate == "g" else self.gate, a)
         return base.narrow(g, p)
 
@@ -164,9 +164,11 @@ class LSTM:
         g = self.gates(params, carry, p)
         return self.combine(carry, g)[0], g
 
-    def factors(self, params: Params, before: LSTMCarry, after: LSTMCarry, s: Mapping[str, Array]) -> dict[str, Array]:
+    def factors(
+        self, params: Params, previous_carry: LSTMCarry, next_carry: LSTMCarry, s: Mapping[str, Array]
+    ) -> dict[str, Array]:
         """What cotangents are multiplied with: that of h for `o` and for c (`cell`), that of c for the rest."""
-        c_before, c = base.widen(before[0]), base.widen(after[0])
+        c_before, c = base.widen(previous_carry[0]), base.widen(next_carry[0])
         s = {gate: a.astype(c.dtype) for gate, a in s.items()}
         one, g, tanh_c = jnp.ones_like(c), s["g"], jnp.tanh(c)
         f, o = s.get("f", one), s.get("o", one)
@@ -176,26 +178,28 @@ class LSTM:
         factors = {gate: factors[gate] for gate in self.gate_names}
         factors |= {"cell": o * (1 - tanh_c * tanh_c), "keep": f}
         for gate in self._seeing:
-            factors["cell" if gate == "o" else "keep"] += factors[gate] * base.over(
+            factors["cell" if gate == "o" else "keep"] += factors[gate] * base.promote_rank(
                 params[f"p_{gate}"].astype(c.dtype), c
             )
         return factors
 
     def backward(
-        self, turned: Mapping[str, Any], f: Mapping[str, Array], d: LSTMCarry
+        self, transposed: Mapping[str, Any], f: Mapping[str, Array], d: LSTMCarry
     ) -> tuple[LSTMCarry, dict[str, Array]]:
         """From the cotangents `[..., H]` of c and h after a step to those before it; keeps `c` and `h`."""
         d_h = d[1]
         d_c = d[0] + d_h * f["cell"]
-        back = [base.product_back((d_h if gate == "o" else d_c) * f[gate], turned, gate) for gate in self.gate_names]
+        back = [
+            base.product_back((d_h if gate == "o" else d_c) * f[gate], transposed, gate) for gate in self.gate_names
+        ]
         return (d_c * f["keep"], sum(back[1:], back[0])), {"c": d_c, "h": d_h}
 
     def cotangents(
         self,
         params: Params,
         xs: Array,
-        before: LSTMCarry,
-        after: LSTMCarry,
+        previous_carry: LSTMCarry,
+        next_carry: LSTMCarry,
         s: Mapping[str, Array],
         f: Mapping[str, Array],
         k: Mapping[str, Array],
@@ -205,9 +209,9 @@ class LSTM:
         dtype = base.compute_dtype(self, params, xs)
         d_a = {gate: k["h" if gate == "o" else "c"] * f[gate] for gate in self.gate_names}
         d_params, d_xs = base.projection_cotangents(params, xs, d_a, dtype)
-        h = base.turn_rows(before[1], dtype)
+        h = base.flatten_transpose(previous_carry[1], dtype)
         for gate in self.gate_names:
             d_params[f"U_{gate}"] = base.kernel_cotangent(h, d_a[gate])
         for gate in self._seeing:
-            d_params[f"p_{gate}"] = base.bias_cotangent(d_a[gate] * (after if gate == "o" else before)[0])
+            d_params[f"p_{gate}"] = base.bias_cotangent(d_a[gate] * (next_carry if gate == "o" else previous_carry)[0])
         return d_params, d_xs

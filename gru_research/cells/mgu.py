@@ -102,7 +102,7 @@ class MGU:
             if self.reset == "before":
                 memory = base.recurrent(params, g["f"] * h, p, "n")
             elif self.reset == "after":
-                memory = g["f"] * (base.recurrent(params, h, p, "n") + base.over(params["c_n"], h))
+                memory = g["f"] * (base.recurrent(params, h, p, "n") + base.promote_rank(params["c_n"], h))
             else:
                 memory = base.recurrent(params, h, p, "n")
             g["n"] = base.activate(self.activation, base.widen(p["n"]) + memory)

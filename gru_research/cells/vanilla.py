@@ -89,33 +89,37 @@ class VanillaRNN:
         """h after the step; nothing else is needed on the way back."""
         return self.combine(carry, self.gates(params, carry, p))[0], {}
 
-    def factors(self, params: Params, before: Array, after: Array, s: Mapping[str, Array]) -> dict[str, Array]:
+    def factors(
+        self, params: Params, previous_carry: Array, next_carry: Array, s: Mapping[str, Array]
+    ) -> dict[str, Array]:
         """The slope of the activation, by which the cotangent of h becomes that of the pre-activation."""
-        del params, before, s
-        h = base.widen(after)
+        del params, previous_carry, s
+        h = base.widen(next_carry)
         return {"h": 1 - h * h if self.activation == "tanh" else (h > 0).astype(h.dtype)}
 
-    def backward(self, turned: Mapping[str, Any], f: Mapping[str, Array], d: Array) -> tuple[Array, dict[str, Array]]:
+    def backward(
+        self, transposed: Mapping[str, Any], f: Mapping[str, Array], d: Array
+    ) -> tuple[Array, dict[str, Array]]:
         """From `d [..., H]`, the cotangent of h after a step, to the one before it.
 
         Keeps that of the pre-activation.
         """
         d_a = d * f["h"]
-        return base.product_back(d_a, turned, "h"), {"h": d_a}
+        return base.product_back(d_a, transposed, "h"), {"h": d_a}
 
     def cotangents(
         self,
         params: Params,
         xs: Array,
-        before: Array,
-        after: Array,
+        previous_carry: Array,
+        next_carry: Array,
         s: Mapping[str, Array],
         f: Mapping[str, Array],
         k: Mapping[str, Array],
     ) -> tuple[dict[str, Array], Array]:
         """The cotangents of the parameters and of `xs [..., I]`, over all steps."""
-        del after, s, f
+        del next_carry, s, f
         dtype = base.compute_dtype(self, params, xs)
         d_params, d_xs = base.projection_cotangents(params, xs, k, dtype)
-        h = base.turn_rows(before, dtype)
+        h = base.flatten_transpose(previous_carry, dtype)
         return d_params | {"U_h": base.kernel_cotangent(h, k["h"])}, d_xs

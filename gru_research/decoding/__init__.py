@@ -5,9 +5,9 @@ batch`, and which has `end` and `longest`. One that follows a single answer in e
 """
 
 from .answers import Answers
+from .autoregressive import Pick, one_by_one
 from .beam import beam_search
 from .greedy import greedy
-from .one_by_one import Pick, one_by_one
 from .sample import sample
 
 DECODERS = {

@@ -11,8 +11,8 @@ from gru_research.models import Generator
 from gru_research.types import Array, Batch, Params
 
 from .answers import Answers
-from .divided import divided
 from .repeats import without_repeats
+from .sharding import decode_sharded
 from .start import started
 
 
@@ -59,7 +59,7 @@ def beam_search(
         number("length_penalty", length_penalty, "a finite number, at least 0", least=0),
         whole("no_repeat", no_repeat, 0),
     )
-    return divided(lambda params, batch: _searched(model, params, batch, how), params, batch)
+    return decode_sharded(lambda params, batch: _searched(model, params, batch, how), params, batch)
 
 
 class _How(NamedTuple):

@@ -6,7 +6,7 @@ from gru_research.models import Generator
 from gru_research.types import Batch, Params
 
 from .answers import Answers
-from .one_by_one import one_by_one
+from .autoregressive import one_by_one
 
 
 def greedy(

@@ -12,7 +12,7 @@ from gru_research.models import Generator
 from gru_research.types import Array, Batch, Params, PRNGKey
 
 from .answers import Answers
-from .one_by_one import one_by_one
+from .autoregressive import one_by_one
 
 SMALLEST = float(jnp.finfo(jnp.float32).tiny)
 

@@ -1,7 +1,7 @@
 """Layers around cells: frozen descriptions with `init` and `apply`, no arrays of their own."""
 
-from .attending import Attending
 from .attention import SCORES, Attention, Bahdanau, Luong, Memory
+from .attention_wrapper import AttentionWrapper
 from .bidirectional import MERGES, Bidirectional
 from .connections import CONNECTIONS
 from .noise import Noise, has_cell_state
@@ -13,8 +13,8 @@ __all__ = [
     "MERGES",
     "READOUTS",
     "SCORES",
-    "Attending",
     "Attention",
+    "AttentionWrapper",
     "Bahdanau",
     "Bidirectional",
     "Embedding",

@@ -7,13 +7,13 @@ import jax
 import jax.numpy as jnp
 
 from gru_research.cells.arguments import check_inputs, split
-from gru_research.cells.base import accumulation_dtype, over, product, promoted, widen
+from gru_research.cells.base import accumulation_dtype, product, promote_rank, promoted, widen
 from gru_research.cells.checks import float_dtype, one_of, whole
 from gru_research.cells.containers import plain
-from gru_research.cells.fits import check_tree
 from gru_research.cells.initializers import GlorotUniform, Initializer, resolve
+from gru_research.cells.shape_checks import check_tree
+from gru_research.time_loop.masks import check_stream
 from gru_research.time_loop.sharding import alike
-from gru_research.time_loop.streams import check_stream
 from gru_research.types import Array, ArrayLike, DType, Params, PRNGKey
 
 SCORES = ("general", "dot")
@@ -92,7 +92,7 @@ class Bahdanau:
         query = product(query, params["W_q"], promoted(query, params["W_q"]))
         keys = jnp.expand_dims(memory.keys, -3) if many else memory.keys
         units = jnp.tanh(query[..., None, :] + keys.astype(query.dtype))
-        return _read((units * over(widen(params["v"]), units)).sum(-1), memory, many)
+        return _read((units * promote_rank(widen(params["v"]), units)).sum(-1), memory, many)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,12 +10,12 @@ from gru_research.cells import Cell
 from gru_research.cells.arguments import check_sequence, split
 from gru_research.cells.checks import one_of, shown
 from gru_research.cells.containers import plain
-from gru_research.cells.fits import check_cell, check_parameters
+from gru_research.cells.shape_checks import check_cell, check_parameters
 from gru_research.time_loop import UnrollOptions
 from gru_research.time_loop.options import check_options
 from gru_research.types import Array, ArrayLike, Carry, Params, PRNGKey
 
-from .fits import check_count, check_names
+from .checks import check_count, check_names
 from .noise import Noise, unroll_noisy
 
 DIRECTIONS = ("forward", "backward")

@@ -3,7 +3,7 @@
 import jax
 import jax.numpy as jnp
 
-from gru_research.cells.base import accumulation_dtype, over, product
+from gru_research.cells.base import accumulation_dtype, product, promote_rank
 from gru_research.cells.initializers import GlorotUniform
 from gru_research.types import Array, DType, Params, PRNGKey
 
@@ -28,5 +28,5 @@ def connect(kind: str, highway: Params | None, x: Array, y: Array) -> Array:
     if kind == "residual":
         return (x_wide + y_wide).astype(y.dtype)
     assert highway is not None
-    t = jax.nn.sigmoid(product(x, highway["W_t"], y.dtype) + over(highway["b_t"].astype(wide), y))
+    t = jax.nn.sigmoid(product(x, highway["W_t"], y.dtype) + promote_rank(highway["b_t"].astype(wide), y))
     return (t * y_wide + (1 - t) * x_wide).astype(y.dtype)

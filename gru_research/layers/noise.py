@@ -10,11 +10,11 @@ import jax.numpy as jnp
 
 from gru_research.cells import base
 from gru_research.cells.arguments import operations_are_checked, split
-from gru_research.cells.around import hidden_part
 from gru_research.cells.checks import number, rate
+from gru_research.cells.wrapper import hidden_part
 from gru_research.time_loop import UnrollOptions, unroll
+from gru_research.time_loop.masks import without_padding
 from gru_research.time_loop.sharding import alike
-from gru_research.time_loop.streams import without_padding
 from gru_research.types import Array, Carry, Params, PRNGKey
 
 from .noisy_cells import StateDropout, Zoneout, keep

@@ -12,13 +12,13 @@ import jax
 import jax.numpy as jnp
 
 from gru_research.cells import base
-from gru_research.cells.around import Around, check_output, hidden_part
 from gru_research.cells.base import Cell
+from gru_research.cells.wrapper import CellWrapper, check_output, hidden_part
 from gru_research.types import Array, Carry, Params, PRNGKey
 
 
 @dataclasses.dataclass(frozen=True)
-class StateDropout(Around):
+class StateDropout(CellWrapper):
     """The cell whose gates read `h * mask / (1 - rate)`; what the carry keeps is whole.
 
     Its parameters are `{"cell": ..., "kept": boolean [*batch, H]}`.
@@ -54,7 +54,7 @@ class StateDropout(Around):
 
 
 @dataclasses.dataclass(frozen=True)
-class Zoneout(Around):
+class Zoneout(CellWrapper):
     """The cell whose carry, part by part, keeps its old value at the units and steps of a mask (Krueger et al.
     2017, arXiv 1606.01305), or the mean over such masks.
 

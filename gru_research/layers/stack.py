@@ -10,14 +10,14 @@ from gru_research.cells import Cell
 from gru_research.cells.arguments import check_inputs, check_sequence, split
 from gru_research.cells.checks import number, one_of, rate, shown
 from gru_research.cells.containers import in_layers, plain
-from gru_research.cells.fits import check_cell, check_parameters, check_tree
+from gru_research.cells.shape_checks import check_cell, check_parameters, check_tree
 from gru_research.time_loop import UnrollOptions
 from gru_research.time_loop.options import check_options
 from gru_research.types import Array, ArrayLike, Carry, Params, PRNGKey
 
 from .bidirectional import Bidirectional
+from .checks import check_count, check_names
 from .connections import CONNECTIONS, connect, init_highway
-from .fits import check_count, check_names
 from .noise import Noise, drop_steps, evaluated, unroll_noisy
 
 Layer: TypeAlias = Cell | Bidirectional

@@ -7,7 +7,7 @@ from typing import Any
 from gru_research import named
 from gru_research.time_loop import UnrollOptions
 
-from . import own
+from . import user_models
 from .base import Generator, Model, count_parameters, no_attention, no_generation, one_row
 from .encoder_decoder import EncoderDecoder, encoder_decoder
 from .flax_modules import linen, nnx
@@ -30,7 +30,7 @@ def builder(kind: str) -> Callable[..., Model]:
       UserError: there is none.
     """
     found = named.find("config.model.kind", kind, MODELS)
-    return found if kind in MODELS else own.builder("config.model.kind", kind, found)
+    return found if kind in MODELS else user_models.builder("config.model.kind", kind, found)
 
 
 def options_of(kind: str) -> dict[str, Any]:

@@ -9,8 +9,8 @@ from gru_research.cells import Cell
 from gru_research.cells.arguments import split
 from gru_research.cells.base import product, promoted
 from gru_research.cells.initializers import GlorotUniform
-from gru_research.layers import Attending, Bahdanau, Luong, Memory, Stack
-from gru_research.layers.attending import WEIGHTS
+from gru_research.layers import AttentionWrapper, Bahdanau, Luong, Memory, Stack
+from gru_research.layers.attention_wrapper import WEIGHTS
 from gru_research.layers.noise import drop_steps
 from gru_research.time_loop import UnrollOptions, trace, unroll
 from gru_research.types import Array, Carry, Params, PRNGKey
@@ -139,14 +139,14 @@ class Decoder:
     def _stack(self, layers: int) -> Stack:
         return Stack((self.cell,) * layers, self.dropout if layers > 1 else 0.0)
 
-    def _bottom(self, params: Params, memory: Memory | None) -> tuple[Attending, Params]:
+    def _bottom(self, params: Params, memory: Memory | None) -> tuple[AttentionWrapper, Params]:
         """The bottom layer with its attention, and what it reads."""
         assert isinstance(self.attention, Bahdanau)
         inside = {"cell": params["stack"][0], "attention": params["attention"], "memory": memory}
-        return Attending(self.cell, self.attention, self.memory_size), inside
+        return AttentionWrapper(self.cell, self.attention, self.memory_size), inside
 
     def _parts(self, ys: Array) -> tuple[Array, Array]:
-        """What `Attending` gives, as the states and the contexts."""
+        """What `AttentionWrapper` gives, as the states and the contexts."""
         return ys[..., : self.cell.hidden_size], ys[..., self.cell.hidden_size :]
 
     def _read(self, params: Params, hs: Array, memory: Memory | None) -> Array | None:

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 from gru_research.cells import Cell
 from gru_research.cells.arguments import check_inputs, split
-from gru_research.cells.base import over, product, promoted
+from gru_research.cells.base import product, promote_rank, promoted
 from gru_research.cells.checks import boolean, one_of, rate, whole
 from gru_research.layers import Bahdanau, Bidirectional, Embedding, Luong, Memory, OneHot, Readout, Stack
 from gru_research.layers.noise import drop_steps
@@ -182,7 +182,7 @@ class EncoderDecoder:
         if not self.tied:
             return self.readout.apply(params["readout"], vs, vs)
         table, bias = params["target"]["E"], params["readout"]["b"]
-        return product(vs, table.T, promoted(vs, table)) / math.sqrt(self.target.size) + over(bias, vs)
+        return product(vs, table.T, promoted(vs, table)) / math.sqrt(self.target.size) + promote_rank(bias, vs)
 
     def _init_bridge(self, key: PRNGKey, decoder: Any) -> list[list[dict[str, Array]]]:
         """For each part of each layer's carry `W (2 H, H)` and `b (H,)`; nothing for a layer of one direction."""
@@ -208,7 +208,7 @@ def _bridge(layer: Any, params: Any, carry: Carry) -> Carry:
             return forward
         own = next(maps)
         both = jnp.concatenate([forward, backward], -1)
-        return (product(both, own["W"], promoted(both, own["W"])) + over(own["b"], both)).astype(forward.dtype)
+        return (product(both, own["W"], promoted(both, own["W"])) + promote_rank(own["b"], both)).astype(forward.dtype)
 
     return jax.tree.map(join, *carry)
 

@@ -14,7 +14,7 @@ from gru_research.time_loop import unroll
 from gru_research.types import Array, Batch, Params, PRNGKey
 
 from .base import one_row
-from .calling import call_by_name
+from .call_by_name import call_by_name
 
 
 @dataclasses.dataclass(frozen=True)

@@ -13,7 +13,7 @@ from gru_research.spec import Spec
 from gru_research.time_loop import unroll
 from gru_research.types import Array, Batch, Params, PRNGKey
 
-from .calling import call_by_name
+from .call_by_name import call_by_name
 
 
 @dataclasses.dataclass(frozen=True)

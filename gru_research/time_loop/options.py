@@ -14,7 +14,7 @@ SAVES = ("auto", "gates", "carry")
 class UnrollOptions:
     """Static options of `unroll`; none of them changes a result beyond rounding.
 
-    What is "auto" or None is chosen from the shapes and the platform (`time_loop/choices.py`), never by timing.
+    What is "auto" or None is chosen from the shapes and the platform (`time_loop/auto_options.py`), never by timing.
 
     Attributes:
       backend: "native" is the CPU engine, one call of C++ for all steps (docs/native.md): for GRU, LSTM and

@@ -1,8 +1,8 @@
 """Cells whose gates don't depend on their state: all steps at once, the states by an associative scan.
 
-Such a cell's step is `h = a * h_prev + b` with a and b from its method `linear` (`cells/base.py`). A step
-that isn't real has a = 1, b = 0. A reset before a step adds `a * first` to b and cuts the step from the one before:
-cut, not multiplied with 0, so that not even NaN passes.
+Such a cell's step is `h = a * h_prev + b` with a and b from its method `linear` (`cells/base.py`). A step that isn't
+real has a = 1, b = 0. A reset before a step adds `a * reset_carry` to b, and the step then ignores `h_prev`. It isn't
+multiplied with 0, so that not even NaN passes.
 """
 
 from typing import Any
@@ -11,20 +11,26 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from gru_research.cells.held import reading
+from gru_research.cells.wide_params import remember_casts
 from gru_research.types import Array, Carry, Params
 
-from .choices import below
+from .auto_options import below
+from .gradient_sums import CastBack
 from .options import UnrollOptions
 from .scan import Run, Steps, zero_unless
-from .sums import Read
 
 LEVELS = 7
 """How often an associative scan joins neighbouring steps before it takes what is left one after the other."""
 
 
 def parallel(
-    cell: Any, params: Params, first: Carry, options: UnrollOptions, reverse: bool, anywhere: bool, read: Read
+    cell: Any,
+    params: Params,
+    reset_carry: Carry,
+    options: UnrollOptions,
+    reverse: bool,
+    anywhere: bool,
+    cast_back: CastBack,
 ) -> Run:
     """A run of a cell with the method `linear` that keeps the outputs, None with `options.outputs="none"`.
 
@@ -32,15 +38,15 @@ def parallel(
     """
 
     def run(carry: Carry, steps: Steps) -> tuple[Carry, Array | None]:
-        xs_T, real_T, fresh_T = steps
-        own, start = read(params, first)
-        with reading(own, params):
+        xs_T, real_T, reset_before_T = steps
+        own, start = cast_back(params, reset_carry)
+        with remember_casts(own, params):
             g = cell.gates(own, start, cell.project(own, xs_T))
         a_T, b_T = cell.linear(g, carry.dtype)
         if real_T is not None:
             real = real_T[..., None]
             a_T, b_T = jnp.where(real, a_T, 1), jnp.where(real, b_T, 0)
-        cut_T = None if fresh_T is None else fresh_T[..., None]
+        cut_T = None if reset_before_T is None else reset_before_T[..., None]
         if cut_T is not None:
             b_T = jnp.where(cut_T, a_T * jnp.where(cut_T, start[None], 0) + b_T, b_T)
         h_T = linear_recurrence(a_T, b_T, carry, reverse, anywhere, cut_T)

@@ -8,15 +8,15 @@ import jax.numpy as jnp
 from jax import lax
 
 from gru_research.cells import base
-from gru_research.cells.held import reading
+from gru_research.cells.wide_params import remember_casts
 from gru_research.types import Array, Carry, Params
 
-from . import choices
+from . import auto_options
+from .gradient_sums import CastBack
 from .options import UnrollOptions
-from .sums import Read
 
 Steps = tuple[Array, Array | None, Array | None]
-"""Over time, time first: inputs `[T, *batch, I]`, and `real` and `fresh [T, *batch]` or None."""
+"""Over time, time first: inputs `[T, *batch, I]`, and `real` and `reset_before [T, *batch]` or None."""
 Run = Callable[[Carry, Steps], tuple[Carry, Any]]
 """From a carry and some steps to the carry after them and what is kept of each."""
 Keep = Callable[[Array | None, Carry, Any], Any]
@@ -25,21 +25,21 @@ Keep = Callable[[Array | None, Carry, Any], Any]
 def scan(
     cell: Any,
     params: Params,
-    first: Carry,
+    reset_carry: Carry,
     options: UnrollOptions,
     reverse: bool,
     step: Any,
     keep: Keep,
-    read: Read | None = None,
+    cast_back: CastBack | None = None,
 ) -> Run:
     """A run of `step(params, carry, p) -> (carry, more)` over time.
 
-    `keep(real, carry, more)` is what is kept of each step; `first` is the carry that a reset goes to. Each step
-    reads `params` and `first` by `read`; None: as they are.
+    `keep(real, carry, more)` is what is kept of each step; `reset_carry` is the carry that a reset goes to. Each step
+    reads `params` and `reset_carry` through `cast_back`; None: as they are.
     """
 
     def run(carry: Carry, steps: Steps) -> tuple[Carry, Any]:
-        inputs_T, advance = _advance(cell, params, first, options, step, steps, read)
+        inputs_T, advance = _advance(cell, params, reset_carry, options, step, steps, cast_back)
 
         def body(carry: Carry, inputs: Steps) -> tuple[Carry, Any]:
             new, more = advance(carry, inputs)
@@ -50,7 +50,7 @@ def scan(
     return run
 
 
-def in_place(cell: Any, params: Params, first: Carry, options: UnrollOptions, reverse: bool, step: Any) -> Run:
+def in_place(cell: Any, params: Params, reset_carry: Carry, options: UnrollOptions, reverse: bool, step: Any) -> Run:
     """A run of `step(params, carry, p) -> (carry, y)` that writes each output where the caller wants it.
 
     That is `[T, *batch, H]` with `options.time_major`, else `[*batch, T, H]`, which spares moving time when all are
@@ -64,12 +64,12 @@ def in_place(cell: Any, params: Params, first: Carry, options: UnrollOptions, re
         shape = (*h.shape[:axis], time, *h.shape[axis:])
         # zeros_like: in `shard_map` they vary over the mesh as h does.
         ys = jnp.zeros_like(h, shape=shape, dtype=base.compute_dtype(cell, params, steps[0]))
-        if choices.below(time, 1, otherwise=False):
+        if auto_options.below(time, 1, otherwise=False):
             return carry, ys
 
-        def over(state: Any, part: Any) -> tuple[Any, None]:
+        def chunk(state: Any, part: Any) -> tuple[Any, None]:
             t_T, steps = part
-            inputs_T, advance = _advance(cell, params, first, options, step, steps, None)
+            inputs_T, advance = _advance(cell, params, reset_carry, options, step, steps, None)
 
             def body(state: Any, part: Any) -> tuple[Any, None]:
                 (carry, ys), (t, inputs) = state, part
@@ -79,33 +79,39 @@ def in_place(cell: Any, params: Params, first: Carry, options: UnrollOptions, re
 
             return lax.scan(body, state, (t_T, inputs_T), reverse=reverse, unroll=options.unroll)
 
-        return in_chunks(over, (carry, ys), (jnp.arange(time), steps), options.chunk or 0, reverse)[0]
+        return in_chunks(chunk, (carry, ys), (jnp.arange(time), steps), options.chunk or 0, reverse)[0]
 
     return run
 
 
 def _advance(
-    cell: Any, params: Params, first: Carry, options: UnrollOptions, step: Any, steps: Steps, read: Read | None
+    cell: Any,
+    params: Params,
+    reset_carry: Carry,
+    options: UnrollOptions,
+    step: Any,
+    steps: Steps,
+    cast_back: CastBack | None,
 ) -> tuple[Any, Callable[[Carry, Any], tuple[Carry, Any]]]:
     """What to scan over for `steps`, and the function that takes one step of it: `(carry, more)` from both."""
-    xs_T, real_T, fresh_T = steps
-    hoist = choices.hoist(cell, xs_T) if options.hoist is None else options.hoist
+    xs_T, real_T, reset_before_T = steps
+    hoist = auto_options.hoist(cell, xs_T) if options.hoist is None else options.hoist
 
     def advance(carry: Carry, inputs: Any) -> tuple[Carry, Any]:
-        x, real, fresh = inputs
-        own, start = read(params, first) if read else (params, first)
-        if fresh is not None:
-            carry = select(fresh, start, carry)
-        with reading(own, params):
+        x, real, reset_before = inputs
+        own, start = cast_back(params, reset_carry) if cast_back else (params, reset_carry)
+        if reset_before is not None:
+            carry = select(reset_before, start, carry)
+        with remember_casts(own, params):
             new, more = step(own, carry, x if hoist else cell.project(own, x))
         new = base.in_types_of(carry, new)
         return new if real is None else select(real, new, carry), more
 
     if not hoist:
         return steps, advance
-    own, _ = read(params, first) if read else (params, first)
-    with reading(own, params):
-        return (cell.project(own, xs_T), real_T, fresh_T), advance
+    own, _ = cast_back(params, reset_carry) if cast_back else (params, reset_carry)
+    with remember_casts(own, params):
+        return (cell.project(own, xs_T), real_T, reset_before_T), advance
 
 
 def in_chunks(
@@ -117,7 +123,7 @@ def in_chunks(
     are a chunk of their own, the last in the order of processing.
     """
     time = jax.tree.leaves(steps)[0].shape[0]
-    if not size or choices.below(time, size + 1, otherwise=False):
+    if not size or auto_options.below(time, size + 1, otherwise=False):
         return run(carry, steps)
     chunks, left = split(steps, size, reverse)
     inner = jax.checkpoint(run, prevent_cse=False) if checkpoint else run
@@ -145,7 +151,7 @@ def fill(steps: Steps, size: int) -> Steps:
 
     For a symbolic number of steps, of which nobody can tell whether some are left behind the last whole chunk.
     """
-    xs_T, real_T, fresh_T = steps
+    xs_T, real_T, reset_before_T = steps
     time = xs_T.shape[0]
     missing = (time + size - 1) // size * size - time
     if real_T is None:
@@ -154,7 +160,7 @@ def fill(steps: Steps, size: int) -> Steps:
     def filled(a: Array) -> Array:
         return jnp.concatenate([a, jnp.zeros_like(a, shape=(missing, *a.shape[1:]))])
 
-    return jax.tree.map(filled, (xs_T, real_T, fresh_T))
+    return jax.tree.map(filled, (xs_T, real_T, reset_before_T))
 
 
 def join(chunks: Any, left: Any, reverse: bool) -> Any:
@@ -169,14 +175,14 @@ def join(chunks: Any, left: Any, reverse: bool) -> Any:
 def select(condition: Array, a: Carry, b: Carry) -> Carry:
     """`a` where `condition [*batch]` holds, else `b`: trees of `[*batch, ...]`, as a carry is."""
 
-    return jax.tree.map(lambda x, y: jnp.where(_over(condition, x), x, y), a, b)
+    return jax.tree.map(lambda x, y: jnp.where(_expand(condition, x), x, y), a, b)
 
 
 def zero_unless(real: Array | None, tree: Any) -> Any:
     """The tree of `[..., H]` where `real [...]` holds, else 0; all of it where `real` is None."""
-    return tree if real is None else jax.tree.map(lambda a: jnp.where(_over(real, a), a, jnp.zeros_like(a)), tree)
+    return tree if real is None else jax.tree.map(lambda a: jnp.where(_expand(real, a), a, jnp.zeros_like(a)), tree)
 
 
-def _over(rows: Array, a: Array) -> Array:
+def _expand(rows: Array, a: Array) -> Array:
     """`rows [*batch]` with axes for the rest of `a [*batch, ...]`."""
     return jnp.expand_dims(rows, tuple(range(rows.ndim, a.ndim)))

@@ -11,18 +11,18 @@ from gru_research.cells import base
 from gru_research.cells.arguments import check_sequence, operations_are_checked
 from gru_research.cells.checks import boolean
 from gru_research.cells.containers import plain
-from gru_research.cells.fits import as_type, check_cell, check_parameters, describe
-from gru_research.cells.unchanged import check_step
+from gru_research.cells.overrides import check_step
+from gru_research.cells.shape_checks import as_type, check_cell, check_parameters, describe
 from gru_research.types import Array, ArrayLike, Carry, Params
 
-from .choices import choose
+from .auto_options import choose
+from .gradient_sums import CastBack, widen_constants
+from .masks import check_lengths, check_stream, real_steps, reset_steps, without_padding
 from .native import native, why_not
 from .options import UnrollOptions, check_options
 from .parallel import parallel
 from .scan import Run, fill, in_chunks, scan, zero_unless
 from .sharding import Rows, divided_rows
-from .streams import check_lengths, check_stream, fresh_steps, real_steps, without_padding
-from .sums import Read, held_wide
 from .vjp import forward_mode_refused, vjp
 
 
@@ -115,27 +115,27 @@ def _run(
     xs_T = to_time_major(xs, features=1)
     time, batch = xs_T.shape[0], xs_T.shape[1:-1]
     real_T = real_steps(lengths, None if mask is None else to_time_major(mask, features=0), batch, time)
-    fresh_T = fresh_steps(None if resets is None else to_time_major(resets, features=0), reverse)
-    first = base.cast_carry(cell, params, cell.initial_carry(params, batch))
-    carry = first if initial_carry is None else _like(first, initial_carry)
-    if real_T is not None or fresh_T is not None:
-        _check_rows(cell, first, batch)
+    reset_before_T = reset_steps(None if resets is None else to_time_major(resets, features=0), reverse)
+    reset_carry = base.cast_carry(cell, params, cell.initial_carry(params, batch))
+    carry = reset_carry if initial_carry is None else _like(reset_carry, initial_carry)
+    if real_T is not None or reset_before_T is not None:
+        _check_rows(cell, reset_carry, batch)
     chosen = choose(cell, xs_T, options, with_gates, why_not(cell, params, xs_T, carry))
-    params, first, read = held_wide(params, first)
+    params, reset_carry, cast_back = widen_constants(params, reset_carry)
     if jax.sharding.get_abstract_mesh().manual_axes:  # inside shard_map
-        params, first, carry, xs_T = _vary_alike((params, first, carry, xs_T), (real_T, fresh_T))
+        params, reset_carry, carry, xs_T = _vary_alike((params, reset_carry, carry, xs_T), (real_T, reset_before_T))
     if real_T is not None and chosen.backend != "native":  # which reads no input of an unreal step
         # Before any arithmetic: 0 * NaN is NaN in the gradient of a product.
         xs_T = jnp.where(real_T[..., None], xs_T, 0)
     if chosen.backend == "native":
-        run = native(cell, params, first, chosen, reverse)
+        run = native(cell, params, reset_carry, chosen, reverse)
     elif chosen.backend == "vjp":
-        run = vjp(cell, params, first, chosen, reverse, read)
+        run = vjp(cell, params, reset_carry, chosen, reverse, cast_back)
     elif chosen.backend == "parallel":
-        run = parallel(cell, params, first, chosen, reverse, options.backend == "parallel", read)
+        run = parallel(cell, params, reset_carry, chosen, reverse, options.backend == "parallel", cast_back)
     else:
-        run = _autodiff(cell, params, first, chosen, reverse, with_gates, read)
-    steps = xs_T, real_T, fresh_T
+        run = _autodiff(cell, params, reset_carry, chosen, reverse, with_gates, cast_back)
+    steps = xs_T, real_T, reset_before_T
     if options.checkpoint and not isinstance(time, int):
         steps = fill(steps, options.checkpoint)
     final, kept = in_chunks(run, carry, steps, options.checkpoint, reverse, checkpoint=True)
@@ -174,10 +174,10 @@ def _by_device(
     batch, time = xs.shape[time_first : xs.ndim - 2 + time_first], xs.shape[0 if time_first else -2]
     if lengths is not None:
         lengths = check_lengths(lengths, batch, time)
-    first = jax.eval_shape(lambda p: cell.initial_carry(p, batch), params)
-    _check_rows(cell, first, batch)
+    reset_carry = jax.eval_shape(lambda p: cell.initial_carry(p, batch), params)
+    _check_rows(cell, reset_carry, batch)
     if initial_carry is not None:
-        _check_carry(initial_carry, first)
+        _check_carry(initial_carry, reset_carry)
     streams = jax.tree.map(jnp.asarray, {"mask": mask, "resets": resets})
     with forward_mode_refused():
         return _on_mesh(cell, reverse, options, with_gates, rows, params, xs, initial_carry, lengths, streams)
@@ -216,7 +216,13 @@ def _on_mesh(
 
 
 def _autodiff(
-    cell: Any, params: Params, first: Carry, options: UnrollOptions, reverse: bool, with_gates: bool, read: Read
+    cell: Any,
+    params: Params,
+    reset_carry: Carry,
+    options: UnrollOptions,
+    reverse: bool,
+    with_gates: bool,
+    cast_back: CastBack,
 ) -> Run:
     """A run that keeps `(y, gates)`, 0 at unreal steps; None and {} where they aren't wanted."""
 
@@ -228,7 +234,7 @@ def _autodiff(
     def keep(real: Array | None, carry: Carry, more: Any) -> Any:
         return zero_unless(real, more)
 
-    return scan(cell, params, first, options, reverse, step, keep, read)
+    return scan(cell, params, reset_carry, options, reverse, step, keep, cast_back)
 
 
 def _move_time(a: Array, *, time_major: bool, inside: bool, features: int) -> Array:
@@ -241,23 +247,23 @@ def _move_time(a: Array, *, time_major: bool, inside: bool, features: int) -> Ar
     return jnp.moveaxis(a, outside_axis, 0) if inside else jnp.moveaxis(a, 0, outside_axis)
 
 
-def _like(first: Carry, carry: Carry) -> Carry:
-    """`carry` in the types of `first`; raises ValueError where it has another structure or other shapes."""
-    _check_carry(carry, first)
-    return jax.tree.map(lambda a, like: as_type("initial_carry", a, like.dtype), carry, first)
+def _like(reset_carry: Carry, carry: Carry) -> Carry:
+    """`carry` in the types of `reset_carry`; raises ValueError where it has another structure or other shapes."""
+    _check_carry(carry, reset_carry)
+    return jax.tree.map(lambda a, like: as_type("initial_carry", a, like.dtype), carry, reset_carry)
 
 
-def _check_carry(carry: Carry, first: Carry) -> None:
+def _check_carry(carry: Carry, reset_carry: Carry) -> None:
     def shapes(tree: Carry) -> Any:
         return jax.tree.map(np.shape, tree)
 
-    if jax.tree.structure(carry) != jax.tree.structure(first) or shapes(carry) != shapes(first):
-        raise ValueError(f"initial_carry has the shapes {shapes(carry)}; here it must have {shapes(first)}")
+    if jax.tree.structure(carry) != jax.tree.structure(reset_carry) or shapes(carry) != shapes(reset_carry):
+        raise ValueError(f"initial_carry has the shapes {shapes(carry)}; here it must have {shapes(reset_carry)}")
 
 
-def _check_rows(cell: Any, first: Carry, batch: tuple[int, ...]) -> None:
+def _check_rows(cell: Any, reset_carry: Carry, batch: tuple[int, ...]) -> None:
     """Raises ValueError where a part of the carry isn't one a row, so that steps of one row alone can't be left out."""
-    for a in jax.tree.leaves(first):
+    for a in jax.tree.leaves(reset_carry):
         if a.shape[: len(batch)] != batch:
             raise ValueError(
                 f"the carry of {describe(cell)} has a part of shape {a.shape}; lengths, mask, resets and a division "

@@ -23,9 +23,9 @@ from jax.dtypes import float0
 from gru_research.cells import base
 from gru_research.types import Array, Carry, Params
 
+from .gradient_sums import CastBack
 from .options import UnrollOptions
 from .scan import Run, in_chunks, in_place, join, scan, select, split, zero_unless
-from .sums import Read
 
 FORWARD_MODE = (
     "the hand-written gradient has no forward mode (jax.jvp, jax.jacfwd, jax.linearize); "
@@ -33,12 +33,14 @@ FORWARD_MODE = (
 )
 
 
-def vjp(cell: Any, params: Params, first: Carry, options: UnrollOptions, reverse: bool, read: Read) -> Run:
+def vjp(
+    cell: Any, params: Params, reset_carry: Carry, options: UnrollOptions, reverse: bool, cast_back: CastBack
+) -> Run:
     """A run that keeps the outputs, None with `options.outputs="none"`. `options` must be chosen."""
 
     def run(carry: Carry, steps: Any) -> tuple[Carry, Array | None]:
         with forward_mode_refused():
-            result: Any = _run(cell, options, reverse, read, params, first, carry, *steps)
+            result: Any = _run(cell, options, reverse, cast_back, params, reset_carry, carry, *steps)
         carry, ys = result
         # Made in the caller's order of axes and moved to the front here: XLA drops this where it is moved back.
         return carry, ys if ys is None or options.time_major else jnp.moveaxis(ys, -2, 0)
@@ -62,15 +64,15 @@ def _run(
     cell: Any,
     options: UnrollOptions,
     reverse: bool,
-    read: Read,
+    cast_back: CastBack,
     params: Params,
-    first: Carry,
+    reset_carry: Carry,
     carry: Carry,
     xs_T: Array,
     real_T: Array | None,
-    fresh_T: Array | None,
+    reset_before_T: Array | None,
 ) -> tuple[Carry, Array | None]:
-    params, first = read(params, first)
+    params, reset_carry = cast_back(params, reset_carry)
 
     def step(params: Params, carry: Carry, p: Any) -> tuple[Carry, Array]:
         return cell.combine(carry, cell.gates(params, carry, p))
@@ -78,11 +80,11 @@ def _run(
     def keep(real: Array | None, carry: Carry, y: Array) -> Array | None:
         return zero_unless(real, y) if options.outputs == "all" else None
 
-    steps = xs_T, real_T, fresh_T
+    steps = xs_T, real_T, reset_before_T
     # On an accelerator a loop over chunks would be launches without need, and writing in place isn't measured.
     if options.outputs == "all" and jax.default_backend() == "cpu":
-        return in_place(cell, params, first, options, reverse, step)(carry, steps)
-    run = scan(cell, params, first, options, reverse, step, keep)
+        return in_place(cell, params, reset_carry, options, reverse, step)(carry, steps)
+    run = scan(cell, params, reset_carry, options, reverse, step, keep)
     carry, ys = in_chunks(run, carry, steps, options.chunk or 0, reverse)
     return carry, ys if ys is None or options.time_major else jnp.moveaxis(ys, 0, -2)
 
@@ -91,94 +93,101 @@ def _forward(
     cell: Any,
     options: UnrollOptions,
     reverse: bool,
-    read: Read,
+    cast_back: CastBack,
     params: Params,
-    first: Carry,
+    reset_carry: Carry,
     carry: Carry,
     xs_T: Array,
     real_T: Array | None,
-    fresh_T: Array | None,
+    reset_before_T: Array | None,
 ) -> tuple[tuple[Carry, Array | None], Any]:
     """The loop stores each state once: the outputs are made from the carries after it."""
-    params, first = read(params, first)
+    params, reset_carry = cast_back(params, reset_carry)
 
-    def keep(real: Array | None, after: Carry, s: Any) -> Any:
-        return after, s if options.save == "gates" else None
+    def keep(real: Array | None, next_carry: Carry, s: Any) -> Any:
+        return next_carry, s if options.save == "gates" else None
 
-    run = scan(cell, params, first, options, reverse, cell.advance, keep)
-    final, (after_T, s_T) = run(carry, (xs_T, real_T, fresh_T))
+    run = scan(cell, params, reset_carry, options, reverse, cell.advance, keep)
+    final, (next_carry_T, s_T) = run(carry, (xs_T, real_T, reset_before_T))
     ys = None
     if options.outputs == "all":
-        ys = zero_unless(real_T, cell.hidden(after_T).astype(base.compute_dtype(cell, params, xs_T)))
+        ys = zero_unless(real_T, cell.hidden(next_carry_T).astype(base.compute_dtype(cell, params, xs_T)))
         ys = ys if options.time_major else jnp.moveaxis(ys, 0, -2)
-    return (final, ys), (params, first, carry, xs_T, real_T, fresh_T, after_T, s_T)
+    return (final, ys), (params, reset_carry, carry, xs_T, real_T, reset_before_T, next_carry_T, s_T)
 
 
 def _backward(
-    cell: Any, options: UnrollOptions, reverse: bool, read: Read, saved: Any, cotangent: Any
+    cell: Any, options: UnrollOptions, reverse: bool, cast_back: CastBack, saved: Any, cotangent: Any
 ) -> tuple[Any, ...]:
-    del read  # `saved` has what it gives
-    params, first, carry, xs_T, real_T, fresh_T, after_T, s_T = saved
+    del cast_back  # `saved` holds its results
+    params, reset_carry, carry, xs_T, real_T, reset_before_T, next_carry_T, s_T = saved
     d_final, d_ys = cotangent
     d_ys_T = d_ys if d_ys is None or options.time_major else jnp.moveaxis(d_ys, -2, 0)
-    turned = base.turn(params, base.compute_dtype(cell, params, xs_T), rows=math.prod(xs_T.shape[1:-1]))
+    transposed = base.transpose_kernels(
+        params, base.compute_dtype(cell, params, xs_T), rows=math.prod(xs_T.shape[1:-1])
+    )
     hidden_back = jax.vjp(cell.hidden, carry)[1]
 
     def body(state: tuple[Carry, Carry], step: Any) -> tuple[tuple[Carry, Carry], Any]:
-        d_after, d_first = state
-        factors, d_y, real, fresh = step
-        d = d_after
+        d_next, d_reset_carry = state
+        factors, d_y, real, reset_before = step
+        d = d_next
         if d_y is not None:
             (d_hidden,) = hidden_back(d_y.astype(cell.hidden(carry).dtype))
             d = jax.tree.map(lambda a, b: a if b.dtype == float0 else a + b, d, d_hidden)
         d = zero_unless(real, d)
-        d_before, kept = cell.backward(turned, factors, d)
-        d_before = jax.tree.map(lambda a, b: a.astype(b.dtype), d_before, d)
+        d_previous, kept = cell.backward(transposed, factors, d)
+        d_previous = jax.tree.map(lambda a, b: a.astype(b.dtype), d_previous, d)
         if real is not None:
-            d_before = select(real, d_before, d_after)
-        if fresh is not None:
-            ended = zero_unless(fresh, d_before)
-            d_first = jax.tree.map(lambda total, d: total + d.astype(total.dtype), d_first, ended)
-            d_before = zero_unless(~fresh, d_before)
-        return (d_before, d_first), kept
+            d_previous = select(real, d_previous, d_next)
+        if reset_before is not None:
+            ended = zero_unless(reset_before, d_previous)
+            d_reset_carry = jax.tree.map(lambda total, d: total + d.astype(total.dtype), d_reset_carry, ended)
+            d_previous = zero_unless(~reset_before, d_previous)
+        return (d_previous, d_reset_carry), kept
 
-    def over(state: tuple[Carry, Carry], steps: Any) -> tuple[tuple[Carry, Carry], tuple[Params, Array]]:
+    def backward_over(state: tuple[Carry, Carry], steps: Any) -> tuple[tuple[Carry, Carry], tuple[Params, Array]]:
         """Some steps, back from `state`: the state before them, and the cotangents of parameters and inputs."""
-        begin, xs_T, after_T, s_T, d_ys_T, real_T, fresh_T = steps
-        before_T = jax.tree.map(partial(_shift, reverse=reverse), begin, after_T)
-        if fresh_T is not None:
-            before_T = select(fresh_T, jax.tree.map(lambda a: a[None], first), before_T)
+        begin, xs_T, next_carry_T, s_T, d_ys_T, real_T, reset_before_T = steps
+        previous_carry_T = jax.tree.map(partial(_shift, reverse=reverse), begin, next_carry_T)
+        if reset_before_T is not None:
+            previous_carry_T = select(reset_before_T, jax.tree.map(lambda a: a[None], reset_carry), previous_carry_T)
         if s_T is None:
-            _, s_T = cell.advance(params, before_T, cell.project(params, xs_T))
-        factors_T = cell.factors(params, before_T, after_T, s_T)
+            _, s_T = cell.advance(params, previous_carry_T, cell.project(params, xs_T))
+        factors_T = cell.factors(params, previous_carry_T, next_carry_T, s_T)
         state, kept_T = lax.scan(
-            body, state, (factors_T, d_ys_T, real_T, fresh_T), reverse=not reverse, unroll=options.unroll
+            body, state, (factors_T, d_ys_T, real_T, reset_before_T), reverse=not reverse, unroll=options.unroll
         )
-        return state, cell.cotangents(params, xs_T, before_T, after_T, s_T, factors_T, kept_T)
+        return state, cell.cotangents(params, xs_T, previous_carry_T, next_carry_T, s_T, factors_T, kept_T)
 
-    state = jax.tree.map(_as_number, d_final, carry), jax.tree.map(_no_sum_yet, first)
-    steps = xs_T, after_T, s_T, d_ys_T, real_T, fresh_T
+    state = jax.tree.map(_as_number, d_final, carry), jax.tree.map(_no_sum_yet, reset_carry)
+    steps = xs_T, next_carry_T, s_T, d_ys_T, real_T, reset_before_T
     # In float32 or wider, as the caller holds what it gives here; parameters that a cell has no part in stay 0.
     none_yet = {name: _no_sum_yet(a) for name, a in params.items()}
-    (d_carry, d_first), total, d_xs_T = _add_up(over, carry, state, none_yet, steps, options.chunk or 0, reverse)
-    d_first, d_carry = jax.tree.map(_as_cotangent, d_first, first), jax.tree.map(_as_cotangent, d_carry, carry)
-    return total, d_first, d_carry, d_xs_T, None, None
+    (d_carry, d_reset_carry), total, d_xs_T = _add_up(
+        backward_over, carry, state, none_yet, steps, options.chunk or 0, reverse
+    )
+    d_reset_carry, d_carry = (
+        jax.tree.map(_as_cotangent, d_reset_carry, reset_carry),
+        jax.tree.map(_as_cotangent, d_carry, carry),
+    )
+    return total, d_reset_carry, d_carry, d_xs_T, None, None
 
 
 _run.defvjp(_forward, _backward)
 
 
 def _add_up(
-    over: Any, carry: Carry, state: Any, total: Params, steps: Any, size: int, reverse: bool
+    backward_over: Any, carry: Carry, state: Any, total: Params, steps: Any, size: int, reverse: bool
 ) -> tuple[Any, Params, Array]:
-    """`over` all steps, or over chunks of `size` in the order of the backward pass; the parameters' part to `total`.
+    """`backward_over` all steps, or chunks of `size` in backward order; adds the parameters' cotangents to `total`.
 
     `carry` is the one before the first step taken. Each chunk gets the carry before its own first step.
     """
 
     def chunk(sums: Any, steps: Any) -> tuple[Any, Array]:
         state, total = sums
-        state, (d_params, d_xs_T) = over(state, steps)
+        state, (d_params, d_xs_T) = backward_over(state, steps)
         return (state, total | {name: total[name] + d for name, d in d_params.items()}), d_xs_T
 
     time = steps[0].shape[0]
@@ -212,7 +221,7 @@ def _as_cotangent(d: Array, a: Array) -> Any:
     return d if jnp.issubdtype(a.dtype, jnp.inexact) else np.zeros(a.shape, float0)
 
 
-def _shift(begin: Array, after_T: Array, reverse: bool) -> Array:
+def _shift(begin: Array, next_carry_T: Array, reverse: bool) -> Array:
     """The state before each step from those after each, by joining: writing into a copy costs a copy a step."""
-    parts = [after_T[1:], begin[None]] if reverse else [begin[None], after_T[:-1]]
-    return jnp.concatenate(parts)[: after_T.shape[0]]  # none where there is no step
+    parts = [next_carry_T[1:], begin[None]] if reverse else [begin[None], next_carry_T[:-1]]
+    return jnp.concatenate(parts)[: next_carry_T.shape[0]]  # none where there is no step

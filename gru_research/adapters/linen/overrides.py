@@ -6,7 +6,7 @@ from typing import Any
 import jax
 
 from gru_research.adapters.overrides import Written, steady
-from gru_research.cells.unchanged import step_change
+from gru_research.cells.overrides import why_step_overridden
 
 from .cells import READ, FunctionalCell, GRUCell, LSTMCell, MGUCell, OptimizedLSTMCell, SimpleCell
 
@@ -37,7 +37,7 @@ def whole(cell: Any, x: jax.ShapeDtypeStruct) -> bool:
         keys, x = varying
         (functional, params), after = module.apply(variables, READ, x, rngs=keys, mutable=True)
         (again, _), _ = module.apply(variables, READ, x, rngs=keys, mutable=True)
-        equal.append(not step_change(functional) and functional == again)
+        equal.append(not why_step_overridden(functional) and functional == again)
         return params, after
 
     return steady(read, variables, (keys, x)) and equal[-1]

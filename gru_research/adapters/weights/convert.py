@@ -19,9 +19,9 @@ import numpy as np
 
 from gru_research.cells.containers import in_layers
 
-from .given import as_numpy, belongs, must_give, undo
 from .layouts import Block, Layout, Term
-from .plan import Parts, Path, Place, Plan, children, parts, plan
+from .user_weights import as_numpy, belongs, undo_call, wrong_type_message
+from .weight_mapping import CellPlace, Parts, Path, WeightMapping, children, map_weights, parts
 
 
 def from_library(
@@ -47,7 +47,7 @@ def from_library(
     Raises ValueError where the cell isn't what the class computes, and for all that is missing, left over or
     of another shape, at once; TypeError where `weights` are neither a mapping nor a list, such as a module.
     """
-    asked = plan(layer, cell, prefix, bias)
+    asked = map_weights(layer, cell, prefix, bias)
     given = _by_name(asked, weights)
     expected = [name for place in asked.places for name in place.names.values()]
     problems = _names_amiss(expected, given, asked)
@@ -71,7 +71,7 @@ def to_library(layer: str, cell: Any, params: Any, *, prefix: str | None = None,
 
     Raises ValueError as `from_library` does, and where a parameter that isn't 0 has no place in the library.
     """
-    asked = plan(layer, cell, prefix, bias)
+    asked = map_weights(layer, cell, prefix, bias)
     problems: list[str] = []
     ours = {}
     for place in asked.places:
@@ -88,12 +88,12 @@ def to_library(layer: str, cell: Any, params: Any, *, prefix: str | None = None,
 # Names
 
 
-def _by_name(asked: Plan, weights: Mapping[str, Any] | Sequence[Any]) -> dict[Parts, Any]:
+def _by_name(asked: WeightMapping, weights: Mapping[str, Any] | Sequence[Any]) -> dict[Parts, Any]:
     """The arrays by full name; a list has the library's order."""
     if isinstance(weights, Mapping):
         return _flatten(weights)
     if not isinstance(weights, Sequence) or isinstance(weights, str):
-        raise TypeError(must_give(asked.layer, weights))
+        raise TypeError(wrong_type_message(asked.layer, weights))
     names = [name for place in asked.places for name in place.names.values()]
     if len(weights) != len(names):
         wanted = ", ".join(map(asked.show, names))
@@ -127,13 +127,13 @@ def _tree(layout: Layout, flat: Mapping[Parts, np.ndarray]) -> dict[str, Any]:
     return tree
 
 
-def _names_amiss(expected: Sequence[Parts], given: Mapping[Parts, Any], asked: Plan) -> list[str]:
+def _names_amiss(expected: Sequence[Parts], given: Mapping[Parts, Any], asked: WeightMapping) -> list[str]:
     """What is missing and, under the prefix, left over, each with the nearest name of the other kind."""
     missing = [name for name in expected if name not in given]
     others = [name for name in given if name not in expected]
     problems = []
     if asked.layer.startswith("torch."):
-        calls = {name: call for name in missing if (call := undo(name, given))}
+        calls = {name: call for name in missing if (call := undo_call(name, given))}
         problems = [f"{asked.show(n)} is computed from others: first call {call}" for n, call in calls.items()]
         missing = [name for name in missing if name not in calls]
         others = [other for other in others if not any(belongs(other, name) for name in calls)]
@@ -187,7 +187,7 @@ def _shape(layout: Layout, block: Block, input_size: int | None, size: int) -> t
     return (height, width) if layout.kernels == "in_out" else (width, height)
 
 
-def _input_size(asked: Plan, place: Place, arrays: Mapping[Parts, np.ndarray]) -> int | None:
+def _input_size(asked: WeightMapping, place: CellPlace, arrays: Mapping[Parts, np.ndarray]) -> int | None:
     """The input size that the input kernel has; None where there is no such matrix."""
     name, block = next((name, block) for name, block in asked.blocks.items() if block[0][0].name[0] == "W")
     array = arrays.get(place.names[name])
@@ -218,7 +218,7 @@ def _pieces(layout: Layout, block: Block, array: np.ndarray, size: int) -> list[
 
 
 def _read(
-    asked: Plan, place: Place, arrays: Mapping[Parts, np.ndarray], input_size: int | None
+    asked: WeightMapping, place: CellPlace, arrays: Mapping[Parts, np.ndarray], input_size: int | None
 ) -> dict[str, np.ndarray]:
     """The parameters of one cell from arrays of the right shapes."""
     found: dict[str, np.ndarray] = {}
@@ -257,7 +257,7 @@ def _at(params: Any, path: Path, problems: list[str]) -> Any:
     return params
 
 
-def _ours(asked: Plan, place: Place, params: Any, problems: list[str]) -> dict[str, np.ndarray]:
+def _ours(asked: WeightMapping, place: CellPlace, params: Any, problems: list[str]) -> dict[str, np.ndarray]:
     """One cell's parameters as arrays; what is amiss, or isn't 0 and has no place, goes to `problems`."""
     if not isinstance(params, Mapping):
         problems.append(f"the parameters of {place.cell!r} are a mapping by name, not a {type(params).__name__}")

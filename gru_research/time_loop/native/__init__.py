@@ -1,7 +1,7 @@
 """The time loop by the native CPU engine (`gru_research/native`): one call for all steps, forward and backward.
 
 Both calls are JAX primitives (`primitives.py`), so that each transformation finds the right thing: derivatives of any
-order (`derivatives.py`), `vmap` (`vmap.py`), and XLA's time loop (`in_xla.py`) where a call is exported, lowered
+order (`derivatives.py`), `vmap` (`vmap.py`), and XLA's time loop (`xla_fallback.py`) where a call is exported, lowered
 for another platform, or divided among devices by XLA.
 
 Every operand has a leading axis of layers, each with parameters of its own; inputs, masks and resets may have 1 there.
@@ -60,21 +60,21 @@ def why_not(cell: Any, params: Params, xs_T: Array, carry: Carry) -> str | None:
     return None
 
 
-def native(cell: Any, params: Params, first: Carry, options: UnrollOptions, reverse: bool) -> Run:
+def native(cell: Any, params: Params, reset_carry: Carry, options: UnrollOptions, reverse: bool) -> Run:
     """A run that keeps the outputs, None with `options.outputs="none"`, where `why_not` has nothing against it."""
 
     def run(carry: Carry, steps: Any) -> tuple[Carry, Array | None]:
-        xs_T, real_T, fresh_T = steps
+        xs_T, real_T, reset_before_T = steps
         time, batch = xs_T.shape[0], xs_T.shape[1:-1]
         rows = math.prod(batch)
-        layer = Layer(cell, reverse, not options.time_major, real_T is not None, fresh_T is not None)
+        layer = Layer(cell, reverse, not options.time_major, real_T is not None, reset_before_T is not None)
         # In the caller's order of axes: XLA drops a turn that is turned back.
         xs = xs_T if options.time_major else jnp.moveaxis(xs_T, 0, -2)
         xs = xs.reshape(layer.over_time(1, time, rows, xs.shape[-1])).astype(jnp.float32)
         stream = lambda a: None if a is None else a.reshape(1, time, rows)  # noqa: E731
         flat = lambda tree: jax.tree.map(lambda a: a.reshape(1, rows, a.shape[-1]), tree)  # noqa: E731
         params_1 = {name: params[name][None].astype(jnp.float32) for name in layer.names}
-        operands = layer.operands(params_1, flat(first), flat(carry), xs, stream(real_T), stream(fresh_T))
+        operands = layer.operands(params_1, flat(reset_carry), flat(carry), xs, stream(real_T), stream(reset_before_T))
         wanted = options.outputs == "all"
         with forward_mode_refused():
             outs = forward_p.bind(*operands, layer=layer, ys=wanted, record=False)

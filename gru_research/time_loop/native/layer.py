@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from gru_research.cells import GRU, LSTM, VanillaRNN
-from gru_research.cells.unchanged import SEQUENCE_GRADIENT, author
+from gru_research.cells.overrides import SEQUENCE_GRADIENT, defining_class
 from gru_research.types import Array, Carry, Params
 
 KINDS = ("gru_after", "gru_before", "gru_none", "lstm", "lstm_peepholes", "rnn_tanh", "rnn_relu")
@@ -23,14 +23,14 @@ class Layer:
     Attributes:
       cell: the cell, which has a kernel.
       batch_major: whether inputs and outputs are `[layers, B, T, ...]`, not `[layers, T, B, ...]`.
-      real, fresh: whether there are such streams among the operands.
+      real, resets: whether these streams are among the operands.
     """
 
     cell: Any
     reverse: bool
     batch_major: bool
     real: bool
-    fresh: bool
+    resets: bool
 
     @property
     def kind(self) -> str:
@@ -59,26 +59,28 @@ class Layer:
     def over_time(self, layers: int, steps: int, rows: int, features: int) -> tuple[int, ...]:
         return (layers, rows, steps, features) if self.batch_major else (layers, steps, rows, features)
 
-    def operands(self, params: Params, first: Carry, carry: Carry, xs: Array, real: Any, fresh: Any) -> list[Array]:
+    def operands(
+        self, params: Params, reset_carry: Carry, carry: Carry, xs: Array, real: Any, reset_before: Any
+    ) -> list[Array]:
         """Operands in the order of the engine."""
         streams = [real] if self.real else []
-        streams += [fresh, *jax.tree.leaves(first)] if self.fresh else []
+        streams += [reset_before, *jax.tree.leaves(reset_carry)] if self.resets else []
         return [xs, *jax.tree.leaves(carry), *(params[name] for name in self.names), *streams]
 
     def arguments(self, operands: Any) -> tuple[Params, Carry, Carry, Array, Any, Any]:
-        """`params, first, carry, xs, real, fresh` from operands; `first` is zeros where nothing resets to it."""
+        """`params, reset_carry, carry, xs, real, reset_before` from operands; without resets `reset_carry` is zeros."""
         xs, *rest = operands
         carry, rest = rest[: self.parts], rest[self.parts :]
         params, rest = dict(zip(self.names, rest, strict=False)), rest[len(self.names) :]
         real, rest = (rest[0], rest[1:]) if self.real else (None, rest)
-        fresh, first = (rest[0], rest[1:]) if self.fresh else (None, [jnp.zeros_like(a) for a in carry])
+        reset_before, reset_carry = (rest[0], rest[1:]) if self.resets else (None, [jnp.zeros_like(a) for a in carry])
         pack = tuple if self.parts > 1 else (lambda parts: parts[0])
-        return params, pack(first), pack(carry), xs, real, fresh
+        return params, pack(reset_carry), pack(carry), xs, real, reset_before
 
 
 def kernel_of(cell: Any) -> str | None:
     """Which kernel computes the cell; None where there is none, or where the cell isn't its class's, unchanged."""
-    cls = author(cell, SEQUENCE_GRADIENT)
+    cls = defining_class(cell, SEQUENCE_GRADIENT)
     if cls is GRU:
         plain = cell.gate == "sigmoid" and cell.activation == "tanh" and cell.update == "gate"
         return f"gru_{cell.reset}" if plain else None
@@ -104,20 +106,20 @@ def backward_shapes(layer: Layer, d_x: bool, operands: Any) -> list[tuple[int, .
     xs, carry = operands[0], operands[1]
     layers, steps, rows, inputs, _ = layer.sizes(xs, carry)
     params = operands[1 + layer.parts : 1 + layer.parts + len(layer.names)]
-    firsts = [carry.shape] * layer.parts if layer.fresh else []
+    reset_carries = [carry.shape] * layer.parts if layer.resets else []
     xs_shape = [layer.over_time(layers, steps, rows, inputs)] if d_x else []
-    return [*xs_shape, *[carry.shape] * layer.parts, *(a.shape for a in params), *firsts]
+    return [*xs_shape, *[carry.shape] * layer.parts, *(a.shape for a in params), *reset_carries]
 
 
 def differentiable(layer: Layer, count: int, d_x: bool) -> list[int]:
     """The places of the operands that `backward_p` gives cotangents of, in its order."""
     floats = 1 + layer.parts + len(layer.names)
-    firsts = range(count - layer.parts, count) if layer.fresh else ()
-    return [*range(0 if d_x else 1, floats), *firsts]
+    reset_carries = range(count - layer.parts, count) if layer.resets else ()
+    return [*range(0 if d_x else 1, floats), *reset_carries]
 
 
 def split_backward(layer: Layer, operands: Any) -> tuple[list[Any], list[Any]]:
     """A backward call's operands: forward's, and the cotangents of its results."""
-    forward = 1 + layer.parts + len(layer.names) + layer.real + (1 + layer.parts if layer.fresh else 0)
+    forward = 1 + layer.parts + len(layer.names) + layer.real + (1 + layer.parts if layer.resets else 0)
     given = forward + 1 + (layer.kind in KEPT)
     return list(operands[:forward]), list(operands[given:])

@@ -12,15 +12,15 @@ from jax.interpreters import mlir
 
 from gru_research.types import Array
 
-from .in_xla import xla_backward, xla_forward
 from .layer import KINDS, Layer, backward_shapes, forward_shapes, split_backward
+from .xla_fallback import xla_backward, xla_forward
 
 forward_p = Primitive("gru_research_forward")
-"""Operands to the final carry's parts, then with `ys` the outputs, then with `record` what backward needs."""
+"""From operands to the parts of the final carry, with `ys` the outputs, and with `record` what backward needs."""
 forward_p.multiple_results = True
 backward_p = Primitive("gru_research_backward")
-"""Operands, outputs, record, the final carry's cotangents and with `d_ys` the outputs', to the cotangents of the
-operands that have some: with `d_x` of the inputs, of carry, parameters, and with resets of the first carry."""
+"""From operands, outputs, record, and the cotangents of the final carry and with `d_ys` of the outputs, to the
+cotangents of the inputs (with `d_x`), the carry, the parameters, and with resets the carry that they go to."""
 backward_p.multiple_results = True
 
 
@@ -66,7 +66,7 @@ def _attributes(layer: Layer) -> dict[str, Any]:
         "batch_major": layer.batch_major,
         "reverse": layer.reverse,
         "real": layer.real,
-        "fresh": layer.fresh,
+        "fresh": layer.resets,
     }
 
 

@@ -44,7 +44,7 @@ def _merge_layers(size: int, operands: Any, axes: Any, shared: Any) -> list[Arra
 def _shareable(layer: Layer, count: int) -> list[bool]:
     """Which operands may have 1 in the axis of layers, one for all: inputs, masks, resets."""
     streams = 1 + layer.parts + len(layer.names)
-    return [i == 0 or (streams <= i < streams + layer.real + layer.fresh) for i in range(count)]
+    return [i == 0 or (streams <= i < streams + layer.real + layer.resets) for i in range(count)]
 
 
 def _split_layers(size: int, outs: Any) -> tuple[list[Array], list[int]]:
@@ -61,7 +61,7 @@ def forward_vmap(size: Any, operands: Any, axes: Any, *, layer: Layer, ys: bool,
     rows_axis = 1 if layer.batch_major else 2
     streams = first_param + len(layer.names)
     places = [rows_axis, *[1] * layer.parts, *[None] * len(layer.names)]
-    places += [2] * (layer.real + layer.fresh) + [1] * (len(operands) - streams - layer.real - layer.fresh)
+    places += [2] * (layer.real + layer.resets) + [1] * (len(operands) - streams - layer.real - layer.resets)
 
     def fold(a: Array, axis: Any, place: int | None) -> Array:
         if place is None:

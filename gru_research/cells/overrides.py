@@ -20,16 +20,16 @@ FREE = frozenset({"init", "initial_carry", "_abc_impl", "_is_protocol"})
 """What a subclass may redefine without a change to the maths of a step; the last two are Python's own."""
 
 
-def author(cell: Any, methods: tuple[str, ...]) -> type | None:
+def defining_class(cell: Any, methods: tuple[str, ...]) -> type | None:
     """The class that wrote `methods`, where they hold for `cell`; else None.
 
     They hold where one class defines all of them and the cell has everything else as that class has it. Fields may
     have other values and defaults; `init`, `initial_carry` and special methods may be redefined.
     """
-    return None if change(cell, methods) else _writer(type(cell), methods)
+    return None if why_overridden(cell, methods) else _writer(type(cell), methods)
 
 
-def change(cell: Any, methods: tuple[str, ...]) -> str:
+def why_overridden(cell: Any, methods: tuple[str, ...]) -> str:
     """Why `methods` don't hold for `cell`, as a clause for a message: "Leaky redefines combine"; "" where they do."""
     cls = type(cell)
     missing = [name for name in methods if not hasattr(cls, name)]
@@ -46,13 +46,13 @@ def change(cell: Any, methods: tuple[str, ...]) -> str:
 
 def check_step(cell: Any) -> None:
     """Raises ValueError where `cell.step` was redefined: a time loop composes its three parts itself."""
-    if redefined := step_change(cell):
+    if redefined := why_step_overridden(cell):
         raise ValueError(
             f"{redefined}, which a time loop doesn't call: it composes project, gates and combine; redefine those"
         )
 
 
-def step_change(cell: Any) -> str:
+def why_step_overridden(cell: Any) -> str:
     """Why `cell.step` isn't `project`, `gates` and `combine` one after the other, as a clause; "" where it is.
 
     A class may define `step` beside all three. One that redefines it in a subclass, or on an instance, means another

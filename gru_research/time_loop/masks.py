@@ -1,6 +1,6 @@
 """What happens when: `lengths`, `mask` and `resets` as two boolean streams over time.
 
-`real_T...` says where a step is real; `fresh_T...` where the carry is reset before the step is taken,
+`real_T...` says where a step is real; `reset_before_T...` where the carry is reset before the step is taken,
 in the order in which steps are taken. None stands for "always" and "never", and costs nothing.
 """
 
@@ -62,8 +62,8 @@ def without_padding(xs: Array, lengths: ArrayLike | None, mask: ArrayLike | None
     return xs
 
 
-def fresh_steps(resets: Array | None, reverse: bool) -> Array | None:
-    """`fresh [T, *batch]` from `resets [T, *batch]`, which say where a segment starts in input order.
+def reset_steps(resets: Array | None, reverse: bool) -> Array | None:
+    """`reset_before [T, *batch]` from `resets [T, *batch]`, which say where a segment starts in input order.
 
     Forward, the carry is reset before the segment's first step. In reverse it is reset on the way
     from that step to the one before it in the input, which belongs to another segment.

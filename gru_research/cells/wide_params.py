@@ -19,7 +19,7 @@ _HELD: ContextVar[dict[int, tuple[Any, Any]]] = ContextVar("held", default={})  
 
 
 @contextmanager
-def reading(own: Any, wide: Any) -> Iterator[None]:
+def remember_casts(own: Any, wide: Any) -> Iterator[None]:
     """While a step is traced that reads the tree `own`, cast from the tree `wide`."""
     pairs = zip(jax.tree.leaves(own), jax.tree.leaves(wide), strict=True)
     token = _HELD.set(_HELD.get() | {id(a): (a, w) for a, w in pairs if a is not w})
@@ -29,6 +29,6 @@ def reading(own: Any, wide: Any) -> Iterator[None]:
         _HELD.reset(token)
 
 
-def held(a: Array) -> Array:
+def uncast(a: Array) -> Array:
     """The wider array that `a` was cast from for the step being traced; `a` itself where there is none."""
     return _HELD.get().get(id(a), (a, a))[1]

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 import jax
 
-from gru_research.cells.unchanged import STEP_PARTS, author, change
+from gru_research.cells.overrides import STEP_PARTS, defining_class, why_overridden
 
 from .layouts import LAYOUTS, Block, Layout
 
@@ -23,7 +23,7 @@ ZERO_WHERE_ABSENT = re.compile(r"[bcp]_\w|[hc]_0")
 
 
 @dataclasses.dataclass(frozen=True)
-class Place:
+class CellPlace:
     """One cell of a model.
 
     Attributes:
@@ -50,7 +50,7 @@ def _shapes(cell: Any, input_size: int) -> Mapping[str, tuple[int, ...]]:
 
 
 @dataclasses.dataclass(frozen=True)
-class Plan:
+class WeightMapping:
     """A conversion.
 
     Attributes:
@@ -64,7 +64,7 @@ class Plan:
     layout: Layout
     blocks: dict[str, Block]
     prefix: Parts
-    places: list[Place]
+    places: list[CellPlace]
 
     @property
     def held(self) -> set[str]:
@@ -75,7 +75,7 @@ class Plan:
         return self.layout.separator.join(name)
 
 
-def plan(layer: str, model: Any, prefix: str | None, bias: bool) -> Plan:
+def map_weights(layer: str, model: Any, prefix: str | None, bias: bool) -> WeightMapping:
     """Raises ValueError where the class isn't known, or computes something else than the model."""
     if layer not in LAYOUTS:
         near = difflib.get_close_matches(str(layer), LAYOUTS, n=1, cutoff=0.3)
@@ -96,8 +96,8 @@ def plan(layer: str, model: Any, prefix: str | None, bias: bool) -> Plan:
         both, back = bool(path) and path[-1] in DIRECTIONS, path[-1:] == ("backward",)
         suffix = f"_l{level}{'_reverse' if back else ''}" if layout.several else ""
         names = {name: start + parts(name + suffix) for name in blocks}
-        places.append(Place(path, cell, names, cell.hidden_size * (2 if both else 1) if level else None))
-    found = Plan(layer, layout, blocks, start, places)
+        places.append(CellPlace(path, cell, names, cell.hidden_size * (2 if both else 1) if level else None))
+    found = WeightMapping(layer, layout, blocks, start, places)
     for place in places:
         lacking = [n for n in place.shapes(1) if n not in found.held and not ZERO_WHERE_ABSENT.fullmatch(n)]
         if lacking:
@@ -130,7 +130,7 @@ def _cells(model: Any, path: Path = ()) -> list[tuple[Path, Any]]:
 
 
 def _fits(layout: Layout, cell: Any) -> bool:
-    return author(cell, STEP_PARTS) is layout.cell and not _other_fields(layout, cell)
+    return defining_class(cell, STEP_PARTS) is layout.cell and not _other_fields(layout, cell)
 
 
 def _other_fields(layout: Layout, cell: Any) -> list[str]:
@@ -140,13 +140,13 @@ def _other_fields(layout: Layout, cell: Any) -> list[str]:
 def _check_cell(layer: str, layout: Layout, cell: Any) -> None:
     if _fits(layout, cell):
         return
-    if author(cell, STEP_PARTS) is layout.cell:
+    if defining_class(cell, STEP_PARTS) is layout.cell:
         wrong = "; ".join(
             f"{field}={getattr(cell, field)!r}: {layer} has {' or '.join(map(repr, layout.fields[field]))} only"
             for field in _other_fields(layout, cell)
         )
     else:
-        changed = change(cell, STEP_PARTS) if isinstance(cell, layout.cell) else ""
+        changed = why_overridden(cell, STEP_PARTS) if isinstance(cell, layout.cell) else ""
         wrong = f"cell={cell!r}: {layer} computes what {layout.cell.__name__} does{changed and f', and {changed}'}"
     others = [name for name, other in LAYOUTS.items() if _fits(other, cell)]
     raise ValueError(f"{wrong}. The same as the cell: {', '.join(others) or 'none that is known'}")

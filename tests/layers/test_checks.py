@@ -1,6 +1,6 @@
 """What doesn't fit a Stack or a Bidirectional is refused with one line that names the layer; what fits beside it runs.
 
-What a single cell refuses is in tests/cells/test_fits.py, there also as a layer.
+What a single cell refuses is in tests/cells/test_shape_checks.py, there also as a layer.
 """
 
 import dataclasses

@@ -8,8 +8,8 @@ import jax.numpy as jnp
 
 from gru_research.cells import base
 from gru_research.cells.arguments import split
-from gru_research.cells.around import Around
 from gru_research.cells.base import Cell
+from gru_research.cells.wrapper import CellWrapper
 from gru_research.time_loop.sharding import alike
 from gru_research.types import Array, Carry, Params, PRNGKey
 
@@ -20,7 +20,7 @@ WEIGHTS = "attention weights"
 
 
 @dataclasses.dataclass(frozen=True)
-class Attending(Around):
+class AttentionWrapper(CellWrapper):
     """The cell whose inputs are `[x; context]`, with the context that its last h reads (Bahdanau, Cho and Bengio 2015,
     arXiv 1409.0473, section A.2.2), and whose outputs are `[h; context]`.
 

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 import gru_research as gr
 from gru_research.adapters import nnx, weights
 from gru_research.analysis import intervene
-from gru_research.cells.unchanged import LINEAR, SEQUENCE_GRADIENT, STEP_PARTS, author, change
+from gru_research.cells.overrides import LINEAR, SEQUENCE_GRADIENT, STEP_PARTS, defining_class, why_overridden
 from gru_research.layers.noise import evaluated
 from gru_research.layers.noisy_cells import StateDropout
 
@@ -270,7 +270,7 @@ class LeakyWithItsGradient(Leaky):
 
 def test_a_gradient_that_the_changing_class_wrote_serves() -> None:
     cell = LeakyWithItsGradient(H, param_dtype="float64")
-    assert author(cell, SEQUENCE_GRADIENT) is LeakyWithItsGradient
+    assert defining_class(cell, SEQUENCE_GRADIENT) is LeakyWithItsGradient
     run = functools.partial(gr.unroll, cell, options=gr.UnrollOptions(backend="vjp"))
     assert_its_own_steps(run, functools.partial(loop, cell, streams={}), *problem(cell))
     # Nor is it the class above it for an engine that knows that one, in float32 and over enough steps.
@@ -280,7 +280,7 @@ def test_a_gradient_that_the_changing_class_wrote_serves() -> None:
     found = jax.jit(functools.partial(gr.unroll, single))(params, xs)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6), found, expected)
     below = type("Below", (LeakyWithItsGradient,), {"project": lambda self, params, x: {"h": x @ params["W_h"]}})(H)
-    assert change(below, SEQUENCE_GRADIENT) == "Below redefines project of LeakyWithItsGradient"
+    assert why_overridden(below, SEQUENCE_GRADIENT) == "Below redefines project of LeakyWithItsGradient"
 
 
 @pytest.mark.parametrize(
@@ -337,25 +337,25 @@ class GradientsAlone:
 
 def test_what_counts_as_a_change() -> None:
     for cell in (gr.GRU(H), gr.LSTM(H), gr.VanillaRNN(H), type("Named", (gr.GRU,), {"__doc__": "x"})(H), Configured(H)):
-        assert change(cell, SEQUENCE_GRADIENT) == ""
-    assert author(Configured(H), SEQUENCE_GRADIENT) is gr.GRU
-    assert author(gr.MinGRU(H), LINEAR) is gr.MinGRU and author(gr.MGU(H), STEP_PARTS) is gr.MGU
-    assert change(gr.MGU(H), LINEAR) == "MGU has no linear"
+        assert why_overridden(cell, SEQUENCE_GRADIENT) == ""
+    assert defining_class(Configured(H), SEQUENCE_GRADIENT) is gr.GRU
+    assert defining_class(gr.MinGRU(H), LINEAR) is gr.MinGRU and defining_class(gr.MGU(H), STEP_PARTS) is gr.MGU
+    assert why_overridden(gr.MGU(H), LINEAR) == "MGU has no linear"
     slotted = dataclasses.make_dataclass("Slotted", [("reset", str, "none")], bases=(gr.GRU,), frozen=True, slots=True)
-    assert change(slotted(H), SEQUENCE_GRADIENT) == ""
+    assert why_overridden(slotted(H), SEQUENCE_GRADIENT) == ""
     mixed = type("Mixed", (Mixin, gr.VanillaRNN), {})(H)
-    assert change(mixed, SEQUENCE_GRADIENT) == "Mixin redefines combine of VanillaRNN"
-    assert change(type("Later", (gr.VanillaRNN, Mixin), {})(H), SEQUENCE_GRADIENT) == ""
+    assert why_overridden(mixed, SEQUENCE_GRADIENT) == "Mixin redefines combine of VanillaRNN"
+    assert why_overridden(type("Later", (gr.VanillaRNN, Mixin), {})(H), SEQUENCE_GRADIENT) == ""
     names = type("Names", (gr.GRU,), {"gate_names": ("z", "r", "n")})(H)
-    assert change(names, SEQUENCE_GRADIENT) == "Names redefines gate_names of GRU"
+    assert why_overridden(names, SEQUENCE_GRADIENT) == "Names redefines gate_names of GRU"
     constant = type("Constant", (gr.GRU,), {"reset": property(lambda self: "none", lambda self, value: None)})(H)
-    assert change(constant, SEQUENCE_GRADIENT) == "Constant redefines reset of GRU"
+    assert why_overridden(constant, SEQUENCE_GRADIENT) == "Constant redefines reset of GRU"
     watched = type("Watched", (gr.GRU,), {"__getattribute__": lambda self, name: object.__getattribute__(self, name)})
-    assert change(watched(H), SEQUENCE_GRADIENT) == "Watched redefines __getattribute__ of GRU"
+    assert why_overridden(watched(H), SEQUENCE_GRADIENT) == "Watched redefines __getattribute__ of GRU"
     with_gradients = type("WithGradients", (GradientsAlone, gr.MGU), {})
-    assert author(with_gradients(H), SEQUENCE_GRADIENT) is with_gradients
+    assert defining_class(with_gradients(H), SEQUENCE_GRADIENT) is with_gradients
     below = type("Below", (with_gradients,), {"combine": gr.GRU.combine})(H)
-    assert change(below, SEQUENCE_GRADIENT) == "Below redefines combine of WithGradients"
+    assert why_overridden(below, SEQUENCE_GRADIENT) == "Below redefines combine of WithGradients"
 
 
 def test_a_subclass_of_the_same_maths_keeps_the_hand_written_gradient() -> None:

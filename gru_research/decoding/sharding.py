@@ -13,7 +13,7 @@ from .answers import Answers
 Decode = Callable[[Params, Batch], Answers]
 
 
-def divided(decode: Decode, params: Params, batch: Batch) -> Answers:
+def decode_sharded(decode: Decode, params: Params, batch: Batch) -> Answers:
     """`decode(params, batch)`, whose answers are divided as the rows of `batch` are.
 
     Inside it the axes are of the kind Auto: choosing rows and folding beams into rows could divide arrays in several

@@ -12,8 +12,8 @@ from gru_research.models import Generator
 from gru_research.types import Array, Batch, Params
 
 from .answers import Answers
-from .divided import divided
 from .repeats import without_repeats
+from .sharding import decode_sharded
 from .start import started
 
 Pick = Callable[[Array, Array], Array]
@@ -29,7 +29,7 @@ def one_by_one(
     The other arguments and the errors are those of `greedy`.
     """
     how = _How(pick, end, whole("longest", longest, 1), whole("no_repeat", no_repeat, 0))
-    return divided(lambda params, batch: _decoded(model, params, batch, how), params, batch)
+    return decode_sharded(lambda params, batch: _decoded(model, params, batch, how), params, batch)
 
 
 NO_TOKEN = -1

@@ -7,8 +7,8 @@ from typing import Any
 import jax
 
 from gru_research.cells.base import MULTIPLY_ADD_LIMIT
-from gru_research.cells.fits import check_parts
-from gru_research.cells.unchanged import LINEAR, SEQUENCE_GRADIENT, change
+from gru_research.cells.overrides import LINEAR, SEQUENCE_GRADIENT, why_overridden
+from gru_research.cells.shape_checks import check_parts
 from gru_research.types import Array
 
 from .options import UnrollOptions
@@ -74,7 +74,7 @@ def _backend(cell: Any, xs_T: Array, options: UnrollOptions, with_gates: bool, n
         check_parts(cell, (*SEQUENCE_GRADIENT, "hidden"), "has_vjp")
         written["native"] = SEQUENCE_GRADIENT
         written["vjp"] = SEQUENCE_GRADIENT
-    changes = {name: change(cell, methods) for name, methods in written.items()}
+    changes = {name: why_overridden(cell, methods) for name, methods in written.items()}
     if not_native is not None:
         changes["native"] = changes.get("native") or not_native
     there = [*(name for name, changed in changes.items() if not changed), "autodiff"]

@@ -6,8 +6,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from gru_research.time_loop.gradient_sums import widen_constants
 from gru_research.time_loop.options import UnrollOptions
-from gru_research.time_loop.sums import held_wide
 from gru_research.time_loop.vjp import vjp
 from gru_research.types import Array
 
@@ -21,12 +21,14 @@ def xla_forward(layer: Layer, ys: bool, operands: Any) -> list[Array]:
     operands = [a if a.shape[0] == layers else jnp.broadcast_to(a, (layers, *a.shape[1:])) for a in operands]
 
     def one(operands: Any) -> list[Array]:
-        params, first, carry, xs, real, fresh = layer.arguments(operands)
+        params, reset_carry, carry, xs, real, reset_before = layer.arguments(operands)
         xs_T = jnp.moveaxis(xs, 1, 0) if layer.batch_major else xs
         if real is not None:
             xs_T = jnp.where(real[..., None], xs_T, 0)
-        params, first, read = held_wide(params, first)  # all in float32 already
-        final, ys_T = vjp(layer.cell, params, first, options, layer.reverse, read)(carry, (xs_T, real, fresh))
+        params, reset_carry, cast_back = widen_constants(params, reset_carry)  # all in float32 already
+        final, ys_T = vjp(layer.cell, params, reset_carry, options, layer.reverse, cast_back)(
+            carry, (xs_T, real, reset_before)
+        )
         if ys_T is not None and layer.batch_major:
             ys_T = jnp.moveaxis(ys_T, 0, 1)
         return [*jax.tree.leaves(final), *([] if ys_T is None else [ys_T])]

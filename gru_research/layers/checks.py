@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gru_research.cells.fits import kind_of
+from gru_research.cells.shape_checks import kind_of
 
 
 def check_names(path: str, params: Any, names: Sequence[str], whose: str) -> None:

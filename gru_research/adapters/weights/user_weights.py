@@ -9,7 +9,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from .plan import Parts
+from .weight_mapping import Parts
 
 GIVE = {
     "torch": "module.state_dict()",
@@ -40,7 +40,7 @@ def as_numpy(value: Any) -> np.ndarray:
     return tensor.numpy()
 
 
-def must_give(layer: str, weights: Any) -> str:
+def wrong_type_message(layer: str, weights: Any) -> str:
     """The message where `weights` are neither a mapping nor a list."""
     return (
         f"weights is a {type(weights).__name__}; it must be a mapping of arrays by name, or a list in the library's "
@@ -48,7 +48,7 @@ def must_give(layer: str, weights: Any) -> str:
     )
 
 
-def undo(name: Parts, given: Collection[Parts]) -> str | None:
+def undo_call(name: Parts, given: Collection[Parts]) -> str | None:
     """The call that puts the parameter `name` in place of those in `given` that PyTorch computes it from, or None."""
     module, last = name[:-1], name[-1]
 
@@ -66,7 +66,7 @@ def undo(name: Parts, given: Collection[Parts]) -> str | None:
 
 
 def belongs(other: Parts, name: Parts) -> bool:
-    """Whether PyTorch computes the parameter `name` from the tensor `other`, as `undo` finds them."""
+    """Whether PyTorch computes the parameter `name` from the tensor `other`, as `undo_call` finds them."""
     module, last = name[:-1], name[-1]
     inside = (*module, "parametrizations", last)
     return other[: len(inside)] == inside or other in {
