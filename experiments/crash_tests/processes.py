@@ -5,12 +5,12 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from experiments.sweeps.child import last_lines, said
+from experiments.sweeps.exec_guard import guarded
+from experiments.sweeps.subprocess_limits import last_lines, status_text
 from gru_research import records
 
 from .stages import Watch, Where, newest_snapshot, where
@@ -57,14 +57,12 @@ class Program:
 
         It never outlives this process, and always has the same cores, hence as many devices.
         """
-        cores = ",".join(map(str, sorted(os.sched_getaffinity(0)))) if hasattr(os, "sched_getaffinity") else ""
-        guard = [sys.executable, "-m", "experiments.sweeps.guarded", str(os.getpid()), cores, "--"]
+        cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else ()
+        command = guarded([*self.command, f"--workdir={workdir}"], cores)
         out, err = output.with_suffix(".out"), output.with_suffix(".err")
         since, started, told = time.time(), time.monotonic(), False
         with out.open("wb") as stdout, err.open("wb") as stderr:
-            process = subprocess.Popen(
-                [*guard, *self.command, f"--workdir={workdir}"], env=dict(self.env), stdout=stdout, stderr=stderr
-            )
+            process = subprocess.Popen(command, env=dict(self.env), stdout=stdout, stderr=stderr)
             try:
                 while process.poll() is None:
                     watch.look(self._where(workdir, out, since), time.monotonic() - started)
@@ -80,7 +78,7 @@ class Program:
         return Life(
             killed=told and process.returncode == -signal.SIGKILL,
             status=status,
-            last=last_lines(err) or said(status),
+            last=last_lines(err) or status_text(status),
             at=self._where(workdir, out, since),
             seconds=seconds,
             went_on=_first(r"going on with (.+?)(?:;.*)?$", complaints),

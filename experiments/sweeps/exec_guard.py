@@ -1,26 +1,33 @@
-"""Becomes a trial's command, after tying its life to its worker's.
+"""Ties the life of a command to its parent's, then becomes the command.
 
     python -m experiments.sweeps.exec_guard PID CORES -- COMMAND
 
-A trial that outlived its worker, killed by whatever, would go on writing to a directory that another worker has taken
-over. Linux ends it with its worker; elsewhere it runs on to its end. A program of its own instead of `preexec_fn`,
-which isn't safe beside threads; the tie survives exec.
+A command that outlived its killed parent would write to a directory that another process has taken over. Linux ends it
+with its parent; other systems let it run to its end. The guard is a program, not a `preexec_fn`, which isn't safe
+beside threads; the tie survives exec.
 """
 
 import ctypes
 import os
 import signal
 import sys
+from collections.abc import Iterable
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
-def main(worker: str, cores: str, separator: str, *command: str) -> None:
-    assert separator == "--" and command, "guarded PID CORES -- COMMAND"
+def guarded(command: Iterable[str], cores: Iterable[int] = ()) -> list[str]:
+    """Returns the arguments that run `command` on `cores` (all of them where empty) as long as this process lives."""
+    guard = [sys.executable, "-m", "experiments.sweeps.exec_guard", str(os.getpid()), ",".join(map(str, cores))]
+    return [*guard, "--", *command]
+
+
+def main(parent: str, cores: str, separator: str, *command: str) -> None:
+    assert separator == "--" and command, "exec_guard PID CORES -- COMMAND"
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != int(worker):
-            sys.exit(f"worker {worker} ended before its trial began")
+        if os.getppid() != int(parent):
+            sys.exit(f"process {parent} ended before its command began")
         if cores:
             os.sched_setaffinity(0, map(int, cores.split(",")))
     os.execvp(command[0], command)

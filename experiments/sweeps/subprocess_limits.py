@@ -5,10 +5,11 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+
+from .exec_guard import guarded
 
 POLL_SECONDS = 0.5
 TERM_SECONDS = 20.0  # between SIGTERM and SIGKILL; Slurm gives a cancelled job 30 s
@@ -46,10 +47,11 @@ def run(
     The process is ended, too, by whatever exception ends this function, and by the death of this process.
     """
     started, why, peak = time.monotonic(), "", 0.0
-    guard = [sys.executable, "-m", "experiments.sweeps.exec_guard", str(os.getpid()), ",".join(map(str, cores)), "--"]
     with log.open("ab") as file:
         # A session of its own: Ctrl-C on the terminal is for the launcher, which stops its workers in order.
-        process = subprocess.Popen([*guard, *command], stdout=file, stderr=file, env=dict(env), start_new_session=True)
+        process = subprocess.Popen(
+            guarded(command, cores), stdout=file, stderr=file, env=dict(env), start_new_session=True
+        )
     try:
         while not why:
             try:
