@@ -31,8 +31,8 @@ from pathlib import Path
 import rich.console
 from absl import flags
 
-from experiments.benchmarks import jobs, memory, ours, quiet, speed, startup, workers
-from experiments.benchmarks.turns import Timing
+from experiments.benchmarks import cases, cpu_usage, memory, speed, startup, vmap_contention, worker_process
+from experiments.benchmarks.round_robin import TimingSettings
 from experiments.cli.launcher import command, launch
 from gru_research.config import UserError
 from gru_research.runs.directory import make_new
@@ -42,20 +42,20 @@ SUITE = flags.DEFINE_enum("suite", "input", SUITES, "what to measure.")
 ROUNDS = flags.DEFINE_integer("rounds", 5, "how often each is timed, taking turns.", lower_bound=1)
 SYSTEMS = flags.DEFINE_string(
     "systems", "", "which to measure; ours[option=value] sets UnrollOptions; default: "
-    + ",".join((jobs.OURS, jobs.BY_XLA, *jobs.PEERS)) + ", with --suite=gpu without the second, and with vmap and "
-    "contention the first two."
+    + ",".join((cases.OURS, cases.OURS_BY_XLA, *cases.PEERS))
+    + "; --suite=gpu leaves out the second; vmap and contention have the first two alone."
 )  # fmt: skip
 CELLS = flags.DEFINE_string(
-    "cells", "", f"some of {','.join(jobs.CELLS)}; default: all of them, with --suite=memory, vmap and contention gru."
+    "cells", "", f"some of {','.join(cases.CELLS)}; default: all of them, with --suite=memory, vmap and contention gru."
 )
 SHAPES = flags.DEFINE_string(
     "shapes", "", 'as "B,T,D,H;B,T,D,H", where a number alone is one of '
-    + "; ".join(f"{i}: {shape}" for i, shape in enumerate(jobs.SHAPES))
+    + "; ".join(f"{i}: {shape}" for i, shape in enumerate(cases.SHAPES))
     + f"; default: these, with --suite=memory {memory.LONG}."
 )  # fmt: skip
 LENGTHS = flags.DEFINE_string(
     "lengths", None, "cpu, gpu: lengths over which ours is measured; default: "
-    + ",".join(map(str, jobs.LENGTHS)) + ", none where --shapes is given."
+    + ",".join(map(str, cases.LENGTHS)) + ", none where --shapes is given."
 )  # fmt: skip
 BUDGET = flags.DEFINE_float(
     "budget", 3.0, "cpu, gpu: seconds that each system is timed, forward and training each.", lower_bound=0.0
@@ -64,13 +64,14 @@ EXCLUSIVE = flags.DEFINE_bool(
     "exclusive", False, "throw away and repeat rounds in which other processes took the cores: cpu, vmap, contention."
 )
 KEEP_MEMORY = flags.DEFINE_bool(
-    "keep_memory", False, "start every system with " + " ".join(f"{k}={v}" for k, v in workers.KEEP_MEMORY.items())
+    "keep_memory", False, "start every system with "
+    + " ".join(f"{name}={value}" for name, value in worker_process.KEEP_MEMORY.items())
     + ": freed memory isn't given back to the system. Linux with glibc."
 )  # fmt: skip
 SETS = flags.DEFINE_integer("sets", 4, "vmap: how many parameter sets run side by side.", lower_bound=2)
 THREADS = flags.DEFINE_integer("threads", 0, "how many cores all systems share; 0: all.", lower_bound=0)
-DTYPE = flags.DEFINE_enum("dtype", "float32", jobs.DTYPES, "in which layers compute; parameters are float32.")
-LAYOUT = flags.DEFINE_enum("layout", "batch", jobs.LAYOUTS, "cpu, gpu: the first axis of inputs and outputs.")
+DTYPE = flags.DEFINE_enum("dtype", "float32", cases.DTYPES, "in which layers compute; parameters are float32.")
+LAYOUT = flags.DEFINE_enum("layout", "batch", cases.LAYOUTS, "cpu, gpu: the first axis of inputs and outputs.")
 CHECKPOINTS = flags.DEFINE_string("checkpoints", "0,100,316,1000", "memory: steps between checkpoints, 0 for none.")
 LIMIT = flags.DEFINE_integer("limit", 2048, "memory: MiB of resident memory that a step may take.", lower_bound=1)
 WORKDIR = flags.DEFINE_string("workdir", "", "where results are written; default: a new directory under runs/.")
@@ -83,16 +84,16 @@ MANUAL_DIR = flags.DEFINE_string(
 def main() -> int:
     if SUITE.value == "input":
         # Here, as the data pipeline takes seconds to import that no other suite needs.
-        from experiments.benchmarks import input as input_suite
+        from experiments.benchmarks import input_pipeline
         from gru_research.data import DataDirs
 
-        return input_suite.run(ROUNDS.value, DataDirs(DATA_DIR.value, MANUAL_DIR.value))
+        return input_pipeline.run(ROUNDS.value, DataDirs(DATA_DIR.value, MANUAL_DIR.value))
     if SUITE.value == "startup":
         return startup.run(ROUNDS.value)
     if EXCLUSIVE.value:
-        quiet.check()
+        cpu_usage.check()
     if KEEP_MEMORY.value:
-        os.environ.update(workers.KEEP_MEMORY)  # this process's memory is its own; workers begin with it
+        os.environ.update(worker_process.KEEP_MEMORY)  # this process's memory is its own; workers begin with it
     settings = SETTINGS[SUITE.value]()
     cores = share_cores(THREADS.value)
     workdir = new_workdir(WORKDIR.value, SUITE.value)
@@ -103,55 +104,55 @@ def main() -> int:
     print(f"command: {shlex.join(command())}\n{cores} cores; writing to {workdir}", flush=True)
     if isinstance(settings, memory.Settings):
         return memory.run(settings, workdir, header, console)
-    if isinstance(settings, ours.Settings):
-        return ours.run(settings, workdir, header, console)
+    if isinstance(settings, vmap_contention.Settings):
+        return vmap_contention.run(settings, workdir, header, console)
     return speed.run(settings, workdir, header, console)
 
 
 def speed_settings() -> speed.Settings:
     """The flags of --suite=cpu and gpu, checked. Raises UserError."""
-    default = "" if SHAPES.value else ",".join(map(str, jobs.LENGTHS))
-    lengths = jobs.whole_numbers("--lengths", default if LENGTHS.value is None else LENGTHS.value)
+    default = "" if SHAPES.value else ",".join(map(str, cases.LENGTHS))
+    lengths = cases.whole_numbers("--lengths", default if LENGTHS.value is None else LENGTHS.value)
     if 0 in lengths:
         raise UserError(f"--lengths={LENGTHS.value!r} must be at least 1")
-    by_xla = (jobs.BY_XLA,) if SUITE.value == "cpu" else ()
+    by_xla = (cases.OURS_BY_XLA,) if SUITE.value == "cpu" else ()
     return speed.Settings(
         SUITE.value,
-        jobs.parse_systems(SYSTEMS.value or ",".join((jobs.OURS, *by_xla, *jobs.PEERS))),
-        jobs.parse_names("--cells", CELLS.value or ",".join(jobs.CELLS), jobs.CELLS),
-        jobs.parse_shapes(SHAPES.value) if SHAPES.value else jobs.SHAPES,
+        cases.parse_systems(SYSTEMS.value or ",".join((cases.OURS, *by_xla, *cases.PEERS))),
+        cases.parse_names("--cells", CELLS.value or ",".join(cases.CELLS), cases.CELLS),
+        cases.parse_shapes(SHAPES.value) if SHAPES.value else cases.SHAPES,
         tuple(lengths),
         DTYPE.value,
         LAYOUT.value,
-        Timing(ROUNDS.value, BUDGET.value, EXCLUSIVE.value),
+        TimingSettings(ROUNDS.value, BUDGET.value, EXCLUSIVE.value),
     )
 
 
-def own_settings() -> ours.Settings:
+def own_settings() -> vmap_contention.Settings:
     """The flags of --suite=vmap and contention, checked. Raises UserError."""
-    systems = jobs.parse_systems(SYSTEMS.value or f"{jobs.OURS},{jobs.BY_XLA}")
-    if not all(map(jobs.is_ours, systems)):
-        raise UserError(f"--systems={SYSTEMS.value!r}: --suite={SUITE.value} measures {jobs.OURS} alone")
-    return ours.Settings(
+    systems = cases.parse_systems(SYSTEMS.value or f"{cases.OURS},{cases.OURS_BY_XLA}")
+    if not all(map(cases.is_ours, systems)):
+        raise UserError(f"--systems={SYSTEMS.value!r}: --suite={SUITE.value} measures {cases.OURS} alone")
+    return vmap_contention.Settings(
         SUITE.value,
         systems,
-        jobs.parse_names("--cells", CELLS.value or "gru", jobs.CELLS),
-        jobs.parse_shapes(SHAPES.value) if SHAPES.value else jobs.SHAPES,
+        cases.parse_names("--cells", CELLS.value or "gru", cases.CELLS),
+        cases.parse_shapes(SHAPES.value) if SHAPES.value else cases.SHAPES,
         DTYPE.value,
         LAYOUT.value,
-        Timing(ROUNDS.value, BUDGET.value, EXCLUSIVE.value),
+        TimingSettings(ROUNDS.value, BUDGET.value, EXCLUSIVE.value),
         SETS.value,
     )
 
 
 def memory_settings() -> memory.Settings:
     """The flags of --suite=memory, checked. Raises UserError."""
-    checkpoints = jobs.whole_numbers("--checkpoints", CHECKPOINTS.value)
+    checkpoints = cases.whole_numbers("--checkpoints", CHECKPOINTS.value)
     if not checkpoints:
         raise UserError("--checkpoints names none: numbers of steps, separated by commas, 0 for none")
     return memory.Settings(
-        jobs.parse_names("--cells", CELLS.value or "gru", jobs.CELLS),
-        jobs.parse_shapes(SHAPES.value) if SHAPES.value else (memory.LONG,),
+        cases.parse_names("--cells", CELLS.value or "gru", cases.CELLS),
+        cases.parse_shapes(SHAPES.value) if SHAPES.value else (memory.LONG,),
         tuple(dict.fromkeys(checkpoints)),
         DTYPE.value,
         LIMIT.value,

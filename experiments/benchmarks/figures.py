@@ -6,7 +6,7 @@ from pathlib import Path
 import matplotlib.ticker
 from matplotlib.figure import Figure
 
-from experiments.benchmarks.jobs import Shape
+from experiments.benchmarks.cases import Shape
 from experiments.benchmarks.results import Result, comparisons, ratios
 from experiments.benchmarks.tables import MODE_NAMES
 from gru_research.report import drawing, look
@@ -17,21 +17,21 @@ _DPI = 160
 def write(compared: Sequence[Result], lengths: Sequence[Result], folder: Path) -> None:
     """`ratios-CELL.png` for each cell with a peer's times, `lengths-CELL.png` where there are several lengths."""
     folder.mkdir(parents=True, exist_ok=True)
-    for cell in dict.fromkeys(result.job.cell for result in compared):
-        of_cell = [result for result in compared if result.job.cell == cell]
+    for cell in dict.fromkeys(result.case.cell for result in compared):
+        of_cell = [result for result in compared if result.case.cell == cell]
         if any(r is not None for group in _ratios(of_cell).values() for r in group.values()):
             ratio_figure(cell, of_cell).savefig(folder / f"ratios-{cell}.png", dpi=_DPI)
-    for cell in dict.fromkeys(result.job.cell for result in lengths):
-        timed = [result for result in lengths if result.job.cell == cell and result.seconds is not None]
-        if len({result.job.shape for result in timed}) > 1:
+    for cell in dict.fromkeys(result.case.cell for result in lengths):
+        timed = [result for result in lengths if result.case.cell == cell and result.seconds is not None]
+        if len({result.case.shape for result in timed}) > 1:
             length_figure(cell, timed).savefig(folder / f"lengths-{cell}.png", dpi=_DPI)
 
 
 def ratio_figure(cell: str, results: Sequence[Result]) -> Figure:
     """A row a shape, a mark a system, at its time over the best peer's; forward beside training."""
     modes = list(dict.fromkeys(result.mode for result in results))
-    shapes = list(dict.fromkeys(result.job.shape for result in results))
-    systems = list(dict.fromkeys(result.job.system for result in results))
+    shapes = list(dict.fromkeys(result.case.shape for result in results))
+    systems = list(dict.fromkeys(result.case.system for result in results))
     figure = Figure(figsize=(1.4 * look.WIDTH, 1.6 + 0.55 * len(shapes)), layout="constrained")
     found = _ratios(results)
     handles = []
@@ -68,8 +68,8 @@ def length_figure(cell: str, results: Sequence[Result]) -> Figure:
     groups: dict[str, list[tuple[int, float]]] = {}
     for result in results:
         assert result.seconds is not None
-        label = f"{result.job.system}, {MODE_NAMES[result.mode]}"
-        groups.setdefault(label, []).append((result.job.shape.time, 1e3 * result.seconds))
+        label = f"{result.case.system}, {MODE_NAMES[result.mode]}"
+        groups.setdefault(label, []).append((result.case.shape.time, 1e3 * result.seconds))
     for i, (label, unordered) in enumerate(groups.items()):
         points = sorted(unordered)
         style = drawing.style(i)
@@ -85,7 +85,7 @@ def length_figure(cell: str, results: Sequence[Result]) -> Figure:
     axes.set_yscale("log")
     axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.yaxis.set_major_formatter(matplotlib.ticker.FuncFormatter(lambda value, _: f"{value:g}"))
-    shape = results[0].job.shape
+    shape = results[0].case.shape
     title = f"{cell}  B={shape.batch} D={shape.input_size} H={shape.hidden_size}"
     axes.set_title(title, loc="left", fontweight="bold")
     axes.set_xlabel("T, steps")

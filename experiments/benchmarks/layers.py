@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from experiments.benchmarks.jobs import Job, our_options, split_system
+from experiments.benchmarks.cases import BenchmarkCase, our_options, split_system
 from gru_research.cells import CELLS
 from gru_research.time_loop import UnrollOptions, unroll
 
@@ -29,15 +29,15 @@ class Layer(NamedTuple):
     last: Callable[[Any, jax.Array], Any] | None = None
 
 
-def make_layer(job: Job) -> Layer:
-    """The layer of `job`; raises NotOfferedError where the system has none."""
-    return LAYERS[split_system(job.system)[0]](job)
+def make_layer(case: BenchmarkCase) -> Layer:
+    """The layer of `case`; raises NotOfferedError where the system has none."""
+    return LAYERS[split_system(case.system)[0]](case)
 
 
-def _ours(job: Job) -> Layer:
-    _, chosen = split_system(job.system)
-    cell = CELLS[job.cell](job.shape.hidden_size, dtype=_compute_dtype(job))
-    time_major = job.layout == "time"
+def _ours(case: BenchmarkCase) -> Layer:
+    _, chosen = split_system(case.system)
+    cell = CELLS[case.cell](case.shape.hidden_size, dtype=_compute_dtype(case))
+    time_major = case.layout == "time"
 
     def run(params: Any, xs: jax.Array, options: UnrollOptions) -> Any:
         return unroll(cell, params, xs, options=options)
@@ -45,88 +45,88 @@ def _ours(job: Job) -> Layer:
     everything = our_options(chosen, outputs="all", time_major=time_major)
     nothing = our_options(chosen, outputs="none", time_major=time_major)
     return Layer(
-        cell.init(jax.random.key(0), job.shape.input_size),
+        cell.init(jax.random.key(0), case.shape.input_size),
         lambda params, xs: run(params, xs, everything)[1],
         lambda params, xs: cell.hidden(run(params, xs, nothing)[0]),
     )
 
 
-def _linen(job: Job) -> Layer:
+def _linen(case: BenchmarkCase) -> Layer:
     from flax import linen as nn
 
-    kind = {"gru": nn.GRUCell, "rnn": nn.SimpleCell}.get(job.cell) or getattr(nn, job.way)
-    cell = kind(job.shape.hidden_size, dtype=_compute_dtype(job))
-    rnn = nn.RNN(cell, time_major=job.layout == "time")
-    return Layer(rnn.init(jax.random.key(0), _example(job)), rnn.apply)  # type: ignore[arg-type]
+    kind = {"gru": nn.GRUCell, "rnn": nn.SimpleCell}.get(case.cell) or getattr(nn, case.variant)
+    cell = kind(case.shape.hidden_size, dtype=_compute_dtype(case))
+    rnn = nn.RNN(cell, time_major=case.layout == "time")
+    return Layer(rnn.init(jax.random.key(0), _example(case)), rnn.apply)  # type: ignore[arg-type]
 
 
-def _nnx(job: Job) -> Layer:
+def _nnx(case: BenchmarkCase) -> Layer:
     from flax import nnx
 
-    kind = {"gru": nnx.GRUCell, "rnn": nnx.SimpleCell}.get(job.cell) or getattr(nnx, job.way)
-    cell = kind(job.shape.input_size, job.shape.hidden_size, dtype=_compute_dtype(job), rngs=nnx.Rngs(0))
-    rnn = nnx.RNN(cell, time_major=job.layout == "time", rngs=nnx.Rngs(0))
+    kind = {"gru": nnx.GRUCell, "rnn": nnx.SimpleCell}.get(case.cell) or getattr(nnx, case.variant)
+    cell = kind(case.shape.input_size, case.shape.hidden_size, dtype=_compute_dtype(case), rngs=nnx.Rngs(0))
+    rnn = nnx.RNN(cell, time_major=case.layout == "time", rngs=nnx.Rngs(0))
     # Split and merged under jax.jit, as its guide to performance says: nnx.jit takes longer to call.
     graph, params, rest = nnx.split(rnn, nnx.Param, ...)
     return Layer(params, lambda params, xs: nnx.merge(graph, params, rest, copy=True)(xs))
 
 
-def _haiku(job: Job) -> Layer:
+def _haiku(case: BenchmarkCase) -> Layer:
     import haiku as hk
 
-    _only_float32(job)
-    core = {"gru": hk.GRU, "lstm": hk.LSTM, "rnn": hk.VanillaRNN}[job.cell]
+    _only_float32(case)
+    core = {"gru": hk.GRU, "lstm": hk.LSTM, "rnn": hk.VanillaRNN}[case.cell]
 
     def run(xs: jax.Array) -> Any:
-        layer = core(job.shape.hidden_size)
-        state = layer.initial_state(job.shape.batch)
-        return hk.dynamic_unroll(layer, xs, state, time_major=job.layout == "time")[0]
+        layer = core(case.shape.hidden_size)
+        state = layer.initial_state(case.shape.batch)
+        return hk.dynamic_unroll(layer, xs, state, time_major=case.layout == "time")[0]
 
     transformed = hk.without_apply_rng(hk.transform(run))
-    return Layer(transformed.init(jax.random.key(0), _example(job)), transformed.apply)
+    return Layer(transformed.init(jax.random.key(0), _example(case)), transformed.apply)
 
 
-def _equinox(job: Job) -> Layer:
+def _equinox(case: BenchmarkCase) -> Layer:
     import equinox as eqx
 
-    _only_float32(job)
-    if job.cell == "rnn":
+    _only_float32(case)
+    if case.cell == "rnn":
         raise NotOfferedError("no vanilla cell")
-    kind = {"gru": eqx.nn.GRUCell, "lstm": eqx.nn.LSTMCell}[job.cell]
-    cell = kind(job.shape.input_size, job.shape.hidden_size, key=jax.random.key(0))
+    kind = {"gru": eqx.nn.GRUCell, "lstm": eqx.nn.LSTMCell}[case.cell]
+    cell = kind(case.shape.input_size, case.shape.hidden_size, key=jax.random.key(0))
     params, static = eqx.partition(cell, eqx.is_array)
-    zeros = jnp.zeros(job.shape.hidden_size)
-    axis = 1 if job.layout == "time" else 0
+    zeros = jnp.zeros(case.shape.hidden_size)
+    axis = 1 if case.layout == "time" else 0
 
     def apply(params: Any, xs: jax.Array) -> jax.Array:
         cell = eqx.combine(params, static)
 
         def step(state: Any, x: jax.Array) -> tuple[Any, jax.Array]:
             state = cell(x, state)
-            return state, state[0] if job.cell == "lstm" else state
+            return state, state[0] if case.cell == "lstm" else state
 
-        first = (zeros, zeros) if job.cell == "lstm" else zeros
+        first = (zeros, zeros) if case.cell == "lstm" else zeros
         return jax.vmap(lambda xs_TI: jax.lax.scan(step, first, xs_TI)[1], in_axes=axis, out_axes=axis)(xs)
 
     return Layer(params, apply)
 
 
-def _keras(job: Job) -> Layer:
+def _keras(case: BenchmarkCase) -> Layer:
     os.environ["KERAS_BACKEND"] = "jax"
     import keras
 
-    if job.layout == "time":
+    if case.layout == "time":
         raise NotOfferedError("no time-major layout")
-    kind = {"gru": keras.layers.GRU, "lstm": keras.layers.LSTM, "rnn": keras.layers.SimpleRNN}[job.cell]
-    policy = "mixed_bfloat16" if job.dtype == "bfloat16" else job.dtype
-    layer = kind(job.shape.hidden_size, return_sequences=True, dtype=policy)
-    layer.build((job.shape.batch, job.shape.time, job.shape.input_size))
+    kind = {"gru": keras.layers.GRU, "lstm": keras.layers.LSTM, "rnn": keras.layers.SimpleRNN}[case.cell]
+    policy = "mixed_bfloat16" if case.dtype == "bfloat16" else case.dtype
+    layer = kind(case.shape.hidden_size, return_sequences=True, dtype=policy)
+    layer.build((case.shape.batch, case.shape.time, case.shape.input_size))
     fixed = [variable.value for variable in layer.non_trainable_variables]
     params = [variable.value for variable in layer.trainable_variables]
     return Layer(params, lambda params, xs: layer.stateless_call(params, fixed, xs)[0])
 
 
-LAYERS: dict[str, Callable[[Job], Layer]] = {
+LAYERS: dict[str, Callable[[BenchmarkCase], Layer]] = {
     "ours": _ours,
     "linen": _linen,
     "nnx": _nnx,
@@ -136,23 +136,23 @@ LAYERS: dict[str, Callable[[Job], Layer]] = {
 }
 """The systems that run in JAX; torch stands in `programs`."""
 
-WAYS: dict[tuple[str, str], tuple[str, ...]] = {
+VARIANTS: dict[tuple[str, str], tuple[str, ...]] = {
     ("linen", "lstm"): ("OptimizedLSTMCell", "LSTMCell"),
     ("nnx", "lstm"): ("OptimizedLSTMCell", "LSTMCell"),
 }
 """By system and cell, the classes that its documentation offers: all are measured, the fastest counts."""
 
 
-def _example(job: Job) -> jax.Array:
+def _example(case: BenchmarkCase) -> jax.Array:
     """Inputs for initialisers, which look at the shape alone; two steps spare them the loop's length."""
-    sizes = {"batch": (job.shape.batch, 2), "time": (2, job.shape.batch)}[job.layout]
-    return jnp.zeros((*sizes, job.shape.input_size))
+    sizes = {"batch": (case.shape.batch, 2), "time": (2, case.shape.batch)}[case.layout]
+    return jnp.zeros((*sizes, case.shape.input_size))
 
 
-def _compute_dtype(job: Job) -> Any:
-    return None if job.dtype == "float32" else jnp.dtype(job.dtype)
+def _compute_dtype(case: BenchmarkCase) -> Any:
+    return None if case.dtype == "float32" else jnp.dtype(case.dtype)
 
 
-def _only_float32(job: Job) -> None:
-    if job.dtype != "float32":
-        raise NotOfferedError(f"no {job.dtype} computation with float32 parameters")
+def _only_float32(case: BenchmarkCase) -> None:
+    if case.dtype != "float32":
+        raise NotOfferedError(f"no {case.dtype} computation with float32 parameters")

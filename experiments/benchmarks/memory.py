@@ -12,10 +12,10 @@ from typing import Any
 import rich.console
 
 from experiments.benchmarks import results, tables
-from experiments.benchmarks.jobs import OURS, Job, Shape
-from experiments.benchmarks.progress import Progress
+from experiments.benchmarks.cases import OURS, BenchmarkCase, Shape
 from experiments.benchmarks.results import MIB, Result
-from experiments.benchmarks.workers import Worker, WorkerFailedError
+from experiments.benchmarks.status_line import StatusLine
+from experiments.benchmarks.worker_process import WorkerFailedError, WorkerProcess
 
 LONG = Shape(8, 100_000, 2, 128)
 SHORTER = 10
@@ -45,39 +45,39 @@ def run(settings: Settings, workdir: Path, header: dict[str, Any], console: rich
     """Measures, prints the table and writes JSON; 1 where a step that was run failed."""
     logs = workdir / "logs"
     logs.mkdir(parents=True)
-    jobs = [
-        Job(f"{OURS}[checkpoint={steps}]", cell=cell, shape=shape, dtype=settings.dtype)
+    cases = [
+        BenchmarkCase(f"{OURS}[checkpoint={steps}]", cell=cell, shape=shape, dtype=settings.dtype)
         for cell in settings.cells
         for shape in settings.shapes
         for steps in settings.checkpoints
     ]
     found: list[Result] = []
-    with Progress(console, len(jobs)) as progress:
-        for job in jobs:
-            progress.begin(f"{job.system} {job.cell} {job.shape}")
-            found += measure(job, settings, logs, progress.say)
-            progress.end()
+    with StatusLine(console, len(cases)) as status:
+        for case in cases:
+            status.begin(f"{case.system} {case.cell} {case.shape}")
+            found += measure(case, settings, logs, status.show)
+            status.end()
             results.write(workdir / results.FILE_NAME, header | {"settings": settings.record()}, found)
     console.print(tables.memory_table(found))
     for result in found:
         if result.reason:
-            console.print(f"{result.job.system} {result.job.shape}: {result.status}: {result.reason}", markup=False)
+            console.print(f"{result.case.system} {result.case.shape}: {result.status}: {result.reason}", markup=False)
     for result in found:
         if result.peak_bytes is not None and result.peak_bytes > settings.limit * MIB:
             console.print(
-                f"{result.job.system} {result.job.shape}: over the limit of {settings.limit:,} MiB", markup=False
+                f"{result.case.system} {result.case.shape}: over the limit of {settings.limit:,} MiB", markup=False
             )
     console.print(" ".join(LEGEND.split()), markup=False, highlight=False)
     console.print(f"written to {workdir}", markup=False, soft_wrap=True)
     return 1 if any(result.status == "failed" for result in found) else 0
 
 
-def measure(job: Job, settings: Settings, logs: Path, say: Callable[[str], None]) -> Sequence[Result]:
-    """The job's result; where its plan is beyond the limit, that, and the result of a tenth of its length."""
-    name = f"{job.system}-{job.cell}-{str(job.shape).replace(',', 'x')}.txt"
+def measure(case: BenchmarkCase, settings: Settings, logs: Path, show: Callable[[str], None]) -> Sequence[Result]:
+    """The case's result; where its plan is beyond the limit, that, and the result of a tenth of its length."""
+    name = f"{case.system}-{case.cell}-{str(case.shape).replace(',', 'x')}.txt"
     try:
-        with Worker(job, logs / name) as worker:
-            say("compiles")
+        with WorkerProcess(case, logs / name) as worker:
+            show("compiles")
             compiled = worker.ask(compile=MODE)
             known: dict[str, Any] = {
                 "compile_seconds": compiled["seconds"],
@@ -87,16 +87,16 @@ def measure(job: Job, settings: Settings, logs: Path, say: Callable[[str], None]
                 "about": worker.about,
             }
             if (known["planned_bytes"] or 0) + worker.baseline_bytes <= settings.limit * MIB:
-                say("runs")
+                show("runs")
                 worker.ask(check=MODE)
                 answer = worker.ask(run=MODE, repetitions=settings.rounds)
                 peaks = {field: answer[field] for field in ("peak_bytes", "device_peak_bytes")}
-                return [Result(job, MODE, round_seconds=tuple(answer["seconds"]), repetitions=1, **known, **peaks)]
+                return [Result(case, MODE, round_seconds=tuple(answer["seconds"]), repetitions=1, **known, **peaks)]
     except WorkerFailedError as e:
-        return [Result(job, MODE, e.status, e.reason)]
-    refused = Result(job, MODE, "not run", f"its plan is beyond the limit of {settings.limit:,} MiB", **known)
-    shape = job.shape
+        return [Result(case, MODE, e.status, e.reason)]
+    refused = Result(case, MODE, "not run", f"its plan is beyond the limit of {settings.limit:,} MiB", **known)
+    shape = case.shape
     if shape.time < SHORTER:
         return [refused]
     shorter = dataclasses.replace(shape, time=shape.time // SHORTER)
-    return [refused, *measure(dataclasses.replace(job, shape=shorter), settings, logs, say)]
+    return [refused, *measure(dataclasses.replace(case, shape=shorter), settings, logs, show)]

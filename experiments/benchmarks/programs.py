@@ -1,4 +1,4 @@
-"""From a job to programs that can be timed: forward, and a training step.
+"""From a case to programs that can be timed: forward, and a training step.
 
     forward  all outputs, of every step
     train    mean of the squares of all outputs, and its gradient by the parameters, not by the input
@@ -16,14 +16,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments.benchmarks import machine
-from experiments.benchmarks.jobs import GATES, MACHINE, Job, is_ours
+from experiments.benchmarks import matmul_rate
+from experiments.benchmarks.cases import GATES, MACHINE, BenchmarkCase, is_ours
 from experiments.benchmarks.layers import NotOfferedError, make_layer
 from gru_research import native
 
 
 class Program(Protocol):
-    """What the worker asks for; modes are those of `jobs.MODES`, the machine's its own."""
+    """What the worker asks for; modes are those of `cases.MODES`, the machine's its own."""
 
     about: dict[str, Any]
     """What to record of it: its number of parameters and the versions of its libraries."""
@@ -47,31 +47,31 @@ class Program(Protocol):
         ...
 
 
-def make_program(job: Job) -> Program:
-    if job.system == MACHINE:
-        return machine.MatmulProgram(job)
-    return TorchProgram(job) if job.system == "torch" else JaxProgram(job)
+def make_program(case: BenchmarkCase) -> Program:
+    if case.system == MACHINE:
+        return matmul_rate.MatmulProgram(case)
+    return TorchProgram(case) if case.system == "torch" else JaxProgram(case)
 
 
 class JaxProgram:
     """Any layer in JAX, compiled ahead with the parameters and the inputs as arguments."""
 
-    def __init__(self, job: Job):
-        self._job = job
-        if job.sets > 1 and not is_ours(job.system):
+    def __init__(self, case: BenchmarkCase):
+        self._case = case
+        if case.sets > 1 and not is_ours(case.system):
             raise NotOfferedError("vmap over parameter sets is measured for ours alone")
-        self._layer = make_layer(job)
+        self._layer = make_layer(case)
         count = sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(self._layer.params))
-        check_parameters(job, count)
+        check_parameters(case, count)
         self.about = {"parameters": count}
-        params = self._layer.params if job.sets == 1 else several(self._layer.params, job.sets)
-        self._arguments = jax.block_until_ready(jax.device_put((params, make_inputs(job))))
+        params = self._layer.params if case.sets == 1 else stack_parameter_sets(self._layer.params, case.sets)
+        self._arguments = jax.block_until_ready(jax.device_put((params, make_inputs(case))))
         self._lowered: dict[str, Any] = {}
         self._compiled: dict[str, Any] = {}
 
     def compile(self, mode: str) -> int | None:
         function = self._function(mode)
-        if self._job.sets > 1:
+        if self._case.sets > 1:
             function = jax.vmap(function, in_axes=(0, None))
         self._lowered[mode] = jax.jit(function).lower(*self._arguments)
         self._compiled[mode] = self._lowered[mode].compile()
@@ -80,12 +80,12 @@ class JaxProgram:
 
     def check(self, mode: str) -> None:
         results = jax.device_get(self._compiled[mode](*self._arguments))
-        if self._job.sets == 1:
+        if self._case.sets == 1:
             results = jax.tree.map(lambda a: a[None], results)
-        for k in range(self._job.sets):
+        for k in range(self._case.sets):
             one = jax.tree.map(lambda a, k=k: a[k], results)
             if mode == "forward":
-                check_outputs(self._job, np.asarray(one, np.float32))
+                check_outputs(self._case, np.asarray(one, np.float32))
             else:
                 check_gradients(one[0], jax.tree.leaves(one[1]))
 
@@ -97,7 +97,7 @@ class JaxProgram:
         return None if statistics is None else statistics["peak_bytes_in_use"]
 
     def engine(self, mode: str) -> str | None:
-        if not is_ours(self._job.system):
+        if not is_ours(self._case.system):
             return None
         return native.describe() if native.engine_of(self._lowered.pop(mode)) == "native" else "XLA"
 
@@ -113,24 +113,24 @@ class JaxProgram:
 class TorchProgram:
     """PyTorch's own layers, eager, with its default settings; forward in inference mode."""
 
-    def __init__(self, job: Job):
+    def __init__(self, case: BenchmarkCase):
         import torch
 
-        self._torch, self._job = torch, job
-        self._device = "cuda" if job.platform == "gpu" else "cpu"
+        self._torch, self._case = torch, case
+        self._device = "cuda" if case.platform == "gpu" else "cpu"
         if self._device == "cuda" and not torch.cuda.is_available():
             raise NotOfferedError("this build of torch finds no GPU")
-        if self._device == "cpu" and job.dtype != "float32":
+        if self._device == "cpu" and case.dtype != "float32":
             raise NotOfferedError("autocast leaves recurrent layers in float32 on a CPU")
-        kind = {"gru": torch.nn.GRU, "lstm": torch.nn.LSTM, "rnn": torch.nn.RNN}[job.cell]
-        shape, batch_first = job.shape, job.layout == "batch"
+        kind = {"gru": torch.nn.GRU, "lstm": torch.nn.LSTM, "rnn": torch.nn.RNN}[case.cell]
+        shape, batch_first = case.shape, case.layout == "batch"
         layer = kind(shape.input_size, shape.hidden_size, batch_first=batch_first).to(self._device)
         self._layers = {"train": layer, "forward": copy.deepcopy(layer).eval()}
         self._params = list(layer.parameters())
         count = sum(p.numel() for p in self._params)
-        check_parameters(job, count)
+        check_parameters(case, count)
         self.about = {"parameters": count, "threads": torch.get_num_threads()}
-        self._xs = torch.from_numpy(make_inputs(job)).to(self._device)
+        self._xs = torch.from_numpy(make_inputs(case)).to(self._device)
 
     def compile(self, mode: str) -> None:
         if mode not in self._layers:
@@ -138,7 +138,7 @@ class TorchProgram:
 
     def check(self, mode: str) -> None:
         if mode == "forward":
-            check_outputs(self._job, self._forward().float().cpu().numpy())
+            check_outputs(self._case, self._forward().float().cpu().numpy())
         else:
             loss, gradients = self._train()
             check_gradients(loss.item(), [g.float().cpu().numpy() for g in gradients])
@@ -165,38 +165,38 @@ class TorchProgram:
         return loss, self._torch.autograd.grad(loss, self._params)
 
     def _outputs(self, mode: str) -> Any:
-        with self._torch.autocast(self._device, self._torch.bfloat16, enabled=self._job.dtype == "bfloat16"):
+        with self._torch.autocast(self._device, self._torch.bfloat16, enabled=self._case.dtype == "bfloat16"):
             return self._layers[mode](self._xs)[0]
 
 
-def several(params: Any, sets: int) -> Any:
+def stack_parameter_sets(params: Any, sets: int) -> Any:
     """Parameter sets `[sets, ...]`, each a little larger than the one before."""
     return jax.tree.map(lambda a: jnp.stack([a * (1 + k / 10) for k in range(sets)]), params)
 
 
-def make_inputs(job: Job) -> np.ndarray:
+def make_inputs(case: BenchmarkCase) -> np.ndarray:
     """Standard normal float32 inputs, the same for every system."""
-    return np.random.default_rng(0).standard_normal(_sizes(job, job.shape.input_size), np.float32)
+    return np.random.default_rng(0).standard_normal(_sizes(case, case.shape.input_size), np.float32)
 
 
-def check_parameters(job: Job, count: int) -> None:
+def check_parameters(case: BenchmarkCase, count: int) -> None:
     """Raises ValueError unless `count` is the standard layer's, with one or two biases a gate."""
-    hidden = job.shape.hidden_size
-    kernels = GATES[job.cell] * hidden * (job.shape.input_size + hidden)
-    biases = GATES[job.cell] * hidden
+    hidden = case.shape.hidden_size
+    kernels = GATES[case.cell] * hidden * (case.shape.input_size + hidden)
+    biases = GATES[case.cell] * hidden
     if not kernels + biases <= count <= kernels + 2 * biases:
         raise ValueError(f"{count} parameters; the layer has {kernels + biases} to {kernels + 2 * biases}")
 
 
-def check_outputs(job: Job, ys: np.ndarray) -> None:
+def check_outputs(case: BenchmarkCase, ys: np.ndarray) -> None:
     """Raises ValueError unless there is a finite output for every step, and the first and the last differ."""
-    expected = _sizes(job, job.shape.hidden_size)
+    expected = _sizes(case, case.shape.hidden_size)
     if ys.shape != expected:
         raise ValueError(f"outputs of the shape {ys.shape}; they must have {expected}")
     if not np.isfinite(ys).all():
         raise ValueError("outputs that aren't finite")
-    steps = ys if job.layout == "time" else ys.swapaxes(0, 1)  # a view: a copy would count as the layer's memory
-    if job.shape.time > 1 and (steps[0] == steps[-1]).all():
+    steps = ys if case.layout == "time" else ys.swapaxes(0, 1)  # a view: a copy would count as the layer's memory
+    if case.shape.time > 1 and (steps[0] == steps[-1]).all():
         raise ValueError("outputs that are the same at the first and the last step")
 
 
@@ -208,6 +208,6 @@ def check_gradients(loss: Any, gradients: list[Any]) -> None:
         raise ValueError("gradients that aren't finite, or all 0")
 
 
-def _sizes(job: Job, features: int) -> tuple[int, int, int]:
-    shape = job.shape
-    return (shape.batch, shape.time, features) if job.layout == "batch" else (shape.time, shape.batch, features)
+def _sizes(case: BenchmarkCase, features: int) -> tuple[int, int, int]:
+    shape = case.shape
+    return (shape.batch, shape.time, features) if case.layout == "batch" else (shape.time, shape.batch, features)

@@ -11,17 +11,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from experiments.benchmarks.jobs import Job, flops, is_ours
+from experiments.benchmarks.cases import BenchmarkCase, flops, is_ours
 from gru_research.records import to_json
 
-SCHEMA = "gru_research.benchmark/1"
+SCHEMA = "gru_research.benchmark/2"
 FILE_NAME = "benchmark.json"
 MIB = 2**20
 
 
 @dataclasses.dataclass(frozen=True)
 class Result:
-    """One job in one mode.
+    """One case in one mode.
 
     Attributes:
       status: "ok", "not installed", "not offered" or "failed", with the `reason` where it isn't ok.
@@ -33,12 +33,12 @@ class Result:
         parameters made, and at most until the end of this mode, compilation included.
       device_peak_bytes: on an accelerator, the most of its memory in use.
       machine_flops: floating-point operations a second of large matrix products, in the same rounds.
-      thrown: how many rounds were thrown away and repeated, as other processes took the cores; disturbed: how many
+      discarded: how many rounds were thrown away and repeated, as other processes took the cores; disturbed: how many
         count although they did.
       engine: by which engine our layer runs, as the compiled program has it; None for others.
     """
 
-    job: Job
+    case: BenchmarkCase
     mode: str
     status: str = "ok"
     reason: str = ""
@@ -50,7 +50,7 @@ class Result:
     peak_bytes: int | None = None
     device_peak_bytes: int | None = None
     machine_flops: float | None = None
-    thrown: int = 0
+    discarded: int = 0
     disturbed: int = 0
     engine: str | None = None
     about: Mapping[str, Any] = dataclasses.field(default_factory=dict)
@@ -68,7 +68,7 @@ class Result:
 
     @property
     def flops(self) -> int:
-        return flops(self.job.cell, self.job.shape, self.mode)
+        return flops(self.case.cell, self.case.shape, self.mode)
 
     @property
     def share(self) -> float | None:
@@ -94,11 +94,11 @@ def ratios(seconds: Mapping[str, float | None]) -> dict[str, float | None]:
     return {name: None if s is None or best is None else s / best for name, s in seconds.items()}
 
 
-def best_ways(results: Iterable[Result]) -> list[Result]:
-    """One result for each system in each setting and mode: that of its fastest way, or the first where none ran."""
+def fastest_variants(results: Iterable[Result]) -> list[Result]:
+    """One result for each system in each setting and mode: that of its fastest variant, or the first where none ran."""
     chosen: dict[tuple[Any, ...], Result] = {}
     for result in results:
-        key = (result.job.system, *_group(result), result.job.sets, result.job.spinning)
+        key = (result.case.system, *_group(result), result.case.sets, result.case.busy_processes)
         other = chosen.get(key)
         if other is None or _order(result) < _order(other):
             chosen[key] = result
@@ -112,20 +112,20 @@ def _order(result: Result) -> float:
 def comparisons(results: Iterable[Result]) -> dict[tuple[Any, ...], dict[str, Result]]:
     """The best ways' results by (cell, shape, mode), then by system: what stands beside each other."""
     groups: dict[tuple[Any, ...], dict[str, Result]] = {}
-    for result in best_ways(results):
-        if (result.job.sets, result.job.spinning) == (1, 0):
-            groups.setdefault(_group(result), {})[result.job.system] = result
+    for result in fastest_variants(results):
+        if (result.case.sets, result.case.busy_processes) == (1, 0):
+            groups.setdefault(_group(result), {})[result.case.system] = result
     return groups
 
 
 def _group(result: Result) -> tuple[Any, ...]:
-    return result.job.cell, result.job.shape, result.mode
+    return result.case.cell, result.case.shape, result.mode
 
 
 def record(result: Result, ratio: float | None, counts: bool) -> dict[str, Any]:
     """A result as plain JSON; `counts` is False for a way that wasn't the system's fastest."""
-    job = dataclasses.asdict(result.job)
-    return job | {
+    case = dataclasses.asdict(result.case)
+    return case | {
         "mode": result.mode,
         "status": result.status,
         "reason": result.reason,
@@ -143,7 +143,7 @@ def record(result: Result, ratio: float | None, counts: bool) -> dict[str, Any]:
         "baseline_mib": _scaled(result.baseline_bytes, 1 / MIB),
         "peak_mib": _scaled(result.peak_bytes, 1 / MIB),
         "device_peak_mib": _scaled(result.device_peak_bytes, 1 / MIB),
-        "thrown_rounds": result.thrown,
+        "discarded_rounds": result.discarded,
         "disturbed_rounds": result.disturbed,
         "engine": result.engine,
         "about": dict(result.about),
@@ -152,7 +152,7 @@ def record(result: Result, ratio: float | None, counts: bool) -> dict[str, Any]:
 
 def records(results: Sequence[Result]) -> list[dict[str, Any]]:
     """All results as plain JSON, each with its ratio to the best peer."""
-    chosen = best_ways(results)
+    chosen = fastest_variants(results)
     ratio_of = {
         id(group[name]): ratio
         for group in comparisons(results).values()

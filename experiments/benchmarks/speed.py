@@ -9,12 +9,12 @@ from typing import Any
 import rich.console
 
 from experiments.benchmarks import results, tables
-from experiments.benchmarks.jobs import MACHINE, MODES, Job, Shape, is_ours, split_system, sweep_shape
-from experiments.benchmarks.layers import WAYS
-from experiments.benchmarks.progress import Progress
+from experiments.benchmarks.cases import MACHINE, MODES, BenchmarkCase, Shape, is_ours, shape_of_length, split_system
+from experiments.benchmarks.layers import VARIANTS
 from experiments.benchmarks.results import Result
-from experiments.benchmarks.turns import Machine, Timing, measure
-from experiments.benchmarks.workers import Worker, WorkerFailedError
+from experiments.benchmarks.round_robin import MatmulRate, TimingSettings, measure
+from experiments.benchmarks.status_line import StatusLine
+from experiments.benchmarks.worker_process import WorkerFailedError, WorkerProcess
 from gru_research.config import UserError
 
 TIMED = MODES[:2]
@@ -37,14 +37,14 @@ class Settings:
     lengths: tuple[int, ...]
     dtype: str
     layout: str
-    timing: Timing
+    timing: TimingSettings
 
-    def jobs(self, systems: Sequence[str], cell: str, shape: Shape) -> list[Job]:
+    def cases(self, systems: Sequence[str], cell: str, shape: Shape) -> list[BenchmarkCase]:
         """Those that take turns: each system in each of its ways."""
         return [
-            Job(system, way, cell, shape, self.dtype, self.layout, self.platform)
+            BenchmarkCase(system, variant, cell, shape, self.dtype, self.layout, self.platform)
             for system in systems
-            for way in WAYS.get((split_system(system)[0], cell), ("",))
+            for variant in VARIANTS.get((split_system(system)[0], cell), ("",))
         ]
 
     def record(self) -> dict[str, Any]:
@@ -62,14 +62,14 @@ def run(settings: Settings, workdir: Path, header: dict[str, Any], console: rich
     logs.mkdir(parents=True)
     own = [system for system in settings.systems if is_ours(system)]
     shaped = [(cell, shape) for cell in settings.cells for shape in settings.shapes]
-    swept = [(cell, sweep_shape(length)) for cell in settings.cells for length in settings.lengths] if own else []
+    swept = [(cell, shape_of_length(length)) for cell in settings.cells for length in settings.lengths] if own else []
     compared: list[Result] = []
     lengths: list[Result] = []
-    machine_job = Job(MACHINE, dtype=settings.dtype, platform=settings.platform)
+    machine_job = BenchmarkCase(MACHINE, dtype=settings.dtype, platform=settings.platform)
     with contextlib.ExitStack() as stack:
         worker = _start_machine(stack, machine_job, logs)
-        with Progress(console, len(shaped) + len(swept)) as progress:
-            machine = Machine(worker, settings.platform, settings.dtype, settings.timing.exclusive)
+        with StatusLine(console, len(shaped) + len(swept)) as status:
+            machine = MatmulRate(worker, settings.platform, settings.dtype, settings.timing.exclusive)
 
             def save() -> None:
                 facts = {"env": worker.about["environment"], "machine": machine.record(), "settings": settings.record()}
@@ -77,10 +77,10 @@ def run(settings: Settings, workdir: Path, header: dict[str, Any], console: rich
 
             for kept, pairs, systems in ((compared, shaped, settings.systems), (lengths, swept, own)):
                 for cell, shape in pairs:
-                    progress.begin(f"{cell} {shape}")
-                    jobs = settings.jobs(systems, cell, shape)
-                    found = measure(jobs, TIMED, settings.timing, machine, logs, progress.say)
-                    progress.end()
+                    status.begin(f"{cell} {shape}")
+                    cases = settings.cases(systems, cell, shape)
+                    found = measure(cases, TIMED, settings.timing, machine, logs, status.show)
+                    status.end()
                     kept += found
                     save()
                     if kept is compared:
@@ -93,16 +93,16 @@ def run(settings: Settings, workdir: Path, header: dict[str, Any], console: rich
     console.print("matrix products: " + ", ".join(f"{name} {rate:,.1f} GFLOP/s" for name, rate in rates.items()))
     console.print(" ".join(LEGEND.split()), markup=False, highlight=False)
     console.print(f"written to {workdir}", markup=False, soft_wrap=True)
-    failed = [result for result in (*compared, *lengths) if is_ours(result.job.system) and result.status == "failed"]
+    failed = [result for result in (*compared, *lengths) if is_ours(result.case.system) and result.status == "failed"]
     return 1 if failed else 0
 
 
-def _start_machine(stack: contextlib.ExitStack, job: Job, logs: Path) -> Worker:
+def _start_machine(stack: contextlib.ExitStack, case: BenchmarkCase, logs: Path) -> WorkerProcess:
     """The worker for the machine's rate. Raises UserError where a GPU is asked for and jax finds none."""
     try:
-        return stack.enter_context(Worker(job, logs / "machine.txt"))
+        return stack.enter_context(WorkerProcess(case, logs / "machine.txt"))
     except WorkerFailedError as e:
-        if job.platform == "gpu":
+        if case.platform == "gpu":
             raise UserError(
                 "--suite=gpu finds no GPU that jax can use; the extra cuda12 or cuda13 brings jax's part, and "
                 f"{logs / 'machine.txt'} has what it said ({e})"

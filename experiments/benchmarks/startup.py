@@ -24,23 +24,23 @@ UPDATE = ("--config=configs/adding.py", "--config.updates=1", "--config.eval_eve
 
 
 @dataclasses.dataclass(frozen=True)
-class Start:
+class StartupCommand:
     """A command, and the line of its output that ends the time; None: its end does."""
 
     arguments: tuple[str, ...]
     until: str | None = None
 
 
-STARTS = {
-    "import gru_research": Start(("-c", "import gru_research")),
-    "compare --help": Start(("-m", "experiments.compare", "--help")),
-    "compare, first update": Start(("-m", "experiments.compare", *UPDATE), FIRST_UPDATE),
+COMMANDS = {
+    "import gru_research": StartupCommand(("-c", "import gru_research")),
+    "compare --help": StartupCommand(("-m", "experiments.compare", "--help")),
+    "compare, first update": StartupCommand(("-m", "experiments.compare", *UPDATE), FIRST_UPDATE),
 }
 COMPILING = "compare, first update"
 
 
 @dataclasses.dataclass(frozen=True)
-class Taken:
+class StartupTime:
     """Seconds: on the clock, and of all cores in this process's child."""
 
     wall: float
@@ -55,11 +55,11 @@ def run(rounds: int) -> int:
             "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
             "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
         }
-        compiled = measure(STARTS[COMPILING], Path(folder) / "first", cache)  # fills the cache, and the disk's
+        compiled = measure(COMMANDS[COMPILING], Path(folder) / "first", cache)  # fills the cache, and the disk's
         least = {}
-        for name, start in STARTS.items():
+        for name, start in COMMANDS.items():
             taken = [measure(start, Path(folder) / f"{name} {i}", cache) for i in range(rounds)]
-            least[name] = Taken(min(t.wall for t in taken), min(t.cpu for t in taken))
+            least[name] = StartupTime(min(t.wall for t in taken), min(t.cpu for t in taken))
     table = rich.table.Table(title=f"Start-up, seconds, the least of {rounds}", box=rich.box.SIMPLE_HEAD)
     for heading in ("", "wall", "cpu"):
         table.add_column(heading, justify="right" if heading else "left")
@@ -70,7 +70,7 @@ def run(rounds: int) -> int:
     return 0
 
 
-def measure(start: Start, workdir: Path, environment: Mapping[str, str]) -> Taken:
+def measure(start: StartupCommand, workdir: Path, environment: Mapping[str, str]) -> StartupTime:
     """Runs a command until its line, or its end. Raises UserError where it ends before."""
     arguments = [*start.arguments, *([f"--workdir={workdir}"] if start.until else [])]
     before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
@@ -90,4 +90,4 @@ def measure(start: Start, workdir: Path, environment: Mapping[str, str]) -> Take
     if not seen and (start.until or status):
         raise UserError(f"{' '.join(arguments)} ended with {status}: {errors}")
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return Taken(wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    return StartupTime(wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)

@@ -8,8 +8,8 @@ import rich.box
 import rich.table
 import rich.text
 
-from experiments.benchmarks.jobs import OURS, Shape, is_ours, split_system
-from experiments.benchmarks.results import MIB, Result, best_ways, comparisons, ratios
+from experiments.benchmarks.cases import OURS, Shape, is_ours, split_system
+from experiments.benchmarks.results import MIB, Result, comparisons, fastest_variants, ratios
 
 NOTHING = "-"
 MODE_NAMES = {"forward": "forward", "train": "training", "last": "training, last output"}
@@ -21,16 +21,16 @@ def name_shape(shape: Shape) -> str:
 
 def shape_table(results: Sequence[Result]) -> rich.table.Table:
     """All systems on one cell and shape, forward and training."""
-    job = results[0].job
+    case = results[0].case
     modes = list(dict.fromkeys(result.mode for result in results))
-    table = _table(f"{job.cell}  {name_shape(job.shape)}  {job.dtype}")
+    table = _table(f"{case.cell}  {name_shape(case.shape)}  {case.dtype}")
     _column(table, "system", "left")
     for mode in modes:
         for heading in (f"{MODE_NAMES[mode]}\nms", "spread", "ratio", "share"):
             _column(table, heading)
     _column(table, "peak\nMiB")
     groups = {mode: group for (_, _, mode), group in comparisons(results).items()}
-    for system in dict.fromkeys(result.job.system for result in results):
+    for system in dict.fromkeys(result.case.system for result in results):
         found = [groups[mode][system] for mode in modes]
         cells = [text for mode, result in zip(modes, found, strict=True) for text in _times(result, groups[mode])]
         _row(table, system, *cells, _bytes(found[-1].peak_bytes))
@@ -41,20 +41,20 @@ def notes(results: Iterable[Result]) -> list[str]:
     """What a table leaves out, a line each: by which engine ours ran; why a system has no time; which of several ways
     was the fastest; how many rounds were thrown away, or count although other processes took the cores."""
     lines, thrown = [], []
-    for result in best_ways(results):
-        system, mode = result.job.system, MODE_NAMES[result.mode]
+    for result in fastest_variants(results):
+        system, mode = result.case.system, MODE_NAMES[result.mode]
         if result.status != "ok":
             lines.append(f"{system}: {result.status}" + (f" ({result.reason})" if result.reason else ""))
             continue
         if result.engine:
             lines.append(f"{system}: {result.engine}")
-        if result.job.way:
-            lines.append(f"{system}, {mode}: {result.job.way} is its fastest")
-        if result.thrown or result.disturbed:
+        if result.case.variant:
+            lines.append(f"{system}, {mode}: {result.case.variant} is its fastest")
+        if result.discarded or result.disturbed:
             kept = f", {result.disturbed} kept all the same" if result.disturbed else ""
-            counts = f"{result.thrown} rounds thrown away{kept}, as other processes took the cores"
-            sets = f", {result.job.sets} sets" if result.job.sets > 1 else ""
-            thrown.append(f"{system}, {mode}, {result.job.shape}{sets}: {counts}")
+            counts = f"{result.discarded} rounds thrown away{kept}, as other processes took the cores"
+            sets = f", {result.case.sets} sets" if result.case.sets > 1 else ""
+            thrown.append(f"{system}, {mode}, {result.case.shape}{sets}: {counts}")
     return list(dict.fromkeys([*lines, *thrown]))
 
 
@@ -96,12 +96,12 @@ def length_table(results: Sequence[Result]) -> rich.table.Table:
         _column(table, heading, "left")
     for heading in ("T", "ms", "µs/step", "planned\nMiB", "peak\nMiB"):
         _column(table, heading)
-    for result in sorted(results, key=lambda r: (r.job.system, r.job.cell, r.mode, r.job.shape.time)):
-        steps = result.job.shape.time
+    for result in sorted(results, key=lambda r: (r.case.system, r.case.cell, r.mode, r.case.shape.time)):
+        steps = result.case.shape.time
         each = NOTHING if result.seconds is None else f"{1e6 * result.seconds / steps:.2f}"
         _row(
-            table, result.job.system, result.job.cell, MODE_NAMES[result.mode], f"{steps:,}", _ms(result.seconds), each,
-            _bytes(result.planned_bytes), _bytes(result.peak_bytes),
+            table, result.case.system, result.case.cell, MODE_NAMES[result.mode], f"{steps:,}", _ms(result.seconds),
+            each, _bytes(result.planned_bytes), _bytes(result.peak_bytes),
         )  # fmt: skip
     return table
 
@@ -115,15 +115,15 @@ def memory_table(results: Sequence[Result]) -> rich.table.Table:
     for result in results:
         seconds = result.status if result.seconds is None else f"{result.seconds:.2f}"
         compiling = NOTHING if result.compile_seconds is None else f"{result.compile_seconds:.1f}"
-        _, options = split_system(result.job.system)
+        _, options = split_system(result.case.system)
         memory = (_bytes(n) for n in (result.planned_bytes, result.peak_bytes, result.baseline_bytes))
-        _row(table, result.job.cell, str(options["checkpoint"]), str(result.job.shape), *memory, seconds, compiling)
+        _row(table, result.case.cell, str(options["checkpoint"]), str(result.case.shape), *memory, seconds, compiling)
     return table
 
 
 def vmap_table(results: Sequence[Result]) -> rich.table.Table:
     """Several parameter sets side by side against one, for each system."""
-    most = max(result.job.sets for result in results)
+    most = max(result.case.sets for result in results)
     table = _table(f"vmap over {most} parameter sets")
     for heading in ("cell", "B,T,D,H", "mode", "system"):
         _column(table, heading, "left")
@@ -131,7 +131,7 @@ def vmap_table(results: Sequence[Result]) -> rich.table.Table:
         _column(table, heading)
     by_setting = {_setting(result): result for result in results}
     for result in results:
-        if result.job.sets == 1:
+        if result.case.sets == 1:
             many = by_setting[(*_setting(result)[:-2], most, 0)]
             _row(table, *_named(result), _time(result), _time(many), _over(many, result))
     return table
@@ -139,28 +139,35 @@ def vmap_table(results: Sequence[Result]) -> rich.table.Table:
 
 def contention_table(results: Sequence[Result]) -> rich.table.Table:
     """Alone and beside processes that spin on all cores, and there against the last system."""
-    spinning = max(result.job.spinning for result in results)
-    table = _table(f"beside {spinning} processes that spin")
+    busy = max(result.case.busy_processes for result in results)
+    table = _table(f"beside {busy} processes that spin")
     for heading in ("cell", "B,T,D,H", "mode", "system"):
         _column(table, heading, "left")
     for heading in ("alone\nms", "beside\nms", "ratio"):
         _column(table, heading)
     by_setting = {_setting(result): result for result in results}
-    last = results[-1].job.system
+    last = results[-1].case.system
     for result in results:
-        if not result.job.spinning:
-            beside = by_setting[(*_setting(result)[:-1], spinning)]
+        if not result.case.busy_processes:
+            beside = by_setting[(*_setting(result)[:-1], busy)]
             other = by_setting[(last, *_setting(beside)[1:])]
             _row(table, *_named(result), _time(result), _time(beside), _over(beside, other))
     return table
 
 
 def _setting(result: Result) -> tuple[Any, ...]:
-    return result.job.system, result.job.cell, result.job.shape, result.mode, result.job.sets, result.job.spinning
+    return (
+        result.case.system,
+        result.case.cell,
+        result.case.shape,
+        result.mode,
+        result.case.sets,
+        result.case.busy_processes,
+    )
 
 
 def _named(result: Result) -> tuple[str, str, str, str]:
-    return result.job.cell, str(result.job.shape), MODE_NAMES[result.mode], result.job.system
+    return result.case.cell, str(result.case.shape), MODE_NAMES[result.mode], result.case.system
 
 
 def _time(result: Result) -> str:
@@ -177,7 +184,7 @@ def _times(result: Result, group: Mapping[str, Result]) -> tuple[str, str, str, 
     """Milliseconds or status, spread, ratio to the best peer, share of the machine's rate."""
     if result.seconds is None:
         return result.status, NOTHING, NOTHING, NOTHING
-    ratio = ratios({name: other.seconds for name, other in group.items()})[result.job.system]
+    ratio = ratios({name: other.seconds for name, other in group.items()})[result.case.system]
     spread, share = result.spread, result.share
     return (
         _ms(result.seconds),

@@ -15,15 +15,17 @@ import argparse
 import dataclasses
 import json
 import os
+import re
+import resource
 import sys
 import time
 import traceback
 from importlib import metadata
+from pathlib import Path
 from typing import Any, TextIO
 
-from experiments.benchmarks.jobs import Job, job_from_flags, split_system
+from experiments.benchmarks.cases import BenchmarkCase, case_from_flags, split_system
 from experiments.benchmarks.layers import NotOfferedError
-from experiments.benchmarks.machine import peak_resident_bytes
 from experiments.benchmarks.programs import Program, make_program
 
 DISTRIBUTIONS = {"linen": "flax", "nnx": "flax", "haiku": "dm-haiku", "equinox": "equinox", "keras": "keras"}
@@ -32,15 +34,15 @@ DISTRIBUTIONS |= {"torch": "torch", "ours": "jax", "machine": "numpy"}
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for field in dataclasses.fields(Job):
+    for field in dataclasses.fields(BenchmarkCase):
         required = field.default is dataclasses.MISSING
         parser.add_argument(f"--{field.name}", required=required, default=None if required else str(field.default))
-    job = job_from_flags(vars(parser.parse_args()))
+    case = case_from_flags(vars(parser.parse_args()))
     # Whatever a library prints must not come between the answers.
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     try:
-        serve(make_program(job), job, sys.stdin, answers)
+        serve(make_program(case), case, sys.stdin, answers)
     except Exception as e:  # all of it is for the parent to report
         traceback.print_exc()
         _answer(answers, _reason(e))
@@ -48,9 +50,9 @@ def main() -> int:
     return 0
 
 
-def serve(program: Program, job: Job, requests: TextIO, answers: TextIO) -> None:
+def serve(program: Program, case: BenchmarkCase, requests: TextIO, answers: TextIO) -> None:
     """Answers every request until there are none left."""
-    distribution = DISTRIBUTIONS[split_system(job.system)[0]]
+    distribution = DISTRIBUTIONS[split_system(case.system)[0]]
     about = program.about | {"version": f"{distribution} {metadata.version(distribution)}"}
     _answer(answers, {"ready": True, "about": about, "baseline_bytes": peak_resident_bytes()})
     for line in requests:
@@ -69,6 +71,18 @@ def serve(program: Program, job: Job, requests: TextIO, answers: TextIO) -> None
             seconds = [_timed(program, request["run"]) for _ in range(request["repetitions"])]
             peaks = {"peak_bytes": peak_resident_bytes(), "device_peak_bytes": program.device_peak_bytes()}
             _answer(answers, {"seconds": seconds} | peaks)
+
+
+def peak_resident_bytes() -> int:
+    """The most memory that this process had in RAM so far."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        # Not getrusage: on Linux its maximum survives exec, so that a child starts with its parent's.
+        found = re.search(r"VmHWM:\s*(\d+) kB", status.read_text())
+        assert found is not None
+        return 1024 * int(found[1])
+    maximum = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return maximum if sys.platform == "darwin" else 1024 * maximum
 
 
 def _timed(program: Program, mode: str) -> float:

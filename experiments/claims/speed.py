@@ -8,9 +8,9 @@ import jax
 import numpy as np
 
 import gru_research as gr
-from experiments.benchmarks import jobs
+from experiments.benchmarks import cases
 from experiments.benchmarks.results import MIB, Result
-from experiments.benchmarks.turns import Timing, measure
+from experiments.benchmarks.round_robin import TimingSettings, measure
 from experiments.claims.context import ClaimContext, WithoutRuns
 from experiments.claims.size import parameters
 from experiments.claims.verdicts import verdict
@@ -30,7 +30,7 @@ class Ratio:
     """The time of a training step of `cell` over the LSTM's, its median over rounds and the interval of that."""
 
     cell: str
-    shape: jobs.Shape
+    shape: cases.Shape
     matched: bool
     value: float
     low: float
@@ -53,14 +53,14 @@ class Speed(WithoutRuns):
     budget: float = 2.0
 
     def __post_init__(self) -> None:
-        jobs.parse_shapes(self.shapes)
+        cases.parse_shapes(self.shapes)
         if self.rounds < 6:
             raise ValueError(f"rounds={self.rounds!r} must be at least 6: fewer give no interval")
         if not self.budget > 0:
             raise ValueError(f"budget={self.budget!r} must be above 0 seconds")
 
     def find(self, context: ClaimContext, name: str) -> Finding:
-        ratios = [ratio for shape in jobs.parse_shapes(self.shapes) for ratio in self._measure(context, shape)]
+        ratios = [ratio for shape in cases.parse_shapes(self.shapes) for ratio in self._measure(context, shape)]
         of_gru = [ratio for ratio in ratios if ratio.cell == "gru"]
         return Finding(
             name=name,
@@ -84,35 +84,39 @@ class Speed(WithoutRuns):
             ),
         )
 
-    def _measure(self, context: ClaimContext, shape: jobs.Shape) -> list[Ratio]:
+    def _measure(self, context: ClaimContext, shape: cases.Shape) -> list[Ratio]:
         """GRU and vanilla RNN against the LSTM, at its width and at its parameters."""
         platform = "cpu" if jax.default_backend() == "cpu" else "gpu"
         wanted = parameters(gr.LSTM(shape.hidden_size), shape.input_size)
 
-        def job(cell: str, size: int) -> jobs.Job:
-            return jobs.Job(jobs.OURS, cell=cell, shape=dataclasses.replace(shape, hidden_size=size), platform=platform)
+        def case(cell: str, size: int) -> cases.BenchmarkCase:
+            return cases.BenchmarkCase(
+                cases.OURS, cell=cell, shape=dataclasses.replace(shape, hidden_size=size), platform=platform
+            )
 
-        lstm, others = job("lstm", shape.hidden_size), {}
+        lstm, others = case("lstm", shape.hidden_size), {}
         for cell in ("gru", "rnn"):
             size = nearest_size(lambda H, cell=cell: parameters(_MAKE[cell](H), shape.input_size), wanted)
-            others[job(cell, shape.hidden_size)] = False
-            others[job(cell, size)] = True
+            others[case(cell, shape.hidden_size)] = False
+            others[case(cell, size)] = True
         logs = context.workdir / "logs"
         logs.mkdir(exist_ok=True)
         context.say(f"speed: {shape.batch} sequences of {shape.time} steps, LSTM of {shape.hidden_size} units")
-        found = measure([lstm, *others], ("train",), Timing(self.rounds, self.budget), None, logs, lambda line: None)
+        found = measure(
+            [lstm, *others], ("train",), TimingSettings(self.rounds, self.budget), None, logs, lambda line: None
+        )
         if failed := [result for result in found if result.status != "ok"]:
-            raise UserError(f"{_NAMES[failed[0].job.cell]} can't be timed ({failed[0].reason}); see {logs}")
-        by_job = {result.job: result for result in found}
-        return [_ratio(by_job[other], by_job[lstm], shape, matched) for other, matched in others.items()]
+            raise UserError(f"{_NAMES[failed[0].case.cell]} can't be timed ({failed[0].reason}); see {logs}")
+        by_case = {result.case: result for result in found}
+        return [_ratio(by_case[other], by_case[lstm], shape, matched) for other, matched in others.items()]
 
 
-def _ratio(result: Result, lstm: Result, shape: jobs.Shape, matched: bool) -> Ratio:
+def _ratio(result: Result, lstm: Result, shape: cases.Shape, matched: bool) -> Ratio:
     values = np.array(result.round_seconds) / np.array(lstm.round_seconds)
     drawn = np.random.default_rng(0).choice(values, size=(_RESAMPLES, values.size))
     low, high = np.percentile(np.median(drawn, -1), [2.5, 97.5])
     milliseconds = 1e3 * statistics.median(result.round_seconds)
-    return Ratio(result.job.cell, result.job.shape, matched, float(np.median(values)), float(low), float(high),
+    return Ratio(result.case.cell, result.case.shape, matched, float(np.median(values)), float(low), float(high),
                  milliseconds, result.planned_bytes)  # fmt: skip
 
 

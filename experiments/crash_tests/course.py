@@ -11,7 +11,7 @@ from pathlib import Path
 
 import rich.console
 
-from experiments.benchmarks.progress import Progress
+from experiments.benchmarks.status_line import StatusLine
 from experiments.cli.launcher import command
 from experiments.crash_tests.account import Account, Kill, Victim
 from experiments.crash_tests.equality import first_difference
@@ -31,8 +31,8 @@ def carry_out(program: Program, folder: Path, kills: int, seed: int) -> int:
     """The kill test; returns the exit status. Also one that is stopped writes and prints what it found."""
     account, started = Account(folder), time.monotonic()
     try:
-        with Progress(rich.console.Console(), kills) as progress:
-            KillTest(program, folder, account, progress).run(kills, random.Random(seed))
+        with StatusLine(rich.console.Console(), kills) as status:
+            KillTest(program, folder, account, status).run(kills, random.Random(seed))
     except (KeyboardInterrupt, SystemExit):
         conclude(account, folder, time.monotonic() - started)
         print(f"stopped after {len(account.kills)} of {kills} kills", file=sys.stderr)
@@ -57,7 +57,7 @@ class KillTest:
     program: Program
     folder: Path
     account: Account
-    progress: Progress
+    status: StatusLine
     missed: int = 0
     """How many runs ended before the next moment came."""
 
@@ -74,8 +74,8 @@ class KillTest:
         Raises UserError where they fail; they are compared as a victim is.
         """
         for name in ("reference", "again"):
-            self.progress.begin(f"an undisturbed run, {name}")
-            self.progress.say("")
+            self.status.begin(f"an undisturbed run, {name}")
+            self.status.show("")
             watch = Watch()
             life = self.live(name, watch, None, {})
             if life.status:
@@ -89,12 +89,12 @@ class KillTest:
     def victim(self, number: int, moments: list[Moment], seconds: dict[str, float]) -> None:
         """A run from its start to its end, killed at one moment after the other while there are any."""
         name, kills = f"victim-{number}", 0
-        self.progress.begin(f"victim {number}")
+        self.status.begin(f"victim {number}")
         while (life := self.live(name, Watch(), next(iter(moments), None), seconds)).killed:
             kills, self.missed = kills + 1, 0
             self.account.killed(Kill(number, moments.pop(0), life))
-            self.progress.end()
-            self.progress.say(f"killed in {life.at.phase} {life.at.cell}")
+            self.status.end()
+            self.status.show(f"killed in {life.at.phase} {life.at.cell}")
         self.missed += 1
         if moments and self.missed >= MISSES:
             moments[0] = moments[0].easier()

@@ -16,12 +16,12 @@ import numpy as np
 import pytest
 import rich.console
 
-from experiments.benchmarks import jobs, memory, ours, quiet, results, tables, turns
-from experiments.benchmarks.jobs import Job, Shape
-from experiments.benchmarks.programs import JaxProgram, several
+from experiments.benchmarks import cases, cpu_usage, memory, results, round_robin, tables, vmap_contention
+from experiments.benchmarks.busy_processes import BusyProcesses
+from experiments.benchmarks.cases import BenchmarkCase, Shape
+from experiments.benchmarks.programs import JaxProgram, stack_parameter_sets
 from experiments.benchmarks.results import Result
-from experiments.benchmarks.spinning import Spinning
-from experiments.benchmarks.turns import Timing
+from experiments.benchmarks.round_robin import TimingSettings
 from gru_research.config import UserError
 from gru_research.native import Library, describe
 
@@ -31,9 +31,9 @@ FAST_COMPILATION = "JAX_DISABLE_MOST_OPTIMIZATIONS"
 TINY_FLAGS = ["--cells=gru", f"--shapes={TINY}", "--rounds=2", "--budget=0.01"]
 
 
-def result(system: str, *round_seconds: float, way: str = "", machine_flops: float = 1e9, **fields: Any) -> Result:
-    job = Job(system, way, "gru", TINY)
-    return Result(job, "forward", round_seconds=round_seconds, machine_flops=machine_flops, **fields)
+def result(system: str, *round_seconds: float, variant: str = "", machine_flops: float = 1e9, **fields: Any) -> Result:
+    case = BenchmarkCase(system, variant, "gru", TINY)
+    return Result(case, "forward", round_seconds=round_seconds, machine_flops=machine_flops, **fields)
 
 
 # Numbers
@@ -44,8 +44,8 @@ def test_flops_count_the_products_that_each_mode_needs() -> None:
     shape = Shape(batch, steps, inputs, hidden)
     for cell, gates in (("gru", 3), ("lstm", 4), ("rnn", 1)):
         product_x, product_h = 2 * batch * inputs * hidden, 2 * batch * hidden * hidden
-        assert jobs.flops(cell, shape, "forward") == steps * gates * (product_x + product_h)
-        assert jobs.flops(cell, shape, "train") == steps * gates * (2 * product_x + 3 * product_h)
+        assert cases.flops(cell, shape, "forward") == steps * gates * (product_x + product_h)
+        assert cases.flops(cell, shape, "train") == steps * gates * (2 * product_x + 3 * product_h)
 
 
 def test_a_time_is_the_median_over_rounds_of_their_medians() -> None:
@@ -74,18 +74,20 @@ def printed(table: Any) -> list[str]:
 
 
 def test_the_summary_ends_with_the_geometric_mean_over_shapes() -> None:
-    other = Job("ours", "", "gru", Shape(8, 3, 2, 4)), Job("linen", "", "gru", Shape(8, 3, 2, 4))
+    other = BenchmarkCase("ours", "", "gru", Shape(8, 3, 2, 4)), BenchmarkCase("linen", "", "gru", Shape(8, 3, 2, 4))
     found = [result("ours", 1.0), result("linen", 2.0)]
     assert "mean" not in "".join(printed(tables.summary_table(found)))
-    found += [Result(job, "forward", round_seconds=(seconds,)) for job, seconds in zip(other, (1.0, 8.0), strict=True)]
+    found += [
+        Result(case, "forward", round_seconds=(seconds,)) for case, seconds in zip(other, (1.0, 8.0), strict=True)
+    ]
     last = printed(tables.summary_table(found))[-1]
     assert last.split() == ["gru", "mean", "of", "2", "forward", "0.25"]  # of 1/2 and 1/8
 
 
 def test_tables_fit_80_columns() -> None:
-    job = Job("equinox", "", "gru", Shape(64, 256, 128, 512))
+    case = BenchmarkCase("equinox", "", "gru", Shape(64, 256, 128, 512))
     found = [
-        Result(job, mode, round_seconds=(1.0, 1.1), machine_flops=1e12, peak_bytes=2**31)
+        Result(case, mode, round_seconds=(1.0, 1.1), machine_flops=1e12, peak_bytes=2**31)
         for mode in ("forward", "train")
     ]
     lines = printed(tables.shape_table(found))
@@ -100,18 +102,18 @@ def test_repetitions_fill_the_budget(call: float, expected: int) -> None:
 
 
 def test_the_fastest_way_of_a_peer_counts_and_the_others_stay_on_record() -> None:
-    failed = Result(Job("linen", "a", "gru", TINY), "forward", "failed", "why")
-    ways = [failed, result("linen", 2.0, way="b"), result("linen", 1.0, way="c"), result("ours", 3.0)]
-    assert [r.job.way for r in results.best_ways(ways)] == ["c", ""]
-    records = results.records(ways)
+    failed = Result(BenchmarkCase("linen", "a", "gru", TINY), "forward", "failed", "why")
+    variants = [failed, result("linen", 2.0, variant="b"), result("linen", 1.0, variant="c"), result("ours", 3.0)]
+    assert [r.case.variant for r in results.fastest_variants(variants)] == ["c", ""]
+    records = results.records(variants)
     assert [r["counts"] for r in records] == [False, False, True, True]
     assert [r["ratio_to_best_peer"] for r in records] == [None, None, 1.0, 3.0]
     assert records[0]["reason"] == "why" and records[0]["ms"] is None
-    assert "linen, forward: c is its fastest" in tables.notes(ways)
+    assert "linen, forward: c is its fastest" in tables.notes(variants)
 
 
 def test_a_failed_system_has_its_reason_below_the_table() -> None:
-    failed = Result(Job("keras", "", "gru", TINY), "forward", "not installed", "no module keras")
+    failed = Result(BenchmarkCase("keras", "", "gru", TINY), "forward", "not installed", "no module keras")
     assert tables.notes([result("ours", 1.0), failed]) == ["keras: not installed (no module keras)"]
 
 
@@ -119,36 +121,38 @@ def test_a_failed_system_has_its_reason_below_the_table() -> None:
 
 
 def test_systems_with_options_and_shapes_by_index_or_numbers() -> None:
-    systems = jobs.parse_systems("ours, ours[backend=autodiff,unroll=2,hoist=true],torch")
+    systems = cases.parse_systems("ours, ours[backend=autodiff,unroll=2,hoist=true],torch")
     assert systems == ("ours", "ours[backend=autodiff,unroll=2,hoist=true]", "torch")
-    name, options = jobs.split_system(systems[1])
-    assert jobs.is_ours(systems[1]) and name == "ours"
-    made = jobs.our_options(options, outputs="none")
+    name, options = cases.split_system(systems[1])
+    assert cases.is_ours(systems[1]) and name == "ours"
+    made = cases.our_options(options, outputs="none")
     assert (made.backend, made.unroll, made.hoist, made.outputs) == ("autodiff", 2, True, "none")
-    assert jobs.parse_shapes("2;1,2,3,4") == (jobs.SHAPES[2], Shape(1, 2, 3, 4))
+    assert cases.parse_shapes("2;1,2,3,4") == (cases.SHAPES[2], Shape(1, 2, 3, 4))
 
 
 def test_a_job_survives_its_command_line() -> None:
-    job = Job("ours[unroll=2]", "", "lstm", Shape(1, 2, 3, 4), "bfloat16", "time", "gpu", sets=4, spinning=2)
-    pairs = (flag.removeprefix("--").split("=", 1) for flag in job.to_flags())
-    assert jobs.job_from_flags(dict(pairs)) == job
+    case = BenchmarkCase(
+        "ours[unroll=2]", "", "lstm", Shape(1, 2, 3, 4), "bfloat16", "time", "gpu", sets=4, busy_processes=2
+    )
+    pairs = (flag.removeprefix("--").split("=", 1) for flag in case.to_flags())
+    assert cases.case_from_flags(dict(pairs)) == case
 
 
 @pytest.mark.parametrize(
     ("parse", "text", "said"),
     [
-        (jobs.parse_systems, "ours,line", "'linen'"),
-        (jobs.parse_systems, "ours[unrol=2]", "'unroll'"),
-        (jobs.parse_systems, "ours[unroll=0]", "at least 1"),
-        (jobs.parse_systems, "ours[outputs=none]", "outputs"),
-        (jobs.parse_systems, "torch[unroll=2]", "only ours"),
-        (jobs.parse_systems, "ours[unroll=2", "name[option=value"),
-        (jobs.parse_systems, "ours,ours", "twice"),
-        (jobs.parse_systems, "", "names none"),
-        (jobs.parse_shapes, "1,2,3", "B,T,D,H"),
-        (jobs.parse_shapes, "0,1,2,3", "at least 1"),
-        (jobs.parse_shapes, "5", "index"),
-        (jobs.parse_shapes, "axb", "whole numbers"),
+        (cases.parse_systems, "ours,line", "'linen'"),
+        (cases.parse_systems, "ours[unrol=2]", "'unroll'"),
+        (cases.parse_systems, "ours[unroll=0]", "at least 1"),
+        (cases.parse_systems, "ours[outputs=none]", "outputs"),
+        (cases.parse_systems, "torch[unroll=2]", "only ours"),
+        (cases.parse_systems, "ours[unroll=2", "name[option=value"),
+        (cases.parse_systems, "ours,ours", "twice"),
+        (cases.parse_systems, "", "names none"),
+        (cases.parse_shapes, "1,2,3", "B,T,D,H"),
+        (cases.parse_shapes, "0,1,2,3", "at least 1"),
+        (cases.parse_shapes, "5", "index"),
+        (cases.parse_shapes, "axb", "whole numbers"),
     ],
 )
 def test_a_mistake_in_a_flag_is_named(parse: Any, text: str, said: str) -> None:
@@ -162,9 +166,9 @@ def test_a_mistake_in_a_flag_is_named(parse: Any, text: str, said: str) -> None:
 
 def counted(monkeypatch: pytest.MonkeyPatch, folder: Path, others: int, own: int, elsewhere: int = 0) -> bool:
     """Whether 2 s on the first two cores of four were disturbed, where Linux counted these ticks meanwhile."""
-    monkeypatch.setattr(quiet, "PROC", folder)
-    monkeypatch.setattr(quiet, "_tick", lambda: 0.01)
-    monkeypatch.setattr(quiet.time, "perf_counter", lambda: clock)
+    monkeypatch.setattr(cpu_usage, "PROC", folder)
+    monkeypatch.setattr(cpu_usage, "_tick", lambda: 0.01)
+    monkeypatch.setattr(cpu_usage.time, "perf_counter", lambda: clock)
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 1}, raising=False)
     monkeypatch.setattr(os, "getpid", lambda: 7)
     (folder / "7").mkdir(parents=True)
@@ -180,10 +184,10 @@ def counted(monkeypatch: pytest.MonkeyPatch, folder: Path, others: int, own: int
 
     clock = 10.0
     write(5, 50, 3)
-    before = quiet.read([8])
+    before = cpu_usage.read([8])
     clock = 12.0
     write(5 + own, 50 + others, 3 + elsewhere)
-    return quiet.disturbed(before, quiet.read([8]))
+    return cpu_usage.disturbed(before, cpu_usage.read([8]))
 
 
 @pytest.mark.parametrize(
@@ -198,9 +202,9 @@ def test_a_round_is_disturbed_where_others_take_three_percent_of_our_cores(
 
 
 def test_without_linux_quiet_rounds_are_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(quiet, "PROC", tmp_path)
+    monkeypatch.setattr(cpu_usage, "PROC", tmp_path)
     with pytest.raises(UserError, match="--exclusive needs Linux"):
-        quiet.check()
+        cpu_usage.check()
 
 
 class StandIn:
@@ -209,8 +213,8 @@ class StandIn:
     pid, baseline_bytes = 1, 100
     about: dict[str, Any] = {}  # noqa: RUF012
 
-    def __init__(self, job: Job, log: Path):
-        self.job, self.runs = job, 0
+    def __init__(self, case: BenchmarkCase, log: Path):
+        self.case, self.runs = case, 0
 
     def __enter__(self) -> "StandIn":
         return self
@@ -228,47 +232,49 @@ class StandIn:
 def turns_with(monkeypatch: pytest.MonkeyPatch, disturbed: list[bool], rounds: int, exclusive: bool = True) -> Result:
     """The result of a worker whose rounds were disturbed as listed, and from the end of the list on as at its end."""
     left = list(disturbed)
-    monkeypatch.setattr(turns, "Worker", StandIn)
-    monkeypatch.setattr(turns.time, "sleep", lambda seconds: None)
-    monkeypatch.setattr(quiet, "read", lambda pids: tuple(pids))
-    monkeypatch.setattr(quiet, "disturbed", lambda before, after: left.pop(0) if len(left) > 1 else left[0])
-    timing = Timing(rounds, budget=1.0, exclusive=exclusive)
-    (found,) = turns.measure([Job("ours", shape=TINY)], ("train",), timing, None, Path(), lambda line: None)
+    monkeypatch.setattr(round_robin, "WorkerProcess", StandIn)
+    monkeypatch.setattr(round_robin.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(cpu_usage, "read", lambda pids: tuple(pids))
+    monkeypatch.setattr(cpu_usage, "disturbed", lambda before, after: left.pop(0) if len(left) > 1 else left[0])
+    timing = TimingSettings(rounds, budget=1.0, exclusive=exclusive)
+    (found,) = round_robin.measure(
+        [BenchmarkCase("ours", shape=TINY)], ("train",), timing, None, Path(), lambda line: None
+    )
     return found
 
 
 def test_disturbed_rounds_are_thrown_away_and_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
     found = turns_with(monkeypatch, [True, False, False, True, True, False], rounds=3)
     assert found.round_seconds == (2.0, 3.0, 6.0)
-    assert (found.thrown, found.disturbed) == (3, 0)
+    assert (found.discarded, found.disturbed) == (3, 0)
     said = "ours, training, 2,3,2,4: 3 rounds thrown away, as other processes took the cores"
     assert tables.notes([found]) == ["ours: native test, 1 thread", said]
     (record,) = results.records([found])
-    assert (record["thrown_rounds"], record["disturbed_rounds"]) == (3, 0)
+    assert (record["discarded_rounds"], record["disturbed_rounds"]) == (3, 0)
     assert record["engine"] == "native test, 1 thread"
 
 
 def test_a_machine_that_is_never_quiet_ends_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     found = turns_with(monkeypatch, [True], rounds=2)
-    most = turns.MOST_REPEATS
+    most = round_robin.MOST_REPEATS
     assert found.round_seconds == (most + 1.0, 2 * most + 2.0)
-    assert (found.thrown, found.disturbed) == (2 * most, 2)
+    assert (found.discarded, found.disturbed) == (2 * most, 2)
     assert "40 rounds thrown away, 2 kept all the same" in tables.notes([found])[-1]
-    of_four = dataclasses.replace(found, job=dataclasses.replace(found.job, sets=4))
+    of_four = dataclasses.replace(found, case=dataclasses.replace(found.case, sets=4))
     assert tables.notes([of_four])[-1].startswith("ours, training, 2,3,2,4, 4 sets: 40 rounds")
 
 
 def test_without_the_flag_every_round_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     found = turns_with(monkeypatch, [True], rounds=2, exclusive=False)
-    assert found.round_seconds == (1.0, 2.0) and (found.thrown, found.disturbed) == (0, 0)
+    assert found.round_seconds == (1.0, 2.0) and (found.discarded, found.disturbed) == (0, 0)
 
 
 # vmap over parameter sets, and contention
 
 
 def test_parameter_sets_side_by_side_compute_what_each_computes_alone() -> None:
-    job = Job("ours", shape=Shape(2, 9, 2, 3), sets=3)
-    program = JaxProgram(job)
+    case = BenchmarkCase("ours", shape=Shape(2, 9, 2, 3), sets=3)
+    program = JaxProgram(case)
     for mode in ("forward", "train"):
         program.compile(mode)
         program.check(mode)
@@ -285,17 +291,17 @@ def test_parameter_sets_side_by_side_compute_what_each_computes_alone() -> None:
 
 
 def test_parameter_sets_differ() -> None:
-    made = several({"W": jax.numpy.ones(2)}, 3)
+    made = stack_parameter_sets({"W": jax.numpy.ones(2)}, 3)
     np.testing.assert_allclose(made["W"], [[1, 1], [1.1, 1.1], [1.2, 1.2]], rtol=1e-6)
 
 
 def test_the_engine_is_the_compiled_program_s(native_engine: Library) -> None:
     del native_engine
-    for system, expected in (("ours", describe()), (jobs.BY_XLA, "XLA")):
-        program = JaxProgram(Job(system, shape=Shape(2, 9, 2, 3)))
+    for system, expected in (("ours", describe()), (cases.OURS_BY_XLA, "XLA")):
+        program = JaxProgram(BenchmarkCase(system, shape=Shape(2, 9, 2, 3)))
         program.compile("forward")
         assert program.engine("forward") == expected
-    program = JaxProgram(Job("linen", shape=TINY))
+    program = JaxProgram(BenchmarkCase("linen", shape=TINY))
     program.compile("forward")
     assert program.engine("forward") is None
 
@@ -303,27 +309,27 @@ def test_the_engine_is_the_compiled_program_s(native_engine: Library) -> None:
 def of_suite(name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> tuple[list[str], list[dict[str, Any]]]:
     """The printed lines and the written results of a suite of ours, whose times are all known."""
     seconds = {("ours", 1, 0): 1.0, ("ours", 4, 0): 3.0, ("ours", 1, 2): 5.0}
-    seconds |= {(jobs.BY_XLA, 1, 0): 2.0, (jobs.BY_XLA, 4, 0): 12.0, (jobs.BY_XLA, 1, 2): 10.0}
+    seconds |= {(cases.OURS_BY_XLA, 1, 0): 2.0, (cases.OURS_BY_XLA, 4, 0): 12.0, (cases.OURS_BY_XLA, 1, 2): 10.0}
 
-    def measure(jobs_: list[Job], modes: Any, timing: Timing, *_: Any) -> list[Result]:
-        assert not (timing.exclusive and jobs_[0].spinning)
-        times = [(job, mode, seconds[job.system, job.sets, job.spinning]) for job in jobs_ for mode in modes]
-        return [Result(job, mode, round_seconds=(s, s), engine=f"E{s}") for job, mode, s in times]
+    def measure(given: list[BenchmarkCase], modes: Any, timing: TimingSettings, *_: Any) -> list[Result]:
+        assert not (timing.exclusive and given[0].busy_processes)
+        times = [(case, mode, seconds[case.system, case.sets, case.busy_processes]) for case in given for mode in modes]
+        return [Result(case, mode, round_seconds=(s, s), engine=f"E{s}") for case, mode, s in times]
 
-    class NobodySpins(Spinning):
-        def __enter__(self) -> Spinning:
+    class NobodySpins(BusyProcesses):
+        def __enter__(self) -> BusyProcesses:
             self.processes: list[Any] = [None, None]
             return self
 
         def __exit__(self, *_: object) -> None:
             pass
 
-    monkeypatch.setattr(ours, "measure", measure)
-    monkeypatch.setattr(ours, "Spinning", NobodySpins)
+    monkeypatch.setattr(vmap_contention, "measure", measure)
+    monkeypatch.setattr(vmap_contention, "BusyProcesses", NobodySpins)
     out = io.StringIO()
-    systems, timing = ("ours", jobs.BY_XLA), Timing(2, 1.0, exclusive=True)
-    settings = ours.Settings(name, systems, ("gru",), (TINY,), "float32", "batch", timing, sets=4)
-    assert ours.run(settings, tmp_path / "run", {}, rich.console.Console(file=out, width=80)) == 0
+    systems, timing = ("ours", cases.OURS_BY_XLA), TimingSettings(2, 1.0, exclusive=True)
+    settings = vmap_contention.Settings(name, systems, ("gru",), (TINY,), "float32", "batch", timing, sets=4)
+    assert vmap_contention.run(settings, tmp_path / "run", {}, rich.console.Console(file=out, width=80)) == 0
     return out.getvalue().splitlines(), json.loads((tmp_path / "run" / "benchmark.json").read_text())["results"]
 
 
@@ -347,16 +353,16 @@ def test_contention_is_held_against_xla_s_way(monkeypatch: pytest.MonkeyPatch, t
         ["ours", "1,000", "5,000", "0.50"],
         ["ours[backend=vjp]", "2,000", "10,000", "1.00"],
     ]
-    assert {r["spinning"] for r in written} == {0, 2}
+    assert {r["busy_processes"] for r in written} == {0, 2}
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this system can't choose cores")
 def test_a_process_spins_on_each_core_and_ends() -> None:
-    with Spinning() as spinning:
-        pids = [process.pid for process in spinning.processes]
+    with BusyProcesses() as busy:
+        pids = [process.pid for process in busy.processes]
         assert [os.sched_getaffinity(pid) for pid in pids] == [{core} for core in sorted(os.sched_getaffinity(0))]
-        assert all(process.poll() is None for process in spinning.processes)
-    assert all(process.poll() == -signal.SIGKILL for process in spinning.processes)
+        assert all(process.poll() is None for process in busy.processes)
+    assert all(process.poll() == -signal.SIGKILL for process in busy.processes)
 
 
 # The command
@@ -423,7 +429,7 @@ def test_a_step_beyond_the_memory_limit_is_planned_and_a_tenth_of_it_is_run(
 def test_ctrl_c_ends_the_workers_too(tmp_path: Path) -> None:
     workdir = tmp_path / "run"
     arguments = command("--suite=cpu", *TINY_FLAGS, "--systems=ours", f"--workdir={workdir}")
-    # A shell's background job, such as the tests may be, ignores the signal and hands that on.
+    # A shell's background case, such as the tests may be, ignores the signal and hands that on.
     arguments = ["env", "--default-signal=INT", *arguments]
     with subprocess.Popen(
         arguments, cwd=ROOT, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE

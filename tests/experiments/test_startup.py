@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments.benchmarks.startup import STARTS, Start, measure
+from experiments.benchmarks.startup import COMMANDS, StartupCommand, measure
 from gru_research.config import UserError
 
 ROOT = Path(__file__).parents[2]
@@ -59,10 +59,10 @@ def test_training_imports_nothing_that_only_reports_and_trackers_need(tmp_path: 
 
 
 def test_a_start_is_timed_until_its_line_or_its_end(tmp_path: Path) -> None:
-    slow = Start(("-c", "import time; print('ready', flush=True); time.sleep(60)"), "ready")
+    slow = StartupCommand(("-c", "import time; print('ready', flush=True); time.sleep(60)"), "ready")
     assert measure(slow, tmp_path, {}).wall < 30
-    ended = measure(Start(("-c", "sum(range(10**6))")), tmp_path, {})
+    ended = measure(StartupCommand(("-c", "sum(range(10**6))")), tmp_path, {})
     assert ended.cpu > 0 and ended.wall > 0
     with pytest.raises(UserError, match="ended with 3"):
-        measure(Start(("-c", "import sys; sys.exit(3)"), "ready"), tmp_path, {})
-    assert STARTS["compare, first update"].until
+        measure(StartupCommand(("-c", "import sys; sys.exit(3)"), "ready"), tmp_path, {})
+    assert COMMANDS["compare, first update"].until

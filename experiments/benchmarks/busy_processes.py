@@ -10,10 +10,10 @@ _SPIN += "while os.getppid() == parent:\n    for _ in range(100_000): pass\n"
 """Ends by itself where its parent is gone."""
 
 
-class Spinning:
+class BusyProcesses:
     """A context within which a process spins on each core of this one."""
 
-    def __enter__(self) -> "Spinning":
+    def __enter__(self) -> "BusyProcesses":
         self.processes: list[subprocess.Popen[bytes]] = []
         try:
             for core in sorted(os.sched_getaffinity(0)):

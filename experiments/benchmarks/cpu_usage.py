@@ -18,7 +18,7 @@ _FIELDS = ("user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal"
 
 
 @dataclasses.dataclass(frozen=True)
-class Reading:
+class CpuUsage:
     """Seconds so far: of the clock, of work on this process's `cores`, and of that what our processes did."""
 
     wall: float
@@ -27,16 +27,16 @@ class Reading:
     cores: int
 
 
-def read(processes: Sequence[int]) -> Reading:
+def read(processes: Sequence[int]) -> CpuUsage:
     """The counters now; this process counts as ours, and so do `processes`. Work of the machine's other guests on our
     cores (`steal`) counts as work of others."""
     cores = sorted(os.sched_getaffinity(0))
     own = sum(_process_ticks(pid) for pid in (os.getpid(), *processes))
     busy = sum(_core_ticks(cores).values())
-    return Reading(time.perf_counter(), busy * _tick(), own * _tick(), len(cores))
+    return CpuUsage(time.perf_counter(), busy * _tick(), own * _tick(), len(cores))
 
 
-def disturbed(before: Reading, after: Reading) -> bool:
+def disturbed(before: CpuUsage, after: CpuUsage) -> bool:
     """Whether others took more of the cores between two readings than goes unnoticed."""
     others = (after.busy - before.busy) - (after.own - before.own)
     return others > MOST_SHARE * after.cores * (after.wall - before.wall) + SLACK_TICKS * _tick()

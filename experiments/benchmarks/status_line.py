@@ -9,7 +9,7 @@ import rich.text
 PLAIN_SECONDS = 20.0
 
 
-class Progress:
+class StatusLine:
     """A context manager whose `say` shows what runs now, behind how much of the whole is done."""
 
     def __init__(self, console: rich.console.Console, parts: int):
@@ -19,7 +19,7 @@ class Progress:
         self._started = time.monotonic()
         self._last_plain = 0.0
 
-    def __enter__(self) -> "Progress":
+    def __enter__(self) -> "StatusLine":
         if self._console.is_terminal:
             self._status.start()
         return self
@@ -33,7 +33,7 @@ class Progress:
     def end(self) -> None:
         self._done += 1
 
-    def say(self, what: str) -> None:
+    def show(self, what: str) -> None:
         seconds = time.monotonic() - self._started
         text = f"[{self._done / self._parts:4.0%}] {seconds / 60:.1f} min  {self._part}: {' '.join(what.split())}"
         if self._console.is_terminal:

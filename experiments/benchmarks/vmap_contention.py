@@ -8,11 +8,11 @@ from typing import Any
 import rich.console
 
 from experiments.benchmarks import results, tables
-from experiments.benchmarks.jobs import MODES, Job, Shape
-from experiments.benchmarks.progress import Progress
+from experiments.benchmarks.busy_processes import BusyProcesses
+from experiments.benchmarks.cases import MODES, BenchmarkCase, Shape
 from experiments.benchmarks.results import Result
-from experiments.benchmarks.spinning import Spinning
-from experiments.benchmarks.turns import Timing, measure
+from experiments.benchmarks.round_robin import TimingSettings, measure
+from experiments.benchmarks.status_line import StatusLine
 
 TIMED = MODES[:2]
 LEGENDS = {
@@ -35,11 +35,11 @@ class Settings:
     shapes: tuple[Shape, ...]
     dtype: str
     layout: str
-    timing: Timing
+    timing: TimingSettings
     sets: int
 
-    def job(self, system: str, cell: str, shape: Shape, **fields: Any) -> Job:
-        return Job(system, cell=cell, shape=shape, dtype=self.dtype, layout=self.layout, **fields)
+    def case(self, system: str, cell: str, shape: Shape, **fields: Any) -> BenchmarkCase:
+        return BenchmarkCase(system, cell=cell, shape=shape, dtype=self.dtype, layout=self.layout, **fields)
 
     def record(self) -> dict[str, Any]:
         return {"suite": self.suite, "dtype": self.dtype, "layout": self.layout, "sets": self.sets} | (
@@ -53,12 +53,12 @@ def run(settings: Settings, workdir: Path, header: dict[str, Any], console: rich
     logs.mkdir(parents=True)
     shaped = [(cell, shape) for cell in settings.cells for shape in settings.shapes]
     found: list[Result] = []
-    with Progress(console, len(shaped)) as progress:
+    with StatusLine(console, len(shaped)) as status:
         for cell, shape in shaped:
-            progress.begin(f"{cell} {shape}")
+            status.begin(f"{cell} {shape}")
             of_suite = _under_vmap if settings.suite == "vmap" else _beside_others
-            found += of_suite(settings, cell, shape, logs, progress)
-            progress.end()
+            found += of_suite(settings, cell, shape, logs, status)
+            status.end()
             results.write(workdir / results.FILE_NAME, header | {"settings": settings.record()}, found)
     table = tables.vmap_table(found) if settings.suite == "vmap" else tables.contention_table(found)
     console.print(table)
@@ -69,15 +69,17 @@ def run(settings: Settings, workdir: Path, header: dict[str, Any], console: rich
     return 1 if any(result.status == "failed" for result in found) else 0
 
 
-def _under_vmap(settings: Settings, cell: str, shape: Shape, logs: Path, progress: Progress) -> Sequence[Result]:
-    jobs = [settings.job(system, cell, shape, sets=sets) for sets in (1, settings.sets) for system in settings.systems]
-    return measure(jobs, TIMED, settings.timing, None, logs, progress.say)
+def _under_vmap(settings: Settings, cell: str, shape: Shape, logs: Path, status: StatusLine) -> Sequence[Result]:
+    cases = [
+        settings.case(system, cell, shape, sets=sets) for sets in (1, settings.sets) for system in settings.systems
+    ]
+    return measure(cases, TIMED, settings.timing, None, logs, status.show)
 
 
-def _beside_others(settings: Settings, cell: str, shape: Shape, logs: Path, progress: Progress) -> Sequence[Result]:
-    alone = [settings.job(system, cell, shape) for system in settings.systems]
-    found = measure(alone, TIMED, settings.timing, None, logs, progress.say)
+def _beside_others(settings: Settings, cell: str, shape: Shape, logs: Path, status: StatusLine) -> Sequence[Result]:
+    alone = [settings.case(system, cell, shape) for system in settings.systems]
+    found = measure(alone, TIMED, settings.timing, None, logs, status.show)
     timing = dataclasses.replace(settings.timing, exclusive=False)  # others are what is asked for
-    with Spinning() as spinning:
-        beside = [dataclasses.replace(job, spinning=len(spinning.processes)) for job in alone]
-        return [*found, *measure(beside, TIMED, timing, None, logs, progress.say)]
+    with BusyProcesses() as busy:
+        beside = [dataclasses.replace(case, busy_processes=len(busy.processes)) for case in alone]
+        return [*found, *measure(beside, TIMED, timing, None, logs, status.show)]

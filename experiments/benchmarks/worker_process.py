@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from experiments.benchmarks.jobs import Job
+from experiments.benchmarks.cases import BenchmarkCase
 
 CHECKOUT = Path(__file__).parents[2]
 LONGEST_ANSWER = 900.0  # seconds
@@ -25,7 +25,7 @@ class WorkerFailedError(Exception):
         self.status, self.reason = status, reason
 
 
-class Worker:
+class WorkerProcess:
     """A running worker; a context manager, whose end is the process's. `about` is what it said of itself.
 
     Raises WorkerFailedError, on entering or asking, where the worker says that it can't, crashes or hangs.
@@ -35,14 +35,14 @@ class Worker:
     baseline_bytes: int
     pid: int
 
-    def __init__(self, job: Job, log: Path):
-        self._job, self._log = job, log
+    def __init__(self, case: BenchmarkCase, log: Path):
+        self._case, self._log = case, log
 
-    def __enter__(self) -> "Worker":
-        env = os.environ | {"JAX_PLATFORMS": "cuda" if self._job.platform == "gpu" else "cpu"}
+    def __enter__(self) -> "WorkerProcess":
+        env = os.environ | {"JAX_PLATFORMS": "cuda" if self._case.platform == "gpu" else "cpu"}
         # Several processes share the accelerator: none may take its memory for itself.
         env |= {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
-        command = [sys.executable, "-m", "experiments.benchmarks.worker", *self._job.to_flags()]
+        command = [sys.executable, "-m", "experiments.benchmarks.worker", *self._case.to_flags()]
         self._stderr = self._log.open("wb")
         self._process = subprocess.Popen(
             command, cwd=CHECKOUT, env=env, bufsize=0, stdin=subprocess.PIPE, stdout=subprocess.PIPE,

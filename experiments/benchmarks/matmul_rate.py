@@ -1,8 +1,6 @@
 """What the machine can do and is: the rate of large matrix products, its description, and memory in use."""
 
 import re
-import resource
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments.benchmarks.jobs import Job
+from experiments.benchmarks.cases import BenchmarkCase
 
 SIZES = {"cpu": 1024, "gpu": 8192}
 
@@ -30,13 +28,13 @@ def modes(platform: str, dtype: str) -> tuple[str, ...]:
 class MatmulProgram:
     """Products of square matrices, by XLA and, on a CPU, by NumPy's BLAS; the best is what a layer could reach."""
 
-    def __init__(self, job: Job):
-        if jax.default_backend() != job.platform:
-            raise ValueError(f"jax runs on {jax.default_backend()}, not on {job.platform}")
+    def __init__(self, case: BenchmarkCase):
+        if jax.default_backend() != case.platform:
+            raise ValueError(f"jax runs on {jax.default_backend()}, not on {case.platform}")
         from gru_research.runs.surroundings import environment  # here, as it takes seconds that no other worker needs
 
         self.about: dict[str, Any] = {"environment": environment() | {"processor": _processor()}}
-        self._size = SIZES[job.platform]
+        self._size = SIZES[case.platform]
         self._runs: dict[str, Callable[[], Any]] = {}
 
     def compile(self, mode: str) -> None:
@@ -62,18 +60,6 @@ class MatmulProgram:
 
     def engine(self, mode: str) -> None:
         del mode
-
-
-def peak_resident_bytes() -> int:
-    """The most memory that this process had in RAM so far."""
-    status = Path("/proc/self/status")
-    if status.exists():
-        # Not getrusage: on Linux its maximum survives exec, so that a child starts with its parent's.
-        found = re.search(r"VmHWM:\s*(\d+) kB", status.read_text())
-        assert found is not None
-        return 1024 * int(found[1])
-    maximum = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return maximum if sys.platform == "darwin" else 1024 * maximum
 
 
 def _processor() -> str | None:

@@ -15,7 +15,7 @@ LAYOUTS = ("batch", "time")
 MODES = ("forward", "train", "last")
 MACHINE = "machine"
 OURS = "ours"
-BY_XLA = f"{OURS}[backend=vjp]"
+OURS_BY_XLA = f"{OURS}[backend=vjp]"
 """Ours without the native engine."""
 PEERS = ("linen", "nnx", "haiku", "equinox", "keras", "torch")
 FIXED_OPTIONS = ("outputs", "time_major")  # the benchmark's own, as they change what is computed
@@ -44,45 +44,45 @@ SHAPES = (
 LENGTHS = (256, 1024, 4096, 16384)
 
 
-def sweep_shape(length: int) -> Shape:
+def shape_of_length(length: int) -> Shape:
     """The shape whose T is varied, to see how time grows with it."""
     return Shape(8, length, 32, 64)
 
 
 @dataclasses.dataclass(frozen=True)
-class Job:
+class BenchmarkCase:
     """What one worker process measures.
 
     Attributes:
       system: `ours`, with options of `UnrollOptions` in brackets where wanted, a peer, or `machine`.
-      way: which of a peer's documented ways, where it has several: `layers.WAYS`.
+      variant: which of a peer's documented ways, where it has several: `layers.VARIANTS`.
       cell, shape: the layer.
       dtype: in which it computes; parameters are float32.
       layout: whether inputs and outputs are [B, T, ...] ("batch") or [T, B, ...] ("time").
       platform: "cpu" or "gpu".
       sets: how many parameter sets run side by side, by `vmap`: ours alone.
-      spinning: how many other processes take the cores meanwhile.
+      busy_processes: how many other processes take the cores meanwhile.
     """
 
     system: str
-    way: str = ""
+    variant: str = ""
     cell: str = "gru"
     shape: Shape = SHAPES[0]
     dtype: str = "float32"
     layout: str = "batch"
     platform: str = "cpu"
     sets: int = 1
-    spinning: int = 0
+    busy_processes: int = 0
 
     def to_flags(self) -> list[str]:
         """The worker's command line."""
         return [f"--{field.name}={getattr(self, field.name)}" for field in dataclasses.fields(self)]
 
 
-def job_from_flags(values: Mapping[str, str]) -> Job:
-    """The inverse of `Job.to_flags`, from flag names and values."""
-    numbers = {name: int(values[name]) for name in ("sets", "spinning")}
-    return Job(**{**values, **numbers, "shape": parse_shape(values["shape"])})
+def case_from_flags(values: Mapping[str, str]) -> BenchmarkCase:
+    """The inverse of `BenchmarkCase.to_flags`, from flag names and values."""
+    numbers = {name: int(values[name]) for name in ("sets", "busy_processes")}
+    return BenchmarkCase(**{**values, **numbers, "shape": parse_shape(values["shape"])})
 
 
 def parse_systems(text: str) -> tuple[str, ...]:

@@ -8,10 +8,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from experiments.benchmarks import machine, quiet
-from experiments.benchmarks.jobs import Job
+from experiments.benchmarks import cpu_usage, matmul_rate
+from experiments.benchmarks.cases import BenchmarkCase
 from experiments.benchmarks.results import Result, repetitions, round_time
-from experiments.benchmarks.workers import Worker, WorkerFailedError
+from experiments.benchmarks.worker_process import WorkerFailedError, WorkerProcess
 
 SETTLE_SECONDS = 0.2
 """Between turns: OpenMP's threads go on spinning for a moment, and telling them not to would slow their owner."""
@@ -23,7 +23,7 @@ PAUSE_SECONDS = 1.0
 
 
 @dataclasses.dataclass(frozen=True)
-class Timing:
+class TimingSettings:
     """`rounds` turns for each system, which together take about `budget` seconds, or one call a turn where longer.
 
     `exclusive`: a turn in which other processes took the cores is thrown away and repeated.
@@ -38,43 +38,43 @@ class Timing:
 
 
 @dataclasses.dataclass
-class Turns:
+class RoundTimes:
     """What a system's turns gave so far: seconds of each that counts, and how many were thrown away or disturbed."""
 
     exclusive: bool
     seconds: list[float] = dataclasses.field(default_factory=list)
-    thrown: int = 0
+    discarded: int = 0
     disturbed: int = 0
 
-    def take(self, worker: Worker, mode: str, repetitions: int) -> dict[str, Any]:
+    def take(self, worker: WorkerProcess, mode: str, repetitions: int) -> dict[str, Any]:
         """One turn, repeated while others take the cores, but not for ever. Returns the worker's last answer."""
         for repeats in range(MOST_REPEATS + 1):
             time.sleep(SETTLE_SECONDS)
-            before = quiet.read([worker.pid]) if self.exclusive else None
+            before = cpu_usage.read([worker.pid]) if self.exclusive else None
             answer = worker.ask(run=mode, repetitions=repetitions)
-            if before is None or not quiet.disturbed(before, quiet.read([worker.pid])):
+            if before is None or not cpu_usage.disturbed(before, cpu_usage.read([worker.pid])):
                 break
             if repeats == MOST_REPEATS:
                 self.disturbed += 1
                 break
-            self.thrown += 1
+            self.discarded += 1
             time.sleep(PAUSE_SECONDS)
         self.seconds.append(round_time(answer["seconds"]))
         return answer
 
 
-class Machine:
+class MatmulRate:
     """The worker that measures the machine's own rate, and that rate over the whole run."""
 
-    def __init__(self, worker: Worker, platform: str, dtype: str, exclusive: bool = False):
+    def __init__(self, worker: WorkerProcess, platform: str, dtype: str, exclusive: bool = False):
         self._worker = worker
-        self._flops = machine.product_flops(platform)
-        self._turns = {mode: Turns(exclusive) for mode in machine.modes(platform, dtype)}
+        self._flops = matmul_rate.product_flops(platform)
+        self._turns = {mode: RoundTimes(exclusive) for mode in matmul_rate.modes(platform, dtype)}
         for mode in self._turns:
             worker.ask(compile=mode)
             worker.ask(check=mode)
 
-    def take_turn(self) -> float:
+    def measure_round(self) -> float:
         """The best library's floating-point operations a second, now."""
         for mode, turns in self._turns.items():
             turns.take(self._worker, mode, MACHINE_REPETITIONS)
@@ -91,78 +91,78 @@ class Machine:
 
 
 def measure(
-    jobs: Sequence[Job],
+    cases: Sequence[BenchmarkCase],
     modes: Sequence[str],
-    timing: Timing,
-    own_machine: Machine | None,
+    timing: TimingSettings,
+    matmul_rate: MatmulRate | None,
     logs: Path,
-    say: Callable[[str], None],
+    show: Callable[[str], None],
 ) -> list[Result]:
-    """Every job in every mode; the jobs take turns within a mode. A job that fails is a result with its reason."""
+    """Every case in every mode; the cases take turns within a mode. A case that fails is a result with its reason."""
     results: list[Result] = []
     with contextlib.ExitStack() as stack:
-        workers: dict[Job, Worker] = {}
+        workers: dict[BenchmarkCase, WorkerProcess] = {}
 
-        def fail(job: Job, left: Sequence[str], error: WorkerFailedError) -> None:
-            workers.pop(job, None)
-            results.extend(Result(job, mode, error.status, error.reason) for mode in left)
+        def fail(case: BenchmarkCase, left: Sequence[str], error: WorkerFailedError) -> None:
+            workers.pop(case, None)
+            results.extend(Result(case, mode, error.status, error.reason) for mode in left)
 
-        for job in jobs:
-            say(f"{job.system} {job.way} starts")
+        for case in cases:
+            show(f"{case.system} {case.variant} starts")
             try:
-                workers[job] = stack.enter_context(Worker(job, logs / _log_name(job)))
+                workers[case] = stack.enter_context(WorkerProcess(case, logs / _log_name(case)))
             except WorkerFailedError as e:
-                fail(job, modes, e)
+                fail(case, modes, e)
         for i, mode in enumerate(modes):
-            results += _measure_mode(workers, mode, modes[i:], timing, own_machine, say, fail)
-    order = {(job, mode): i for i, (job, mode) in enumerate((job, mode) for job in jobs for mode in modes)}
-    return sorted(results, key=lambda result: order[result.job, result.mode])
+            results += _measure_mode(workers, mode, modes[i:], timing, matmul_rate, show, fail)
+    order = {(case, mode): i for i, (case, mode) in enumerate((case, mode) for case in cases for mode in modes)}
+    return sorted(results, key=lambda result: order[result.case, result.mode])
 
 
 def _measure_mode(
-    workers: dict[Job, Worker],
+    workers: dict[BenchmarkCase, WorkerProcess],
     mode: str,
     left: Sequence[str],
-    timing: Timing,
-    own_machine: Machine | None,
-    say: Callable[[str], None],
-    fail: Callable[[Job, Sequence[str], WorkerFailedError], None],
+    timing: TimingSettings,
+    matmul_rate: MatmulRate | None,
+    show: Callable[[str], None],
+    fail: Callable[[BenchmarkCase, Sequence[str], WorkerFailedError], None],
 ) -> list[Result]:
     """Compiles `mode` for each worker, one after the other, then goes round them."""
-    made: dict[Job, dict[str, Any]] = {}
-    for job, worker in list(workers.items()):
-        say(f"{mode}: {job.system} {job.way} compiles")
+    made: dict[BenchmarkCase, dict[str, Any]] = {}
+    for case, worker in list(workers.items()):
+        show(f"{mode}: {case.system} {case.variant} compiles")
         try:
-            made[job] = _prepare(worker, mode, timing)
+            made[case] = _prepare(worker, mode, timing)
         except WorkerFailedError as e:
-            fail(job, left, e)
-    times: dict[Job, Turns] = {job: Turns(timing.exclusive) for job in made}
-    memory: dict[Job, dict[str, Any]] = {}
+            fail(case, left, e)
+    times: dict[BenchmarkCase, RoundTimes] = {case: RoundTimes(timing.exclusive) for case in made}
+    memory: dict[BenchmarkCase, dict[str, Any]] = {}
     rates = []
     for turn in range(timing.rounds):
-        if own_machine:
-            rates.append(own_machine.take_turn())
+        if matmul_rate:
+            rates.append(matmul_rate.measure_round())
         # Every other round goes backwards, so that none always follows the same one.
-        for job in list(times)[:: -1 if turn % 2 else 1]:
-            say(f"{mode}: {job.system} {job.way}, round {turn + 1} of {timing.rounds}")
+        for case in list(times)[:: -1 if turn % 2 else 1]:
+            show(f"{mode}: {case.system} {case.variant}, round {turn + 1} of {timing.rounds}")
             try:
-                answer = times[job].take(workers[job], mode, made[job]["repetitions"])
+                answer = times[case].take(workers[case], mode, made[case]["repetitions"])
             except WorkerFailedError as e:
-                del times[job]
-                fail(job, left, e)
+                del times[case]
+                fail(case, left, e)
                 continue
-            memory[job] = {name: answer[name] for name in ("peak_bytes", "device_peak_bytes")}
+            memory[case] = {name: answer[name] for name in ("peak_bytes", "device_peak_bytes")}
     rate = statistics.median(rates) if rates else None
     return [
         Result(
-            job, mode, round_seconds=tuple(turns.seconds), machine_flops=rate, thrown=turns.thrown,
-            disturbed=turns.disturbed, **made[job], **memory[job],
+            case, mode, round_seconds=tuple(turns.seconds), machine_flops=rate, discarded=turns.discarded,
+            disturbed=turns.disturbed, **made[case], **memory[case],
         )
-        for job, turns in times.items()
+        for case, turns in times.items()
     ]  # fmt: skip
 
 
-def _prepare(worker: Worker, mode: str, timing: Timing) -> dict[str, Any]:
+def _prepare(worker: WorkerProcess, mode: str, timing: TimingSettings) -> dict[str, Any]:
     """Compiles and checks; the check's call warms up, the calls after it say how many a round can hold."""
     compiled = worker.ask(compile=mode)
     call = worker.ask(check=mode)["seconds"]
@@ -178,7 +178,7 @@ def _prepare(worker: Worker, mode: str, timing: Timing) -> dict[str, Any]:
     }
 
 
-def _log_name(job: Job) -> str:
-    words = (job.system, job.way, job.cell, str(job.shape).replace(",", "x"))
-    words += (f"{job.sets} sets" if job.sets > 1 else "", "beside others" if job.spinning else "")
+def _log_name(case: BenchmarkCase) -> str:
+    words = (case.system, case.variant, case.cell, str(case.shape).replace(",", "x"))
+    words += (f"{case.sets} sets" if case.sets > 1 else "", "beside others" if case.busy_processes else "")
     return "-".join(word for word in words if word).replace("/", "_") + ".txt"
