@@ -1,20 +1,14 @@
 """What every test shares: parsed absl flags, compiled programs, and stored data sets, prepared once from raw files."""
 
-import atexit
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 
-# Most of the suite's time was compiling, many times over, programs that other tests and launchers compile too. The
-# first process makes a folder for them, which workers and launchers inherit; it doesn't outlive the suite.
-if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
-    os.environ["JAX_COMPILATION_CACHE_DIR"] = tempfile.mkdtemp(prefix="gru_research-tests-")
-    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
-    os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
-    atexit.register(shutil.rmtree, os.environ["JAX_COMPILATION_CACHE_DIR"], ignore_errors=True)
+from tests import compilation_cache
+
+if "JAX_COMPILATION_CACHE_DIR" not in os.environ:  # workers and launchers inherit the first process' choice
+    compilation_cache.use()
 # XLA's fusion emitters take two fifths of the time that compiling takes. Without them the same operations are fused by
 # its older code. A flag that XLA doesn't know ends the process, so other versions than those it was tried with go
 # without; and so do tests that are started with XLA_FLAGS of their own, empty too.
@@ -38,6 +32,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "fault(area, kind, ...): the test provokes these faults; see tests/faults.py")
+    if not hasattr(config, "workerinput"):
+        compilation_cache.clean()
     config.pluginmanager.register(Faults(config.getoption("--faults")))
 
 
