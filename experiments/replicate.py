@@ -1,12 +1,12 @@
-"""Runs a published table again and prints published, ours, interval and verdict, with what differs in the protocol.
+"""Reproduces a published table: prints published and own numbers, intervals, verdicts and differences in protocol.
 
 python -m experiments.replicate --table=chung2014-parameters
 python -m experiments.replicate --table=copy --budget_minutes=60
 
-The budget is for two cores and is spent alike by all cells of a run, tuning included; a table that was published with a
-number of updates makes those, whatever the budget, and says so. What needs a GPU is left out elsewhere and
-reported as not run; `--runs` names the runs to make. The same command with the same --workdir goes on where it was
-interrupted.
+The budget is for two cores. All cells of a run get equal shares of it, tuning included. A run that was published with a
+number of updates makes that number whatever the budget, and the notes say so. Without a GPU, runs that need one are
+skipped and reported as not run; `--runs` names the runs to make. The same command with the same --workdir resumes an
+interrupted table.
 """
 
 import math
@@ -23,8 +23,8 @@ from absl import flags
 
 from experiments.cli import running, studies
 from experiments.cli.launcher import command, launch, use_cores
-from experiments.replications import TABLES, Table
-from experiments.replications.table import Ours
+from experiments.replications import TABLES, PublishedTable
+from experiments.replications.table import RowResult
 from gru_research import records
 from gru_research.config import UserError, choose, experiment
 from gru_research.plural import several
@@ -32,8 +32,8 @@ from gru_research.runs import study
 
 running.define_flags()
 TABLE = flags.DEFINE_string("table", "", f"one of {', '.join(TABLES)}.")
-BUDGET_MINUTES = flags.DEFINE_float("budget_minutes", 60.0, "minutes for the whole table, on two cores.")
-RUNS = flags.DEFINE_string("runs", "", "names of the table's runs to make, separated by commas; default: all.")
+BUDGET_MINUTES = flags.DEFINE_float("budget_minutes", 60.0, "minutes for the whole table on two cores.")
+RUNS = flags.DEFINE_string("runs", "", "which of the table's runs to make, separated by commas; default: all.")
 NOT_RUN = "not run"
 FILE_NAME = "replication.md"
 
@@ -47,7 +47,7 @@ def main() -> int:
     if not table.runs:
         show(table, {}, Path())
         return 0
-    configs = {name: experiment(run.within(BUDGET_MINUTES.value)) for name, run in table.runs.items()}
+    configs = {name: experiment(run.with_budget(BUDGET_MINUTES.value)) for name, run in table.runs.items()}
     use_cores(max(map(running.members, configs.values())), max(c.data_parallel for c in configs.values()))
     running.start_backend()
     chosen = chosen_runs(table)
@@ -58,23 +58,23 @@ def main() -> int:
     return status
 
 
-def chosen_runs(table: Table) -> tuple[str, ...]:
-    """What `--runs` names; else all that aren't for a GPU, or all where there is one. Raises UserError."""
+def chosen_runs(table: PublishedTable) -> tuple[str, ...]:
+    """Returns the runs that `--runs` names; by default all, without a GPU those that need none. Raises UserError."""
     named = tuple(name.strip() for name in RUNS.value.split(",") if name.strip())
     for name in named:
         choose("--runs", name, table.runs)
     return named or tuple(name for name, run in table.runs.items() if not run.gpu or jax.default_backend() != "cpu")
 
 
-def finished_runs(table: Table, workdir: Path) -> dict[str, records.Run]:
+def finished_runs(table: PublishedTable, workdir: Path) -> dict[str, records.Run]:
     paths = {name: workdir / name / records.FILE_NAME for name in table.runs}
     runs = {name: records.read(path) for name, path in paths.items() if path.is_file()}
     return {name: run for name, run in runs.items() if run.finished}
 
 
-def show(table: Table, runs: Mapping[str, records.Run], workdir: Path) -> None:
-    """Prints the table and, beside runs, writes it as Markdown."""
-    lines = [texts(row.label, row.published, row.ours(runs)) for row in table.rows]
+def show(table: PublishedTable, runs: Mapping[str, records.Run], workdir: Path) -> None:
+    """Prints the table and, where it has runs, writes it as Markdown."""
+    lines = [row_texts(row.label, row.published, row.judge(runs)) for row in table.rows]
     printed = rich.table.Table(title=rich.text.Text(table.title), title_justify="left", box=rich.box.SIMPLE_HEAD)
     for heading in HEADINGS:
         printed.add_column(heading, overflow="fold")
@@ -83,9 +83,9 @@ def show(table: Table, runs: Mapping[str, records.Run], workdir: Path) -> None:
     console = rich.console.Console()
     console.print(printed)
     console.print(rich.text.Text(f"Published: {table.source}"))
-    notes = [*trained(runs), *(f"Differs: {difference}" for difference in table.differences)]
+    notes = [*training_notes(runs), *(f"Differs: {difference}" for difference in table.differences)]
     if fixed := [name for name, run in table.runs.items() if not run.share and name in runs]:
-        notes.append(f"The published number of updates, whatever the budget: {', '.join(fixed)}.")
+        notes.append(f"These runs make the published number of updates, whatever the budget: {', '.join(fixed)}.")
     for note in notes:
         console.print(rich.text.Text(note))
     if runs:
@@ -97,14 +97,14 @@ def show(table: Table, runs: Mapping[str, records.Run], workdir: Path) -> None:
 HEADINGS = ("", "published", "ours", "95 % interval", "verdict")
 
 
-def texts(label: str, published: str, ours: Ours | None) -> tuple[str, ...]:
+def row_texts(label: str, published: str, ours: RowResult | None) -> tuple[str, ...]:
     if ours is None:
         return label, published, "-", "-", NOT_RUN
     return label, published, ours.value, ours.interval, ours.verdict
 
 
-def trained(runs: Mapping[str, records.Run]) -> list[str]:
-    """What was spent: for every run its cells' sizes, rates and updates, and the seconds."""
+def training_notes(runs: Mapping[str, records.Run]) -> list[str]:
+    """Returns notes on how each run was trained: its cells' sizes, learning rates and updates, its time and machine."""
     from gru_research.report import results, tuning  # here, as they bring matplotlib, which takes a second
 
     lines = []
@@ -125,7 +125,7 @@ def trained(runs: Mapping[str, records.Run]) -> list[str]:
     return lines
 
 
-def to_markdown(table: Table, lines: list[tuple[str, ...]], notes: list[str]) -> str:
+def to_markdown(table: PublishedTable, lines: list[tuple[str, ...]], notes: list[str]) -> str:
     head = "| " + " | ".join(HEADINGS) + " |\n|" + "---|" * len(HEADINGS)
     body = "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
     listed = "\n".join(f"- {note}" for note in notes)

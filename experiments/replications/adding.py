@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from experiments.replications.table import Row, Run, Table, bound, compared
+from experiments.replications.table import PublishedTable, TableRow, TableRun
+from experiments.replications.verdicts import agrees_with, reaches
 
 LENGTHS = {100: 0.1, 200: 0.2, 600: 0.7}
 
@@ -25,31 +26,32 @@ def _config(length: int) -> dict[str, Any]:
     }
 
 
-def _at(length: int) -> tuple[Row, ...]:
+def _at(length: int) -> tuple[TableRow, ...]:
     run = f"T{length}"
     return tuple(
-        Row(f"T={length}, {name}", "1/6 is trivial", bound(run, cell, 0.01, ".2e")) for cell, name in _NAMES.items()
+        TableRow(f"T={length}, {name}", "1/6 is trivial", reaches(run, cell, 0.01, ".2e"))
+        for cell, name in _NAMES.items()
     )
 
 
 _NAMES = {"gru": "GRU", "lstm": "LSTM", "tanh": "RNN, tanh", "best": "RNN, relu with the identity"}
 
-TABLE = Table(
+TABLE = PublishedTable(
     title="Adding problem: test mean squared error",
     source="Bai, Kolter and Koltun 2018, arXiv 1803.01271 (T=600); T=100 and 200 are judged by 'solved', below 0.01",
-    runs={f"T{length}": Run(_config(length), share=share) for length, share in LENGTHS.items()},
+    runs={f"T{length}": TableRun(_config(length), share=share) for length, share in LENGTHS.items()},
     rows=(
         *_at(100),
         *_at(200),
-        Row("T=600, GRU", "5.3e-5", bound("T600", "gru", 5.3e-5, ".2e")),
-        Row("T=600, LSTM", "0.164", compared("T600", "lstm", 0.164, 0.05)),
-        Row("T=600, RNN, tanh", "0.177", compared("T600", "tanh", 0.177, 0.08)),
-        Row("T=600, RNN, relu with the identity", "not published", bound("T600", "best", 0.01, ".2e")),
+        TableRow("T=600, GRU", "5.3e-5", reaches("T600", "gru", 5.3e-5, ".2e")),
+        TableRow("T=600, LSTM", "0.164", agrees_with("T600", "lstm", 0.164, 0.05)),
+        TableRow("T=600, RNN, tanh", "0.177", agrees_with("T600", "tanh", 0.177, 0.08)),
+        TableRow("T=600, RNN, relu with the identity", "not published", reaches("T600", "best", 0.01, ".2e")),
     ),
     differences=(
-        "As many updates as the budget pays for, the same time for every cell, and a cosine schedule over them.",
+        "The budget sets the number of updates: the same time for every cell, with a cosine schedule over it.",
         "Every cell has one layer and its own tuned rate, Adam.",
-        "The vanilla RNN stands twice: tanh with an orthogonal kernel, near what was published, and with its best "
-        "chance, relu with the identity.",
+        "There are two vanilla RNNs: tanh with an orthogonal kernel, which is close to the published one, and relu "
+        "with the identity, which does best on this task.",
     ),
 )

@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from experiments.replications.table import Ours, Row, Run, Table, cell_row, interval, metrics
+from experiments.replications.table import PublishedTable, RowResult, TableRow, TableRun
+from experiments.replications.verdicts import interval_text, metrics_of_seeds, summary_row
 from gru_research import records
 
 SEEDS = 10
@@ -29,25 +30,28 @@ def _config(task: str) -> dict[str, Any]:
     }
 
 
-def _best(run: str, cell: str, name: str, published: str, limit: float) -> Row:
-    """Best and mean test accuracy over the seeds, in percent; reached where the best is at least `limit`."""
+def _best(run: str, cell: str, name: str, published: str, limit: float) -> TableRow:
+    """Returns the row of a cell's test accuracy over seeds, in percent; reached where the best is at least `limit`."""
 
-    def judge(runs: Mapping[str, records.Run]) -> Ours | None:
-        row = cell_row(runs, run, cell)
+    def judge(runs: Mapping[str, records.Run]) -> RowResult | None:
+        row = summary_row(runs, run, cell)
         if row is None:
             return None
-        values = [0.0 if m is None else 100 * m for m in metrics(runs, run, cell)]
+        values = [0.0 if m is None else 100 * m for m in metrics_of_seeds(runs, run, cell)]
         verdict = f"best of {len(values)} " + ("reaches" if max(values) >= limit else "below") + f" {limit:g}"
         ours = f"best {max(values):.1f}, mean {np.mean(values):.1f}, least {min(values):.1f}"
-        return Ours(ours, f"IQM {interval(row, '.1f', 100)}", verdict)
+        return RowResult(ours, f"IQM {interval_text(row, '.1f', 100)}", verdict)
 
-    return Row(name, published, judge)
+    return TableRow(name, published, judge)
 
 
-TABLE = Table(
+TABLE = PublishedTable(
     title="Formal languages: accuracy in percent on lengths 41 to 500, best and mean of 10 seeds",
     source="Delétang et al. 2022, arXiv 2207.02098: best of 10 seeds; it has no GRU",
-    runs={"parity": Run(_config("parity"), share=0.5), "arithmetic": Run(_config("modular_arithmetic"), share=0.5)},
+    runs={
+        "parity": TableRun(_config("parity"), share=0.5),
+        "arithmetic": TableRun(_config("modular_arithmetic"), share=0.5),
+    },
     rows=(
         _best("parity", "gru", "parity, GRU", "not published", 99.0),
         _best("parity", "lstm", "parity, LSTM", "100.0", 99.0),
@@ -57,7 +61,7 @@ TABLE = Table(
         _best("arithmetic", "rnn", "modular arithmetic, RNN", "100.0", 99.0),
     ),
     differences=(
-        "64 units and batches of 64 instead of 256 and 128, and as many updates as the budget pays for instead of a "
+        "64 units and batches of 64 instead of 256 and 128; the budget sets the number of updates, instead of a "
         "million.",
         "Test lengths are drawn from 41 to 500 instead of averaging over each of them.",
         "One tuned rate a cell (5 draws, chosen on lengths to 40) with a cosine schedule, instead of the best of three "

@@ -3,7 +3,8 @@
 import math
 from typing import Any
 
-from experiments.replications.table import Row, Run, Table, bound, compared, order
+from experiments.replications.table import PublishedTable, TableRow, TableRun
+from experiments.replications.verdicts import agrees_with, reaches, same_order
 
 # The paper draws 10 learning rates from exp(U(-12, -6)).
 RATES = (math.exp(-12), math.exp(-6))
@@ -29,29 +30,29 @@ def _config(dataset: str, batch_size: int, **task: Any) -> dict[str, Any]:
     }
 
 
-def _rows(dataset: str, name: str) -> tuple[Row, ...]:
+def _rows(dataset: str, name: str) -> tuple[TableRow, ...]:
     published = PUBLISHED[dataset]
-    judge = (lambda cell, value: bound(dataset, cell, value, ".3f")) if dataset == "jsb" else (
-        lambda cell, value: compared(dataset, cell, value, 0.02, ".3f")
+    judge = (lambda cell, value: reaches(dataset, cell, value, ".3f")) if dataset == "jsb" else (
+        lambda cell, value: agrees_with(dataset, cell, value, 0.02, ".3f")
     )  # fmt: skip
-    rows = tuple(Row(f"{name}, {cell}", f"{value:.2f}", judge(cell, value)) for cell, value in published.items())
-    return (*rows, Row(f"{name}, order", " < ".join(published), order(dataset, tuple(published))))
+    rows = tuple(TableRow(f"{name}, {cell}", f"{value:.2f}", judge(cell, value)) for cell, value in published.items())
+    return (*rows, TableRow(f"{name}, order", " < ".join(published), same_order(dataset, tuple(published))))
 
 
-TABLE = Table(
+TABLE = PublishedTable(
     title="Polyphonic music: test negative log-likelihood of a frame, in nats",
     source="Chung et al. 2014, arXiv 1412.3555, table 2",
     runs={
-        "jsb": Run(_config("jsb", 8), share=0.4),
-        "nottingham": Run(_config("nottingham", 8, segment=256), share=0.6),
+        "jsb": TableRun(_config("jsb", 8), share=0.4),
+        "nottingham": TableRun(_config("nottingham", 8, segment=256), share=0.6),
     },
     rows=(*_rows("jsb", "JSB Chorales"), *_rows("nottingham", "Nottingham")),
     differences=(
-        "The paper reports one model, chosen by validation among 10 learning rates; here 5 fresh seeds are trained at "
-        "the rate that validation chose, and the IQM is over them.",
-        "As long as the budget lasts, the same time for every cell, instead of until validation stops improving; the "
-        "parameters with the best validation are tested.",
-        "Batches of 8 sequences; the paper doesn't say how many.",
+        "The paper reports one model, chosen by validation among 10 learning rates. Here 5 fresh seeds are trained at "
+        "the chosen rate, and the IQM is over these seeds.",
+        "Every cell trains for the same time, given by the budget, instead of until validation stops improving; the "
+        "parameters with the best validation loss are tested.",
+        "Batches have 8 sequences; the paper gives no batch size.",
         "Weight noise acts on the recurrent layer, not on the readout.",
         "Nottingham's training sequences are cut at 256 frames; validation and test are whole.",
         "The first frame is predicted too, from zeros.",

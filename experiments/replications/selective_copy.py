@@ -1,6 +1,7 @@
 """Selective copying at L=32, k=4: a GRU against a minGRU of the same size."""
 
-from experiments.replications.table import Row, Run, Table, compared
+from experiments.replications.table import PublishedTable, TableRow, TableRun
+from experiments.replications.verdicts import agrees_with
 
 CONFIG = {
     "task": {"name": "selective_copy", "length": 32, "symbols": 4},
@@ -19,13 +20,13 @@ CONFIG = {
     "model": {"embedding_size": 48},
 }  # fmt: skip
 
-TABLE = Table(
+TABLE = PublishedTable(
     title="Selective copying: exact match of 4 symbols among 32 steps after 600 updates",
     source="an unreviewed comparison of a GRU and a minGRU (see tasks/selective_copy.py)",
-    runs={"L32": Run(CONFIG)},
+    runs={"L32": TableRun(CONFIG)},
     rows=(
-        Row("GRU", "1.000", compared("L32", "gru", 1.0, 0.02, ".3f")),
-        Row("minGRU", "0.389", compared("L32", "mingru", 0.389, 0.1, ".3f")),
+        TableRow("GRU", "1.000", agrees_with("L32", "gru", 1.0, 0.02, ".3f")),
+        TableRow("minGRU", "0.389", agrees_with("L32", "mingru", 0.389, 0.1, ".3f")),
     ),
     differences=(
         "The source has LayerNorm and a hidden layer of 64 between the cell and the answers, and with them about "

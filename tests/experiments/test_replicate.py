@@ -11,19 +11,15 @@ import pytest
 from experiments import replicate
 from experiments.cli import running, studies
 from experiments.replications import TABLES
-from experiments.replications.table import (
-    TRAINING_SHARE,
-    Ours,
-    Row,
-    Run,
-    Table,
-    bound,
-    cell_row,
-    compared,
-    interval,
-    measured,
-    metrics,
-    order,
+from experiments.replications.table import TRAINING_SHARE, PublishedTable, RowResult, TableRow, TableRun
+from experiments.replications.verdicts import (
+    agrees_with,
+    interval_text,
+    metrics_of_seeds,
+    reaches,
+    reported,
+    same_order,
+    summary_row,
 )
 from gru_research import records
 from gru_research.config import UserError, experiment
@@ -71,7 +67,7 @@ BOUNDS = [
 def test_a_bound_is_reached_from_the_good_side(
     values: list[float | None], direction: str, limit: float, verdict: str
 ) -> None:
-    ours = bound("r", "a", limit)({"r": made({"a": values}, direction)})
+    ours = reaches("r", "a", limit)({"r": made({"a": values}, direction)})
     assert ours is not None and ours.verdict == verdict
 
 
@@ -89,22 +85,22 @@ COMPARED = [
 
 @pytest.mark.parametrize(("value", "direction", "verdict"), COMPARED)
 def test_a_value_agrees_or_is_better_or_worse(value: float | None, direction: str, verdict: str) -> None:
-    ours = compared("r", "a", 1.0, 0.05)({"r": made({"a": [value] * 3}, direction)})
+    ours = agrees_with("r", "a", 1.0, 0.05)({"r": made({"a": [value] * 3}, direction)})
     assert ours is not None and ours.verdict == verdict
 
 
 def test_values_and_intervals_are_scaled_and_few_seeds_have_none() -> None:
     runs = {"few": made({"a": [0.96] * 3}, "max"), "five": made({"a": [0.95, 0.96, 0.97, 0.96, 0.96]}, "max")}
-    assert bound("few", "a", 96.0, ".1f", 100)(runs) == Ours("96.0", "3 seeds", "reached")
-    ours = compared("five", "a", 90.0, 0.01, ".1f", 100)(runs)
+    assert reaches("few", "a", 96.0, ".1f", 100)(runs) == RowResult("96.0", "3 seeds", "reached")
+    ours = agrees_with("five", "a", 90.0, 0.01, ".1f", 100)(runs)
     assert ours is not None and (ours.value, ours.verdict) == ("96.0", "better")
     low, high = (float(text) for text in ours.interval.strip("[]").split(", "))
     assert 95.0 <= low <= 96.0 <= high <= 97.0
 
 
 def test_an_interval_may_be_infinite() -> None:
-    row = cell_row({"r": made({"a": [0.1, 0.2, None, None, None]})}, "r", "a")
-    assert row is not None and interval(row, ".2f").endswith(", inf]")
+    row = summary_row({"r": made({"a": [0.1, 0.2, None, None, None]})}, "r", "a")
+    assert row is not None and interval_text(row, ".2f").endswith(", inf]")
 
 
 def seeds_around(value: float) -> list[float]:
@@ -123,44 +119,44 @@ def seeds_around(value: float) -> list[float]:
 )
 def test_an_order_is_that_of_the_iqm(levels: Sequence[float], direction: str, ranked: str, verdict: str) -> None:
     run = made({name: seeds_around(level) for name, level in zip("abc", levels, strict=True)}, direction)
-    ours = order("r", ("a", "b", "c"))({"r": run})
+    ours = same_order("r", ("a", "b", "c"))({"r": run})
     assert ours is not None and (ours.value, ours.verdict) == (ranked, verdict)
-    rows = {row.cell: interval(row, ".3f") for row in summarize(run)}
+    rows = {row.cell: interval_text(row, ".3f") for row in summarize(run)}
     assert ours.interval == "; ".join(f"{cell} {rows[cell]}" for cell in ranked.split(" < "))
 
 
 def test_a_number_that_nothing_published_compares_with() -> None:
-    ours = measured("r", "a", ".1f", 100)({"r": made({"a": [0.5] * 5})})
-    assert ours == Ours("50.0", "[50.0, 50.0]", "not comparable")
+    ours = reported("r", "a", ".1f", 100)({"r": made({"a": [0.5] * 5})})
+    assert ours == RowResult("50.0", "[50.0, 50.0]", "not comparable")
 
 
 def test_a_verdict_says_where_the_interval_holds_the_published_value() -> None:
     run = made({"a": [0.1, 0.2, 0.3, 0.4, 0.5]})
-    missed = bound("r", "a", 0.25)({"r": run})
+    missed = reaches("r", "a", 0.25)({"r": run})
     assert missed is not None and missed.verdict == "not reached, within the interval"
-    worse = compared("r", "a", 0.25, 0.01, what="the baseline")({"r": run})
+    worse = agrees_with("r", "a", 0.25, 0.01, what="the baseline")({"r": run})
     assert worse is not None and worse.verdict == "worse, within the interval: the baseline"
 
 
 def test_an_order_of_few_seeds_has_no_intervals_to_be_apart() -> None:
     run = made({"a": [1.0] * 3, "b": [2.0] * 3})
-    ours = order("r", ("a", "b"))({"r": run})
+    ours = same_order("r", ("a", "b"))({"r": run})
     assert ours is not None and ours.verdict == "same order, but intervals overlap or are missing"
 
 
 def test_what_was_not_run_has_no_verdict() -> None:
     runs = {"r": made({"a": [1.0] * 3})}
-    for judge in (bound("other", "a", 1.0), compared("other", "a", 1.0, 0.1), order("other", ("a",))):
+    for judge in (reaches("other", "a", 1.0), agrees_with("other", "a", 1.0, 0.1), same_order("other", ("a",))):
         assert judge(runs) is None
-    for judge in (bound("r", "b", 1.0), compared("r", "b", 1.0, 0.1), order("r", ("a", "b"))):
+    for judge in (reaches("r", "b", 1.0), agrees_with("r", "b", 1.0, 0.1), same_order("r", ("a", "b"))):
         assert judge(runs) is None
-    assert metrics(runs, "other", "a") == [] and metrics(runs, "r", "a") == [1.0] * 3
+    assert metrics_of_seeds(runs, "other", "a") == [] and metrics_of_seeds(runs, "r", "a") == [1.0] * 3
 
 
 def test_the_budget_is_shared_by_runs_and_cells() -> None:
     config = {"cells": {"a": {}, "b": {}, "c": {}, "d": {}}}
-    assert Run(config, share=0.5).within(60)["seconds"] == 60 * 60 * TRAINING_SHARE * 0.5 / 4
-    assert "seconds" not in Run(config).within(60)
+    assert TableRun(config, share=0.5).with_budget(60)["seconds"] == 60 * 60 * TRAINING_SHARE * 0.5 / 4
+    assert "seconds" not in TableRun(config).with_budget(60)
 
 
 @pytest.mark.parametrize("name", TABLES)
@@ -169,25 +165,27 @@ def test_every_table_s_rows_are_about_its_runs(name: str) -> None:
     table = TABLES[name]
     runs = {run: made({label: [0.5] * 5 for label in each.config["cells"]}) for run, each in table.runs.items()}
     for row in table.rows:
-        ours = row.ours(runs)
+        ours = row.judge(runs)
         assert ours is not None and ours.value and ours.verdict, row.label
-        assert not table.runs or row.ours({}) is None
+        assert not table.runs or row.judge({}) is None
     assert sum(run.share for run in table.runs.values()) <= 1.0
     for each in table.runs.values():
-        experiment(each.within(60))
+        experiment(each.with_budget(60))
 
 
-TINY = Table(
+TINY = PublishedTable(
     title="Tiny [table]",
     source="nobody",
     runs={
-        name: Run({"task": {"name": "adding", "length": 4}, "cells": {"a": {"kind": "rnn", "hidden_size": 2}}}, gpu=gpu)
+        name: TableRun(
+            {"task": {"name": "adding", "length": 4}, "cells": {"a": {"kind": "rnn", "hidden_size": 2}}}, gpu=gpu
+        )
         for name, gpu in (("done", False), ("broken", False), ("large", True))
     },
     rows=(
-        Row("of done", "1.0", compared("done", "a", 1.0, 0.1)),
-        Row("of broken|off", "2.0", compared("broken", "a", 2.0, 0.1)),
-        Row("of large", "3.0", bound("large", "a", 3.0)),
+        TableRow("of done", "1.0", agrees_with("done", "a", 1.0, 0.1)),
+        TableRow("of broken|off", "2.0", agrees_with("broken", "a", 2.0, 0.1)),
+        TableRow("of large", "3.0", reaches("large", "a", 3.0)),
     ),
     differences=("It is tiny.",),
 )
@@ -266,7 +264,7 @@ def test_what_needs_a_gpu_is_left_out_elsewhere_unless_it_is_named(
 def test_a_table_for_a_gpu_alone_trains_nothing_elsewhere(
     trained: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    only = Table("Large", "nobody", TINY.rows[2:], (), {"large": TINY.runs["large"]})
+    only = PublishedTable("Large", "nobody", TINY.rows[2:], (), {"large": TINY.runs["large"]})
     monkeypatch.setattr(replicate, "TABLES", {"tiny": only})
     assert replicate.main() == 0 and trained == [] and not (tmp_path / "tiny").exists()
 
