@@ -126,16 +126,15 @@ def _says(
     found: Mapping[str, linear_probes.ProbedLayer], carried: str, mark: str, costs: linear_probes.InterventionCosts
 ) -> str:
     before, after = found["before"], found["after"]
-    proper = [gate for gate in after.areas[mark] if gate not in gate_panels.CANDIDATES]
-    best = max(proper, key=lambda gate: float(np.median(after.areas[mark][gate])))
+    best = max(after.trace.proper, key=lambda gate: float(np.median(after.areas[mark][gate])))
     times = {what: float(np.median(costs.of(what))) for what in costs.held}
     worst, mild = max(times, key=times.__getitem__), min(times, key=times.__getitem__)
-    whole = max((f"{gate_panels.gate_name(gate)} at its mean" for gate in proper), key=times.__getitem__)
+    whole = max((f"{after.trace.title(gate)} at its mean" for gate in after.trace.proper), key=times.__getitem__)
     marked, others = (times.get(f"{whole} {where}") for where in (f"at a {mark}", "elsewhere"))
     text = (
         f"In the median seed a linear map reads the {carried} from the state with an R^2 of "
         f"{np.median(after.whole(carried)):.3f} (before training {np.median(before.whole(carried)):.3f}), the best "
-        f"single unit with {np.median(after.units(carried).max(-1)):.3f}; the {gate_panels.gate_name(best)} of one "
+        f"single unit with {np.median(after.units(carried).max(-1)):.3f}; the {after.trace.title(best)} of one "
         f"unit tells a {mark} with an area under the curve of {np.median(after.areas[mark][best]):.3f} (before "
         f"training {np.median(before.areas[mark][best]):.3f}). Most costly to hold: {worst}, which multiplies the "
         f"error by {wording.number(times[worst], 3)}; least: {mild}, by {wording.number(times[mild], 3)}."

@@ -10,22 +10,12 @@ from gru_research.report import exhibits
 from gru_research.runs.trained import FinishedRun, TrainedCell
 from gru_research.types import Batch
 
-GATE_NAMES = {
-    "r": "reset gate r", "z": "update gate z", "n": "candidate n", "i": "input gate i", "f": "forget gate f",
-    "o": "output gate o", "g": "candidate g", "h": "state h", "m": "cell state shown m",
-}  # fmt: skip
-CANDIDATES = ("n", "g", "h", "m")
 _MOST_UNITS = 32
 
 
 def plain_label(label: str) -> str:
     """A cell's label as a name in a sentence."""
     return label.replace("_", " ")
-
-
-def gate_name(gate: str) -> str:
-    """Such as "update gate z"."""
-    return GATE_NAMES.get(gate, gate)
 
 
 def gate_heatmap(
@@ -47,13 +37,12 @@ def gate_heatmap(
     if probe is not None:
         units, order = probe.ranking, f"in the order in which each alone carries the {carried}, the best on top"
     else:
-        moves = np.sum([of[seed, row].std(0) for gate, of in trace.gates.items() if gate not in CANDIDATES], axis=0)
+        moves = np.sum([trace.gates[gate][seed, row].std(0) for gate in trace.proper], axis=0)
         units, order = np.argsort(-moves, kind="stable"), "in the order of how much their gates move, the most on top"
     shown = tuple(units[:_MOST_UNITS].tolist())
     gates = {
-        gate_name(gate): tuple(exhibits.numbers(of[seed, row, :, unit]) for unit in shown)
-        for gate, of in trace.gates.items()
-        if gate not in CANDIDATES
+        trace.title(gate): tuple(exhibits.numbers(trace.gates[gate][seed, row, :, unit]) for unit in shown)
+        for gate in trace.proper
     }
     readings = {}
     if probe is not None and values is not None:

@@ -10,6 +10,7 @@ import numpy as np
 
 import gru_research as gr
 from gru_research.analysis import intervene
+from gru_research.cells import gate_roles
 from gru_research.config import ExperimentConfig
 from gru_research.runs import trained
 from gru_research.tasks import Task
@@ -18,17 +19,23 @@ from gru_research.training.evaluation import wide
 from gru_research.training.predictions import compute
 from gru_research.types import Array, Batch, Params
 
-KEEPS = {"GRU": "z", "BlockGRU": "z", "LayerNormGRU": "z", "MinGRU": "z", "LSTM": "f", "LayerNormLSTM": "f",
-         "MinLSTM": "f", "MGU": "f"}  # fmt: skip
-"""The gate that is the share of the old state that a step keeps, by the cell's class."""
-
 
 @dataclasses.dataclass(frozen=True)
 class LayerTrace:
-    """One layer of all seeds: gates `[S, B, T, H]` by name, and its outputs `[S, B, T, H]`."""
+    """One layer of all seeds: its cell, its gates `[S, B, T, H]` by name, and its outputs `[S, B, T, H]`."""
 
+    cell: Any
     gates: Mapping[str, np.ndarray]
     states: np.ndarray
+
+    @property
+    def proper(self) -> list[str]:
+        """The names of the gates proper: a candidate is no gate."""
+        return [gate for gate in self.gates if not gate_roles.is_candidate(self.cell, gate)]
+
+    def title(self, gate: str) -> str:
+        """Such as "update gate z"."""
+        return gate_roles.gate_title(self.cell, gate)
 
 
 def untraceable(config: ExperimentConfig) -> str | None:
@@ -54,14 +61,7 @@ def trace_layer(cell: trained.TrainedCell, params: Params, batch: Batch, layer: 
         return gates, ys
 
     gates, states = trained.per_seed(one, params)
-    return LayerTrace(gates, states)
-
-
-def keeping_gate(cell: trained.TrainedCell, layer: int = 0) -> str | None:
-    """The gate that keeps the state; None where the cell has none."""
-    inside: Any = cell.model.stack.cells[layer]
-    name = KEEPS.get(type(inside).__name__)
-    return None if name == "z" and getattr(inside, "update", "gate") == "none" else name
+    return LayerTrace(cell.model.stack.cells[layer], gates, states)
 
 
 def metric_with(

@@ -5,8 +5,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from experiments.diagnosis import gate_panels, layer_trace
+from experiments.diagnosis import layer_trace
 from gru_research.analysis import Probe, linear_probe, separation, timescales
+from gru_research.cells.gate_roles import kept_share
 from gru_research.report import exhibits, wording
 from gru_research.report.exhibits import over_seeds
 from gru_research.runs import trained
@@ -27,7 +28,7 @@ class ProbedLayer:
       probes: by hidden quantity, one a seed.
       areas: for quantities that are 0 or 1 at each step, by name and then by gate: the area under the curve of the
         unit that tells best, either way round, `[S]`.
-      timescales: of each unit by the gate that keeps it, `[S, H]`; None where there is none.
+      timescales: of each unit, from the share of its state that a step keeps, `[S, H]`; None where the cell names none.
     """
 
     trace: layer_trace.LayerTrace
@@ -44,9 +45,8 @@ class ProbedLayer:
         return np.stack([probe.r2_units for probe in self.probes[quantity]])
 
     def best_gate(self, mark: str) -> np.ndarray:
-        """The largest area of the gates proper, `[S]`; a candidate is no gate."""
-        proper = [area for gate, area in self.areas[mark].items() if gate not in gate_panels.CANDIDATES]
-        return np.max(proper, axis=0)
+        """The largest area of the gates proper, `[S]`."""
+        return np.max([self.areas[mark][gate] for gate in self.trace.proper], axis=0)
 
 
 def is_binary(values: np.ndarray) -> bool:
@@ -65,8 +65,8 @@ def probe_layer(
         if is_binary(values):
             each = {gate: np.array([separation(of_seed, values) for of_seed in of]) for gate, of in trace.gates.items()}
             areas[name] = {gate: np.maximum(area, 1 - area).max(-1) for gate, area in each.items()}
-    keeps = layer_trace.keeping_gate(cell, layer)
-    steps = np.stack([timescales(of_seed) for of_seed in trace.gates[keeps]]) if keeps else None
+    kept = kept_share(trace.cell, trace.gates)
+    steps = None if kept is None else np.stack([timescales(of_seed) for of_seed in kept])
     return ProbedLayer(trace, probes, areas, steps)
 
 
@@ -83,7 +83,7 @@ def table(found: Mapping[str, ProbedLayer], seeds: int) -> exhibits.Table:
         rows.append(row(f"{name} from the best unit, R^2", [of.units(name).max(-1) for of in found.values()], ".3f"))
     for name, by_gate in some.areas.items():
         for gate in by_gate:
-            what = f"{name} from the {gate_panels.gate_name(gate)} of one unit, area"
+            what = f"{name} from the {some.trace.title(gate)} of one unit, area"
             rows.append(row(what, [of.areas[name][gate] for of in found.values()], ".3f"))
     if some.timescales is not None:
         for what, take in (("median", np.median), ("slowest", np.max)):
@@ -139,11 +139,9 @@ def intervention_costs(
     parts = {}
     if marks is not None and layer == 0 and cell.model.embedding is None:
         parts = {f"at a {marks[0]}": marks[1] > 0, "elsewhere": ~(marks[1] > 0)}
-    for gate, values in found.trace.gates.items():
-        if gate in gate_panels.CANDIDATES:
-            continue
-        tree = {"params": cell.params, "mean": values.mean((1, 2))}
-        name = gate_panels.gate_name(gate)
+    for gate in found.trace.proper:
+        tree = {"params": cell.params, "mean": found.trace.gates[gate].mean((1, 2))}
+        name = found.trace.title(gate)
         held[f"{name} at its mean"] = layer_trace.metric_with(
             cell, tree, batch, task, lambda mine, gate=gate: {"fixed": {gate: mine["mean"]}}, layer
         )

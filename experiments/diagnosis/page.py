@@ -72,7 +72,7 @@ def _of_cell(run: trained.FinishedRun, cell: trained.TrainedCell, examples: int,
     marks = None if marks is None or marks[0] == carried else marks
     costs = linear_probes.intervention_costs(cell, batch, task, after, carried, marks, layer)
     seed = layer_trace.median_seed(costs.plain, task.direction)
-    gated = [gate for gate in after.trace.gates if gate not in gate_panels.CANDIDATES]
+    gated = after.trace.proper
     if gated:
         probe = after.probes[carried][seed] if carried else None
         values = hidden[carried] if carried else None
@@ -131,7 +131,7 @@ def _distribution(name: str, found: Mapping[str, linear_probes.ProbedLayer], gat
         for place, gate in enumerate(gated):
             each = [gate_statistics({gate: values})[gate].density for values in of.trace.gates[gate]]
             centres = (np.arange(len(each[0])) + 0.5) / len(each[0])
-            lines.append(over_seeds.line(gate_panels.gate_name(gate), place, centres.tolist(), 100 * np.stack(each)))
+            lines.append(over_seeds.line(of.trace.title(gate), place, centres.tolist(), 100 * np.stack(each)))
         panels.append(exhibits.Panel(f"{when} training", tuple(lines)))
     words = exhibits.Words(
         "How often gates have which value",
@@ -148,8 +148,6 @@ def _saturation(found: linear_probes.ProbedLayer, gated: Sequence[str]) -> exhib
     for gate in gated:
         each = [gate_statistics({gate: values})[gate] for values in found.trace.gates[gate]]
         columns = ([of.mean.mean() for of in each], [of.low.mean() for of in each], [of.high.mean() for of in each])
-        rows.append(
-            (gate_panels.gate_name(gate), *(over_seeds.text(column, lambda v: f"{v:.3f}") for column in columns))
-        )
+        rows.append((found.trace.title(gate), *(over_seeds.text(column, lambda v: f"{v:.3f}") for column in columns)))
     headings = ("gate", "mean", "share below 0.1", "share above 0.9")
     return exhibits.Table(f"Gates after training: {over_seeds.shown(len(found.trace.states))}", headings, tuple(rows))

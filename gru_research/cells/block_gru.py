@@ -93,6 +93,10 @@ class BlockGRU:
         """`h = z * h_prev + (1 - z) * n`, as carry and, in the gates' type, as output."""
         return self.gru.combine(carry, g)
 
+    def kept(self, g: Mapping[str, Array]) -> Array | None:
+        """As `GRU.kept`."""
+        return self.gru.kept(g)
+
     def step(self, params: Params, carry: Array, x: Array) -> tuple[Array, Array]:
         """One step: `h, y [..., H]` from `h [..., H]` and `x [..., I]`."""
         return base.step(self, params, carry, x)

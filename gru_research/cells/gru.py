@@ -144,6 +144,10 @@ class GRU:
         h = z * carry + (1 - z) * n
         return h, base.cast(h, g["n"].dtype)
 
+    def kept(self, g: Mapping[str, Array]) -> Array | None:
+        """The share of the old state that a step keeps: z; None without an update gate."""
+        return g.get("z")
+
     def step(self, params: Params, carry: Array, x: Array) -> tuple[Array, Array]:
         """One step: `h, y [..., H]` from `h [..., H]` and `x [..., I]`."""
         return base.step(self, params, carry, x)

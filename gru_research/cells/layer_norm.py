@@ -95,6 +95,10 @@ class LayerNormGRU:
         h = z * carry + (1 - z) * n
         return h, h.astype(g["n"].dtype)
 
+    def kept(self, g: Mapping[str, Array]) -> Array:
+        """The share of the old state that a step keeps: z."""
+        return g["z"]
+
     def step(self, params: Params, carry: Array, x: Array) -> tuple[Array, Array]:
         """One step: `h, y [..., H]` from `h [..., H]` and `x [..., I]`."""
         return base.step(self, params, carry, x)
@@ -186,6 +190,10 @@ class LayerNormLSTM:
         m = g["m"].astype(base.accumulation_dtype(g["m"].dtype))
         h = (base.widen(g["o"]) * base.activate(self.activation, m)).astype(h.dtype)
         return (c, h), h.astype(g["o"].dtype)
+
+    def kept(self, g: Mapping[str, Array]) -> Array:
+        """The share of the old state that a step keeps: f."""
+        return g["f"]
 
     def step(self, params: Params, carry: LSTMCarry, x: Array) -> tuple[LSTMCarry, Array]:
         """One step: `(c, h), y` from `(c, h)` and `x [..., I]`."""

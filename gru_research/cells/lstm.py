@@ -151,6 +151,10 @@ class LSTM:
             return kept + (1 - g["f"]) * g["g"]
         return kept + (g["i"] * g["g"] if "i" in g else g["g"])
 
+    def kept(self, g: Mapping[str, Array]) -> Array:
+        """The share of the old state that a step keeps: f; 1 without a forget gate."""
+        return g["f"] if "f" in g else jnp.ones_like(g["g"])
+
     def step(self, params: Params, carry: LSTMCarry, x: Array) -> tuple[LSTMCarry, Array]:
         """One step: `(c, h), y` from `(c, h)` and `x [..., I]`."""
         return base.step(self, params, carry, x)

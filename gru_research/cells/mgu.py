@@ -114,6 +114,10 @@ class MGU:
         h = f * carry + (1 - f) * n if self.keep == "f" else (1 - f) * carry + f * n
         return h, h.astype(g["n"].dtype)
 
+    def kept(self, g: Mapping[str, Array]) -> Array:
+        """The share of the old state that a step keeps: f, or 1 - f."""
+        return g["f"] if self.keep == "f" else 1 - g["f"]
+
     def step(self, params: Params, carry: Array, x: Array) -> tuple[Array, Array]:
         """One step: `h, y [..., H]` from `h [..., H]` and `x [..., I]`."""
         return base.step(self, params, carry, x)

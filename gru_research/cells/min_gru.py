@@ -95,6 +95,10 @@ class MinGRU:
         h = a * carry + b
         return h, h.astype(g["n"].dtype)
 
+    def kept(self, g: Mapping[str, Array]) -> Array:
+        """The share of the old state that a step keeps: z."""
+        return g["z"]
+
     def step(self, params: Params, carry: Array, x: Array) -> tuple[Array, Array]:
         """One step: `h, y [..., H]` from `h [..., H]` and `x [..., I]`."""
         return base.step(self, params, carry, x)

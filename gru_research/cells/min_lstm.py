@@ -94,6 +94,10 @@ class MinLSTM:
         h = a * carry + b
         return h, h.astype(g["g"].dtype)
 
+    def kept(self, g: Mapping[str, Array]) -> Array:
+        """The share of the old state that a step keeps: f."""
+        return g["f"]
+
     def step(self, params: Params, carry: Array, x: Array) -> tuple[Array, Array]:
         """One step: `h, y [..., H]` from `h [..., H]` and `x [..., I]`."""
         return base.step(self, params, carry, x)

@@ -10,11 +10,13 @@ import numpy as np
 import pytest
 
 import gru_research as gr
+from experiments.diagnosis.linear_probes import probe_layer
 from gru_research.cells import CELLS
 from gru_research.config import UserError, experiment
 from gru_research.data import DataDirs
 from gru_research.records import FILE_NAME, read
 from gru_research.runs.comparison import run_comparison
+from gru_research.runs.trained import TrainedCell, initial_parameters
 from gru_research.training import make_plan
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "new_cell.md"
@@ -77,18 +79,34 @@ def test_its_changed_cell_runs_and_is_differentiated_by_its_own_steps(page: dict
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6), found, jax.grad(own)(params))
 
 
+EXPERIMENT: dict[str, Any] = {
+    "task": {"name": "adding", "length": 4, "validation_size": 30, "test_size": 30},
+    "cells": {"gru": {"kind": "gru", "hidden_size": 4}, "light": {"kind": "light"}},
+    "only": "light",
+    "updates": 4,
+    "batch_size": 5,
+    "eval_every": 2,
+    "seeds": 1,
+}
+
+
+def test_its_cell_has_timescales_in_a_diagnosis(page: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(CELLS, "light", page["LightUnit"])
+    plan = make_plan(experiment(EXPERIMENT))
+    params = initial_parameters(plan, plan.cells[0], (0, 1))
+    layer = params["stack"][0]
+    layer["W_f"], layer["U_f"] = np.zeros_like(layer["W_f"]), np.zeros_like(layer["U_f"])
+    layer["b_f"] = np.stack([np.linspace(-1, 2, 7), np.linspace(0, 4, 7)]).astype("float32")
+    inputs = np.random.default_rng(0).uniform(size=(3, 4, 2)).astype("float32")
+    found = probe_layer(TrainedCell(plan.cells[0], (0, 1), params, params), params, {"inputs": inputs}, {})
+    # The gate is sigmoid(b) at every step: what is left after n steps is sigmoid(b)^n, 1/e after -1 / log sigmoid(b).
+    np.testing.assert_allclose(found.timescales, 1 / np.log1p(np.exp(-layer["b_f"])), rtol=1e-5)
+    assert found.trace.proper == ["f"] and found.trace.title("f") == "forget gate f"
+
+
 def test_its_line_makes_an_experiment(page: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(CELLS, "light", page["LightUnit"])
-    config = {
-        "task": {"name": "adding", "length": 4, "validation_size": 30, "test_size": 30},
-        "cells": {"gru": {"kind": "gru", "hidden_size": 4}, "light": {"kind": "light"}},
-        "only": "light",
-        "updates": 4,
-        "batch_size": 5,
-        "eval_every": 2,
-        "seeds": 1,
-    }
-    run_comparison(make_plan(experiment(config)), tmp_path / "run", DataDirs())
+    run_comparison(make_plan(experiment(EXPERIMENT)), tmp_path / "run", DataDirs())
     records = read(tmp_path / "run" / FILE_NAME)
     assert records.finished and records.cells[0].cell_kind == "light"
     # The size whose two kernels of 2 inputs, one of H, two biases and readout are nearest to the GRU's 93 numbers.
@@ -96,4 +114,6 @@ def test_its_line_makes_an_experiment(page: dict[str, Any], tmp_path: Path, monk
     losses = [e.train_loss for e in records.evaluations]
     assert losses[0] is None and all(np.isfinite(loss) for loss in losses[1:])
     with pytest.raises(UserError, match=r"config\.cells\.light has no field 'gate'"):
-        make_plan(experiment(config | {"cells": config["cells"] | {"light": {"kind": "light", "gate": "relu"}}}))
+        make_plan(
+            experiment(EXPERIMENT | {"cells": EXPERIMENT["cells"] | {"light": {"kind": "light", "gate": "relu"}}})
+        )
