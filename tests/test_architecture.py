@@ -18,6 +18,8 @@ ARROWS = [
     "spec -> tasks",
     "types -> metrics -> tasks",
     "native -> time_loop",
+    "types -> masks -> time_loop",
+    "masks -> tasks",
     "types -> data -> tasks -> training",
     "config -> data",
     "config -> trackers -> training",

@@ -92,10 +92,13 @@ class Cell(Protocol):
 
 
 def check_fields(cell: Any) -> None:
-    """Validates the fields that all cells have and makes them hashable; called by `__post_init__`.
+    """Validates the fields that cells share, as far as this one has them, and makes them hashable.
 
-    A cell without recurrent kernels has no `recurrent_init`.
+    `__post_init__` calls it.
     """
+    for field in ("gate", "activation"):
+        if hasattr(cell, field):
+            object.__setattr__(cell, field, activation_name(field, getattr(cell, field)))
     object.__setattr__(cell, "hidden_size", whole("hidden_size", cell.hidden_size, 1))
     for field in ("kernel_init", "recurrent_init", "bias_init"):
         if hasattr(cell, field):
@@ -396,6 +399,13 @@ def promote_rank(vector: Array, like: Array) -> Array:
     if CONFIG.jax_numpy_rank_promotion == "allow":  # JAX broadcasts it as part of what comes next
         return vector
     return jnp.expand_dims(vector, tuple(range(like.ndim - vector.ndim)))
+
+
+def interpolate(carry: Array, z: Array, n: Array) -> tuple[Array, Array]:
+    """`h = z * carry + (1 - z) * n` in the carry's type, as carry and, in the type of `n`, as output."""
+    keep, new = cast(z, carry.dtype), cast(n, carry.dtype)
+    h = keep * carry + (1 - keep) * new
+    return h, cast(h, n.dtype)
 
 
 def narrow(g: Mapping[str, Array], p: Mapping[str, Array]) -> dict[str, Array]:

@@ -9,9 +9,8 @@ import jax.numpy as jnp
 from gru_research.types import Array, DType, Params, PRNGKey
 
 from . import base
-from .arguments import split
 from .checks import whole
-from .gru import GRU
+from .gru import GRU, init_gru
 from .initializers import GlorotUniform, Initializer, Orthogonal, Zeros
 
 
@@ -63,13 +62,7 @@ class BlockGRU:
 
     def init(self, key: PRNGKey, input_size: int) -> dict[str, Array]:
         """As `GRU.init`, with `U_g (heads, H / heads, H / heads)`."""
-        gates_key, bias_key, memory_key = split(key, 3)
-        params = base.init_gates(self, gates_key, input_size, self.gru.gate_names, self.heads)
-        if self.update == "gate":
-            params["b_z"] = base.init_memory(self, memory_key, params["b_z"], self.update_bias)
-        if self.reset == "after":
-            params["c_n"] = self.bias_init(bias_key, (self.hidden_size,), self.param_dtype)  # type: ignore[operator]
-        return params | base.init_initial_state(self, ("h_0",))
+        return init_gru(self.gru, key, input_size, self.heads)
 
     def initial_carry(self, params: Params, batch: Sequence[int]) -> Array:
         """`h [*batch, H]`."""

@@ -1,7 +1,6 @@
 """The Gated Recurrent Unit (Cho et al. 2014, arXiv 1406.1078)."""
 
 import dataclasses
-import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -71,8 +70,6 @@ class GRU:
                 raise ValueError(
                     f"update='none' has no update gate for update_bias={self.update_bias!r}, chrono={self.chrono!r}"
                 )
-        object.__setattr__(self, "gate", base.activation_name("gate", self.gate))
-        object.__setattr__(self, "activation", base.activation_name("activation", self.activation))
         base.check_fields(self)
 
     @property
@@ -87,13 +84,7 @@ class GRU:
 
     def init(self, key: PRNGKey, input_size: int) -> dict[str, Array]:
         """`W_g (I, H)`, `U_g (H, H)`, `b_g (H,)` for the gates r, z, n; `c_n (H,)` for reset="after"."""
-        gates_key, bias_key, memory_key = split(key, 3)
-        params = base.init_gates(self, gates_key, input_size, self.gate_names)
-        if self.update == "gate":
-            params["b_z"] = base.init_memory(self, memory_key, params["b_z"], self.update_bias)
-        if self.reset == "after":
-            params["c_n"] = self.bias_init(bias_key, (self.hidden_size,), self.param_dtype)  # type: ignore[operator]
-        return params | base.init_initial_state(self, ("h_0",))
+        return init_gru(self, key, input_size)
 
     def initial_carry(self, params: Params, batch: Sequence[int]) -> Array:
         """`h [*batch, H]`."""
@@ -120,29 +111,22 @@ class GRU:
     ) -> dict[str, Array]:
         """The gates, and for reset="after" `m = h U_n + c_n`."""
         g = dict(fixed)
-        recurrent = functools.partial(base.recurrent, params, p=p)
         for gate in self.gate_names[:-1]:
             if gate not in g:
-                g[gate] = base.activate(self.gate, base.widen(p[gate]) + recurrent(h, gate=gate))
+                g[gate] = base.activate(self.gate, base.widen(p[gate]) + base.recurrent(params, h, p, gate))
         if "n" not in g:
-            if self.reset == "before":
-                memory = recurrent(g["r"] * h, gate="n")
-            elif self.reset == "after":
-                g["m"] = recurrent(h, gate="n") + base.promote_rank(params["c_n"], h)
-                memory = g["r"] * g["m"]
-            else:
-                memory = recurrent(h, gate="n")
+            memory, m = candidate_memory(params, h, p, self.reset, g.get("r"))
             g["n"] = base.activate(self.activation, base.widen(p["n"]) + memory)
+            if m is not None:
+                g["m"] = m
         return g
 
     def combine(self, carry: Array, g: Mapping[str, Array]) -> tuple[Array, Array]:
         """`h = z * h_prev + (1 - z) * n`, as carry and, in the gates' type, as output."""
+        if self.update == "gate":
+            return base.interpolate(carry, g["z"], g["n"])
         n = base.cast(g["n"], carry.dtype)
-        if self.update == "none":
-            return n, base.cast(n, g["n"].dtype)
-        z = base.cast(g["z"], carry.dtype)
-        h = z * carry + (1 - z) * n
-        return h, base.cast(h, g["n"].dtype)
+        return n, base.cast(n, g["n"].dtype)
 
     def kept(self, g: Mapping[str, Array]) -> Array | None:
         """The share of the old state that a step keeps: z; None without an update gate."""
@@ -232,3 +216,32 @@ class GRU:
             )
             d_params[f"U_{gate}"] = base.kernel_cotangent(left, d_a[gate])
         return d_params, d_xs
+
+
+def init_gru(cell: GRU, key: PRNGKey, input_size: int, heads: int | None = None) -> dict[str, Array]:
+    """The parameters of `cell`; with `heads` recurrent kernels of blocks `(heads, H / heads, H / heads)`."""
+    gates_key, bias_key, memory_key = split(key, 3)
+    params = base.init_gates(cell, gates_key, input_size, cell.gate_names, heads)
+    if cell.update == "gate":
+        params["b_z"] = base.init_memory(cell, memory_key, params["b_z"], cell.update_bias)
+    if cell.reset == "after":
+        params["c_n"] = cell.bias_init(bias_key, (cell.hidden_size,), cell.param_dtype)  # type: ignore[operator]
+    return params | base.init_initial_state(cell, ("h_0",))
+
+
+def candidate_memory(
+    params: Params, h: Array, p: Mapping[str, Array], reset: str, r: Array | None
+) -> tuple[Array, Array | None]:
+    """What the candidate reads of `h [..., H]` through the reset gate `r`; with reset="after" also `h U_n + c_n`.
+
+    before: `(r * h) U_n`; after: `r * (h U_n + c_n)`; none: `h U_n`, and no `r`.
+    """
+    if reset == "before":
+        assert r is not None
+        return base.recurrent(params, r * h, p, "n"), None
+    memory = base.recurrent(params, h, p, "n")
+    if reset == "none":
+        return memory, None
+    assert r is not None
+    m = memory + base.promote_rank(params["c_n"], h)
+    return r * m, m

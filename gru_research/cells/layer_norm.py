@@ -53,8 +53,6 @@ class LayerNormGRU:
     carry_dtype: DType | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "gate", base.activation_name("gate", self.gate))
-        object.__setattr__(self, "activation", base.activation_name("activation", self.activation))
         base.check_fields(self)
 
     def init(self, key: PRNGKey, input_size: int) -> dict[str, Array]:
@@ -91,9 +89,7 @@ class LayerNormGRU:
 
     def combine(self, carry: Array, g: Mapping[str, Array]) -> tuple[Array, Array]:
         """`h = z * h_prev + (1 - z) * n`, as carry and, in the gates' type, as output."""
-        z, n = g["z"].astype(carry.dtype), g["n"].astype(carry.dtype)
-        h = z * carry + (1 - z) * n
-        return h, h.astype(g["n"].dtype)
+        return base.interpolate(carry, g["z"], g["n"])
 
     def kept(self, g: Mapping[str, Array]) -> Array:
         """The share of the old state that a step keeps: z."""
@@ -141,8 +137,6 @@ class LayerNormLSTM:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "forget_bias", number("forget_bias", self.forget_bias))
-        object.__setattr__(self, "gate", base.activation_name("gate", self.gate))
-        object.__setattr__(self, "activation", base.activation_name("activation", self.activation))
         base.check_fields(self)
 
     def init(self, key: PRNGKey, input_size: int) -> dict[str, Array]:

@@ -74,8 +74,6 @@ class LSTM:
             raise ValueError(
                 f"without='forget' leaves no forget gate for forget_bias={self.forget_bias!r}, chrono={self.chrono!r}"
             )
-        object.__setattr__(self, "gate", base.activation_name("gate", self.gate))
-        object.__setattr__(self, "activation", base.activation_name("activation", self.activation))
         base.check_fields(self)
 
     @property

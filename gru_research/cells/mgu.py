@@ -10,6 +10,7 @@ from gru_research.types import Array, DType, Params, PRNGKey
 from . import base
 from .arguments import split
 from .checks import one_of
+from .gru import candidate_memory
 from .initializers import GlorotUniform, Initializer, Orthogonal, Zeros
 
 GATES = ("f", "n")
@@ -63,8 +64,6 @@ class MGU:
         one_of("reset", self.reset, ("before", "after", "none"))
         one_of("keep", self.keep, ("f", "1-f"))
         base.check_memory(self, "forget_bias")
-        object.__setattr__(self, "gate", base.activation_name("gate", self.gate))
-        object.__setattr__(self, "activation", base.activation_name("activation", self.activation))
         base.check_fields(self)
 
     def init(self, key: PRNGKey, input_size: int) -> dict[str, Array]:
@@ -99,19 +98,16 @@ class MGU:
         if "f" not in g:
             g["f"] = base.activate(self.gate, base.widen(p["f"]) + base.recurrent(params, h, p, "f"))
         if "n" not in g:
-            if self.reset == "before":
-                memory = base.recurrent(params, g["f"] * h, p, "n")
-            elif self.reset == "after":
-                memory = g["f"] * (base.recurrent(params, h, p, "n") + base.promote_rank(params["c_n"], h))
-            else:
-                memory = base.recurrent(params, h, p, "n")
+            memory, _ = candidate_memory(params, h, p, self.reset, g["f"])
             g["n"] = base.activate(self.activation, base.widen(p["n"]) + memory)
         return base.narrow(g, p)
 
     def combine(self, carry: Array, g: Mapping[str, Array]) -> tuple[Array, Array]:
         """The new state, as carry and, in the gates' type, as output."""
+        if self.keep == "f":
+            return base.interpolate(carry, g["f"], g["n"])
         f, n = g["f"].astype(carry.dtype), g["n"].astype(carry.dtype)
-        h = f * carry + (1 - f) * n if self.keep == "f" else (1 - f) * carry + f * n
+        h = (1 - f) * carry + f * n
         return h, h.astype(g["n"].dtype)
 
     def kept(self, g: Mapping[str, Array]) -> Array:

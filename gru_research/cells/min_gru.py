@@ -50,8 +50,6 @@ class MinGRU:
 
     def __post_init__(self) -> None:
         base.check_memory(self, "update_bias")
-        object.__setattr__(self, "gate", base.activation_name("gate", self.gate))
-        object.__setattr__(self, "activation", base.activation_name("activation", self.activation))
         base.check_fields(self)
 
     def init(self, key: PRNGKey, input_size: int) -> dict[str, Array]:

@@ -49,7 +49,6 @@ class MinLSTM:
 
     def __post_init__(self) -> None:
         base.check_memory(self, "forget_bias")
-        object.__setattr__(self, "activation", base.activation_name("activation", self.activation))
         base.check_fields(self)
 
     def init(self, key: PRNGKey, input_size: int) -> dict[str, Array]:

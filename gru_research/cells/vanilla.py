@@ -38,7 +38,6 @@ class VanillaRNN:
     carry_dtype: DType | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "activation", base.activation_name("activation", self.activation))
         base.check_fields(self)
 
     @property

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from gru_research.cells.checks import float_dtype, one_of, whole
 from gru_research.cells.containers import plain
 from gru_research.cells.initializers import GlorotUniform, Initializer, resolve
+from gru_research.masks import length_mask
 from gru_research.time_loop.sharding import divided_rows
 from gru_research.types import Array, ArrayLike, DType, Params, PRNGKey
 
@@ -119,7 +120,7 @@ def read_states(mode: str, last: Array, ys: Array | None, real: Array | None = N
 
 def real_steps(steps: int, lengths: ArrayLike | None, mask: ArrayLike | None) -> Array | None:
     """`[..., T]`, True at the steps that `lengths [...]` and `mask [..., T]` both count; None without either."""
-    real = None if lengths is None else jnp.arange(steps) < jnp.asarray(lengths)[..., None]
+    real = None if lengths is None else length_mask(lengths, steps)
     if mask is None:
         return real
     return jnp.asarray(mask) if real is None else real & mask

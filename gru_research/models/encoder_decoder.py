@@ -13,6 +13,7 @@ from gru_research.cells.base import product, promote_rank, promoted
 from gru_research.cells.checks import boolean, one_of, rate, whole
 from gru_research.layers import Bahdanau, Bidirectional, Embedding, Luong, Memory, OneHot, Readout, Stack
 from gru_research.layers.noise import drop_steps
+from gru_research.masks import length_mask
 from gru_research.spec import Spec
 from gru_research.time_loop import UnrollOptions
 from gru_research.time_loop.options import check_options
@@ -230,7 +231,7 @@ def _read(batch: Batch, *needed: str) -> dict[str, Array]:
 
 def _real(lengths: Array | None, time: int) -> Array | None:
     """`[B, T]`, True within a row's length; None: everywhere."""
-    return None if lengths is None else jnp.arange(time) < lengths[..., None]
+    return None if lengths is None else length_mask(lengths, time)
 
 
 def encoder_decoder(

@@ -18,6 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from gru_research.masks import length_mask
 from gru_research.spec import Spec
 from gru_research.types import Array, Batch, PRNGKey
 
@@ -25,7 +26,7 @@ from .answers import Classes
 from .base import ACCURACY, Generated, Task, check_share, class_loss
 from .baselines import best_constant
 from .forms import Tokens, characters_of
-from .lengths import draw, lengths_to_test, longest_up_to, real_steps
+from .lengths import draw, lengths_to_test, longest_up_to
 
 
 def parity(
@@ -200,7 +201,7 @@ def _task(
             """Tokens `inputs [B, T]`, `lengths [B]`, class numbers `targets [B]`."""
             lengths_key, tokens_key = jax.random.split(key)
             lengths_B = draw(lengths_key, batch_size, shortest, longest, step)
-            real_BT = real_steps(lengths_B, longest)
+            real_BT = length_mask(lengths_B, longest)
             tokens_BT = jnp.where(real_BT, tokens(tokens_key, (batch_size, longest)), 0)
             return {"inputs": tokens_BT, "lengths": lengths_B, "targets": answer(tokens_BT, real_BT)}
 

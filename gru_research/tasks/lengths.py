@@ -1,7 +1,6 @@
 """Sequences shorter and longer than those of training: which lengths are allowed, and how one is drawn."""
 
 import jax
-import jax.numpy as jnp
 
 from gru_research.types import Array, PRNGKey
 
@@ -33,8 +32,3 @@ def longest_up_to(length: int, shortest: int, step: int = 1) -> int:
 def draw(key: PRNGKey, batch_size: int, shortest: int, longest: int, step: int = 1) -> Array:
     """`[B]` lengths, each of `shortest`, `shortest + step`, ..., `longest` as likely as the others."""
     return shortest + step * jax.random.randint(key, (batch_size,), 0, (longest - shortest) // step + 1)
-
-
-def real_steps(lengths_B: Array, length: int) -> Array:
-    """`[B, T]`, True at the steps of each row, False behind them."""
-    return jnp.arange(length) < lengths_B[:, None]

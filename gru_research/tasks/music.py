@@ -11,6 +11,7 @@ import numpy as np
 from scipy.special import expit
 
 from gru_research.config import UserError
+from gru_research.masks import length_mask
 from gru_research.metrics import mean
 from gru_research.spec import Spec
 from gru_research.types import Array, Batch
@@ -191,6 +192,6 @@ def note_likelihood(outputs: Array, batch: Batch) -> tuple[Array, Array]:
     lengths = batch["lengths"]
     logits, targets = outputs.astype(jnp.float32), batch["targets"].astype(jnp.float32)
     nll_BT = jnp.sum(jnp.logaddexp(0.0, logits) - targets * logits, -1)
-    real_BT = jnp.arange(nll_BT.shape[1]) < lengths[:, None]
+    real_BT = length_mask(lengths, nll_BT.shape[1])
     nll_B = jnp.where(real_BT, nll_BT, 0).sum(-1) / jnp.maximum(lengths, 1)
     return nll_B, lengths.astype(jnp.float32)

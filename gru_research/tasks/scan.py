@@ -12,6 +12,7 @@ import numpy as np
 
 from gru_research.config import choose
 from gru_research.data.scan import ACTIONS, COMMANDS, LONGEST_ACTIONS, LONGEST_COMMAND, numbers
+from gru_research.masks import length_mask
 from gru_research.metrics import mean
 from gru_research.spec import Generation, Spec
 from gru_research.types import Array, Batch
@@ -138,7 +139,7 @@ def _prepare(batch: Batch) -> Batch:
     with `lengths` and `target_lengths [B]`. Targets end with `END`, and their padding is `END` too."""
     actions, length = batch["actions"].astype(jnp.int32), batch["actions_length"]
     actions = jnp.pad(actions, ((0, 0), (0, 1)))
-    real = jnp.arange(actions.shape[1]) < length[:, None]
+    real = length_mask(length, actions.shape[1])
     return {
         "inputs": batch["command"].astype(jnp.int32),
         "lengths": batch["command_length"],
@@ -150,7 +151,7 @@ def _prepare(batch: Batch) -> Batch:
 def _over_tokens(values_BU: Array, batch: Batch) -> tuple[Array, Array]:
     """The mean of each example's real tokens, with their number as its weight: over a set, the mean of all tokens."""
     lengths = batch["target_lengths"]
-    real = jnp.arange(values_BU.shape[1]) < lengths[:, None]
+    real = length_mask(lengths, values_BU.shape[1])
     return jnp.where(real, values_BU, 0).sum(1) / lengths, lengths.astype(jnp.float32)
 
 

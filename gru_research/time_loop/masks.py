@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from gru_research.cells.arguments import check_inputs
+from gru_research.masks import length_mask
 from gru_research.types import Array, ArrayLike
 
 from .sharding import alike
@@ -24,9 +25,7 @@ def real_steps(lengths: ArrayLike | None, mask: Array | None, batch: tuple[int, 
 
 def _within(lengths: ArrayLike, batch: tuple[int, ...], time: int) -> Array:
     """`[T, *batch]`, True within a row's length."""
-    lengths = check_lengths(lengths, batch, time)
-    steps_T = jnp.arange(time)  # not in the type of lengths, which may be too small for T
-    return jnp.expand_dims(steps_T, tuple(range(1, lengths.ndim + 1))) < lengths[None]
+    return length_mask(check_lengths(lengths, batch, time), time, axis=0)
 
 
 def check_lengths(lengths: ArrayLike, batch: tuple[int, ...], time: int, least: int = 0) -> Array:

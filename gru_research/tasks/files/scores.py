@@ -8,6 +8,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
+from gru_research.masks import length_mask
 from gru_research.metrics import Additive, Collected, Metric, mean
 from gru_research.types import Array, Batch
 
@@ -19,7 +20,7 @@ def _over_steps(values_BT: Array, batch: Batch) -> tuple[Array, Array]:
     if "lengths" not in batch:
         return values_BT.mean(1), jnp.full(len(values_BT), values_BT.shape[1], jnp.float32)
     lengths = batch["lengths"]
-    real = jnp.arange(values_BT.shape[1]) < lengths[:, None]
+    real = length_mask(lengths, values_BT.shape[1])
     return jnp.where(real, values_BT, 0).sum(1) / jnp.maximum(lengths, 1), lengths.astype(jnp.float32)
 
 
@@ -37,7 +38,7 @@ def _answers(outputs: Array, batch: Batch) -> dict[str, Array]:
     """The class of the largest logit and the right one, -1 behind a sequence's length."""
     wanted = batch["targets"]
     if wanted.ndim == 2 and "lengths" in batch:
-        wanted = jnp.where(jnp.arange(wanted.shape[1]) < batch["lengths"][:, None], wanted, -1)
+        wanted = jnp.where(length_mask(batch["lengths"], wanted.shape[1]), wanted, -1)
     return {"predicted": outputs.argmax(-1).astype(jnp.int32), "wanted": wanted}
 
 
