@@ -32,9 +32,9 @@ from experiments.crash_tests.course import carry_out
 from experiments.crash_tests.processes import Program
 from gru_research import records
 from gru_research.config import ExperimentConfig, UserError, to_mapping
-from gru_research.runs.begun import CONFIG_FILE
+from gru_research.runs.check_workdir import CONFIG_FILE
 from gru_research.runs.directory import make_new
-from gru_research.training import is_open, make_plan
+from gru_research.training import make_plan, needs_measurement
 
 ROOT = Path(experiments.__file__).parents[1]
 DEFAULT = "configs/killtest.py"
@@ -65,7 +65,7 @@ def prepare(config: ExperimentConfig, folder: Path) -> Program:
     config = dataclasses.replace(config, trackers="")
     if config.horizon is not None:
         raise UserError("config.horizon makes many runs of one config: name one without")
-    if is_open(config):
+    if needs_measurement(config):
         raise UserError("config measures times, which differ from run to run: set match and seconds to something else")
     plan = make_plan(config, running.data_dirs())
     make_new(folder)

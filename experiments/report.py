@@ -73,7 +73,7 @@ def write(workdir: Path, console: rich.console.Console, latex_by: str = "") -> N
 def _with_defaults(config: Mapping[str, Any]) -> Mapping[str, Any]:
     """The options of a task of this package with its defaults; of any other task, whose code isn't run, as given."""
     from gru_research.tasks import TASKS  # here, as the tasks take a second to import and are seldom asked for
-    from gru_research.training.defaults import options_of_task
+    from gru_research.training.default_options import options_of_task
 
     given = config.get("task") or {}
     if given.get("name") not in TASKS:

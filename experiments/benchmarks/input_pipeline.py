@@ -20,9 +20,9 @@ from gru_research.data import DataDirs
 from gru_research.tasks import Generated
 from gru_research.training import Plan, SeedAxis, make_plan, make_seed_axis
 from gru_research.training.loop import BatchMaker, make_batch_maker, start
+from gru_research.training.loop_state import start_sums
 from gru_research.training.seeds import OWN, OWN_BATCHES, SHARED
 from gru_research.training.selection import Schedule
-from gru_research.training.standing import start_sums
 from gru_research.training.state import stream
 from gru_research.training.step import run_updates
 
@@ -63,8 +63,8 @@ def measure_input(plan: Plan, dirs: DataDirs, rounds: int) -> tuple[float, float
     batches, until = maker(0, steps), np.int32(steps)
     sums = start_sums(axis)
     # Without giving state and sums away: every round starts from the same ones.
-    train = partial(run_updates, cell.model, optimizer, plan.task, plan.config.batch_size, axis.over)
-    program = axis.spread(train, OWN, OWN, OWN_BATCHES, SHARED).lower(state, sums, batches, until).compile()
+    train = partial(run_updates, cell.model, optimizer, plan.task, plan.config.batch_size, axis.mesh_axis)
+    program = axis.shard_over_seeds(train, OWN, OWN, OWN_BATCHES, SHARED).lower(state, sums, batches, until).compile()
     data = plan.task.data
     make = _generator(plan, data, axis, steps) if isinstance(data, Generated) else partial(_read, maker)
     times: dict[str, list[float]] = {"input": [], "train": []}
@@ -93,7 +93,7 @@ def _generator(plan: Plan, data: Generated, axis: SeedAxis, steps: int) -> Calla
         return jax.lax.fori_loop(start, start + steps, add, jnp.zeros(()))
 
     seeds = axis.put(np.asarray(axis.fill(axis.seeds, axis.seeds[0]), np.uint32))
-    program = axis.spread(generate, OWN, SHARED).lower(seeds, np.int32(0)).compile()
+    program = axis.shard_over_seeds(generate, OWN, SHARED).lower(seeds, np.int32(0)).compile()
     return lambda start: program(seeds, np.int32(start))
 
 

@@ -10,7 +10,7 @@ from gru_research.data import DataDirs
 from gru_research.report.claims.findings import Finding
 from gru_research.runs import trained
 from gru_research.runs.comparison import load_sets
-from gru_research.training import Plan, make_plan, probes
+from gru_research.training import Plan, evaluation_hooks, make_plan
 
 
 class StoppedError(Exception):
@@ -62,7 +62,7 @@ class ClaimContext:
         plan = make_plan(self.runs[name], self.dirs)
         validation = load_sets(plan, self.dirs)["validation"]
         for cell in plan.cells:
-            if reason := probes.unfit(cell.model, validation):
+            if reason := evaluation_hooks.unfit(cell.model, validation):
                 raise UserError(f"config.runs.{name}: {cell.label} {reason}")
         return self.known.setdefault(name, self.finished(name))
 
@@ -123,7 +123,7 @@ def check_followed(plans: Mapping[str, Plan], path: str, run: str) -> None:
     """Raises UserError where a cell of a run has no carry that can be followed from step to step."""
     plan = plans[run]
     for cell in plan.cells:
-        if reason := probes.unfit(cell.model, plan.task.spec.example):
+        if reason := evaluation_hooks.unfit(cell.model, plan.task.spec.example):
             raise UserError(f"{path}.run={run!r}: {cell.label} {reason}")
 
 

@@ -20,7 +20,7 @@ from gru_research.report import exhibits, probed, wording
 from gru_research.report.claims.findings import Finding, Verdict
 from gru_research.report.exhibits import over_seeds
 from gru_research.runs import trained
-from gru_research.training import Plan, probes
+from gru_research.training import Plan, evaluation_hooks
 
 CLAIM = "Gradients vanish in a vanilla RNN, and a GRU's gates keep them alive."
 
@@ -115,7 +115,9 @@ class Gradients:
     ) -> Mapping[float, np.ndarray]:
         """log10 of the gradient at the first step of untrained cells, `[S]` by value of what is changed in them."""
         first = run.cell(self.gru)
-        xs = probes.inputs_of(first.model, layer_trace.one_seed(first.initial, 0), run.validation(self.examples))
+        xs = evaluation_hooks.inputs_of(
+            first.model, layer_trace.one_seed(first.initial, 0), run.validation(self.examples)
+        )
 
         def one(key: jax.Array, value: jax.Array) -> jax.Array:
             params = change(cell.init(key, xs.shape[-1]), value)

@@ -24,10 +24,10 @@ from gru_research.config import LONGEST_FILE_NAME, ExperimentConfig, UserError, 
 from gru_research.data import DataDirs
 from gru_research.full_disk import full_disk_named
 from gru_research.plural import several
-from gru_research.runs.begun import HARMLESS, look
+from gru_research.runs.check_workdir import HARMLESS, check_workdir
 from gru_research.runs.comparison import CHECKPOINT_SECONDS, prepare_comparison, run_comparison
 from gru_research.runs.directory import changed_files
-from gru_research.training import Plan, Progress, is_open, processes
+from gru_research.training import Plan, Progress, needs_measurement, processes
 
 INTERRUPTED = 128 + signal.SIGINT
 PREEMPTED = 128 + signal.SIGTERM
@@ -156,7 +156,7 @@ def run(config: ExperimentConfig, folder: Path, stop: StopRequest, workdir: Path
         write_report(folder)
         return 0
     asked = config
-    if begun is not None and is_open(config):  # what was measured then holds
+    if begun is not None and needs_measurement(config):  # what was measured then holds
         found = experiment(begun["config"])
         config = dataclasses.replace(found, only=config.only, trackers=config.trackers)
     plan, sets = prepare_comparison(config, data_dirs(), say=lambda line: print(f"measured: {line}", flush=True))
@@ -199,13 +199,13 @@ def run(config: ExperimentConfig, folder: Path, stop: StopRequest, workdir: Path
 
 def is_finished(folder: Path, config: ExperimentConfig) -> bool:
     """Whether `folder` holds this run, finished. Raises UserError where it holds something else."""
-    found = look(folder, config)
+    found = check_workdir(folder, config)
     return found is not None and found.finished
 
 
 def _begun(folder: Path, config: ExperimentConfig) -> dict[str, Any] | None:
     """The config of the run that a directory holds, as it was settled, and whether nothing is left to do."""
-    run = look(folder, config, flags.FLAGS.allow_config_change)
+    run = check_workdir(folder, config, flags.FLAGS.allow_config_change)
     if run is None:
         return None
     return {"config": dict(run.header.config), "complete": run.finished and is_complete(run, config)}

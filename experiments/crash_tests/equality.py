@@ -9,7 +9,7 @@ import jax
 import numpy as np
 
 from gru_research import records
-from gru_research.runs.begun import CONFIG_FILE
+from gru_research.runs.check_workdir import CONFIG_FILE
 from gru_research.training import load_parameters
 from gru_research.training.checkpoint import FOLDER
 

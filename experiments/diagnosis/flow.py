@@ -15,7 +15,7 @@ from gru_research.report import exhibits, wording
 from gru_research.report.exhibits import over_seeds
 from gru_research.runs import trained
 from gru_research.tasks import Task
-from gru_research.training import probes
+from gru_research.training import evaluation_hooks
 from gru_research.types import Batch, Params
 
 WHEN = ("before", "after")
@@ -58,7 +58,7 @@ def flow(cell: trained.TrainedCell, params: Params, batch: Batch, task: Task) ->
     """The gradient is the task's own at the last output, or a random direction where the readout reads every step."""
 
     def one(mine: Params) -> tuple[jax.Array, jax.Array]:
-        middle = jnp.nanmedian(probes.loss_flow(cell.model, task, mine, batch), axis=0)
+        middle = jnp.nanmedian(evaluation_hooks.loss_flow(cell.model, task, mine, batch), axis=0)
         return middle, half_life(middle)
 
     logs, half_lives = trained.per_seed(one, params)
@@ -68,7 +68,7 @@ def flow(cell: trained.TrainedCell, params: Params, batch: Batch, task: Task) ->
 def curves(flows: Flows) -> exhibits.Lines:
     """Norm against lag, a line a cell, a panel for each time."""
     length, seeds = shape(flows)
-    lags = probes.geometric_lags(length, _LINE_POINTS)
+    lags = evaluation_hooks.geometric_lags(length, _LINE_POINTS)
     panels = []
     for when in WHEN:
         lines = [

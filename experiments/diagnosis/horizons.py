@@ -12,7 +12,7 @@ from gru_research.analysis import input_influence, memory_horizon
 from gru_research.report import exhibits, wording
 from gru_research.report.exhibits import over_seeds
 from gru_research.runs import trained
-from gru_research.training import probes
+from gru_research.training import evaluation_hooks
 from gru_research.types import Batch, Params
 
 SHARE = 0.01
@@ -38,7 +38,9 @@ def measure(run: trained.FinishedRun, cell: trained.TrainedCell, examples: int) 
 
 def _one(cell: trained.TrainedCell, params: Params, batch: Batch) -> Any:
     def one(mine: Params) -> tuple[jax.Array, jax.Array, jax.Array]:
-        lags, change = input_influence(cell.model.stack, mine["stack"], probes.inputs_of(cell.model, mine, batch))
+        lags, change = input_influence(
+            cell.model.stack, mine["stack"], evaluation_hooks.inputs_of(cell.model, mine, batch)
+        )
         return lags, change / change.max(), memory_horizon(lags, change, SHARE)
 
     return trained.per_seed(one, params)

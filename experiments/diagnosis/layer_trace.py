@@ -14,7 +14,7 @@ from gru_research.cells import gate_roles
 from gru_research.config import ExperimentConfig
 from gru_research.runs import trained
 from gru_research.tasks import Task
-from gru_research.training import probes
+from gru_research.training import evaluation_hooks
 from gru_research.training.evaluation import wide
 from gru_research.training.predictions import compute
 from gru_research.types import Array, Batch, Params
@@ -50,7 +50,7 @@ def trace_layer(cell: trained.TrainedCell, params: Params, batch: Batch, layer: 
     """The gates and outputs of a layer at evaluation; the layers below it are run first."""
 
     def one(mine: Params) -> tuple[dict[str, Array], Array]:
-        xs: Array | None = probes.inputs_of(cell.model, mine, batch)
+        xs: Array | None = evaluation_hooks.inputs_of(cell.model, mine, batch)
         stack = cell.model.stack
         if layer:
             below = dataclasses.replace(stack, cells=stack.cells[:layer])

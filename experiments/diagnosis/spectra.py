@@ -11,7 +11,7 @@ from gru_research.analysis import log_singular_values, lyapunov_exponents
 from gru_research.report import exhibits, wording
 from gru_research.report.exhibits import over_seeds
 from gru_research.runs import trained
-from gru_research.training import probes
+from gru_research.training import evaluation_hooks
 from gru_research.types import Batch, Params
 
 VALUES = 8
@@ -44,7 +44,7 @@ def _one(cell: trained.TrainedCell, params: Params, batch: Batch) -> tuple[np.nd
     stack = cell.model.stack
 
     def one(mine: Params) -> tuple[jax.Array, jax.Array]:
-        xs = probes.inputs_of(cell.model, mine, batch)[0]
+        xs = evaluation_hooks.inputs_of(cell.model, mine, batch)[0]
         size = sum(a.size for a in jax.tree.leaves(stack.initial_carry(mine["stack"], ())))
         largest = lyapunov_exponents(stack, mine["stack"], xs, count=1, discard=xs.shape[0] // 4)[0]
         return largest, log_singular_values(stack, mine["stack"], xs, count=min(VALUES, size), iterations=5)

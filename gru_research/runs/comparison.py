@@ -17,14 +17,14 @@ from gru_research.data.disk_arrays import DiskArrays
 from gru_research.full_disk import full_disk_named
 from gru_research.run_files import save_learned, save_vocabularies
 from gru_research.tasks import Task
-from gru_research.training import probes, processes
-from gru_research.training.cell import Saving, train_cell
+from gru_research.training import evaluation_hooks, processes
+from gru_research.training.calibration import needs_measurement, resolve_measured
 from gru_research.training.loop import Hooks, InterruptedRun, Progress, Sets
-from gru_research.training.pace import is_open, settle
 from gru_research.training.plan import Plan, check_measures, make_plan
 from gru_research.training.resumption import Resumption
+from gru_research.training.train_variant import Saving, train_variant
 
-from .begun import CONFIG_FILE, look
+from .check_workdir import CONFIG_FILE, check_workdir
 from .lock import locked
 from .resume import clear, find, other_surroundings, share
 from .surroundings import environment
@@ -45,8 +45,8 @@ def prepare_comparison(
     """
     plan = make_plan(config, dirs)
     sets = load_sets(plan, dirs)
-    if is_open(config):
-        plan = make_plan(settle(config, dirs, sets, say), dirs)
+    if needs_measurement(config):
+        plan = make_plan(resolve_measured(config, dirs, sets, say), dirs)
     return plan, sets
 
 
@@ -58,7 +58,7 @@ def load_sets(plan: Plan, dirs: DataDirs) -> Sets:
     """
     kept = plan.config.train_examples
     sets = plan.task.data.load(dirs)
-    probes.check_fit(plan.config.probes, {cell.label: cell.model for cell in plan.cells}, sets["validation"])
+    evaluation_hooks.check_fit(plan.config.probes, {cell.label: cell.model for cell in plan.cells}, sets["validation"])
     check_measures(plan.cells[0].model, plan.task, sets["validation"])
     if "train" not in sets:
         return sets
@@ -143,10 +143,12 @@ def _open(
     say: Callable[[str], None],
 ) -> tuple[records.Writer | None, Resumption | None]:
     """Takes the directory's lock; where its records go on, and from where training does. No records: it's finished."""
-    look(workdir, plan.config, allow_config_change, plan.files)  # before a lock is put into somebody's directory
+    check_workdir(
+        workdir, plan.config, allow_config_change, plan.files
+    )  # before a lock is put into somebody's directory
     held.enter_context(locked(workdir))
     held.enter_context(full_disk_named(workdir))
-    begun = look(workdir, plan.config, allow_config_change, plan.files)
+    begun = check_workdir(workdir, plan.config, allow_config_change, plan.files)
     if begun is None:
         return _begin(workdir, header, plan.task), None
     labels = [cell.label for cell in plan.cells]
@@ -186,7 +188,7 @@ def _train(
     try:
         for cell in plan.cells:
             if resumption is None or cell.label not in resumption.done:
-                train_cell(plan, cell, sets, hooks, saving, debug_nans)
+                train_variant(plan, cell, sets, hooks, saving, debug_nans)
         status = "finished"
         if writer is not None:
             clear(workdir)

@@ -15,7 +15,7 @@ from gru_research import records, runs
 from gru_research.config import UserError
 from gru_research.data import DataDirs
 from gru_research.models import SequenceModel
-from gru_research.training import CellPlan, Plan, probes
+from gru_research.training import CellPlan, Plan, evaluation_hooks
 from gru_research.training.state import stream
 from gru_research.types import Array, Batch, Params
 
@@ -104,5 +104,5 @@ def per_seed(function: Callable[..., Any], *trees: Any) -> Any:
 
 def refusal(run: FinishedRun, cell: TrainedCell) -> str | None:
     """Returns why a cell's recurrence can't be analysed; None where it can."""
-    reason = probes.unfit(cell.plan.model, run.sets["validation"])
+    reason = evaluation_hooks.unfit(cell.plan.model, run.sets["validation"])
     return None if reason is None else f"{cell.label} {reason}"

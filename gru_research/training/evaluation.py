@@ -29,10 +29,12 @@ class Measured(NamedTuple):
     kept: Mapping[str, Mapping[str, Array]]
 
 
-def evaluate(model: Model, task: Task, over: str | None, state: TrainState, batch: Batch, counted: Array) -> Measured:
+def evaluate(
+    model: Model, task: Task, mesh_axis: str | None, state: TrainState, batch: Batch, counted: Array
+) -> Measured:
     """What the task measures of one batch; `counted [B]` is False for copies that only fill up a set's last batch.
 
-    Where rows are divided `over` a mesh axis, `batch` and `counted` are this device's parts; what is returned is whole.
+    Where rows are divided over `mesh_axis`, `batch` and `counted` are this device's parts; what is returned is whole.
     """
     prepared = task.prepare(batch)
     read = outputs_of(model, task, state.params, prepared)
@@ -43,9 +45,9 @@ def evaluate(model: Model, task: Task, over: str | None, state: TrainState, batc
         if isinstance(metric, Additive)
     }
     kept = each | {PREDICTIONS: wide(predictions(read))}
-    if over is not None:
-        sums = lax.psum(sums, over)
-        kept = jax.tree.map(lambda a: lax.all_gather(a, over, tiled=True), kept)
+    if mesh_axis is not None:
+        sums = lax.psum(sums, mesh_axis)
+        kept = jax.tree.map(lambda a: lax.all_gather(a, mesh_axis, tiled=True), kept)
     return Measured(sums, kept)
 
 

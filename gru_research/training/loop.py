@@ -16,14 +16,14 @@ from gru_research.tasks import Generated, Stored, Task
 
 from . import processes
 from .checkpoint import Checkpoints, Snapshot
+from .loop_state import LoopState, from_arrays, start_sums, to_arrays
 from .optimizer import Optimizer
 from .plan import CellPlan, Plan
 from .prefetch import Prefetch
-from .programs import Programs
+from .program_cache import ProgramCache
 from .scoring import put_evaluation, score
 from .seeds import SeedAxis
 from .selection import Evaluation, Schedule, Selection
-from .standing import Standing, from_arrays, start_sums, to_arrays
 from .state import TrainState, init_state
 
 UPDATES_PER_CALL = 50
@@ -44,7 +44,7 @@ class InterruptedRun(Exception):
 @dataclasses.dataclass(frozen=True)
 class Progress:
     """How far a cell's training is: what a progress line shows. `members` are the seeds of all draws; seconds are as in
-    `Standing`."""
+    `LoopState`."""
 
     cell: str
     phase: str
@@ -74,7 +74,7 @@ class Trained:
       state: the members' states.
       params: those that `select` chose, at `selected_step`; best_params: those with the best validation metric.
       evaluations: all of them.
-      train_seconds: the time that compiled training took, as `Standing` has it.
+      train_seconds: the time that compiled training took, as `LoopState` has it.
     """
 
     state: TrainState
@@ -99,7 +99,7 @@ def train_members(
     axis: SeedAxis,
     schedule: Schedule,
     hooks: Hooks,
-    programs: Programs | None = None,
+    programs: ProgramCache | None = None,
     checkpoints: Checkpoints | None = None,
     snapshot: Snapshot | None = None,
     evaluated: Callable[[Evaluation, TrainState], None] = lambda evaluation, state: None,
@@ -118,8 +118,8 @@ def train_members(
     optimizer, state = start(plan, cell, axis, schedule)
     batch_maker = make_batch_maker(plan, sets, axis, schedule)
     validation = put_evaluation(sets["validation"], task, cell, axis)
-    at = Standing(0, state, start_sums(axis), [], 0.0)
-    programs = programs or Programs(plan, cell)
+    at = LoopState(0, state, start_sums(axis), [], 0.0)
+    programs = programs or ProgramCache(plan, cell)
     train = programs.training(axis, optimizer, at.state, at.sums, batch_maker.layout)
     evaluate = programs.evaluation(axis, at.state, validation[0])
     selection = Selection(axis, task, schedule)
@@ -138,10 +138,10 @@ def train_members(
                 at.evaluations.append(_evaluation(at, axis, measured))
                 evaluated(at.evaluations[-1], at.state)
                 at.sums = start_sums(axis)
-                at.state = selection.look(at.state, at.evaluations[-1])
+                at.state = selection.update(at.state, at.evaluations[-1])
                 at.evaluation_seconds += time.perf_counter() - started
             hooks.progress(_progress(at, cell, schedule, axis, task))
-            if at.step == schedule.updates or selection.over:
+            if at.step == schedule.updates or selection.exhausted:
                 break
             due = checkpoints is not None and checkpoints.due()
             later, due, stopping = processes.agreed(later, due, hooks.stopping())
@@ -170,7 +170,7 @@ def train_members(
     )
 
 
-def _progress(at: Standing, cell: CellPlan, schedule: Schedule, axis: SeedAxis, task: Task) -> Progress:
+def _progress(at: LoopState, cell: CellPlan, schedule: Schedule, axis: SeedAxis, task: Task) -> Progress:
     median = float(
         np.median(rank_worst(at.evaluations[-1].measured[task.validation_metric], task.validation_direction))
     )
@@ -192,7 +192,7 @@ def start(plan: Plan, cell: CellPlan, axis: SeedAxis, schedule: Schedule) -> tup
     return optimizer, axis.start(partial(init_state, cell.model, optimizer, plan.task.spec.example))
 
 
-def _evaluation(at: Standing, axis: SeedAxis, measured: Mapping[str, np.ndarray]) -> Evaluation:
+def _evaluation(at: LoopState, axis: SeedAxis, measured: Mapping[str, np.ndarray]) -> Evaluation:
     state = axis.gather({name: getattr(at.state, name) for name in ("step", "diverged_at", "last_loss")})
     updates, loss, norm, clipped = (a.astype(np.float64) for a in axis.gather(at.sums))
     with np.errstate(invalid="ignore"):  # 0 / 0 where a member took no update since the last evaluation

@@ -30,8 +30,8 @@ from gru_research.tasks import Generated, Task
 from gru_research.tasks.base import Loss
 from gru_research.types import Batch
 
-from . import own, probes
-from .attending import check_attend
+from . import evaluation_hooks, user_code
+from .attention_examples import check_attend
 from .evaluation import generate
 from .flops import count_flops
 from .optimizer import check_precision, make_optimizer
@@ -110,10 +110,10 @@ def make_task(config: TaskConfig, dirs: DataDirs, learned: Mapping[str, Any] | N
 
     `learned` is what the task of an earlier run took from its training data, for functions that ask for it.
     """
-    function = own.task_function(config)
+    function = user_code.task_function(config)
     offered = {"dirs": dirs, "learned": learned}
     given = {name: value for name, value in offered.items() if name in inspect.signature(function).parameters}
-    with own.errors("config.task.name", config.name):
+    with user_code.errors("config.task.name", config.name):
         task = call(function, config.options, "config.task", given)
     if not isinstance(task, Task):
         raise UserError(f"config.task.name={config.name!r} gives {type(task).__name__}, and must give a Task")
@@ -123,13 +123,13 @@ def make_task(config: TaskConfig, dirs: DataDirs, learned: Mapping[str, Any] | N
 def make_plan(config: ExperimentConfig, dirs: DataDirs = DataDirs(), learned: Mapping[str, Any] | None = None) -> Plan:
     """Builds the task and the models and chooses the hidden sizes. `learned` goes to `make_task`.
 
-    With `match="time"` cells without a hidden size have the reference's: `settle` measures and gives them theirs.
+    With `match="time"` cells without a hidden size have the reference's: `resolve_measured` gives them theirs.
 
     Raises:
       UserError: an unknown task, cell, optimiser or option, or a value out of its range.
     """
     trackers.check(split_names(config.trackers))
-    probes.check(config.probes)
+    evaluation_hooks.check(config.probes)
     config = with_model_options(config)
     task = make_task(config.task, dirs, learned)
     if config.train_examples and isinstance(task.data, Generated):
@@ -153,7 +153,7 @@ def make_plan(config: ExperimentConfig, dirs: DataDirs = DataDirs(), learned: Ma
         for cell in config.cells
         if cell.label in config.selected_labels
     )
-    return Plan(config, task, cells, tuple(warnings), own.files(config, task, data=learned is None))
+    return Plan(config, task, cells, tuple(warnings), user_code.files(config, task, data=learned is None))
 
 
 def _plan_cell(
@@ -245,8 +245,8 @@ def nearest_size(count: Callable[[int], float], wanted: float, high: int = 2) ->
 
 def _build_cell(cell: CellConfig, hidden_size: int) -> Cell:
     path = f"config.cells.{cell.label}"
-    function = own.cell_function(cell)
-    with own.errors(f"{path}.kind", cell.kind):
+    function = user_code.cell_function(cell)
+    with user_code.errors(f"{path}.kind", cell.kind):
         made = call(function, cell.options, path, {"hidden_size": hidden_size})
     if missing := [name for name in CELL if not hasattr(made, name)]:
         raise UserError(
@@ -284,7 +284,7 @@ def _filled(defaults: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, 
 
 def _build_model(config: ExperimentConfig, task: Task, cell: CellConfig, hidden_size: int) -> Model:
     kind, given = config.model.kind, {"spec": task.spec, "cell": _build_cell(cell, hidden_size)}
-    with own.errors("config.model.kind", kind):
+    with user_code.errors("config.model.kind", kind):
         model = call(builder(kind), config.model.options, "config.model", given)
     if not isinstance(model, Model):
         raise UserError(f"config.model.kind={kind!r} gives {type(model).__name__}, which has no init and apply")
@@ -367,7 +367,7 @@ def _first_line(error: Exception) -> str:
 
 def size_unit(cell: CellConfig) -> int:
     """What the hidden size must be a multiple of: the value of the field that the cell names as `size_unit`, or 1."""
-    kind = own.cell_function(cell)
+    kind = user_code.cell_function(cell)
     if not hasattr(kind, "size_unit"):
         return 1
     unit = cell.options.get(kind.size_unit, getattr(kind, kind.size_unit))  # pyright: ignore

@@ -137,17 +137,17 @@ def _joined(parts: Sequence[Mapping[str, Any]], axis: SeedAxis, counts: Sequence
 def compile_evaluation(plan: Plan, cell: CellPlan, axis: SeedAxis, state: TrainState, batch: EvaluationBatch) -> Any:
     """The program that evaluates all members on one batch: from which places of the axis hold members, their state, the
     examples and which of them count."""
-    program = partial(_unless_copy, cell.model, plan.task, axis.over, axis.batched)
-    spread = axis.spread(program, OWN, OWN, SHARED_ROWS, SHARED_ROWS)
+    program = partial(_unless_copy, cell.model, plan.task, axis.mesh_axis, axis.batched)
+    spread = axis.shard_over_seeds(program, OWN, OWN, SHARED_ROWS, SHARED_ROWS)
     return spread.lower(axis.put(axis.members), state, batch.examples, batch.counted).compile()
 
 
 def _unless_copy(
-    model: Model, task: Task, over: str | None, batched: bool, member: Array, state: TrainState, batch: Batch,
+    model: Model, task: Task, mesh_axis: str | None, batched: bool, member: Array, state: TrainState, batch: Batch,
     counted: Array,
 ) -> Measured:  # fmt: skip
     """What is measured of a member; of a copy zeros, which take no time where members aren't batched."""
-    measure = jax.jit(partial(evaluate, model, task, over))  # so that it is traced once for what follows
+    measure = jax.jit(partial(evaluate, model, task, mesh_axis))  # so that it is traced once for what follows
     if batched:
         return measure(state, batch, counted)
     nothing = jax.tree.map(lambda a: jnp.zeros(a.shape, a.dtype), jax.eval_shape(measure, state, batch, counted))

@@ -87,7 +87,7 @@ class SeedAxis:
         return self.mesh.shape[DATA]
 
     @property
-    def over(self) -> str | None:
+    def mesh_axis(self) -> str | None:
         """The mesh axis over which a batch is divided; None where it isn't."""
         return DATA if self.parts > 1 else None
 
@@ -122,7 +122,9 @@ class SeedAxis:
             for name, a in layout.items()
         }
 
-    def spread(self, function: Callable[..., Any], *specs: PartitionSpec, donate: tuple[int, ...] = ()) -> Any:
+    def shard_over_seeds(
+        self, function: Callable[..., Any], *specs: PartitionSpec, donate: tuple[int, ...] = ()
+    ) -> Any:
         """`function` of one seed as a jitted function of all, whose arguments lie as `specs` say.
 
         Those that begin with the seed axis are a seed's own; what is returned is too.
@@ -147,7 +149,7 @@ class SeedAxis:
         """`init(seed, scalars, active)` of every member, each on its device."""
         seeds = self._with_copies(np.asarray(self.seeds, np.uint32))
         scalars = {name: self._with_copies(np.asarray(values, np.float32)) for name, values in self.scalars.items()}
-        return self.spread(init, OWN, OWN, OWN)(*(self.put(tree) for tree in (seeds, scalars, self.members)))
+        return self.shard_over_seeds(init, OWN, OWN, OWN)(*(self.put(tree) for tree in (seeds, scalars, self.members)))
 
     def put_back(self, tree: Any) -> Any:
         """The inverse of `gather`: arrays `[S, ...]` of the host on the members' devices, copies filled up."""

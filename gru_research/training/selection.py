@@ -65,11 +65,11 @@ class Selection:
         self._best_step = np.zeros(members, np.int64)
         self._waited = np.zeros(members, np.int64)
         self._diverged = np.zeros(members, bool)
-        self._take = axis.spread(_take, OWN, OWN, OWN)
+        self._take = axis.shard_over_seeds(_take, OWN, OWN, OWN)
         self.best_params: Any = None
         """Those with each member's best validation metric so far."""
 
-    def look(self, state: TrainState, evaluation: Evaluation) -> TrainState:
+    def update(self, state: TrainState, evaluation: Evaluation) -> TrainState:
         """Takes an evaluation into account; returns the state, in which members that stop are no longer active."""
         direction = self._task.validation_direction
         sign = 1 if direction == "min" else -1
@@ -88,7 +88,7 @@ class Selection:
         return state._replace(active=state.active & going)
 
     @property
-    def over(self) -> bool:
+    def exhausted(self) -> bool:
         """Whether no member has patience left."""
         patience = self._schedule.patience
         return bool(patience and np.all(self._diverged | (self._waited >= patience)))

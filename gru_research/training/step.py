@@ -32,25 +32,25 @@ def no_sums() -> Sums:
 
 
 def update(
-    model: Model, optimizer: Optimizer, task: Task, state: TrainState, batch: Batch, over: str | None = None
+    model: Model, optimizer: Optimizer, task: Task, state: TrainState, batch: Batch, mesh_axis: str | None = None
 ) -> tuple[TrainState, Sums]:
     """One update on one batch. A loss or gradient that isn't finite leaves the parameters as they are and
     is noted in `diverged_at`.
 
-    Where the rows of a batch are divided `over` a mesh axis, `batch` is this device's part, and all parts make the
+    Where the rows of a batch are divided over `mesh_axis`, `batch` is this device's part, and all parts make the
     same update. Each draws noise of its own.
     """
     key = jax.random.fold_in(stream(state.seed, "noise"), state.step)
-    if over:
-        key = jax.random.fold_in(key, lax.axis_index(over))
+    if mesh_axis:
+        key = jax.random.fold_in(key, lax.axis_index(mesh_axis))
     prepared = task.prepare(batch)
 
     def loss_of(params: optax.Params) -> Array:
         """What this part adds to the mean over the batch."""
         values, weights = task.loss(model.apply(params, prepared, key), prepared)  # pyright: ignore[reportArgumentType]
-        return jnp.sum(values * weights) / jnp.maximum(_total(weights.sum(), over), 1)
+        return jnp.sum(values * weights) / jnp.maximum(_total(weights.sum(), mesh_axis), 1)
 
-    loss, gradients = _total(jax.value_and_grad(loss_of)(state.params), over)
+    loss, gradients = _total(jax.value_and_grad(loss_of)(state.params), mesh_axis)
     norm = optax.tree.norm(gradients)
     change, opt_state = optimizer(state.scalars).update(gradients, state.opt_state, state.params)
     good = jnp.isfinite(loss) & jnp.isfinite(norm)
@@ -66,16 +66,16 @@ def update(
     return new_state, Sums(*(jnp.where(good, a, 0) for a in (jnp.ones((), jnp.int32), loss, norm, clipped)))
 
 
-def _total(tree: Any, over: str | None) -> Any:
+def _total(tree: Any, mesh_axis: str | None) -> Any:
     """Summed over the devices of a mesh axis; as it is without one."""
-    return lax.psum(tree, over) if over else tree
+    return lax.psum(tree, mesh_axis) if mesh_axis else tree
 
 
-def _part(batch: Batch, over: str | None) -> Batch:
+def _part(batch: Batch, mesh_axis: str | None) -> Batch:
     """This device's rows of a whole batch."""
-    if over is None:
+    if mesh_axis is None:
         return batch
-    parts, part = lax.axis_size(over), lax.axis_index(over)
+    parts, part = lax.axis_size(mesh_axis), lax.axis_index(mesh_axis)
     return jax.tree.map(lambda a: lax.dynamic_slice_in_dim(a, part * (len(a) // parts), len(a) // parts), batch)
 
 
@@ -84,7 +84,7 @@ def run_updates(
     optimizer: Optimizer,
     task: Task,
     batch_size: int,
-    over: str | None,
+    mesh_axis: str | None,
     state: TrainState,
     sums: Sums,
     batches: Batch,
@@ -93,7 +93,7 @@ def run_updates(
     """Updates one seed until `until` updates are done, it diverges, or the stored batches are used up.
 
     New updates are added to `sums`. `batches [K, B, ...]` are those of stored data from the current step on; it is
-    empty for generated data, which are made here. Where the batches are divided `over` a mesh axis they are this
+    empty for generated data, which are made here. Where the batches are divided over `mesh_axis` they are this
     device's parts, while `batch_size` is that of a whole one. A diverged seed, and a copy that isn't active, takes no
     turn of the loop.
     """
@@ -109,10 +109,10 @@ def run_updates(
     def turn(loop: tuple[TrainState, Sums]) -> tuple[TrainState, Sums]:
         state, sums = loop
         if isinstance(task.data, Generated):
-            batch = _part(task.data.make(jax.random.fold_in(data_key, state.step), batch_size), over)
+            batch = _part(task.data.make(jax.random.fold_in(data_key, state.step), batch_size), mesh_axis)
         else:
             batch = jax.tree.map(lambda a: lax.dynamic_index_in_dim(a, state.step - start, keepdims=False), batches)
-        state, new = update(model, optimizer, task, state, batch, over)
+        state, new = update(model, optimizer, task, state, batch, mesh_axis)
         return state, jax.tree.map(jnp.add, sums, new)
 
     return lax.while_loop(more, turn, (state, sums))

@@ -14,7 +14,7 @@ from .checkpoint import Checkpoints, Snapshot
 from .loop import Hooks, Sets, Trained, train_members, updates_per_call
 from .optimizer import Optimizer
 from .plan import CellPlan, Plan
-from .programs import Programs
+from .program_cache import ProgramCache
 from .seeds import make_seed_axis
 from .selection import Schedule
 
@@ -51,12 +51,12 @@ def _rounded(value: float, low: float, high: float) -> float:
     return min(max(float(f"{value:.4g}"), low), high)
 
 
-def tune_cell(
+def tune_variant(
     plan: Plan,
     cell: CellPlan,
     sets: Sets,
     hooks: Hooks,
-    programs: Programs | None = None,
+    programs: ProgramCache | None = None,
     checkpoints: Checkpoints | None = None,
     snapshot: Snapshot | None = None,
 ) -> dict[str, float]:

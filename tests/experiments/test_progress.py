@@ -15,7 +15,7 @@ from experiments.cli.eta import Eta, duration, time_left
 from experiments.cli.profiling import TRACED_CALLS, WARM_CALLS, Profile
 from gru_research import records
 from gru_research.config import experiment
-from gru_research.runs.begun import changes
+from gru_research.runs.check_workdir import changes
 from gru_research.training import Plan, Progress, make_plan
 
 ROOT = Path(__file__).parents[2]

@@ -11,7 +11,7 @@ from gru_research.config import UserError
 from gru_research.planning import forecast, intervals, machine, measurement
 from gru_research.planning.forecast import Rates
 from gru_research.planning.intervals import Interval, exactly
-from gru_research.training import pace
+from gru_research.training import calibration
 from gru_research.training.loop import Hooks, train_members
 from gru_research.training.seeds import make_seed_axis
 from gru_research.training.selection import Schedule
@@ -92,7 +92,7 @@ def test_a_measurement_with_a_clock_that_ticks(monkeypatch: pytest.MonkeyPatch) 
     """Each look at the clock is half a second after the one before."""
     now = itertools.count(step=0.5)
     monkeypatch.setattr(measurement, "time", types.SimpleNamespace(perf_counter=lambda: next(now)))
-    monkeypatch.setattr(pace, "time", types.SimpleNamespace(perf_counter=lambda: next(now)))
+    monkeypatch.setattr(calibration, "time", types.SimpleNamespace(perf_counter=lambda: next(now)))
     plan = toy.make(seeds=3, updates=5, select="best")
     sets = plan.task.data.load(toy.DataDirs())
     found, fewer = measurement.measure(plan, plan.cells[0], sets, [3, 2], seconds=4.5)

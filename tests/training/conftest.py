@@ -19,7 +19,7 @@ from gru_research.training.seeds import SeedAxis
 def _programs_of_equal_functions_are_shared() -> Iterator[None]:
     """jax knows a function by its identity, and every plan makes its own. Here functions of equal code, closures and
     arguments share a jitted one; so a test must not replace what a traced function calls by its global name."""
-    spread, made = SeedAxis.spread, {}
+    spread, made = SeedAxis.shard_over_seeds, {}
 
     def once(self: SeedAxis, function: Callable[..., Any], *specs: PartitionSpec, donate: tuple[int, ...] = ()) -> Any:
         key = (_key(function, kept), specs, donate, self.mesh, self.batched)
@@ -29,7 +29,7 @@ def _programs_of_equal_functions_are_shared() -> Iterator[None]:
 
     kept: list[Any] = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(SeedAxis, "spread", once)
+        patch.setattr(SeedAxis, "shard_over_seeds", once)
         yield
 
 

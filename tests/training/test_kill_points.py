@@ -17,7 +17,7 @@ from gru_research.data import DataDirs
 from gru_research.records import writing
 from gru_research.runs import comparison
 from gru_research.runs.comparison import run_comparison
-from gru_research.training import cell, checkpoint, load_parameters, make_plan
+from gru_research.training import checkpoint, load_parameters, make_plan, train_variant
 
 PLAN = make_plan(
     experiment(
@@ -108,17 +108,17 @@ POINTS: dict[str, Callable[[], Patch]] = {
     "evaluations of two of three seeds": lambda: (
         records.Writer, "write", dies(records.Writer.write, is_kind("evaluation", 4), after=True)),
     "tested, but no parameters": lambda: (
-        cell, "save_parameters", dies(cell.save_parameters, always, after=False)),
+        train_variant, "save_parameters", dies(train_variant.save_parameters, always, after=False)),
     "parameters, but no result": lambda: (
-        cell, "save_parameters", dies(cell.save_parameters, always, after=True)),
+        train_variant, "save_parameters", dies(train_variant.save_parameters, always, after=True)),
     "results of one of three seeds": lambda: (
         records.Writer, "write", dies(records.Writer.write, is_kind("result", 0), after=True)),
     "results of two of three seeds of the second cell": lambda: (
         records.Writer, "write", dies(records.Writer.write, is_kind("result", 4), after=True)),
     "all results, and the snapshots still there": lambda: (
-        cell, "shutil", SimpleNamespace(rmtree=dies(shutil.rmtree, always, after=False))),
+        train_variant, "shutil", SimpleNamespace(rmtree=dies(shutil.rmtree, always, after=False))),
     "all results, and half of the snapshots": lambda: (
-        cell, "shutil", SimpleNamespace(rmtree=half_removed)),
+        train_variant, "shutil", SimpleNamespace(rmtree=half_removed)),
     "all cells, but the folder of snapshots": lambda: (
         comparison, "clear", dies(comparison.clear, always, after=False)),
     "everything but the last record": lambda: (

@@ -27,7 +27,7 @@ from gru_research.metrics import Additive, Collected, mean
 from gru_research.models import MODELS, SequenceModel, options_of
 from gru_research.runs.comparison import run_comparison
 from gru_research.tasks import TASKS, Task
-from gru_research.training import load_parameters, loop, make_plan, probes
+from gru_research.training import evaluation_hooks, load_parameters, loop, make_plan
 from gru_research.training.evaluation import generate
 from tests import pages
 from tests.faults import fault, seen
@@ -478,7 +478,7 @@ def test_answers_are_picked_as_the_task_says(monkeypatch: pytest.MonkeyPatch) ->
 def test_other_kinds_than_sequence_are_not_probed(kind: str) -> None:
     model = make_plan(of_kind(kind)).cells[0].model
     with pytest.raises(UserError) as caught:
-        probes.check_fit("gradient_flow", {"gru": model}, ("inputs",))
+        evaluation_hooks.check_fit("gradient_flow", {"gru": model}, ("inputs",))
     assert str(caught.value) == (
         "config.probes='gradient_flow': gru isn't a model of kind='sequence', through whose layers a gradient is "
         "followed"

@@ -314,7 +314,7 @@ def test_other_threads_and_runs_from_before_the_engine_go_on_without_a_word(brok
 
 @fault("checkpoints", "another model than the code makes now")
 def test_a_checkpoint_of_another_model_is_refused() -> None:
-    from gru_research.training.standing import by_number, like
+    from gru_research.training.loop_state import by_number, like
 
     tree = {"a": np.zeros((3, 2), np.float32)}
     with pytest.raises(UserError, match="another model") as caught:

@@ -122,7 +122,7 @@ def test_axes_beside_each_other_are_as_long_but_not_where_copies_would_cost(monk
     devices = jax.device_count()
     few, more = make_seed_axis(range(4), beside=9), make_seed_axis(range(9), beside=4)
     assert few.length == more.length == make_seed_axis(range(9)).length and few.mesh.size == min(4, devices)
-    doubled = few.spread(lambda seed: 2 * seed, OWN)(few.put_back(np.arange(4)))
+    doubled = few.shard_over_seeds(lambda seed: 2 * seed, OWN)(few.put_back(np.arange(4)))
     np.testing.assert_array_equal(few.gather(doubled), [0, 2, 4, 6])
     monkeypatch.setattr(SeedAxis, "batched", property(lambda self: True))
     assert make_seed_axis(range(4), beside=9).length == make_seed_axis(range(4)).length
@@ -131,7 +131,7 @@ def test_axes_beside_each_other_are_as_long_but_not_where_copies_would_cost(monk
 def test_spread_runs_each_seed_and_gather_drops_the_copies() -> None:
     axis = make_seed_axis((3, 4, 5))
     made = axis.start(lambda seed, scalars, active: {"seed": seed, "active": active})
-    doubled = axis.spread(lambda own, factor: own["seed"] * factor, OWN, SHARED)(made, np.uint32(2))
+    doubled = axis.shard_over_seeds(lambda own, factor: own["seed"] * factor, OWN, SHARED)(made, np.uint32(2))
     np.testing.assert_array_equal(axis.gather(doubled), [6, 8, 10])
     assert axis.gather(made)["active"].all()
 

@@ -16,7 +16,7 @@ from gru_research.tasks import Task
 from gru_research.training import Hooks, make_plan, make_seed_axis
 from gru_research.training.loop import Trained, train_members
 from gru_research.training.selection import Schedule
-from gru_research.training.tuning import draw_values, tune_cell, tuning_schedule
+from gru_research.training.tuning import draw_values, tune_variant, tuning_schedule
 from tests.training import toy
 
 pytestmark = pytest.mark.usefixtures("compiled_fast")
@@ -55,7 +55,7 @@ def tuned(plan: Any) -> tuple[dict[str, float], list[Any], list[str]]:
     phases: list[str] = []
     hooks = Hooks(seen.append, lambda p: phases.append(p.phase))
     sets = {"validation": load_sets(plan, DataDirs())["validation"]}
-    chosen = tune_cell(plan, plan.cells[0], sets, hooks)
+    chosen = tune_variant(plan, plan.cells[0], sets, hooks)
     assert {record.kind for record in seen} == {"draw"}
     return chosen, seen, phases
 

@@ -13,7 +13,7 @@ from gru_research.analysis import gradient_flow, half_life
 from gru_research.config import UserError, experiment
 from gru_research.data import DataDirs
 from gru_research.runs.comparison import run_comparison
-from gru_research.training import load_parameters, loop, make_plan, probes
+from gru_research.training import evaluation_hooks, load_parameters, loop, make_plan
 from gru_research.training.state import stream
 from tests.training import toy
 
@@ -97,12 +97,14 @@ def test_lags_of_sequences_with_lengths_count_from_their_ends() -> None:
     model, task = plan.cells[0].model, plan.task
     batch = jax.jit(task.data.make, static_argnums=1)(jax.random.key(0), 3)
     params = model.init(jax.random.key(1), task.spec.example)
-    logs = probes.loss_flow(model, task, params, batch)
+    logs = evaluation_hooks.loss_flow(model, task, params, batch)
     for row, length in enumerate(np.asarray(batch["lengths"])):
         assert np.isfinite(logs[row, :length]).all() and np.isnan(logs[row, length:]).all()
         alone = {name: a[row : row + 1] for name, a in batch.items() if name != "lengths"}
         alone["inputs"] = alone["inputs"][:, :length]
-        np.testing.assert_allclose(logs[row, :length], probes.loss_flow(model, task, params, alone)[0], rtol=1e-3)
+        np.testing.assert_allclose(
+            logs[row, :length], evaluation_hooks.loss_flow(model, task, params, alone)[0], rtol=1e-3
+        )
 
 
 def test_what_can_not_be_probed_is_refused_before_anything_is_written(tmp_path: Path) -> None:
@@ -114,4 +116,6 @@ def test_what_can_not_be_probed_is_refused_before_anything_is_written(tmp_path: 
     with pytest.raises(UserError, match="toy isn't a model of kind='sequence', through whose layers"):
         run_comparison(plan, tmp_path / "run", DataDirs())
     assert not (tmp_path / "run").exists()
-    assert "reads sequences with mask" in str(probes.unfit(make_plan(experiment(CONFIG)).cells[0].model, ["mask"]))
+    assert "reads sequences with mask" in str(
+        evaluation_hooks.unfit(make_plan(experiment(CONFIG)).cells[0].model, ["mask"])
+    )

@@ -22,7 +22,7 @@ EXAMPLES = 32
 """Probes look at so many validation examples, the first ones."""
 _LAGS = 12
 
-Probe = Callable[[TrainState], list[dict[str, Any]]]
+EvaluationHook = Callable[[TrainState], list[dict[str, Any]]]
 """From the members' states to the fields of a record for each of them."""
 
 
@@ -51,7 +51,9 @@ def unfit(model: Any, fields: Iterable[str]) -> str | None:
     return None
 
 
-def prepare(names: str, model: Any, task: Task, validation: Mapping[str, Any], axis: SeedAxis) -> dict[str, Probe]:
+def prepare(
+    names: str, model: Any, task: Task, validation: Mapping[str, Any], axis: SeedAxis
+) -> dict[str, EvaluationHook]:
     """The probes of these names, ready for the members of an axis; `check_fit` has looked at the model."""
     if not split_names(names):
         return {}
@@ -59,14 +61,14 @@ def prepare(names: str, model: Any, task: Task, validation: Mapping[str, Any], a
     return {name: PROBES[name](model, task, axis, examples) for name in split_names(names)}
 
 
-def prepare_gradient_flow(model: SequenceModel, task: Task, axis: SeedAxis, examples: Batch) -> Probe:
+def prepare_gradient_flow(model: SequenceModel, task: Task, axis: SeedAxis, examples: Batch) -> EvaluationHook:
     """The gradient at the last output, followed back: its norm against the lag, with norm 1 at the output.
 
     Fields of a record: "of" says which gradient; `lags`, about 12 of them; `log_norm`, natural logarithms, medians
     over the examples; `half_life` in steps, of the line through all lags. Null: 0 or not finite; of the half-life: the
     gradient doesn't fall.
     """
-    program = axis.spread(partial(_flow, model, task), OWN, SHARED)
+    program = axis.shard_over_seeds(partial(_flow, model, task), OWN, SHARED)
     of = "loss" if reads_last_state(model) else "random direction"
 
     def probe(state: TrainState) -> list[dict[str, Any]]:
@@ -80,7 +82,9 @@ def prepare_gradient_flow(model: SequenceModel, task: Task, axis: SeedAxis, exam
     return probe
 
 
-PROBES: dict[str, Callable[[SequenceModel, Task, SeedAxis, Batch], Probe]] = {"gradient_flow": prepare_gradient_flow}
+PROBES: dict[str, Callable[[SequenceModel, Task, SeedAxis, Batch], EvaluationHook]] = {
+    "gradient_flow": prepare_gradient_flow
+}
 """What `config.probes` may name."""
 
 

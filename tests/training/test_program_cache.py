@@ -11,7 +11,7 @@ from gru_research import records
 from gru_research.config import OptimizerConfig
 from gru_research.data import DataDirs
 from gru_research.runs.comparison import run_comparison
-from gru_research.training import Hooks, Plan, SeedAxis, make_seed_axis, programs
+from gru_research.training import Hooks, Plan, SeedAxis, make_seed_axis, program_cache
 from gru_research.training.loop import train_members
 from gru_research.training.optimizer import Optimizer
 from gru_research.training.selection import Schedule
@@ -29,8 +29,8 @@ def compilations(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of what is compiled."""
     seen: list[str] = []
     for name in ("lower_training", "compile_evaluation"):
-        make = getattr(programs, name)
-        monkeypatch.setattr(programs, name, lambda *a, name=name, make=make: seen.append(name) or make(*a))
+        make = getattr(program_cache, name)
+        monkeypatch.setattr(program_cache, name, lambda *a, name=name, make=make: seen.append(name) or make(*a))
     return seen
 
 
@@ -72,7 +72,7 @@ def test_tuning_training_and_test_share_what_they_can(
     (cell,) = records.read(tmp_path / "shared" / records.FILE_NAME).cells
     assert cell.time["compile_seconds"] > 0 and cell.env["engine"] in ("native", "XLA")
 
-    monkeypatch.setattr(programs.Programs, "_once", lambda self, key, compile_it: compile_it())
+    monkeypatch.setattr(program_cache.ProgramCache, "_once", lambda self, key, compile_it: compile_it())
     monkeypatch.setattr(SeedAxis, "length", property(lambda self: self.mesh.shape["seed"] * self._share))
     monkeypatch.setattr(SeedAxis, "places", property(lambda self: range(len(self.seeds))))
     assert run_comparison(plan(), tmp_path / "apart", DataDirs())

@@ -21,7 +21,7 @@ from .step import Sums, run_updates
 T = TypeVar("T")
 
 
-class Programs:
+class ProgramCache:
     """The programs of a cell of a plan, compiled ahead, so that no timing holds compilation.
 
     One that was compiled is given again for arguments of the same structure, shapes, types and places, on the same
@@ -68,8 +68,8 @@ def lower_training(
     plan: Plan, cell: CellPlan, axis: SeedAxis, optimizer: Optimizer, state: TrainState, sums: Sums, batches: Any
 ) -> jax.stages.Lowered:
     """The program that updates all members up to a step, to be compiled; it takes the state and the sums over."""
-    train = partial(run_updates, cell.model, optimizer, plan.task, plan.config.batch_size, axis.over)
-    program = axis.spread(train, OWN, OWN, OWN_BATCHES, SHARED, donate=(0, 1))
+    train = partial(run_updates, cell.model, optimizer, plan.task, plan.config.batch_size, axis.mesh_axis)
+    program = axis.shard_over_seeds(train, OWN, OWN, OWN_BATCHES, SHARED, donate=(0, 1))
     return program.lower(state, sums, batches, np.int32(0))
 
 

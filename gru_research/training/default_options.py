@@ -9,8 +9,8 @@ import jax.numpy as jnp
 from gru_research.cells import INITIALIZERS
 from gru_research.config import ExperimentConfig, to_mapping
 
-from .own import cell_function, task_function
 from .plan import with_model_options
+from .user_code import cell_function, task_function
 
 NOT_OPTIONS = ("dirs", "learned", "hidden_size")
 """Parameters of tasks and cells that no option gives: a cell's size is a field of its own."""

@@ -17,7 +17,7 @@ from .step import Sums, no_sums
 
 
 @dataclasses.dataclass
-class Standing:
+class LoopState:
     """All that changes while members train, but for what `Selection` keeps.
 
     Attributes:
@@ -42,22 +42,22 @@ def start_sums(axis: SeedAxis) -> Sums:
     return axis.put(jax.tree.map(lambda a: jnp.broadcast_to(a, (axis.length,)), no_sums()))
 
 
-def to_arrays(standing: Standing, selection: Selection, axis: SeedAxis) -> dict[str, Any]:
+def to_arrays(loop_state: LoopState, selection: Selection, axis: SeedAxis) -> dict[str, Any]:
     """As nested dicts of numpy arrays, without the copies that fill up the axis: for any number of devices."""
-    evaluations = [dataclasses.asdict(evaluation) for evaluation in standing.evaluations]
+    evaluations = [dataclasses.asdict(evaluation) for evaluation in loop_state.evaluations]
     return {
-        "state": by_number(axis.gather(standing.state)),
-        "sums": by_number(axis.gather(standing.sums)),
+        "state": by_number(axis.gather(loop_state.state)),
+        "sums": by_number(axis.gather(loop_state.sums)),
         "best_params": by_number(axis.gather(selection.best_params)),
         "selection": selection.numbers(),
         "evaluations": jax.tree.map(lambda *values: np.stack(values), *evaluations),
-        "train_seconds": np.float64(standing.train_seconds),
+        "train_seconds": np.float64(loop_state.train_seconds),
     }
 
 
 def from_arrays(
-    arrays: Mapping[str, Any], fresh: Standing, selection: Selection, axis: SeedAxis, step: int
-) -> Standing:
+    arrays: Mapping[str, Any], fresh: LoopState, selection: Selection, axis: SeedAxis, step: int
+) -> LoopState:
     """The inverse; `fresh` is where training starts, which says how the arrays belong together.
 
     Raises:
@@ -75,7 +75,7 @@ def from_arrays(
         one |= {"step": int(one["step"]), "train_seconds": float(one["train_seconds"])}
         evaluations.append(Evaluation(**one))
     sums = axis.put_back(like(axis.gather(fresh.sums), arrays["sums"]))
-    return Standing(step, state, sums, evaluations, float(arrays["train_seconds"]))
+    return LoopState(step, state, sums, evaluations, float(arrays["train_seconds"]))
 
 
 def by_number(tree: Any) -> dict[str, np.ndarray]:

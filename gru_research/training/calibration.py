@@ -17,11 +17,11 @@ from gru_research.plural import several
 
 from . import processes
 from .loop import BatchMaker, Sets, make_batch_maker, start
+from .loop_state import start_sums
 from .plan import CellPlan, Plan, make_plan, nearest_size, size_unit
-from .programs import lower_training
+from .program_cache import lower_training
 from .seeds import SeedAxis, make_seed_axis
 from .selection import Schedule
-from .standing import start_sums
 from .state import TrainState
 from .step import Sums
 
@@ -33,13 +33,13 @@ SIZE_STEP = 4
 """Hidden sizes that match the time of an update are multiples of it: finer ones are below the noise."""
 
 
-def is_open(config: ExperimentConfig) -> bool:
+def needs_measurement(config: ExperimentConfig) -> bool:
     """Whether something of the config has to be measured first."""
     selected = [cell for cell in config.cells if cell.label in config.selected_labels]
     return config.match == "time" or (config.seconds > 0 and any(cell.updates is None for cell in selected))
 
 
-def settle(
+def resolve_measured(
     config: ExperimentConfig, dirs: DataDirs, sets: Sets, say: Callable[[str], None] = lambda line: None
 ) -> ExperimentConfig:
     """The config with the measured hidden sizes and numbers of updates in it; it is no longer open.

@@ -12,9 +12,9 @@ import pytest
 
 from gru_research.config import ExperimentConfig, UserError, experiment, to_mapping
 from gru_research.data import DataDirs
-from gru_research.runs.begun import look
+from gru_research.runs.check_workdir import check_workdir
 from gru_research.runs.comparison import prepare_comparison
-from gru_research.training import CellPlan, Plan, pace
+from gru_research.training import CellPlan, Plan, calibration
 from tests.training import toy
 
 CONFIG: dict[str, Any] = {
@@ -39,7 +39,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
         measured.append((cell.label, cell.hidden_size))
         return PER_UNIT[cell.kind] * cell.hidden_size
 
-    monkeypatch.setattr(pace, "seconds_per_update", seconds)
+    monkeypatch.setattr(calibration, "seconds_per_update", seconds)
     return measured
 
 
@@ -56,7 +56,7 @@ AFFORDABLE = [
 
 @pytest.mark.parametrize(("fields", "seconds", "updates"), AFFORDABLE)
 def test_seconds_pay_for_training_and_tuning(fields: dict[str, Any], seconds: float, updates: int) -> None:
-    assert pace.affordable_updates(experiment(CONFIG | fields), "gru", seconds) == updates
+    assert calibration.affordable_updates(experiment(CONFIG | fields), "gru", seconds) == updates
 
 
 @pytest.mark.parametrize(
@@ -64,42 +64,42 @@ def test_seconds_pay_for_training_and_tuning(fields: dict[str, Any], seconds: fl
 )
 def test_too_few_seconds_are_a_users_mistake(tune: dict[str, Any], said: str) -> None:
     with pytest.raises(UserError) as caught:
-        pace.affordable_updates(experiment(CONFIG | {"seconds": 1.0, "tune": tune}), "gru", 0.6)
+        calibration.affordable_updates(experiment(CONFIG | {"seconds": 1.0, "tune": tune}), "gru", 0.6)
     assert str(caught.value) == (f"config.seconds=1.0 must be more: gru takes 0.6 s an update and seed, {said}")
 
 
 def test_what_is_open() -> None:
-    def is_open(**fields: Any) -> bool:
-        return pace.is_open(experiment(CONFIG | fields))
+    def needs_measurement(**fields: Any) -> bool:
+        return calibration.needs_measurement(experiment(CONFIG | fields))
 
     done = {"gru": CONFIG["cells"]["gru"] | {"updates": 3}}
-    assert not is_open() and is_open(seconds=1.0) and is_open(match="time")
-    assert not is_open(seconds=1.0, cells=done)
-    assert not is_open(seconds=1.0, cells=CONFIG["cells"] | done, only="gru")
+    assert not needs_measurement() and needs_measurement(seconds=1.0) and needs_measurement(match="time")
+    assert not needs_measurement(seconds=1.0, cells=done)
+    assert not needs_measurement(seconds=1.0, cells=CONFIG["cells"] | done, only="gru")
 
 
 def test_each_cell_gets_the_updates_that_its_seconds_pay_for(clock: list[tuple[str, int]]) -> None:
     config = experiment(CONFIG | {"seconds": 10.0, "match": "width", "only": "gru,lstm", "cells": CONFIG["cells"] | {
         "lstm": {"kind": "lstm", "updates": 7}, "block": {"kind": "block_gru", "heads": 4}}})  # fmt: skip
     said: list[str] = []
-    settled = pace.settle(config, DataDirs(), {}, said.append)
+    settled = calibration.resolve_measured(config, DataDirs(), {}, said.append)
     assert {cell.label: cell.updates for cell in settled.cells} == {"gru": 208, "lstm": 7, "block": None}
-    assert clock == [("gru", 8)] and not pace.is_open(settled)
+    assert clock == [("gru", 8)] and not calibration.needs_measurement(settled)
     assert said == ["gru: 24 ms an update and seed, 208 updates in 10 s"]
     assert dataclasses.replace(settled, cells=config.cells) == config
 
 
 def test_sizes_that_match_in_time(clock: list[tuple[str, int]]) -> None:
-    settled = pace.settle(experiment(CONFIG | {"match": "time", "seconds": 9.6}), DataDirs(), {})
+    settled = calibration.resolve_measured(experiment(CONFIG | {"match": "time", "seconds": 9.6}), DataDirs(), {})
     # 24 ms: 6 units of an LSTM, of which 8 are nearer than 4; 24 of the block cell, whose sizes are multiples of 12.
     assert {cell.label: cell.hidden_size for cell in settled.cells} == {"gru": 8, "lstm": 8, "block": 24}
     assert {cell.label: cell.updates for cell in settled.cells} == {"gru": 200, "lstm": 150, "block": 200}
-    assert settled.match == "none" and not pace.is_open(settled)
+    assert settled.match == "none" and not calibration.needs_measurement(settled)
     assert all(size % 12 == 0 for label, size in clock if label == "block")
 
 
 def test_only_what_takes_part_is_measured(clock: list[tuple[str, int]]) -> None:
-    settled = pace.settle(experiment(CONFIG | {"match": "time", "only": "lstm"}), DataDirs(), {})
+    settled = calibration.resolve_measured(experiment(CONFIG | {"match": "time", "only": "lstm"}), DataDirs(), {})
     assert settled.cells[1].hidden_size == 8 and {label for label, _ in clock} == {"gru", "lstm"}
     assert experiment(to_mapping(settled)) == settled
 
@@ -121,7 +121,7 @@ def test_the_nearest_size_in_time(seconds: Callable[[int], float], wanted: float
         asked.append(n)
         return seconds(n)
 
-    found, time = pace.nearest_in_time(measured, wanted, step)
+    found, time = calibration.nearest_in_time(measured, wanted, step)
     assert (found, time) == (size, seconds(size))
     assert found % step == 0 and len(asked) == len(set(asked)) < 20
 
@@ -133,14 +133,14 @@ def test_noise_ends_at_the_nearest_that_was_measured() -> None:
     def measured(n: int) -> float:
         return asked.setdefault(n, times.get(n, 0.2))
 
-    size, time = pace.nearest_in_time(measured, 0.2, 4)
+    size, time = calibration.nearest_in_time(measured, 0.2, 4)
     assert asked[size] == time and time == min(asked.values(), key=lambda t: abs(t / 0.2 - 1))
 
 
 def ticking(monkeypatch: pytest.MonkeyPatch, tick: float) -> None:
     """Each look at the clock is so many seconds after the one before."""
     now = iter(range(10**6))
-    monkeypatch.setattr(pace, "time", types.SimpleNamespace(perf_counter=lambda: tick * next(now)))
+    monkeypatch.setattr(calibration, "time", types.SimpleNamespace(perf_counter=lambda: tick * next(now)))
 
 
 @pytest.mark.usefixtures("compiled_fast")
@@ -148,7 +148,7 @@ def test_an_update_is_timed_without_the_first_call(monkeypatch: pytest.MonkeyPat
     plan = toy.make(seeds=3, updates=5)
     for tick, updates in ((1.5, 1), (0.1, 50)):  # one update is long enough; or no call is, up to the longest
         ticking(monkeypatch, tick)
-        assert pace.seconds_per_update(plan, plan.cells[0], {}) == pytest.approx(tick / (3 * updates))
+        assert calibration.seconds_per_update(plan, plan.cells[0], {}) == pytest.approx(tick / (3 * updates))
 
 
 @pytest.mark.usefixtures("compiled_fast")
@@ -158,8 +158,8 @@ def test_the_least_disturbed_call_counts(monkeypatch: pytest.MonkeyPatch) -> Non
     looks = itertools.chain.from_iterable(
         (end - taken, end) for end, taken in zip(ends, [9.0, 1.4, 0.5, 1.2, 7.0], strict=True)
     )
-    monkeypatch.setattr(pace, "time", types.SimpleNamespace(perf_counter=lambda: next(looks)))
-    assert pace.seconds_per_update(plan, plan.cells[0], {}) == pytest.approx(0.5 / 3)
+    monkeypatch.setattr(calibration, "time", types.SimpleNamespace(perf_counter=lambda: next(looks)))
+    assert calibration.seconds_per_update(plan, plan.cells[0], {}) == pytest.approx(0.5 / 3)
 
 
 @pytest.mark.usefixtures("compiled_fast")
@@ -167,10 +167,10 @@ def test_seeds_that_would_diverge_are_timed_all_the_same(monkeypatch: pytest.Mon
     """A seed that diverged takes no turn: its time would be nothing, and the updates that it pays for endless."""
     ticking(monkeypatch, 1.5)
     fast = toy.make(toy.task(toy.until(5.0)), seeds=3)
-    assert pace.seconds_per_update(fast, fast.cells[0], {}) == pytest.approx(1.5 / 3)
+    assert calibration.seconds_per_update(fast, fast.cells[0], {}) == pytest.approx(1.5 / 3)
     never = toy.make(toy.task(toy.until(-1.0)), seeds=3)
     with pytest.raises(UserError, match=r"config\.cells\.toy: an update can't be timed"):
-        pace.seconds_per_update(never, never.cells[0], {})
+        calibration.seconds_per_update(never, never.cells[0], {})
 
 
 @pytest.mark.usefixtures("compiled_fast")
@@ -186,10 +186,10 @@ def test_what_was_measured_is_in_the_run_s_config_and_what_was_asked_beside_it(
     assert [cell.updates for cell in records.cells] == [6]
     # The same command finds its run, and so does the config that the run wrote; another is refused.
     repeated = experiment(written)
-    assert not pace.is_open(repeated)
+    assert not calibration.needs_measurement(repeated)
     for config in (asked, repeated):
-        found = look(tmp_path / "run", config)
+        found = check_workdir(tmp_path / "run", config)
         assert found is not None and found.finished
     other: ExperimentConfig = dataclasses.replace(asked, seconds=0.4)
     with pytest.raises(UserError, match="holds a run of another config"):
-        look(tmp_path / "run", other)
+        check_workdir(tmp_path / "run", other)

@@ -20,8 +20,8 @@ from gru_research.runs.comparison import run_comparison
 from gru_research.spec import Generation, Spec
 from gru_research.tasks import Generated, Stored, Task
 from gru_research.tasks.scan import exact_match, token_loss
-from gru_research.training import Plan, attending, load_parameters, make_plan
-from gru_research.training.attending import (
+from gru_research.training import Plan, attention_examples, load_parameters, make_plan
+from gru_research.training.attention_examples import (
     attended,
     attends,
     first_of_different_lengths,
@@ -131,7 +131,7 @@ def answers(test: Mapping[str, Any], word: float = 0.0) -> dict[str, np.ndarray]
 
 
 def test_the_first_of_different_lengths_are_chosen_whatever_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(attending, "PART", 4)  # the 4th length comes later
+    monkeypatch.setattr(attention_examples, "PART", 4)  # the 4th length comes later
     for word in (0.0, 1.0, 2.0):
         test = commands([[2, 2], *TEST[1:]])
         found = attended(Copier(), task(), {"w": jnp.float32(word)}, 7, test, answers(test, word))
@@ -146,7 +146,7 @@ def test_the_first_of_different_lengths_are_chosen_whatever_is_answered(monkeypa
 def test_where_all_of_these_are_right_the_first_wrong_one_comes_after_them(
     part: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(attending, "PART", part)
+    monkeypatch.setattr(attention_examples, "PART", part)
     test = commands(TEST)
     found = attended(Copier(), task(), {"w": jnp.float32(1.0)}, 0, test, answers(test, 1.0))
     assert found.examples.tolist() == ([0, 1, 2, 3, 9] if part == 4 else [0, 2, 3, 6, 9])

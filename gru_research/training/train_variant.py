@@ -15,8 +15,8 @@ from gru_research.run_files import save_attended
 from gru_research.stats import solved_at
 from gru_research.tasks import Task
 
-from . import probes, processes
-from .attending import attended, attends
+from . import evaluation_hooks, processes
+from .attention_examples import attended, attends
 from .checkpoint import Checkpoints, Snapshot, save_parameters, unfinished
 from .divergence import find_cause
 from .evaluation import PREDICTIONS
@@ -24,13 +24,13 @@ from .loop import Hooks, Sets, Trained, train_members
 from .optimizer import clip_of
 from .plan import CellPlan, Plan
 from .predictions import save_test
-from .programs import Programs
+from .program_cache import ProgramCache
 from .resumption import Resumption
 from .scoring import Scores, put_evaluation, score
 from .seeds import SeedAxis, make_seed_axis
 from .selection import Evaluation
 from .state import TrainState
-from .tuning import training_schedule, tune_cell, tuning_members
+from .tuning import training_schedule, tune_variant, tuning_members
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,7 +61,9 @@ class Saving:
         return self.resumption.at(cell.label, phase) if self.resumption else None
 
 
-def train_cell(plan: Plan, cell: CellPlan, sets: Sets, hooks: Hooks, saving: Saving, debug_nans: bool = False) -> None:
+def train_variant(
+    plan: Plan, cell: CellPlan, sets: Sets, hooks: Hooks, saving: Saving, debug_nans: bool = False
+) -> None:
     """Trains all seeds of one cell, evaluates them as the config asks, tests them once, saves their parameters.
 
     `debug_nans` finds the operation at which a seed diverged.
@@ -70,16 +72,16 @@ def train_cell(plan: Plan, cell: CellPlan, sets: Sets, hooks: Hooks, saving: Sav
       InterruptedRun: `hooks.stopping()` said so.
     """
     tuned, snapshot = bool(plan.config.tune.draws), saving.snapshot(cell, "training")
-    programs = Programs(plan, cell)
+    programs = ProgramCache(plan, cell)
     if snapshot is not None:
         cell = dataclasses.replace(cell, scalars=dict(snapshot.note["scalars"]))
     elif tuned:
         with contextlib.closing(saving.checkpoints(cell, "tuning")) as checkpoints:
-            chosen = tune_cell(plan, cell, sets, hooks, programs, checkpoints, saving.snapshot(cell, "tuning"))
+            chosen = tune_variant(plan, cell, sets, hooks, programs, checkpoints, saving.snapshot(cell, "tuning"))
         cell = dataclasses.replace(cell, scalars={**cell.scalars, **chosen})
     beside = len(tuning_members(plan.config.tune))
     axis = make_seed_axis(plan.seeds, cell.scalars, plan.config.data_parallel, beside)
-    probing = probes.prepare(plan.config.probes, cell.model, plan.task, sets["validation"], axis)
+    probing = evaluation_hooks.prepare(plan.config.probes, cell.model, plan.task, sets["validation"], axis)
 
     def evaluated(evaluation: Evaluation, state: TrainState) -> None:
         if not evaluation.step:
@@ -126,7 +128,7 @@ def _causes(
     return found
 
 
-def _record_cell(plan: Plan, cell: CellPlan, tuned: bool, programs: Programs, hooks: Hooks) -> None:
+def _record_cell(plan: Plan, cell: CellPlan, tuned: bool, programs: ProgramCache, hooks: Hooks) -> None:
     hooks.record(
         records.Cell(
             task=plan.task.name,

@@ -19,7 +19,7 @@ IGNORED = ("trackers",)
 """Fields that change nothing of a run at all."""
 
 
-def look(
+def check_workdir(
     workdir: Path, config: ExperimentConfig, allow_change: bool = False, files: Mapping[str, str] | None = None
 ) -> records.Run | None:
     """The run that a directory holds, finished or not, of this config; None where it is new or holds nothing yet.
