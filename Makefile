@@ -11,12 +11,13 @@ EXTRAS ?= dev
 ARGS ?=
 NATIVE := hatch_build.py $(shell find gru_research/native -name "*.cc" -o -name "*.h" -o -name build.py)
 
-.PHONY: help compare claims test native-check benchmark docs lint format wheel clean
+.PHONY: help compare claims test test-processes test-all native-check benchmark docs lint format wheel clean
 
 help:
 	@echo "make compare    GRU, LSTM and vanilla RNN on the adding problem (CONFIG=configs/FILE.py[:variant] ARGS=... for others)"
 	@echo "make claims     a tutorial's claims about the GRU, run: one page of verdicts (CLAIMS=configs/claims.py[:full] ARGS=...)"
-	@echo "make test       the tests (ARGS=... goes to pytest)"
+	@echo "make test       the tests of everything that a change is likely to break (ARGS=... goes to pytest)"
+	@echo "make test-all   those, and then the tests that start many processes: sweeps, kills, wheels, several hosts"
 	@echo "make native-check   the native engine's C++ tests, under sanitizers"
 	@echo "make benchmark  our layers' speed against six other libraries', which it installs (ARGS=... for suites and shapes)"
 	@echo "make docs       the documentation's pages, in site/"
@@ -54,8 +55,16 @@ compare: $(READY)
 claims: $(READY)
 	$(BIN)/python -m experiments.claims --config=$(CLAIMS) $(ARGS)
 
+PYTEST = $(BIN)/python -m pytest -n 2 --dist worksteal
+
 test: $(TOOLS)
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+	$(PYTEST) -m "not processes" $(ARGS)
+
+# Status 5: ARGS names tests that are all in the first tier.
+test-processes: $(TOOLS)
+	$(PYTEST) -m processes $(ARGS) || [ $$? -eq 5 ]
+
+test-all: test test-processes
 
 native-check: $(READY)
 	$(BIN)/python -m tests.native.checking

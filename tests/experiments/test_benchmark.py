@@ -377,6 +377,7 @@ def command(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "experiments.benchmark", *arguments]
 
 
+@pytest.mark.processes
 def test_systems_take_turns_and_broken_ones_are_reported(tmp_path: Path) -> None:
     broken = tmp_path / "broken"
     broken.mkdir()
@@ -411,6 +412,7 @@ def test_systems_take_turns_and_broken_ones_are_reported(tmp_path: Path) -> None
         assert record["ratio_to_best_peer"] == pytest.approx(record["ms"] / found["linen", mode]["ms"])
 
 
+@pytest.mark.processes
 def test_a_step_beyond_the_memory_limit_is_planned_and_a_tenth_of_it_is_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -426,6 +428,7 @@ def test_a_step_beyond_the_memory_limit_is_planned_and_a_tenth_of_it_is_run(
     assert ran["peak_mib"] > ran["baseline_mib"] + 12
 
 
+@pytest.mark.processes
 def test_ctrl_c_ends_the_workers_too(tmp_path: Path) -> None:
     workdir = tmp_path / "run"
     arguments = command("--suite=cpu", *TINY_FLAGS, "--systems=ours", f"--workdir={workdir}")

@@ -39,6 +39,7 @@ def copy(done: tuple[Path, list[str], subprocess.CompletedProcess[str]], tmp_pat
     return Path(shutil.copytree(done[0], tmp_path / "copy"))
 
 
+@pytest.mark.processes
 def test_every_claim_gets_a_verdict_and_the_page_shows_it(
     done: tuple[Path, list[str], subprocess.CompletedProcess[str]],
 ) -> None:
@@ -61,6 +62,7 @@ def test_every_claim_gets_a_verdict_and_the_page_shows_it(
         assert f'href="runs/{run}/report.html"' in page
 
 
+@pytest.mark.processes
 def test_the_same_command_finds_only_what_is_missing(
     done: tuple[Path, list[str], subprocess.CompletedProcess[str]], copy: Path
 ) -> None:
@@ -77,6 +79,7 @@ def test_the_same_command_finds_only_what_is_missing(
     )
 
 
+@pytest.mark.processes
 def test_the_report_makes_the_page_again_without_training(copy: Path) -> None:
     before = _words(copy)
     for path in [copy / "claims.html", copy / "claims.md", *(copy / "figures").iterdir()]:
@@ -104,6 +107,7 @@ def test_a_claim_without_its_data_is_not_run_and_says_why(tmp_path: Path) -> Non
     seen(without.says, "goes on")
 
 
+@pytest.mark.processes
 def test_an_interrupted_command_leaves_what_it_found(tmp_path: Path) -> None:
     # More updates than anybody waits for; the signal comes in the midst of them.
     flags = ["--config.only=size,memory", f"--workdir={tmp_path}/it", "--config.runs.memory.updates=10000000"]
@@ -234,6 +238,7 @@ def test_a_seed_that_diverged_has_the_largest_gap() -> None:
     assert gap.iqm == pytest.approx(0.5)
 
 
+@pytest.mark.processes
 def test_a_finding_names_the_numbers_that_its_verdict_follows_from(
     done: tuple[Path, list[str], subprocess.CompletedProcess[str]],
 ) -> None:

@@ -56,6 +56,7 @@ def stopped(running: list[subprocess.Popen[str]], records: Path, evaluations: in
     return ended(running, 143)
 
 
+@pytest.mark.processes
 def test_processes_train_one_run_and_another_number_of_them_goes_on(tmp_path: Path) -> None:
     ended(start(tmp_path / "alone", 1), 0)
     run = tmp_path / "run"

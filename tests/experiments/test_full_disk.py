@@ -78,6 +78,7 @@ def kinds(run: Path) -> list[str]:
     return [record.kind for record in records.read(run / records.FILE_NAME).in_order]
 
 
+@pytest.mark.processes
 def test_a_run_that_meets_a_full_disk_at_every_stage_ends_alike(whole: Path, disk: Path) -> None:
     run = disk / "run"
     snapshots = checkpoint.unfinished(run, "gru")

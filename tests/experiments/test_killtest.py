@@ -31,6 +31,7 @@ TINY = (
 )
 
 
+@pytest.mark.processes
 def test_killed_runs_end_as_the_undisturbed_one(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "experiments.killtest", f"--config=configs/killtest.py:{TINY}"]
     command += [f"--kills={KILLS}", "--checkpoint_seconds=0", f"--workdir={tmp_path / 'kills'}"]

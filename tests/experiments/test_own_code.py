@@ -83,6 +83,7 @@ def numbers(workdir: Path) -> list[Any]:
 
 
 @pytest.mark.parametrize("model", ["Averaged", "Summed"])
+@pytest.mark.processes
 def test_a_flax_model_of_one_s_own_is_trained_killed_resumed_asked_and_reported(
     model: str, mine: Path, tmp_path: Path
 ) -> None:
@@ -123,6 +124,7 @@ def _leaves(tree: Any) -> list[Any]:
     return [leaf for part in tree.values() for leaf in _leaves(part)] if isinstance(tree, dict) else [tree]
 
 
+@pytest.mark.processes
 def test_every_launcher_finds_the_run_s_code(run: Path, mine: Path, tmp_path: Path) -> None:
     header = records.read(run / records.FILE_NAME).header
     assert header.config["task"]["name"] == f"{mine}:heartbeats" and header.task["name"] == "heartbeats"

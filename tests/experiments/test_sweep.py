@@ -142,6 +142,7 @@ def test_failures_are_recorded_with_their_log_and_tried_again_as_configured(tmp_
 
 
 @fault("sweeps", "a trial that runs too long", "a trial that takes too much memory")
+@pytest.mark.processes
 def test_limits_of_time_and_memory_end_a_trial_for_good(tmp_path: Path) -> None:
     slow = described({"seconds": 30.0}, fields={"x": (0.1,)}, limits={"minutes": 0.02})
     started = time.monotonic()
@@ -155,6 +156,7 @@ def test_limits_of_time_and_memory_end_a_trial_for_good(tmp_path: Path) -> None:
     seen(re.sub(r"had [0-9.]+", "had 0.2", f"memory: {entry.user_attrs['reason']}"))
 
 
+@pytest.mark.processes
 def test_tpe_searches_and_the_median_prunes(tmp_path: Path) -> None:
     fields = {"x": {"low": -1.0, "high": 1.0}}
     rules = {"search": "tpe", "trials": 8, "startup": 3, "pruning": {"kind": "median", "warmup": 2, "startup": 2}}
@@ -289,6 +291,7 @@ def processes(path: Path) -> dict[int, str]:
 
 @fault("sweeps", "a worker that is killed")
 @pytest.mark.skipif(sys.platform != "linux", reason="looks for the worker's process in /proc")
+@pytest.mark.processes
 def test_a_worker_killed_by_kill_9_has_its_trial_taken_over(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """submitit's local executor for real: two workers, of which one is killed in the middle of a trial."""
     description = described({"seconds": 0.4, "evaluations": 3}, fields={"x": (*XS, 0.4)})
@@ -336,6 +339,7 @@ def test_a_worker_killed_by_kill_9_has_its_trial_taken_over(tmp_path: Path, caps
 
 
 @fault("signals", "Ctrl-C in a sweep")
+@pytest.mark.processes
 def test_ctrl_c_puts_trials_back_and_the_same_command_goes_on(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -386,6 +390,7 @@ def test_slurm_where_there_is_none(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the stand-in for Slurm runs bash")
+@pytest.mark.processes
 def test_submission_to_a_stand_in_for_slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """All of submitit's path to Slurm, with scripts in the place of sbatch, srun, sacct and scancel."""
     monkeypatch.setenv("PATH", str(ROOT / "tests" / "stand_ins" / "slurm"), prepend=os.pathsep)
@@ -398,6 +403,7 @@ def test_submission_to_a_stand_in_for_slurm(tmp_path: Path, monkeypatch: pytest.
     assert "--array=0-1%2" in (tmp_path / "submitted.sh").read_text()
 
 
+@pytest.mark.processes
 def test_ray_runs_a_sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))  # Ray writes a token there
     if importlib.util.find_spec("ray") is None:
@@ -439,6 +445,7 @@ def files(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.processes
 def test_the_command_trains_and_reports(files: Path) -> None:
     done = launch("sweep", "--config=task.py", "--sweep=grid.py", "--workdir=it", cwd=files, **FAST)
     assert done.returncode == 0, done.stderr

@@ -85,6 +85,7 @@ class Checkout:
         done = subprocess.run(command, cwd=self.folder, env=env, capture_output=True, text=True, check=False)
         self.status = done.returncode
         asked = [line.partition(" constraints.txt ") for line in log.read_text().splitlines()]
+        self.tiers = re.findall(r"pytest .* -m (processes|not processes)", "\n".join(before for before, _, _ in asked))
         ran = [before.split()[1] for before, _, _ in asked if re.match(r"-m (experiments\.|pytest|mkdocs)", before)]
         return [wanted for _, _, wanted in asked if wanted] + ran
 
@@ -125,6 +126,14 @@ def test_changed_dependencies_are_installed_for_whoever_asks(checkout: Checkout)
     stamp = (checkout.folder / ".venv" / ".tools").stat().st_mtime_ns
     os.utime(checkout.folder / "pyproject.toml", ns=(stamp + 1, stamp + 1))
     assert checkout.make("compare")[:1] == ["--editable ."] and checkout.make("test")[:1] == [required("dev")]
+
+
+def test_each_tier_runs_once(checkout: Checkout) -> None:
+    checkout.make("test")
+    assert checkout.tiers == ["not processes"]
+    for goals in (["test-all"], ["test", "test-all"]):  # the second is .ci/run's
+        checkout.make(*goals)
+        assert checkout.tiers == ["not processes", "processes"]
 
 
 def test_running_needs_nothing_that_only_an_extra_brings(tmp_path: Path) -> None:

@@ -66,6 +66,7 @@ def pure(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build(tmp_path_factory.mktemp("pure"), "--wheel", PATH=str(empty), CXX="", GRU_RESEARCH_NATIVE="")
 
 
+@pytest.mark.processes
 def test_it_holds_the_package_alone_with_types_and_checksums(pure: Path) -> None:
     found = names(pure)
     assert {name.split("/")[0] for name in found if ".dist-info/" not in name} == {"gru_research"}
@@ -75,6 +76,7 @@ def test_it_holds_the_package_alone_with_types_and_checksums(pure: Path) -> None
     assert {name.split("/")[-1] for name in found if "/licenses/" in name} == {"LICENSE", "NOTICE"}
 
 
+@pytest.mark.processes
 def test_without_a_compiler_it_is_pure_and_says_so(pure: Path, tmp_path: Path) -> None:
     assert pure.name.endswith("-py3-none-any.whl")
     assert native(pure) == {"gru_research/native/_missing.txt"}
@@ -85,6 +87,7 @@ def test_without_a_compiler_it_is_pure_and_says_so(pure: Path, tmp_path: Path) -
     assert said.startswith("no native CPU engine: it wasn't compiled: no C++ compiler was found (g++, clang++, c++).")
 
 
+@pytest.mark.processes
 def test_with_a_compiler_it_holds_the_library_and_no_sources(compiled: Path, tmp_path: Path) -> None:
     assert "-py3-none-" in compiled.name and not compiled.name.endswith("-any.whl")
     assert native(compiled) == {"gru_research/native/_engine.so"}
@@ -94,6 +97,7 @@ def test_with_a_compiler_it_holds_the_library_and_no_sources(compiled: Path, tmp
     assert run(compiled, tmp_path, "-m", "gru_research.native").startswith("native CPU engine: compiled and tested")
 
 
+@pytest.mark.processes
 def test_the_sdist_holds_what_the_library_is_made_of(compiled: Path) -> None:
     (sdist,) = compiled.parent.glob("*.tar.gz")
     with tarfile.open(sdist) as archive:
