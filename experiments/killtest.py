@@ -1,19 +1,19 @@
-"""Kills a comparison with SIGKILL again and again, and proves that it ends as one that was never interrupted.
+"""Kills a comparison with SIGKILL again and again, and checks that it ends equal to one that was never interrupted.
 
 python -m experiments.killtest
 python -m experiments.killtest --kills=20 --seed=1 --workdir=runs/killtest
 python -m experiments.killtest --config=configs/parity.py:updates=300
 
-A comparison runs twice undisturbed; from the second, moments in every stage of a run are known. Then one is started,
-killed at a random moment, started again with the same command, and so on. Where one comes to its end, every bit of its
-parameters, and every record but for times and environments, has to be that of the undisturbed run, and another one
-begins, until so many kills have landed.
+A comparison runs twice undisturbed; the second run gives the times of every stage. Then a run, the victim, is started,
+killed at a random time, started again with the same command, and so on. When it ends, every bit of its parameters and
+every record, except times and environments, must equal the undisturbed run's. Then the next victim begins, until
+`--kills` kills have landed.
 
-Exit status: 0 all are equal, 1 one isn't (the first thing that differs is named), 2 a user's mistake.
+Exit status: 0 all victims are equal, 1 one differs (the first difference is named), 2 a user's mistake.
 
 config.json     the comparison's config       killtest.json   every kill, every victim, totals
-reference/      the undisturbed run           kills.log       a line a kill, as they come
-victim-N/       kept where it differs         output/         what the last processes printed
+reference/      the undisturbed run           kills.log       one line per kill, written as it happens
+victim-N/       a victim that differs         output/         what the last processes printed
 """
 
 import dataclasses
@@ -28,8 +28,8 @@ from absl import flags
 import experiments
 from experiments.cli import running
 from experiments.cli.launcher import experiment_from, launch, read_config
-from experiments.crash_tests.course import carry_out
-from experiments.crash_tests.processes import Program
+from experiments.crash_tests.kill_loop import run_kill_test
+from experiments.crash_tests.run_process import RunCommand
 from gru_research import records
 from gru_research.config import ExperimentConfig, UserError, to_mapping
 from gru_research.runs.check_workdir import CONFIG_FILE
@@ -39,13 +39,13 @@ from gru_research.training import make_plan, needs_measurement
 ROOT = Path(experiments.__file__).parents[1]
 DEFAULT = "configs/killtest.py"
 CACHE = {"JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0", "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1"}
-"""Programs are compiled once for all processes: a process that only compiles would be most of what is killed."""
+"""Programs are compiled once for all processes; otherwise most kills would hit a process that compiles."""
 
-WORKDIR = flags.DEFINE_string("workdir", "", "directory for everything; default: a new one under runs/.")
-KILLS = flags.DEFINE_integer("kills", 200, "how many kills have to land.", lower_bound=1)
-SEED = flags.DEFINE_integer("seed", 0, "of the moments at which runs are killed.")
+WORKDIR = flags.DEFINE_string("workdir", "", "where everything is written; default: a new directory under runs/.")
+KILLS = flags.DEFINE_integer("kills", 200, "how many kills must land.", lower_bound=1)
+SEED = flags.DEFINE_integer("seed", 0, "seed of the random times at which runs are killed.")
 CHECKPOINT_SECONDS = flags.DEFINE_float(
-    "checkpoint_seconds", 0.3, "of the runs, between two checkpoints.", lower_bound=0.0
+    "checkpoint_seconds", 0.3, "seconds between two checkpoints of a run.", lower_bound=0.0
 )
 running.define_data_flags()
 
@@ -53,15 +53,15 @@ running.define_data_flags()
 def main() -> int:
     named = flags.FLAGS["config"].value is not None
     config = read_config() if named else experiment_from("config", str(ROOT / DEFAULT), {})
-    jax.config.update("jax_platforms", "cpu")  # for looking alone: an accelerator is for the runs
+    jax.config.update("jax_platforms", "cpu")  # this process only watches: an accelerator is for the runs
     folder = Path(WORKDIR.value) if WORKDIR.value else running.new_workdir("killtest")
-    program = prepare(config, folder)
-    running.StopRequest()  # SIGTERM ends it as Ctrl-C does: with what was found so far
-    return carry_out(program, folder, KILLS.value, SEED.value)
+    run_command = prepare(config, folder)
+    running.StopRequest()  # SIGTERM ends it as Ctrl-C does: it reports what it has found
+    return run_kill_test(run_command, folder, KILLS.value, SEED.value)
 
 
-def prepare(config: ExperimentConfig, folder: Path) -> Program:
-    """Makes the directory and the command of a run in it. Raises UserError."""
+def prepare(config: ExperimentConfig, folder: Path) -> RunCommand:
+    """Makes the directory and returns the command of a run in it. Raises UserError."""
     config = dataclasses.replace(config, trackers="")
     if config.horizon is not None:
         raise UserError("config.horizon makes many runs of one config: name one without")
@@ -83,7 +83,7 @@ def prepare(config: ExperimentConfig, folder: Path) -> Program:
     command += running.backend_arguments()
     env = {"JAX_COMPILATION_CACHE_DIR": str(folder / "compiled"), **CACHE, **os.environ}
     env["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
-    return Program(command, env, tuple(cell.label for cell in plan.cells), config.seeds)
+    return RunCommand(command, env, tuple(cell.label for cell in plan.cells), config.seeds)
 
 
 if __name__ == "__main__":

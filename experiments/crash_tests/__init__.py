@@ -1,1 +1,1 @@
-"""What `experiments.killtest` is made of: where a run stands, when to kill it, and whether it ended alike."""
+"""The parts of `experiments.killtest`: a run's stages, the times of kills, and the comparison with the reference."""

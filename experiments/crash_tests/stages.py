@@ -1,4 +1,4 @@
-"""Where a run stands, by what it printed and what lies in its directory."""
+"""Finds the stage of a run from what it printed and from the files in its directory."""
 
 import dataclasses
 import re
@@ -11,20 +11,20 @@ START_UP = "start-up"  # imports, the config, the plan, the data
 SET_UP = "set-up"  # the directory is opened, snapshots are read back, programs compiled
 TUNING = "tuning"
 TRAINING = "training"
-CHECKPOINT = "checkpoint"  # a snapshot is being written, while members go on training
+CHECKPOINT = "checkpoint"  # a snapshot is being written while training continues
 TEST = "test"
 SAVING = "saving"  # final parameters, then the results' records
 END = "end"  # all results are on record: the last record, the report
 STAGES = (START_UP, SET_UP, TUNING, TRAINING, CHECKPOINT, TEST, SAVING, END)
 
 TEMPORARY = "orbax-checkpoint-tmp"
-"""In the name of a folder that orbax hasn't finished."""
+"""Part of the name of a folder that orbax hasn't finished."""
 _PROGRESS = re.compile(r"^\[ *\d+%\] (?P<cell>.+?)(?P<tuning>, tuning)? (?P<step>\d+)/(?P<updates>\d+) ", re.MULTILINE)
 
 
 @dataclasses.dataclass(frozen=True)
-class Where:
-    """A run's stage, one of `STAGES` but `CHECKPOINT`, its cell if known, and whether a snapshot is being written."""
+class RunPosition:
+    """A run's stage (one of `STAGES`, not `CHECKPOINT`), its cell if known, and whether it is writing a snapshot."""
 
     stage: str
     cell: str = ""
@@ -36,34 +36,34 @@ class Where:
         return CHECKPOINT if self.writing else self.stage
 
 
-def where(workdir: Path, printed: str, since: float, labels: tuple[str, ...], seeds: int) -> Where:
-    """Where a process stands that began at `since`, in seconds since the epoch, and `printed` this so far."""
+def locate_run(workdir: Path, printed: str, since: float, labels: tuple[str, ...], seeds: int) -> RunPosition:
+    """Returns the position of a process that began at `since`, in seconds since the epoch, and has `printed` this."""
     if "finished: its report is made again" in printed:
-        return Where(END)
+        return RunPosition(END)
     if "writing to" not in printed:
-        return Where(START_UP)
+        return RunPosition(START_UP)
     found = list(_PROGRESS.finditer(printed))
     if not found:
-        return Where(SET_UP)
+        return RunPosition(SET_UP)
     cell, step, updates = found[-1]["cell"], int(found[-1]["step"]), int(found[-1]["updates"])
     if found[-1]["tuning"]:
         writing = is_writing(workdir, cell, since)
-        return Where(SET_UP if step == updates and not writing else TUNING, cell, writing)
+        return RunPosition(SET_UP if step == updates and not writing else TUNING, cell, writing)
     if step < updates:
-        return Where(TRAINING, cell, is_writing(workdir, cell, since))
+        return RunPosition(TRAINING, cell, is_writing(workdir, cell, since))
     done = results(workdir)
     if all(done.get(label) == seeds for label in labels):
-        return Where(END, cell)
+        return RunPosition(END, cell)
     if done.get(cell) == seeds:
-        return Where(SET_UP)
+        return RunPosition(SET_UP)
     if is_writing(workdir, cell, since):
-        return Where(TRAINING, cell, True)
+        return RunPosition(TRAINING, cell, True)
     saved = (path for path in (workdir / FOLDER).glob(f"{cell}*") if path.name.removeprefix(cell)[:1] in ("", "."))
-    return Where(SAVING if any(is_newer(path, since) for path in saved) else TEST, cell)
+    return RunPosition(SAVING if any(is_newer(path, since) for path in saved) else TEST, cell)
 
 
 def is_writing(workdir: Path, cell: str, since: float) -> bool:
-    """Whether orbax has begun a snapshot of the cell and not finished it."""
+    """Returns whether orbax is writing a snapshot of the cell."""
     return any(is_newer(path, since) for path in unfinished(workdir, cell).glob(f"*/*{TEMPORARY}*"))
 
 
@@ -75,7 +75,7 @@ def is_newer(path: Path, since: float) -> bool:
 
 
 def results(workdir: Path) -> dict[str, int]:
-    """How many results each cell has on record."""
+    """Counts the results of each cell in the records."""
     found: dict[str, int] = {}
     for result in records.read(workdir / records.FILE_NAME).results:
         found[result.cell] = found.get(result.cell, 0) + 1
@@ -83,39 +83,42 @@ def results(workdir: Path) -> dict[str, int]:
 
 
 def newest_snapshot(workdir: Path) -> str:
-    """The newest snapshot on disk as CELL/PHASE/STEP; nothing where there is none."""
+    """Returns the newest snapshot on disk as CELL/PHASE/STEP; empty where there is none."""
     found = [path for path in (workdir / FOLDER / UNFINISHED).glob("*/*/*") if path.name.isdigit()]
     newest = max(found, key=lambda path: (path.parent.name == TRAINING, int(path.name)), default=None)
     return "/".join(newest.parts[-3:]) if newest else ""
 
 
-class Watch:
-    """The visits of one process to each stage, in seconds since it began; one to `CHECKPOINT` is a snapshot."""
+class StageTimeline:
+    """When a process was in each stage: visits as (begin, end) in seconds since its start.
+
+    A visit to `CHECKPOINT` is the writing of a snapshot.
+    """
 
     def __init__(self) -> None:
         self.visits: dict[str, list[tuple[float, float]]] = {stage: [] for stage in STAGES}
         self.now = 0.0
-        self._last: Where | None = None
+        self._last: RunPosition | None = None
 
-    def look(self, at: Where, now: float) -> None:
-        """Takes in where the process stands `now`."""
+    def update(self, at: RunPosition, now: float) -> None:
+        """Records the process's position at time `now`."""
         last, self.now = self._last, now
         if last is None or (at.stage, at.cell) != (last.stage, last.cell):
             self.visits[at.stage].append((now, now))
         else:
-            self._go_on(at.stage)
+            self._extend(at.stage)
         if at.writing:
             if last is not None and last.writing:
-                self._go_on(CHECKPOINT)
+                self._extend(CHECKPOINT)
             else:
                 self.visits[CHECKPOINT].append((now, now))
         self._last = at
 
-    def _go_on(self, stage: str) -> None:
+    def _extend(self, stage: str) -> None:
         self.visits[stage][-1] = (self.visits[stage][-1][0], self.now)
 
     def seconds(self) -> dict[str, float]:
-        """The mean length of a visit to each stage that was visited."""
+        """Returns the mean length of a visit to each visited stage."""
         return {
             stage: sum(end - began for began, end in visits) / len(visits)
             for stage, visits in self.visits.items()

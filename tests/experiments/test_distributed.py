@@ -13,7 +13,7 @@ import jax
 import numpy as np
 import pytest
 
-from experiments.crash_tests.equality import first_difference
+from experiments.crash_tests.run_difference import first_difference
 from gru_research.training import load_parameters
 from tests.faults import fault, seen
 from tests.launching import FAST, PYTHONPATH, ROOT, command, launch

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments.crash_tests.equality import first_difference
+from experiments.crash_tests.run_difference import first_difference
 from gru_research import records
 from gru_research.config import UserError
 from gru_research.full_disk import full_disk_named

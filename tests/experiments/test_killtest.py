@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from experiments.crash_tests import course, moments, stages
-from experiments.crash_tests.account import Account
-from experiments.crash_tests.equality import first_difference
-from experiments.crash_tests.processes import Program
+from experiments.crash_tests import kill_loop, kill_times, stages
+from experiments.crash_tests.kill_log import KillLog
+from experiments.crash_tests.run_difference import first_difference
+from experiments.crash_tests.run_process import RunCommand
 from gru_research import records
 from gru_research.config import experiment
 from gru_research.data import DataDirs
@@ -37,7 +37,7 @@ def test_killed_runs_end_as_the_undisturbed_one(tmp_path: Path) -> None:
     command += [f"--kills={KILLS}", "--checkpoint_seconds=0", f"--workdir={tmp_path / 'kills'}"]
     done = subprocess.run(command, cwd=ROOT, env=dict(os.environ), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    found = json.loads((tmp_path / "kills" / course.FILE_NAME).read_text())
+    found = json.loads((tmp_path / "kills" / kill_loop.FILE_NAME).read_text())
     assert found["equal"] and found["totals"]["kills"] == KILLS == sum(found["landed"].values())
     assert found["totals"]["runs completed"] == found["totals"]["runs equal to the reference"] >= 1
     log = (tmp_path / "kills" / "kills.log").read_text()
@@ -156,9 +156,9 @@ def kill_stand_ins(finished: Path, folder: Path, then: str) -> tuple[int, dict[s
     """The exit status of a kill test of stand-ins, and its `killtest.json`."""
     (folder / "output").mkdir(parents=True)
     command = [sys.executable, "-c", STAND_IN.format(run=str(finished), then=then)]
-    program = Program(command, os.environ | {"PYTHONPATH": str(ROOT)}, ("gru",), 2)
-    status = course.carry_out(program, folder, kills=2, seed=0)
-    return status, json.loads((folder / course.FILE_NAME).read_text())
+    command = RunCommand(command, os.environ | {"PYTHONPATH": str(ROOT)}, ("gru",), 2)
+    status = kill_loop.run_kill_test(command, folder, kills=2, seed=0)
+    return status, json.loads((folder / kill_loop.FILE_NAME).read_text())
 
 
 def test_a_run_that_ends_otherwise_ends_the_kill_test_with_status_1(
@@ -185,33 +185,34 @@ def test_equal_stand_ins_are_equal(finished: Path, tmp_path: Path) -> None:
 def test_one_that_is_stopped_says_what_it_found(
     finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def stopped(self: Account, kill: Any) -> None:
+    def stopped(self: KillLog, kill: Any) -> None:
         killed(self, kill)
         raise KeyboardInterrupt
 
-    killed = Account.killed
-    monkeypatch.setattr(Account, "killed", stopped)
+    killed = KillLog.add_kill
+    monkeypatch.setattr(KillLog, "add_kill", stopped)
     with pytest.raises(KeyboardInterrupt):
         kill_stand_ins(finished, tmp_path, "pass")
-    assert json.loads((tmp_path / course.FILE_NAME).read_text())["totals"]["kills"] == 1
+    assert json.loads((tmp_path / kill_loop.FILE_NAME).read_text())["totals"]["kills"] == 1
     assert "stopped after 1 of 2 kills" in capsys.readouterr().err
 
 
 def test_moments_are_drawn_in_every_stage_and_those_of_a_seed_are_always_the_same() -> None:
-    watch = stages.Watch()
+    timeline = stages.StageTimeline()
     for stage in stages.STAGES:
-        watch.visits[stage] = [(1.0, 2.0), (3.0, 5.0)]
-    drawn = [[moments.draw(random.Random(seed), watch) for _ in range(1)] for seed in (3, 3)]
+        timeline.visits[stage] = [(1.0, 2.0), (3.0, 5.0)]
+    drawn = [[kill_times.draw_kill_time(random.Random(seed), timeline) for _ in range(1)] for seed in (3, 3)]
     assert drawn[0] == drawn[1]
     source = random.Random(0)
-    found = [moments.draw(source, watch) for _ in range(200)]
-    assert {moment.stage for moment in found} == {*stages.STAGES, moments.ANYWHERE}
-    moment = moments.Moment(stages.TEST, visit=2, share=0.5)
-    watch.now = 3.5
-    assert not moment.due(watch, {stages.TEST: 2.0})
-    watch.now = 4.0
-    assert moment.due(watch, {stages.TEST: 2.0})
-    assert moment.easier().due(watch, {moments.ANYWHERE: 16.0}) and not moment.due(watch, {stages.TEST: 2.1})
+    found = [kill_times.draw_kill_time(source, timeline) for _ in range(200)]
+    assert {kill_time.stage for kill_time in found} == {*stages.STAGES, kill_times.ANYWHERE}
+    kill_time = kill_times.KillTime(stages.TEST, visit=2, share=0.5)
+    timeline.now = 3.5
+    assert not kill_time.due(timeline, {stages.TEST: 2.0})
+    timeline.now = 4.0
+    assert kill_time.due(timeline, {stages.TEST: 2.0})
+    assert not kill_time.due(timeline, {stages.TEST: 2.1})
+    assert kill_time.sooner().due(timeline, {kill_times.ANYWHERE: 16.0})
 
 
 PRINTED = "writing to run\n[  0%] gru, tuning 0/20  validation 1\n"
@@ -228,7 +229,7 @@ WHERE = [
 
 @pytest.mark.parametrize(("printed", "stage", "cell"), WHERE)
 def test_where_a_run_stands(printed: str, stage: str, cell: str, finished: Path) -> None:
-    assert stages.where(finished, printed, 0.0, ("gru",), 2) == stages.Where(stage, cell)
+    assert stages.locate_run(finished, printed, 0.0, ("gru",), 2) == stages.RunPosition(stage, cell)
 
 
 def test_between_test_and_results_parameters_are_saved(finished: Path, tmp_path: Path) -> None:
@@ -236,8 +237,8 @@ def test_between_test_and_results_parameters_are_saved(finished: Path, tmp_path:
     shutil.copytree(finished, run)
     path = run / records.FILE_NAME
     path.write_text("".join(line for line in path.read_text().splitlines(True) if '"result"' not in line))
-    assert stages.where(run, printed, 0.0, ("gru",), 2).phase == stages.SAVING
+    assert stages.locate_run(run, printed, 0.0, ("gru",), 2).phase == stages.SAVING
     shutil.rmtree(run / "checkpoints" / "gru")
-    assert stages.where(run, printed, 0.0, ("gru",), 2).phase == stages.TEST
+    assert stages.locate_run(run, printed, 0.0, ("gru",), 2).phase == stages.TEST
     (run / "checkpoints" / "_unfinished" / "gru" / "training" / f"40.{stages.TEMPORARY}").mkdir(parents=True)
-    assert stages.where(run, printed, 0.0, ("gru",), 2).phase == stages.CHECKPOINT
+    assert stages.locate_run(run, printed, 0.0, ("gru",), 2).phase == stages.CHECKPOINT

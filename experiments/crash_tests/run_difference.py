@@ -1,4 +1,4 @@
-"""Whether a run ended as another did: every record, every bit of its parameters, and no more files than that."""
+"""Compares two finished runs: their files, every record and every bit of their parameters."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -17,9 +17,9 @@ MAY_DIFFER = ("time", "env")
 
 
 def first_difference(reference: Path, other: Path, labels: Sequence[str]) -> str:
-    """The first thing in which the finished run in `other` differs from the one in `reference`; nothing if none does.
+    """Returns the first difference of the finished run in `other` from the one in `reference`; empty where they agree.
 
-    Times and environments may differ, but not the number of devices nor the engine.
+    Times and environments may differ, but the number of devices and the engine may not.
     """
     return (
         _in_files(reference, other)
