@@ -1,7 +1,8 @@
-"""The house of docs: which folder may import which, and what is never imported at all."""
+"""docs/architecture.md against the code: its folders, its imports, its functions; and what is never imported."""
 
 import ast
 import itertools
+import re
 import sys
 from pathlib import Path
 
@@ -10,35 +11,8 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "gru_research"
 
-# A -> B says that B may import A; arrows compose, and nothing else may.
-ARROWS = [
-    "types -> cells -> time_loop -> layers -> adapters -> models -> training",
-    "spec -> models",
-    "models -> decoding -> training",
-    "spec -> tasks",
-    "types -> metrics -> tasks",
-    "native -> time_loop",
-    "types -> masks -> time_loop",
-    "masks -> tasks",
-    "types -> data -> tasks -> training",
-    "config -> data",
-    "config -> trackers -> training",
-    "records -> trackers",
-    "config -> named -> models",
-    "training -> runs",
-    "run_files -> runs",
-    "full_disk -> runs",
-    "layers -> analysis -> training",
-    "stats -> analysis",
-    "records -> analysis",
-    "full_disk -> training",
-    "stats -> report",
-    "records -> run_files -> training",
-    "run_files -> report",
-    "plural -> report",
-    "plural -> training",
-    "runs -> planning",
-]
+PAGE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+ARROWS = re.search(r"```text\n(.*?)```", PAGE, re.DOTALL)[1].splitlines()  # type: ignore[index]
 
 
 def allowed() -> dict[str, set[str]]:
@@ -113,3 +87,29 @@ def test_nothing_imports_tensorflow_or_utils() -> None:
     for path in [*PACKAGE.rglob("*.py"), *(ROOT / "experiments").rglob("*.py"), *(ROOT / "configs").rglob("*.py")]:
         assert path.name != "utils.py"
         assert not [m for m in imports(path) if m.split(".")[0] == "tensorflow"], path
+
+
+def packages(top: str) -> set[str]:
+    """The folders with Python files below a folder, and the modules directly in the package."""
+    folders = {f"{path.parent.relative_to(ROOT / top)}/" for path in (ROOT / top).rglob("*.py")} - {"./"}
+    return folders | ({p.name for p in PACKAGE.glob("*.py")} - {"__init__.py"} if top == "gru_research" else set())
+
+
+@pytest.mark.parametrize("top", ["gru_research", "experiments"])
+def test_the_map_has_every_folder_and_no_other(top: str) -> None:
+    section = PAGE.partition(f"`{top}/`\n")[2].partition("\n## ")[0]
+    rows = [line for line in section.splitlines() if line.startswith("| `")]
+    assert {path for row in rows for path in re.findall(r"`([\w/]+(?:/|\.py))`", row.split(" | ")[0])} == packages(top)
+
+
+FUNCTIONS = re.findall(r"`(\w+(?:/\w+)+\.py):(\w+)`", PAGE)
+
+
+@pytest.mark.parametrize(("path", "name"), FUNCTIONS, ids=lambda value: value)
+def test_the_ways_go_through_functions_that_are_there(path: str, name: str) -> None:
+    tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
+    assert name in {node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+
+
+def test_the_ways_name_functions() -> None:
+    assert len(FUNCTIONS) > 15
