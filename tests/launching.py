@@ -19,10 +19,11 @@ FAST = {"JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
 PYTHONPATH = os.pathsep.join([str(ROOT), str(ROOT / "tests" / "stand_ins")])
 
 FORKING = """
-import json, os, runpy, sys
+import gc, json, os, runpy, sys
 import jax, flax, optax, orbax.checkpoint, tensorflow_datasets
 import gru_research.training, gru_research.report
 
+gc.freeze()  # else a fork that ends looks through all that was imported, which takes longer than most commands
 for line in sys.stdin:
     asked = json.loads(line)
     process = os.fork()

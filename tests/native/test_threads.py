@@ -32,6 +32,7 @@ print(found.hexdigest())
 
 @pytest.mark.usefixtures("native_engine")
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system can't give a process some of its cores")
+@pytest.mark.processes
 def test_bits_do_not_depend_on_cores_and_devices() -> None:
     def digest(cores: int, devices: int) -> str:
         command = [sys.executable, "-c", PROGRAM, str(cores), str(devices)]

@@ -12,6 +12,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jax.sharding import AbstractMesh, AxisType, NamedSharding, use_abstract_mesh
@@ -113,6 +114,7 @@ def test_any_placement_of_any_argument_gives_results_divided_by_rows_and_gradien
     assert [axes for i, axes in enumerate(ys.sharding.spec) if i != rows] == [None, None]
 
 
+@pytest.mark.processes
 def test_values_and_gradients_are_one_devices() -> None:
     on_four_devices("on_four_devices.py")
 

@@ -66,6 +66,7 @@ def trained(folder: Path, devices: int, *runs: str) -> dict[str, np.ndarray]:
     return {run: np.load(workdir / f"{run}-{devices}.npy") for run in runs}
 
 
+@pytest.mark.processes
 def test_seeds_spread_over_devices_keep_their_bits_and_divided_batches_their_numbers(tmp_path: Path) -> None:
     one = trained(tmp_path, 1, "generated-1", "stored-1")
     two = trained(tmp_path, 2, "generated-1", "stored-2")
