@@ -21,10 +21,10 @@ _UNTAUGHT = "The cell has learned nothing: its error is about the trivial one. "
 
 @dataclasses.dataclass(frozen=True)
 class Gates:
-    """Reads hidden quantities of the task from a trained cell's states and gates, and takes gates out.
+    """Reads latent quantities of the task from a trained cell's states and gates, and takes gates out.
 
     Attributes:
-      run: the name of the run; its task has to name hidden quantities, one of which is 0 or 1 at each step.
+      run: the name of the run; its task has to name latent quantities, one of which is 0 or 1 at each step.
       cell: label of the cell.
       read: the R^2 from which on a quantity counts as read.
       examples: sequences, of validation data.
@@ -58,21 +58,21 @@ class Gates:
         run = context.followed(self.run)
         context.say("gates: reading them, and taking them out")
         cell, task, batch = run.cell(self.cell), run.plan.task, run.validation(self.examples)
-        hidden = {} if task.hidden is None else {label: np.asarray(a) for label, a in task.hidden(batch).items()}
-        mark, carried = _quantities(task, hidden, f"config.claims.{name}.run={self.run!r}")
+        latents = {} if task.latents is None else {label: np.asarray(a) for label, a in task.latents(batch).items()}
+        mark, carried = _quantities(task, latents, f"config.claims.{name}.run={self.run!r}")
         found = {
-            "before": linear_probes.probe_layer(cell, cell.initial, batch, hidden),
-            "after": linear_probes.probe_layer(cell, cell.params, batch, hidden),
+            "before": linear_probes.probe_layer(cell, cell.initial, batch, latents),
+            "after": linear_probes.probe_layer(cell, cell.params, batch, latents),
         }
         after = found["after"]
-        costs = linear_probes.intervention_costs(cell, batch, task, after, carried, (mark, hidden[mark]))
+        costs = linear_probes.intervention_costs(cell, batch, task, after, carried, (mark, latents[mark]))
         seed = layer_trace.median_seed(costs.plain, task.direction)
         whole = float(np.median(after.whole(carried))) >= self.read
         single = float(np.median(after.units(carried).max(-1))) >= self.read
         learned = verdicts.learned(task, float(costs.plain[seed]))
         label = gate_panels.plain_label(self.cell)
         picture = gate_panels.gate_heatmap(
-            "gates", run, cell, after.trace, batch, seed, carried, hidden[carried], after.probes[carried][seed]
+            "gates", run, cell, after.trace, batch, seed, carried, latents[carried], after.probes[carried][seed]
         )
         return Finding(
             name=name,
@@ -111,10 +111,10 @@ def verdict(whole: bool, single: bool) -> Verdict:
     return "doesn't hold" if single else "holds when" if whole else "holds"
 
 
-def _quantities(task: Task, hidden: Mapping[str, np.ndarray], where: str) -> tuple[str, str]:
+def _quantities(task: Task, latents: Mapping[str, np.ndarray], where: str) -> tuple[str, str]:
     """The mark, and what is carried. Raises UserError where the task doesn't name both, or has another metric."""
-    mark = next((label for label, values in hidden.items() if linear_probes.is_binary(values)), None)
-    carried = next((label for label in hidden if label != mark), None)
+    mark = next((label for label, values in latents.items() if linear_probes.is_binary(values)), None)
+    carried = next((label for label in latents if label != mark), None)
     if mark is None or carried is None:
         raise UserError(f"{where}: {task.name} doesn't name both a mark and a quantity that is carried")
     if task.direction != "min":

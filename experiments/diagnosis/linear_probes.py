@@ -25,7 +25,7 @@ class ProbedLayer:
 
     Attributes:
       trace: gates and outputs.
-      probes: by hidden quantity, one a seed.
+      probes: by latent quantity, one a seed.
       areas: for quantities that are 0 or 1 at each step, by name and then by gate: the area under the curve of the
         unit that tells best, either way round, `[S]`.
       timescales: of each unit, from the share of its state that a step keeps, `[S, H]`; None where the cell names none.
@@ -55,13 +55,13 @@ def is_binary(values: np.ndarray) -> bool:
 
 
 def probe_layer(
-    cell: trained.TrainedCell, params: Params, batch: Batch, hidden: Mapping[str, np.ndarray], layer: int = 0
+    cell: trained.TrainedCell, params: Params, batch: Batch, latents: Mapping[str, np.ndarray], layer: int = 0
 ) -> ProbedLayer:
-    """What of the hidden quantities `[B, T]` a layer's states and gates hold."""
+    """What of the latent quantities `[B, T]` a layer's states and gates hold."""
     trace = layer_trace.trace_layer(cell, params, batch, layer)
-    probes = {name: tuple(linear_probe(states, values) for states in trace.states) for name, values in hidden.items()}
+    probes = {name: tuple(linear_probe(states, values) for states in trace.states) for name, values in latents.items()}
     areas: dict[str, dict[str, np.ndarray]] = {}
-    for name, values in hidden.items():
+    for name, values in latents.items():
         if is_binary(values):
             each = {gate: np.array([separation(of_seed, values) for of_seed in of]) for gate, of in trace.gates.items()}
             areas[name] = {gate: np.maximum(area, 1 - area).max(-1) for gate, area in each.items()}

@@ -55,27 +55,27 @@ def _of_cell(run: trained.FinishedRun, cell: trained.TrainedCell, examples: int,
         return Part(heading, (f"Gates aren't shown: the run {reason}.",))
     task, batch = run.plan.task, run.validation(examples)
     shown: list[exhibits.Exhibit] = []
-    hidden: Mapping[str, np.ndarray] = {}
+    latents: Mapping[str, np.ndarray] = {}
     notes: tuple[str, ...] = ()
-    if task.hidden is None:
-        notes = (f"{task.name} names no hidden quantity: nothing is looked for in the states.",)
+    if task.latents is None:
+        notes = (f"{task.name} names no latent quantity: nothing is looked for in the states.",)
     elif varying:
         notes = ("Sequences of several lengths: quantities aren't looked for in the states.",)
     elif len(batch["inputs"]) >= linear_probes.LEAST:
-        moving = {name: np.asarray(values) for name, values in task.hidden(batch).items()}
-        hidden = {name: values for name, values in moving.items() if np.ptp(values) > 0}
-    carried = next((name for name, values in hidden.items() if not linear_probes.is_binary(values)), None)
-    carried = carried or next(iter(hidden), None)
-    before = linear_probes.probe_layer(cell, cell.initial, batch, hidden, layer)
-    after = linear_probes.probe_layer(cell, cell.params, batch, hidden, layer)
-    marks = next(((name, values) for name, values in hidden.items() if linear_probes.is_binary(values)), None)
+        moving = {name: np.asarray(values) for name, values in task.latents(batch).items()}
+        latents = {name: values for name, values in moving.items() if np.ptp(values) > 0}
+    carried = next((name for name, values in latents.items() if not linear_probes.is_binary(values)), None)
+    carried = carried or next(iter(latents), None)
+    before = linear_probes.probe_layer(cell, cell.initial, batch, latents, layer)
+    after = linear_probes.probe_layer(cell, cell.params, batch, latents, layer)
+    marks = next(((name, values) for name, values in latents.items() if linear_probes.is_binary(values)), None)
     marks = None if marks is None or marks[0] == carried else marks
     costs = linear_probes.intervention_costs(cell, batch, task, after, carried, marks, layer)
     seed = layer_trace.median_seed(costs.plain, task.direction)
     gated = after.trace.proper
     if gated:
         probe = after.probes[carried][seed] if carried else None
-        values = hidden[carried] if carried else None
+        values = latents[carried] if carried else None
         name = f"why-{cell.label}"
         shown.append(
             gate_panels.gate_heatmap(f"{name}-gates", run, cell, after.trace, batch, seed, carried, values, probe)

@@ -37,7 +37,7 @@ def adding(length: int = 100, validation_size: int = 1000, test_size: int = 5000
         threshold=threshold,
         trivial={"always 1": 1 / 6},
         length=length,
-        hidden=running_sum,
+        latents=running_sum,
         scaling="The baseline is the same at every length; memory must span up to the whole length.",
     )
 

@@ -106,7 +106,7 @@ class Task:
       answer: how answers are generated for metrics of "answers", a name of `decoding.DECODERS` and its options.
       length: T, of the longest training sequence.
       scaling: one sentence, how trivial answers and the difficulty change with the length.
-      hidden: from a batch to the quantities `[B, T]` by name that a solver has to tell or to carry at each step, such
+      latents: from a batch to the quantities `[B, T]` by name that a solver has to tell or to carry at each step, such
         as the sum so far: what probes look for in a state. None: the task names none.
       encode: from raw input (a text, an array, or a dict of arrays) to one example as the model sees it, without a
         batch axis. It raises ValueError with one line that says what is wrong with the input. None: what fits `spec`
@@ -137,7 +137,7 @@ class Task:
     answer: Mapping[str, Any] = dataclasses.field(default_factory=lambda: {"name": "greedy"})
     length: int | None = None
     scaling: str = ""
-    hidden: Callable[[Batch], Mapping[str, Array]] | None = None
+    latents: Callable[[Batch], Mapping[str, Array]] | None = None
     encode: Callable[[Any], dict[str, np.ndarray]] = None  # pyright: ignore[reportAssignmentType]  # filled in
     decode: Callable[[Any], Any] = None  # pyright: ignore[reportAssignmentType]  # filled in
     continues: bool = False

@@ -57,7 +57,7 @@ def parity(
         classes=2,
         tokens=tokens,
         answer=answer,
-        hidden=lambda tokens_BT: {"parity so far": jnp.cumsum(tokens_BT, -1) % 2},
+        latents=lambda tokens_BT: {"parity so far": jnp.cumsum(tokens_BT, -1) % 2},
         automaton=(np.full(2, 1 / 2), (states[:, None] + states) % 2, states),
         written=("01", characters_of),
         answers=("even", "odd"),
@@ -149,7 +149,7 @@ def cycle_navigation(
         classes=cycle,
         tokens=tokens,
         answer=answer,
-        hidden=lambda tokens_BT: {"place so far": jnp.cumsum(tokens_BT - 1, -1) % cycle},
+        latents=lambda tokens_BT: {"place so far": jnp.cumsum(tokens_BT - 1, -1) % cycle},
         automaton=(np.bincount(following[0], minlength=cycle) / 3, following, places),
         written=("-0+", characters_of),
         scaling="The baseline falls to 1/cycle as walks grow; the place must be kept over the whole walk.",
@@ -186,7 +186,7 @@ def _task(
     scaling: str,
     written: tuple[Sequence[str], Callable[[str], Sequence[str]]],
     answers: tuple[str, ...] = (),
-    hidden: Callable[[Array], Mapping[str, Array]] | None = None,
+    latents: Callable[[Array], Mapping[str, Array]] | None = None,
 ) -> Task:
     """The task. `lengths` are `length`, `test_length` and the step between lengths; `tokens (key, [B, T])` draws a
     batch, whose classes `answer(tokens, real)` gives; `automaton` is what `best_constant` takes, a step of it `step`
@@ -223,5 +223,5 @@ def _task(
         scaling=scaling,
         encode=Tokens(vocabulary, tuple(written[0]), beside=("lengths",), split=written[1]),
         decode=Classes(answers),
-        hidden=None if hidden is None else lambda batch: hidden(batch["inputs"]),
+        latents=None if latents is None else lambda batch: latents(batch["inputs"]),
     )

@@ -48,7 +48,7 @@ def multiplication(
         threshold=threshold,
         trivial={"always 1/4": VARIANCE},
         length=length,
-        hidden=running_product,
+        latents=running_product,
         scaling="The baseline is the same at every length; memory must span up to the whole length.",
     )
 

@@ -9,30 +9,30 @@ from gru_research.tasks import TASKS
 pytestmark = pytest.mark.usefixtures("compiled_fast")
 
 
-def batch_and_hidden(name: str, **options: object) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+def batch_and_latents(name: str, **options: object) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     task = TASKS[name](**options)
     batch = jax.jit(task.data.make, static_argnums=1)(jax.random.key(0), 8)
     return (
         {field: np.asarray(a) for field, a in batch.items()},
-        {field: np.asarray(a) for field, a in task.hidden(batch).items()},
+        {field: np.asarray(a) for field, a in task.latents(batch).items()},
     )
 
 
 @pytest.mark.parametrize(("name", "total"), [("adding", "running sum"), ("multiplication", "running product")])
 def test_marked_numbers_are_gathered_where_they_are_marked(name: str, total: str) -> None:
-    batch, hidden = batch_and_hidden(name, length=12)
-    np.testing.assert_array_equal(hidden["marker"].sum(-1), 2)
-    np.testing.assert_allclose(hidden[total][:, -1:], batch["targets"], rtol=1e-6)
-    changes = np.diff(hidden[total], axis=-1) != 0
-    assert not (changes & (hidden["marker"][:, 1:] == 0)).any()
+    batch, latents = batch_and_latents(name, length=12)
+    np.testing.assert_array_equal(latents["marker"].sum(-1), 2)
+    np.testing.assert_allclose(latents[total][:, -1:], batch["targets"], rtol=1e-6)
+    changes = np.diff(latents[total], axis=-1) != 0
+    assert not (changes & (latents["marker"][:, 1:] == 0)).any()
 
 
 @pytest.mark.parametrize(("name", "state"), [("parity", "parity so far"), ("cycle_navigation", "place so far")])
 def test_a_language_s_state_at_a_string_s_end_is_its_class(name: str, state: str) -> None:
-    batch, hidden = batch_and_hidden(name, length=9)
-    ends = np.take_along_axis(hidden[state], batch["lengths"][:, None] - 1, -1)[:, 0]
+    batch, latents = batch_and_latents(name, length=9)
+    ends = np.take_along_axis(latents[state], batch["lengths"][:, None] - 1, -1)[:, 0]
     np.testing.assert_array_equal(ends, batch["targets"])
 
 
 def test_other_tasks_name_none() -> None:
-    assert TASKS["copy_memory"]().hidden is None
+    assert TASKS["copy_memory"]().latents is None
