@@ -21,7 +21,7 @@ from gru_research.config import UserError, choose, split_names
 from gru_research.full_disk import full_disk_named
 from gru_research.plural import several
 from gru_research.runs import trained
-from gru_research.runs.surroundings import environment
+from gru_research.runs.environment import environment
 
 DEFAULT_EXAMPLES = 64
 running.define_data_flags()

@@ -17,7 +17,7 @@ from experiments.cli import running
 from experiments.cli.launcher import launch
 from gru_research import runs
 from gru_research.config import UserError
-from gru_research.runs import export, exported
+from gru_research.runs import export, export_texts
 
 WORKDIR = flags.DEFINE_string("workdir", "", "the run's directory.")
 CELL = flags.DEFINE_string("cell", "", "label of the cell; may be left out where the run has one.")
@@ -50,7 +50,7 @@ def main() -> int:
             print(f"  {limit}")
     for seed in about["diverged"]:
         print(f"warning: seed {seed} diverged: its weights are the last that were finite", file=sys.stderr)
-    print(f"{len(about['weights'])} files of weights; {folder / exported.EXAMPLE} calls the function")
+    print(f"{len(about['weights'])} files of weights; {folder / export_texts.EXAMPLE} calls the function")
     return 0
 
 

@@ -22,7 +22,7 @@ from gru_research.config import UserError
 from gru_research.planning import ConfigForecast, PlanRequest, forecast_cell, horizon_configs, tables
 from gru_research.planning.machine import load_average, memory_limit, seconds_since_start
 from gru_research.runs.comparison import prepare_comparison
-from gru_research.runs.surroundings import environment
+from gru_research.runs.environment import environment
 
 running.define_data_flags()
 SEEDS = flags.DEFINE_list("seeds", [], "plan for these numbers of seeds too, e.g. 5,10.")

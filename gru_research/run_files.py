@@ -21,7 +21,7 @@ _DAMAGED = (ValueError, KeyError, EOFError, NotImplementedError, zipfile.BadZipF
 
 
 @dataclasses.dataclass(frozen=True)
-class Attended:
+class AttentionExamples:
     """The weights with which a model read the inputs of a few test examples for the tokens of its own answers.
 
     Arrays are as long as the longest of the examples; the lengths say what of each is real.
@@ -128,7 +128,7 @@ def _json(path: Path) -> Any:
         raise records.RecordsError(f"{path} isn't JSON ({records.why_not_json(e)})") from e
 
 
-def save_attended(workdir: Path, label: str, attended: Attended) -> None:
+def save_attention(workdir: Path, label: str, attended: AttentionExamples) -> None:
     """Writes the arrays of a cell in one step."""
     whole = io.BytesIO()
     fields = {field.name: np.asarray(getattr(attended, field.name)) for field in dataclasses.fields(attended)}
@@ -138,8 +138,8 @@ def save_attended(workdir: Path, label: str, attended: Attended) -> None:
     records.write_whole(folder / _attended_name(label), whole.getvalue())
 
 
-def load_attended(workdir: Path, label: str) -> Attended | None:
-    """What `save_attended` was given; None where the cell has no such file.
+def load_attention(workdir: Path, label: str) -> AttentionExamples | None:
+    """What `save_attention` was given; None where the cell has no such file.
 
     Raises:
       RecordsError: the file can't be read, or holds something else.
@@ -150,9 +150,9 @@ def load_attended(workdir: Path, label: str) -> Attended | None:
         return None
     try:
         with np.load(folder / name, allow_pickle=False) as arrays:
-            fields: dict[str, Any] = {field.name: arrays[field.name] for field in dataclasses.fields(Attended)}
+            fields: dict[str, Any] = {field.name: arrays[field.name] for field in dataclasses.fields(AttentionExamples)}
         fields["seed"] = int(fields["seed"].item())
-        return Attended(**fields)
+        return AttentionExamples(**fields)
     except OSError as e:
         raise records.RecordsError(f"can't read {folder / name}: {e.strerror or e}") from e
     except _DAMAGED as e:

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 from gru_research import records, run_files
-from gru_research.run_files import Attended
+from gru_research.run_files import AttentionExamples
 
 WORDS = {"inputs": ("walk", "twice", "\u6b69\u304f"), "targets": ("<end>", 'a "word"', "")}
 
 
-def attended(**changes: Any) -> Attended:
+def attended(**changes: Any) -> AttentionExamples:
     """Two examples: two words of three answered by three tokens, and one by one."""
     fields: dict[str, Any] = {
         "seed": 3,
@@ -31,7 +31,7 @@ def attended(**changes: Any) -> Attended:
         "right": np.array([True, False]),
         "wrong_one": np.array([False, True]),
     }
-    return Attended(**fields | changes)
+    return AttentionExamples(**fields | changes)
 
 
 def test_vocabularies_come_back_as_they_were(tmp_path: Path) -> None:
@@ -63,26 +63,26 @@ def test_attention_comes_back_as_it_was_and_in_the_same_bytes(tmp_path: Path) ->
     written = []
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
-        run_files.save_attended(tmp_path / name, "gru", attended())
+        run_files.save_attention(tmp_path / name, "gru", attended())
         written.append((tmp_path / name / "arrays" / "attention-gru.npz").read_bytes())
-        found = run_files.load_attended(tmp_path / name, "gru")
+        found = run_files.load_attention(tmp_path / name, "gru")
         assert found is not None and found.seed == 3
-        for field in dataclasses.fields(Attended):
+        for field in dataclasses.fields(AttentionExamples):
             expected = np.asarray(getattr(attended(), field.name))
             actual = np.asarray(getattr(found, field.name))
             assert actual.dtype == expected.dtype
             np.testing.assert_array_equal(actual, expected)
     assert written[0] == written[1]
-    assert run_files.load_attended(tmp_path / "one", "lstm") is None
-    assert run_files.load_attended(tmp_path / "three", "gru") is None
+    assert run_files.load_attention(tmp_path / "one", "lstm") is None
+    assert run_files.load_attention(tmp_path / "three", "gru") is None
 
 
 def test_a_label_leads_to_no_other_folder(tmp_path: Path) -> None:
     (tmp_path / "run" / "arrays" / "attention-x").mkdir(parents=True)
-    run_files.save_attended(tmp_path, "gru", attended())
+    run_files.save_attention(tmp_path, "gru", attended())
     assert (tmp_path / "run/arrays/attention-x/../../../arrays/attention-gru.npz").is_file()
-    assert run_files.load_attended(tmp_path / "run", "x/../../../arrays/attention-gru") is None
-    assert run_files.load_attended(tmp_path / "run", 5000 * "x") is None
+    assert run_files.load_attention(tmp_path / "run", "x/../../../arrays/attention-gru") is None
+    assert run_files.load_attention(tmp_path / "run", 5000 * "x") is None
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ DAMAGES: dict[str, Callable[[Path], Any]] = {
 
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_file_is_refused(damage: str, tmp_path: Path) -> None:
-    run_files.save_attended(tmp_path, "gru", attended())
+    run_files.save_attention(tmp_path, "gru", attended())
     DAMAGES[damage](tmp_path / "arrays" / "attention-gru.npz")
     with pytest.raises(records.RecordsError, match=r"attention-gru\.npz is damaged: remove it"):
-        run_files.load_attended(tmp_path, "gru")
+        run_files.load_attention(tmp_path, "gru")

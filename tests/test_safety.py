@@ -41,8 +41,8 @@ CALLS = {"eval", "exec", "compile", "__import__"}
 ALLOWED = {
     ("experiments/cli/config_files.py", "runpy"),  # configs are Python and run as such
     ("experiments/benchmarks/input_pipeline.py", "runpy"),  # the same
-    ("gru_research/named.py", "exec"),  # the user's own code, which a config names by its file
-    ("gru_research/named.py", "compile"),
+    ("gru_research/lookup.py", "exec"),  # the user's own code, which a config names by its file
+    ("gru_research/lookup.py", "compile"),
     ("gru_research/data/scan/scan_dataset_builder.py", "zipfile"),  # reads texts in an archive, and writes none
     ("gru_research/data/own_files/arrays.py", "np.load"),  # with allow_pickle=False
     ("gru_research/data/own_files/arrays.py", "allow_pickle"),

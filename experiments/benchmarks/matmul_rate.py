@@ -31,7 +31,7 @@ class MatmulProgram:
     def __init__(self, case: BenchmarkCase):
         if jax.default_backend() != case.platform:
             raise ValueError(f"jax runs on {jax.default_backend()}, not on {case.platform}")
-        from gru_research.runs.surroundings import environment  # here, as it takes seconds that no other worker needs
+        from gru_research.runs.environment import environment  # here, as it takes seconds that no other worker needs
 
         self.about: dict[str, Any] = {"environment": environment() | {"processor": _processor()}}
         self._size = SIZES[case.platform]

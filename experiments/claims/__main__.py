@@ -38,7 +38,7 @@ from gru_research.full_disk import full_disk_named
 from gru_research.plural import several
 from gru_research.report.claims import findings
 from gru_research.runs import directory
-from gru_research.runs.surroundings import environment
+from gru_research.runs.environment import environment
 from gru_research.training import Plan, make_plan
 
 running.define_flags()

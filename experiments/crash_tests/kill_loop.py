@@ -20,7 +20,7 @@ from experiments.crash_tests.run_process import ProcessOutcome, RunCommand
 from experiments.crash_tests.stages import StageTimeline
 from gru_research import records
 from gru_research.config import UserError
-from gru_research.runs.surroundings import environment
+from gru_research.runs.environment import environment
 
 FILE_NAME = "killtest.json"
 MISSES = 2

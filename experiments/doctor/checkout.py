@@ -5,7 +5,7 @@ from pathlib import Path
 import gru_research
 from experiments.doctor.findings import Finding, Settings
 from experiments.doctor.packages import INSTALL, ROOT
-from gru_research.runs.surroundings import environment
+from gru_research.runs.environment import environment
 
 
 def check(settings: Settings) -> list[Finding]:

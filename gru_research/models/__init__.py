@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from gru_research import named
+from gru_research import lookup
 from gru_research.time_loop import UnrollOptions
 
 from . import user_models
@@ -29,7 +29,7 @@ def builder(kind: str) -> Callable[..., Model]:
     Raises:
       UserError: there is none.
     """
-    found = named.find("config.model.kind", kind, MODELS)
+    found = lookup.find("config.model.kind", kind, MODELS)
     return found if kind in MODELS else user_models.builder("config.model.kind", kind, found)
 
 

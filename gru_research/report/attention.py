@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from gru_research.report import exhibits, wording
-from gru_research.run_files import Attended, load_attended, load_vocabularies
+from gru_research.run_files import AttentionExamples, load_attention, load_vocabularies
 
 _MOST_WORDS = 60
 """So many are said of a sequence in words."""
@@ -18,7 +18,7 @@ _MOST_WORDS = 60
 class Found:
     """What there is of each cell, by its label, and the words of tokens by the name of their field."""
 
-    cells: Mapping[str, Attended]
+    cells: Mapping[str, AttentionExamples]
     vocabularies: Mapping[str, Sequence[str]]
 
 
@@ -28,7 +28,7 @@ def read(workdir: Path, labels: Sequence[str]) -> Found:
     Raises:
       RecordsError: a file that can't be read.
     """
-    found = {label: attended for label in labels if (attended := load_attended(workdir, label)) is not None}
+    found = {label: attended for label in labels if (attended := load_attention(workdir, label)) is not None}
     return Found(found, load_vocabularies(workdir) if found else {})
 
 
@@ -37,7 +37,7 @@ def together(runs: Sequence[tuple[Path, Mapping[str, str]]]) -> Found:
 
     Raises RecordsError as `read`.
     """
-    cells: dict[str, Attended] = {}
+    cells: dict[str, AttentionExamples] = {}
     vocabularies: Mapping[str, Sequence[str]] = {}
     for workdir, labels in runs:
         found = read(workdir, list(labels))
@@ -68,7 +68,7 @@ def grids(found: Found) -> list[exhibits.Grid]:
     ]
 
 
-def _grid(label: str, attended: Attended, vocabularies: Mapping[str, Sequence[str]], i: int) -> exhibits.Grid:
+def _grid(label: str, attended: AttentionExamples, vocabularies: Mapping[str, Sequence[str]], i: int) -> exhibits.Grid:
     inputs, answer, target = (
         tokens[i, : lengths[i]]
         for tokens, lengths in (

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .loaded import Loaded
+    from .loaded_run import LoadedRun
 
 
-def load(workdir: str | Path, data_dir: str = "", manual_dir: str = "") -> "Loaded":
+def load(workdir: str | Path, data_dir: str = "", manual_dir: str = "") -> "LoadedRun":
     """A run from its directory, finished or interrupted; it finds its data and the user's own code by itself.
 
     Args:
@@ -23,7 +23,7 @@ def load(workdir: str | Path, data_dir: str = "", manual_dir: str = "") -> "Load
       RecordsError: no readable records.
       UserError: this version doesn't know its task, a cell or a model, or its own code can't be run.
     """
-    from .loaded import load  # with all that trains: workers of a sweep, which import other parts, do without
+    from .loaded_run import load  # with all that trains: workers of a sweep, which import other parts, do without
 
     return load(workdir, data_dir, manual_dir)
 

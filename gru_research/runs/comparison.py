@@ -25,11 +25,11 @@ from gru_research.training.resumption import Resumption
 from gru_research.training.train_variant import Saving, train_variant
 
 from .check_workdir import CONFIG_FILE, check_workdir
+from .environment import environment
 from .lock import locked
-from .resume import clear, find, other_surroundings, share
-from .surroundings import environment
+from .resume import environment_changes, find_resumption, remove_snapshots, share_resumption
 
-SURROUNDINGS = ("backend", "engine", "devices", "xla_flags", "versions", "git_commit", "command")
+NOTED_ENVIRONMENT = ("backend", "engine", "devices", "xla_flags", "versions", "git_commit", "command")
 """What is noted of the environment each time a run goes on."""
 CHECKPOINT_SECONDS = 60.0
 """Between two snapshots: about how much work is lost at most when a process is killed."""
@@ -131,7 +131,7 @@ def run_comparison(
             return True
         writer, resumption = opened
         hooks = Hooks(lambda record: None, progress, stopping, say)
-        return _train(plan, workdir, sets, writer, share(resumption), checkpoint_seconds, debug_nans, hooks)
+        return _train(plan, workdir, sets, writer, share_resumption(resumption), checkpoint_seconds, debug_nans, hooks)
 
 
 def _open(
@@ -150,12 +150,12 @@ def _open(
     held.enter_context(full_disk_named(workdir))
     begun = check_workdir(workdir, plan.config, allow_config_change, plan.files)
     if begun is None:
-        return _begin(workdir, header, plan.task), None
+        return _begin_records(workdir, header, plan.task), None
     labels = [cell.label for cell in plan.cells]
-    resumption = find(workdir, labels, plan.config.seeds, say)
+    resumption = find_resumption(workdir, labels, plan.config.seeds, say)
     if begun.finished and set(labels) <= set(resumption.done):
         return None, resumption
-    return _go_on(workdir, header, begun, resumption, say), resumption
+    return _continue_records(workdir, header, begun, resumption, say), resumption
 
 
 def _train(
@@ -171,7 +171,7 @@ def _train(
     """Of several processes the first alone has a writer, and so hooks that record."""
     started = time.perf_counter() - (resumption.seconds if resumption else 0.0)
     config, task = records.to_json(to_mapping(plan.config)), plan.task
-    about = trackers.About(workdir, config, task.metric, task.validation_metric)
+    about = trackers.RunInfo(workdir, config, task.metric, task.validation_metric)
     tracked = trackers.start(split_names(plan.config.trackers) if writer else (), about)
 
     def record(made: records.Record) -> None:
@@ -191,7 +191,7 @@ def _train(
                 train_variant(plan, cell, sets, hooks, saving, debug_nans)
         status = "finished"
         if writer is not None:
-            clear(workdir)
+            remove_snapshots(workdir)
     except InterruptedRun:
         return False
     finally:
@@ -205,7 +205,7 @@ def _train(
     return True
 
 
-def _begin(workdir: Path, header: records.Header, task: Task) -> records.Writer:
+def _begin_records(workdir: Path, header: records.Header, task: Task) -> records.Writer:
     """Writes the config, what the task took from its data and the header. Raises UserError where that can't be."""
     try:
         records.write_whole(workdir / CONFIG_FILE, json.dumps(header.config, indent=2) + "\n")
@@ -216,12 +216,12 @@ def _begin(workdir: Path, header: records.Header, task: Task) -> records.Writer:
         raise UserError(f"workdir={str(workdir)!r} can't be written: {e.strerror}") from e
 
 
-def _go_on(
+def _continue_records(
     workdir: Path, header: records.Header, begun: records.Run, resumption: Resumption, say: Callable[[str], None]
 ) -> records.Writer:
     """The records as they were where the run goes on; the header keeps what it began with and notes this."""
     say(resumption.describe())
-    if others := other_surroundings(begun, header.env):
+    if others := environment_changes(begun, header.env):
         say(f"warning: not as the run began, so bits may differ: {', '.join(others)}")
     noted = {
         "at": header.time["started"],
@@ -229,7 +229,7 @@ def _go_on(
         "phase": resumption.phase,
         "step": resumption.snapshot.step if resumption.snapshot else 0,
         "dropped": resumption.dropped,
-        **{name: header.env[name] for name in SURROUNDINGS},
+        **{name: header.env[name] for name in NOTED_ENVIRONMENT},
     }
     env = {**begun.header.env, "resumed": [*begun.header.env.get("resumed", []), noted]}
     new = dataclasses.replace(begun.header, config=header.config, asked=header.asked, warnings=header.warnings, env=env)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from gru_research import named, records
+from gru_research import lookup, records
 from gru_research.config import UserError
 
 
@@ -115,4 +115,4 @@ def changed_files(workdir: Path) -> dict[str, str]:
     """Which of the user's own files a directory's run was made of aren't as they were: "has changed" or "is gone", by
     path; none where there is no run."""
     path = workdir / records.FILE_NAME
-    return named.changed(records.read(path).header.files) if path.is_file() else {}
+    return lookup.changed(records.read(path).header.files) if path.is_file() else {}

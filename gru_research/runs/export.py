@@ -18,17 +18,17 @@ from jax import export
 
 from gru_research.adapters.weights import save_safetensors
 from gru_research.config import UserError, choose, to_mapping
+from gru_research.lookup import said
 from gru_research.models import Model, no_generation
-from gru_research.named import said
 from gru_research.tasks import Generated, Task
 from gru_research.tasks.forms import BESIDE
 from gru_research.training.evaluation import generate
 from gru_research.types import Params
 
-from . import exported
-from .loaded import Loaded
-from .meaning import meaning, scaling
-from .surroundings import environment
+from . import export_texts
+from .array_meanings import array_meanings, scaling
+from .environment import environment
+from .loaded_run import LoadedRun
 
 PLATFORMS = ("cpu", "cuda", "tpu")
 STEPS = {"inputs": "t", "mask": "t", "resets": "t", "targets": "u"}
@@ -55,7 +55,7 @@ class Function:
     def describe(self) -> dict[str, Any]:
         outputs = jax.tree.unflatten(self.program.out_tree, self.program.out_avals)
         return {
-            "file": exported.FUNCTION.format(name=self.name),
+            "file": export_texts.FUNCTION.format(name=self.name),
             "says": self.says,
             "inputs": {name: _described(a) for name, a in by_name(self.inputs).items()},
             "outputs": {name or "outputs": _described(a) for name, a in by_name(outputs).items()},
@@ -64,7 +64,7 @@ class Function:
         }
 
 
-def write(run: Loaded, cell: str, folder: Path, seed: int | None = None) -> dict[str, Any]:
+def write(run: LoadedRun, cell: str, folder: Path, seed: int | None = None) -> dict[str, Any]:
     """Writes the function of a cell, and its weights of one seed or of all, with a page and an example.
 
     Returns:
@@ -77,20 +77,25 @@ def write(run: Loaded, cell: str, folder: Path, seed: int | None = None) -> dict
     check_packages()
     choose("--cell", cell, run.cells)
     seeds = run.seeds(cell) if seed is None else (choose("--seed", seed, run.seeds(cell)),)
-    if folder.exists() and (not folder.is_dir() or (any(folder.iterdir()) and not (folder / exported.ABOUT).is_file())):
+    if folder.exists() and (
+        not folder.is_dir() or (any(folder.iterdir()) and not (folder / export_texts.ABOUT).is_file())
+    ):
         raise UserError(f"output={str(folder)!r} holds something else: choose another")
     params = {seed: run.parameters(cell, seed) for seed in seeds}
     functions = export_functions(run.model(cell), run.task, params[seeds[0]], f"{cell}: its model")
     about = _about(run, cell, seeds, functions)
     folder.mkdir(parents=True, exist_ok=True)
-    for old in (*folder.glob(exported.FUNCTION.format(name="*")), *folder.glob(exported.WEIGHTS.format(seed="*"))):
+    for old in (
+        *folder.glob(export_texts.FUNCTION.format(name="*")),
+        *folder.glob(export_texts.WEIGHTS.format(seed="*")),
+    ):
         old.unlink()  # of an earlier export, whose seeds and functions may be others
     for function in functions:
-        (folder / exported.FUNCTION.format(name=function.name)).write_bytes(function.program.serialize())
+        (folder / export_texts.FUNCTION.format(name=function.name)).write_bytes(function.program.serialize())
     for number, own in params.items():
-        path = folder / exported.WEIGHTS.format(seed=number)
+        path = folder / export_texts.WEIGHTS.format(seed=number)
         save_safetensors(by_name(own), path, metadata=_metadata(run, cell, number, about))
-    exported.write_texts(folder, about)
+    export_texts.write_texts(folder, about)
     return about
 
 
@@ -224,7 +229,7 @@ def _described(array: Any) -> dict[str, Any]:
     return {"shape": sizes, "dtype": array.dtype.name}
 
 
-def _about(run: Loaded, cell: str, seeds: Sequence[int], functions: Sequence[Function]) -> dict[str, Any]:
+def _about(run: LoadedRun, cell: str, seeds: Sequence[int], functions: Sequence[Function]) -> dict[str, Any]:
     task, env = run.task, environment()
     return {
         "schema": "gru_research.export/1",
@@ -233,9 +238,9 @@ def _about(run: Loaded, cell: str, seeds: Sequence[int], functions: Sequence[Fun
         "seeds": list(seeds),
         "diverged": _diverged(run, cell, seeds),
         "finished": run.finished,
-        "weights": {str(seed): exported.WEIGHTS.format(seed=seed) for seed in seeds},
+        "weights": {str(seed): export_texts.WEIGHTS.format(seed=seed) for seed in seeds},
         "functions": {function.name: function.describe() for function in functions},
-        "meaning": meaning(task),
+        "meaning": array_meanings(task),
         "scaling": scaling(task.learned),
         "learned": dict(task.learned),
         "vocabularies": {name: list(words) for name, words in task.vocabularies.items()},
@@ -245,14 +250,14 @@ def _about(run: Loaded, cell: str, seeds: Sequence[int], functions: Sequence[Fun
     }
 
 
-def _diverged(run: Loaded, cell: str, seeds: Sequence[int]) -> list[int]:
+def _diverged(run: LoadedRun, cell: str, seeds: Sequence[int]) -> list[int]:
     """The seeds whose parameters are the last ones that were finite."""
     found = run.records("result")
     rows = zip(*(found.get(name, ()) for name in ("cell", "seed", "diverged_at")), strict=True)
     return [seed for label, seed, at in rows if label == cell and seed in seeds and at is not None]
 
 
-def _metadata(run: Loaded, cell: str, seed: int, about: Mapping[str, Any]) -> dict[str, str]:
+def _metadata(run: LoadedRun, cell: str, seed: int, about: Mapping[str, Any]) -> dict[str, str]:
     """What a file of weights says of itself: safetensors has texts alone."""
     return {
         "task": run.task.name,

@@ -13,8 +13,8 @@ import numpy as np
 from gru_research import records
 from gru_research.config import UserError, choose
 from gru_research.decoding import Answers, greedy, sample
+from gru_research.lookup import said
 from gru_research.models import Model, no_generation
-from gru_research.named import said
 from gru_research.tasks import Task
 from gru_research.tasks.answers import Averaged
 from gru_research.training.evaluation import generate

@@ -15,7 +15,7 @@ PHASES = ("training", "tuning")
 """The later one first."""
 
 
-def find(
+def find_resumption(
     workdir: Path, labels: Sequence[str], seeds: int, say: Callable[[str], None] = lambda line: None
 ) -> Resumption:
     """Where the run in `workdir` is resumed: behind its finished cells, at the newest whole snapshot of the next one.
@@ -50,7 +50,7 @@ def find(
     return Resumption(behind, lines - behind - ends, done, seconds=seconds)
 
 
-def share(resumption: Resumption | None) -> Resumption | None:
+def share_resumption(resumption: Resumption | None) -> Resumption | None:
     """The first process's, in all of them: the others needn't see its directory."""
     if processes.alone():
         return resumption
@@ -76,7 +76,7 @@ def _kinds(path: Path) -> list[tuple[str, str]]:
     return [(record.kind, getattr(record, "cell", "")) for record in run.in_order]
 
 
-def other_surroundings(run: records.Run, env: Mapping[str, Any]) -> list[str]:
+def environment_changes(run: records.Run, env: Mapping[str, Any]) -> list[str]:
     """What of an environment isn't as the run began and may change bits: versions, backend, engine, XLA's flags."""
     before, now = (_changing_bits(each) for each in (run.header.env, env))
     return [f"{name} {before[name]} then, {now[name]} now" for name in now if before.get(name, now[name]) != now[name]]
@@ -90,6 +90,6 @@ def _changing_bits(env: Mapping[str, Any]) -> dict[str, str]:
     return {**env.get("versions", {}), **found}
 
 
-def clear(workdir: Path) -> None:
+def remove_snapshots(workdir: Path) -> None:
     """Removes the folder of snapshots when nothing is unfinished any more."""
     shutil.rmtree(workdir / FOLDER / UNFINISHED, ignore_errors=True)

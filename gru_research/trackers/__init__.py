@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterable, Mapping
 
 from gru_research.config import choose
 
-from .base import About, Point, Tracker
+from .base import Point, RunInfo, Tracker
+from .fan_out import Trackers
 from .points import point_of
-from .sinks import Trackers
 from .tensorboard import TensorBoard
 from .weights_biases import Wandb
 
-TRACKERS: Mapping[str, Callable[[About], Tracker]] = {"tensorboard": TensorBoard, "wandb": Wandb}
+TRACKERS: Mapping[str, Callable[[RunInfo], Tracker]] = {"tensorboard": TensorBoard, "wandb": Wandb}
 """What `config.trackers` can name."""
 
 
@@ -24,9 +24,9 @@ def check(names: Iterable[str]) -> None:
         choose("config.trackers", name, TRACKERS)
 
 
-def start(names: Iterable[str], about: About) -> Trackers:
+def start(names: Iterable[str], about: RunInfo) -> Trackers:
     """The trackers of those names, started; those that can't start are off."""
     return Trackers({name: TRACKERS[name] for name in names}, about)
 
 
-__all__ = ["TRACKERS", "About", "Point", "Tracker", "Trackers", "check", "point_of", "start"]
+__all__ = ["TRACKERS", "Point", "RunInfo", "Tracker", "Trackers", "check", "point_of", "start"]

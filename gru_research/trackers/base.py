@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 
 @dataclasses.dataclass(frozen=True)
-class About:
+class RunInfo:
     """The run that is tracked: its directory, its config as plain JSON, and the names of the task's two metrics."""
 
     workdir: Path
@@ -26,7 +26,7 @@ class Point:
 
 
 class Tracker(Protocol):
-    """Made from an `About`, at the start of a run or where one is resumed. Any exception turns it off for good."""
+    """Made from an `RunInfo`, at the start of a run or where one is resumed. Any exception turns it off for good."""
 
     def point(self, point: Point) -> None:
         """Is told of numbers. Within a series steps never decrease, but for those of a resumed run."""

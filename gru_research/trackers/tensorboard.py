@@ -10,7 +10,7 @@ from typing import Any
 
 from gru_research.config import LONGEST_FILE_NAME
 
-from .base import About, Point
+from .base import Point, RunInfo
 
 FOLDER = "tensorboard"
 
@@ -30,7 +30,7 @@ class TensorBoard:
     where that thread died of a full disk, the next call would wait for ever.
     """
 
-    def __init__(self, about: About):
+    def __init__(self, about: RunInfo):
         # Here, as it brings torch along where that is installed: 1.7 s.
         import tensorboardX
         import tensorboardX.summary

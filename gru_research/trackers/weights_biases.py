@@ -4,7 +4,7 @@ import os
 import re
 import uuid
 
-from .base import About, Point
+from .base import Point, RunInfo
 
 ID_FILE = "wandb_run_id.txt"
 STEP = "update"
@@ -16,7 +16,7 @@ SETTINGS = {"login_timeout": 30, "init_timeout": 60}
 class Wandb:
     """Logs to the project `$WANDB_PROJECT`, or gru_research; W&B's other variables (WANDB_MODE, ...) hold too."""
 
-    def __init__(self, about: About):
+    def __init__(self, about: RunInfo):
         import wandb  # pyright: ignore[reportMissingImports]  # an extra, and here as it takes a second
 
         path = about.workdir / ID_FILE

@@ -8,7 +8,7 @@ import numpy as np
 
 from gru_research.config import UserError
 from gru_research.models import no_attention
-from gru_research.run_files import Attended
+from gru_research.run_files import AttentionExamples
 from gru_research.tasks import Task
 from gru_research.types import Batch, Params
 
@@ -20,14 +20,14 @@ PART = 500
 """So many test examples are prepared at once. Where no metric reads answers, the first of them are answered alone."""
 
 
-def attends(model: Any, task: Task) -> bool:
+def has_attention(model: Any, task: Task) -> bool:
     """Whether the model can say what it reads for an answer."""
     return task.spec.answers == "generated" and no_attention(model) is None
 
 
 def check_attend(model: Any, task: Task, params: Params, batch: Batch) -> None:
     """Raises UserError where the model's `attend` gives no weights `[B, U, T]`; shapes alone are read."""
-    if not attends(model, task):
+    if not has_attention(model, task):
         return
     found = jax.eval_shape(model.attend, params, batch)
     wanted = (*batch["targets"].shape[:2], batch["inputs"].shape[1])
@@ -35,14 +35,14 @@ def check_attend(model: Any, task: Task, params: Params, batch: Batch) -> None:
         raise UserError(f"{task.name}: the model's attend gives {shape}, and must give weights [B, U, T]={wanted}")
 
 
-def attended(
+def collect_attention(
     model: Any,
     task: Task,
     params: Params,
     seed: int,
     test: Mapping[str, np.ndarray],
     predictions: Mapping[str, np.ndarray],
-) -> Attended:
+) -> AttentionExamples:
     """The first test examples of different lengths, and, where all of these are right, the first wrong one there is.
 
     Args:
@@ -68,7 +68,7 @@ def attended(
     batch, tokens, lengths = rows(places), tokens[places], lengths[places]
     weights = np.asarray(jax.jit(model.attend)(params, batch | {"targets": tokens, "target_lengths": lengths}))
     steps, target_lengths = _steps(batch), lengths_of(batch, end)
-    return Attended(
+    return AttentionExamples(
         seed=seed,
         examples=np.asarray(places),
         inputs=batch["inputs"][:, : steps.max()],

@@ -21,7 +21,7 @@ SMALL = 256
 """Numbers of an example's outputs up to which they are kept as its prediction."""
 
 
-class Measured(NamedTuple):
+class BatchMeasures(NamedTuple):
     """Of one batch: `sums` of additive metrics' statistics by metric and name, and `kept`: by metric, and
     `PREDICTIONS`, the arrays `[B, ...]` of each example by name."""
 
@@ -31,7 +31,7 @@ class Measured(NamedTuple):
 
 def evaluate(
     model: Model, task: Task, mesh_axis: str | None, state: TrainState, batch: Batch, counted: Array
-) -> Measured:
+) -> BatchMeasures:
     """What the task measures of one batch; `counted [B]` is False for copies that only fill up a set's last batch.
 
     Where rows are divided over `mesh_axis`, `batch` and `counted` are this device's parts; what is returned is whole.
@@ -48,7 +48,7 @@ def evaluate(
     if mesh_axis is not None:
         sums = lax.psum(sums, mesh_axis)
         kept = jax.tree.map(lambda a: lax.all_gather(a, mesh_axis, tiled=True), kept)
-    return Measured(sums, kept)
+    return BatchMeasures(sums, kept)
 
 
 def wide(arrays: Mapping[str, Array]) -> dict[str, Array]:

@@ -23,9 +23,9 @@ from gru_research.config import (
 from gru_research.data import DataDirs
 from gru_research.decoding import DECODERS
 from gru_research.layers import has_cell_state
+from gru_research.lookup import said
 from gru_research.metrics import Additive, Collected, Metric
 from gru_research.models import MODELS, Model, SequenceModel, builder, count_parameters, no_generation, options_of
-from gru_research.named import said
 from gru_research.tasks import Generated, Task
 from gru_research.tasks.base import Loss
 from gru_research.types import Batch

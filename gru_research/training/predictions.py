@@ -9,8 +9,8 @@ import numpy as np
 
 from gru_research import records
 from gru_research.config import UserError
+from gru_research.lookup import said
 from gru_research.metrics import Additive, Metric
-from gru_research.named import said
 
 FOLDER = "arrays"
 SEEDS = "seeds"

@@ -10,7 +10,7 @@ import numpy as np
 
 from gru_research import native
 
-from .evaluation import Measured
+from .evaluation import BatchMeasures
 from .optimizer import Optimizer
 from .plan import CellPlan, Plan
 from .scoring import EvaluationBatch, compile_evaluation
@@ -49,7 +49,7 @@ class ProgramCache:
 
         return self._once(("training", axis.mesh, optimizer.program, _fits((state, sums, batches))), compile_it)
 
-    def evaluation(self, axis: SeedAxis, state: TrainState, batch: EvaluationBatch) -> Callable[..., Measured]:
+    def evaluation(self, axis: SeedAxis, state: TrainState, batch: EvaluationBatch) -> Callable[..., BatchMeasures]:
         """For a state and a batch of a set."""
         return self._once(
             ("evaluation", axis.mesh, _fits((state, batch.examples))),

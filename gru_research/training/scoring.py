@@ -16,7 +16,7 @@ from gru_research.models import Model
 from gru_research.tasks import Task
 from gru_research.types import Array, Batch
 
-from .evaluation import Measured, evaluate
+from .evaluation import BatchMeasures, evaluate
 from .plan import CellPlan, Plan
 from .predictions import compute, finished
 from .seeds import OWN, SHARED_ROWS, SeedAxis
@@ -90,7 +90,7 @@ def shapes(batch: EvaluationBatch) -> dict[str, Any]:
 
 
 def score(
-    program: Callable[..., Measured],
+    program: Callable[..., BatchMeasures],
     axis: SeedAxis,
     state: TrainState,
     batches: Sequence[EvaluationBatch],
@@ -145,7 +145,7 @@ def compile_evaluation(plan: Plan, cell: CellPlan, axis: SeedAxis, state: TrainS
 def _unless_copy(
     model: Model, task: Task, mesh_axis: str | None, batched: bool, member: Array, state: TrainState, batch: Batch,
     counted: Array,
-) -> Measured:  # fmt: skip
+) -> BatchMeasures:  # fmt: skip
     """What is measured of a member; of a copy zeros, which take no time where members aren't batched."""
     measure = jax.jit(partial(evaluate, model, task, mesh_axis))  # so that it is traced once for what follows
     if batched:

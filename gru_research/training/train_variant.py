@@ -11,12 +11,12 @@ import jax
 import numpy as np
 
 from gru_research import records
-from gru_research.run_files import save_attended
+from gru_research.run_files import save_attention
 from gru_research.stats import solved_at
 from gru_research.tasks import Task
 
 from . import evaluation_hooks, processes
-from .attention_examples import attended, attends
+from .attention_examples import collect_attention, has_attention
 from .checkpoint import Checkpoints, Snapshot, save_parameters, unfinished
 from .divergence import find_cause
 from .evaluation import PREDICTIONS
@@ -107,7 +107,7 @@ def train_variant(
     if processes.is_first():
         save_parameters(saving.workdir, cell.label, axis.seeds, params, best)
         save_test(saving.workdir, cell.label, axis.seeds, tested.kept)
-        _save_attended(plan, cell, sets["test"], trained, params, tested, saving.workdir)
+        _save_attention(plan, cell, sets["test"], trained, params, tested, saving.workdir)
     _record_results(plan, cell, trained, tested.metrics, on_training, causes, hooks, saving.elapsed())
     saving.records()
     if processes.is_first():
@@ -140,7 +140,7 @@ def _record_cell(plan: Plan, cell: CellPlan, tuned: bool, programs: ProgramCache
     )
 
 
-def _save_attended(
+def _save_attention(
     plan: Plan,
     cell: CellPlan,
     test: Mapping[str, np.ndarray],
@@ -151,11 +151,11 @@ def _save_attended(
 ) -> None:
     """What the first seed that didn't diverge reads for its answers to a few test examples, where its model says it."""
     finite = np.flatnonzero(trained.evaluations[-1].state["diverged_at"] == 0)
-    if not finite.size or not attends(cell.model, plan.task):
+    if not finite.size or not has_attention(cell.model, plan.task):
         return
     s = int(finite[0])
     own, answers = jax.tree.map(lambda a: a[s], (params, dict(tested.kept[PREDICTIONS])))
-    save_attended(workdir, cell.label, attended(cell.model, plan.task, own, plan.seeds[s], test, answers))
+    save_attention(workdir, cell.label, collect_attention(cell.model, plan.task, own, plan.seeds[s], test, answers))
 
 
 def _record_probe(

@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from gru_research import named
+from gru_research import lookup
 from gru_research.cells import CELLS, Cell
 from gru_research.config import CellConfig, ExperimentConfig, TaskConfig, UserError, split_own
 from gru_research.tasks import TASKS, Task
@@ -21,7 +21,7 @@ def cell_function(cell: CellConfig) -> Callable[..., Cell]:
 
 
 def _callable(field: str, name: str, known: Mapping[str, Any]) -> Callable[..., Any]:
-    found = named.find(field, name, known)
+    found = lookup.find(field, name, known)
     if not callable(found):
         raise UserError(f"{field}={name!r} must be a function or a class, not {type(found).__name__}")
     return found
@@ -37,13 +37,13 @@ def errors(field: str, name: str) -> Iterator[None]:
     except Exception as e:
         if split_own(name) is None:
             raise
-        raise UserError(f"{field}={name!r} fails ({named.said(e)})") from e
+        raise UserError(f"{field}={name!r} fails ({lookup.said(e)})") from e
 
 
 def files(config: ExperimentConfig, task: Task, data: bool) -> dict[str, str]:
     """The sha256 of the user's own files that a run is made of, by path: code and, if asked for, data."""
     kinds = (config.task.name, *(cell.kind for cell in config.cells), config.model.kind)
-    code = {file: known for kind in kinds for file, known in named.sums(kind).items()}
+    code = {file: known for kind in kinds for file, known in lookup.sums(kind).items()}
     if not data:
         return code
-    return code | {str(file.absolute()): named.sum_of(file) for file in task.files if file.is_file()}
+    return code | {str(file.absolute()): lookup.sum_of(file) for file in task.files if file.is_file()}

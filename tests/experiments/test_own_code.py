@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gru_research import named, records, runs
+from gru_research import lookup, records, runs
 from gru_research.config import UserError, experiment
 from gru_research.training import make_plan
 from tests import pages
@@ -128,7 +128,7 @@ def _leaves(tree: Any) -> list[Any]:
 def test_every_launcher_finds_the_run_s_code(run: Path, mine: Path, tmp_path: Path) -> None:
     header = records.read(run / records.FILE_NAME).header
     assert header.config["task"]["name"] == f"{mine}:heartbeats" and header.task["name"] == "heartbeats"
-    wanted = {str(file): named.sha256(file.read_bytes()) for file in (mine, mine.parent / "helper.py")}
+    wanted = {str(file): lookup.sha256(file.read_bytes()) for file in (mine, mine.parent / "helper.py")}
     assert header.files == wanted and header.env["data_dir"].startswith("/")
     assert not list(mine.parent.glob("__pycache__"))
     again = launch("compare", f"--config=configs/rerun.py:{run}", f"--workdir={tmp_path}/again", **FAST)
@@ -264,11 +264,11 @@ def test_files_of_one_name_in_two_folders_do_not_meet(tmp_path: Path) -> None:
         (tmp_path / name).mkdir()
         (tmp_path / name / "helper_of_both.py").write_text(f"NOISE = {noise}\n")
         (tmp_path / name / "own.py").write_text("import helper_of_both\nclass It:\n    noise = helper_of_both.NOISE\n")
-    found = [named.find("x", f"{tmp_path}/{name}/own.py:It", {}) for name in ("a", "b", "a")]
+    found = [lookup.find("x", f"{tmp_path}/{name}/own.py:It", {}) for name in ("a", "b", "a")]
     assert [it.noise for it in found] == [1, 2, 1] and found[0] is found[2]
     (tmp_path / "a" / "helper_of_both.py").write_text("NOISE = 5\n")
-    assert named.find("x", f"{tmp_path}/a/own.py:It", {}).noise == 5
-    assert set(named.sums(f"{tmp_path}/a/own.py:It")) == {
+    assert lookup.find("x", f"{tmp_path}/a/own.py:It", {}).noise == 5
+    assert set(lookup.sums(f"{tmp_path}/a/own.py:It")) == {
         str(tmp_path / "a" / n) for n in ("own.py", "helper_of_both.py")
     }
 
@@ -281,19 +281,19 @@ def test_packages_of_one_name_do_not_meet_and_what_was_imported_before_is_read_a
         (tmp_path / name / "parts_of_it" / "sub.py").write_text(f"NOISE = {noise}\n")
         text = "from parts_of_it import sub\nclass It:\n    noise = sub.NOISE\n"
         (tmp_path / name / "own.py").write_text(text)
-    found = [named.find("x", f"{tmp_path}/{name}/own.py:It", {}) for name in ("a", "b")]
+    found = [lookup.find("x", f"{tmp_path}/{name}/own.py:It", {}) for name in ("a", "b")]
     assert [it.noise for it in found] == [1, 2]
     for name in ("a", "b"):
         files = {str(tmp_path / name / "own.py"), str(tmp_path / name / "parts_of_it" / "sub.py")}
-        assert set(named.sums(f"{tmp_path}/{name}/own.py:It")) == files
+        assert set(lookup.sums(f"{tmp_path}/{name}/own.py:It")) == files
     # A folder that is importable already, as that of a notebook.
     monkeypatch.syspath_prepend(str(tmp_path / "a"))
     importlib.invalidate_caches()
     before = importlib.import_module("parts_of_it.sub")
     (tmp_path / "a" / "parts_of_it" / "sub.py").write_text("NOISE = 30\n")
-    assert named.find("x", f"{tmp_path}/a/own.py:It", {}).noise == 30
+    assert lookup.find("x", f"{tmp_path}/a/own.py:It", {}).noise == 30
     assert sys.modules["parts_of_it.sub"] is before and before.NOISE == 1
-    assert str(tmp_path / "a" / "parts_of_it" / "sub.py") in named.sums(f"{tmp_path}/a/own.py:It")
+    assert str(tmp_path / "a" / "parts_of_it" / "sub.py") in lookup.sums(f"{tmp_path}/a/own.py:It")
     del sys.modules["parts_of_it.sub"], sys.modules["parts_of_it"]
 
 
@@ -303,9 +303,9 @@ def test_all_of_a_package_of_one_s_own_is_recorded(tmp_path: Path, monkeypatch: 
     (tmp_path / "package_of_one" / "parts.py").write_text("NOISE = 1\n")
     (tmp_path / "package_of_one" / "it.py").write_text("from .parts import NOISE\nclass It:\n    pass\n")
     monkeypatch.syspath_prepend(str(tmp_path))
-    named.find("x", "package_of_one.it:It", {})
+    lookup.find("x", "package_of_one.it:It", {})
     names = ("__init__.py", "it.py", "parts.py")
-    assert set(named.sums("package_of_one.it:It")) == {str(tmp_path / "package_of_one" / name) for name in names}
+    assert set(lookup.sums("package_of_one.it:It")) == {str(tmp_path / "package_of_one" / name) for name in names}
 
 
 def test_modules_that_answer_for_any_attribute_are_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -315,5 +315,5 @@ def test_modules_that_answer_for_any_attribute_are_left_alone(tmp_path: Path, mo
 
     monkeypatch.setitem(sys.modules, "anything_at_all", Anything("anything_at_all"))
     (tmp_path / "own.py").write_text("class It:\n    pass\n")
-    assert named.find("x", f"{tmp_path}/own.py:It", {}).__name__ == "It"
+    assert lookup.find("x", f"{tmp_path}/own.py:It", {}).__name__ == "It"
     assert isinstance(sys.modules["anything_at_all"], Anything)

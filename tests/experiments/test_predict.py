@@ -17,7 +17,7 @@ from experiments.prediction import answers, inputs
 from gru_research import runs
 from gru_research.config import UserError
 from gru_research.data import DataDirs
-from gru_research.runs import loaded
+from gru_research.runs import loaded_run
 from gru_research.runs.predict import Prediction, predict
 from gru_research.tasks import TASKS
 from tests.faults import fault, seen
@@ -80,7 +80,7 @@ def test_test_examples_that_are_given_as_inputs_reach_the_test_metric(
     parity: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The run's own sets are left alone."""
-    monkeypatch.setattr(loaded, "load_sets", lambda *_: pytest.fail("the sets were loaded"))
+    monkeypatch.setattr(loaded_run, "load_sets", lambda *_: pytest.fail("the sets were loaded"))
     run = runs.load(parity)
     test = run.task.data.load(DataDirs())["test"]
     inputs = ["".join(map(str, row[:length])) for row, length in zip(test["inputs"], test["lengths"], strict=True)]

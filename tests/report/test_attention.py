@@ -9,14 +9,14 @@ import pytest
 from gru_research import records, report, run_files
 from gru_research.report import attention, drawing, files
 from gru_research.report.exhibits import placed
-from gru_research.run_files import Attended
+from gru_research.run_files import AttentionExamples
 from tests.report.synthetic import Cell, Page, write_run
 from tests.report.test_escaping import EVIL, assert_harmless
 
 VOCABULARIES = {"inputs": ("walk", "twice"), "targets": ("WALK", "RUN", "<end>")}
 
 
-def attended(**changes: Any) -> Attended:
+def attended(**changes: Any) -> AttentionExamples:
     """ "walk twice" answered by WALK WALK, and "walk" by RUN, which is wrong."""
     fields: dict[str, Any] = {
         "seed": 4,
@@ -31,12 +31,14 @@ def attended(**changes: Any) -> Attended:
         "right": np.array([True, False]),
         "wrong_one": np.array([False, True]),
     }
-    return Attended(**fields | changes)
+    return AttentionExamples(**fields | changes)
 
 
-def with_attention(workdir: Path, found: Attended | None = None, label: str = "GRU", words: Any = VOCABULARIES) -> Path:
+def with_attention(
+    workdir: Path, found: AttentionExamples | None = None, label: str = "GRU", words: Any = VOCABULARIES
+) -> Path:
     write_run(workdir, {label: Cell([[0.1, 0.01]], [0.01])})
-    run_files.save_attended(workdir, label, found or attended())
+    run_files.save_attention(workdir, label, found or attended())
     run_files.save_vocabularies(workdir, words)
     return workdir
 

@@ -15,7 +15,7 @@ from gru_research import runs
 from gru_research.adapters.weights import load_safetensors
 from gru_research.config import experiment
 from gru_research.runs import export
-from gru_research.runs.meaning import meaning, scaling
+from gru_research.runs.array_meanings import array_meanings, scaling
 from gru_research.runs.predict import predict
 from gru_research.tasks import Stored
 from gru_research.training import make_plan
@@ -126,15 +126,15 @@ def test_what_inputs_are_is_said(case: str, folder: Path, monkeypatch: pytest.Mo
     monkeypatch.chdir(folder)
     task = make_plan(experiment({"task": config, "cells": {"it": CELLS["gru"]}})).task
     assert set(scaling(task.learned)) == scaled
-    assert meaning(task)["inputs"].startswith(says)
+    assert array_meanings(task)["inputs"].startswith(says)
 
 
 def test_inputs_that_prepare_makes_are_not_called_the_task_s_own_numbers() -> None:
     task = make_plan(experiment({"task": {"name": "adding", "length": 6}, "cells": {"it": CELLS["gru"]}})).task
     stored = Stored(read=dict, prepare=lambda batch: {"inputs": batch["image"] / 255})
-    assert meaning(dataclasses.replace(task, data=stored))["inputs"] == (
+    assert array_meanings(dataclasses.replace(task, data=stored))["inputs"] == (
         "`inputs` are numbers as the task's `prepare` makes them of its data."
     )
-    assert meaning(dataclasses.replace(task, data=Stored(read=dict)))["inputs"] == (
+    assert array_meanings(dataclasses.replace(task, data=Stored(read=dict)))["inputs"] == (
         "`inputs` are the task's numbers as they are."
     )

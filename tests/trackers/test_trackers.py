@@ -12,8 +12,8 @@ import pytest
 from gru_research import records, trackers
 from gru_research.config import UserError, experiment
 from gru_research.runs.comparison import run_comparison
-from gru_research.trackers import sinks
-from gru_research.trackers.base import About, Point
+from gru_research.trackers import fan_out
+from gru_research.trackers.base import Point, RunInfo
 from gru_research.trackers.weights_biases import ID_FILE
 from gru_research.training import make_plan
 from tests.faults import fault, seen
@@ -85,8 +85,8 @@ def test_wandb_is_told_what_is_on_record(tracked: tuple[Path, records.Run, list[
     assert ("define_metric", ("*", "update")) in calls
 
 
-def about(workdir: Path) -> About:
-    return About(workdir, {"seeds": 1}, "mse", "mse")
+def about(workdir: Path) -> RunInfo:
+    return RunInfo(workdir, {"seeds": 1}, "mse", "mse")
 
 
 def evaluate(started: trackers.Trackers, *steps: int, value: float = 0.5) -> None:
@@ -173,7 +173,7 @@ def test_one_that_never_comes_back_is_left_behind(
     waiting = threading.Event()
 
     class Slow:
-        def __init__(self, about: About):
+        def __init__(self, about: RunInfo):
             pass
 
         def point(self, point: Point) -> None:
@@ -182,8 +182,8 @@ def test_one_that_never_comes_back_is_left_behind(
         def close(self, finished: bool) -> None:
             waiting.wait()
 
-    monkeypatch.setattr(sinks, "CLOSING_SECONDS", 0.05)
-    sinks.Trackers({"slow": Slow}, about(tmp_path)).close(True)
+    monkeypatch.setattr(fan_out, "CLOSING_SECONDS", 0.05)
+    fan_out.Trackers({"slow": Slow}, about(tmp_path)).close(True)
     waiting.set()
     warning = capsys.readouterr().err
     assert "slow" in warning

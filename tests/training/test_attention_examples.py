@@ -22,10 +22,10 @@ from gru_research.tasks import Generated, Stored, Task
 from gru_research.tasks.scan import exact_match, token_loss
 from gru_research.training import Plan, attention_examples, load_parameters, make_plan
 from gru_research.training.attention_examples import (
-    attended,
-    attends,
+    collect_attention,
     first_of_different_lengths,
     first_wrong,
+    has_attention,
     lengths_of,
     right,
 )
@@ -134,7 +134,7 @@ def test_the_first_of_different_lengths_are_chosen_whatever_is_answered(monkeypa
     monkeypatch.setattr(attention_examples, "PART", 4)  # the 4th length comes later
     for word in (0.0, 1.0, 2.0):
         test = commands([[2, 2], *TEST[1:]])
-        found = attended(Copier(), task(), {"w": jnp.float32(word)}, 7, test, answers(test, word))
+        found = collect_attention(Copier(), task(), {"w": jnp.float32(word)}, 7, test, answers(test, word))
         assert found.examples[:4].tolist() == [0, 1, 2, 3] and found.seed == 7
         assert found.lengths[:4].tolist() == [2, 2, 1, 3]
         assert found.wrong_one[:4].tolist() == [False] * 4
@@ -148,7 +148,7 @@ def test_where_all_of_these_are_right_the_first_wrong_one_comes_after_them(
 ) -> None:
     monkeypatch.setattr(attention_examples, "PART", part)
     test = commands(TEST)
-    found = attended(Copier(), task(), {"w": jnp.float32(1.0)}, 0, test, answers(test, 1.0))
+    found = collect_attention(Copier(), task(), {"w": jnp.float32(1.0)}, 0, test, answers(test, 1.0))
     assert found.examples.tolist() == ([0, 1, 2, 3, 9] if part == 4 else [0, 2, 3, 6, 9])
     assert found.right.tolist() == [True] * 4 + [False] and found.wrong_one.tolist() == [False] * 4 + [True]
     # [2, 1] was asked for, and it said [1, 1].
@@ -163,14 +163,14 @@ def test_where_all_of_these_are_right_the_first_wrong_one_comes_after_them(
 
 def test_without_a_wrong_answer_there_is_no_other_example() -> None:
     test = commands(TEST)
-    found = attended(Copier(), task(), {"w": jnp.float32(2.0)}, 0, test, answers(test, 2.0))
+    found = collect_attention(Copier(), task(), {"w": jnp.float32(2.0)}, 0, test, answers(test, 2.0))
     assert found.examples.tolist() == [0, 2, 3, 6] and found.right.all() and not found.wrong_one.any()
 
 
 def test_where_no_metric_reads_answers_the_model_is_asked() -> None:
     test = commands(TEST)
-    asked = attended(Copier(), task(), {"w": jnp.float32(1.0)}, 0, test, answers(test, 1.0))
-    found = attended(Copier(), task(asked=False), {"w": jnp.float32(1.0)}, 0, test, {})
+    asked = collect_attention(Copier(), task(), {"w": jnp.float32(1.0)}, 0, test, answers(test, 1.0))
+    found = collect_attention(Copier(), task(asked=False), {"w": jnp.float32(1.0)}, 0, test, {})
     for field in dataclasses.fields(asked):
         np.testing.assert_array_equal(getattr(found, field.name), getattr(asked, field.name))
 
@@ -183,7 +183,7 @@ def test_stored_examples_are_prepared() -> None:
 
     stored = task(data=Stored("copy", lambda splits: splits, prepare))
     raw = {f"raw {name}": a.astype(np.uint8) for name, a in test.items()}
-    found = attended(Copier(), stored, {"w": jnp.float32(1.0)}, 0, raw, answers(test, 1.0))
+    found = collect_attention(Copier(), stored, {"w": jnp.float32(1.0)}, 0, raw, answers(test, 1.0))
     assert found.examples.tolist() == [0, 2, 3, 6, 9] and found.inputs[4, :2].tolist() == [2, 1]
 
 
@@ -229,7 +229,7 @@ def of(model: Any, task: Task, **fields: Any) -> Plan:
 def test_a_run_keeps_what_its_models_own_answers_read(tmp_path: Path) -> None:
     model = encoder_decoder(task().spec, gr.GRU(3), attention="luong", embedding_size=0)
     run_comparison(of(model, task()), tmp_path, DataDirs())
-    found, (seeds, kept) = run_files.load_attended(tmp_path, "toy"), load_test(tmp_path, "toy")
+    found, (seeds, kept) = run_files.load_attention(tmp_path, "toy"), load_test(tmp_path, "toy")
     assert found is not None and found.seed == seeds[0] == 0
     assert run_files.load_vocabularies(tmp_path) == {"inputs": WORDS[:3], "targets": WORDS}
     # One token after the other, by hand.
@@ -260,8 +260,12 @@ def test_a_run_keeps_what_its_models_own_answers_read(tmp_path: Path) -> None:
 def test_a_model_without_attention_keeps_none(tmp_path: Path) -> None:
     model = encoder_decoder(task().spec, gr.GRU(3), attention="none")
     assert model.no_attention == "attention='none' gives no weights: choose from bahdanau, luong"
-    assert not attends(model, task()) and not attends(toy.Counter(), task()) and not attends(Copier(), toy.TASK)
-    assert attends(Copier(), task()) and not attends(Copier(reads="nothing"), task())
+    assert (
+        not has_attention(model, task())
+        and not has_attention(toy.Counter(), task())
+        and not has_attention(Copier(), toy.TASK)
+    )
+    assert has_attention(Copier(), task()) and not has_attention(Copier(reads="nothing"), task())
     run_comparison(of(Copier(reads="nothing"), task(vocabularies={})), tmp_path, DataDirs())
     assert [path.name for path in (tmp_path / "arrays").iterdir()] == ["test-toy.npz"]
     assert not (tmp_path / run_files.VOCABULARIES).exists()
@@ -286,10 +290,10 @@ def test_the_first_seed_that_did_not_diverge_is_looked_at(tmp_path: Path) -> Non
     run_comparison(plan, tmp_path / "one", DataDirs())
     results = records.read(tmp_path / "one" / records.FILE_NAME).results
     assert [result.diverged_at for result in results] == [1, None]
-    found = run_files.load_attended(tmp_path / "one", "toy")
+    found = run_files.load_attention(tmp_path / "one", "toy")
     assert found is not None and found.seed == first + 1
     run_comparison(of(Copier(), losing(-1.0)), tmp_path / "none", DataDirs())
-    assert run_files.load_attended(tmp_path / "none", "toy") is None
+    assert run_files.load_attention(tmp_path / "none", "toy") is None
     assert "Attention" not in report.write(tmp_path / "none").page.read_text()
 
 

@@ -120,9 +120,9 @@ POINTS: dict[str, Callable[[], Patch]] = {
     "all results, and half of the snapshots": lambda: (
         train_variant, "shutil", SimpleNamespace(rmtree=half_removed)),
     "all cells, but the folder of snapshots": lambda: (
-        comparison, "clear", dies(comparison.clear, always, after=False)),
+        comparison, "remove_snapshots", dies(comparison.remove_snapshots, always, after=False)),
     "everything but the last record": lambda: (
-        comparison, "clear", dies(comparison.clear, always, after=True)),
+        comparison, "remove_snapshots", dies(comparison.remove_snapshots, always, after=True)),
 }  # fmt: skip
 
 

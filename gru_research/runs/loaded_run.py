@@ -9,7 +9,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from gru_research import named, records
+from gru_research import lookup, records
 from gru_research.config import ExperimentConfig, UserError, choose, experiment
 from gru_research.data import DataDirs
 from gru_research.models import Model
@@ -25,7 +25,7 @@ from .predict import predict
 
 
 @dataclasses.dataclass(frozen=True)
-class Loaded:
+class LoadedRun:
     """A run, finished or interrupted.
 
     Attributes:
@@ -162,7 +162,7 @@ class Loaded:
         return seeds, *(jax.tree.unflatten(structure, each) for each in found)  # pyright: ignore
 
 
-def load(workdir: str | Path, data_dir: str = "", manual_dir: str = "") -> Loaded:
+def load(workdir: str | Path, data_dir: str = "", manual_dir: str = "") -> LoadedRun:
     """As `runs.load`."""
     folder = Path(workdir)
     run = records.read(folder / records.FILE_NAME)
@@ -172,7 +172,7 @@ def load(workdir: str | Path, data_dir: str = "", manual_dir: str = "") -> Loade
         plan = make_plan(experiment(run.header.config), dirs, load_learned(folder))
     except UserError as e:
         raise UserError(f"workdir={str(folder)!r} holds a run that can't be made here: {e}") from e
-    return Loaded(folder, plan, run, dirs, named.changed(run.header.files))
+    return LoadedRun(folder, plan, run, dirs, lookup.changed(run.header.files))
 
 
 def _fitted(shapes: Params, saved: Any, seeds: int, where: str) -> Params:

@@ -29,7 +29,7 @@ def scaling(learned: Mapping[str, Any]) -> Scaling:
     return {name: dict(scale) for name, scale in found.items() if scale and scale["mean"]}
 
 
-def meaning(task: Task) -> dict[str, str]:
+def array_meanings(task: Task) -> dict[str, str]:
     """What "inputs" and "outputs" are, in sentences; no outputs where the function's own words say all."""
     scaled, outputs = scaling(task.learned), ""
     if "outputs" in scaled:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from gru_research.records import Record
 
-from .base import About, Tracker
+from .base import RunInfo, Tracker
 from .points import point_of
 
 CLOSING_SECONDS = 60.0
@@ -16,7 +16,7 @@ CLOSING_SECONDS = 60.0
 class Trackers:
     """Starts `chosen`, and tells them of records until they fail or `close` is called."""
 
-    def __init__(self, chosen: Mapping[str, Callable[[About], Tracker]], about: About):
+    def __init__(self, chosen: Mapping[str, Callable[[RunInfo], Tracker]], about: RunInfo):
         self._about = about
         self._running: dict[str, Tracker] = {}
         for name, start in chosen.items():
