@@ -1,4 +1,4 @@
-"""What a model may know of a task."""
+"""The description of a task that models are built from."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -11,12 +11,12 @@ ANSWERS = ("last", "mean", "every", "generated")
 
 @dataclasses.dataclass(frozen=True)
 class Generation:
-    """How answers are generated, token after token.
+    """Describes how answers are generated, token by token.
 
     Attributes:
-      begin: the token that a decoder reads before its first answer's token.
+      begin: the token that a decoder reads before the answer's first one.
       end: the token that ends an answer.
-      longest: the most tokens that an answer may have, `end` included.
+      longest: the greatest number of tokens in an answer, `end` included.
     """
 
     begin: int
@@ -33,13 +33,12 @@ class Generation:
 
 @dataclasses.dataclass(frozen=True)
 class Spec:
-    """All that a model may know of a task.
+    """Describes a task to a model: all that the model may know.
 
     Attributes:
       example: one example as the model sees it, without a batch axis, shapes and types only: `inputs [T, I]`, or `[T]`
         for tokens. With "generated" answers also `targets [U]`, tokens that `lengths` and `target_lengths` count.
-      output_size: C, how many numbers the model gives for an answer; with "generated" the size of the answers'
-        vocabulary.
+      output_size: C, the number of outputs of an answer; with "generated" the size of the answers' vocabulary.
       answers: which steps answer: the "last", the "mean" over all, "every" one; or "generated", one token after the
         other, which a model reads from `start` and `step` and gives for given targets from `apply`. None: the outputs
         are any pytree with a leading batch axis that the task's loss takes.
@@ -62,7 +61,7 @@ class Spec:
             raise ValueError(f"generation={self.generation!r} must have tokens below output_size={self.output_size}")
 
     def output_shape(self, example: Mapping[str, jax.ShapeDtypeStruct] | None = None) -> tuple[int, ...] | None:
-        """The shape of an example's outputs, without the batch axis; None where the task leaves it open."""
+        """Returns the shape of an example's outputs, without the batch axis; None where `answers` is None."""
         example = example or self.example
         if self.answers is None:
             return None

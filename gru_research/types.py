@@ -1,7 +1,7 @@
 """The dimension key and the array aliases that every signature uses.
 
-One letter stands for one dimension, everywhere; inside a function a suffix says the shape of an
-array (`h_BH`, `xs_TBI`). A new letter is declared here first.
+One letter names one dimension everywhere. Inside a function a suffix gives the shape of an array (`h_BH`, `xs_TBI`). A
+new letter is declared here first.
 
     B  batch            T  time             I  input features    H  hidden units
     L  layers           C  classes/outputs  V  vocabulary        S  seeds
@@ -21,6 +21,6 @@ DType: TypeAlias = Any
 Params: TypeAlias = Mapping[str, Any]
 """A pytree of arrays."""
 Carry: TypeAlias = Any
-"""What a cell hands from one step to the next: `h [..., H]`, or `(c, h)` for an LSTM."""
+"""The state that a cell carries from step to step: `h [..., H]`, or `(c, h)` for an LSTM."""
 Batch: TypeAlias = Mapping[str, Any]
-"""Arrays by name with a leading batch axis: `inputs`, `targets` and what else a task needs."""
+"""Arrays by name with a leading batch axis: `inputs`, `targets` and others that a task needs."""

@@ -1,4 +1,4 @@
-"""Single arguments: an input, the sizes of batch axes, a key. What isn't one is refused with one line that names it."""
+"""Validators of single arguments: an input, the sizes of batch axes, a key. A mistake is one line that names it."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -75,7 +75,7 @@ def operations_are_checked() -> bool:
 def _array(value: Any) -> Array:
     if not operations_are_checked():
         return jnp.asarray(value)
-    # What the caller gives is no operation's result: padding may hold NaN.
+    # The caller's array isn't the result of an operation: its padding may hold NaN.
     with jax.debug_nans(False), jax.debug_infs(False):
         return jnp.asarray(value)
 

@@ -1,13 +1,13 @@
 """The contract of a recurrent cell, and the arithmetic that all cells share.
 
-A cell is a frozen dataclass without arrays: the maths and nothing else. Its `step` is the composition
+A cell is a frozen dataclass without arrays. It holds the maths and nothing else. Its `step` is the composition
 
     p = cell.project(params, x)             # all that needs no carry, so that it can leave the time loop
     g = cell.gates(params, carry, p)        # a dict by gate name
     carry, y = cell.combine(carry, g)
 
-A cell whose sequence gradient is written by hand has `has_vjp` True and four more methods, for
-`time_loop.vjp`; `d` is the cotangent of the carry after a step.
+A cell with a hand-written sequence gradient has `has_vjp` True and four more methods for `time_loop.vjp`. `d` is the
+cotangent of the carry after a step.
 
     next_carry, s = cell.advance(params, previous_carry, p)     # one step, and what its gradient needs
     f = cell.factors(params, previous_carry, next_carry, s)     # factors of `d`, for many steps, before the loop
@@ -17,17 +17,16 @@ A cell whose sequence gradient is written by hand has `has_vjp` True and four mo
 `transposed` holds the recurrent kernels after `transpose_kernels`, and `k` is a dict of the cotangents that
 `cotangents` needs. `d_params` are float32 or wider, as they are summed over chunks.
 
-Three types meet in a step: `dtype`, in which matrices are multiplied and projections, gates and outputs
-are given; float32 or wider, in which products are accumulated and gates evaluated; and `carry_type`. A
-carry in bfloat16 would lose slow units: with z = .99 (in bfloat16 .988), n = 1 and h = .5 at first, h after
-300 steps is .836 instead of .985.
+A step uses three types. Matrices are multiplied in `dtype`, which projections, gates and outputs have too. Products are
+accumulated and gates evaluated in float32 or wider. The carry has `carry_type`: a carry in bfloat16 would lose slow
+units. With z = .99 (in bfloat16 .988), n = 1 and h = .5 at first, h after 300 steps is .836 instead of .985.
 
-A cell whose carry is one array h that is also its output, and whose gates don't depend on h, may have a
-method `linear(g, dtype) -> (a, b)` with `h = a * h_prev + b`, each `[..., H]` in `dtype`. Its states are
-then computed for all steps together (`time_loop/parallel.py`).
+A cell whose carry is one array h that is also its output, and whose gates don't depend on h, may have a method
+`linear(g, dtype) -> (a, b)` with `h = a * h_prev + b`, each `[..., H]` in `dtype`. Its states are then computed for all
+steps together (`time_loop/parallel.py`).
 
-Both hold for the class that wrote them, as it is: a cell that a subclass or an instance has changed runs without
-them (`overrides.py`).
+Both serve only the class that wrote them. A cell that a subclass or an instance has changed runs without them
+(`overrides.py`). What a cell may say of its gates is in `gate_roles.py`.
 """
 
 import dataclasses
@@ -50,10 +49,10 @@ from .shape_checks import check_carry, check_cell, check_parameters, describe
 from .wide_params import uncast
 
 CONFIG: Any = jax.config
-"""JAX's settings, of which type checkers know no names."""
+"""JAX's settings, untyped: type checkers don't know their names."""
 NOTHING_FIXED: Mapping[str, Array] = MappingProxyType({})
 MULTIPLY_ADD_LIMIT = 2
-"""Up to so many input features a product with the kernel is cheaper as multiply and add than as a matmul."""
+"""Up to this number of input features, multiply and add is cheaper than a matmul with the kernel."""
 SHORTEST_CHRONO = 3
 """The least `chrono`: with 2 every bias would be 0."""
 
@@ -71,7 +70,7 @@ ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
 
 
 class Cell(Protocol):
-    """What `unroll` and the layers ask of a cell. `x [..., I]`, `carry` and `y [..., H]`, any batch axes."""
+    """The methods that `unroll` and the layers call. `x [..., I]`, `carry` and `y [..., H]`, any batch axes."""
 
     @property
     def hidden_size(self) -> int: ...
@@ -111,7 +110,7 @@ def check_fields(cell: Any) -> None:
 
 
 def check_memory(cell: Any, field: str) -> None:
-    """Validates `chrono` and the bias `field` whose place it takes; both together are refused."""
+    """Validates `chrono` and the bias `field` that it replaces. Raises ValueError where both are set."""
     bias = number(field, getattr(cell, field))
     object.__setattr__(cell, field, bias)
     if cell.chrono is None:
@@ -124,7 +123,7 @@ def check_memory(cell: Any, field: str) -> None:
 
 
 def activation_name(field: str, value: str | Callable[[Array], Array]) -> str | Callable[[Array], Array]:
-    """The name in `ACTIVATIONS` of a function that is there, so that equal cells compare equal; another one itself."""
+    """Returns the name of a function in `ACTIVATIONS`, so that equal cells compare equal; others as given."""
     for name, function in ACTIVATIONS.items():
         if value is function:
             return name
@@ -134,7 +133,7 @@ def activation_name(field: str, value: str | Callable[[Array], Array]) -> str | 
 
 
 def activate(value: str | Callable[[Array], Array], a: Array) -> Array:
-    """The gate or activation function `value`, a name or the function itself, of `a`."""
+    """Applies `value`, a function or its name in `ACTIVATIONS`, to `a`."""
     return (ACTIVATIONS[value] if isinstance(value, str) else value)(a)
 
 
@@ -143,10 +142,9 @@ def init_gates(
 ) -> dict[str, Array]:
     """`W_g (I, H)`, `U_g (H, H)` and `b_g (H,)` for each gate g, every kernel drawn on its own.
 
-    Drawing gate by gate is what keeps each recurrent kernel orthogonal: one draw of shape (H, 3H)
-    has orthonormal rows, and its three square blocks don't. With `heads` the recurrent kernels are
-    blocks `(heads, H / heads, H / heads)`, each drawn on its own too; a cell without `recurrent_init`
-    has none.
+    A draw for each gate keeps each recurrent kernel orthogonal: a single draw of shape (H, 3H) has orthonormal rows,
+    but its three square blocks don't. With `heads` the recurrent kernels are blocks `(heads, H / heads, H / heads)`,
+    each drawn on its own too. A cell without `recurrent_init` has none.
     """
     input_size = whole("input_size", input_size, 1)
     params: dict[str, Array] = {}
@@ -176,7 +174,7 @@ def init_memory(cell: Any, key: PRNGKey, bias: Array, added: float) -> Array:
 
 
 def init_initial_state(cell: Any, names: Sequence[str]) -> dict[str, Array]:
-    """The learned first carry, `names` as parameters `(H,)` that start at 0; none where it isn't learned."""
+    """Returns the learned initial carry: parameters `names` `(H,)`, 0 at first; nothing where it isn't learned."""
     return {n: jnp.zeros(cell.hidden_size, cell.param_dtype) for n in names if cell.learn_initial_carry}
 
 
@@ -213,12 +211,12 @@ def compute_dtype(cell: Cell, params: Params, x: Array) -> DType:
 
 
 def accumulation_dtype(dtype: DType) -> DType:
-    """float32, or `dtype` where that is wider."""
+    """float32, or `dtype` where it is wider."""
     return promoted(dtype, jnp.float32)
 
 
 def promoted(*values: Any) -> DType:
-    """The common type of arrays and types, whatever JAX is told to promote by itself."""
+    """The common type of arrays and types by standard promotion, whatever `jax_numpy_dtype_promotion` says."""
     types = tuple(map(_firm_type, values))
     if None not in types:
         return _common_type(types, CONFIG.jax_enable_x64)
@@ -235,7 +233,7 @@ def _common_type(types: tuple[Any, ...], x64: bool) -> DType:
 
 
 def _firm_type(value: Any) -> Any:
-    """The type that is `value`, or that an array of JAX's has for good; None for what gives way or isn't JAX's."""
+    """Returns `value` if it is a type, or the type of a JAX array; None for weakly typed values and others."""
     if isinstance(value, np.dtype):
         return value
     dtype = None if isinstance(value, np.ndarray | np.generic) or is_weak(value) else getattr(value, "dtype", None)
@@ -243,33 +241,30 @@ def _firm_type(value: Any) -> Any:
 
 
 def is_weak(value: Any) -> bool:
-    """Whether it gives way to the type of what it meets, as Python's numbers do."""
+    """Whether JAX promotes it to the type of the other operand, as it does Python's numbers."""
     return getattr(value, "weak_type", False)
 
 
 def cast(a: Array, dtype: DType) -> Array:
-    """`a` in `dtype`; itself where it has it, which spares a step outside jit most of its conversions."""
+    """Casts `a` to `dtype`; returns `a` where it has that type, which spares a step outside jit most casts."""
     return a if a.dtype == dtype and not is_weak(a) else a.astype(dtype)
 
 
 def carry_type(cell: Cell, params: Params) -> DType:
     """The type of the carry: `cell.carry_dtype`, or float32 or wider, as wide as `cell.dtype` or, with None, `params`.
 
-    It doesn't depend on the inputs, so that the first carry, which is made without them, has it already.
+    It doesn't depend on the inputs, so that the initial carry, which is made without them, has it already.
     """
     return cell.carry_dtype or (widest_type(params) if cell.dtype is None else accumulation_dtype(cell.dtype))
 
 
 def widest_type(params: Params) -> DType:
-    """float32, or the type of `params` where that is wider."""
+    """float32, or the type of `params` where it is wider."""
     return promoted(jnp.float32, *(a for a in jax.tree.leaves(params) if hasattr(a, "dtype")))
 
 
 def cast_carry(cell: Cell, params: Params, carry: Carry) -> Carry:
-    """`carry` in the type that it has between steps; whole numbers stay what they are.
-
-    An own cell may count steps in its carry, say.
-    """
+    """Casts `carry` to the type that it has between steps; integers, such as a count of steps, keep theirs."""
     wanted = carry_type(cell, params)
 
     def one(a: Any) -> Array:
@@ -280,7 +275,7 @@ def cast_carry(cell: Cell, params: Params, carry: Carry) -> Carry:
 
 
 def in_types_of(carry: Carry, new: Carry) -> Carry:
-    """`new`, part by part in the types of `carry`: an own cell may have computed it in the inputs' wider type."""
+    """Casts each leaf of `new` to the type of that in `carry`: a user's cell may compute in the inputs' wider type."""
     return jax.tree.map(lambda a, b: cast(b, a.dtype), carry, new)
 
 
@@ -323,16 +318,16 @@ def recurrent(params: Params, h: Array, p: Mapping[str, Array], gate: str) -> Ar
 
 
 def transpose_kernels(params: Params, dtype: DType, rows: int) -> dict[str, Any]:
-    """The recurrent kernels in `dtype`, transposed once, before the loop, for `product_back`.
+    """Casts the recurrent kernels to `dtype` and transposes them once, before the loop, for `product_back`.
 
-    With a single row the product reads the kernel once and runs along its rows, whichever they are.
+    For a single row they aren't transposed: the product reads the kernel once, along its rows, either way.
     """
     kernels = {name: a.astype(dtype) for name, a in params.items() if name.startswith("U_")}
     return {name: (a, 1) if rows == 1 else (a.T, 0) for name, a in kernels.items()}
 
 
 def product_back(d: Array, transposed: Mapping[str, Any], gate: str) -> Array:
-    """`d U_g^T [..., H]`: what `recurrent` sends back to h, from the kernel after `transpose_kernels`."""
+    """`d U_g^T [..., H]`: the cotangent of h in `recurrent`, from the kernel after `transpose_kernels`."""
     kernel, axis = transposed[f"U_{gate}"]
     return jax.lax.dot_general(
         d.astype(kernel.dtype),
@@ -343,24 +338,24 @@ def product_back(d: Array, transposed: Mapping[str, Any], gate: str) -> Array:
 
 
 def rows(a: Array) -> Array:
-    """`[..., N]` as `[rows, N]`: XLA is slower at contracting several axes than one."""
+    """Reshapes `[..., N]` to `[rows, N]`: XLA is slower at contracting several axes than one."""
     return a.reshape(-1, a.shape[-1])
 
 
 def flatten_transpose(a: Array, dtype: DType) -> Array:
-    """`[..., K]` as `[K, rows]` in `dtype`, for `kernel_cotangent`.
+    """Reshapes and transposes `[..., K]` to `[K, rows]` in `dtype`, for `kernel_cotangent`.
 
-    On a CPU it is written to memory once, as XLA would turn it again, more slowly, for every product that takes it;
-    on an accelerator a product takes it as it is.
+    On a CPU the barrier makes XLA write it to memory once. Otherwise XLA would transpose it again, more slowly, for
+    every product that takes it. On an accelerator the transpose is part of the product.
     """
     transposed = rows(a.astype(dtype)).T
     return jax.lax.optimization_barrier(transposed) if jax.default_backend() == "cpu" else transposed
 
 
 def kernel_cotangent(left: Array, d: Array) -> Array:
-    """What `product` sends back to its kernel, from its left operand after `flatten_transpose` and `d [..., H]`.
+    """The cotangent of the kernel in `product`, from its left operand after `flatten_transpose` and `d [..., H]`.
 
-    In float32 or wider: cotangents of parameters are added up over chunks before they get the parameters' type.
+    In float32 or wider: it is summed over chunks before it is cast to the parameter's type.
     """
     return jnp.matmul(left, rows(d.astype(left.dtype)), preferred_element_type=accumulation_dtype(left.dtype))
 
@@ -373,7 +368,7 @@ def bias_cotangent(d: Array) -> Array:
 def projection_cotangents(
     params: Params, xs: Array, d_p: Mapping[str, Array], dtype: DType
 ) -> tuple[dict[str, Array], Array]:
-    """What `project_gates` sends back to `W_g` and `b_g`, in float32 or wider, and to `xs`."""
+    """The cotangents of `W_g` and `b_g` in `project_gates`, in float32 or wider, and of `xs`."""
     wide = accumulation_dtype(dtype)
     d_params = {}
     d_xs = jnp.zeros((), wide)
@@ -389,14 +384,14 @@ def projection_cotangents(
 
 
 def widen(a: Array) -> Array:
-    """`a` in float32 or wider; a parameter as the loop holds it (`wide_params.py`)."""
+    """Casts `a` to float32 or wider; for a parameter in a time loop, returns its wide original (`wide_params.py`)."""
     return cast(uncast(a), accumulation_dtype(a.dtype))
 
 
 def promote_rank(vector: Array, like: Array) -> Array:
-    """A parameter `(H,)` in float32 or wider, for arithmetic with arrays that have as many axes as `like [..., N]`."""
+    """Widens a parameter `(H,)` and adds leading axes up to the rank of `like [..., N]`."""
     vector = widen(vector)
-    if CONFIG.jax_numpy_rank_promotion == "allow":  # JAX broadcasts it as part of what comes next
+    if CONFIG.jax_numpy_rank_promotion == "allow":  # JAX broadcasts it in the operation that follows
         return vector
     return jnp.expand_dims(vector, tuple(range(like.ndim - vector.ndim)))
 
@@ -409,7 +404,7 @@ def interpolate(carry: Array, z: Array, n: Array) -> tuple[Array, Array]:
 
 
 def narrow(g: Mapping[str, Array], p: Mapping[str, Array]) -> dict[str, Array]:
-    """Gates in the type of the projections."""
+    """Casts gates to the type of their projections."""
     return {
         name: cast(a, p[name].dtype) if isinstance(a, jax.Array) else jnp.asarray(a, p[name].dtype)
         for name, a in g.items()

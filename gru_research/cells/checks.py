@@ -1,8 +1,7 @@
-"""The values that options may have: what every cell, layer and time loop asks of its fields.
+"""Validators of single fields, for cells, layers, time loops and others.
 
-Each function returns the value in its one form, a Python bool, int or float where a NumPy scalar was given, so that
-descriptions that say the same compare equal. Or it raises ValueError with one line that names the field, the value and
-the choices.
+Each returns the value as a Python bool, int or float, also for a NumPy scalar, so that equal descriptions compare
+equal. Or it raises ValueError with one line that names the field, the value and the choices.
 """
 
 import math
@@ -18,7 +17,7 @@ LONGEST_SHOWN = 100
 
 
 def shown(value: Any) -> str:
-    """`value` as a message shows it: on one line, and cut where it is long."""
+    """The `repr` of `value` for a message: on one line, and cut where it is long."""
     text = " ".join(repr(value).split())
     return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}..."
 
@@ -49,7 +48,7 @@ def number(
 ) -> float:
     """`value` as a float; raises ValueError where it isn't finite, at least `least`, above `above` and below `below`.
 
-    `what` says in the message what it must be.
+    `what` describes the allowed values in the message.
     """
     is_number = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
     try:
@@ -62,7 +61,7 @@ def number(
 
 
 def rate(field: str, value: Any) -> float:
-    """`value` as a float; raises ValueError where it is no rate at which to drop."""
+    """`value` as a float; raises ValueError where it is no dropout rate."""
     return number(field, value, "a rate: a number, at least 0 and below 1", least=0, below=1)
 
 

@@ -1,7 +1,7 @@
-"""Parameters in other containers than a dict: Flax's `FrozenDict` and `nnx.State`, an `OrderedDict`, boxes of arrays.
+"""Converts parameters in other containers to dicts: Flax's `FrozenDict` and `nnx.State`, an `OrderedDict`, boxes.
 
-A hand-written gradient returns dicts, and JAX asks that a gradient has its argument's containers. So parameters
-become dicts of arrays before it, where JAX differentiates, and the caller gets a gradient of the caller's kind.
+A hand-written gradient returns dicts, and JAX requires that a gradient has its argument's containers. So parameters
+become dicts of arrays in differentiable code before it, and the caller gets a gradient in the caller's containers.
 """
 
 from collections.abc import Mapping

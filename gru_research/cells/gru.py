@@ -25,16 +25,16 @@ class GRU:
         n = tanh(x W_n + b_n + h U_n)                      reset="none": no reset gate, no W_r, U_r, b_r
         h = n                                              update="none": no update gate, no W_z, U_z, b_z
 
-    z near 1 keeps the old state. "after" needs one product with h a step where "before" needs two in
-    sequence, and has one more bias, the hidden bias `c_n`. With the two gates coupled, r = z, it is the `MGU`.
+    z near 1 keeps the old state. "after" needs one product with h a step, "before" two in sequence. "after" has one
+    more bias, the hidden bias `c_n`. A GRU with coupled gates, r = z, is the `MGU`.
 
     Attributes:
       hidden_size: H, the number of units.
       update_bias: added to `b_z`: above 0 the cell starts out remembering.
       chrono: the longest dependency, in steps, or None. `b_z` is then drawn by `Chrono`, in place of
         `bias_init` and `update_bias`; the two exclude each other.
-      update: "gate", or "none": the ablation without the update gate, which forgets all but what the candidate
-        takes over; it needs a reset gate, and has nothing for `update_bias` and `chrono` to act on.
+      update: "gate", or "none": the ablation without the update gate, whose state is the candidate. It needs a reset
+        gate, and excludes `update_bias` and `chrono`.
       gate, activation: the functions of r and z and of n, names in `base.ACTIVATIONS` or functions; others
         than "sigmoid" and "tanh" run under plain automatic differentiation.
       kernel_init, recurrent_init, bias_init: initialisers, or their names in `INITIALIZERS`.
@@ -149,10 +149,10 @@ class GRU:
     def factors(
         self, params: Params, previous_carry: Array, next_carry: Array, s: Mapping[str, Array]
     ) -> dict[str, Array]:
-        """What the cotangent of h is multiplied with: `keep` for h before the step, the others for pre-activations.
+        """The factors of the cotangent of h: `keep` gives that of the previous h, the others those of pre-activations.
 
-        `m` among them is for that of `m`, where the reset gate has been passed already. With reset="before" the
-        cotangent of `r * h`, not that of h, is multiplied with `r` and, for h, with `memory`.
+        `m` gives the cotangent of `m = h U_n + c_n`. With reset="before" `r` and `memory` are factors of the cotangent
+        of `r * h` instead, for the pre-activation of r and for the previous h.
         """
         del params, next_carry
         h = base.widen(previous_carry)
@@ -173,9 +173,9 @@ class GRU:
     def backward(
         self, transposed: Mapping[str, Any], f: Mapping[str, Array], d: Array
     ) -> tuple[Array, dict[str, Array]]:
-        """From `d [..., H]`, the cotangent of h after a step, to the one before it.
+        """The cotangent of h before a step, from `d [..., H]`, the one after it.
 
-        Keeps `d` under the name h, and with reset="before" that of `r * h` under the name memory.
+        Also returns `d` as "h", and with reset="before" the cotangent of `r * h` as "memory".
         """
         d_previous = jnp.zeros_like(d)
         if self.update == "gate":

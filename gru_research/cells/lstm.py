@@ -44,7 +44,7 @@ class LSTM:
       chrono: the longest dependency, in steps, or None. `b_f` is then drawn by `Chrono` and `b_i = -b_f`,
         in place of `bias_init` and `forget_bias`, which must be left at its default.
       without: the gate that is left out: "input", "forget" or "output"; "coupled" ties the input gate to the forget
-        gate; "nothing" is the whole cell. Without a forget gate, `forget_bias` and `chrono` have nothing to act on.
+        gate; "nothing" is the whole cell. "forget" excludes `forget_bias` and `chrono`.
       gate, activation: the functions of i, f and o and of g and c, as in `GRU`.
       kernel_init, recurrent_init, bias_init: initialisers, or their names in `INITIALIZERS`.
       learn_initial_carry: whether the first carry is a pair of parameters, `c_0, h_0 (H,)`.
@@ -143,7 +143,7 @@ class LSTM:
         return (c, h), h.astype(g["g"].dtype)
 
     def _cell_state(self, c: Array, g: Mapping[str, Array]) -> Array:
-        """c after the step, `f * c + i * g`, where a gate that is left out is 1, or 1 - f."""
+        """c after the step, `f * c + i * g`; a gate that is left out is 1, and i of "coupled" is 1 - f."""
         kept = g["f"] * c if "f" in g else c
         if self.without == "coupled":
             return kept + (1 - g["f"]) * g["g"]
@@ -169,7 +169,7 @@ class LSTM:
     def factors(
         self, params: Params, previous_carry: LSTMCarry, next_carry: LSTMCarry, s: Mapping[str, Array]
     ) -> dict[str, Array]:
-        """What cotangents are multiplied with: that of h for `o` and for c (`cell`), that of c for the rest."""
+        """The factors of cotangents: `o` and `cell` scale dL/dh, for o and for c; all others scale dL/dc."""
         c_before, c = base.widen(previous_carry[0]), base.widen(next_carry[0])
         s = {gate: a.astype(c.dtype) for gate, a in s.items()}
         one, g, tanh_c = jnp.ones_like(c), s["g"], jnp.tanh(c)
@@ -188,7 +188,10 @@ class LSTM:
     def backward(
         self, transposed: Mapping[str, Any], f: Mapping[str, Array], d: LSTMCarry
     ) -> tuple[LSTMCarry, dict[str, Array]]:
-        """From the cotangents `[..., H]` of c and h after a step to those before it; keeps `c` and `h`."""
+        """The cotangents `[..., H]` of c and h before a step, from `d`, those after it.
+
+        Also returns the latter as "c", with its part through h, and "h".
+        """
         d_h = d[1]
         d_c = d[0] + d_h * f["cell"]
         back = [

@@ -1,9 +1,9 @@
-"""Whether what a class wrote for a whole sequence still holds for one of its cells.
+"""Finds out whether a subclass or an instance overrides what a class's sequence methods rely on.
 
-A hand-written gradient, or the form `h = a * h_prev + b`, is a second account of what `project`, `gates` and `combine`
-compute. It holds for the class that wrote it. A subclass that redefines one of these methods, or a helper of theirs,
-inherits the second account without its changes being in it, and so does an instance on which a method was replaced.
-Such a cell runs the general way, which asks the cell itself for every step.
+A hand-written gradient, or the form `h = a * h_prev + b`, repeats the maths of `project`, `gates` and `combine`. It is
+right for the class that wrote it. A subclass that redefines one of these methods, or a helper of theirs, inherits the
+repetition without its own change, and so does an instance on which a method was replaced. Such a cell runs under
+autodiff, which calls the cell at every step.
 """
 
 import dataclasses
@@ -14,23 +14,23 @@ from typing import Any
 SEQUENCE_GRADIENT = ("advance", "factors", "backward", "cotangents")
 """The methods that together are a gradient written by hand."""
 LINEAR = ("linear",)
-"""The method that makes a cell's states computable for all steps together."""
+"""The method that lets all steps be computed together."""
 STEP_PARTS = ("project", "gates", "combine")
 FREE = frozenset({"init", "initial_carry", "_abc_impl", "_is_protocol"})
 """What a subclass may redefine without a change to the maths of a step; the last two are Python's own."""
 
 
 def defining_class(cell: Any, methods: tuple[str, ...]) -> type | None:
-    """The class that wrote `methods`, where they hold for `cell`; else None.
+    """Returns the class that wrote `methods`, where they are valid for `cell`; else None.
 
-    They hold where one class defines all of them and the cell has everything else as that class has it. Fields may
+    They are valid where one class defines all of them and the cell overrides nothing else of that class. Fields may
     have other values and defaults; `init`, `initial_carry` and special methods may be redefined.
     """
     return None if why_overridden(cell, methods) else _writer(type(cell), methods)
 
 
 def why_overridden(cell: Any, methods: tuple[str, ...]) -> str:
-    """Why `methods` don't hold for `cell`, as a clause for a message: "Leaky redefines combine"; "" where they do."""
+    """Why `methods` aren't valid for `cell`, as a clause such as "Leaky redefines combine"; "" where they are."""
     cls = type(cell)
     missing = [name for name in methods if not hasattr(cls, name)]
     if missing:
@@ -53,10 +53,10 @@ def check_step(cell: Any) -> None:
 
 
 def why_step_overridden(cell: Any) -> str:
-    """Why `cell.step` isn't `project`, `gates` and `combine` one after the other, as a clause; "" where it is.
+    """Why `cell.step` isn't the composition of `project`, `gates` and `combine`, as a clause; "" where it is.
 
-    A class may define `step` beside all three. One that redefines it in a subclass, or on an instance, means another
-    step than theirs, which no loop would take.
+    A class may define `step` together with all three. A `step` that a subclass or an instance redefines alone is
+    another one, and no loop would call it.
     """
     cls = type(cell)
     if "step" in getattr(cell, "__dict__", ()):

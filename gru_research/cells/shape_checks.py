@@ -1,5 +1,7 @@
-"""Whether a cell, its parameters, its carry and an input fit each other: one line in the words of the caller, before
-anything is traced, in place of what JAX says of the operation that fails."""
+"""Checks that a cell, its parameters, its carry and an input fit each other, before anything is traced.
+
+A mistake is one line that names the caller's argument, in place of JAX's error about the operation that fails.
+"""
 
 import dataclasses
 import functools
@@ -22,7 +24,7 @@ FIELDS = ("hidden_size", "dtype", "carry_dtype")
 
 
 def check_cell(cell: Any, path: str = "cell") -> None:
-    """Raises TypeError where `cell`, which the message calls `path`, isn't a cell or lacks a part of one."""
+    """Raises TypeError where `cell`, called `path` in the message, isn't a cell or lacks a method of one."""
     missing = [name for name in FIELDS if not hasattr(cell, name)]
     missing += [name for name in PARTS if not callable(getattr(cell, name, None))]
     if not missing and not isinstance(cell, type):
@@ -43,7 +45,7 @@ def check_cell(cell: Any, path: str = "cell") -> None:
 
 
 def check_parts(cell: Any, parts: Sequence[str], why: str) -> None:
-    """Raises TypeError where `cell` lacks one of `parts`, which `why` asks for."""
+    """Raises TypeError where `cell` lacks one of the methods `parts`, which `why` needs."""
     if missing := [name for name in parts if not callable(getattr(cell, name, None))]:
         kind = type(cell).__name__
         raise TypeError(f"cell is a {kind} and has no {', '.join(missing)}, which {why} asks for; {PAGE}")
@@ -53,8 +55,7 @@ def check_parameters(cell: Any, params: Params, shape: Sequence[Any], path: str 
     """Raises ValueError where `params` aren't the parameters of `cell` for inputs of the shape `[..., I]`, TypeError
     where they are no mapping.
 
-    `path` and `field` are what the message calls the parameters and the input. It tells the first problem that there
-    is.
+    `path` and `field` name the parameters and the input in the message, which states the first problem.
     """
     cell, params, size = _within(cell, params, shape[-1])
     expected = shapes(cell, size).params if isinstance(size, int) else None
@@ -122,7 +123,7 @@ def as_type(field: str, value: Any, dtype: Any) -> Array:
 
 
 def describe(cell: Any) -> str:
-    """The cell as one would write it: the fields that differ from their defaults."""
+    """The constructor call of the cell, with the fields that differ from their defaults."""
     if not dataclasses.is_dataclass(cell):
         return type(cell).__name__
     values = [(f.name, getattr(cell, f.name), f.default) for f in dataclasses.fields(cell) if f.repr]
@@ -135,14 +136,14 @@ def describe(cell: Any) -> str:
 
 
 def _within(cell: Any, params: Any, size: Any) -> tuple[Any, Any, Any]:
-    """The cell whose parameters and carry are asked about: of cells around a cell the innermost one."""
+    """The innermost cell of a wrapper, with its parameters and input size; a plain cell with the given ones."""
     while callable(getattr(cell, "within", None)):
         cell, params, size = cell.within(params, size)
     return cell, params, size
 
 
 def _differences(path: str, expected: Any, given: Any) -> Iterator[Exception]:
-    """Why `given` isn't of the shapes `expected`, each problem as an error that names the place."""
+    """Yields an error for each difference between `given` and the shapes `expected`."""
     if isinstance(expected, Mapping):
         if not isinstance(given, Mapping):
             yield TypeError(f"{path} is {kind_of(given)}: it must be a mapping of arrays by name")
@@ -184,7 +185,7 @@ def _leaf_differences(path: str, expected: jax.ShapeDtypeStruct, given: Any) -> 
 
 
 def _other_input_size(cell: Any, size: int, params: Any) -> int | None:
-    """The number of input features that `params` are right for; None where there is none."""
+    """The number of input features that `params` fit; None where they fit none."""
     sizes: set[Any] = set()
     here, next_one = shapes(cell, size).params, shapes(cell, size + 1).params
     for path, leaf in jax.tree_util.tree_leaves_with_path(here):
@@ -211,7 +212,7 @@ def _listed(expected: Any) -> str:
 
 
 def kind_of(value: Any) -> str:
-    """What `value` is, in words."""
+    """The kind of `value`, in words."""
     if value is None:
         return "None"
     if isinstance(value, np.ndarray | jax.Array):

@@ -1,7 +1,7 @@
-"""What a cell's parameters and carry look like, as the cell itself says.
+"""The shapes and types of a cell's parameters and carry.
 
-That is asked by `jax.eval_shape` of its `init` and `initial_carry`, once for each cell and input size, so that a cell
-that isn't the library's is served too. Where it has no `init`, or one that asks for other arguments, nothing is known.
+`jax.eval_shape` of `init` and `initial_carry` gives them, once for each cell and input size, for users' cells too.
+Where a cell has no `init`, or one with other arguments, they are unknown.
 """
 
 import dataclasses
@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 
 REMEMBERED = 1024
-"""For how many pairs of a cell and an input size the shapes are kept."""
+"""The number of pairs of cell and input size whose shapes are cached."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Part:
 
 @dataclasses.dataclass(frozen=True)
 class Shapes:
-    """What is known of a cell with inputs of one size; None where it isn't.
+    """The shapes of a cell for one input size; None where they are unknown.
 
     Attributes:
       params: the parameters, leaves `jax.ShapeDtypeStruct`.
@@ -46,18 +46,18 @@ class Shapes:
 
 @functools.cache
 def is_real(dtype: Any) -> bool:
-    """Whether it is a type of real numbers or of True and False."""
+    """Whether `dtype` is real or boolean."""
     return any(jnp.issubdtype(dtype, kind) for kind in (jnp.floating, jnp.integer, jnp.bool_))
 
 
 @functools.cache
 def is_complex(dtype: Any) -> bool:
-    """Whether it is a type of complex numbers."""
+    """Whether `dtype` is complex."""
     return jnp.issubdtype(dtype, jnp.complexfloating)
 
 
 def shapes(cell: Any, input_size: int) -> Shapes:
-    """What `cell` says of its parameters and carry with inputs of `input_size` features."""
+    """Returns the shapes of the parameters and carry of `cell` for inputs of `input_size` features."""
     own = getattr(cell, "__dict__", {})
     if "init" in own or "initial_carry" in own:  # replaced on the instance, which equals another without
         return _shapes(cell, input_size)
@@ -82,16 +82,16 @@ _remembered = functools.lru_cache(REMEMBERED)(_shapes)
 
 
 def _evaluated(function: Any, *arguments: Any) -> Any:
-    """What `function` returns, in shapes; None where it can't be traced, which is no reason to refuse a cell here."""
+    """The shapes of what `function` returns; None where it can't be traced, which is no reason to refuse a cell."""
     try:
         with jax.enable_x64(True):  # float64 without a warning where x64 is off
             return jax.eval_shape(function, *arguments)
-    except Exception:  # whatever it is, it concerns whoever calls `function`
+    except Exception:  # the caller of `function` will meet it
         return None
 
 
 def _parts(none: Any, three: Any) -> Any:
-    """The carry's parts from its shapes without a batch axis and with one of 3; None where they aren't that."""
+    """The carry's parts, from its shapes without a batch axis and with one of 3; None where these don't agree."""
     if none is None or three is None or jax.tree.structure(none) != jax.tree.structure(three):
         return None
     leaves, tree = jax.tree.flatten(none)
@@ -104,7 +104,7 @@ def _parts(none: Any, three: Any) -> Any:
 
 
 def _takes(method: Any, arguments: int) -> bool:
-    """Whether `method` can be called with so many arguments."""
+    """Whether `method` can be called with this number of arguments."""
     if not callable(method):
         return False
     try:

@@ -85,13 +85,13 @@ class VanillaRNN:
         return carry
 
     def advance(self, params: Params, carry: Array, p: Mapping[str, Array]) -> tuple[Array, dict[str, Array]]:
-        """h after the step; nothing else is needed on the way back."""
+        """h after the step; the gradient needs nothing else."""
         return self.combine(carry, self.gates(params, carry, p))[0], {}
 
     def factors(
         self, params: Params, previous_carry: Array, next_carry: Array, s: Mapping[str, Array]
     ) -> dict[str, Array]:
-        """The slope of the activation, by which the cotangent of h becomes that of the pre-activation."""
+        """The activation's derivative: the factor from the cotangent of h to that of the pre-activation."""
         del params, previous_carry, s
         h = base.widen(next_carry)
         return {"h": 1 - h * h if self.activation == "tanh" else (h > 0).astype(h.dtype)}
@@ -99,10 +99,7 @@ class VanillaRNN:
     def backward(
         self, transposed: Mapping[str, Any], f: Mapping[str, Array], d: Array
     ) -> tuple[Array, dict[str, Array]]:
-        """From `d [..., H]`, the cotangent of h after a step, to the one before it.
-
-        Keeps that of the pre-activation.
-        """
+        """The cotangent of h before a step, from `d [..., H]`, the one after it; also returns the pre-activation's."""
         d_a = d * f["h"]
         return base.product_back(d_a, transposed, "h"), {"h": d_a}
 

@@ -1,4 +1,4 @@
-"""What cells around a cell share: those that add noise or hold gates, and leave the rest to the cell inside."""
+"""The base of cells that wrap another cell, to add noise, attention or interventions."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -15,12 +15,12 @@ from .overrides import check_step
 
 @dataclasses.dataclass(frozen=True)
 class CellWrapper:
-    """Sizes, types and h are those of the cell inside; `init`, `project`, `gates` and `combine` are what it isn't."""
+    """Takes sizes, types and h from the cell inside. Subclasses define `init`, `project`, `gates` and `combine`."""
 
     cell: Cell
 
     def __post_init__(self) -> None:
-        check_step(self.cell)  # what is around it never calls it
+        check_step(self.cell)  # a wrapper never calls its step
 
     @property
     def hidden_size(self) -> int:
@@ -42,7 +42,7 @@ class CellWrapper:
 
 
 def hidden_part(cell: Cell, carry: Any) -> int:
-    """Which leaf of the carry is h. Raises ValueError where the cell's output isn't a part of its carry."""
+    """Returns the index of h among the carry's leaves. Raises ValueError where the output isn't a leaf of the carry."""
     leaves, tree = jax.tree.flatten(carry)
     names = [object() for _ in leaves]
     message = f"dropout, zoneout and silenced units need a cell whose output is a part of its carry; {cell} has another"

@@ -1,4 +1,4 @@
-"""Which of its ways a time loop takes: from the shapes and the platform, never by timing."""
+"""Resolves the "auto" options of a time loop from shapes and platform, never by timing."""
 
 import dataclasses
 import math
@@ -14,17 +14,17 @@ from gru_research.types import Array
 from .options import UnrollOptions
 
 ALL_CORES = 2**23
-"""From so many multiplications on, XLA divides a product in a loop among a CPU's cores. A rule of thumb (jax 0.10.2,
-two cores): with 128 units up to 6.3 million ran on one core, with 512 units 8.4 million and more on two; with large
-kernels it begins earlier."""
+"""The number of multiplications from which XLA divides a product in a loop among a CPU's cores. A rule of thumb (jax
+0.10.2, two cores): with 128 units up to 6.3 million ran on one core, with 512 units 8.4 million and more on two. With
+large kernels the limit is lower."""
 CHUNK_BYTES = 2**20
-"""How large one gate's values of a chunk may be on a CPU. Some ten such arrays are at work together and should stay in
+"""The largest size of one gate's values of a chunk on a CPU. About ten such arrays are in use together and should fit
 the cache."""
 SHORTEST_CHUNK = 8
 SHORTEST_NATIVE = 8
-"""Fewer steps aren't worth packing the weights for the native engine."""
+"""With fewer steps, packing the weights for the native engine costs more than it saves."""
 WHOLE_BYTES = 2**22
-"""Up to so many bytes for all steps a chunk isn't worth its loop."""
+"""Up to this size of one gate's values of all steps, a loop over chunks costs more than it saves."""
 
 
 def choose(cell: Any, xs_T: Array, options: UnrollOptions, with_gates: bool, not_native: str | None) -> UnrollOptions:
@@ -49,9 +49,9 @@ def choose(cell: Any, xs_T: Array, options: UnrollOptions, with_gates: bool, not
 def hoist(cell: Any, xs_T: Array) -> bool:
     """Whether the inputs of these steps are projected in one product, outside the loop.
 
-    On an accelerator always: it spares launches. On a CPU that product uses all cores, where one of a single step
-    doesn't; but what doesn't stay in the cache is written to memory and read again, which is a loss where the
-    step's own products are large enough for all cores, and always where they are a multiply and an add.
+    On an accelerator always: it spares launches. On a CPU the one product uses all cores, but a result larger than the
+    cache is written to memory and read again. That is a loss where a step's own products are large enough for all
+    cores, and always where they are a multiply and an add.
     """
     if jax.default_backend() != "cpu":
         return True
@@ -62,7 +62,7 @@ def hoist(cell: Any, xs_T: Array) -> bool:
 
 
 def below(size: Any, limit: int, otherwise: bool) -> bool:
-    """Whether `size < limit`; `otherwise` where the size is symbolic, as `jax.export` has it, and may be any."""
+    """Whether `size < limit`; `otherwise` where the size is symbolic, as in `jax.export`."""
     return size < limit if isinstance(size, int) else otherwise
 
 
@@ -93,16 +93,16 @@ def _backend(cell: Any, xs_T: Array, options: UnrollOptions, with_gates: bool, n
 
 
 def _for_xla(options: UnrollOptions) -> bool:
-    """Whether an option is set that only XLA's loop has."""
+    """Whether an option of XLA's loop alone is set."""
     of_xla = (options.unroll, options.save, options.chunk, options.hoist)
     return of_xla != (1, "auto", None, None)
 
 
 def _chunk(cell: Any, xs_T: Array, options: UnrollOptions) -> int:
-    """0 on an accelerator and for short runs; else what fits the cache, if possible a part of T without a rest.
+    """The chunk size: 0 on an accelerator and for short runs, else one that fits the cache, if possible a divisor of T.
 
-    Never less than SHORTEST_CHUNK: the sums of all weights' gradients are read and written once a chunk. 0 for a
-    symbolic number of steps, which no number of chunks fits.
+    At least SHORTEST_CHUNK: the sums of all weights' gradients are read and written once a chunk. 0 for a symbolic
+    number of steps, which can't be divided into chunks.
     """
     time = xs_T.shape[0]
     if not isinstance(time, int):

@@ -1,4 +1,4 @@
-"""In which type the gradients of a loop's constants are added up.
+"""Sums the gradients of a loop's constants in float32 or wider.
 
 Where JAX differentiates a scan, the cotangents of what all steps read, the parameters and the initial carry, are summed
 step by step in their own type. In bfloat16, with 8 bits, such a sum stops growing after some hundred steps. So the loop
@@ -18,7 +18,7 @@ from gru_research.types import Carry, DType, Params
 
 @dataclasses.dataclass(frozen=True)
 class CastBack:
-    """From parameters and `reset_carry` as a loop holds them to what a step reads: each leaf in its own type."""
+    """Casts the parameters and `reset_carry` that a loop holds to their own types, in which a step reads them."""
 
     types: tuple[DType, ...]
 
@@ -28,7 +28,7 @@ class CastBack:
 
 
 def widen_constants(params: Params, reset_carry: Carry) -> tuple[Params, Carry, CastBack]:
-    """`params` and `reset_carry` in float32 or wider, and how a step reads them; integers and booleans stay."""
+    """Widens `params` and `reset_carry` to float32, integers and booleans excepted; also returns the cast back."""
     types = tuple(jnp.result_type(a) for a in jax.tree.leaves((params, reset_carry)))
     return *CastBack(tuple(accumulation_dtype(dtype) for dtype in types))(params, reset_carry), CastBack(types)
 

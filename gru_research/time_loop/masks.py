@@ -1,7 +1,7 @@
-"""What happens when: `lengths`, `mask` and `resets` as two boolean streams over time.
+"""Converts lengths, mask and resets to two boolean streams over time.
 
-`real_T...` says where a step is real; `reset_before_T...` where the carry is reset before the step is taken,
-in the order in which steps are taken. None stands for "always" and "never", and costs nothing.
+`real_T...` is True at real steps. `reset_before_T...` is True where the carry is reset before the step, in the order in
+which steps are taken. None means "always" for the first and "never" for the second, and costs nothing.
 """
 
 import jax.core
@@ -16,7 +16,7 @@ from .sharding import alike
 
 
 def real_steps(lengths: ArrayLike | None, mask: Array | None, batch: tuple[int, ...], time: int) -> Array | None:
-    """`real [T, *batch]` from `lengths [*batch]` and `mask [T, *batch]`: both must agree to a step."""
+    """Returns `real [T, *batch]` from `lengths [*batch]` and `mask [T, *batch]`, combined by and."""
     real = None if lengths is None else _within(lengths, batch, time)
     if mask is not None:
         real = mask if real is None else real & mask
@@ -24,7 +24,7 @@ def real_steps(lengths: ArrayLike | None, mask: Array | None, batch: tuple[int, 
 
 
 def _within(lengths: ArrayLike, batch: tuple[int, ...], time: int) -> Array:
-    """`[T, *batch]`, True within a row's length."""
+    """Returns `[T, *batch]`, True within a row's length."""
     return length_mask(check_lengths(lengths, batch, time), time, axis=0)
 
 
@@ -46,8 +46,8 @@ def check_lengths(lengths: ArrayLike, batch: tuple[int, ...], time: int, least: 
 def without_padding(xs: Array, lengths: ArrayLike | None, mask: ArrayLike | None, time_major: bool) -> Array:
     """`xs [..., T, I]`, or with `time_major` `[T, ..., I]`, with 0 at unreal steps.
 
-    For where JAX checks the result of every operation (`jax_debug_nans`): then NaN has to be gone before the first
-    one, be it a transpose. Elsewhere padding is replaced where a loop reads it.
+    Needed where JAX checks the result of every operation (`jax_debug_nans`): NaN must be gone before the first one,
+    even a transpose. Elsewhere the time loop replaces padding.
     """
     time_axis = 0 if time_major else xs.ndim - 2
     real = []
@@ -62,10 +62,10 @@ def without_padding(xs: Array, lengths: ArrayLike | None, mask: ArrayLike | None
 
 
 def reset_steps(resets: Array | None, reverse: bool) -> Array | None:
-    """`reset_before [T, *batch]` from `resets [T, *batch]`, which say where a segment starts in input order.
+    """Returns `reset_before [T, *batch]` from `resets [T, *batch]`, True where a segment starts in input order.
 
-    Forward, the carry is reset before the segment's first step. In reverse it is reset on the way
-    from that step to the one before it in the input, which belongs to another segment.
+    Forward, the carry is reset before the segment's first step. In reverse it is reset between that step and the one
+    before it in the input, which belongs to another segment.
     """
     if resets is None:
         return None

@@ -1,4 +1,4 @@
-"""How a time loop runs, apart from what it computes."""
+"""The options of a time loop: how it runs, not what it computes."""
 
 import dataclasses
 from typing import Any
@@ -21,21 +21,21 @@ class UnrollOptions:
         VanillaRNN with their standard gates, computed and carried in float32, where it was compiled. "vjp" is a
         scan in XLA with a hand-written gradient; "autodiff" a scan that JAX differentiates, for forward mode
         (`jax.jvp`) and for any cell; "parallel" an associative scan, for cells whose gates don't depend on their
-        state. "auto" takes the first of "parallel", "native" and "vjp" that is there for the cell, else "autodiff";
-        "native" from 8 steps on, where `unroll`, `save`, `chunk` and `hoist` are left alone. It never says which:
-        the doctor and the header of a run do. On a CPU "auto" takes the states of "parallel" one after the other,
-        which is faster there. Any other choice is taken, or refused with the reason. The environment variable
-        GRU_RESEARCH_NATIVE=0 takes "native" away.
-      unroll: how many steps one turn of XLA's loop holds; "native" has no use for this, `save`, `chunk` and `hoist`.
+        state. "auto" takes the first of "parallel", "native" and "vjp" that the cell has, else "autodiff". It takes
+        "native" from 8 steps on, where `unroll`, `save`, `chunk` and `hoist` have their defaults. The doctor and the
+        header of a run say which engine runs. On a CPU "auto" computes the states of "parallel" step by step, which
+        is faster there. Any other backend is used, or refused with the reason. The environment variable
+        GRU_RESEARCH_NATIVE=0 disables "native".
+      unroll: the number of steps in one iteration of XLA's loop; "native" ignores this, `save`, `chunk` and `hoist`.
       checkpoint: 0 keeps every step's intermediate values for the gradient; n > 0 keeps the carry
         after every n steps and computes the rest again, which takes memory for T / n carries and n
-        steps. About sqrt(T) is the least.
-      save: what "vjp" keeps of every step for the gradient: its "gates" ("auto"), or its "carry" alone, from which
-        the gates of a chunk are computed again together: less memory, one forward pass more, in large products.
-      chunk: n > 0 lets "vjp" add up the gradients of the weights n steps at a time, and without a gradient project
-        inputs n steps at a time, so that what they are made of stays in the cache; 0 does so once, for all steps.
+        steps. n of about sqrt(T) takes the least.
+      save: what "vjp" keeps of every step for the gradient: its "gates" ("auto"), or its "carry" alone. With "carry"
+        the gates of a chunk are computed again together: less memory, one more forward pass, in large products.
+      chunk: n > 0 lets "vjp" sum the gradients of the weights over n steps at a time, and project inputs n steps at a
+        time where there is no gradient, so that these arrays stay in the cache. 0 does so once, for all steps.
       hoist: whether inputs are projected in one product outside the loop, instead of step by step.
-      outputs: "all", or "none" where only the final carry is wanted: then no output is ever stored.
+      outputs: "all", or "none" to return only the final carry and store no output.
       time_major: whether time is the first axis of `xs`, `ys`, `mask` and `resets`.
     """
 

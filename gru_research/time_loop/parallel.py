@@ -1,4 +1,4 @@
-"""Cells whose gates don't depend on their state: all steps at once, the states by an associative scan.
+"""Runs cells whose gates don't depend on their state: all steps at once, the states by an associative scan.
 
 Such a cell's step is `h = a * h_prev + b` with a and b from its method `linear` (`cells/base.py`). A step that isn't
 real has a = 1, b = 0. A reset before a step adds `a * reset_carry` to b, and the step then ignores `h_prev`. It isn't
@@ -20,7 +20,7 @@ from .options import UnrollOptions
 from .scan import Run, Steps, zero_unless
 
 LEVELS = 7
-"""How often an associative scan joins neighbouring steps before it takes what is left one after the other."""
+"""The number of times that an associative scan joins neighbouring steps before it goes step by step."""
 
 
 def parallel(
@@ -34,7 +34,7 @@ def parallel(
 ) -> Run:
     """A run of a cell with the method `linear` that keeps the outputs, None with `options.outputs="none"`.
 
-    `anywhere`: an associative scan on every platform; else a step after the other on a CPU, where that is faster.
+    `anywhere`: an associative scan on every platform; else step by step on a CPU, where that is faster.
     """
 
     def run(carry: Carry, steps: Steps) -> tuple[Carry, Array | None]:
@@ -68,9 +68,9 @@ def linear_recurrence(
 ) -> Array:
     """`h_T [T, ..., H]` of `h_t = a_t * h_{t-1} + b_t`, from the state `before [..., H]` the first step taken.
 
-    Where `cut_T [T, ..., 1]` holds, `h_t = b_t`, whatever h was before. An associative scan; with `anywhere` False
-    a step after the other on a CPU, where that is faster. The gradient is the same recurrence the other way round, so
-    that it needs a and h and no level of the scan; derivatives of any order and mode are right.
+    Where `cut_T [T, ..., 1]` is True, `h_t = b_t`, whatever h was before. With `anywhere` False a CPU goes step by
+    step, which is faster there; else it is an associative scan. The gradient is the same recurrence in the other
+    direction, so that it keeps a and h alone and no level of the scan. Derivatives of any order and mode are right.
     """
     if below(b_T.shape[0], 1, otherwise=False):
         return b_T
@@ -104,14 +104,13 @@ def _solve(a_T: Array, b_T: Array, cut_T: Array | None, reverse: bool, anywhere:
 
 
 Joined = tuple[Array, Array, Array | None]
-"""Some steps as one: h after them is `a * h + b`, or b where one of them was cut."""
+"""Some steps joined to one: h after them is `a * h + b`, or b where one of them was cut."""
 
 
 def _associative(a_T: Array, b_T: Array, cut_T: Array | None, reverse: bool) -> Array:
-    """All steps by an associative scan of `LEVELS` levels, each of which joins neighbours to half as many steps.
+    """An associative scan of `LEVELS` levels, each of which joins neighbours to half as many steps.
 
-    What is left after them, T / 2^LEVELS joined steps, is taken one after the other: every further level would make
-    the program larger, which then grew with T.
+    The T / 2^LEVELS joined steps that remain are taken one by one. Further levels would make the program grow with T.
     """
     steps = jax.tree.map(lambda a: jnp.flip(a, 0), (a_T, b_T, cut_T)) if reverse else (a_T, b_T, cut_T)
     h_T = _join(steps, LEVELS)

@@ -1,4 +1,4 @@
-"""The time loop forward: `lax.scan` over steps, which JAX can differentiate, and a form of it that it can't."""
+"""The time loop forward: `lax.scan` over steps, and a variant that writes outputs in place, without a gradient."""
 
 from collections.abc import Callable
 from typing import Any
@@ -18,7 +18,7 @@ from .options import UnrollOptions
 Steps = tuple[Array, Array | None, Array | None]
 """Over time, time first: inputs `[T, *batch, I]`, and `real` and `reset_before [T, *batch]` or None."""
 Run = Callable[[Carry, Steps], tuple[Carry, Any]]
-"""From a carry and some steps to the carry after them and what is kept of each."""
+"""From a carry and steps to the carry after them, and what `keep` gives for each step."""
 Keep = Callable[[Array | None, Carry, Any], Any]
 
 
@@ -34,8 +34,8 @@ def scan(
 ) -> Run:
     """A run of `step(params, carry, p) -> (carry, more)` over time.
 
-    `keep(real, carry, more)` is what is kept of each step; `reset_carry` is the carry that a reset goes to. Each step
-    reads `params` and `reset_carry` through `cast_back`; None: as they are.
+    `keep(real, carry, more)` is the result of each step. A reset sets the carry to `reset_carry`. Each step reads
+    `params` and `reset_carry` through `cast_back`, where it isn't None.
     """
 
     def run(carry: Carry, steps: Steps) -> tuple[Carry, Any]:
@@ -51,10 +51,10 @@ def scan(
 
 
 def in_place(cell: Any, params: Params, reset_carry: Carry, options: UnrollOptions, reverse: bool, step: Any) -> Run:
-    """A run of `step(params, carry, p) -> (carry, y)` that writes each output where the caller wants it.
+    """A run of `step(params, carry, p) -> (carry, y)` that writes each output into the final array.
 
-    That is `[T, *batch, H]` with `options.time_major`, else `[*batch, T, H]`, which spares moving time when all are
-    there. Inputs are projected chunk by chunk. Not for differentiation: JAX would keep all outputs at every step.
+    The array is `[T, *batch, H]` with `options.time_major`, else `[*batch, T, H]`, which spares a transpose at the end.
+    Inputs are projected chunk by chunk. Not for differentiation: JAX would keep all outputs at every step.
     """
 
     def run(carry: Carry, steps: Steps) -> tuple[Carry, Array]:
@@ -93,7 +93,7 @@ def _advance(
     steps: Steps,
     cast_back: CastBack | None,
 ) -> tuple[Any, Callable[[Carry, Any], tuple[Carry, Any]]]:
-    """What to scan over for `steps`, and the function that takes one step of it: `(carry, more)` from both."""
+    """Returns what to scan over for `steps`, and the function of one step: `(carry, inputs) -> (carry, more)`."""
     xs_T, real_T, reset_before_T = steps
     hoist = auto_options.hoist(cell, xs_T) if options.hoist is None else options.hoist
 
@@ -117,10 +117,10 @@ def _advance(
 def in_chunks(
     run: Run, carry: Carry, steps: Any, size: int, reverse: bool, checkpoint: bool = False
 ) -> tuple[Carry, Any]:
-    """`run` over chunks of `size` steps; 0: in one go.
+    """Calls `run` on chunks of `size` steps; 0: once, on all.
 
-    With `checkpoint` only the carries between them are kept for the gradient. Steps that don't fill a chunk
-    are a chunk of their own, the last in the order of processing.
+    With `checkpoint` only the carries between chunks are kept for the gradient. The last steps that don't fill a chunk
+    are a shorter one.
     """
     time = jax.tree.leaves(steps)[0].shape[0]
     if not size or auto_options.below(time, size + 1, otherwise=False):
@@ -135,9 +135,9 @@ def in_chunks(
 
 
 def split(tree: Any, size: int, reverse: bool) -> tuple[Any, Any]:
-    """Arrays `[T, ...]` as chunks `[T // size, size, ...]`, and the steps that don't fill one, or None.
+    """Divides arrays `[T, ...]` into chunks `[T // size, size, ...]`, and the steps that don't fill one, or None.
 
-    Those come last in the order of processing: at the end, or with `reverse` at the beginning.
+    The latter are processed last: they are at the end, or with `reverse` at the beginning.
     """
     time = jax.tree.leaves(tree)[0].shape[0]
     rest = time % size
@@ -147,9 +147,9 @@ def split(tree: Any, size: int, reverse: bool) -> tuple[Any, Any]:
 
 
 def fill(steps: Steps, size: int) -> Steps:
-    """`steps` followed by as many unreal ones as fill the last chunk of `size`.
+    """Pads `steps` with unreal ones to whole chunks of `size`.
 
-    For a symbolic number of steps, of which nobody can tell whether some are left behind the last whole chunk.
+    For a symbolic number of steps, whose remainder is unknown.
     """
     xs_T, real_T, reset_before_T = steps
     time = xs_T.shape[0]
@@ -164,7 +164,7 @@ def fill(steps: Steps, size: int) -> Steps:
 
 
 def join(chunks: Any, left: Any, reverse: bool) -> Any:
-    """The opposite of `split`."""
+    """The inverse of `split`."""
     whole = jax.tree.map(lambda a: a.reshape(a.shape[0] * a.shape[1], *a.shape[2:]), chunks)
     if left is None:
         return whole
@@ -184,5 +184,5 @@ def zero_unless(real: Array | None, tree: Any) -> Any:
 
 
 def _expand(rows: Array, a: Array) -> Array:
-    """`rows [*batch]` with axes for the rest of `a [*batch, ...]`."""
+    """Adds trailing axes to `rows [*batch]` up to the rank of `a [*batch, ...]`."""
     return jnp.expand_dims(rows, tuple(range(rows.ndim, a.ndim)))

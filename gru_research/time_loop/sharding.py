@@ -1,9 +1,9 @@
 """Explicit sharding: arrays whose type says which axes are divided over which axes of a mesh.
 
-Such types are what `jax.make_mesh` gives by default. An operation whose result could be divided in several ways is
-then an error, as are a scan whose carry is divided otherwise after a step than before it, and a sum over rows in a
-gradient. Rows don't depend on each other, so each device runs the time loop on its own rows, in `jax.shard_map`, with
-the program of one device; the gradients of parameters are summed once, at the end.
+`jax.make_mesh` gives such types by default. An operation whose result could be divided in several ways is then an
+error, as are a scan that changes how its carry is divided, and a sum over rows in a gradient. Rows don't depend on each
+other. So each device runs the time loop on its own rows, in `jax.shard_map`, with the program of one device. The
+gradients of parameters are summed once, at the end.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,26 +16,26 @@ from gru_research.types import Array
 
 
 class Rows(NamedTuple):
-    """How the batch axes are divided: for each the mesh axes, a name, several, or None."""
+    """How the batch axes are divided: for each its mesh axes, which are a name, several, or None."""
 
     mesh: Any
     batch: tuple[Any, ...]
 
     def place(self, tree: Any, before: int = 0) -> Any:
-        """The tree with the axes after the first `before` divided as the batch axes, and all others whole."""
+        """Divides the axes after the first `before` as the batch axes; all others are whole."""
         sharding = NamedSharding(self.mesh, self._spec(before))
         return jax.tree.map(lambda a: jax.sharding.reshard(a, sharding), tree)
 
     def whole(self, tree: Any) -> Any:
-        """The tree with every array whole on every device."""
+        """Replicates every array on every device."""
         sharding = NamedSharding(self.mesh, PartitionSpec())
         return jax.tree.map(lambda a: jax.sharding.reshard(a, sharding), tree)
 
     def map(self, function: Callable[..., Any], axes_before: Any, results_before: Any) -> Callable[..., Any]:
-        """`function` of each device's own rows.
+        """Maps `function` over devices, each with its own rows.
 
-        `axes_before` and `results_before` say for each argument and result how many axes are before the batch axes,
-        None where there are none, which is then the same on all devices. Each may stand for a tree.
+        `axes_before` and `results_before` give for each argument and result the number of axes before the batch axes.
+        None is for one without batch axes, which is the same on all devices. Each holds for a whole tree.
         """
         names = {name for axes in self.batch if axes is not None for name in _names(axes)}
         if not names:
@@ -48,10 +48,10 @@ class Rows(NamedTuple):
 
 
 def divided_rows(arrays: Sequence[tuple[Any, int]], batch: int, others: Any = ()) -> Rows | None:
-    """How rows are divided by the types of `arrays`, of which the first that says so decides.
+    """Returns how the types of `arrays` divide rows: the first that is divided decides.
 
-    Each comes as a tree and the number of axes before its `batch` batch axes. None where no type, those of `others`
-    included, divides anything: on one device, inside `shard_map`, on axes of the kind Auto, and for whole arrays.
+    `arrays` are pairs of a tree and the number of axes before its `batch` batch axes. None where no type, `others`
+    included, is divided: on one device, inside `shard_map`, on axes of the kind Auto, and for whole arrays.
     """
     mesh: Any = None
     axes: tuple[Any, ...] = ()
@@ -67,7 +67,7 @@ def divided_rows(arrays: Sequence[tuple[Any, int]], batch: int, others: Any = ()
 
 
 def alike(arrays: Sequence[Array], like: Array) -> list[Array]:
-    """`arrays` with all axes but the last divided as those of `like`, whose shapes they have up to there."""
+    """Divides all axes of `arrays` but the last as those of `like`, whose leading shape they share."""
     leading = like.ndim - 1
     rows = divided_rows([(like, 0)], leading)
     return list(arrays) if rows is None else [rows.place(a) for a in arrays]

@@ -46,25 +46,25 @@ def unroll(
       xs: inputs; any number of batch axes before the time axis, none included.
       initial_carry: the carry before the first step; None: `cell.initial_carry(params, batch)`.
       lengths: `[...]`, whole numbers from 0 to T: the first `lengths` steps of a row are real. None: all are.
-      mask: `[..., T]`, boolean: True at a real step; with `lengths`, both must agree. At an unreal
-        step the carry passes unchanged, the output is 0, and the input reaches nothing, not even as
-        NaN, gradients included.
+      mask: `[..., T]`, boolean: True at a real step; with `lengths`, a step is real where both say so. At an
+        unreal step the carry passes unchanged, the output is 0, and the input affects nothing, gradients included,
+        even if it is NaN.
       resets: `[..., T]`, boolean: True where a new segment starts, in input order. There the carry
         becomes `cell.initial_carry(params, batch)`, at unreal steps too.
       reverse: from each row's last real step to its first; outputs stay in input order.
       options: how the loop runs.
 
     Returns:
-      The carry after the last step that was taken (for a row without a real step, the one it began
-      with), and the outputs, None with `options.outputs="none"`.
+      The carry after the last step (for a row without a real step, the initial one), and the outputs, None with
+      `options.outputs="none"`.
 
     Raises:
-      ValueError: a shape or type that doesn't fit, or where values are known (outside `jit`) a length that
-        doesn't; the message names the argument. Parameters must be the ones that `cell.init` makes: a missing one,
-        one that nothing reads and one of another shape are named, with both shapes and the cell.
-      TypeError: a `cell` that is none, or lacks a part; `xs` that aren't real numbers; `params` that are no mapping.
+      ValueError: a shape or type that doesn't fit, or outside `jit` a length out of range; the message names the
+        argument. Parameters must be those of `cell.init`: one that is missing, unused or of another shape is named,
+        with both shapes and the cell.
+      TypeError: `cell` isn't one or lacks a method; `xs` aren't real numbers; `params` are no mapping.
       TypeError: forward mode (`jax.jvp`) of the hand-written gradient; the message names the option. Inside
-        `jit` it is JAX that raises it, and says only that a custom_vjp function has no forward mode.
+        `jit` JAX raises it, and says only that a custom_vjp function has no forward mode.
     """
     carry, ys, _ = _run(cell, params, xs, initial_carry, lengths, mask, resets, reverse, options, False)
     return carry, ys
@@ -124,7 +124,7 @@ def _run(
     params, reset_carry, cast_back = widen_constants(params, reset_carry)
     if jax.sharding.get_abstract_mesh().manual_axes:  # inside shard_map
         params, reset_carry, carry, xs_T = _vary_alike((params, reset_carry, carry, xs_T), (real_T, reset_before_T))
-    if real_T is not None and chosen.backend != "native":  # which reads no input of an unreal step
+    if real_T is not None and chosen.backend != "native":  # it reads no input of an unreal step
         # Before any arithmetic: 0 * NaN is NaN in the gradient of a product.
         xs_T = jnp.where(real_T[..., None], xs_T, 0)
     if chosen.backend == "native":
@@ -150,7 +150,7 @@ def _run(
 def _divided(
     xs: Array, params: Params, carry: Carry, lengths: Any, mask: Any, resets: Any, options: UnrollOptions
 ) -> Rows | None:
-    """How the types of the arguments divide the batch over devices; None where they don't."""
+    """Returns how the types of the arguments divide the batch over devices; None where they don't."""
     before = int(options.time_major)
     arrays = [(xs, before), (carry, 0), (lengths, 0), (mask, before), (resets, before)]
     return divided_rows(arrays, xs.ndim - 2, others=params)
@@ -169,7 +169,7 @@ def _by_device(
     options: UnrollOptions,
     with_gates: bool,
 ) -> tuple[Carry, Array | None, dict[str, Array]]:
-    """`_run` on each device for its own rows. What only whole arguments show is checked here."""
+    """`_run` on each device for its own rows, after the checks that need whole arguments."""
     time_first = int(options.time_major)
     batch, time = xs.shape[time_first : xs.ndim - 2 + time_first], xs.shape[0 if time_first else -2]
     if lengths is not None:
@@ -183,7 +183,7 @@ def _by_device(
         return _on_mesh(cell, reverse, options, with_gates, rows, params, xs, initial_carry, lengths, streams)
 
 
-# Compiled, as outside jit each operation of a mapped function would be compiled on its own.
+# Compiled: outside jit each operation of a mapped function would be compiled on its own.
 @functools.partial(jax.jit, static_argnums=(0, 1, 2, 3, 4))
 def _on_mesh(
     cell: Any,
@@ -224,7 +224,7 @@ def _autodiff(
     with_gates: bool,
     cast_back: CastBack,
 ) -> Run:
-    """A run that keeps `(y, gates)`, 0 at unreal steps; None and {} where they aren't wanted."""
+    """A run that returns `(y, gates)` of each step, 0 at unreal ones; None and {} where they aren't wanted."""
 
     def step(params: Params, carry: Carry, p: Any) -> tuple[Carry, Any]:
         g = cell.gates(params, carry, p)
@@ -238,7 +238,7 @@ def _autodiff(
 
 
 def _move_time(a: Array, *, time_major: bool, inside: bool, features: int) -> Array:
-    """Time to the front of `a` (`inside`) or from there to where the caller has it."""
+    """Moves the time axis of `a` to the front (`inside`), or from there to the caller's place."""
     if time_major:
         return a
     outside_axis = a.ndim - 1 - features
@@ -248,7 +248,7 @@ def _move_time(a: Array, *, time_major: bool, inside: bool, features: int) -> Ar
 
 
 def _like(reset_carry: Carry, carry: Carry) -> Carry:
-    """`carry` in the types of `reset_carry`; raises ValueError where it has another structure or other shapes."""
+    """Casts `carry` to the types of `reset_carry`; raises ValueError where its structure or shapes differ."""
     _check_carry(carry, reset_carry)
     return jax.tree.map(lambda a, like: as_type("initial_carry", a, like.dtype), carry, reset_carry)
 
@@ -262,7 +262,7 @@ def _check_carry(carry: Carry, reset_carry: Carry) -> None:
 
 
 def _check_rows(cell: Any, reset_carry: Carry, batch: tuple[int, ...]) -> None:
-    """Raises ValueError where a part of the carry isn't one a row, so that steps of one row alone can't be left out."""
+    """Raises ValueError where a leaf of the carry has no batch axes: then steps of a single row can't be skipped."""
     for a in jax.tree.leaves(reset_carry):
         if a.shape[: len(batch)] != batch:
             raise ValueError(
@@ -272,7 +272,7 @@ def _check_rows(cell: Any, reset_carry: Carry, batch: tuple[int, ...]) -> None:
 
 
 def _vary_alike(tree: Any, others: Any) -> Any:
-    """The tree plus a zero made from it and `others`, so that all of it varies over the mesh axes that any part does.
+    """Adds a zero made from the tree and `others`, so that all leaves vary over the same mesh axes.
 
     Otherwise a scan over sharded inputs from a carry of plain zeros is a type error, and the gradient of a
     replicated parameter isn't summed over the mesh.

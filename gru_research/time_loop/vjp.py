@@ -1,11 +1,10 @@
 """The time loop with its gradient written by hand.
 
-The gradient that JAX derives for a scan adds up the gradients of all weights step by step, and keeps or
-computes again what it happens to need. Here the loop back holds only what depends on the cotangent of the
-carry: the products with the recurrent kernels, and a product with factors that were made for many steps at
-once. It keeps the cotangents of the carry, and the gradients of all weights and inputs are products over many
-steps after it. Both happen chunk by chunk where the arrays of all steps wouldn't fit the cache. Forward and
-backward are plain jax.numpy, so that they can be differentiated again.
+The gradient that JAX derives for a scan sums the gradients of all weights step by step. Here the backward loop holds
+only what depends on the cotangent of the carry: the products with the recurrent kernels, and a product with factors
+that are computed for many steps at once. It returns the cotangents of the carry. The gradients of all weights and
+inputs are then products over many steps. Both are done chunk by chunk where the arrays of all steps wouldn't fit the
+cache. Forward and backward are plain jax.numpy, so that they can be differentiated again.
 """
 
 import contextlib
@@ -50,7 +49,7 @@ def vjp(
 
 @contextlib.contextmanager
 def forward_mode_refused() -> Iterator[None]:
-    """JAX's TypeError for forward mode of a hand-written gradient, as one that names the option."""
+    """Replaces JAX's TypeError for forward mode of a hand-written gradient by one that names the option."""
     try:
         yield
     except TypeError as e:
@@ -81,7 +80,7 @@ def _run(
         return zero_unless(real, y) if options.outputs == "all" else None
 
     steps = xs_T, real_T, reset_before_T
-    # On an accelerator a loop over chunks would be launches without need, and writing in place isn't measured.
+    # On an accelerator a loop over chunks would cost launches, and writing in place isn't measured.
     if options.outputs == "all" and jax.default_backend() == "cpu":
         return in_place(cell, params, reset_carry, options, reverse, step)(carry, steps)
     run = scan(cell, params, reset_carry, options, reverse, step, keep)
@@ -101,7 +100,7 @@ def _forward(
     real_T: Array | None,
     reset_before_T: Array | None,
 ) -> tuple[tuple[Carry, Array | None], Any]:
-    """The loop stores each state once: the outputs are made from the carries after it."""
+    """Stores each state once: the outputs are taken from the carries, after the loop."""
     params, reset_carry = cast_back(params, reset_carry)
 
     def keep(real: Array | None, next_carry: Carry, s: Any) -> Any:
@@ -147,7 +146,7 @@ def _backward(
         return (d_previous, d_reset_carry), kept
 
     def backward_over(state: tuple[Carry, Carry], steps: Any) -> tuple[tuple[Carry, Carry], tuple[Params, Array]]:
-        """Some steps, back from `state`: the state before them, and the cotangents of parameters and inputs."""
+        """Goes back over some steps: returns the state before them and the cotangents of parameters and inputs."""
         begin, xs_T, next_carry_T, s_T, d_ys_T, real_T, reset_before_T = steps
         previous_carry_T = jax.tree.map(partial(_shift, reverse=reverse), begin, next_carry_T)
         if reset_before_T is not None:
@@ -162,7 +161,7 @@ def _backward(
 
     state = jax.tree.map(_as_number, d_final, carry), jax.tree.map(_no_sum_yet, reset_carry)
     steps = xs_T, next_carry_T, s_T, d_ys_T, real_T, reset_before_T
-    # In float32 or wider, as the caller holds what it gives here; parameters that a cell has no part in stay 0.
+    # In float32 or wider, as `params` are here. The cotangents of parameters that the cell doesn't use stay 0.
     none_yet = {name: _no_sum_yet(a) for name, a in params.items()}
     (d_carry, d_reset_carry), total, d_xs_T = _add_up(
         backward_over, carry, state, none_yet, steps, options.chunk or 0, reverse
@@ -207,7 +206,7 @@ def _add_up(
 
 
 def _as_number(d: Array, a: Array) -> Array:
-    """The cotangent `d` of a part `a` of the carry as numbers: 0 for whole numbers, such as a count of steps."""
+    """The cotangent `d` of a leaf `a` of the carry; zeros for integers, such as a count of steps."""
     return d if jnp.issubdtype(a.dtype, jnp.inexact) else _no_sum_yet(a)
 
 
@@ -217,11 +216,11 @@ def _no_sum_yet(a: Array) -> Array:
 
 
 def _as_cotangent(d: Array, a: Array) -> Any:
-    """`d` as JAX asks for it: whole numbers have no cotangent."""
+    """Returns `d`, or for integers, which have no cotangent, the float0 zeros that JAX asks for."""
     return d if jnp.issubdtype(a.dtype, jnp.inexact) else np.zeros(a.shape, float0)
 
 
 def _shift(begin: Array, next_carry_T: Array, reverse: bool) -> Array:
-    """The state before each step from those after each, by joining: writing into a copy costs a copy a step."""
+    """The state before each step, from those after each, by concatenation: an update in place costs a copy a step."""
     parts = [next_carry_T[1:], begin[None]] if reverse else [begin[None], next_carry_T[:-1]]
     return jnp.concatenate(parts)[: next_carry_T.shape[0]]  # none where there is no step

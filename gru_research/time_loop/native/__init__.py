@@ -1,8 +1,8 @@
 """The time loop by the native CPU engine (`gru_research/native`): one call for all steps, forward and backward.
 
-Both calls are JAX primitives (`primitives.py`), so that each transformation finds the right thing: derivatives of any
-order (`derivatives.py`), `vmap` (`vmap.py`), and XLA's time loop (`xla_fallback.py`) where a call is exported, lowered
-for another platform, or divided among devices by XLA.
+Both calls are JAX primitives (`primitives.py`) with rules for derivatives of any order (`derivatives.py`) and `vmap`
+(`vmap.py`). Where a call is exported, lowered for another platform, or divided among devices by XLA, XLA's time loop
+computes it (`xla_fallback.py`).
 
 Every operand has a leading axis of layers, each with parameters of its own; inputs, masks and resets may have 1 there.
 """
@@ -36,7 +36,7 @@ batching.primitive_batchers[backward_p] = with_size(backward_vmap)
 
 
 LOOKS_INSIDE = ("jax_disable_jit", "jax_debug_nans", "jax_debug_infs")
-"""Settings of JAX under which each operation is run, or looked at, by itself."""
+"""Settings of JAX under which each operation runs, or is checked, by itself."""
 
 
 def why_not(cell: Any, params: Params, xs_T: Array, carry: Carry) -> str | None:
@@ -61,14 +61,14 @@ def why_not(cell: Any, params: Params, xs_T: Array, carry: Carry) -> str | None:
 
 
 def native(cell: Any, params: Params, reset_carry: Carry, options: UnrollOptions, reverse: bool) -> Run:
-    """A run that keeps the outputs, None with `options.outputs="none"`, where `why_not` has nothing against it."""
+    """A run that returns the outputs, None with `options.outputs="none"`, for a layer for which `why_not` is None."""
 
     def run(carry: Carry, steps: Any) -> tuple[Carry, Array | None]:
         xs_T, real_T, reset_before_T = steps
         time, batch = xs_T.shape[0], xs_T.shape[1:-1]
         rows = math.prod(batch)
         layer = Layer(cell, reverse, not options.time_major, real_T is not None, reset_before_T is not None)
-        # In the caller's order of axes: XLA drops a turn that is turned back.
+        # In the caller's order of axes: XLA drops a transpose that is undone.
         xs = xs_T if options.time_major else jnp.moveaxis(xs_T, 0, -2)
         xs = xs.reshape(layer.over_time(1, time, rows, xs.shape[-1])).astype(jnp.float32)
         stream = lambda a: None if a is None else a.reshape(1, time, rows)  # noqa: E731

@@ -1,7 +1,7 @@
 """Derivatives of the engine's calls, of any order.
 
-The derivative of a forward call is the custom_vjp `_layer`, whose backward pass is a backward call. That of a backward
-call is the custom_vjp `_gradient`, whose backward pass is what JAX derives from XLA's time loop.
+The custom_vjp `_layer` differentiates a forward call: its backward pass is a backward call. The custom_vjp `_gradient`
+differentiates a backward call: its backward pass is JAX's derivative of XLA's time loop.
 """
 
 import functools

@@ -1,4 +1,4 @@
-"""What a call of the native engine computes: which kernel, and what its operands and results are."""
+"""Describes a call of the native engine: its kernel, operands and results."""
 
 import dataclasses
 from typing import Any
@@ -13,12 +13,12 @@ from gru_research.types import Array, Carry, Params
 KINDS = ("gru_after", "gru_before", "gru_none", "lstm", "lstm_peepholes", "rnn_tanh", "rnn_relu")
 """In the order of the engine's `Kind`."""
 KEPT = {"gru_after": 4, "gru_before": 3, "gru_none": 2, "lstm": 5, "lstm_peepholes": 5}
-"""How many numbers forward keeps of each unit and step for the gradient."""
+"""The number of values that forward keeps of each unit and step for the gradient."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Layer:
-    """What a call computes, apart from its operands.
+    """The static description of a call.
 
     Attributes:
       cell: the cell, which has a kernel.
@@ -79,7 +79,7 @@ class Layer:
 
 
 def kernel_of(cell: Any) -> str | None:
-    """Which kernel computes the cell; None where there is none, or where the cell isn't its class's, unchanged."""
+    """The kernel of the cell; None where there is none, or where a subclass or instance overrides the cell's maths."""
     cls = defining_class(cell, SEQUENCE_GRADIENT)
     if cls is GRU:
         plain = cell.gate == "sigmoid" and cell.activation == "tanh" and cell.update == "gate"

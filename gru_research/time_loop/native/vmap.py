@@ -1,7 +1,7 @@
 """The engine's calls under `vmap`.
 
-The same parameters for all: their rows become rows of one call. Parameters of their own, and gradients: layers of one
-call, which the engine runs side by side.
+With the same parameters for all, their rows become rows of one call. With parameters of their own, and for gradients,
+they become layers of one call, which the engine runs side by side.
 """
 
 from typing import Any
@@ -24,7 +24,7 @@ def with_size(rule: Any) -> Any:
 
 
 def _merge_layers(size: int, operands: Any, axes: Any, shared: Any) -> list[Array]:
-    """Operands whose axes of a `vmap` are merged with that of the layers; those that are the same in all stay 1."""
+    """Merges the `vmap` axes of operands with the axis of layers; shared operands keep 1 there."""
 
     def merge(a: Array, axis: Any, shareable: bool) -> Array:
         if axis is None:

@@ -1,5 +1,5 @@
-"""What the engine's calls compute, by XLA's time loop: for exports, other platforms, automatic sharding, and the
-derivatives of gradients."""
+"""The engine's calls by XLA's time loop: for exports, other platforms, automatic sharding, and the derivatives of
+gradients."""
 
 from typing import Any
 
