@@ -44,7 +44,7 @@ def find(field: str, name: str, known: Mapping[str, T]) -> T | Any:
     return getattr(module, wanted)
 
 
-def sums(name: str) -> dict[str, str]:
+def checksums(name: str) -> dict[str, str]:
     """The sha256 of every file that a name's code was read from, by absolute path; none of a key of a literal dict."""
     own = split_own(name)
     if own is None:
@@ -55,15 +55,15 @@ def sums(name: str) -> dict[str, str]:
     top = own[0].partition(".")[0]
     modules = [module for name, module in list(sys.modules.items()) if name.partition(".")[0] == top]
     files = {file for module in modules if (file := _file_of(module))}
-    return {file: sum_of(Path(file)) for file in sorted(files) if not file.startswith((_OURS, *_PACKAGES))}
+    return {file: file_sha256(Path(file)) for file in sorted(files) if not file.startswith((_OURS, *_PACKAGES))}
 
 
-def changed(files: Mapping[str, str]) -> dict[str, str]:
+def changed_files(files: Mapping[str, str]) -> dict[str, str]:
     """Which of `files`, check sums by path, aren't as they were: "has changed" or "is gone", by path."""
     found = {}
     for file, known in files.items():
         try:
-            if sum_of(Path(file)) != known:
+            if file_sha256(Path(file)) != known:
                 found[file] = "has changed"
         except OSError:
             found[file] = "is gone"
@@ -74,23 +74,31 @@ def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def sum_of(file: Path) -> str:
+def file_sha256(file: Path) -> str:
     """The sha256 of a file, which may be larger than memory."""
     with file.open("rb") as opened:
         return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
-def said(error: BaseException) -> str:
-    """An error of somebody's code in one line: where in it, and what it says. Our own lines need no place."""
-    first = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
+def first_line(error: BaseException) -> str:
+    """The type of an error and the first line of its text."""
+    return f"{type(error).__name__}: {_first_text(error)}"
+
+
+def describe_error(error: BaseException) -> str:
+    """Where in the user's code an error was raised, and its first line. Errors of our own checks have no place."""
     if isinstance(error, SyntaxError):
         return f"{Path(error.filename or '').name}, line {error.lineno}: {error.msg}"
     frames = traceback.extract_tb(error.__traceback__)
     if isinstance(error, ValueError) and frames and frames[-1].filename.startswith(_OURS):
-        return first
+        return _first_text(error)
     theirs = [f for f in frames if not f.filename.startswith((*_PACKAGES, "<"))]
     where = f"{Path(theirs[-1].filename).name}, line {theirs[-1].lineno}: " if theirs else ""
-    return f"{where}{type(error).__name__}: {first}"
+    return f"{where}{first_line(error)}"
+
+
+def _first_text(error: BaseException) -> str:
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), "")
 
 
 def _is_own(value: Any, module: types.ModuleType) -> bool:
@@ -105,7 +113,7 @@ def _of_file(field: str, name: str, path: Path) -> tuple[types.ModuleType, dict[
     except OSError as e:
         why = "no such file" if isinstance(e, FileNotFoundError) else f"can't be read: {e.strerror}"
         raise UserError(f"{field}={name!r}: {path}: {why}") from e
-    if key in _LOADED and not changed(_LOADED[key][1]):
+    if key in _LOADED and not changed_files(_LOADED[key][1]):
         return _LOADED[key]
     module = types.ModuleType(f"{path.stem}_{sha256(key.encode())[:8]}")
     module.__file__ = key
@@ -116,8 +124,8 @@ def _of_file(field: str, name: str, path: Path) -> tuple[types.ModuleType, dict[
             exec(compile(content, key, "exec"), module.__dict__)
     except (Exception, SystemExit) as e:  # whatever a user's file raises is for the user to read
         del sys.modules[module.__name__]
-        raise UserError(f"{field}={name!r}: the file can't be run ({said(e)})") from e
-    read = {key: sha256(content)} | {file: sum_of(Path(file)) for file in imported}
+        raise UserError(f"{field}={name!r}: the file can't be run ({describe_error(e)})") from e
+    read = {key: sha256(content)} | {file: file_sha256(Path(file)) for file in imported}
     _LOADED[key] = module, read
     return _LOADED[key]
 
@@ -173,6 +181,6 @@ def _of_module(field: str, name: str, module: str) -> types.ModuleType:
         # Otherwise the module is there, and lacks something itself.
         if e.name and f"{module}.".startswith(f"{e.name}."):
             raise UserError(f"{field}={name!r} can't be found: there is no module {e.name!r}") from e
-        raise UserError(f"{field}={name!r} can't be imported ({said(e)})") from e
+        raise UserError(f"{field}={name!r} can't be imported ({describe_error(e)})") from e
     except (Exception, SystemExit) as e:  # whatever a user's module raises is for the user to read
-        raise UserError(f"{field}={name!r} can't be imported ({said(e)})") from e
+        raise UserError(f"{field}={name!r} can't be imported ({describe_error(e)})") from e

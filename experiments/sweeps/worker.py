@@ -88,7 +88,7 @@ class Attempt:
         self.trial.set_user_attr("log", str(log.relative_to(self.directory.path)))
         with Heartbeat(self.directory.heartbeat(self.trial.number), beat):
             print(f"trial {number}, attempt {attempt}: {self.trial.number} in the journal", flush=True)
-            if stale := [f"{file} {how}" for file, how in lookup.changed(self.description.files).items()]:
+            if stale := [f"{file} {how}" for file, how in lookup.changed_files(self.description.files).items()]:
                 self.journal.fail(self.trial, "refused", f"of other files than the sweep: {', '.join(stale)} since")
                 return
             try:

@@ -7,7 +7,7 @@ from typing import Any
 from gru_research import records
 from gru_research.config import ExperimentConfig, UserError, experiment, to_mapping
 from gru_research.run_files import LEARNED, VOCABULARIES
-from gru_research.training.plan import with_model_options
+from gru_research.training.build import with_model_options
 
 from .directory import check_files, differences
 from .lock import FILE_NAME as LOCK_FILE

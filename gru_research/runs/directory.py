@@ -115,4 +115,4 @@ def changed_files(workdir: Path) -> dict[str, str]:
     """Which of the user's own files a directory's run was made of aren't as they were: "has changed" or "is gone", by
     path; none where there is no run."""
     path = workdir / records.FILE_NAME
-    return lookup.changed(records.read(path).header.files) if path.is_file() else {}
+    return lookup.changed_files(records.read(path).header.files) if path.is_file() else {}

@@ -18,7 +18,7 @@ from jax import export
 
 from gru_research.adapters.weights import save_safetensors
 from gru_research.config import UserError, choose, to_mapping
-from gru_research.lookup import said
+from gru_research.lookup import describe_error
 from gru_research.models import Model, no_generation
 from gru_research.tasks import Generated, Task
 from gru_research.tasks.forms import BESIDE
@@ -206,7 +206,7 @@ def _exported(
             inputs = inputs_of(steps)
             program = export.export(jax.jit(function), platforms=platforms)(weights, inputs)
         except Exception as e:  # whatever a user's model raises where a size isn't a number
-            limits["the number of steps" if steps else "the platform"] = said(e)
+            limits["the number of steps" if steps else "the platform"] = describe_error(e)
             continue
         fixed = [limit for limit in limits if limit == "the number of steps" or len(platforms) == 1]
         return Function(name, says, program, inputs, tuple(f"{limit} is fixed: {limits[limit]}" for limit in fixed))

@@ -172,7 +172,7 @@ def load(workdir: str | Path, data_dir: str = "", manual_dir: str = "") -> Loade
         plan = make_plan(experiment(run.header.config), dirs, load_learned(folder))
     except UserError as e:
         raise UserError(f"workdir={str(folder)!r} holds a run that can't be made here: {e}") from e
-    return LoadedRun(folder, plan, run, dirs, lookup.changed(run.header.files))
+    return LoadedRun(folder, plan, run, dirs, lookup.changed_files(run.header.files))
 
 
 def _fitted(shapes: Params, saved: Any, seeds: int, where: str) -> Params:

@@ -13,7 +13,7 @@ import numpy as np
 from gru_research import records
 from gru_research.config import UserError, choose
 from gru_research.decoding import Answers, greedy, sample
-from gru_research.lookup import said
+from gru_research.lookup import describe_error
 from gru_research.models import Model, no_generation
 from gru_research.tasks import Task
 from gru_research.tasks.answers import Averaged
@@ -199,14 +199,14 @@ def _encoded(task: Task, given: Any, place: int) -> Example:
     except (ValueError, TypeError) as e:
         raise UserError(f"input {place + 1}: {e}") from e
     except Exception as e:  # whatever a user's task raises is for the user to read
-        raise UserError(f"input {place + 1}: {task.name}'s encode fails ({said(e)})") from e
+        raise UserError(f"input {place + 1}: {task.name}'s encode fails ({describe_error(e)})") from e
 
 
 def _said(task: Task, output: Any) -> Any:
     try:
         return records.to_json(task.decode(output))
     except Exception as e:  # whatever a user's task raises is for the user to read
-        raise UserError(f"{task.name}'s decode fails ({said(e)})") from e
+        raise UserError(f"{task.name}'s decode fails ({describe_error(e)})") from e
 
 
 Groups = Mapping[Any, Sequence[tuple[int, Example, int]]]

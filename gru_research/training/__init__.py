@@ -5,8 +5,9 @@ from .calibration import needs_measurement
 from .checkpoint import load_parameters, save_parameters
 from .default_options import with_every_option
 from .loop import UPDATES_PER_CALL, Hooks, InterruptedRun, Progress
-from .plan import CellPlan, Plan, make_plan, nearest_size
+from .plan import CellPlan, Plan, make_plan
 from .seeds import SeedAxis, make_seed_axis
+from .sizes import nearest_size
 
 __all__ = [
     "UPDATES_PER_CALL",

@@ -16,12 +16,14 @@ from gru_research.data import DataDirs
 from gru_research.plural import several
 
 from . import processes
+from .build import size_unit
 from .loop import BatchMaker, Sets, make_batch_maker, start
 from .loop_state import start_sums
-from .plan import CellPlan, Plan, make_plan, nearest_size, size_unit
+from .plan import CellPlan, Plan, make_plan
 from .program_cache import lower_training
 from .seeds import SeedAxis, make_seed_axis
 from .selection import Schedule
+from .sizes import nearest_size
 from .state import TrainState
 from .step import Sums
 

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from gru_research.cells import INITIALIZERS
 from gru_research.config import ExperimentConfig, to_mapping
 
-from .plan import with_model_options
+from .build import with_model_options
 from .user_code import cell_function, task_function
 
 NOT_OPTIONS = ("dirs", "learned", "hidden_size")

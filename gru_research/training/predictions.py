@@ -9,7 +9,7 @@ import numpy as np
 
 from gru_research import records
 from gru_research.config import UserError
-from gru_research.lookup import said
+from gru_research.lookup import describe_error
 from gru_research.metrics import Additive, Metric
 
 FOLDER = "arrays"
@@ -63,7 +63,7 @@ def _called(name: str, function: Callable[[Any], Any], parts: Mapping[str, np.nd
     try:
         return function(parts)
     except Exception as e:  # whatever a user's metric raises is for the user to read
-        raise UserError(f"a metric's {name} fails ({said(e)})") from e
+        raise UserError(f"a metric's {name} fails ({describe_error(e)})") from e
 
 
 def _one_number(name: str, found: Any, shape: tuple[int, ...]) -> np.ndarray:

@@ -37,13 +37,13 @@ def errors(field: str, name: str) -> Iterator[None]:
     except Exception as e:
         if split_own(name) is None:
             raise
-        raise UserError(f"{field}={name!r} fails ({lookup.said(e)})") from e
+        raise UserError(f"{field}={name!r} fails ({lookup.describe_error(e)})") from e
 
 
 def files(config: ExperimentConfig, task: Task, data: bool) -> dict[str, str]:
     """The sha256 of the user's own files that a run is made of, by path: code and, if asked for, data."""
     kinds = (config.task.name, *(cell.kind for cell in config.cells), config.model.kind)
-    code = {file: known for kind in kinds for file, known in lookup.sums(kind).items()}
+    code = {file: known for kind in kinds for file, known in lookup.checksums(kind).items()}
     if not data:
         return code
-    return code | {str(file.absolute()): lookup.sum_of(file) for file in task.files if file.is_file()}
+    return code | {str(file.absolute()): lookup.file_sha256(file) for file in task.files if file.is_file()}

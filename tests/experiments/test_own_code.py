@@ -268,7 +268,7 @@ def test_files_of_one_name_in_two_folders_do_not_meet(tmp_path: Path) -> None:
     assert [it.noise for it in found] == [1, 2, 1] and found[0] is found[2]
     (tmp_path / "a" / "helper_of_both.py").write_text("NOISE = 5\n")
     assert lookup.find("x", f"{tmp_path}/a/own.py:It", {}).noise == 5
-    assert set(lookup.sums(f"{tmp_path}/a/own.py:It")) == {
+    assert set(lookup.checksums(f"{tmp_path}/a/own.py:It")) == {
         str(tmp_path / "a" / n) for n in ("own.py", "helper_of_both.py")
     }
 
@@ -285,7 +285,7 @@ def test_packages_of_one_name_do_not_meet_and_what_was_imported_before_is_read_a
     assert [it.noise for it in found] == [1, 2]
     for name in ("a", "b"):
         files = {str(tmp_path / name / "own.py"), str(tmp_path / name / "parts_of_it" / "sub.py")}
-        assert set(lookup.sums(f"{tmp_path}/{name}/own.py:It")) == files
+        assert set(lookup.checksums(f"{tmp_path}/{name}/own.py:It")) == files
     # A folder that is importable already, as that of a notebook.
     monkeypatch.syspath_prepend(str(tmp_path / "a"))
     importlib.invalidate_caches()
@@ -293,7 +293,7 @@ def test_packages_of_one_name_do_not_meet_and_what_was_imported_before_is_read_a
     (tmp_path / "a" / "parts_of_it" / "sub.py").write_text("NOISE = 30\n")
     assert lookup.find("x", f"{tmp_path}/a/own.py:It", {}).noise == 30
     assert sys.modules["parts_of_it.sub"] is before and before.NOISE == 1
-    assert str(tmp_path / "a" / "parts_of_it" / "sub.py") in lookup.sums(f"{tmp_path}/a/own.py:It")
+    assert str(tmp_path / "a" / "parts_of_it" / "sub.py") in lookup.checksums(f"{tmp_path}/a/own.py:It")
     del sys.modules["parts_of_it.sub"], sys.modules["parts_of_it"]
 
 
@@ -305,7 +305,7 @@ def test_all_of_a_package_of_one_s_own_is_recorded(tmp_path: Path, monkeypatch: 
     monkeypatch.syspath_prepend(str(tmp_path))
     lookup.find("x", "package_of_one.it:It", {})
     names = ("__init__.py", "it.py", "parts.py")
-    assert set(lookup.sums("package_of_one.it:It")) == {str(tmp_path / "package_of_one" / name) for name in names}
+    assert set(lookup.checksums("package_of_one.it:It")) == {str(tmp_path / "package_of_one" / name) for name in names}
 
 
 def test_modules_that_answer_for_any_attribute_are_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,83 @@
+"""Checks the shapes of a model's outputs and of a task's loss, answers and metrics, before anything is trained."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+
+from gru_research.config import UserError, choose
+from gru_research.decoding import DECODERS
+from gru_research.lookup import describe_error, first_line
+from gru_research.metrics import Additive, Collected, Metric
+from gru_research.models import Model
+from gru_research.tasks import Task
+from gru_research.tasks.base import Loss
+from gru_research.types import Batch
+
+from .attention_examples import check_attend
+from .evaluation import generate
+
+
+def check_outputs(model: Model, task: Task, what: str) -> None:
+    """Raises UserError where a model can't be made or called, has nothing to train, or has outputs of another shape
+    than the task asks for. `what` names it."""
+    key, wanted = jax.random.key(0), task.spec.output_shape()
+    batch = {name: jax.ShapeDtypeStruct((2, *a.shape), a.dtype) for name, a in task.spec.example.items()}
+    try:
+        params = jax.eval_shape(model.init, key, task.spec.example)
+        # As in training: there a module may ask for random numbers that nobody gives it.
+        outputs = jax.eval_shape(model.apply, params, batch, key)
+    except Exception as e:  # whatever a user's model raises is for the user to read
+        raise UserError(f"{what} fails ({describe_error(e)})") from e
+    if not any(math.prod(a.shape) for a in jax.tree.leaves(params)):
+        raise UserError(f"{what} has no parameters to train")
+    if wanted is None:
+        return
+    found = getattr(outputs, "shape", None)
+    if found != (2, *wanted):
+        shown = found or jax.tree.map(lambda a: a.shape, outputs)
+        raise UserError(
+            f"{what} gives outputs of shape {shown} for 2 examples, and {task.name} asks for {(2, *wanted)}"
+        )
+
+
+def check_measures(model: Model, task: Task, examples: Mapping[str, Any]) -> None:
+    """Raises UserError where a task's loss, answers or metrics can't be made of a model's outputs for such examples, or
+    where the model's attention isn't one."""
+    batch = {name: jax.ShapeDtypeStruct((2, *a.shape[1:]), a.dtype) for name, a in examples.items()}
+    params = jax.eval_shape(model.init, jax.random.key(0), task.spec.example)
+    prepared = jax.eval_shape(task.prepare, batch)
+    read = {"outputs": jax.eval_shape(model.apply, params, prepared)}
+    if task.generates:
+        choose(f"{task.name}: answer's name", task.answer.get("name"), DECODERS)
+        try:
+            read["answers"] = jax.eval_shape(
+                lambda params, batch: generate(model, task, params, batch), params, prepared
+            )
+        except (TypeError, ValueError) as e:
+            raise UserError(f"{task.name}: answer={dict(task.answer)!r} can't be generated ({first_line(e)})") from e
+    check_attend(model, task, params, prepared)
+    _check_measure(task, "loss", task.loss, read["outputs"], prepared)
+    for name, metric in task.metrics.items():
+        _check_measure(task, f"metric {name!r}", metric, read[metric.of], prepared)
+
+
+def _check_measure(task: Task, name: str, measure: Metric | Loss, read: Any, batch: Batch) -> None:
+    """Raises UserError where a loss or a metric can't be made of what it reads."""
+    function = measure.statistics if isinstance(measure, Additive | Collected) else measure
+    of = measure.of if isinstance(measure, Additive | Collected) else "outputs"
+    try:
+        found = jax.eval_shape(function, read, batch)
+    except Exception as e:  # whatever a user's metric raises is for the user to read
+        raise UserError(f"{task.name}: its {name} doesn't fit the model's {of} ({first_line(e)})") from e
+    shapes = [a.shape for a in jax.tree.leaves(found)]
+    if isinstance(measure, Additive):
+        fits, wanted = isinstance(found, Mapping) and set(shapes) == {(2,)}, "arrays [B] by name"
+    elif isinstance(measure, Collected):
+        fits = isinstance(found, Mapping) and shapes and all(shape[:1] == (2,) for shape in shapes)
+        wanted = "arrays [B, ...] by name"
+    else:
+        fits, wanted = shapes == [(2,), (2,)], "(values [B], weights [B])"
+    if not fits:
+        raise UserError(f"{task.name}: its {name} gives arrays of shapes {shapes} for B=2, and must give {wanted}")

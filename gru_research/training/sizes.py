@@ -1,0 +1,62 @@
+"""Counts the size of models, and chooses hidden sizes that match a reference."""
+
+from collections.abc import Callable
+
+import jax
+
+from gru_research.config import CellConfig, ExperimentConfig
+from gru_research.models import Model, count_parameters
+from gru_research.types import Batch
+
+from .build import size_unit
+from .flops import count_flops
+
+MATCH_TOLERANCE = 0.02
+
+
+def count_model_flops(model: Model, example: Batch) -> int:
+    """Floating-point operations of one example's forward pass, at the task's length."""
+    params = jax.eval_shape(model.init, jax.random.key(0), example)
+    batch = {name: jax.ShapeDtypeStruct((1, *a.shape), a.dtype) for name, a in example.items()}
+    return count_flops(model.apply, params, batch)
+
+
+SIZES: dict[str, Callable[[Model, Batch], int]] = {
+    "parameters": count_parameters,
+    "flops": count_model_flops,
+}
+"""What can be matched by counting, from (model, example)."""
+
+
+def matched_size(
+    config: ExperimentConfig,
+    cell: CellConfig,
+    reference: CellConfig,
+    count: Callable[[CellConfig, int], int],
+    warnings: list[str],
+) -> int:
+    """The hidden size that makes a cell as large as the reference, by what `config.match` counts."""
+    assert reference.hidden_size
+    unit = size_unit(cell)
+    wanted = count(reference, reference.hidden_size)
+    hidden_size = unit * nearest_size(lambda units: count(cell, units * unit), wanted)
+    if abs((found := count(cell, hidden_size)) / wanted - 1) > MATCH_TOLERANCE:
+        warnings.append(
+            f"{cell.label} has {found:,} {config.match}, {config.reference} {wanted:,}: "
+            f"more than {MATCH_TOLERANCE:.0%} apart, and no hidden size comes nearer"
+        )
+    return hidden_size
+
+
+def nearest_size(count: Callable[[int], float], wanted: float, high: int = 2) -> int:
+    """The hidden size, at least 1, whose `count` is nearest to `wanted`.
+
+    `count` must grow with the size: bisection, not a search through all of them, after doubling from `high` on.
+    """
+    low = 1
+    while count(high) < wanted:
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if count(middle) < wanted else (low, middle)
+    return min((low, high), key=lambda size: abs(count(size) - wanted))
