@@ -35,7 +35,7 @@ pytestmark = pytest.mark.usefixtures("compiled_fast")  # small programs that run
 
 @pytest.fixture(scope="module")
 def same_layer() -> dict[str, Any]:
-    return run("The same layer", {})
+    return run("The same layer in each library", {})
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +60,7 @@ def test_the_code_about_a_library_runs_after_flaxs(title: str, flax: dict[str, A
 
 
 def test_no_block_is_forgotten_and_every_class_is_named() -> None:
-    tested = {"The same layer", "Padding", "Dropout and directions", "Subclasses", "Flax", *PEERS}
+    tested = {"The same layer in each library", "Padding", "Dropout and directions", "Subclasses", "Flax", *PEERS}
     assert {title for title, blocks in SECTIONS.items() if blocks} == tested
     assert sum(len(blocks) for blocks in SECTIONS.values()) == PAGE.count("```python")
     rows = re.findall(r"^\| ((?:`\w+\.`(?:, )?)+) \| (.*) \|$", PAGE, re.MULTILINE)
