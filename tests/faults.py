@@ -1,4 +1,4 @@
-"""Faults that tests provoke, and the page that says what each gets, which is made of what the tests saw.
+"""Faults that tests provoke, and the page with the message of each, which is written from what the tests saw.
 
 A test that provokes faults is marked with them, and shows for each, in their order, what a user gets:
 
@@ -8,7 +8,7 @@ A test that provokes faults is marked with them, and shows for each, in their or
             ...
         seen(caught)
 
-`python -m pytest -m fault --faults=docs/faults.md` writes the page. Marks stand in the source with plain texts, so that
+`python -m pytest -m fault --faults=docs/faults.md` writes the page. Marks in the source are plain texts, so that
 `marked` finds them without running anything.
 """
 
@@ -30,19 +30,19 @@ AREAS = (
     "checkpoints", "working directory", "signals", "trackers", "sweeps", "plan and doctor", "predictions", "names",
     "file contents",
 )  # fmt: skip
-GOES_ON = "goes on"
+GOES_ON = "continues"
 LONGEST = 300  # characters of a message on the page
 
-INTRODUCTION = """# What goes wrong, and what you get
+INTRODUCTION = """# Faults and their messages
 
-Every row is a fault that a test provokes, with the text that came of it: written by the tests themselves, with
-`python -m pytest -m fault --faults=docs/faults.md`. Directories are called DIR; texts end with … after {longest}
-characters. In the column "ends":
+Each row is a fault that a test provokes, with the message that resulted. `python -m pytest -m fault --faults=docs/faults.md`
+runs these tests and writes this page. Messages show directories as DIR and are cut at {longest} characters, marked by ….
+The column "ends" has
 
-- a number is the exit status of the launcher. 2 is a mistake or a fault of the surroundings, in one line
-  on stderr, `error: TEXT`, never a traceback; 143 follows SIGTERM and SIGUSR2, 130 Ctrl-C.
-- "{goes_on}": the run ends as it would have; what is shown is what it says, if anything.
-- a Python exception is what a caller of the library gets.
+- an exit status of the command: 2 after a mistake or a fault of the machine, with one line on stderr, `error: MESSAGE`,
+  and no traceback; 143 after SIGTERM and SIGUSR2; 130 after Ctrl-C.
+- "{goes_on}": the run ends as it would without the fault. The message is what it prints about the fault, if anything.
+- a Python exception, which the library raises in your own code.
 """
 
 fault = pytest.mark.fault
@@ -52,11 +52,11 @@ _SEEN: list[tuple[str, str]] = []
 
 
 def seen(what: object, ends: str = "") -> None:
-    """Shows what a user gets of the next fault of the test that runs.
+    """Records the message of the running test's next fault.
 
     Args:
-      what: the exception or `pytest.raises`' info of it, a finished launcher, or the text of what goes on.
-      ends: how it ends, where `what` doesn't say so.
+      what: the exception or `pytest.raises`' info of it, a finished command, or the text that a run prints.
+      ends: how the fault ends, if `what` doesn't say so.
     """
     if isinstance(what, pytest.ExceptionInfo):
         what = what.value
@@ -78,7 +78,7 @@ def plain(text: str) -> str:
 
 
 class Faults:
-    """pytest's plugin: holds tests to their marks, and writes `page` where one is named."""
+    """A pytest plugin that compares tests with their marks, and writes `page` if one is named."""
 
     def __init__(self, page: Path | None):
         self.page = page
@@ -124,7 +124,7 @@ def page_of(rows: Sequence[Sequence[str]]) -> str:
             f"| {kind} | {_code(said)} | {ends} | `{test}` |" for a, kind, said, ends, test in rows if a == area
         )
         if lines:
-            head = ["| what is wrong | what you read | ends | test |", "|---|---|---|---|"]
+            head = ["| fault | message | ends | test |", "|---|---|---|---|"]
             parts.append("\n".join([f"## {area.capitalize()}", "", *head, *lines]))
     return "\n\n".join(parts) + "\n"
 

@@ -35,7 +35,7 @@ def test_the_tests_that_the_page_names_are_there() -> None:
 
 def test_a_page_is_read_back_as_it_was_written() -> None:
     rows = [
-        ["records", "half a line", "is `left` | out", "goes on", "tests/test_x.py::test_a"],
+        ["records", "half a line", "is `left` | out", "continues", "tests/test_x.py::test_a"],
         ["config", "a field", "", "2", "tests/test_y.py::test_b"],
     ]
     found = list(rows_of(page_of(rows)))
