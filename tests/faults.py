@@ -35,8 +35,9 @@ LONGEST = 300  # characters of a message on the page
 
 INTRODUCTION = """# Faults and their messages
 
-Each row is a fault that a test provokes, with the message that resulted. `python -m pytest -m fault --faults=docs/faults.md`
-runs these tests and writes this page. Messages show directories as DIR and are cut at {longest} characters, marked by ….
+Each row is a fault that a test provokes, with the message that resulted.
+`python -m pytest -m fault --faults=docs/faults.md` runs these tests and writes this page.
+Messages show directories as DIR and are cut at {longest} characters, marked by ….
 The column "ends" has
 
 - an exit status of the command: 2 after a mistake or a fault of the machine, with one line on stderr, `error: MESSAGE`,
