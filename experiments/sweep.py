@@ -1,12 +1,12 @@
-"""Many trials of one config on many workers, with one report: a grid, or a search by Optuna's TPE.
+"""Runs many trials of one config on several workers and reports on them: a grid, or a search by Optuna's TPE.
 
 python -m experiments.sweep --config=configs/adding.py --sweep=configs/sweeps/adding_grid.py
 python -m experiments.sweep --config=configs/adding.py --sweep=configs/sweeps/adding_tpe.py --engine=slurm --workers=20
 python -m experiments.sweep --config=configs/adding.py --sweep=configs/sweeps/adding_tpe.py --engine=slurm --dry_run
 
-The sweep file says which fields, how they are searched, and what a trial may take. Workers share a journal in the
-working directory, which for several machines lies on a file system that all of them see. The same command with the
-same --workdir goes on where it was interrupted.
+The sweep file names the fields, how they are searched, and the limits of a trial. Workers share a journal in the
+working directory; with several machines it must be on a file system that all of them see. The same command with the
+same --workdir resumes an interrupted sweep.
 """
 
 from pathlib import Path
@@ -20,7 +20,7 @@ from experiments.sweeps import config_check, directory, engines, search_space
 from gru_research.config import UserError, to_mapping
 
 running.define_flags()
-SWEEP = flags.DEFINE_string("sweep", "", "path of a sweep file, as configs/sweeps/FILE.py[:variant].")
+SWEEP = flags.DEFINE_string("sweep", "", "path of a sweep file: configs/sweeps/FILE.py[:variant].")
 ENGINE = flags.DEFINE_string("engine", "local", f"where workers run: {', '.join(engines.ENGINES)}.")
 WORKERS = flags.DEFINE_integer("workers", 2, "how many trials run side by side.")
 DRY_RUN = flags.DEFINE_bool("dry_run", False, "with --engine=slurm: write and print the submission script, and stop.")
@@ -37,7 +37,7 @@ def main() -> int:
         raise UserError(f"--workers={WORKERS.value} must be at least 1")
     if DRY_RUN.value and ENGINE.value != "slurm":
         raise UserError(f"--dry_run writes Slurm's submission script: it needs --engine=slurm, not {ENGINE.value!r}")
-    jax.config.update("jax_platforms", "cpu")  # for the checks alone: an accelerator is for the trials
+    jax.config.update("jax_platforms", "cpu")  # this process only checks: an accelerator is for the trials
     metric, direction, files = config_check.check_sweep(sweep, config, running.data_dirs())
     name = "-".join(Path(path.partition(":")[0]).stem for path in (config_path(), SWEEP.value))
     described = directory.SweepDescription(sweep, to_mapping(config), metric, direction, name, arguments(), files)
@@ -50,7 +50,7 @@ def main() -> int:
 
 
 def arguments() -> tuple[str, ...]:
-    """The flags that go to every trial."""
+    """Returns the flags that every trial gets."""
     dirs = {"data_dir": flags.FLAGS.data_dir, "manual_dir": flags.FLAGS.manual_dir}
     given = {name: str(Path(value).absolute()) for name, value in dirs.items() if value}
     return (*(f"--{name}={value}" for name, value in given.items()), *running.backend_arguments())

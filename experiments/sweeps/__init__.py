@@ -1,1 +1,1 @@
-"""What `experiments.sweep` is made of: the search space, the shared journal, workers, engines and the report."""
+"""The parts of `experiments.sweep`: the search space, the shared journal, workers, engines and the report."""

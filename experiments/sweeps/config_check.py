@@ -1,4 +1,4 @@
-"""What a sweep asks of its config, checked before anything runs: fields, values and objective."""
+"""Checks a sweep against its config before anything runs: fields, values and objective."""
 
 from gru_research.config import ExperimentConfig, UserError, choose, experiment, to_mapping, with_fields
 from gru_research.data import DataDirs
@@ -9,13 +9,13 @@ from .search_space import Sweep
 
 
 def check_sweep(sweep: Sweep, config: ExperimentConfig, dirs: DataDirs) -> tuple[str, Direction, dict[str, str]]:
-    """Makes the plan of a trial at every value, or end of a range, of each field; trains nothing.
+    """Plans a trial at every value, or end of a range, of each field. Trains nothing.
 
     Returns:
-      The task's validation metric, its direction, "min" or "max", and the check sums of the user's own files by path.
+      The task's validation metric, its direction ("min" or "max"), and checksums of the user's own files by path.
 
     Raises:
-      UserError: a field that doesn't exist, a value that it can't take, or an objective that no trial has.
+      UserError: a field doesn't exist, can't take a value, or no trial has the objective.
     """
     if config.horizon is not None:
         raise UserError("config.horizon: a trial is one run; sweep over the field instead")

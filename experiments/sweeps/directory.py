@@ -1,12 +1,12 @@
-"""A sweep's directory: what it holds and where, and that no other sweep is mixed in.
+"""A sweep's directory: its layout, its description, and the check that it holds no other sweep.
 
-sweep.json            the sweep, the config, the task's metric: all that a worker needs
-journal.log           Optuna's journal, which all workers share
+sweep.json            the sweep, the config, the task's metric: everything that a worker needs
+journal.log           Optuna's journal, shared by all workers
 trial_configs/0003/   the config of trial 3, config.json
 trials/0003/          trial 3's run, as `experiments.compare` writes it
 logs/0003.1.log       what trial 3's first attempt printed
 heartbeats/7          the heartbeat of the journal's entry 7
-workers/              what the workers themselves printed, and submitit's files
+workers/              what the workers printed, and submitit's files
 """
 
 import dataclasses
@@ -25,10 +25,10 @@ from . import search_space
 SCHEMA = "gru_research.sweep/1"
 FILE_NAME = "sweep.json"
 FIXED = ("fields", "search", "startup", "seed", "objective", "pruning")
-"""What makes it the same sweep; trials, retries, limits and where it runs may change from one command to the next."""
+"""Fields that identify a sweep. Trials, retries, limits and engine may change from one command to the next."""
 
 RENAMED = {"asked": "trial_configs", "alive": "heartbeats"}
-"""Folders by the names that earlier versions gave them."""
+"""Folders that had other names in earlier versions: the former name, and the present one."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,11 +36,12 @@ class SweepDescription:
     """What `sweep.json` holds.
 
     Attributes:
-      sweep: the sweep; config: the config's mapping, without the trials' values.
-      metric, direction: of the task.
-      arguments: flags that go to every trial.
-      files: check sums of the user's own files by path, which trials are made of.
-      title: of the report.
+      sweep: the sweep.
+      config: the config's mapping, without the trials' values.
+      metric, direction: the task's validation metric, and whether lower or higher is better.
+      title: the report's title.
+      arguments: flags that every trial gets.
+      files: checksums of the user's own files that the trials use, by path.
     """
 
     sweep: search_space.Sweep
@@ -59,7 +60,7 @@ class SweepDescription:
 
 @dataclasses.dataclass(frozen=True)
 class SweepDirectory:
-    """The paths within a sweep's directory, all absolute: workers may stand elsewhere."""
+    """The paths within a sweep's directory. All are absolute, since workers may have another working directory."""
 
     path: Path
 
@@ -92,7 +93,10 @@ class SweepDirectory:
 
 
 def claim(path: Path, description: SweepDescription) -> SweepDirectory:
-    """The sweep's directory, made where it is new. Raises UserError where it holds anything else, with what differs."""
+    """Makes a sweep's directory, or opens it to resume the same sweep.
+
+    Raises UserError if it holds anything else, and names what differs.
+    """
     claimed, file = SweepDirectory(path.absolute()), path / FILE_NAME
     if set(",=") & set(str(claimed.path)):
         raise UserError(f"workdir={str(claimed.path)!r} must have no comma and no = in it: trials are named by it")
@@ -107,7 +111,7 @@ def claim(path: Path, description: SweepDescription) -> SweepDirectory:
 
 
 def read(path: Path) -> tuple[SweepDirectory, SweepDescription]:
-    """What a worker starts from. Raises UserError where it is no sweep's directory."""
+    """Reads a sweep's directory. Raises UserError if it isn't one."""
     mapping = directory.read_described(path / FILE_NAME, SCHEMA)
     try:
         description = SweepDescription(
@@ -125,5 +129,5 @@ def read(path: Path) -> tuple[SweepDirectory, SweepDescription]:
 
 
 def _identity(content: Mapping[str, Any]) -> dict[str, Any]:
-    """What makes it the same sweep."""
+    """Returns what two descriptions of the same sweep share."""
     return {"config": content.get("config"), "sweep": {k: v for k, v in content["sweep"].items() if k in FIXED}}

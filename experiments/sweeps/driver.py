@@ -1,4 +1,4 @@
-"""The launcher's side of a sweep: starts workers, tells of trials as they end, and reports at the end."""
+"""Drives a sweep: starts the workers, prints trials as they end, and writes the report."""
 
 import signal
 import sys
@@ -27,11 +27,11 @@ def run(
     workers: int,
     program: Sequence[str] = COMPARE,
 ) -> int:
-    """Runs what isn't finished yet and writes the report over all trials.
+    """Runs the trials that aren't finished and writes the report over all trials.
 
     Returns:
-      The exit status: 0 where every trial came to an end, failed ones included, and one of them has a value; 1 where
-      trials are left, or none has a value; 128 + the signal that stopped it.
+      The exit status: 0 if every trial has ended, failed ones included, and at least one has a value; 1 if trials are
+      left or none has a value; 128 + the signal that stopped the sweep.
     """
     repair(directory.journal_file)
     journal, stop = TrialJournal(directory, description), StopSignal()
@@ -57,7 +57,7 @@ def run(
 
 
 class StopSignal:
-    """Ctrl-C and SIGTERM ask for an orderly stop; a second Ctrl-C stops at once."""
+    """Records the first Ctrl-C or SIGTERM, which asks for an orderly stop. A second one stops at once."""
 
     def __init__(self) -> None:
         self.signal = 0
@@ -72,7 +72,7 @@ class StopSignal:
 
 
 class AttemptPrinter:
-    """Prints a line for each attempt that ended since the last look."""
+    """Prints a line for each attempt that ended since the last call."""
 
     def __init__(self, journal: TrialJournal):
         self._journal = journal
@@ -114,7 +114,7 @@ def _line(entry: FrozenTrial, entries: Sequence[FrozenTrial], journal: TrialJour
 
 
 def _wait(workers: engines.Workers, printer: AttemptPrinter, stop: StopSignal) -> None:
-    """Until no worker runs; on a signal, until they have stopped."""
+    """Waits until no worker runs; after a signal, until the workers have stopped."""
     while workers.running():
         printer.print_ended()
         if stop.signal:

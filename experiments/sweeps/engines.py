@@ -1,4 +1,4 @@
-"""Where workers run: this machine or Slurm, both by submitit, or Ray. One small interface in front of them."""
+"""The engines that run workers: submitit on this machine or on Slurm, and Ray, behind one interface."""
 
 import importlib.util
 from collections.abc import Sequence
@@ -10,27 +10,27 @@ from gru_research.config import UserError, choose
 from .search_space import Sweep
 
 ENGINES = {"local": ("cluster", "submitit"), "slurm": ("cluster", "submitit"), "ray": ("ray", "ray")}
-"""By name: the extra that installs it, and the module that shows whether it is there."""
+"""By name: the extra that installs the engine, and the module whose presence shows that it is installed."""
 
 
 class Workers(Protocol):
-    """Workers that were started."""
+    """The started workers of a sweep."""
 
     def running(self) -> int:
-        """How many haven't ended; those that wait in a cluster's queue count."""
+        """Returns how many workers haven't ended, queued ones included."""
         ...
 
     def problems(self) -> list[str]:
-        """A line for each worker that ended by an error."""
+        """Returns a line for each worker that ended with an error."""
         ...
 
     def stop(self) -> None:
-        """Asks all to put their trials back and to end; returns when they have, or after a while."""
+        """Asks all workers to release their trials and end; returns when they have, or after a timeout."""
         ...
 
 
 def check_installed(engine: str) -> None:
-    """Raises UserError where the engine doesn't exist or isn't installed."""
+    """Raises UserError if the engine doesn't exist or isn't installed."""
     extra, module = ENGINES[choose("--engine", engine, ENGINES)]
     for name in ("optuna", module):
         if importlib.util.find_spec(name) is None:
@@ -38,7 +38,7 @@ def check_installed(engine: str) -> None:
 
 
 def start(engine: str, sweep: Sweep, workdir: Path, workers: int, program: Sequence[str]) -> Workers:
-    """Starts workers. The engine's own module, and what it imports, is loaded only where it is used.
+    """Starts workers. Only the module of the chosen engine is imported.
 
     Raises:
       UserError: the engine can't be reached from here.

@@ -1,4 +1,4 @@
-"""The figure of a sweep: every finished trial's metric against the value of each field, a panel a field."""
+"""The figure of a sweep: the metric of each finished trial against the value of each field, one panel per field."""
 
 import math
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ _COLUMNS = 2
 def illustration(
     sweep: Sweep, entries: Sequence[FrozenTrial], metric: str, direction: Direction
 ) -> drawing.Illustration | None:
-    """None where no trial finished with a finite metric."""
+    """Draws the figure; returns None if no trial finished with a finite metric."""
     finished = [e for e in entries if e.state == TrialState.COMPLETE and math.isfinite(e.value or 0.0)]
     if not finished:
         return None
@@ -48,14 +48,14 @@ def illustration(
         ],
     )
     better = "lower" if direction == "min" else "higher"
-    caption = f"Each mark is a finished trial ({len(finished)} in all), {better} is better; the ringed one is the best."
+    caption = f"Each mark is a finished trial ({len(finished)} in all); {better} is better; the best one has a ring."
     fields = ", ".join(sweep.fields)
     alt = f"Dot charts of the validation {metric} of {several(len(finished), 'trial')} against {fields}."
     return drawing.Illustration("trials", figure, "Trials", alt, caption)
 
 
 def _draw(axes: Axes, field: Range | Choices, points: Sequence[tuple[Any, float]], direction: Direction) -> None:
-    """A dot a trial; choices side by side, as they needn't be numbers."""
+    """Draws a dot per trial. Choices are spaced evenly, since they needn't be numbers."""
     if isinstance(field, Choices):
         axes.set_xticks(range(len(field.values)), [drawing.text(f"{value}") for value in field.values])
         axes.set_xlim(-0.5, len(field.values) - 0.5)

@@ -1,6 +1,6 @@
-"""Signs of life: a counter that a worker goes on writing, and a watch that notices where one stands still.
+"""Heartbeats: a counter that a worker keeps writing to a file, and a monitor that notices when it stops changing.
 
-A watcher compares a counter with what itself saw before, by its own clock: clocks of several machines needn't agree.
+A monitor measures with its own clock since it last saw a change, so the clocks of several machines needn't agree.
 """
 
 import itertools
@@ -11,7 +11,7 @@ from types import TracebackType
 
 
 class Heartbeat:
-    """Beats while the block runs: writes a growing number to `path` every `seconds`."""
+    """A context manager that writes a growing number to `path` every `seconds`, and removes the file at its end."""
 
     def __init__(self, path: Path, seconds: float):
         self._path, self._seconds = path, seconds
@@ -35,13 +35,13 @@ class Heartbeat:
 
 
 class HeartbeatMonitor:
-    """Since when each counter stands still, as far as this watcher saw."""
+    """Measures for how long heartbeat files haven't changed, as seen by this process."""
 
     def __init__(self) -> None:
         self._seen: dict[Path, tuple[str, float]] = {}
 
     def seconds_unchanged(self, path: Path) -> float:
-        """Seconds since `path` was seen to change; no file is a counter that stands still."""
+        """Returns the seconds since `path` last changed. A missing file counts as unchanged."""
         try:
             count = path.read_text(encoding="utf-8")
         except OSError:

@@ -1,14 +1,14 @@
-"""The trials of a sweep in Optuna's journal, which several workers share through a file.
+"""The trials of a sweep, in an Optuna journal: a file that all workers share.
 
 A trial is a setting of the fields. Each attempt at it is one entry of the journal, with the numbers of the trial and of
 the attempt among its attributes. Only `add_missing_attempts` makes entries; workers claim waiting ones. So a grid is
 complete and no part of it runs twice, whichever worker dies. A failed attempt records one of these reasons:
 
     crashed   its process failed                      tried again up to `retries` times
-    stopped   its worker was told to stop             tried again
-    lost      its worker gave no sign of life         taken over by another, up to LOST_LIMIT times
+    stopped   its worker was asked to stop            tried again
+    lost      its worker's heartbeat stopped          taken over by another, up to LOST_LIMIT times
     refused   its config has a mistake                final
-    time, memory   it passed a limit                  final: it would pass it again
+    time, memory   it exceeded a limit                final: it would exceed it again
 """
 
 import os
@@ -31,16 +31,16 @@ from .search_space import Choices, Sweep
 
 STUDY = "sweep"
 LOST_LIMIT = 5
-ADDING_SECONDS = 600  # after so long, whoever settled must be dead; a thousand entries take some seconds
+ADDING_SECONDS = 600  # a lock older than this belongs to a dead process; a thousand entries take seconds
 
 
 class TrialJournal:
-    """The journal of a sweep; every worker and the launcher has one of its own."""
+    """The journal of a sweep, as one process sees it."""
 
     def __init__(self, directory: SweepDirectory, description: SweepDescription):
         self.directory, self.sweep, self.description = directory, description.sweep, description
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        # The lock that works on NFS from version 3 on: a file made with O_EXCL.
+        # This lock, a file made with O_EXCL, works on NFS from version 3 on.
         backend = JournalFileBackend(str(directory.journal_file), JournalFileOpenLock(str(directory.journal_file)))
         self._storage = optuna.storages.JournalStorage(backend)
         self.study = optuna.create_study(
@@ -52,11 +52,11 @@ class TrialJournal:
         )
 
     def entries(self) -> list[FrozenTrial]:
-        """All attempts so far, in the order in which they were made."""
+        """Returns all attempts so far, in the order of their creation."""
         return self.study.get_trials(deepcopy=False)
 
     def add_missing_attempts(self) -> int:
-        """Makes the entries that are missing: first attempts, and those that follow a failed one; says how many."""
+        """Adds first attempts and retries that the journal lacks; returns how many."""
         with _locked(JournalFileOpenLock(str(self.directory.path / "add_attempts"), grace_period=ADDING_SECONDS)):
             wanted = missing_attempts(self.sweep, self.entries())
             for number, attempt, values in wanted:
@@ -70,14 +70,14 @@ class TrialJournal:
         return len(wanted)
 
     def claim_attempt(self) -> optuna.Trial | None:
-        """An attempt that waited and is now this worker's alone; None where none waits."""
+        """Claims a waiting attempt for this worker; returns None if none waits."""
         for entry in self.study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
             try:
                 if not self._storage.set_trial_state_values(entry._trial_id, TrialState.RUNNING):
                     continue
             except UpdateFinishedTrialError:
                 continue
-            # A sampler for each entry: what it draws depends on it and on the results so far, not on the worker.
+            # A sampler per entry: its draws depend on the entry and the results so far, not on the worker.
             seed = self.sweep.seed * 100_003 + entry.number
             self.study.sampler = sampler(self.sweep, seed)
             trial = optuna.Trial(self.study, entry._trial_id)
@@ -86,7 +86,7 @@ class TrialJournal:
         return None
 
     def values(self, trial: optuna.Trial) -> dict[str, Any]:
-        """The trial's value of every field: what is fixed, and otherwise what Optuna suggests."""
+        """Returns the trial's value of each field: the fixed one, or else Optuna's suggestion."""
         values: dict[str, Any] = {}
         for name, field in self.sweep.fields.items():
             if isinstance(field, Choices):
@@ -98,7 +98,7 @@ class TrialJournal:
         return values
 
     def fail(self, trial: optuna.Trial | FrozenTrial, how: str, reason: str, **attributes: Any) -> bool:
-        """Records a failed attempt; False where somebody had already ended it."""
+        """Records a failed attempt; returns False if it had already ended."""
         try:
             for name, value in {"failure": how, "reason": reason, **attributes}.items():
                 self._storage.set_trial_user_attr(trial._trial_id, name, value)
@@ -108,8 +108,10 @@ class TrialJournal:
         return True
 
     def complete(self, trial: optuna.Trial, value: float | None, **attributes: Any) -> bool:
-        """Records a finished attempt with its value, or with None a pruned one; False where another worker had taken
-        it over meanwhile, whose attempt counts."""
+        """Records a finished attempt with its value, or a pruned one with None.
+
+        Returns False if another worker has taken it over; then that worker's attempt counts.
+        """
         try:
             for name, given in attributes.items():
                 trial.set_user_attr(name, given)
@@ -120,18 +122,18 @@ class TrialJournal:
         return True
 
     def has_ended(self, trial: optuna.Trial) -> bool:
-        """Whether somebody else ended this attempt, having taken its worker for dead."""
+        """Returns whether another process has ended this attempt, after its worker's heartbeat stopped."""
         return self._storage.get_trial(trial._trial_id).state.is_finished()
 
     def running(self) -> list[FrozenTrial]:
         return self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
 
     def unfinished(self) -> int:
-        """How many attempts wait or run."""
+        """Returns how many attempts wait or run."""
         return sum(not entry.state.is_finished() for entry in self.entries())
 
     def fail_lost_attempts(self, heartbeats: HeartbeatMonitor) -> int:
-        """Fails the attempts whose workers gave no sign of life for long enough; says how many."""
+        """Fails the attempts whose heartbeat has stopped for `dead_after` seconds; returns how many."""
         found = 0
         for entry in self.running():
             still = heartbeats.seconds_unchanged(self.directory.heartbeat(entry.number))
@@ -143,7 +145,7 @@ class TrialJournal:
 
 
 def repair(journal: Path) -> None:
-    """Cuts off half a line that a machine's crash left at the journal's end: the next line would make it unreadable."""
+    """Removes half a line that a machine's crash left at the journal's end, which would corrupt the next line."""
     if not journal.exists():
         return
     with _locked(JournalFileOpenLock(str(journal))), journal.open("r+b") as file:
@@ -151,7 +153,7 @@ def repair(journal: Path) -> None:
 
 
 def missing_attempts(sweep: Sweep, entries: Sequence[FrozenTrial]) -> list[tuple[int, int, dict[str, Any]]]:
-    """The attempts to be made: the trial's number, the attempt's, and the values that are fixed."""
+    """Returns the attempts to add, each as the trial's number, the attempt's number and the fixed values."""
     attempts: dict[int, list[FrozenTrial]] = defaultdict(list)
     for entry in entries:
         attempts[entry.user_attrs["trial"]].append(entry)
@@ -166,7 +168,7 @@ def missing_attempts(sweep: Sweep, entries: Sequence[FrozenTrial]) -> list[tuple
 
 
 def will_retry(sweep: Sweep, attempts: Sequence[FrozenTrial]) -> bool:
-    """Whether another attempt follows the last of these, which failed."""
+    """Returns whether another attempt follows these, the last of which failed."""
     failures = Counter(entry.user_attrs.get("failure", "crashed") for entry in attempts)
     last = attempts[-1].user_attrs.get("failure", "crashed")
     if last == "crashed":
@@ -175,12 +177,12 @@ def will_retry(sweep: Sweep, attempts: Sequence[FrozenTrial]) -> bool:
 
 
 def sampler(sweep: Sweep, seed: int) -> optuna.samplers.BaseSampler:
-    """What draws the values that aren't fixed."""
+    """Returns the sampler of the values that aren't fixed."""
     if sweep.search == "grid":
-        return optuna.samplers.RandomSampler(seed=seed)  # never asked: everything is fixed
+        return optuna.samplers.RandomSampler(seed=seed)  # unused: all values are fixed
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # constant_liar is marked experimental
-        # Takes running trials for bad ones, so that workers side by side don't all draw the same.
+        # Counts running trials as bad ones, so that workers don't all draw the same values.
         return optuna.samplers.TPESampler(seed=seed, n_startup_trials=sweep.startup, constant_liar=True)
 
 

@@ -1,4 +1,4 @@
-"""What a trial is judged by: validation metrics from its records, never the test set's."""
+"""The objective of a trial: its validation metrics, read from its records. The test set is never used."""
 
 from collections import defaultdict
 from typing import Any
@@ -7,12 +7,12 @@ from gru_research import records, stats
 
 
 def value(run: records.Run, cell: str, direction: stats.Direction) -> float:
-    """The IQM over seeds of the validation metric at the end; of the best cell where `cell` is empty.
+    """Returns the IQM over seeds of the final validation metric of `cell`; of the best cell if `cell` is empty.
 
     A seed that diverged ranks worst, so the value may be infinite.
 
     Raises:
-      RecordsError: there is no result of the cell.
+      RecordsError: the run has no result of the cell.
     """
     by_cell: dict[str, list[Any]] = defaultdict(list)
     for result in run.results:
@@ -25,7 +25,7 @@ def value(run: records.Run, cell: str, direction: stats.Direction) -> float:
 
 
 def curve(run: records.Run, cell: str, direction: stats.Direction) -> dict[int, float]:
-    """The same of every evaluation that all seeds have, by update; `cell` empty is the run's only one."""
+    """Returns that IQM at each evaluation that all seeds have, by update. `cell` may be empty if the run has one."""
     seeds: dict[int, list[Any]] = defaultdict(list)
     for evaluation in run.evaluations:
         if evaluation.cell == cell or not cell:

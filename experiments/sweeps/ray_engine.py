@@ -1,6 +1,6 @@
-"""Workers as Ray's tasks, on this machine or on a running cluster that shares the sweep's directory.
+"""Runs workers as Ray tasks, on this machine or on a running cluster that shares the sweep's directory.
 
-Ray starts a dead worker again by itself; meanwhile others take its trial over.
+Ray restarts a dead worker; meanwhile the others take over its trial.
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ STOP_SECONDS = subprocess_limits.TERM_SECONDS + 15
 
 
 class RayWorkers:
-    """Ray's tasks as workers."""
+    """Workers that are Ray tasks."""
 
     def __init__(self, references: Sequence[Any]):
         self._open, self._problems = list(references), []
@@ -50,14 +50,14 @@ class RayWorkers:
 
 
 def start(sweep: Sweep, workdir: Path, workers: int, program: Sequence[str]) -> RayWorkers:
-    """Starts Ray here, or joins the cluster of `sweep.ray.address`. Raises UserError where that can't be reached."""
+    """Starts Ray here, or joins the cluster at `sweep.ray.address`. Raises UserError if that can't be reached."""
     limits = sweep.limits
     if sweep.ray.address:
         where: dict[str, Any] = {"address": sweep.ray.address}
     else:
-        # As many as the workers ask for, whatever the machine has: they are here to run side by side.
-        asked = {"num_cpus": workers * max(1, limits.cpus), "num_gpus": workers * limits.gpus}
-        where = {"address": "local", "include_dashboard": False, **asked}  # even where RAY_ADDRESS names a cluster
+        # What the workers ask for, whatever the machine has, so that all of them run side by side.
+        resources = {"num_cpus": workers * max(1, limits.cpus), "num_gpus": workers * limits.gpus}
+        where = {"address": "local", "include_dashboard": False, **resources}  # even where RAY_ADDRESS names a cluster
     try:
         ray.init(log_to_driver=False, configure_logging=False, **where)
     except (ConnectionError, ValueError) as e:

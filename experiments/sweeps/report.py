@@ -1,6 +1,6 @@
-"""One report over all trials, from the journal alone: a table, the importance of each field, what failed and why.
+"""The report over all trials, made from the journal: a table, the importance of each field, failures and reasons.
 
-trials.csv    one row an attempt
+trials.csv    one row per attempt
 report.md     best, importance and trials, as Markdown
 report.html   the same as a self-contained page
 """
@@ -30,7 +30,7 @@ Table = tuple[list[str], list[list[str]]]
 LEAST_TRIALS = 2
 FEW_TRIALS = 20
 BEST_SHARE, BEST_TRIALS = 0.1, 4
-"""Importance asks what sets this share of the trials apart, but no fewer than so many of them, and at most half."""
+"""PED-ANOVA's best trials: this share of them, at least BEST_TRIALS and at most half."""
 SHOWN = 10  # rows on the terminal
 OUTCOMES = {
     TrialState.COMPLETE: "finished",
@@ -41,7 +41,7 @@ OUTCOMES = {
 
 
 def write(journal: TrialJournal, console: rich.console.Console) -> None:
-    """Writes the files, each in one step, and prints the best trials and the importance of each field."""
+    """Writes the files, each atomically, and prints the best trials and the importance of each field."""
     directory, entries = journal.directory.path, journal.entries()
     weights, note = importance(journal.study, list(journal.sweep.fields))
     found = best(entries, journal.description.direction)
@@ -64,7 +64,7 @@ def write(journal: TrialJournal, console: rich.console.Console) -> None:
 
 
 def importance(study: optuna.Study, fields: Sequence[str]) -> tuple[dict[str, float], str]:
-    """The share of each field, by PED-ANOVA, and what to know of it; no shares where they can't be told."""
+    """Returns each field's share of importance by PED-ANOVA, and a note; no shares where they are unknown."""
     finite = [t for t in study.get_trials(states=(TrialState.COMPLETE,)) if math.isfinite(_value(t))]
     if len(finite) < LEAST_TRIALS:
         return {}, f"Importance needs {LEAST_TRIALS} finished trials with a finite value; there are {len(finite)}."
@@ -80,10 +80,10 @@ def importance(study: optuna.Study, fields: Sequence[str]) -> tuple[dict[str, fl
         return {}, f"Importance can't be told: {e}"
     if not any(map(math.isfinite, shares.values())) or not sum(shares.values()):
         return {}, "Importance can't be told: no field sets the best trials apart from the others."
-    few = f" With {several(len(finite), 'trial')} that is a hint at most." if len(finite) < FEW_TRIALS else ""
+    few = f" With {several(len(finite), 'trial')} this is no more than a hint." if len(finite) < FEW_TRIALS else ""
     return shares, (
-        f"Importance is the share of each field in what sets the best {wording.percent(share)} of the finished trials "
-        f"apart (PED-ANOVA); it is of this space and says nothing of values outside it.{few}"
+        f"Importance is each field's share of what sets the best {wording.percent(share)} of the finished trials apart "
+        f"(PED-ANOVA). It holds within this search space and says nothing about values outside it.{few}"
     )
 
 
@@ -95,7 +95,7 @@ def best(entries: Sequence[FrozenTrial], direction: Direction) -> FrozenTrial | 
 
 
 def attempts_by_trial(journal: TrialJournal) -> Mapping[int, list[FrozenTrial]]:
-    """Every trial's attempts, by the trial's number."""
+    """Returns each trial's attempts, by the trial's number."""
     attempts: dict[int, list[FrozenTrial]] = defaultdict(list)
     for entry in journal.entries():
         attempts[entry.user_attrs["trial"]].append(entry)
@@ -103,17 +103,17 @@ def attempts_by_trial(journal: TrialJournal) -> Mapping[int, list[FrozenTrial]]:
 
 
 def outcome(entry: FrozenTrial) -> str:
-    """How an attempt ended, or that it hasn't."""
+    """Returns how an attempt ended, or that it hasn't."""
     return OUTCOMES.get(entry.state) or str(entry.user_attrs.get("failure", "failed"))
 
 
 def text(value: Any) -> str:
-    """A field's value, or a metric, as the report shows it."""
+    """Formats a field's value or a metric."""
     return wording.number(value) if isinstance(value, float) else str(value)
 
 
 def best_lines(journal: TrialJournal, found: FrozenTrial | None) -> list[str]:
-    """The best trial, how it may be run with fresh seeds, and a warning, as its metric was what it was chosen by."""
+    """Returns lines on the best trial, the bias of its metric, and the command that runs it with fresh seeds."""
     counts = defaultdict(int)
     for entry in journal.entries():
         counts[outcome(entry)] += 1
@@ -130,13 +130,13 @@ def best_lines(journal: TrialJournal, found: FrozenTrial | None) -> list[str]:
     return [
         *lines,
         f"Best: trial {number}, validation {journal.description.metric} {text(found.value)}, {values}.",
-        "Chosen as the best of many, that number flatters it: run it again with fresh seeds and read its test metric.",
+        "As the best of many, this number is too optimistic: run the trial with fresh seeds and read its test metric.",
         command,
     ]
 
 
 def ranking(journal: TrialJournal, entries: Sequence[FrozenTrial]) -> Table:
-    """The finished trials, the best first."""
+    """Returns the table of finished trials, the best first."""
     complete = [entry for entry in entries if entry.state == TrialState.COMPLETE]
     complete.sort(key=_value, reverse=journal.description.direction == "max")
     fields = list(journal.sweep.fields)
@@ -154,7 +154,7 @@ def ranking(journal: TrialJournal, entries: Sequence[FrozenTrial]) -> Table:
 
 
 def table(journal: TrialJournal, entries: Sequence[FrozenTrial]) -> Table:
-    """Every attempt, by trial."""
+    """Returns the table of all attempts, by trial."""
     fields = list(journal.sweep.fields)
     headings = ["trial", "attempt", "outcome", f"validation {journal.description.metric}", *fields]
     headings += ["seconds", "peak GB", "log", "why"]
@@ -180,7 +180,7 @@ def importance_table(weights: Mapping[str, float]) -> Table:
 
 
 def to_csv(journal: TrialJournal, entries: Sequence[FrozenTrial]) -> str:
-    """A row an attempt, numbers with all their digits."""
+    """Returns CSV with one row per attempt and all digits of its numbers."""
     fields, known = list(journal.sweep.fields), ("seconds", "peak_gb", "worker", "log", "reason")
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
@@ -211,8 +211,8 @@ def _markdown(made: Table) -> str:
 def to_html(
     journal: TrialJournal, notes: Sequence[str], weights: Table, attempts: Table, pictures: Sequence[markup.Picture]
 ) -> str:
-    weighed = [tables.to_html(*weights, caption="PED-ANOVA, of the finished trials", css_class="importance")]
-    caption = f"One row an attempt; {journal.sweep.search}, objective: validation {journal.description.metric}"
+    weighed = [tables.to_html(*weights, caption="PED-ANOVA over the finished trials", css_class="importance")]
+    caption = f"One row per attempt; {journal.sweep.search}, objective: validation {journal.description.metric}"
     sections = [
         markup.Section("Best", [markup.bullets(notes)]),
         *([markup.Section("Importance of each field", weighed)] if weights[1] else []),

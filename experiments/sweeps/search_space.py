@@ -1,6 +1,6 @@
-"""What a sweep tries: fields of a config with their values or ranges, how they are searched, and a trial's limits.
+"""The description of a sweep: fields of a config with their values or ranges, the search, and a trial's limits.
 
-From the mapping of a sweep file to frozen, validated dataclasses; a mistake is a `UserError` in one line.
+`parse_sweep` turns a sweep file's mapping into frozen, validated dataclasses; a mistake is a `UserError` in one line.
 """
 
 import dataclasses
@@ -21,7 +21,7 @@ def _at_least(owner: Any, least: int, *names: str) -> None:
 
 @dataclasses.dataclass(frozen=True)
 class Range:
-    """From `low` to `high`, both included; whole numbers where both are, on a logarithmic scale where `log` is true."""
+    """Values from `low` to `high`, both included: integers if both are integers, on a logarithmic scale if `log`."""
 
     low: int | float
     high: int | float
@@ -43,13 +43,13 @@ class Range:
 
     @property
     def check_values(self) -> tuple[Any, ...]:
-        """Values that stand for all of them where a config is checked."""
+        """The values at which a config is checked."""
         return (self.low, self.high)
 
 
 @dataclasses.dataclass(frozen=True)
 class Choices:
-    """One of `values`, each a number, a text, true or false: what Optuna keeps in its journal."""
+    """One of `values`, each a number, a string or a bool, the types that Optuna's journal stores."""
 
     values: tuple[Any, ...]
 
@@ -70,15 +70,18 @@ class Choices:
 
 @dataclasses.dataclass(frozen=True)
 class Objective:
-    """The validation metric at the end of a run, as IQM over seeds: of the cell `cell`, or of the best one."""
+    """The final validation metric, as IQM over seeds, of the cell `cell`; of the best cell if it is empty."""
 
     cell: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
 class Pruning:
-    """`median` ends a trial whose best metric so far is worse than the median of the others at the same update, after
-    `warmup` updates and once `startup` trials have finished."""
+    """The rule that ends bad trials early.
+
+    `median` ends a trial whose best metric so far is worse than the median of the other trials at the same update. It
+    starts after `warmup` updates and `startup` finished trials.
+    """
 
     kind: Literal["none", "median"] = "none"
     warmup: int = 0
@@ -90,9 +93,13 @@ class Pruning:
 
 @dataclasses.dataclass(frozen=True)
 class Limits:
-    """What a trial may take: `minutes` of wall time and `memory_gb` of resident memory, 0 for no limit; `cpus` cores
-    (0: all) and `gpus` for its worker; `gpu_memory_fraction` of each GPU's memory is what JAX takes beforehand, 0 for
-    JAX's own choice."""
+    """The resources of a trial.
+
+    Attributes:
+      minutes, memory_gb: limits of wall time and resident memory, 0 for none.
+      cpus, gpus: cores (0: all) and GPUs of its worker.
+      gpu_memory_fraction: the share of each GPU's memory that JAX preallocates, 0 for JAX's default.
+    """
 
     minutes: float = 0.0
     memory_gb: float = 0.0
@@ -108,7 +115,7 @@ class Limits:
 
 @dataclasses.dataclass(frozen=True)
 class Slurm:
-    """How workers are submitted: each is a job of `minutes`; `setup` are lines of shell before it starts."""
+    """How workers are submitted to Slurm: each is a job of `minutes`; `setup` are shell lines that run before it."""
 
     partition: str = ""
     account: str = ""
@@ -123,17 +130,17 @@ class Slurm:
 
 @dataclasses.dataclass(frozen=True)
 class RayCluster:
-    """`address` of a running cluster ("auto" finds this machine's); empty starts Ray on this machine alone."""
+    """The `address` of a running cluster; "auto" finds this machine's, and "" starts Ray on this machine only."""
 
     address: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
 class Sweep:
-    """`trials` settings of `fields`, searched as a whole grid or by Optuna's TPE after `startup` random ones.
+    """A sweep over `fields`: a whole grid, or `trials` trials by Optuna's TPE, the first `startup` of them random.
 
-    A trial that crashes is tried again up to `retries` times. A worker whose sign of life doesn't change for
-    `dead_after` seconds is taken for dead, and its trial is taken over.
+    A trial that crashes is tried again up to `retries` times. A worker whose heartbeat stops for `dead_after` seconds
+    counts as dead, and another worker takes over its trial.
     """
 
     fields: Mapping[str, Range | Choices]
@@ -163,13 +170,13 @@ class Sweep:
 
     @property
     def count(self) -> int:
-        """How many trials there are."""
+        """The number of trials."""
         if self.search == "tpe":
             return self.trials
         return math.prod(len(field.check_values) for field in self.fields.values())
 
     def fixed_values(self) -> list[dict[str, Any]]:
-        """What is fixed of each trial beforehand: everything in a grid, nothing in a search."""
+        """Returns each trial's fixed values: all fields in a grid, none in a search."""
         if self.search == "tpe":
             return [{} for _ in range(self.trials)]
         values = itertools.product(*(field.check_values for field in self.fields.values()))
@@ -177,7 +184,7 @@ class Sweep:
 
 
 def parse_sweep(mapping: Mapping[str, Any]) -> Sweep:
-    """Checks a sweep's mapping and makes the sweep that it describes. Raises UserError."""
+    """Parses and checks a sweep file's mapping. Raises UserError."""
     rest = dict(mapping)
     for name in rest:
         check_known("sweep", name, [f.name for f in dataclasses.fields(Sweep)])
@@ -192,7 +199,7 @@ GROUPS = {"objective": Objective, "pruning": Pruning, "limits": Limits, "slurm":
 
 
 def to_mapping(made: Sweep) -> dict[str, Any]:
-    """The form that `parse_sweep` reads, with every default filled in."""
+    """Returns the mapping that `parse_sweep` reads, with all defaults filled in."""
     mapping = dataclasses.asdict(made)
     mapping["fields"] = {
         name: list(field.values) if isinstance(field, Choices) else dataclasses.asdict(field)
@@ -202,7 +209,7 @@ def to_mapping(made: Sweep) -> dict[str, Any]:
 
 
 def _fields(path: str, group: Any, prefix: str = "") -> dict[str, Range | Choices]:
-    """The fields of nested groups, by dotted name: a tuple or {choices} are values, {low, high, log} is a range."""
+    """Returns nested groups' fields by dotted name: a tuple or {choices} are values, {low, high, log} a range."""
     if not isinstance(group, Mapping) or not group:
         raise UserError(f"{path}={group!r} must be a group of fields, each with a tuple of values or low and high")
     found: dict[str, Range | Choices] = {}

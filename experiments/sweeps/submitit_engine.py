@@ -1,4 +1,4 @@
-"""Workers as submitit's jobs: processes of this machine, or an array of Slurm jobs."""
+"""Runs workers as submitit jobs: processes of this machine, or an array of Slurm jobs."""
 
 import dataclasses
 import os
@@ -21,16 +21,16 @@ from . import subprocess_limits
 from .search_space import Sweep
 from .worker import work
 
-FOREVER_MINUTES = 60 * 24 * 365  # submitit's local executor ends a job after 2 minutes unless told otherwise
+FOREVER_MINUTES = 60 * 24 * 365  # submitit's local executor has a default limit of 2 minutes
 STOP_SECONDS = subprocess_limits.TERM_SECONDS + 15
-SPARE_GB = 1.0  # for the worker itself, beside its trial
+SPARE_GB = 1.0  # for the worker, in addition to its trial
 SIGNAL_SECONDS = 120  # from SIGUSR2 to the end of a Slurm job's time
 
 
 @dataclasses.dataclass(frozen=True)
 class SubmittedWorker:
-    """What is submitted. Slurm's time limit and preemption put it back into the queue, where it goes on with others'
-    trials or its own; submitit does that with whatever has a `checkpoint`."""
+    """The submitted job. After Slurm's time limit or preemption submitit requeues it, since it has a `checkpoint`; it
+    then continues with its own or other trials."""
 
     workdir: str
     index: int
@@ -44,7 +44,7 @@ class SubmittedWorker:
 
 
 class SubmititWorkers:
-    """submitit's jobs as workers."""
+    """Workers that are submitit jobs."""
 
     def __init__(self, jobs: Sequence[Any]):
         self._jobs = list(jobs)
@@ -70,7 +70,7 @@ class SubmititWorkers:
 
     def _end(self, job: Any) -> None:
         if isinstance(job, submitit.LocalJob):
-            # Its id is its controller's process, which passes SIGTERM on; `cancel` would kill the worker after 1 s.
+            # Its id is its controller's process, which forwards SIGTERM; `cancel` would kill the worker after 1 s.
             os.kill(int(job.job_id), signal.SIGTERM)
         else:
             job.cancel()
@@ -79,7 +79,7 @@ class SubmititWorkers:
 def start_local(sweep: Sweep, workdir: Path, workers: int, program: Sequence[str]) -> SubmititWorkers:
     executor = submitit.LocalExecutor(folder=_own_folder(workdir))
     gpus, jobs = sweep.limits.gpus, []
-    with _deaf_to_ctrl_c():
+    with _ignoring_sigint():
         for index in range(workers):
             visible = tuple(range(index * gpus, (index + 1) * gpus))
             executor.update_parameters(timeout_min=FOREVER_MINUTES, gpus_per_node=gpus, visible_gpus=visible)
@@ -88,7 +88,7 @@ def start_local(sweep: Sweep, workdir: Path, workers: int, program: Sequence[str
 
 
 def start_slurm(sweep: Sweep, workdir: Path, workers: int, program: Sequence[str]) -> SubmititWorkers:
-    """Submits an array of jobs. Raises UserError where this machine has no Slurm, or Slurm refuses."""
+    """Submits an array of jobs. Raises UserError if this machine has no Slurm, or Slurm refuses."""
     if shutil.which("sbatch") is None or shutil.which("srun") is None:
         raise UserError(
             "--engine=slurm: there is no sbatch and srun here: run it where jobs are submitted, or add --dry_run"
@@ -104,16 +104,16 @@ def start_slurm(sweep: Sweep, workdir: Path, workers: int, program: Sequence[str
 
 
 def _own_folder(workdir: Path) -> Path:
-    """A new folder for submitit's files under a name that nobody can foresee.
+    """Makes a folder for submitit's files, with a name that nobody can predict.
 
-    submitit hands workers and their results over as pickles, which run what they say: none that lay in the directory
-    before may ever be taken for one of this command's.
+    submitit passes workers and results as pickles, and loading a pickle runs code. So no pickle that was in the
+    directory before may be mistaken for one of this command.
     """
     return Path(tempfile.mkdtemp(prefix="submitit-", dir=workdir / "workers"))
 
 
 def slurm_script(sweep: Sweep, workdir: Path, workers: int) -> str:
-    """The script that would be submitted, as submitit writes it; needs no Slurm."""
+    """Returns the script that submitit would submit; needs no Slurm."""
     executor = _WithoutSlurm(folder=workdir / "workers")
     executor.update_parameters(**slurm_parameters(sweep, workers))
     if workers > 1:
@@ -122,7 +122,7 @@ def slurm_script(sweep: Sweep, workdir: Path, workers: int) -> str:
 
 
 class _WithoutSlurm(submitit.SlurmExecutor):
-    """submitit's own, which otherwise refuses to be made where there is no srun."""
+    """submitit's Slurm executor, made usable on machines without srun."""
 
     @classmethod
     def affinity(cls) -> int:
@@ -130,10 +130,10 @@ class _WithoutSlurm(submitit.SlurmExecutor):
 
 
 def slurm_parameters(sweep: Sweep, workers: int) -> dict[str, Any]:
-    """What submitit is told, by its own names; what is 0 or empty is left to the cluster."""
+    """Returns submitit's parameters. Values that are 0 or empty are left out, for the cluster to decide."""
     slurm, limits = sweep.slurm, sweep.limits
     named = {name: getattr(slurm, name) for name in ("partition", "account", "qos", "constraint")}
-    asked: dict[str, Any] = {
+    optional: dict[str, Any] = {
         **named,
         "mem": f"{round(1000 * (limits.memory_gb + SPARE_GB))}M" if limits.memory_gb else "",
         "cpus_per_task": limits.cpus,
@@ -147,13 +147,13 @@ def slurm_parameters(sweep: Sweep, workers: int) -> dict[str, Any]:
         "array_parallelism": workers,
         "signal_delay_s": min(SIGNAL_SECONDS, 30 * slurm.minutes),
     }
-    return fixed | {name: value for name, value in asked.items() if value}
+    return fixed | {name: value for name, value in optional.items() if value}
 
 
 @contextmanager
-def _deaf_to_ctrl_c() -> Iterator[None]:
-    """Processes started within ignore SIGINT. A terminal sends it to all at once, and submitit's controller would kill
-    its worker a second later; the launcher tells the workers itself, in order."""
+def _ignoring_sigint() -> Iterator[None]:
+    """Processes started within ignore SIGINT. A terminal sends it to all processes at once, and submitit's controller
+    would kill its worker a second later; the launcher stops the workers itself, in order."""
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         yield

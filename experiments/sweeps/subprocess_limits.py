@@ -1,4 +1,4 @@
-"""One command in a process of its own, with a log, limits of time and memory, and an end that is told in words."""
+"""Runs a command as a subprocess with a log and limits of time and memory, and describes how it ended."""
 
 import dataclasses
 import os
@@ -21,9 +21,10 @@ class ProcessEnd:
     """How a command ended.
 
     Attributes:
-      why: "exit", "time", "memory", or what `monitor` returned.
-      status: as the shell's: 0 done, 128 + n after signal n.
-      seconds: wall time; peak_gb: the most memory that was resident, 0 where the system doesn't tell.
+      why: "exit", "time", "memory", or the word that `monitor` returned.
+      status: the exit status as a shell gives it: 0 success, 128 + n after signal n.
+      seconds: wall time.
+      peak_gb: peak resident memory, 0 where the system doesn't report it.
     """
 
     why: str
@@ -42,13 +43,13 @@ def run(
     cores: Sequence[int] = (),
     monitor: Callable[[], str] = lambda: "",
 ) -> ProcessEnd:
-    """Runs `command` until it ends, passes a limit (0: none), or `monitor()` says a word; its output goes to `log`.
+    """Runs `command` until it ends, exceeds a limit (0: none) or `monitor()` returns a word. Its output goes to `log`.
 
-    The process is ended, too, by whatever exception ends this function, and by the death of this process.
+    The process also ends when an exception leaves this function, and when this process dies.
     """
     started, why, peak = time.monotonic(), "", 0.0
     with log.open("ab") as file:
-        # A session of its own: Ctrl-C on the terminal is for the launcher, which stops its workers in order.
+        # A session of its own: the launcher handles Ctrl-C and stops its workers in order.
         process = subprocess.Popen(
             guarded(command, cores), stdout=file, stderr=file, env=dict(env), start_new_session=True
         )
@@ -73,7 +74,7 @@ def run(
 
 
 def stop(process: "subprocess.Popen[bytes]") -> None:
-    """SIGTERM, so that it can save where it stands, then SIGKILL."""
+    """Sends SIGTERM, so that the process can save a checkpoint, and later SIGKILL."""
     if process.poll() is not None:
         return
     process.terminate()
@@ -85,7 +86,7 @@ def stop(process: "subprocess.Popen[bytes]") -> None:
 
 
 def peak_memory_gb(pid: int) -> float:
-    """The most memory that a process had resident so far, by Linux's account, so that no peak is missed."""
+    """Returns a process's peak resident memory. Linux records it, so no peak between two polls is missed."""
     try:
         found = re.search(r"^VmHWM:\s*(\d+) kB", Path(f"/proc/{pid}/status").read_text(encoding="utf-8"), re.MULTILINE)
     except OSError:
@@ -94,7 +95,7 @@ def peak_memory_gb(pid: int) -> float:
 
 
 def last_lines(log: Path, count: int = 1) -> str:
-    """The last lines of a log that say something, as one."""
+    """Joins the last `count` lines of a log that aren't empty."""
     with log.open("rb") as file:
         file.seek(max(0, file.seek(0, os.SEEK_END) - 4096))
         lines = [line.strip() for line in file.read().decode("utf-8", "replace").splitlines() if line.strip()]
@@ -102,6 +103,6 @@ def last_lines(log: Path, count: int = 1) -> str:
 
 
 def status_text(status: int) -> str:
-    """An exit status in words."""
+    """Describes an exit status in words."""
     names = {member.value: member.name for member in signal.Signals}
     return f"ended by {names[status - 128]}" if status - 128 in names else f"exit status {status}"

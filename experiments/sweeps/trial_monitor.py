@@ -1,4 +1,4 @@
-"""What is looked at while a trial runs: whether it is to stop, whose it is, and how it does beside the others."""
+"""Monitors a running trial: whether it must stop, has been taken over by another worker, or is to be pruned."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -13,9 +13,9 @@ from .journal import TrialJournal
 
 
 class TrialMonitor:
-    """Called again and again: says "stopped", "lost" (to another worker) or "pruned" where the trial is to end.
+    """A function for polling: returns "stopped", "lost" (to another worker) or "pruned" if the trial must end, else "".
 
-    Its evaluations are read from the records as they grow, and reported to Optuna where trials are pruned.
+    Where trials are pruned, it reads new evaluations from the records and reports them to Optuna.
     """
 
     def __init__(self, journal: TrialJournal, trial: optuna.Trial, path: Path, stopping: Callable[[], bool]):
@@ -41,7 +41,7 @@ class TrialMonitor:
         return grown
 
     def _is_pruned(self) -> bool:
-        """Reports what is new; whether one of these evaluations was the trial's last."""
+        """Reports new evaluations to Optuna; returns whether the trial is to be pruned."""
         try:
             run = records.read(self._path)
         except records.RecordsError:

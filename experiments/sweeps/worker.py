@@ -1,4 +1,4 @@
-"""A worker: takes trials from the sweep's journal until none is left, each in a process of its own."""
+"""A worker: claims trials from the sweep's journal until none is left, and runs each in a process of its own."""
 
 import dataclasses
 import json
@@ -26,20 +26,20 @@ from .trial_monitor import TrialMonitor
 ROOT = Path(experiments.__file__).parents[1]
 COMPARE = (sys.executable, "-m", "experiments.compare")
 IDLE_SECONDS = 1.0
-BEATS = 5  # in the time after which a worker is taken for dead
+BEATS = 5  # heartbeats within `dead_after` seconds
 REFUSED = 2  # a launcher's exit status for a user's mistake
 
 
 def work(workdir: str, index: int, program: Sequence[str] = COMPARE) -> int:
-    """Runs trials until none waits and none runs anywhere; says how many attempts it made.
+    """Runs trials until none waits and none runs anywhere; returns the number of attempts it made.
 
-    Other workers' trials are watched while there is nothing to do, and those of dead ones taken over. On SIGTERM, or
-    whatever ends it, the trial in progress is stopped and goes back to those that wait.
+    An idle worker watches the other workers' heartbeats and takes over the trials of dead ones. On SIGTERM, or when
+    anything else ends the worker, its trial is stopped and waits for another worker.
 
     Args:
       workdir: the sweep's directory, as `directory.claim` made it.
-      index: which of the workers this is: they share a machine's cores by it.
-      program: what runs a trial, given --config and --workdir.
+      index: the worker's number, which selects its share of the machine's cores.
+      program: the command that runs a trial, given --config and --workdir.
     """
     directory, description = read(Path(workdir))
     journal, heartbeats, stop = TrialJournal(directory, description), HeartbeatMonitor(), StopFlag()
@@ -59,7 +59,7 @@ def work(workdir: str, index: int, program: Sequence[str] = COMPARE) -> int:
 
 
 class StopFlag:
-    """Whether SIGTERM asked this worker to stop. A flag, as an exception might fall into the journal's lock."""
+    """Whether SIGTERM asked this worker to stop. It is a flag, as an exception might interrupt the journal's lock."""
 
     def __init__(self) -> None:
         self.requested = False
@@ -72,7 +72,7 @@ class StopFlag:
 
 @dataclasses.dataclass(frozen=True)
 class Attempt:
-    """One attempt at a trial, from its config to its place in the journal."""
+    """One attempt at a trial, from its config to its result in the journal."""
 
     directory: SweepDirectory
     description: SweepDescription
@@ -102,7 +102,7 @@ class Attempt:
             print(f"trial {number}, attempt {attempt}: {ended}", flush=True)
 
     def _train(self, number: int, log: Path) -> subprocess_limits.ProcessEnd:
-        """Runs the trial in its directory; from what an earlier attempt left there it goes on."""
+        """Runs the trial in its directory, where it resumes from an earlier attempt's checkpoint."""
         folder, config_folder = self.directory.run_folder(number), self.directory.config_folder(number)
         config = with_fields(self.description.config, self.journal.values(self.trial))
         config_folder.mkdir(exist_ok=True)
@@ -124,9 +124,9 @@ class Attempt:
         )
 
     def _record(self, number: int, log: Path, ended: subprocess_limits.ProcessEnd) -> None:
-        """The attempt's end in the journal."""
+        """Records in the journal how the attempt ended."""
         limits = self.description.sweep.limits
-        # To the kB: a peak that was over its limit by a page must be so on record too.
+        # To the kB, so that a peak above its limit by a page is above it in the journal too.
         spent: dict[str, Any] = {"seconds": round(ended.seconds, 1), "peak_gb": round(ended.peak_gb, 6)}
         if ended.why == "lost":
             return
@@ -167,9 +167,9 @@ class Attempt:
 
 
 def trial_environment(gpu_memory_fraction: float) -> dict[str, str]:
-    """A trial's environment: this one, with the checkout to import from, and JAX's share of a GPU's memory.
+    """Returns a trial's environment: this one, with the checkout on the path and JAX's share of a GPU's memory.
 
-    JAX reads the share when it is imported, so it can't be a flag of the trial.
+    JAX reads the share at import, so it can't be a flag of the trial.
     """
     paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
     share = {"XLA_PYTHON_CLIENT_MEM_FRACTION": f"{gpu_memory_fraction:g}"} if gpu_memory_fraction else {}
@@ -177,9 +177,9 @@ def trial_environment(gpu_memory_fraction: float) -> dict[str, str]:
 
 
 def worker_cores(index: int, count: int) -> list[int]:
-    """A worker's share of a machine's cores, so that none takes another's; empty, which is all, where too few are left.
+    """Returns the worker's own share of the machine's cores; empty, which means all, if too few are left.
 
-    A worker whose scheduler gave it cores of its own sees only those.
+    A worker that a scheduler has given cores of its own sees only those.
     """
     if not count or not hasattr(os, "sched_getaffinity"):
         return []
