@@ -1,4 +1,4 @@
-"""What a user's subclass of a Flax cell of ours changes, and whether that is the same at every step."""
+"""Finds out what a user's subclass of our Flax cells overrides, and whether that is the same at every step."""
 
 import inspect
 from collections.abc import Callable, Sequence
@@ -7,8 +7,8 @@ from typing import Any
 import jax
 
 
-class Written:
-    """The methods of some classes as this package wrote them, so that one put in their place later is seen too."""
+class OriginalMethods:
+    """The methods of some classes as this package defines them, to recognise a monkeypatched one too."""
 
     def __init__(self, kinds: Sequence[type], methods: Sequence[str]) -> None:
         self._methods = {kind: {name: inspect.getattr_static(kind, name) for name in methods} for kind in kinds}
@@ -18,7 +18,7 @@ class Written:
         return type(cell) in self._methods
 
     def holds(self, cell: Any, *names: str) -> bool:
-        """Whether `cell` has the methods `names`, or where none is named all, as the class above it has them."""
+        """Whether `cell` has the original methods `names`; without names, all of them."""
         kind = next((kind for kind in type(cell).__mro__ if kind in self._methods), None)
         if kind is None:
             return False
@@ -28,7 +28,7 @@ class Written:
         return all(inspect.getattr_static(type(cell), name) is self._methods[kind][name] for name in names)
 
     def wrapped(self, cell: Any) -> bool:
-        """Whether something that names our `__call__` as what it wraps has been put in its place, as by a summary."""
+        """Whether `__call__` was replaced by a `functools.wraps` wrapper around ours, as a summary does."""
         call = inspect.getattr_static(type(cell), "__call__")
         return not self.holds(cell, "__call__") and any(
             inspect.unwrap(call) is methods["__call__"] for methods in self._methods.values()
@@ -36,10 +36,10 @@ class Written:
 
 
 def steady(read: Callable[[Any, Any], tuple[Any, Any]], state: Any, varying: Any) -> bool:
-    """Whether `read(state, varying) -> (found, state)` finds the same at every step.
+    """Whether `read(state, varying) -> (found, state)` returns the same `found` at every step.
 
-    It does where no value in `varying`, inputs and keys of a step, reaches what is found, and where the state comes
-    back as it was. The arguments are trees of arrays or of their shapes and types; nothing is computed.
+    It does where `found` depends on no value in `varying`, the inputs and keys of a step, and the state comes back
+    unchanged. The arguments are trees of arrays or of their shapes and types; nothing is computed.
     """
     closed, (found, after) = jax.make_jaxpr(read, return_shape=True)(state, varying)
     jaxpr, kept = closed.jaxpr, len(jax.tree.leaves(state))

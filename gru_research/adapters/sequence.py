@@ -1,4 +1,4 @@
-"""What Flax's two APIs ask of a sequence alike: the carry's type, the order of outputs, steps past a row's end."""
+"""Shared by both Flax APIs: a sequence's carry type, the order of outputs, and steps past a row's end."""
 
 import copy
 from collections.abc import Sequence
@@ -38,7 +38,7 @@ class Layout(NamedTuple):
         return shape[: self.time_axis] + shape[self.time_axis + 1 :]
 
     def place(self, inputs: ArrayLike, carry: Carry) -> Carry:
-        """A first carry divided over devices as the rows of `inputs` are, which a foreign cell's scan asks for."""
+        """Divides an initial carry over devices as the rows of `inputs`, which a foreign cell's scan needs."""
         rows = divided_rows([(inputs, self.time_axis == 0)], len(self.batch))
         if rows is None:
             return carry
@@ -61,7 +61,7 @@ class Layout(NamedTuple):
         return real_steps(lengths, None, self.batch, self.time)
 
     def flip(self, tree: Any, lengths: Array | None) -> Any:
-        """Arrays in this layout with time turned round within each row's length; padding stays at the end."""
+        """Reverses time in arrays of this layout within each row's length; padding stays at the end."""
         return jax.tree.map(lambda a: self._flip(a, lengths), tree)
 
     def _flip(self, a: Array, lengths: Array | None) -> Array:
@@ -114,9 +114,9 @@ def run(
 
 
 def advance(real: Array | None, batch: Sequence[int], new: Carry, old: Carry, y: Any) -> tuple[Carry, Any]:
-    """A foreign cell's step where rows have ended: `old` stays the carry, the output is 0.
+    """Selects a foreign cell's results by row: past a row's end `old` stays the carry, and the output is 0.
 
-    A part of the carry without the batch's axes, such as a counter, belongs to no row and goes on.
+    A part of the carry without batch axes, such as a counter, belongs to no row and is always new.
     """
     if real is None:
         return new, y
@@ -140,14 +140,14 @@ def hide_padding(layout: Layout, inputs: Array, real: Array | None) -> Array:
 def _typed(cell: Any, params: Params, carry: Carry, x: Array) -> Any:
     """`cell` with the carry in Flax's type, the promotion of the given carry and of the computation.
 
-    So a carry keeps its type over a step, as `lax.scan` asks, and a 16-bit one is used only where it was given.
+    So a carry keeps its type over a step, as `lax.scan` needs, and is in 16 bits only if it was given so.
     """
     dtype = base.compute_dtype(cell, params, x)
     return _with_carry_dtype(cell, base.promoted(dtype, *jax.tree.leaves(carry)))
 
 
 def _with_carry_dtype(cell: Any, dtype: DType) -> Any:
-    """`cell` with this `carry_dtype`; one that a cell around another has is the inner cell's."""
+    """A copy of `cell` with this `carry_dtype`, which a wrapper has from its inner cell."""
     typed = copy.copy(cell)  # not dataclasses.replace, which would drop methods that were replaced on the instance
     if isinstance(cell, CellWrapper):
         object.__setattr__(typed, "cell", _with_carry_dtype(cell.cell, dtype))

@@ -1,4 +1,4 @@
-"""What analyses are given beside a cell and its inputs: numbers, flags, lags, units. A mistake is named in one line."""
+"""Validators of the other arguments of analyses: numbers, flags, lags, units. A mistake is one line."""
 
 from collections.abc import Iterable
 from typing import Any

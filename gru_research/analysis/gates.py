@@ -1,4 +1,4 @@
-"""What gates do over sequences: their distributions, how often they are saturated, and how long units keep."""
+"""Statistics of gates over sequences: distributions, saturation, and the timescales of units."""
 
 import dataclasses
 from collections.abc import Mapping

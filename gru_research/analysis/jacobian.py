@@ -36,7 +36,7 @@ def log_singular_values(
       cell: a cell, a `Stack`, or anything with their `initial_carry` and `step`.
       params: its parameters.
       xs: one sequence `[T, I]`.
-      count: how many; None: all.
+      count: the number of singular values; None: all.
       iterations: of the power iteration.
       key: for its first directions; None: `jax.random.key(0)`.
 
@@ -66,7 +66,7 @@ def log_singular_values(
     if count is None:
         return _of_product(jnp.eye(flat.size, dtype=flat.dtype), push, (before, xs_T))
 
-    def turn(function: Any, directions: Array, reverse: bool) -> tuple[Array, Array]:
+    def sweep(function: Any, directions: Array, reverse: bool) -> tuple[Array, Array]:
         def one(state: tuple[Array, Array], at: Any) -> tuple[tuple[Array, Array], None]:
             directions, r = jnp.linalg.qr(function(state[0], at))
             return (directions, state[1] + jnp.log(jnp.abs(jnp.diagonal(r)))), None
@@ -75,12 +75,12 @@ def log_singular_values(
         return lax.scan(one, start, (before, xs_T), reverse=reverse)[0]
 
     def iterate(_: int, state: tuple[Array, Array]) -> tuple[Array, Array]:
-        return turn(pull, turn(push, state[0], reverse=False)[0], reverse=True)
+        return sweep(pull, sweep(push, state[0], reverse=False)[0], reverse=True)
 
     drawn = jax.random.normal(jax.random.key(0) if key is None else check_key(key), (flat.size, count), flat.dtype)
     start = (jnp.linalg.qr(drawn)[0], jnp.zeros(count, flat.dtype))
     directions, _ = lax.fori_loop(0, iterations, iterate, start)
-    return jnp.sort(turn(push, directions, reverse=False)[1], descending=True)
+    return jnp.sort(sweep(push, directions, reverse=False)[1], descending=True)
 
 
 def _flat_step(cell: Recurrence, params: Any, x: Array, unflatten: Any) -> Any:

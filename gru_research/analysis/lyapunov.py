@@ -30,8 +30,8 @@ def lyapunov_exponents(
     1980, Meccanica 15). Above 0 perturbations, and gradients, explode; all below 0, the past is forgotten.
 
     Args:
-      count: how many; None: as many as the carry has numbers.
-      discard: so many steps at the start don't count, while the directions settle.
+      count: the number of exponents; None: all, one for each number of the carry.
+      discard: the number of steps at the start that don't count, while the directions settle.
       key: for the first directions; None: `jax.random.key(0)`.
 
     Raises:
@@ -49,7 +49,7 @@ def lyapunov_exponents(
     else:
         count = flat.size
 
-    def turn(state: tuple[Array, Array], x: Array) -> tuple[tuple[Array, Array], Array]:
+    def grow(state: tuple[Array, Array], x: Array) -> tuple[tuple[Array, Array], Array]:
         carry, directions = state
 
         def step(carry: Array) -> Array:
@@ -60,5 +60,5 @@ def lyapunov_exponents(
         return (new, directions), jnp.log(jnp.abs(jnp.diagonal(r)))
 
     drawn = jax.random.normal(jax.random.key(0) if key is None else check_key(key), (flat.size, count), flat.dtype)
-    _, growth = lax.scan(turn, (flat, jnp.linalg.qr(drawn)[0]), xs)
+    _, growth = lax.scan(grow, (flat, jnp.linalg.qr(drawn)[0]), xs)
     return jnp.sort(growth[discard:].mean(0), descending=True)

@@ -1,4 +1,4 @@
-"""What a state carries: how well a quantity can be read from it by a linear map, and from each unit alone."""
+"""Linear probes: how well a quantity can be read from a state, and from each unit alone."""
 
 import dataclasses
 
@@ -19,7 +19,7 @@ class Probe:
 
     Attributes:
       r2: the coefficient of determination of the linear map from the whole state.
-      r2_units: that of each unit alone, `[H]`.
+      r2_units: the same for each unit alone, `[H]`.
       weights, bias: the map fitted on all sequences: the quantity is about `states @ weights + bias`.
     """
 
@@ -85,7 +85,7 @@ def separation(values: ArrayLike, quantity: ArrayLike) -> np.ndarray:
     """How well each unit's value alone tells steps where `quantity` is true from the others, `[H]`.
 
     It is the area under the ROC curve: the chance that a step where it is true has the larger value of two, one of
-    each kind (ties count half). 0.5 is chance; 0 is as telling as 1, with the sign turned.
+    each kind (ties count half). 0.5 is chance; 0 separates as well as 1, with the opposite sign.
 
     Args:
       values: `[..., H]`, such as a gate.

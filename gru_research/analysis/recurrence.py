@@ -1,4 +1,4 @@
-"""What an analysis asks of a recurrence: a first carry and a step, as cells and stacks of them have."""
+"""The recurrence that analyses take: an initial carry and a step, as cells and stacks have."""
 
 from collections.abc import Sequence
 from typing import Any, Protocol
@@ -66,7 +66,7 @@ def aligned_at_the_end(xs: ArrayLike, lengths: ArrayLike | None) -> tuple[Array,
 def carries_before(cell: Recurrence, params: Any, xs: ArrayLike, real_T: Array | None = None) -> tuple[Carry, Array]:
     """The carry before each step of `xs [*batch, T, I]`, leaves `[T, *batch, ...]`, and `xs` with time first.
 
-    At steps that aren't `real_T [T, *batch]` it stays as it is.
+    It doesn't change at steps where `real_T [T, *batch]` is False.
 
     Raises:
       ValueError: `xs` has no time and feature axis, or no step.

@@ -1,4 +1,4 @@
-"""Answers from a model that generates: greedy, at random, or by beam search.
+"""Decodes answers from a generating model: greedily, by sampling, or by beam search.
 
 A new way of picking tokens is one file and one line in `DECODERS`: a function whose first arguments are `model, params,
 batch`, and which has `end` and `longest`. One that follows a single answer in each row gives a `Pick` to `one_by_one`.

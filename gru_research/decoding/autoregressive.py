@@ -1,4 +1,4 @@
-"""Answers of which only one is followed in each row: each token is chosen for good."""
+"""Decodes one answer for each row, token by token, without going back."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -24,16 +24,16 @@ minus infinity at excluded tokens."""
 def one_by_one(
     model: Generator, params: Params, batch: Batch, pick: Pick, *, end: int | None, longest: int, no_repeat: int = 0
 ) -> Answers:
-    """Answers whose tokens `pick` chooses; a row that has its end token is finished.
+    """Decodes answers whose tokens `pick` chooses; a row is finished at its end token.
 
-    The other arguments and the errors are those of `greedy`.
+    The other arguments and the errors are as in `greedy`.
     """
     how = _How(pick, end, whole("longest", longest, 1), whole("no_repeat", no_repeat, 0))
     return decode_sharded(lambda params, batch: _decoded(model, params, batch, how), params, batch)
 
 
 NO_TOKEN = -1
-"""What no token is, so that no answer ends."""
+"""No token has this number, so that no answer ends."""
 
 
 class _How(NamedTuple):

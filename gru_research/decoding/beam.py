@@ -99,7 +99,7 @@ def _searched(model: Generator, params: Params, batch: Batch, how: _How) -> Answ
 
 
 class _Search(NamedTuple):
-    """Where a search has come to.
+    """The state of a search.
 
     Attributes:
       tokens, scores: of the unfinished answers, `[B, K, N]` and `[B, K]`, the most probable first. A score of minus
@@ -173,10 +173,10 @@ def _take(array: Array, index_BK: Array) -> Array:
 
 
 def _changes(model: Generator, params: Params, state: Any, rows: int) -> Any:
-    """Of each array of a state whether a step changes it.
+    """For each array of a state, whether a step changes it.
 
-    One that a step hands on as it is, such as the encoder's outputs, is the same for all beams of a row. Choosing beams
-    would copy it at every step.
+    An array that a step returns unchanged, such as the encoder's outputs, is the same for all beams of a row. Choosing
+    beams would copy it at every step.
     """
     tokens_R = jnp.zeros(rows, jnp.int32)
     program = jax.make_jaxpr(lambda state: model.step(params, state, tokens_R)[0])(state).jaxpr

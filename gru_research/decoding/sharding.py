@@ -1,4 +1,4 @@
-"""Batches whose types say how their rows are divided over a mesh's axes of the kind Explicit."""
+"""Decodes batches whose rows are divided over mesh axes of the kind Explicit."""
 
 from collections.abc import Callable
 
@@ -14,7 +14,7 @@ Decode = Callable[[Params, Batch], Answers]
 
 
 def decode_sharded(decode: Decode, params: Params, batch: Batch) -> Answers:
-    """`decode(params, batch)`, whose answers are divided as the rows of `batch` are.
+    """Calls `decode(params, batch)` and divides its answers as the rows of `batch` are divided.
 
     Inside it the axes are of the kind Auto: choosing rows and folding beams into rows could divide arrays in several
     ways, which is an error on axes of the kind Explicit.

@@ -1,4 +1,4 @@
-"""Attention: a query is compared with every step of a memory, and reads their mean by the weights that this gives."""
+"""Attention: a query is compared with every step of a memory, and reads the weighted mean of the steps."""
 
 import dataclasses
 from typing import Any, NamedTuple, Protocol
@@ -20,11 +20,11 @@ SCORES = ("general", "dot")
 
 
 class Memory(NamedTuple):
-    """What a query is compared with, prepared once a sequence; a pytree with a leading batch axis.
+    """A sequence prepared for queries; a pytree with a leading batch axis.
 
     Attributes:
-      values: what is read, `[..., T, E]`, 0 at padding.
-      keys: what the query is compared with, `[..., T, A]`.
+      values: the vectors that are averaged, `[..., T, E]`, 0 at padding.
+      keys: the vectors that the query is compared with, `[..., T, A]`.
       real: `[..., T]`, True at a real step; None: all are.
     """
 
@@ -34,7 +34,7 @@ class Memory(NamedTuple):
 
 
 class Attention(Protocol):
-    """What models ask of attention."""
+    """The methods that models call."""
 
     def init(self, key: PRNGKey, query_size: int, memory_size: int) -> dict[str, Array]: ...
     def prepare(self, params: Params, memory: ArrayLike, real: ArrayLike | None = None) -> Memory: ...
@@ -127,7 +127,7 @@ class Luong:
         return {}
 
     def prepare(self, params: Params, memory: ArrayLike, real: ArrayLike | None = None) -> Memory:
-        """As `Bahdanau.prepare`; with "dot" the memory is compared as it is."""
+        """As `Bahdanau.prepare`; with "dot" the keys are the memory itself."""
         params = plain(params)
         values, real = _check_memory(memory, real, params.get("W"))
         keys = values if self.score == "dot" else product(values, params["W"], promoted(values, params["W"]))
@@ -154,7 +154,7 @@ def _read(scores: Array, memory: Memory, many: bool) -> tuple[Array, Array]:
 
 
 def _sums(equation: str, a: Array, b: Array) -> Array:
-    """`einsum` of two arrays of one type, added up in float32 or wider."""
+    """`einsum` of two arrays of one type, summed in float32 or wider."""
     return jnp.einsum(equation, a, b, preferred_element_type=accumulation_dtype(a.dtype))
 
 

@@ -1,4 +1,4 @@
-"""A cell that attends: at every step it reads a memory with its last state, and takes what it read as an input."""
+"""Wraps a cell with attention: at every step its previous state queries a memory, and the context is an input."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -24,12 +24,12 @@ class AttentionWrapper(CellWrapper):
     """The cell whose inputs are `[x; context]`, with the context that its last h reads (Bahdanau, Cho and Bengio 2015,
     arXiv 1409.0473, section A.2.2), and whose outputs are `[h; context]`.
 
-    Its parameters are `{"cell": ..., "attention": ..., "memory": Memory}`: the memory rides in them, as it is the same
-    at all steps. The cell's `project` is in the loop, since it needs the context; the memory's projection isn't.
+    Its parameters are `{"cell": ..., "attention": ..., "memory": Memory}`: the memory is among them, as it is the same
+    at all steps. The cell's `project` is in the loop, since it needs the context; the memory is projected before.
 
     Attributes:
       cell: the cell inside; its input has `memory_size` features more than x.
-      attention: what compares h with the memory.
+      attention: its scores compare h with the memory.
       memory_size: E, the number of the memory's features.
     """
 
@@ -39,7 +39,7 @@ class AttentionWrapper(CellWrapper):
     memory_size: int
 
     def init(self, key: PRNGKey, input_size: int) -> Params:
-        """The parameters but the memory."""
+        """The parameters without the memory."""
         cell_key, attention_key = split(key)
         return {
             "cell": self.cell.init(cell_key, input_size + self.memory_size),
@@ -60,7 +60,7 @@ class AttentionWrapper(CellWrapper):
     def gates(
         self, params: Params, carry: Carry, p: Mapping[str, Array], fixed: Mapping[str, Array] = base.NOTHING_FIXED
     ) -> dict[str, Array]:
-        """The cell's gates, and what was read: "context" and "attention weights"."""
+        """The cell's gates, "context" and "attention weights"."""
         context, weights = self.attention.apply(params["attention"], self.cell.hidden(carry), params["memory"])
         dtype = base.promoted(p["x"], context)
         (x,) = alike([p["x"].astype(dtype)], context)

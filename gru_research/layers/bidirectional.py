@@ -39,7 +39,7 @@ class Bidirectional:
       forward, backward: the cells, with parameters of their own.
       merge: "concat", outputs `[..., T, H_forward + H_backward]`; or "sum", "mean", "product", outputs
         `[..., T, H]`, for cells of one size.
-      noise: in each direction, with draws of its own. None: none, or in a `Stack` the stack's.
+      noise: of each direction, with its own draws. None: no noise, or in a `Stack` the stack's.
     """
 
     forward: Cell
@@ -95,8 +95,8 @@ class Bidirectional:
     ) -> tuple[tuple[Carry, Carry], Array | None]:
         """`xs [..., T, I]` to the carries `(forward, backward)` and the merged outputs `[..., T, H]`.
 
-        Each carry is the one after the last step that its cell took: the backward one's after a row's first
-        step. The arguments are those of `unroll`; `key` draws noise, None is evaluation.
+        Each carry is the one after its cell's last step, which for the backward cell is a row's first. The arguments
+        are as in `unroll`; `key` draws noise, None is evaluation.
         """
         if initial_carry is not None:
             check_count("initial_carry", initial_carry, 2, "the directions are 2", "carries")
@@ -129,14 +129,14 @@ class Bidirectional:
     def check(self, params: Params, shape: Sequence[int], path: str = "params", field: str = "xs") -> None:
         """Raises ValueError or TypeError where `params` aren't those of both cells for inputs of `shape [..., I]`.
 
-        `path` and `field` are what the message calls the parameters and the inputs.
+        `path` and `field` name the parameters and the inputs in the message.
         """
         check_names(path, params, DIRECTIONS, "a Bidirectional")
         for direction, cell in zip(DIRECTIONS, (self.forward, self.backward), strict=True):
             check_parameters(cell, params[direction], shape, f"{path}[{direction!r}]", field)
 
     def hidden(self, carry: Sequence[Carry]) -> Array:
-        """Both cells' h after their last steps, merged: what summarises a sequence."""
+        """Both cells' h after their last steps, merged: a summary of the sequence."""
         return MERGES[self.merge](self.forward.hidden(carry[0]), self.backward.hidden(carry[1]))
 
     def step(self, params: Params, carry: Sequence[Carry], x: Array) -> NoReturn:

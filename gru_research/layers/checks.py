@@ -1,4 +1,4 @@
-"""Whether what a layer is given is one part for each of its own: one line that names the argument."""
+"""Checks that a layer's arguments have one part for each of its cells. A mistake is one line with the argument."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

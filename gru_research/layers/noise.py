@@ -1,4 +1,4 @@
-"""Noise of training inside one recurrent layer, and a cell over time with it."""
+"""Training noise inside one recurrent layer, and a cell unrolled with it."""
 
 import dataclasses
 import itertools
@@ -22,15 +22,15 @@ from .noisy_cells import StateDropout, Zoneout, keep
 
 @dataclasses.dataclass(frozen=True)
 class Noise:
-    """What is disturbed in a layer in training. Rates are in [0, 1), 0 is off; what a dropout keeps is divided by
-    1 - rate. Without a key nothing is disturbed, and zoneout takes its expectation.
+    """The noise of a layer in training. Rates are in [0, 1), 0 is off. Dropout divides what it keeps by 1 - rate.
+    Without a key there is no noise, and zoneout takes its expectation.
 
     Attributes:
       input_dropout: of the layer's inputs, one mask for all steps of a row (Gal and Ghahramani 2016,
         arXiv 1512.05287).
-      state_dropout: of h where the gates read it, one mask for all steps of a row (the same paper). What the
-        carry keeps, `z * h` in a GRU and c in an LSTM, is whole.
-      zoneout: how likely a unit of h keeps its value of the step before; a new mask each step (Krueger et al.
+      state_dropout: of h where the gates read it, one mask for all steps of a row (the same paper). The old state
+        that the carry keeps, `z * h` in a GRU and c in an LSTM, isn't dropped.
+      zoneout: the probability that a unit of h keeps its previous value; a new mask each step (Krueger et al.
         2017, arXiv 1606.01305).
       zoneout_cell: the same for the other parts of the carry: c of an LSTM, whose h is made from c before
         zoneout, as in the paper. An error for a cell whose carry is h alone.
@@ -59,7 +59,7 @@ class Noise:
         return any(getattr(self, field.name) for field in dataclasses.fields(self))
 
     def check(self, cell: base.Cell) -> None:
-        """Raises ValueError where `cell` lacks what this acts on."""
+        """Raises ValueError where `cell` has nothing that this noise acts on."""
         if self.zoneout_cell and not has_cell_state(cell):
             raise ValueError(
                 f"zoneout_cell={self.zoneout_cell!r} needs a carry with more than h; this cell has h: {cell}"
@@ -75,7 +75,7 @@ def has_cell_state(cell: base.Cell) -> bool:
 
 
 def evaluated(cell: base.Cell, noise: Noise, params: Params) -> base.Cell:
-    """The cell as evaluation runs it: with zoneout's expectation, where there is zoneout."""
+    """The cell for evaluation: with zoneout's expectation, where there is zoneout."""
     if not (noise.zoneout or noise.zoneout_cell):
         return cell
     return Zoneout(cell, _zoneout_rates(cell, noise, _carry_shapes(cell, params, ())))
@@ -147,7 +147,7 @@ def drop_connections(key: PRNGKey, rate: float, params: Params) -> Params:
 
 
 def _cut(flat: Array, like: Sequence[Array]) -> list[Array]:
-    """`flat [N]` in pieces of the shapes of `like`: one draw compiles many times faster than one an array."""
+    """Splits `flat [N]` into the shapes of `like`: one draw compiles many times faster than a draw for each array."""
     ends = list(itertools.accumulate(a.size for a in like))
     return [flat[end - a.size : end].reshape(a.shape) for end, a in zip(ends, like, strict=True)]
 
@@ -165,7 +165,7 @@ def batch_and_time(xs: Array, options: UnrollOptions) -> tuple[tuple[int, ...], 
 
 
 def draw_along_time(key: PRNGKey, rate: float, time: int, shape: tuple[int, ...], options: UnrollOptions) -> Array:
-    """True at `rate`, `[T, *shape]` with time where `options` have it: the same draws either way."""
+    """Draws True at `rate`, `[T, *shape]`; `options` say where time is, and the draws are the same either way."""
     drawn_T = jax.random.bernoulli(key, rate, (time, *shape))
     return drawn_T if options.time_major else jnp.moveaxis(drawn_T, 0, -2)
 

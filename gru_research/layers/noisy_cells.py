@@ -1,7 +1,7 @@
-"""Cells around a cell, for the noise that acts inside the time loop: dropout on the state, and zoneout.
+"""Wraps cells with the noise that acts inside the time loop: dropout on the state, and zoneout.
 
-A mask that holds for all steps rides in the parameters, masks that differ by step in the inputs: neither is
-drawn in the loop.
+A mask for all steps is among the parameters, masks that differ by step are among the inputs. Neither is drawn in the
+loop.
 """
 
 import dataclasses
@@ -19,7 +19,7 @@ from gru_research.types import Array, Carry, Params, PRNGKey
 
 @dataclasses.dataclass(frozen=True)
 class StateDropout(CellWrapper):
-    """The cell whose gates read `h * mask / (1 - rate)`; what the carry keeps is whole.
+    """A cell whose gates read `h * mask / (1 - rate)`; the carry itself isn't dropped.
 
     Its parameters are `{"cell": ..., "kept": boolean [*batch, H]}`.
     """
@@ -55,12 +55,12 @@ class StateDropout(CellWrapper):
 
 @dataclasses.dataclass(frozen=True)
 class Zoneout(CellWrapper):
-    """The cell whose carry, part by part, keeps its old value at the units and steps of a mask (Krueger et al.
-    2017, arXiv 1606.01305), or the mean over such masks.
+    """A cell whose carry keeps its old value at the units and steps of masks, one for each part (Krueger et al. 2017,
+    arXiv 1606.01305); or the mean over such masks.
 
     Attributes:
       cell: the cell inside; the parameters are its own.
-      rates: how likely a unit of each part of the carry, in the order of its leaves, is kept.
+      rates: the probability that a unit keeps its value, for each leaf of the carry.
       sizes: for masks, the number of features that each part's mask has at the end of x: 0 or the part's size.
         None: no masks, the mean.
     """

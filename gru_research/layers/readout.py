@@ -88,7 +88,7 @@ class Readout:
 
     @property
     def outputs(self) -> str:
-        """What the layer below must store: `UnrollOptions.outputs`."""
+        """`UnrollOptions.outputs` of the layer below."""
         return "none" if self.mode == "last" else "all"
 
     def init(self, key: PRNGKey, input_size: int) -> dict[str, Array]:
@@ -108,7 +108,7 @@ class Readout:
 
 
 def read_states(mode: str, last: Array, ys: Array | None, real: Array | None = None) -> Array:
-    """What a readout of a mode reads, `[..., H]` or `[..., T, H]`; the arguments are those of `Readout.apply`."""
+    """The states that a readout of a mode reads, `[..., H]` or `[..., T, H]`; arguments as in `Readout.apply`."""
     if mode == "last":
         return last
     if ys is None:

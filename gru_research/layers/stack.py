@@ -29,8 +29,8 @@ LayerParams: TypeAlias = Sequence[Params] | Mapping[Any, Params]
 class Stack:
     """Layers, each of which reads the outputs of the one below over the whole sequence.
 
-    The layer at the bottom reads an input of another size. Around each of the others `connections` says what
-    becomes of its input x and its output y:
+    The bottom layer may read an input of another size. In each of the others `connections` combines its input x and its
+    output y:
 
         plain      y
         residual   x + y
@@ -40,10 +40,10 @@ class Stack:
       cells: the layers from the input upwards, cells or `Bidirectional`s; at least one. They may differ in kind
         and, with plain connections, in size.
       dropout: the rate at which inputs of every layer but the first are dropped, a new mask each step (Zaremba et
-        al. 2014, arXiv 1409.2329). What goes around a layer is whole.
+        al. 2014, arXiv 1409.2329). The x of a residual or highway connection isn't dropped.
       connections: "plain", "residual" or "highway".
-      noise: what is disturbed inside the layers: one for all of them, or one a layer. A `Bidirectional` with noise
-        of its own keeps that.
+      noise: the training noise inside the layers: one for all, or one a layer. A `Bidirectional` with its own noise
+        keeps it.
       transform_bias: what a highway's `b_t` is initialised to; below 0 it starts out passing more of x than of y.
     """
 
@@ -124,7 +124,7 @@ class Stack:
     ) -> tuple[tuple[Carry, ...], Array | None]:
         """`xs [..., T, I]` to one final carry a layer and the outputs above the top layer `[..., T, H]`.
 
-        The arguments are those of `unroll`; `options.outputs` is the top layer's. `key` draws the noise of
+        The arguments are as in `unroll`; `options.outputs` is the top layer's. `key` draws the noise of
         training; None is evaluation, where nothing is random.
         """
         if initial_carry is not None:
@@ -176,8 +176,8 @@ class Stack:
         return tuple(carries), x
 
     def hidden(self, carry: Sequence[Carry]) -> Array:
-        """The top layer's h after its last step `[..., H]`, of a `Bidirectional` both directions' merged; what a
-        connection adds to it isn't in the carry."""
+        """The top layer's h after its last step `[..., H]`, for a `Bidirectional` merged over directions. What a
+        connection adds isn't part of it."""
         return self.cells[-1].hidden(carry[-1])
 
     def _keys(self, key: PRNGKey | None) -> tuple[list[PRNGKey | None], list[PRNGKey | None]]:
@@ -202,7 +202,7 @@ class Stack:
         return inside, [None, *(p["highway"] for p in layers[1:])]
 
     def _counted(self, what: str) -> tuple[str, str]:
-        """For the message where there aren't as many of `what` as layers."""
+        """The message for a wrong number of `what`."""
         return f"the stack has {len(self.cells)} layers", what
 
     def _check_layers(self, inside: Sequence[Params], shape: Sequence[int], field: str) -> None:

@@ -1,4 +1,4 @@
-"""Whole models by name: what `config.model.kind` may say."""
+"""Whole models by name: the values of `config.model.kind`."""
 
 import inspect
 from collections.abc import Callable, Mapping

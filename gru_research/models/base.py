@@ -11,15 +11,15 @@ from gru_research.types import Array, Batch, Params, PRNGKey
 
 @runtime_checkable
 class Model(Protocol):
-    """What can be trained.
+    """A trainable model.
 
-    A model is frozen and holds no arrays. It has parameters and no other state, which is what makes seeds side by side,
-    resuming and sharding simple.
+    It is frozen and holds no arrays. Its parameters are its only state, which makes seeds side by side, resuming and
+    sharding simple.
     """
 
     def init(self, key: PRNGKey, example: Batch) -> Params:
-        """The parameters for inputs like `example`: one example, without a batch axis, of which shapes and types are
-        read alone."""
+        """The parameters for inputs like `example`: one example without a batch axis. Only its shapes and types are
+        read."""
         ...
 
     def apply(self, params: Params, batch: Batch, key: PRNGKey | None = None) -> Any:
@@ -68,6 +68,6 @@ def no_attention(model: Any) -> str | None:
 
 
 def count_parameters(model: Model, example: Batch) -> int:
-    """How many numbers are trained, readout included; nothing is computed."""
+    """The number of trained values, readout included; nothing is computed."""
     shapes = jax.eval_shape(model.init, jax.random.key(0), example)
     return sum(leaf.size for leaf in jax.tree.leaves(shapes))

@@ -37,8 +37,8 @@ class Decoder:
       cell: of every layer.
       memory_size: E, the number of the memory's features.
       size: R, the size of v. Without attention v_i is h_i where R is H, else a linear map of it.
-      layers: how many there are.
-      attention: what compares states with the memory; None: nothing does.
+      layers: the number of layers.
+      attention: compares states with the memory; None: no attention.
       dropout: the rate at which inputs of every layer but the first are dropped, a new mask each step.
     """
 
@@ -124,7 +124,7 @@ class Decoder:
         lengths: Array | None,
         options: UnrollOptions,
     ) -> Array:
-        """The weights `[B, U, T]` of every step, at evaluation; what they are past `lengths` isn't said."""
+        """The weights `[B, U, T]` of every step, at evaluation; undefined past `lengths`."""
         assert self.attention is not None
         if isinstance(self.attention, Bahdanau):
             bottom, bottom_params = self._bottom(params, memory)
@@ -140,13 +140,13 @@ class Decoder:
         return Stack((self.cell,) * layers, self.dropout if layers > 1 else 0.0)
 
     def _bottom(self, params: Params, memory: Memory | None) -> tuple[AttentionWrapper, Params]:
-        """The bottom layer with its attention, and what it reads."""
+        """The bottom layer with its attention, and its parameters with the memory."""
         assert isinstance(self.attention, Bahdanau)
         inside = {"cell": params["stack"][0], "attention": params["attention"], "memory": memory}
         return AttentionWrapper(self.cell, self.attention, self.memory_size), inside
 
     def _parts(self, ys: Array) -> tuple[Array, Array]:
-        """What `AttentionWrapper` gives, as the states and the contexts."""
+        """Splits the outputs of `AttentionWrapper` into states and contexts."""
         return ys[..., : self.cell.hidden_size], ys[..., self.cell.hidden_size :]
 
     def _read(self, params: Params, hs: Array, memory: Memory | None) -> Array | None:

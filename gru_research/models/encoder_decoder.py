@@ -1,4 +1,4 @@
-"""Encoder and decoder: from one sequence to another, with attention or without it."""
+"""Encoder and decoder: from one sequence to another, with or without attention."""
 
 import dataclasses
 import math
@@ -23,7 +23,7 @@ from gru_research.types import Array, Batch, Carry, Params, PRNGKey
 from .decoder import KERNEL_INIT, Decoder
 
 READS = ("inputs", "lengths", "targets", "target_lengths")
-"""What a batch may hold for the model; anything else is the task's."""
+"""The fields of a batch that the model reads; others are the task's."""
 AttentionName = Literal["none", "bahdanau", "luong"]
 
 
@@ -100,7 +100,7 @@ class EncoderDecoder:
 
     def apply(self, params: Params, batch: Batch, key: PRNGKey | None = None) -> Array:
         """The logits `[B, U, V]` of the targets' tokens, each from those before it; `key` draws dropout, None is
-        evaluation. At the targets' padding they are finite, and say nothing.
+        evaluation. At the targets' padding they are finite and have no meaning.
 
         Raises:
           ValueError: `inputs` or `targets` are missing, or arrays have other numbers of rows.
@@ -249,7 +249,7 @@ def encoder_decoder(
     """An `EncoderDecoder` of `cell` for a task whose answers are generated.
 
     Args:
-      spec: what is known of the task.
+      spec: the description of the task.
       cell: of all layers. The decoder's first carry is the encoder's last, so that it learns none of its own.
       layers: how many the encoder has, and the decoder.
       bidirectional: whether the encoder reads in both directions.

@@ -1,4 +1,4 @@
-"""Anybody's Linen module as a model."""
+"""A user's Linen module as a model."""
 
 import dataclasses
 from collections.abc import Callable
@@ -23,7 +23,7 @@ class LinenModel:
 
     Attributes:
       module: the module.
-      call: `call(module, batch, train) -> outputs`, what to call it with; `train` is False where `key` is None.
+      call: `call(module, batch, train) -> outputs` calls the module; `train` is False where `key` is None.
       rngs: the names of the streams that training draws from, each with a key of its own.
     """
 

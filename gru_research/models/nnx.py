@@ -1,4 +1,4 @@
-"""Anybody's NNX module as a model."""
+"""A user's NNX module as a model."""
 
 import dataclasses
 from collections.abc import Callable

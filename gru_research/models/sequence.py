@@ -1,4 +1,4 @@
-"""An embedding for tokens, a stack of cells, a linear readout."""
+"""The sequence model: an embedding for tokens, a stack of cells, a linear readout."""
 
 import dataclasses
 from typing import Literal
@@ -72,7 +72,7 @@ class SequenceModel:
             params["stack"], xs, key=key, lengths=lengths, mask=mask, resets=resets, options=options
         )
         real = real_steps(xs.shape[-2], lengths, mask)
-        # What goes around the top layer is in its outputs and not in its carry.
+        # What a connection adds to the top layer's state is in its outputs and not in its carry.
         last = last_real(ys, real) if around and ys is not None else self.stack.hidden(carries)
         return self.readout.apply(params["readout"], last, ys, real)
 
@@ -145,7 +145,7 @@ def sequence(
     """An embedding for tokens, `layers` cells on top of each other, and a linear readout.
 
     Args:
-      readout: from the "last" step, the "mean" over time or "every" step; "task" is what the task asks for.
+      readout: from the "last" step, the "mean" over time or "every" step; "task" takes the one of the task.
       embedding_size: of tokens; 0 makes them one-hot.
       bidirectional: makes each layer two cells of the given size, whose outputs become one by `merge`.
       connections, dropout: between layers.

@@ -1,4 +1,4 @@
-"""From something of the user's own to models: a function, a class with init and apply, or a Flax module's class."""
+"""Makes models of a user's function, class with init and apply, or Flax module's class."""
 
 import inspect
 import sys
@@ -12,7 +12,7 @@ from gru_research.spec import Spec
 from .base import Model
 
 GIVEN = ("spec", "cell")
-"""What is given where it is asked for by name: what the task asks for, and the comparison's cell."""
+"""The arguments that we pass by name: the task's spec and the comparison's cell."""
 _VARIABLE = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 _RESERVED = {"linen": ("parent", "name"), "nnx": ("self", "rngs"), "": ()}
 """Parameters of Flax's classes that Flax or we fill in."""
@@ -22,7 +22,7 @@ def builder(field: str, name: str, found: Any) -> Callable[..., Model]:
     """`(spec, cell, *, options) -> Model`, with the options that `found` takes in its signature.
 
     Raises:
-      UserError: it can't be called, or doesn't say with what.
+      UserError: it can't be called, or its signature is unknown.
     """
     if not callable(found):
         raise UserError(f"{field}={name!r} must be a function or a class, not {found!r}")

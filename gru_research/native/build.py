@@ -21,8 +21,8 @@ REASON = "_missing.txt"
 SWITCH = "GRU_RESEARCH_NATIVE"
 COMPILERS = ("g++", "clang++", "c++")
 
-# Contracted products and sums are what makes the kernels fast. None of these flags lets a compiler assume that there
-# are no NaN or infinities, or add up in another order.
+# Contraction of products and sums makes the kernels fast. None of these flags lets a compiler assume that there are no
+# NaN or infinities, or sum in another order.
 ARITHMETIC = ("-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math")
 FLAGS = ("-std=gnu++17", "-fPIC", "-fvisibility=hidden", "-DNDEBUG", "-Wall", "-Wno-unknown-pragmas")
 KERNEL_FLAGS = ("-O3", *ARITHMETIC, "-Wno-psabi", "-Wno-ignored-attributes")
@@ -37,7 +37,7 @@ LINK_FLAGS = {"linux": ("-shared", "-pthread", "-Wl,-s"), "darwin": ("-shared", 
 
 
 class CannotCompile(Exception):
-    """There is no library to be had, and why, in one line."""
+    """The library can't be compiled; the message says why in one line."""
 
 
 def compiler() -> list[str]:
@@ -75,9 +75,9 @@ def build(out: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
         objects = compile_all(command, units(platform.machine()), Path(folder))
         made = Path(folder) / LIBRARY
-        # What several units define the linker takes from the first one: that for any processor, not that for AVX-512.
+        # Of symbols in several units the linker takes the first: it must be the one for any processor, not for AVX-512.
         run([*command, *map(str, reversed(objects)), *LINK_FLAGS[sys.platform], "-o", str(made)])
-        # A process that has loaded the one before keeps it: the name goes to a new file.
+        # A running process keeps the old file: the new one takes its name.
         beside = out.with_name(f"{out.name}.new")
         shutil.copyfile(made, beside)
         os.replace(beside, out)

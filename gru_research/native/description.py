@@ -1,4 +1,4 @@
-"""Which engine runs recurrent layers in this process, in words."""
+"""Describes the engine that runs recurrent layers in this process."""
 
 import os
 from typing import Any
@@ -8,7 +8,7 @@ import jax
 from .library import TARGETS, library
 
 POOL_SIZES = ("PJRT_NPROC", "NPROC")
-"""Variables by which XLA's pool of threads on a CPU is sized, the first of them that is set."""
+"""Environment variables that set the size of XLA's thread pool on a CPU; the first that is set counts."""
 
 
 def describe() -> str:

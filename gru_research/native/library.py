@@ -1,4 +1,4 @@
-"""The compiled library: loaded once, tested, and left out with a reason where it can't serve."""
+"""Loads and tests the compiled library once; where it can't be used, gives the reason."""
 
 import ctypes
 import dataclasses
@@ -11,7 +11,7 @@ import jax
 
 FILE = Path(__file__).parent / "_engine.so"
 REASON = FILE.with_name("_missing.txt")
-"""What `build.py` leaves where it can't compile the library: why, in one line."""
+"""`build.py` writes here in one line why it can't compile the library."""
 SWITCH = "GRU_RESEARCH_NATIVE"
 TARGETS = ("gru_research_forward", "gru_research_backward")
 

@@ -1,16 +1,15 @@
-"""Whether a whole sequence can honour what a subclass of our linen cells changes: `__call__` step after step is what
-counts."""
+"""Whether a subclass of our linen cells can run as a whole sequence and give what its `__call__` gives step by step."""
 
 from typing import Any
 
 import jax
 
-from gru_research.adapters.overrides import Written, steady
+from gru_research.adapters.overrides import OriginalMethods, steady
 from gru_research.cells.overrides import why_step_overridden
 
 from .cells import READ, FunctionalCell, GRUCell, LSTMCell, MGUCell, OptimizedLSTMCell, SimpleCell
 
-WRITTEN = Written(
+ORIGINAL = OriginalMethods(
     (FunctionalCell, GRUCell, MGUCell, LSTMCell, OptimizedLSTMCell, SimpleCell),
     ("__call__", "functional", "parameters", "num_feature_axes"),
 )
@@ -23,9 +22,9 @@ def whole(cell: Any, x: jax.ShapeDtypeStruct) -> bool:
     same at every step: they read no values of their inputs, change no variables, draw nothing, and the step of the cell
     is its `project`, `gates` and `combine`.
     """
-    if not WRITTEN.holds(cell, "__call__", "num_feature_axes"):
+    if not ORIGINAL.holds(cell, "__call__", "num_feature_axes"):
         return False
-    if cell in WRITTEN and WRITTEN.holds(cell):
+    if cell in ORIGINAL and ORIGINAL.holds(cell):
         return True
     module = cell.clone(parent=None, name=None, _deep_clone=True, _reset_names=True)
     key = jax.eval_shape(lambda: jax.random.key(0))

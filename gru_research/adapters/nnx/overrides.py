@@ -6,12 +6,12 @@ from typing import Any
 import jax
 from flax import nnx
 
-from gru_research.adapters.overrides import Written, steady
+from gru_research.adapters.overrides import OriginalMethods, steady
 from gru_research.cells.overrides import why_step_overridden
 
 from .cells import FunctionalCell, GRUCell, LSTMCell, OptimizedLSTMCell, SimpleCell
 
-WRITTEN = Written(
+ORIGINAL = OriginalMethods(
     (FunctionalCell, GRUCell, LSTMCell, OptimizedLSTMCell, SimpleCell),
     ("__call__", "functional", "initialize_carry", "draws_carry", "num_feature_axes", "_read", "_dtype"),
 )
@@ -24,9 +24,9 @@ def whole(cell: Any, x: jax.ShapeDtypeStruct) -> bool:
     parameters at every step: it reads no values of its inputs, changes no state, draws nothing, and the step of the
     cell is its `project`, `gates` and `combine`.
     """
-    if not WRITTEN.holds(cell, "__call__", "num_feature_axes"):
+    if not ORIGINAL.holds(cell, "__call__", "num_feature_axes"):
         return False
-    if cell in WRITTEN and WRITTEN.holds(cell):
+    if cell in ORIGINAL and ORIGINAL.holds(cell):
         return True
     graph, state = nnx.split(cell)
     equal = []

@@ -13,7 +13,7 @@ from gru_research.time_loop import UnrollOptions
 from gru_research.types import Array, ArrayLike, Carry
 
 from .cells import Rngs
-from .overrides import WRITTEN, whole
+from .overrides import ORIGINAL, whole
 
 ALL_CARRIED: Mapping[Any, Any] = {...: nnx.Carry}
 PLAIN = UnrollOptions()
@@ -107,7 +107,7 @@ class RNN(nnx.Module):
     def _runs_whole(self, x: jax.ShapeDtypeStruct) -> bool:
         carried = self.state_axes == nnx.StateAxes(ALL_CARRIED)
         found = carried and whole(self.cell, x)
-        if not found and self.options != PLAIN and not (carried and WRITTEN.wrapped(self.cell)):
+        if not found and self.options != PLAIN and not (carried and ORIGINAL.wrapped(self.cell)):
             raise ValueError(
                 f"options={self.options!r} apply to the cells of this module, with no state_axes, and to subclasses "
                 "whose functional gives the same at every step"
@@ -115,7 +115,7 @@ class RNN(nnx.Module):
         return found
 
     def _first_carry(self, input_shape: tuple[int, ...], rngs: Rngs | None) -> Carry:
-        if WRITTEN.holds(self.cell, "initialize_carry", "draws_carry") and not self.cell.draws_carry:
+        if ORIGINAL.holds(self.cell, "initialize_carry", "draws_carry") and not self.cell.draws_carry:
             return self.cell.initialize_carry(input_shape)
         stream = self.rngs if rngs is None else rngs
         stream = stream.carry.fork() if isinstance(stream, nnx.Rngs) else stream

@@ -1,4 +1,4 @@
-"""Methods that `nnx.tabulate` can't call, kept out of its way."""
+"""Hides methods from `nnx.tabulate` that it can't call."""
 
 import functools
 import types

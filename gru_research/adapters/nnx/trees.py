@@ -1,7 +1,7 @@
-"""NNX parameter trees turned into those of a sister cell, wherever they stand in a model's state.
+"""Converts NNX parameter trees between related cells, anywhere in a model's state.
 
-A tree is a nested mapping as `nnx.state(model, nnx.Param)` or `nnx.to_pure_dict` of it gives; leaves are
-arrays or Variables, and come back as what they were.
+A tree is a nested mapping, as from `nnx.state(model, nnx.Param)` or `nnx.to_pure_dict` of it. Leaves are arrays or
+Variables and keep their kind.
 """
 
 from collections.abc import Callable, Mapping, Sequence

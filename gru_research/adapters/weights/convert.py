@@ -40,8 +40,8 @@ def from_library(
       weights: arrays by name, nested or flat (joined by "." or "/"), of any kind that NumPy can read, and PyTorch's
         tensors in bfloat16 and with a gradient too; or a list in the library's order, as Keras' `get_weights()` gives
         it.
-      prefix: where the layer stands in `weights`, as "encoder.rnn"; what stands elsewhere is left alone. None
-        is the name that the library gives by itself: "gru", "lstm", "vanilla_rnn" for Haiku, nothing elsewhere.
+      prefix: the path of the layer in `weights`, as "encoder.rnn"; other arrays are ignored. None is the name that
+        the library gives by itself: "gru", "lstm", "vanilla_rnn" for Haiku, nothing elsewhere.
       bias: False for a layer that was made without biases.
 
     Raises ValueError where the cell isn't what the class computes, and for all that is missing, left over or
@@ -121,7 +121,7 @@ def _tree(layout: Layout, flat: Mapping[Parts, np.ndarray]) -> dict[str, Any]:
     for (*modules, last), array in flat.items():
         if layout.tree == "modules":
             if not modules:
-                raise ValueError("prefix='': the parameters of a Haiku module stand under its name, as 'gru'")
+                raise ValueError("prefix='': the parameters of a Haiku module are under its name, as 'gru'")
             modules = [layout.separator.join(modules)]
         functools.reduce(lambda node, module: node.setdefault(module, {}), modules, tree)[last] = array
     return tree
@@ -175,7 +175,7 @@ def _floats(given: Mapping[Parts, Any], show: Callable[[Parts], str], problems: 
 
 
 def _shape(layout: Layout, block: Block, input_size: int | None, size: int) -> tuple[int | str, ...]:
-    """The shape of a library's array; "I" stands for the input size where that isn't known."""
+    """The shape of a library's array; "I" is the input size where it isn't known."""
     kind = block[0][0].name[0]
     width = len(block[0]) * size
     if kind in "bc":

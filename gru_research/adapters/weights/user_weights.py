@@ -1,6 +1,6 @@
-"""What a user gives as weights: PyTorch's tensors as NumPy arrays, and what to call where it is something else.
+"""Converts a user's weights to NumPy, PyTorch's tensors included, and says which call gives the right ones.
 
-PyTorch isn't imported: whoever gives a tensor has it.
+PyTorch isn't imported here: the user of a tensor has imported it.
 """
 
 from collections.abc import Collection

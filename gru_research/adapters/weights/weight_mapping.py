@@ -1,4 +1,4 @@
-"""What a conversion is asked for: the cells of a model, where their arrays stand, and whether the class fits."""
+"""Maps a library's layer to a model: its cells, the names of their arrays, and whether the class computes the same."""
 
 import dataclasses
 import difflib
@@ -14,7 +14,7 @@ from gru_research.cells.overrides import STEP_PARTS, defining_class, why_overrid
 from .layouts import LAYOUTS, Block, Layout
 
 Path: TypeAlias = tuple[int | str, ...]
-"""Where a cell stands in a model, and its parameters in those of the model: `(layer,)`, `(layer, "forward")`."""
+"""The path of a cell in a model, and of its parameters: `(layer,)`, `(layer, "forward")`."""
 Parts: TypeAlias = tuple[str, ...]
 """The name of an array, split where modules end."""
 DIRECTIONS = ("forward", "backward")
@@ -27,10 +27,10 @@ class CellPlace:
     """One cell of a model.
 
     Attributes:
-      path: where its parameters stand in those of the model.
+      path: the path of its parameters in the model's.
       cell: the cell.
       names: the full name of each of its arrays, by the name in the table.
-      input_size: the outputs of the layer below; None for the first layer, which has what the weights have.
+      input_size: the outputs of the layer below; None for the first layer, whose size the weights give.
     """
 
     path: Path
@@ -51,12 +51,12 @@ def _shapes(cell: Any, input_size: int) -> Mapping[str, tuple[int, ...]]:
 
 @dataclasses.dataclass(frozen=True)
 class WeightMapping:
-    """A conversion.
+    """The mapping from a library's arrays to a model's parameters.
 
     Attributes:
       layer, layout: the library's class and its table.
-      blocks: what the arrays hold that the layer has; without biases, the kernels alone.
-      prefix: what the names of all its arrays begin with.
+      blocks: the contents of the layer's arrays; without biases, the kernels alone.
+      prefix: the common start of the names of all its arrays.
       places: the cells, from the input upwards, forward before backward.
     """
 
