@@ -1,4 +1,4 @@
-"""A full disk, said in one way, whoever met it."""
+"""Uniform error reporting for full disks."""
 
 import contextlib
 import errno
@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 OF_THE_MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
-"""A full disk and the like: nobody's mistake in the code or the command."""
+"""Error numbers of a full or read-only disk: faults of the machine, not of the code or the command."""
 
 
 @contextlib.contextmanager
 def full_disk_named(folder: Path) -> Iterator[None]:
-    """Raises an OSError that names `folder` in place of any error within it that says a disk is full, or the like."""
+    """Replaces an error of a full disk, raised within the block, by an OSError that names `folder`."""
     try:
         yield
     except Exception as e:
@@ -23,7 +23,7 @@ def full_disk_named(folder: Path) -> Iterator[None]:
 
 
 def _number(error: Exception) -> int | None:
-    """The error number that an error stands for; tensorstore, which writes for orbax, has it only in its text."""
+    """The disk's error number, or None. Orbax writes by tensorstore, whose errors have it only in their text."""
     if isinstance(error, OSError):
         return error.errno if error.errno in OF_THE_MACHINE else None
     return next((number for number in OF_THE_MACHINE if os.strerror(number) in str(error)), None)

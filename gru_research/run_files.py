@@ -1,4 +1,4 @@
-"""What a run's directory holds beside its records for reports: the words of tokens, and what models attend to."""
+"""Files of a run's directory beside its records: vocabularies, what a task learned from its data, and attention."""
 
 import dataclasses
 import io

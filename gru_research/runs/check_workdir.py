@@ -1,4 +1,4 @@
-"""The run that a directory holds already, and whether it is the one that is asked for."""
+"""Checks whether a directory is new or holds the run that is asked for."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,15 +14,15 @@ from .lock import FILE_NAME as LOCK_FILE
 
 CONFIG_FILE = "config.json"
 HARMLESS = ("only",)
-"""Fields that change no number of a cell that is trained: which of the cells are."""
+"""Fields that choose which cells are trained, and change no number of them."""
 IGNORED = ("trackers",)
-"""Fields that change nothing of a run at all."""
+"""Fields that change nothing in a run's records."""
 
 
 def check_workdir(
     workdir: Path, config: ExperimentConfig, allow_change: bool = False, files: Mapping[str, str] | None = None
 ) -> records.Run | None:
-    """The run that a directory holds, finished or not, of this config; None where it is new or holds nothing yet.
+    """Returns the directory's run of this config, finished or not; None where the directory is new or empty.
 
     Args:
       config: as it was asked for, or with everything in it that was measured then.

@@ -31,15 +31,15 @@ from .lock import locked
 from .resume import environment_changes, find_resumption, remove_snapshots, share_resumption
 
 NOTED_ENVIRONMENT = ("backend", "engine", "devices", "xla_flags", "versions", "git_commit", "command")
-"""What is noted of the environment each time a run goes on."""
+"""Parts of the environment that are recorded whenever a run is resumed."""
 CHECKPOINT_SECONDS = 60.0
-"""Between two snapshots: about how much work is lost at most when a process is killed."""
+"""Seconds between two snapshots: the most work, about, that a killed process loses."""
 
 
 def prepare_comparison(
     config: ExperimentConfig, dirs: DataDirs, say: Callable[[str], None] = lambda line: None
 ) -> tuple[Plan, Sets]:
-    """The plan with everything settled, also what has to be measured first, and the data.
+    """Returns the plan, with all that has to be measured filled in, and the data.
 
     Raises:
       UserError: the config has a mistake, or the data can't be had.
@@ -52,7 +52,7 @@ def prepare_comparison(
 
 
 def load_sets(plan: Plan, dirs: DataDirs) -> Sets:
-    """The data of the plan's task, of the training set what `config.train_examples` keeps.
+    """Loads the data of the plan's task, with the first `config.train_examples` training examples.
 
     Raises:
       UserError: they can't be had, or hold fewer examples than are asked for, or than a batch.
@@ -74,7 +74,7 @@ def load_sets(plan: Plan, dirs: DataDirs) -> Sets:
 
 
 def _first(examples: Mapping[str, np.ndarray], count: int) -> dict[str, np.ndarray]:
-    """The first examples of a set; of one that stays on disk they are read into memory."""
+    """The first examples of a set, in memory."""
     if isinstance(examples, DiskArrays):
         return examples.take(np.arange(count))
     return {name: a[:count] for name, a in examples.items()}

@@ -1,4 +1,4 @@
-"""What a run ran on."""
+"""The environment of a run, for its records."""
 
 import os
 import platform
@@ -15,7 +15,7 @@ PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "tens
 
 
 def environment() -> dict[str, Any]:
-    """What a run ran on: backend, the engine of recurrent layers, devices, versions, git commit."""
+    """Returns the backend, the engine of recurrent layers, devices, versions and the git commit."""
     return {
         "backend": jax.default_backend(),
         "engine": native.describe(),

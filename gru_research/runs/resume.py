@@ -1,4 +1,4 @@
-"""Where the interrupted run of a directory is resumed: behind its finished cells, at the newest whole snapshot."""
+"""Finds where an interrupted run is resumed: after its finished cells, at the newest undamaged snapshot."""
 
 import dataclasses
 import shutil
@@ -18,7 +18,7 @@ PHASES = ("training", "tuning")
 def find_resumption(
     workdir: Path, labels: Sequence[str], seeds: int, say: Callable[[str], None] = lambda line: None
 ) -> Resumption:
-    """Where the run in `workdir` is resumed: behind its finished cells, at the newest whole snapshot of the next one.
+    """Finds where a run is resumed: after its finished cells, at the next one's newest undamaged snapshot.
 
     A cell is finished when the results of all its `seeds` are on record; its parameters were saved before that.
     """
@@ -51,7 +51,7 @@ def find_resumption(
 
 
 def share_resumption(resumption: Resumption | None) -> Resumption | None:
-    """The first process's, in all of them: the others needn't see its directory."""
+    """Sends the first process's resumption to all processes, which needn't see its directory."""
     if processes.alone():
         return resumption
     told = processes.from_first(lambda: None if resumption is None else _without_arrays(resumption))
@@ -77,13 +77,13 @@ def _kinds(path: Path) -> list[tuple[str, str]]:
 
 
 def environment_changes(run: records.Run, env: Mapping[str, Any]) -> list[str]:
-    """What of an environment isn't as the run began and may change bits: versions, backend, engine, XLA's flags."""
+    """Describes changes since the run began that may change bits: versions, backend, engine, XLA's flags."""
     before, now = (_changing_bits(each) for each in (run.header.env, env))
     return [f"{name} {before[name]} then, {now[name]} now" for name in now if before.get(name, now[name]) != now[name]]
 
 
 def _changing_bits(env: Mapping[str, Any]) -> dict[str, str]:
-    """Of an environment by name; what a run of an earlier version doesn't say is left out."""
+    """The parts of an environment that may change bits, by name, without those that the run didn't record."""
     found = {name: env[name] or "none" for name in ("backend", "engine", "xla_flags") if name in env}
     if "engine" in found:  # the instruction set changes bits; the number of threads, which comes after it, doesn't
         found["engine"] = found["engine"].partition(",")[0]
@@ -91,5 +91,5 @@ def _changing_bits(env: Mapping[str, Any]) -> dict[str, str]:
 
 
 def remove_snapshots(workdir: Path) -> None:
-    """Removes the folder of snapshots when nothing is unfinished any more."""
+    """Removes the folder of snapshots, once all cells are finished."""
     shutil.rmtree(workdir / FOLDER / UNFINISHED, ignore_errors=True)

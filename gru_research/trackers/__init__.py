@@ -1,4 +1,4 @@
-"""Trackers: TensorBoard and Weights & Biases, told of every record of a run while it goes on.
+"""Trackers: TensorBoard and Weights & Biases, which show a run's records while it trains.
 
 `records.jsonl` is the truth; a tracker shows it elsewhere, and one that fails never stops a run. A new one is a class
 with the methods of `Tracker` in a file of its own and one line in `TRACKERS`.

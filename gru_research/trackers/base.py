@@ -1,4 +1,4 @@
-"""What a tracker is: something that is told of a run's numbers while it goes on, beside the records."""
+"""The interface of a tracker, which receives a run's numbers while it trains."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ class RunInfo:
 
 @dataclasses.dataclass(frozen=True)
 class Point:
-    """What is known at one step of a series, by tag: `validation_mse` of `adding/gru/seed0`. All numbers are finite."""
+    """Numbers at one step of a series, by tag: `validation_mse` of `adding/gru/seed0`. All are finite."""
 
     series: str
     step: int
@@ -29,9 +29,9 @@ class Tracker(Protocol):
     """Made from an `RunInfo`, at the start of a run or where one is resumed. Any exception turns it off for good."""
 
     def point(self, point: Point) -> None:
-        """Is told of numbers. Within a series steps never decrease, but for those of a resumed run."""
+        """Receives numbers. Within a series steps never decrease, except when a run is resumed."""
         ...
 
     def close(self, finished: bool) -> None:
-        """The run is over; `finished` says whether it came to its end."""
+        """Ends tracking; `finished` says whether the run reached its end."""
         ...

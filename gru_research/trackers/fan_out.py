@@ -1,4 +1,4 @@
-"""The trackers of one run, each on its own: one that fails says so once and is off, and the run goes on."""
+"""Passes records to all trackers of a run. One that fails prints a warning and is turned off; the run continues."""
 
 import sys
 import threading
@@ -10,11 +10,11 @@ from .base import RunInfo, Tracker
 from .points import point_of
 
 CLOSING_SECONDS = 60.0
-"""A tracker that still sends, as without a network, is waited for no longer."""
+"""The longest wait for a tracker that still sends, as without a network."""
 
 
 class Trackers:
-    """Starts `chosen`, and tells them of records until they fail or `close` is called."""
+    """Starts the trackers `chosen` and passes records to each until it fails or `close` is called."""
 
     def __init__(self, chosen: Mapping[str, Callable[[RunInfo], Tracker]], about: RunInfo):
         self._about = about
@@ -23,7 +23,7 @@ class Trackers:
             self._try(name, lambda name=name, start=start: self._running.update({name: start(about)}))
 
     def record(self, record: Record) -> None:
-        """Passes on what a record holds, after it was written."""
+        """Passes on a record, after it was written."""
         about = self._about
         point = point_of(record, about.metric, about.validation_metric) if self._running else None
         if point is not None:
@@ -31,7 +31,7 @@ class Trackers:
                 self._try(name, lambda tracker=tracker: tracker.point(point))
 
     def close(self, finished: bool) -> None:
-        """Ends them. A tracker that doesn't come back is left behind: the report is still to be written."""
+        """Closes all trackers, each within `CLOSING_SECONDS`."""
         for name, tracker in list(self._running.items()):
             closing = threading.Thread(target=self._try, args=(name, lambda t=tracker: t.close(finished)), daemon=True)
             closing.start()

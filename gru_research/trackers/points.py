@@ -1,4 +1,4 @@
-"""From a record to the numbers that trackers show."""
+"""Converts records to the numbers that trackers show."""
 
 import math
 from typing import Any

@@ -1,6 +1,6 @@
-"""What has to be measured before a comparison can start: equal seconds as updates, and equal time as sizes.
+"""Measures what a config leaves to timing: `seconds` become numbers of updates, and `match="time"` hidden sizes.
 
-Measured once and written into the run's config, so that the run can be repeated without measuring.
+Both are measured once and written into the run's config, so that the run can be repeated without measuring.
 """
 
 import dataclasses
@@ -28,15 +28,15 @@ from .state import TrainState
 from .step import Sums
 
 MEASURED_SECONDS = 3.0
-"""How long a cell's updates are timed, compilation and a first call excluded."""
+"""The time for which a cell's updates are timed, without compilation and the first call."""
 TIMED_CALLS = 10
-"""About so many calls share that time."""
+"""The approximate number of calls in that time."""
 SIZE_STEP = 4
-"""Hidden sizes that match the time of an update are multiples of it: finer ones are below the noise."""
+"""Hidden sizes that match in time are multiples of this: finer differences are below the noise."""
 
 
 def needs_measurement(config: ExperimentConfig) -> bool:
-    """Whether something of the config has to be measured first."""
+    """Whether the config has hidden sizes or numbers of updates that must be measured."""
     selected = [cell for cell in config.cells if cell.label in config.selected_labels]
     return config.match == "time" or (config.seconds > 0 and any(cell.updates is None for cell in selected))
 
@@ -44,10 +44,10 @@ def needs_measurement(config: ExperimentConfig) -> bool:
 def resolve_measured(
     config: ExperimentConfig, dirs: DataDirs, sets: Sets, say: Callable[[str], None] = lambda line: None
 ) -> ExperimentConfig:
-    """The config with the measured hidden sizes and numbers of updates in it; it is no longer open.
+    """Measures hidden sizes and numbers of updates, and returns the config with them filled in.
 
     Raises:
-      UserError: `seconds` that aren't enough for one update, or don't reach beyond the tuning.
+      UserError: `seconds` are too few for tuning and one update.
     """
     if config.match == "time":
         config = _with_sizes(config, dirs, sets, say)
@@ -64,7 +64,7 @@ def resolve_measured(
 
 
 def affordable_updates(config: ExperimentConfig, label: str, seconds: float) -> int:
-    """How many updates `config.seconds` pay for at `seconds` an update and member, rounded down to three digits."""
+    """The updates that fit in `config.seconds` at `seconds` per update and seed, rounded down to three digits."""
     tune = config.tune
     tuned = tune.draws * tune.seeds
     if tune.updates:
@@ -81,13 +81,13 @@ def affordable_updates(config: ExperimentConfig, label: str, seconds: float) -> 
 
 
 def seconds_per_update(plan: Plan, cell: CellPlan, sets: Sets) -> float:
-    """Wall time of compiled training for each update and seed, with all seeds side by side.
+    """Measures the wall time of compiled training per update and seed, with all seeds side by side.
 
     Raises:
       UserError: no seed's loss is finite.
     """
     timed, _ = time_updates(compile_updates(plan, cell, plan.seeds, sets), MEASURED_SECONDS)
-    # The quickest call is the one that other work on the machine disturbed least.
+    # Other work on the machine disturbs the quickest call least.
     return min(call.seconds / call.updates for call in timed)
 
 
@@ -113,8 +113,8 @@ class Updates:
 
 
 def compile_updates(plan: Plan, cell: CellPlan, seeds: Sequence[int], sets: Sets) -> Updates:
-    """The updates of these seeds side by side, with a learning rate of 0."""
-    # A seed that diverged takes no turn and no time, so the parameters stand still.
+    """Compiles the updates of these seeds side by side, with a learning rate of 0."""
+    # A diverged seed makes no updates and takes no time, so the parameters must not change.
     axis = make_seed_axis(seeds, {**cell.scalars, "learning_rate": 0.0}, plan.config.data_parallel)
     schedule = Schedule("measuring", 2**30, 2**30, "last", 0)
     optimizer, state = start(plan, cell, axis, schedule)
@@ -125,7 +125,8 @@ def compile_updates(plan: Plan, cell: CellPlan, seeds: Sequence[int], sets: Sets
 
 
 def time_updates(compiled: Updates, seconds: float) -> tuple[list[TimedCall], Updates]:
-    """Calls that take `seconds` together, after a first one, and what goes on from there: `compiled` is used up.
+    """Times calls for `seconds` in all, after a first one. Returns them and the updates to time next; `compiled` is
+    donated.
 
     Raises:
       UserError: no seed's loss is finite.
@@ -174,10 +175,10 @@ def _with_sizes(config: ExperimentConfig, dirs: DataDirs, sets: Sets, say: Calla
 
 
 def nearest_in_time(seconds: Callable[[int], float], wanted: float, step: int) -> tuple[int, float]:
-    """The multiple of `step` whose measured time is nearest to `wanted`, and that time; a size is measured once.
+    """Finds the multiple of `step` whose measured time is nearest to `wanted`. Returns both. A size is measured once.
 
-    Bisection as if time grew with the size. Where noise or caches make it not so, it still ends at a size that was
-    measured, and reports how long that took.
+    Bisection, as if time grew with the size. Where noise or caches break this, the result is still the best of the
+    sizes measured.
     """
     measured: dict[int, float] = {}
 

@@ -1,8 +1,8 @@
-"""Checkpoints on disk, by orbax: the final parameters of a cell, and where its training stood.
+"""Checkpoints on disk, by orbax: the final parameters of a cell, and snapshots of its training.
 
 `checkpoints/LABEL` holds a finished cell's parameters. `checkpoints/_unfinished/LABEL/PHASE/STEP` is a snapshot from
-which training goes on; the newest two are kept, and all go when the cell is finished. A snapshot's arrays carry
-check sums: a file that is cut short or missing would otherwise be read as zeros.
+which training resumes; the newest two are kept, and all are removed when the cell is finished. A snapshot's arrays
+have check sums: a truncated or missing file would otherwise be read as zeros.
 """
 
 import dataclasses
@@ -23,7 +23,7 @@ FOLDER = "checkpoints"
 UNFINISHED = "_unfinished"
 """No label of a cell begins with an underscore."""
 KEPT = 2
-"""So many snapshots of a phase stay: should the newest be damaged, there is one before it."""
+"""The number of snapshots kept in a phase: if the newest is damaged, there is one before it."""
 
 
 def save_parameters(workdir: Path, label: str, seeds: tuple[int, ...], params: Any, best: Any) -> Path:
@@ -39,7 +39,7 @@ def save_parameters(workdir: Path, label: str, seeds: tuple[int, ...], params: A
 
 
 def _first_alone() -> ocp.options.MultiprocessingOptions:
-    """Of several processes the first writes, and the others aren't waited for."""
+    """Of several processes only the first writes, without waiting for the others."""
     active = None if processes.alone() else {0}
     return ocp.options.MultiprocessingOptions(
         active_processes=active, barrier_sync_key_prefix="first" if active else None
@@ -53,7 +53,7 @@ def load_parameters(workdir: Path, label: str) -> dict[str, Any]:
 
 
 def unfinished(workdir: Path, label: str) -> Path:
-    """Where the snapshots of a cell lie, a folder a phase."""
+    """The folder of a cell's snapshots, with one folder for each phase."""
     return (workdir / FOLDER / UNFINISHED / label).absolute()
 
 
@@ -73,12 +73,12 @@ class Snapshot:
 
 
 class Checkpoints:
-    """Writes snapshots of one phase of one cell, at most one in so many seconds; writing goes on in the background.
+    """Writes snapshots of one phase of one cell in the background, at most one every `every_seconds`.
 
     Args:
-      folder: where they go; it is made with the first one.
+      folder: of the snapshots, made with the first one.
       every_seconds: 0 takes one at every opportunity.
-      note: is asked at each snapshot for plain JSON to keep with it.
+      note: returns plain JSON to keep with each snapshot.
     """
 
     def __init__(self, folder: Path, every_seconds: float, note: Callable[[], Mapping[str, Any]]):
@@ -90,7 +90,7 @@ class Checkpoints:
         return time.monotonic() - self._last >= self._every
 
     def save(self, step: int, arrays: Mapping[str, Any]) -> None:
-        """Begins to write a snapshot, in the first process. Raises what went wrong with the one before it."""
+        """Starts writing a snapshot, in the first process. Raises the error of the previous one, if there was one."""
         self._last = time.monotonic()
         if step == self._last_step or not processes.is_first():
             return
@@ -112,7 +112,7 @@ class Checkpoints:
         self._last_step = step
 
     def close(self) -> None:
-        """Waits until what was begun is on disk."""
+        """Waits until all snapshots are on disk."""
         if self._manager is not None:
             self._manager.close()
             self._manager = None

@@ -1,4 +1,4 @@
-"""Which operation made the first number that isn't finite: the update at which a seed diverged, made once more,
+"""Finds the operation that made the first number that isn't finite, by repeating the update at which a seed diverged,
 operation by operation."""
 
 import re
@@ -16,17 +16,17 @@ from gru_research.tasks import Generated
 from .loop import Sets
 from .optimizer import Optimizer
 from .plan import CellPlan, Plan
-from .state import TrainState, stream
-from .step import update
+from .state import TrainState
+from .step import data_stream, generated_batch, update
 
 PACKAGE = Path(__file__).parents[1]
 
 
 def first_not_finite(function: Callable[[], Any]) -> str | None:
-    """The first operation within `function()` whose result holds an inf or nan, and the line of code that asked for it.
+    """Returns the first operation in `function()` whose result holds an inf or nan, and its line of code.
 
-    Runs without compilation, so that each operation is looked at; loops of `lax` become loops of Python. None where all
-    numbers were finite. An operation of a backward pass is named with the line that was differentiated.
+    Runs without compilation, so that each operation is checked; loops of `lax` become loops of Python. None where all
+    numbers are finite. An operation of a backward pass is named with the line that was differentiated.
     """
     try:
         with jax.disable_jit(), jax.debug_nans(True), jax.debug_infs(True):
@@ -64,6 +64,6 @@ def find_cause(plan: Plan, cell: CellPlan, sets: Sets, state: TrainState) -> str
 def _batch(plan: Plan, sets: Sets, state: TrainState) -> Mapping[str, Any]:
     data, size, step = plan.task.data, plan.config.batch_size, int(state.step)
     if isinstance(data, Generated):
-        return data.make(jax.random.fold_in(stream(state.seed, "data"), state.step), size)
+        return generated_batch(data, data_stream(state.seed), state.step, size)
     source = ShuffledBatches(sets["train"], size, int(state.seed))
     return {name: jnp.asarray(a[0, 0]) for name, a in chunk([source], step, 1).items()}

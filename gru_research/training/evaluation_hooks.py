@@ -19,15 +19,15 @@ from .seeds import OWN, SHARED, SeedAxis
 from .state import TrainState
 
 EXAMPLES = 32
-"""Probes look at so many validation examples, the first ones."""
+"""Probes read the first `EXAMPLES` validation examples."""
 _LAGS = 12
 
 EvaluationHook = Callable[[TrainState], list[dict[str, Any]]]
-"""From the members' states to the fields of a record for each of them."""
+"""Maps the members' states to the fields of a record for each member."""
 
 
 def check(names: str) -> None:
-    """Raises UserError where a name, of those separated by commas, is that of no probe."""
+    """Raises UserError where one of the names, separated by commas, is not a key of `PROBES`."""
     for name in split_names(names):
         choose("config.probes", name, PROBES)
 

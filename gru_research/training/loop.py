@@ -27,18 +27,18 @@ from .selection import Evaluation, Schedule, Selection
 from .state import TrainState, init_state
 
 UPDATES_PER_CALL = 50
-"""At most so many updates between two looks at the clock, at requests to stop and at the progress line."""
+"""The largest number of updates in a call. Between calls come requests to stop, snapshots and the progress line."""
 SECONDS_PER_CALL = 1.0
-"""About so long a call takes where updates are slow: a request to stop has to be heard soon."""
+"""The approximate time of a call where updates are slow, so that a request to stop is answered soon."""
 BYTES_PER_CALL = 256 * 2**20
-"""At most so many bytes of stored batches travel to the devices at once; those of two calls are there at a time."""
+"""The most bytes of stored batches in a call; the devices hold the batches of two calls at a time."""
 
 Sets = Mapping[str, Mapping[str, np.ndarray]]
 Record = Callable[[records.Record], None]
 
 
 class InterruptedRun(Exception):
-    """Training was asked to stop, and did so between two calls."""
+    """Training stopped between two calls, on request."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Progress:
 
 @dataclasses.dataclass(frozen=True)
 class Hooks:
-    """What a run tells whom: each record, the progress after each call, whether to go on, and a line for the user."""
+    """Callbacks of a run: for each record, for the progress after each call, for stopping, and for messages."""
 
     record: Record
     progress: Callable[[Progress], None] = lambda progress: None
@@ -107,12 +107,12 @@ def train_members(
     """Trains all members of the axis and evaluates them on the way.
 
     Args:
-      programs: the cell's, of which those that fit aren't compiled again.
-      checkpoints: where snapshots go, from which training can go on; `snapshot` is the one from which it does.
-      evaluated: is told of each evaluation at once, with the state that was evaluated.
+      programs: the cell's cache of compiled programs.
+      checkpoints: writes snapshots; `snapshot` is the one from which training resumes.
+      evaluated: called after each evaluation with the state that was evaluated.
 
     Raises:
-      InterruptedRun: `hooks.stopping()` said so; a snapshot was taken.
+      InterruptedRun: `hooks.stopping()` returned True; a snapshot was taken.
     """
     task = plan.task
     optimizer, state = start(plan, cell, axis, schedule)

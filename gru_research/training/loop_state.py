@@ -1,4 +1,4 @@
-"""Where a cell's members stand between two calls, and the same as plain arrays, from which training goes on."""
+"""The state of the training loop between two calls, and its conversion to plain arrays for snapshots."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -18,14 +18,14 @@ from .step import Sums, no_sums
 
 @dataclasses.dataclass
 class LoopState:
-    """All that changes while members train, but for what `Selection` keeps.
+    """Everything that changes during training, except what `Selection` keeps.
 
     Attributes:
-      step: how many updates are done.
+      step: the number of updates done.
       sums: over the updates since the last evaluation.
-      evaluations: all so far.
-      train_seconds: the time that compiled training took: the wall time of each call of the program, from when it is
-        called until its results are there. Waiting for batches isn't in it; that the next ones are made meanwhile is.
+      evaluations: all evaluations so far.
+      train_seconds: the wall time of all calls of the training program, each until its results are ready. It excludes
+        waiting for batches and includes making the next ones meanwhile.
       evaluation_seconds: the wall time of evaluations, in this process.
     """
 
@@ -43,7 +43,7 @@ def start_sums(axis: SeedAxis) -> Sums:
 
 
 def to_arrays(loop_state: LoopState, selection: Selection, axis: SeedAxis) -> dict[str, Any]:
-    """As nested dicts of numpy arrays, without the copies that fill up the axis: for any number of devices."""
+    """Converts the state to nested dicts of numpy arrays without padding, so that any number of devices can load it."""
     evaluations = [dataclasses.asdict(evaluation) for evaluation in loop_state.evaluations]
     return {
         "state": by_number(axis.gather(loop_state.state)),
@@ -58,7 +58,7 @@ def to_arrays(loop_state: LoopState, selection: Selection, axis: SeedAxis) -> di
 def from_arrays(
     arrays: Mapping[str, Any], fresh: LoopState, selection: Selection, axis: SeedAxis, step: int
 ) -> LoopState:
-    """The inverse; `fresh` is where training starts, which says how the arrays belong together.
+    """Inverts `to_arrays`; `fresh`, the state before training, gives the structure of the arrays.
 
     Raises:
       UserError: the arrays are those of another model or optimiser.

@@ -19,7 +19,7 @@ OPTIMIZERS: dict[str, Callable[[float], optax.GradientTransformation]] = {
 """The optimisers that a config can name, from its `decay`, before the learning rate."""
 
 EPSILONS = {"adam": 1e-8, "rmsprop": 1e-8}
-"""What an optimiser adds to its mean of squares, or to the root of that, so as not to divide by 0."""
+"""What an optimiser adds to its mean of squares, or to the root of it, to avoid division by 0."""
 
 SCHEDULES: dict[str, Callable[[int], optax.Schedule]] = {
     "constant": lambda updates: optax.constant_schedule(1.0),

@@ -1,4 +1,4 @@
-"""The next batches are made while the devices are at work with those before."""
+"""Makes the next batches while the devices train on the present ones."""
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -9,7 +9,7 @@ T = TypeVar("T")
 
 
 class Prefetch(Generic[T]):
-    """`make(start, stop)` for one range of steps after the other; the next range may be made ahead, in one thread.
+    """Calls `make(start, stop)` for consecutive ranges of steps; one thread may make the next range ahead.
 
     Reading from disk, gathering and copying to the devices need Python's lock for little of their time, and the thread
     that waits for a call of the training program doesn't hold it. At most one range is made ahead.
@@ -24,15 +24,15 @@ class Prefetch(Generic[T]):
         return self
 
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
-        """Waits for what is being made, so that nothing runs on; an error in it is that of batches nobody asked for."""
+        """Waits for the thread. Errors of batches that were never taken are dropped."""
         self._thread.shutdown(cancel_futures=True)
 
     def begin(self, start: int, stop: int) -> None:
-        """Begins to make a range, and returns at once."""
+        """Starts making a range and returns at once."""
         self._ahead = (start, stop), self._thread.submit(self._make, start, stop)
 
     def take(self, start: int, stop: int) -> T:
-        """A range: the one that was begun, once it is there, or else made now. Raises what making it raised."""
+        """Returns a range: the one that `begin` started, or one made now. Raises what `make` raised."""
         ahead, self._ahead = self._ahead, None
         if ahead is not None and ahead[0] == (start, stop):
             return ahead[1].result()

@@ -1,7 +1,7 @@
-"""Several processes that train one run together: what they tell each other. One process alone sends nothing.
+"""Communication between the processes that train one run together. A single process sends nothing.
 
-All run the same program on the same config; `jax.distributed` connects them. The first one alone touches the run's
-directory, and what it finds there, or measures, holds for all.
+All run the same program on the same config, connected by `jax.distributed`. Only the first one reads and writes the
+run's directory; what it reads or measures is broadcast to the others.
 """
 
 import json
@@ -27,10 +27,10 @@ def is_first() -> bool:
 
 
 def from_first(make: Callable[[], T]) -> T:
-    """What `make()` returns in the first process, plain JSON, in all of them; the others don't call it.
+    """Calls `make()` in the first process and returns its value, plain JSON, in all processes.
 
     Raises:
-      UserError: `make()` raised it, in all of them.
+      UserError: `make()` raised it; all processes raise it.
     """
     if alone():
         return make()
@@ -47,7 +47,7 @@ def from_first(make: Callable[[], T]) -> T:
 
 
 def arrays_from_first(arrays: Mapping[str, Any]) -> dict[str, Any]:
-    """The first process's numpy arrays, in nested dicts, in all of them."""
+    """Returns the first process's nested dicts of numpy arrays in all processes."""
     if alone():
         return dict(arrays)
     flat = _flat(arrays)
@@ -76,7 +76,7 @@ def _flat(arrays: Mapping[str, Any], prefix: str = "") -> dict[str, np.ndarray]:
 
 
 def agreed(steps: int, due: bool, stop: bool) -> tuple[int, bool, bool]:
-    """The first process's count of steps and whether its checkpoint is due; whether any was asked to stop."""
+    """Returns the first process's `steps` and `due`, and whether any process is to stop."""
     if alone():
         return steps, due, stop
     said = multihost_utils.process_allgather(np.asarray([steps, due, stop], np.int32))
@@ -84,7 +84,7 @@ def agreed(steps: int, due: bool, stop: bool) -> tuple[int, bool, bool]:
 
 
 def seconds_of_first(seconds: float) -> float:
-    """A time that decides what all do next, as the first process measured it."""
+    """Returns the time that the first process measured, in all processes."""
     return seconds if alone() else float(multihost_utils.broadcast_one_to_all(np.float32(seconds)))
 
 

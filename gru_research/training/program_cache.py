@@ -1,4 +1,4 @@
-"""The compiled programs of one cell: each is compiled once, and serves tuning, training and the test where it fits."""
+"""A cache of one cell's compiled programs, shared by tuning, training and the test."""
 
 import time
 from collections.abc import Callable, Hashable
@@ -22,14 +22,14 @@ T = TypeVar("T")
 
 
 class ProgramCache:
-    """The programs of a cell of a plan, compiled ahead, so that no timing holds compilation.
+    """Compiles the programs of one cell ahead of time, so that no timing includes compilation.
 
-    One that was compiled is given again for arguments of the same structure, shapes, types and places, on the same
-    devices, with an optimiser that makes the same program. Numbers of a member's own, such as its rate, are arguments.
+    A program is reused for arguments of the same structure, shapes, types and shardings on the same devices, with an
+    optimiser that makes the same program. A member's own numbers, such as its learning rate, are arguments.
 
     Attributes:
-      seconds: how long compiling took so far.
-      engine: of recurrent layers, that training calls: "native" or "XLA"; "" before it is compiled.
+      seconds: the time that compilation took so far.
+      engine: of recurrent layers in training: "native" or "XLA"; "" before it is compiled.
     """
 
     def __init__(self, plan: Plan, cell: CellPlan) -> None:
@@ -40,7 +40,7 @@ class ProgramCache:
     def training(
         self, axis: SeedAxis, optimizer: Optimizer, state: TrainState, sums: Sums, batches: Any
     ) -> Callable[..., tuple[TrainState, Sums]]:
-        """For a state, sums and batches, of which the last may be a layout alone."""
+        """The training program for a state, sums and batches, or a layout of batches."""
 
         def compile_it() -> Callable[..., tuple[TrainState, Sums]]:
             lowered = lower_training(self._plan, self._cell, axis, optimizer, state, sums, batches)
@@ -50,7 +50,7 @@ class ProgramCache:
         return self._once(("training", axis.mesh, optimizer.program, _fits((state, sums, batches))), compile_it)
 
     def evaluation(self, axis: SeedAxis, state: TrainState, batch: EvaluationBatch) -> Callable[..., BatchMeasures]:
-        """For a state and a batch of a set."""
+        """The evaluation program for a state and a batch."""
         return self._once(
             ("evaluation", axis.mesh, _fits((state, batch.examples))),
             lambda: compile_evaluation(self._plan, self._cell, axis, state, batch),
@@ -67,13 +67,13 @@ class ProgramCache:
 def lower_training(
     plan: Plan, cell: CellPlan, axis: SeedAxis, optimizer: Optimizer, state: TrainState, sums: Sums, batches: Any
 ) -> jax.stages.Lowered:
-    """The program that updates all members up to a step, to be compiled; it takes the state and the sums over."""
+    """Lowers the program that updates all members up to a step; the state and the sums are donated."""
     train = partial(run_updates, cell.model, optimizer, plan.task, plan.config.batch_size, axis.mesh_axis)
     program = axis.shard_over_seeds(train, OWN, OWN, OWN_BATCHES, SHARED, donate=(0, 1))
     return program.lower(state, sums, batches, np.int32(0))
 
 
 def _fits(arguments: Any) -> Hashable:
-    """What arguments have to agree in for a compiled program to take them."""
+    """The key under which arguments fit one compiled program: structure, shapes, types, shardings."""
     leaves, structure = jax.tree.flatten(arguments)
     return structure, tuple((a.shape, str(a.dtype), a.sharding) for a in leaves)

@@ -1,4 +1,4 @@
-"""The seed axis: all seeds of a cell side by side, spread over devices, the same bits for any number of them.
+"""The seed axis: all seeds of a cell side by side, sharded over devices, with the same bits on any number of them.
 
 On a CPU each seed runs on its own within a device (`lax.map`): small products one after the other use
 the caches better than a batched one, and a seed's bits don't depend on who its neighbours are. On an
@@ -35,14 +35,13 @@ T = TypeVar("T")
 
 @dataclasses.dataclass(frozen=True)
 class SeedAxis:
-    """Seeds over the devices of a mesh. Copies of the first, which take no turn and are thrown away, fill up each
-    device to the same number.
+    """Seeds over the devices of a mesh. Inactive copies of the first seed pad each device to the same number.
 
     Attributes:
       seeds: of the members. Those of a search are more of the same axis, where a seed may come more than once.
       scalars: numbers of each member's own, [S] by name, such as its learning rate.
-      room: for how many members a device has room, at least; more than it needs makes the axis as long as another one,
-        so that programs fit both.
+      room: the least number of places on a device. More than needed makes the axis as long as another one, so that
+        both share programs.
     """
 
     seeds: tuple[int, ...]
@@ -55,17 +54,17 @@ class SeedAxis:
 
     @property
     def length(self) -> int:
-        """Of the axis, copies included."""
+        """The length of the axis, copies included."""
         return self.mesh.shape[SEED] * max(self._share, self.room)
 
     @property
     def _share(self) -> int:
-        """How many members the fullest device has."""
+        """The number of members on the fullest device."""
         return -(-len(self.seeds) // self.mesh.shape[SEED])
 
     @property
     def places(self) -> np.ndarray:
-        """Where on the axis each member is `[S]`: the first of each device's places."""
+        """Each member's place on the axis `[S]`: members come first on each device."""
         device, place = np.divmod(np.arange(len(self.seeds)), self._share)
         return device * max(self._share, self.room) + place
 
@@ -83,7 +82,7 @@ class SeedAxis:
 
     @property
     def parts(self) -> int:
-        """Into how many parts a batch is divided."""
+        """The number of parts into which a batch is divided."""
         return self.mesh.shape[DATA]
 
     @property
@@ -93,7 +92,7 @@ class SeedAxis:
 
     @property
     def batched(self) -> bool:
-        """Whether the seeds of a device are batched into one program."""
+        """Whether the seeds of a device are batched by `vmap`."""
         return self.mesh.devices.flat[0].platform != "cpu"
 
     def put(self, tree: Any, spec: PartitionSpec = OWN) -> Any:

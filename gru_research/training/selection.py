@@ -1,4 +1,4 @@
-"""How long members train, which of their parameters count, and who stops early: by validation data alone."""
+"""Early stopping and the choice of the tested parameters, by validation data alone."""
 
 import dataclasses
 import math
@@ -20,13 +20,13 @@ from .state import TrainState
 
 @dataclasses.dataclass(frozen=True)
 class Schedule:
-    """How long members train, and when they are looked at.
+    """How long members train, and when they are evaluated.
 
     Attributes:
-      phase: "tuning" or "training": what a progress line calls it.
+      phase: "tuning" or "training", for the progress line.
       updates, eval_every: counts of updates.
-      select: whether the "last" parameters count or those with the "best" validation metric.
-      patience: a member stops after so many evaluations without a better metric; 0: never.
+      select: which parameters are tested: the "last", or those with the "best" validation metric.
+      patience: the number of evaluations without a better metric after which a member stops; 0: never.
     """
 
     phase: str
@@ -36,14 +36,13 @@ class Schedule:
     patience: int
 
     def end_of_call(self, step: int, steps: int) -> int:
-        """Where a call of so many updates from `step` on ends: at the next evaluation and after the last update at the
-        latest."""
+        """The end of a call of up to `steps` updates from `step` on: no later than the next evaluation."""
         return min(step + steps, self.updates, (step // self.eval_every + 1) * self.eval_every)
 
 
 @dataclasses.dataclass(frozen=True)
 class Evaluation:
-    """All members [S] at one step; losses, norms and shares are means over the updates since the one before."""
+    """All members `[S]` at one step. Losses, norms and shares are means over the updates since the last evaluation."""
 
     step: int
     state: Mapping[str, np.ndarray]
@@ -56,7 +55,7 @@ class Evaluation:
 
 
 class Selection:
-    """Which parameters of each member count, and which members have run out of patience."""
+    """Keeps each member's best parameters, and stops members that have run out of patience."""
 
     def __init__(self, axis: SeedAxis, task: Task, schedule: Schedule):
         members = len(axis.seeds)
@@ -67,7 +66,7 @@ class Selection:
         self._diverged = np.zeros(members, bool)
         self._take = axis.shard_over_seeds(_take, OWN, OWN, OWN)
         self.best_params: Any = None
-        """Those with each member's best validation metric so far."""
+        """The parameters with each member's best validation metric so far."""
 
     def update(self, state: TrainState, evaluation: Evaluation) -> TrainState:
         """Takes an evaluation into account; returns the state, in which members that stop are no longer active."""
@@ -97,11 +96,11 @@ class Selection:
         return state.params if self._schedule.select == "last" else self.best_params
 
     def selected_step(self, state: TrainState) -> np.ndarray:
-        """The step [S] of the parameters that count."""
+        """The step `[S]` of the parameters that are tested."""
         return self._axis.gather(state.step) if self._schedule.select == "last" else self._best_step
 
     def numbers(self) -> dict[str, np.ndarray]:
-        """What it knows beside the parameters, [S] each."""
+        """The state beside the parameters, arrays `[S]`."""
         return {
             "best": self._best,
             "best_step": self._best_step,
@@ -110,7 +109,7 @@ class Selection:
         }
 
     def go_on(self, numbers: Mapping[str, np.ndarray], best_params: Any) -> None:
-        """Takes up what `numbers` and `best_params` were."""
+        """Restores `numbers` and `best_params`."""
         self._best, self._best_step = np.asarray(numbers["best"]), np.asarray(numbers["best_step"])
         self._waited, self._diverged = np.asarray(numbers["waited"]), np.asarray(numbers["diverged"])
         self.best_params = best_params

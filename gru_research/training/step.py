@@ -1,4 +1,4 @@
-"""Many updates of one seed as one function, and its evaluation; both run inside jit."""
+"""One update of one seed, and a loop of many, inside jit."""
 
 from typing import Any, NamedTuple
 
@@ -9,16 +9,16 @@ from jax import lax
 
 from gru_research.models import Model
 from gru_research.tasks import Generated, Task
-from gru_research.types import Array, Batch
+from gru_research.types import Array, Batch, PRNGKey
 
 from .optimizer import Optimizer
 from .state import TrainState, stream
 
 
 class Sums(NamedTuple):
-    """Over the good updates since the last evaluation: how many, their training losses, their gradient norms before
-    clipping, and at how many it acted. They go from call to call, so that their rounding doesn't depend on where calls
-    begin and end."""
+    """Sums over the finite updates since the last evaluation: the number of updates, training losses, gradient norms
+    before clipping, and clipped updates. They are passed from call to call, so that their rounding doesn't depend on
+    where calls begin and end."""
 
     updates: Array
     loss: Array
@@ -27,7 +27,7 @@ class Sums(NamedTuple):
 
 
 def no_sums() -> Sums:
-    """Those before the first update."""
+    """The sums before the first update."""
     return Sums(jnp.zeros((), jnp.int32), jnp.zeros(()), jnp.zeros(()), jnp.zeros((), jnp.int32))
 
 
@@ -67,7 +67,7 @@ def update(
 
 
 def _total(tree: Any, mesh_axis: str | None) -> Any:
-    """Summed over the devices of a mesh axis; as it is without one."""
+    """Sums over the devices of a mesh axis; the identity without one."""
     return lax.psum(tree, mesh_axis) if mesh_axis else tree
 
 
@@ -77,6 +77,16 @@ def _part(batch: Batch, mesh_axis: str | None) -> Batch:
         return batch
     parts, part = lax.axis_size(mesh_axis), lax.axis_index(mesh_axis)
     return jax.tree.map(lambda a: lax.dynamic_slice_in_dim(a, part * (len(a) // parts), len(a) // parts), batch)
+
+
+def data_stream(seed: Array) -> PRNGKey:
+    """The key of all generated batches of a seed."""
+    return stream(seed, "data")
+
+
+def generated_batch(data: Generated, key: PRNGKey, step: Array, size: int) -> Batch:
+    """The whole batch of generated data for the update from `step` on; `key` is a seed's `data_stream`."""
+    return data.make(jax.random.fold_in(key, step), size)
 
 
 def run_updates(
@@ -97,7 +107,7 @@ def run_updates(
     device's parts, while `batch_size` is that of a whole one. A diverged seed, and a copy that isn't active, takes no
     turn of the loop.
     """
-    data_key = stream(state.seed, "data")
+    data_key = data_stream(state.seed)
     start = state.step
     stored = len(jax.tree.leaves(batches)[0]) if batches else None
 
@@ -109,7 +119,7 @@ def run_updates(
     def turn(loop: tuple[TrainState, Sums]) -> tuple[TrainState, Sums]:
         state, sums = loop
         if isinstance(task.data, Generated):
-            batch = _part(task.data.make(jax.random.fold_in(data_key, state.step), batch_size), mesh_axis)
+            batch = _part(generated_batch(task.data, data_key, state.step, batch_size), mesh_axis)
         else:
             batch = jax.tree.map(lambda a: lax.dynamic_index_in_dim(a, state.step - start, keepdims=False), batches)
         state, new = update(model, optimizer, task, state, batch, mesh_axis)
