@@ -59,7 +59,7 @@ def main() -> int:
 def write(workdir: Path, run: trained.FinishedRun, found: list, examples: int) -> None:
     """`why.json`, and both pages; matplotlib, a second of import, is loaded only now."""
     from gru_research import report
-    from gru_research.report import why
+    from gru_research.report import diagnosis_page
 
     about = (
         f"The cells of a finished run on {run.plan.task.name}, {several(len(run.plan.seeds), 'seed')} each, before "
@@ -73,9 +73,9 @@ def write(workdir: Path, run: trained.FinishedRun, found: list, examples: int) -
         "env": environment(),
     }
     with full_disk_named(workdir):
-        why.save(workdir, header, found)
+        diagnosis_page.save(workdir, header, found)
         report.write(workdir)
-    print(f"Page: {workdir / why.PAGE}")
+    print(f"Page: {workdir / diagnosis_page.PAGE}")
 
 
 if __name__ == "__main__":

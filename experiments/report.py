@@ -19,7 +19,7 @@ from absl import flags
 from experiments.cli.launcher import command, launch
 from gru_research import records, report
 from gru_research.config import UserError
-from gru_research.report import claims, look
+from gru_research.report import claims, figure_settings
 from gru_research.report.claims import findings
 from gru_research.report.study import reading
 
@@ -33,8 +33,10 @@ OUTPUT = flags.DEFINE_string(
     "output", "", "where the report of several runs is written; by default a new directory under runs/."
 )
 LATEX = flags.DEFINE_bool("latex", False, "also writes a run's tables for LaTeX (booktabs), as tables/NAME.tex.")
-FORMATS = flags.DEFINE_list("formats", ["png"], f"of the figures' files, of {', '.join(look.FORMATS)}.")
-STYLE = flags.DEFINE_string("style", "screen", f"of figures: {', '.join(look.STYLES)} or the path of a FILE.mplstyle.")
+FORMATS = flags.DEFINE_list("formats", ["png"], f"of the figures' files, of {', '.join(figure_settings.FORMATS)}.")
+STYLE = flags.DEFINE_string(
+    "style", "screen", f"of figures: {', '.join(figure_settings.STYLES)} or the path of a FILE.mplstyle."
+)
 WIDTH = flags.DEFINE_float("width_inches", None, "width of figures; by default the style's.")
 FONT_SIZE = flags.DEFINE_float("font_size", None, "size of figures' ordinary text in points; by default the style's.")
 
@@ -44,7 +46,7 @@ def main() -> int:
     if not workdirs:
         raise UserError("--workdir is missing: name a run's directory")
     console, latex_by = rich.console.Console(), shlex.join(command()) if LATEX.value else ""
-    with _look().applied():
+    with _figure_settings().applied():
         if len(workdirs) > 1:
             report.write_together(workdirs, _output(), console, latex_by, _with_defaults)
         elif OUTPUT.value:
@@ -105,9 +107,9 @@ def _output() -> Path:
     return output
 
 
-def _look() -> look.Look:
+def _figure_settings() -> figure_settings.FigureSettings:
     try:
-        return look.Look(tuple(FORMATS.value), STYLE.value, WIDTH.value, FONT_SIZE.value)
+        return figure_settings.FigureSettings(tuple(FORMATS.value), STYLE.value, WIDTH.value, FONT_SIZE.value)
     except ValueError as e:
         raise UserError(f"--{e}") from e
 

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from experiments.benchmarks.cases import Shape
 from experiments.benchmarks.results import Result, comparisons, ratios
 from experiments.benchmarks.tables import MODE_NAMES
-from gru_research.report import drawing, look
+from gru_research.report import figure_settings, figure_style
 
 _DPI = 160
 
@@ -32,17 +32,17 @@ def ratio_figure(cell: str, results: Sequence[Result]) -> Figure:
     modes = list(dict.fromkeys(result.mode for result in results))
     shapes = list(dict.fromkeys(result.case.shape for result in results))
     systems = list(dict.fromkeys(result.case.system for result in results))
-    figure = Figure(figsize=(1.4 * look.WIDTH, 1.6 + 0.55 * len(shapes)), layout="constrained")
+    figure = Figure(figsize=(1.4 * figure_settings.WIDTH, 1.6 + 0.55 * len(shapes)), layout="constrained")
     found = _ratios(results)
     handles = []
     for axes, mode in zip(figure.subplots(1, len(modes), sharey=True, squeeze=False)[0], modes, strict=True):
-        axes.axvline(1, color=drawing.INK, linewidth=1, zorder=1)
+        axes.axvline(1, color=figure_style.INK, linewidth=1, zorder=1)
         drawn = []
         for i, system in enumerate(systems):
             points = [(found[shape, mode].get(system), y) for y, shape in enumerate(shapes)]
             points = [(ratio, y) for ratio, y in points if ratio is not None]
-            style = drawing.style(i) | {"linestyle": "none"}
-            label = drawing.text(system)
+            style = figure_style.style(i) | {"linestyle": "none"}
+            label = figure_style.text(system)
             drawn += axes.plot([r for r, _ in points], [y for _, y in points], label=label, markersize=7, **style)
         handles = drawn
         axes.set_xscale("log")
@@ -50,19 +50,19 @@ def ratio_figure(cell: str, results: Sequence[Result]) -> Figure:
         axes.xaxis.set_major_formatter(matplotlib.ticker.FuncFormatter(lambda value, _: f"{value:g}"))
         axes.xaxis.set_minor_formatter(matplotlib.ticker.NullFormatter())
         axes.set_xlabel("time / best peer's")
-        axes.set_title(drawing.text(f"{cell}, {MODE_NAMES[mode]}"), loc="left", fontweight="bold")
+        axes.set_title(figure_style.text(f"{cell}, {MODE_NAMES[mode]}"), loc="left", fontweight="bold")
         axes.set_yticks(range(len(shapes)), [_two_lines(shape) for shape in shapes])
         axes.set_ylim(len(shapes) - 0.5, -0.5)
-        drawing.plain(axes)
-        axes.grid(color=drawing.GRID, linewidth=0.7)
+        figure_style.plain(axes)
+        axes.grid(color=figure_style.GRID, linewidth=0.7)
         axes.set_axisbelow(True)
-    drawing.legend(figure, handles)
+    figure_style.legend(figure, handles)
     return figure
 
 
 def length_figure(cell: str, results: Sequence[Result]) -> Figure:
     """Milliseconds against T, both logarithmic, beside lines proportional to T through the longest."""
-    figure = Figure(figsize=(look.WIDTH, 3.9), layout="constrained")
+    figure = Figure(figsize=(figure_settings.WIDTH, 3.9), layout="constrained")
     axes = figure.add_subplot()
     handles = []
     groups: dict[str, list[tuple[int, float]]] = {}
@@ -72,12 +72,14 @@ def length_figure(cell: str, results: Sequence[Result]) -> Figure:
         groups.setdefault(label, []).append((result.case.shape.time, 1e3 * result.seconds))
     for i, (label, unordered) in enumerate(groups.items()):
         points = sorted(unordered)
-        style = drawing.style(i)
+        style = figure_style.style(i)
         handles += axes.plot(
-            [t for t, _ in points], [ms for _, ms in points], label=drawing.text(label), markersize=5, **style
+            [t for t, _ in points], [ms for _, ms in points], label=figure_style.text(label), markersize=5, **style
         )
         first, (last, ms) = points[0][0], points[-1]
-        proportional = axes.plot([first, last], [ms * first / last, ms], color=drawing.FAINT, linewidth=0.8, zorder=1)
+        proportional = axes.plot(
+            [first, last], [ms * first / last, ms], color=figure_style.FAINT, linewidth=0.8, zorder=1
+        )
         if i == 0:
             proportional[0].set_label("proportional to T")
             handles += proportional
@@ -90,10 +92,10 @@ def length_figure(cell: str, results: Sequence[Result]) -> Figure:
     axes.set_title(title, loc="left", fontweight="bold")
     axes.set_xlabel("T, steps")
     axes.set_ylabel("ms")
-    drawing.plain(axes)
-    axes.grid(color=drawing.GRID, linewidth=0.7)
+    figure_style.plain(axes)
+    axes.grid(color=figure_style.GRID, linewidth=0.7)
     axes.set_axisbelow(True)
-    drawing.legend(figure, handles)
+    figure_style.legend(figure, handles)
     return figure
 
 

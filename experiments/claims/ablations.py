@@ -9,7 +9,7 @@ from experiments.claims.context import ClaimContext, check_cells, check_named, f
 from experiments.diagnosis.gate_panels import plain_label
 from gru_research.config import UserError, split_names
 from gru_research.plural import several
-from gru_research.report import exhibits, pairs, results
+from gru_research.report import exhibits, pairwise_tests, results
 from gru_research.report.claims.findings import Finding
 from gru_research.training import Plan
 
@@ -82,9 +82,9 @@ class Ablations:
             ran=f"{'; '.join(ran)}. All cells with the same number of units, the rate of each by the same search.",
             rule=(
                 "A gate is needed on a task where the whole cell's test metric is better than without it, by the "
-                f"exact paired test corrected over the cell's ablations (Holm, p at most {pairs.LEVEL}). It holds "
-                f"where each of {', '.join(map(plain_label, needed))} is worse on some task, holds when: one of "
-                "them is; else it doesn't hold. A task decides nothing where the seeds are too few to show a "
+                f"exact paired test corrected over the cell's ablations (Holm, p at most {pairwise_tests.LEVEL}). "
+                f"It holds where each of {', '.join(map(plain_label, needed))} is worse on some task, holds when: "
+                "one of them is; else it doesn't hold. A task decides nothing where the seeds are too few to show a "
                 "difference, or where the interval of the whole cell doesn't lie a tenth of the way from the trivial "
                 "answer to a solution: then it isn't shown."
             ),
@@ -108,7 +108,7 @@ def _says(worse: Mapping[str, bool | None]) -> str:
     return f"{text}, but {', '.join(undecided)} decides nothing" if undecided else text
 
 
-def _family(task: results.TaskResults, cell: str, whole: tuple[str, ...]) -> list[pairs.Pair]:
+def _family(task: results.TaskResults, cell: str, whole: tuple[str, ...]) -> list[pairwise_tests.Pair]:
     """A whole cell against everything that is left of it."""
     longest = sorted(whole, key=len, reverse=True)
     labels = [c.label for c in task.complete]
@@ -117,7 +117,7 @@ def _family(task: results.TaskResults, cell: str, whole: tuple[str, ...]) -> lis
         for label in labels
         if label not in whole and next((w for w in longest if label.startswith(f"{w}_")), None) == cell
     ]
-    return pairs.against(task, cell, mine)
+    return pairwise_tests.against(task, cell, mine)
 
 
 def _only(table: exhibits.Table, labels: list[str]) -> exhibits.Table:

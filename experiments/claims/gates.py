@@ -10,7 +10,7 @@ from experiments.claims.context import ClaimContext, check_cells, check_followed
 from experiments.diagnosis import gate_panels, layer_trace, linear_probes
 from gru_research.config import UserError
 from gru_research.plural import several
-from gru_research.report import wording
+from gru_research.report import formatting
 from gru_research.report.claims.findings import Finding, Verdict
 from gru_research.tasks import Task
 from gru_research.training import Plan
@@ -137,11 +137,11 @@ def _says(
         f"single unit with {np.median(after.units(carried).max(-1)):.3f}; the {after.trace.title(best)} of one "
         f"unit tells a {mark} with an area under the curve of {np.median(after.areas[mark][best]):.3f} (before "
         f"training {np.median(before.areas[mark][best]):.3f}). Most costly to hold: {worst}, which multiplies the "
-        f"error by {wording.number(times[worst], 3)}; least: {mild}, by {wording.number(times[mild], 3)}."
+        f"error by {formatting.number(times[worst], 3)}; least: {mild}, by {formatting.number(times[mild], 3)}."
     )
     if marked is None or others is None:  # a layer that doesn't read the inputs themselves
         return text
     return (
-        f"{text} The {whole} multiplies it by {wording.number(times[whole], 3)}, at each {mark} alone by "
-        f"{wording.number(marked, 3)}, elsewhere alone by {wording.number(others, 3)}."
+        f"{text} The {whole} multiplies it by {formatting.number(times[whole], 3)}, at each {mark} alone by "
+        f"{formatting.number(marked, 3)}, elsewhere alone by {formatting.number(others, 3)}."
     )

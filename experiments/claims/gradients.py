@@ -16,9 +16,10 @@ from experiments.diagnosis import flow, gate_panels, layer_trace
 from gru_research.analysis import gradient_flow
 from gru_research.config import split_names
 from gru_research.plural import several
-from gru_research.report import exhibits, probed, wording
+from gru_research.report import exhibits, formatting
 from gru_research.report.claims.findings import Finding, Verdict
 from gru_research.report.exhibits import over_seeds
+from gru_research.report.gradient_flow import along_training
 from gru_research.runs import trained
 from gru_research.training import Plan, evaluation_hooks
 
@@ -81,7 +82,7 @@ class Gradients:
             rnn = gr.VanillaRNN(run.cell(self.vanilla_labels[0]).plan.hidden_size, recurrent_init="orthogonal")
             shown.append(_scales(self._untrained(run, rnn, self.input_scales, _with_input_scale), length))
         if found := [record for record in run.records.probes if record.name == "gradient_flow"]:
-            shown.append(probed.along_training(found, [cell.label for cell in run.cells]))
+            shown.append(along_training(found, [cell.label for cell in run.cells]))
         config = run.plan.config
         return Finding(
             name=name,
@@ -174,7 +175,7 @@ def _biases(biased: Mapping[float, np.ndarray], length: int) -> exhibits.Lines:
     words = exhibits.Words(
         "What keeps a gradient: the update gate's bias",
         f"Gradient norm at lag {length} of untrained GRUs against the bias of the update gate, from "
-        f"{wording.power(measured.y[0] or 0.0)} upwards, beside sigmoid(bias) to the power "
+        f"{formatting.power(measured.y[0] or 0.0)} upwards, beside sigmoid(bias) to the power "
         f"{length}.",
         f"An untrained GRU keeps about sigmoid(bias) of its state in a step, so sigmoid(bias)^{length} of a gradient; "
         "the candidate's path adds to it. At the default bias of 0 a gate forgets half of the state a step, whatever "
@@ -188,7 +189,7 @@ def _biases(biased: Mapping[float, np.ndarray], length: int) -> exhibits.Lines:
 def _scales(scaled: Mapping[float, np.ndarray], length: int) -> exhibits.Lines:
     x = tuple(map(float, scaled))
     measured = over_seeds.line("untrained tanh RNN", 0, x, np.stack(list(scaled.values()), -1))
-    ends = " to ".join(wording.power(measured.y[place] or 0.0) for place in (0, -1))
+    ends = " to ".join(formatting.power(measured.y[place] or 0.0) for place in (0, -1))
     words = exhibits.Words(
         "What keeps a gradient without a gate: the size of the inputs",
         f"Gradient norm at lag {length} of untrained tanh RNNs with an orthogonal recurrent kernel against the factor "

@@ -9,7 +9,7 @@ from experiments.diagnosis import horizons
 from experiments.diagnosis.gate_panels import plain_label
 from gru_research.config import UserError, split_names
 from gru_research.plural import several
-from gru_research.report import exhibits, pairs, results, wording
+from gru_research.report import exhibits, formatting, pairwise_tests, results
 from gru_research.report.claims.findings import Finding
 from gru_research.training import Plan
 
@@ -76,12 +76,14 @@ class Memory:
                 f"{config.batch_size} sequences an update; sizes matched in parameters; the learning rate of each "
                 f"cell by the same {config.tune.draws} draws, with other seeds. Then how far back an input of the "
                 f"cells trained on {first.plan.task.name} still matters: the lag at which exchanging it for another "
-                f"sequence's changes the last state by {wording.percent(horizons.SHARE)} of the most that any lag does."
+                f"sequence's changes the last state by {formatting.percent(horizons.SHARE)} of the most that any "
+                "lag does."
             ),
             rule=(
                 "The GRU remembers longer than a vanilla RNN on a task where its test error is better by the exact "
-                f"paired test, corrected over the {len(self.vanilla_labels)} of them (Holm, p at most {pairs.LEVEL}), "
-                f"and the interval of its own lies below {self.remembered:g} of the trivial error: a cell that "
+                f"paired test, corrected over the {len(self.vanilla_labels)} of them "
+                f"(Holm, p at most {pairwise_tests.LEVEL}), and the "
+                f"interval of its own lies below {self.remembered:g} of the trivial error: a cell that "
                 "remembers nothing remembers no longer. Than all on every task, it holds; than some on some, holds "
                 "when; than none anywhere, it doesn't hold, or isn't shown where seeds are too few to show anything."
             ),
@@ -96,7 +98,7 @@ class Memory:
         )
 
     def _outcome(self, task: results.TaskResults) -> "Outcome":
-        found = pairs.against(task, self.gru, self.vanilla_labels)
+        found = pairwise_tests.against(task, self.gru, self.vanilla_labels)
         row, baseline = verdicts.rows(task)[self.gru], task.task.baseline
         remembers = baseline is not None and verdicts.worse_end(row, "min") < self.remembered * baseline
         better = {label: won if remembers else False for label, won in verdicts.better(found).items()}
@@ -114,7 +116,7 @@ class Outcome:
     it remembered anything."""
 
     task: results.TaskResults
-    pairs: Sequence[pairs.Pair]
+    pairs: Sequence[pairwise_tests.Pair]
     better: Mapping[str, bool | None]
     remembers: bool
 

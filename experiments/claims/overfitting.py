@@ -10,7 +10,7 @@ from experiments.diagnosis.gate_panels import plain_label
 from gru_research import stats
 from gru_research.config import UserError, split_names
 from gru_research.plural import several
-from gru_research.report import exhibits, wording
+from gru_research.report import exhibits, formatting
 from gru_research.report.claims.findings import Finding, Verdict
 from gru_research.runs.comparison import load_sets
 from gru_research.runs.trained import FinishedRun
@@ -133,8 +133,8 @@ class Overfitting:
             plain = stats.iqm(_finite(next(iter(by_size.values()))[self.gru].test))
             text += (
                 f" Of the remedies {remedy_name(best)} does best on the test set: "
-                f"{wording.percent(stats.iqm(_finite(remedied[best].test)), 1)} against {wording.percent(plain, 1)} "
-                "without one."
+                f"{formatting.percent(stats.iqm(_finite(remedied[best].test)), 1)} "
+                f"against {formatting.percent(plain, 1)} without one."
             )
         return text
 
@@ -188,7 +188,7 @@ def _curve(by_size: Mapping[str, Mapping[str, Gap]], finished: Mapping[str, Fini
         lines.append(exhibits.Line(plain_label(label), place, sizes, y, low, high))
     words = exhibits.Words(
         "Generalisation gap against the size of the training set",
-        "; ".join(f"{line.label}: " + ", ".join(wording.number(v, 3) for v in line.y) for line in lines)
+        "; ".join(f"{line.label}: " + ", ".join(formatting.number(v, 3) for v in line.y) for line in lines)
         + " percentage points.",
         "How much better training examples are answered than test examples: interquartile means over seeds with their "
         "intervals (nominally 95 %). Lines that lie on each other overfit alike.",
@@ -207,7 +207,7 @@ def _remedies(plain: Gap, remedied: Mapping[str, Gap]) -> exhibits.Dots:
         rows.append(exhibits.dot(label, (100 * stats.iqm(test), 100 * low, 100 * high)))
     words = exhibits.Words(
         "Remedies against overfitting, at the smallest size",
-        "; ".join(f"{row.label}: {wording.number(row.value, 3)} %" for row in rows),
+        "; ".join(f"{row.label}: {formatting.number(row.value, 3)} %" for row in rows),
         "Test accuracy of the GRU: interquartile means over seeds with their intervals (nominally 95 %); further "
         "right is better. The line is the GRU without a remedy.",
     )

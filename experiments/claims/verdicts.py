@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from experiments.diagnosis.gate_panels import plain_label
 from gru_research import stats
-from gru_research.report import exhibits, pairs, results, summary, wording
+from gru_research.report import exhibits, formatting, pairwise_tests, results, summary
 from gru_research.report.claims.findings import Verdict
 from gru_research.runs.trained import FinishedRun
 from gru_research.tasks import Task
@@ -27,11 +27,11 @@ def rows(task: results.TaskResults) -> dict[str, summary.SummaryRow]:
 def estimate(row: summary.SummaryRow) -> str:
     """Such as "0.0021 [0.0018, 0.0035]"."""
     if row.ci_low is None:
-        return wording.number(row.iqm, 3)
-    return f"{wording.number(row.iqm, 3)} [{wording.number(row.ci_low, 3)}, {wording.number(row.ci_high, 3)}]"
+        return formatting.number(row.iqm, 3)
+    return f"{formatting.number(row.iqm, 3)} [{formatting.number(row.ci_low, 3)}, {formatting.number(row.ci_high, 3)}]"
 
 
-def table(task: results.TaskResults, found: Sequence[pairs.Pair], caption: str) -> exhibits.Table:
+def table(task: results.TaskResults, found: Sequence[pairwise_tests.Pair], caption: str) -> exhibits.Table:
     """Each cell's error and solved seeds, and what tests of `found`, pairs of one cell with others, allow to say."""
     tests = {pair.y: pair for pair in found}
     lines = []
@@ -40,11 +40,13 @@ def table(task: results.TaskResults, found: Sequence[pairs.Pair], caption: str) 
         lines.append(
             (
                 plain_label(label),
-                wording.count(row.parameters),
+                formatting.count(row.parameters),
                 estimate(row),
                 f"{row.solved_seeds}/{row.seeds}",
-                wording.count(row.steps_to_solve),
-                f"{wording.number(pair.verdict.adjusted_p, 3)}: {plain_label(pairs.verdict(pair))}" if pair else "-",
+                formatting.count(row.steps_to_solve),
+                f"{formatting.number(pair.verdict.adjusted_p, 3)}: {plain_label(pairwise_tests.verdict(pair))}"
+                if pair
+                else "-",
             )
         )
     against = f"p against {plain_label(found[0].x)} (Holm)" if found else "p"
@@ -65,7 +67,7 @@ def dots(task: results.TaskResults, name: str, words: exhibits.Words, reference:
     return exhibits.Dots(name, words, tuple(shown), f"test {task.task.metric}", reference)
 
 
-def better(found: Sequence[pairs.Pair]) -> Mapping[str, bool | None]:
+def better(found: Sequence[pairwise_tests.Pair]) -> Mapping[str, bool | None]:
     """Whether the first cell is shown to be better, by the other's label; None where so few seeds can't show it."""
     return {pair.y: None if pair.verdict.answer == "too few seeds" else pair.verdict.answer == "better"
             for pair in found}  # fmt: skip

@@ -11,7 +11,7 @@ import numpy as np
 
 from experiments.diagnosis import gate_panels
 from gru_research.analysis import half_life
-from gru_research.report import exhibits, wording
+from gru_research.report import exhibits, formatting
 from gru_research.report.exhibits import over_seeds
 from gru_research.runs import trained
 from gru_research.tasks import Task
@@ -97,7 +97,7 @@ def table(flows: Flows) -> exhibits.Table:
     rows = []
     for label, of in flows.items():
         row = [gate_panels.plain_label(label)]
-        row += [over_seeds.text(of[when].at_end, wording.power) for when in WHEN]
+        row += [over_seeds.text(of[when].at_end, formatting.power) for when in WHEN]
         row += [steps(float(over_seeds.median(of[when].half_life))) for when in WHEN]
         rows.append(tuple(row))
     headings = ("cell", "before training", "after", "half-life before, steps", "half-life after, steps")
@@ -112,9 +112,9 @@ def shape(flows: Flows) -> tuple[int, int]:
 
 def power(of: Flow) -> str:
     """The median at the longest lag as text."""
-    return wording.power(float(over_seeds.median(of.at_end)))
+    return formatting.power(float(over_seeds.median(of.at_end)))
 
 
 def steps(value: float) -> str:
     """A half-life as text."""
-    return wording.number(value, 3) if math.isfinite(value) else "doesn't fall"
+    return formatting.number(value, 3) if math.isfinite(value) else "doesn't fall"

@@ -9,7 +9,7 @@ import numpy as np
 
 from experiments.diagnosis import flow, gate_panels
 from gru_research.analysis import input_influence, memory_horizon
-from gru_research.report import exhibits, wording
+from gru_research.report import exhibits, formatting
 from gru_research.report.exhibits import over_seeds
 from gru_research.runs import trained
 from gru_research.training import evaluation_hooks
@@ -80,7 +80,9 @@ def table(reach: Mapping[str, Reach]) -> exhibits.Table:
         for label, of in reach.items()
     ]
     headings = ("cell", "before training, steps", "after")
-    caption = f"Horizon: how far back exchanging an input changes the state by {wording.percent(SHARE)} of the most; "
+    caption = (
+        f"Horizon: how far back exchanging an input changes the state by {formatting.percent(SHARE)} of the most; "
+    )
     return exhibits.Table(caption + over_seeds.shown(_seeds(reach)), headings, tuple(rows))
 
 
@@ -90,7 +92,7 @@ def median(of: Reach, when: str) -> str:
 
 
 def _steps(value: float, of: Reach) -> str:
-    return f"over {of.lags[-1]}" if value == np.inf else wording.number(value, 3)
+    return f"over {of.lags[-1]}" if value == np.inf else formatting.number(value, 3)
 
 
 def _seeds(reach: Mapping[str, Reach]) -> int:

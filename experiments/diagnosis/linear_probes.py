@@ -8,7 +8,7 @@ import numpy as np
 from experiments.diagnosis import layer_trace
 from gru_research.analysis import Probe, linear_probe, separation, timescales
 from gru_research.cells.gate_roles import kept_share
-from gru_research.report import exhibits, wording
+from gru_research.report import exhibits, formatting
 from gru_research.report.exhibits import over_seeds
 from gru_research.runs import trained
 from gru_research.tasks import Task
@@ -100,7 +100,7 @@ def ranking(name: str, found: ProbedLayer, quantity: str, seed: int) -> exhibits
     rows = [exhibits.dot(f"unit {unit}", (probe.r2_units[unit], np.nan, np.nan)) for unit in best]
     words = exhibits.Words(
         f"Units ranked by what they carry of the {quantity}",
-        "; ".join(f"{row.label} {wording.number(row.value, 3)}" for row in rows),
+        "; ".join(f"{row.label} {formatting.number(row.value, 3)}" for row in rows),
         "R^2 of each unit alone, on sequences that the fit hasn't seen. The line is the whole state's: where no unit "
         "comes near it, the quantity is spread over many.",
     )
@@ -170,7 +170,7 @@ def cost_dots(name: str, found: InterventionCosts) -> exhibits.Dots:
         with np.errstate(divide="ignore", invalid="ignore"):
             rows.append(over_seeds.dots(what, np.log10(found.of(what)) if factors else found.of(what)))
     said = "; ".join(
-        f"{what}: {wording.number(float(np.median(found.of(what))), 3)}{' times' if factors else ' less'}"
+        f"{what}: {formatting.number(float(np.median(found.of(what))), 3)}{' times' if factors else ' less'}"
         for what in found.held
     )
     unit = f"{found.metric}, times that of the whole cell" if factors else f"{found.metric} lost"
@@ -187,7 +187,7 @@ def cost_table(found: InterventionCosts) -> exhibits.Table:
     """The metric itself, beside what is lost."""
 
     def number(value: float) -> str:
-        return wording.number(value, 3)
+        return formatting.number(value, 3)
 
     rows = [("nothing held", over_seeds.text(found.plain, number), "")]
     rows += [

@@ -7,9 +7,9 @@ import numpy as np
 from experiments.diagnosis import flow, gate_panels, horizons, layer_trace, linear_probes, spectra
 from gru_research.analysis import gate_statistics
 from gru_research.plural import several
-from gru_research.report import exhibits, wording
+from gru_research.report import exhibits, formatting
+from gru_research.report.diagnosis_page import Part
 from gru_research.report.exhibits import over_seeds
-from gru_research.report.why import Part
 from gru_research.runs import trained
 
 _FLOW_EXAMPLES = 32
@@ -106,9 +106,9 @@ def _short(
                 gate_panels.plain_label(label),
                 f"{flow.power(of['before'])} to {flow.power(of['after'])}",
                 *(flow.steps(float(over_seeds.median(of[when].half_life))) for when in flow.WHEN),
-                horizons.median(reach[label], "after") if label in reach else wording.UNKNOWN,
-                spectra.exponents(found[label], "after") if label in found else wording.UNKNOWN,
-                wording.percent(float(np.mean(shares)), 1) if shares else wording.UNKNOWN,
+                horizons.median(reach[label], "after") if label in reach else formatting.UNKNOWN,
+                spectra.exponents(found[label], "after") if label in found else formatting.UNKNOWN,
+                formatting.percent(float(np.mean(shares)), 1) if shares else formatting.UNKNOWN,
             )
         )
     headings = (

@@ -8,7 +8,7 @@ import numpy as np
 
 from experiments.diagnosis import flow, gate_panels
 from gru_research.analysis import log_singular_values, lyapunov_exponents
-from gru_research.report import exhibits, wording
+from gru_research.report import exhibits, formatting
 from gru_research.report.exhibits import over_seeds
 from gru_research.runs import trained
 from gru_research.training import evaluation_hooks
@@ -76,4 +76,4 @@ def figure(found: Mapping[str, Spectrum]) -> exhibits.Lines:
 
 def exponents(of: Spectrum, when: str) -> str:
     """The largest exponent as text."""
-    return over_seeds.text(of.exponent[when], lambda value: wording.number(value, 2))
+    return over_seeds.text(of.exponent[when], lambda value: formatting.number(value, 2))

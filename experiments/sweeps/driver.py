@@ -10,7 +10,7 @@ import rich.console
 from optuna.trial import FrozenTrial, TrialState
 
 from gru_research.plural import several
-from gru_research.report import wording
+from gru_research.report import formatting
 
 from . import engines, report
 from .directory import SweepDescription, SweepDirectory
@@ -90,7 +90,7 @@ class AttemptPrinter:
         ended = report.attempts_by_trial(self._journal)
         over = sum(not _is_open(made, self._journal) for made in ended.values())
         found = report.best(entries, self._journal.description.direction)
-        best = "" if found is None else f", best {wording.number(found.value)} (trial {found.user_attrs['trial']})"
+        best = "" if found is None else f", best {formatting.number(found.value)} (trial {found.user_attrs['trial']})"
         return f"{over} of {total} trials done{best}"
 
 

@@ -20,7 +20,7 @@ import rich.text
 from optuna.trial import FrozenTrial, TrialState
 
 from gru_research.plural import several
-from gru_research.report import files, markup, tables, terminal, wording
+from gru_research.report import files, formatting, markup, tables, terminal
 from gru_research.stats import Direction
 
 from . import figure
@@ -82,8 +82,8 @@ def importance(study: optuna.Study, fields: Sequence[str]) -> tuple[dict[str, fl
         return {}, "Importance can't be told: no field sets the best trials apart from the others."
     few = f" With {several(len(finite), 'trial')} this is no more than a hint." if len(finite) < FEW_TRIALS else ""
     return shares, (
-        f"Importance is each field's share of what sets the best {wording.percent(share)} of the finished trials apart "
-        f"(PED-ANOVA). It holds within this search space and says nothing about values outside it.{few}"
+        f"Importance is each field's share of what sets the best {formatting.percent(share)} of the finished trials "
+        f"apart (PED-ANOVA). It holds within this search space and says nothing about values outside it.{few}"
     )
 
 
@@ -109,7 +109,7 @@ def outcome(entry: FrozenTrial) -> str:
 
 def text(value: Any) -> str:
     """Formats a field's value or a metric."""
-    return wording.number(value) if isinstance(value, float) else str(value)
+    return formatting.number(value) if isinstance(value, float) else str(value)
 
 
 def best_lines(journal: TrialJournal, found: FrozenTrial | None) -> list[str]:
@@ -161,22 +161,22 @@ def table(journal: TrialJournal, entries: Sequence[FrozenTrial]) -> Table:
     rows = []
     for entry in sorted(entries, key=lambda e: (e.user_attrs["trial"], e.number)):
         known = entry.user_attrs
-        values = [wording.UNKNOWN if entry.params.get(name) is None else text(entry.params[name]) for name in fields]
+        values = [formatting.UNKNOWN if entry.params.get(name) is None else text(entry.params[name]) for name in fields]
         rows.append(
             [
                 str(known["trial"]),
                 str(known["attempt"]),
                 outcome(entry),
-                text(entry.value) if entry.value is not None else wording.UNKNOWN,
+                text(entry.value) if entry.value is not None else formatting.UNKNOWN,
                 *values,
-                *(str(known.get(name, wording.UNKNOWN)) for name in ("seconds", "peak_gb", "log", "reason")),
+                *(str(known.get(name, formatting.UNKNOWN)) for name in ("seconds", "peak_gb", "log", "reason")),
             ]
         )
     return headings, rows
 
 
 def importance_table(weights: Mapping[str, float]) -> Table:
-    return ["field", "importance"], [[name, wording.percent(share)] for name, share in weights.items()]
+    return ["field", "importance"], [[name, formatting.percent(share)] for name, share in weights.items()]
 
 
 def to_csv(journal: TrialJournal, entries: Sequence[FrozenTrial]) -> str:

@@ -16,25 +16,25 @@ import rich.text
 from gru_research import records
 from gru_research.report import (
     attention,
+    combined_runs,
+    diagnosis_page,
     figures,
     files,
+    gradient_flow,
     latex,
     markup,
     page,
-    pairs,
-    probed,
+    pairwise_tests,
     results,
-    seeds,
+    run_notes,
+    seeds_csv,
     study,
     summary,
     tables,
     terminal,
-    together,
     tuning,
-    why,
-    wording,
 )
-from gru_research.report.exhibits import placed
+from gru_research.report.exhibits import html
 
 __all__ = ["ReportPaths", "print_table", "write", "write_study", "write_together"]
 
@@ -52,7 +52,7 @@ def write(workdir: Path, console: rich.console.Console | None = None, latex_by: 
       records.RecordsError: there is no readable `records.jsonl`, or what was saved of its attention is damaged;
         nothing is written then.
     """
-    return _write([together.alone(workdir)], workdir, console, latex_by)
+    return _write([combined_runs.alone(workdir)], workdir, console, latex_by)
 
 
 def write_together(
@@ -60,36 +60,36 @@ def write_together(
     output: Path,
     console: rich.console.Console | None = None,
     latex_by: str = "",
-    complete: together.Complete = together.as_given,
+    complete: combined_runs.Complete = combined_runs.as_given,
 ) -> files.ReportPaths:
     """Makes one report of several finished runs of the same task and data in the directory `output`; as `write`.
 
-    `complete`: as in `together.read`.
+    `complete`: as in `combined_runs.read`.
 
     Raises:
-      records.RecordsError: as `together.read`, or what a run saved of its attention is damaged; nothing is written
+      records.RecordsError: as `combined_runs.read`, or what a run saved of its attention is damaged; nothing is written
         then.
     """
-    return _write(together.read(workdirs, complete), output, console, latex_by)
+    return _write(combined_runs.read(workdirs, complete), output, console, latex_by)
 
 
 def _write(
-    sources: Sequence[together.Source], workdir: Path, console: rich.console.Console | None, latex_by: str
+    sources: Sequence[combined_runs.Source], workdir: Path, console: rich.console.Console | None, latex_by: str
 ) -> files.ReportPaths:
-    run, notes = together.merged(sources), together.notes(sources)
+    run, notes = combined_runs.merged(sources), combined_runs.notes(sources)
     (task,) = results.collect(run)
     attended = attention.together([(source.workdir, source.labels) for source in sources])
     workdir.mkdir(parents=True, exist_ok=True)
     drawn = files.Figures(workdir / "figures")
     shown = dataclasses.replace(_task_page(run, task, attended, drawn), notes=notes)
-    explained = len(sources) == 1 and (workdir / why.FILE_NAME).is_file()
+    explained = len(sources) == 1 and (workdir / diagnosis_page.FILE_NAME).is_file()
     if explained:
-        why.write(workdir)
+        diagnosis_page.write(workdir)
     named = {source.name: source.run for source in sources}
-    html = page.to_html(run, shown, named, why.PAGE if explained else None)
+    html = page.to_html(run, shown, named, diagnosis_page.PAGE if explained else None)
     paths = files.ReportPaths(
         summary=files.replace(workdir / "summary.csv", _summary(run, sources).encode()),
-        seeds=files.replace(workdir / "seeds.csv", seeds.to_csv(_apart(task, sources), len(sources) > 1).encode()),
+        seeds=files.replace(workdir / "seeds.csv", seeds_csv.to_csv(_apart(task, sources), len(sources) > 1).encode()),
         page=files.replace(workdir / "report.html", html.encode()),
         figures=tuple(drawn.paths),
         tables=tuple(latex.write(workdir, task, shown.pairs, _made(sources, latex_by)) if latex_by else ()),
@@ -100,7 +100,7 @@ def _write(
     return paths
 
 
-def _summary(run: records.Run, sources: Sequence[together.Source]) -> str:
+def _summary(run: records.Run, sources: Sequence[combined_runs.Source]) -> str:
     rows = summary.summarize(run)
     if len(sources) == 1:
         return summary.to_csv(rows)
@@ -108,7 +108,7 @@ def _summary(run: records.Run, sources: Sequence[together.Source]) -> str:
     return summary.to_csv(rows, runs=[run_of[row.cell] for row in rows])
 
 
-def _apart(task: results.TaskResults, sources: Sequence[together.Source]) -> list[tuple[str, results.TaskResults]]:
+def _apart(task: results.TaskResults, sources: Sequence[combined_runs.Source]) -> list[tuple[str, results.TaskResults]]:
     """The results of each run by itself, under the labels that its cells have among all."""
     of_run = {source.name: set(source.labels.values()) for source in sources}
     return [
@@ -117,7 +117,7 @@ def _apart(task: results.TaskResults, sources: Sequence[together.Source]) -> lis
     ]
 
 
-def _made(sources: Sequence[together.Source], command: str) -> dict[str, str]:
+def _made(sources: Sequence[combined_runs.Source], command: str) -> dict[str, str]:
     """By which command tables are made, and of which runs."""
     made = {"Made by": command}
     for source in sources:
@@ -133,15 +133,15 @@ def print_table(run: records.Run, console: rich.console.Console, notes: Sequence
     Raises:
       records.RecordsError: as `results.collect`.
     """
-    if unfinished := wording.ending(run):
+    if unfinished := run_notes.ending(run):
         console.print(rich.text.Text(unfinished, style="bold"))
     for task in results.collect(run):
         if task.complete:
             terminal.show(console, *tables.summary_table(task, narrow=True), title=task.task.name)
-        console.print(rich.text.Text(wording.reference(task.task)))
-        for note in [*notes, *wording.notes(run, task), *tuning.notes(task)]:
+        console.print(rich.text.Text(run_notes.reference(task.task)))
+        for note in [*notes, *run_notes.notes(run, task), *tuning.notes(task)]:
             console.print(rich.text.Text(f"Note: {note}"))
-        for line in pairs.sentences(pairs.within(task)):
+        for line in pairwise_tests.sentences(pairwise_tests.within(task)):
             console.print(rich.text.Text(line))
 
 
@@ -151,9 +151,9 @@ def _task_page(
     tuned = tuning.illustration(task)
     return page.TaskPage(
         task=task,
-        pairs=pairs.within(task),
+        pairs=pairwise_tests.within(task),
         pictures=drawn.add_all(figures.illustrations(task)),
         tuning_picture=drawn.add(tuned) if tuned else None,
-        probed=placed.parts(probed.flow_exhibits(run), drawn),
-        attended=[*map(markup.paragraph, attention.notes(attended)), *placed.parts(attention.grids(attended), drawn)],
+        probed=html.to_parts(gradient_flow.flow_exhibits(run), drawn),
+        attended=[*map(markup.paragraph, attention.notes(attended)), *html.to_parts(attention.grids(attended), drawn)],
     )

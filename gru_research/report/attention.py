@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gru_research.report import exhibits, wording
+from gru_research.report import exhibits, formatting
 from gru_research.run_files import AttentionExamples, load_attention, load_vocabularies
 
 _MOST_WORDS = 60
@@ -109,7 +109,7 @@ def _words(tokens: np.ndarray, vocabulary: Sequence[str]) -> tuple[str, ...]:
 def _alt(label: str, rows: Sequence[str], columns: Sequence[str], weights: np.ndarray) -> str:
     """Which word of the input each token of the answer reads most."""
     most = [
-        f"{row} reads {columns[int(of.argmax())]} with {wording.number(float(of.max()), 2)}"
+        f"{row} reads {columns[int(of.argmax())]} with {formatting.number(float(of.max()), 2)}"
         if np.isfinite(of).all()
         else f"{row} reads what isn't finite"
         for row, of in zip(rows[:_MOST_WORDS], weights, strict=False)

@@ -11,27 +11,27 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from gru_research import stats
-from gru_research.report import drawing, results, scales, summary, times, wording
+from gru_research.report import captions, figure_style, formatting, results, scales, solve_times, summary
 
 _MARKS_PER_LINE, _MANY_BANDS = 8, 5
 _SUMMARY = 0.2  # how far below its row's middle a summary stands, in rows
 _ARROW_ROW = 0.45  # the room above the rows for what stands at an edge, in rows
 
 
-def illustrations(task: results.TaskResults) -> list[drawing.Illustration]:
+def illustrations(task: results.TaskResults) -> list[figure_style.Illustration]:
     """The figures that there are results for: none without evaluations."""
     made = []
     if any(len(cell.curve.steps) for cell in task.cells):
         made.append(learning_curves(task))
     if task.complete:
         made.append(test_metric(task))
-        if task.task.threshold is not None and times.units(task.complete):
+        if task.task.threshold is not None and solve_times.units(task.complete):
             made.append(share_solved(task))
         made.append(speed_and_size(task))
     return made
 
 
-def learning_curves(task: results.TaskResults) -> drawing.Illustration:
+def learning_curves(task: results.TaskResults) -> figure_style.Illustration:
     """The validation metric against the step: the IQM over seeds, with a band or every seed's line."""
     shown = [(i, cell) for i, cell in enumerate(task.cells) if len(cell.curve.steps)]
     figure, axes = _new(task.task, height=3.9)
@@ -40,24 +40,24 @@ def learning_curves(task: results.TaskResults) -> drawing.Illustration:
     scales.fit(axes, "y", values, scales.values(measured), logarithmic=measured.direction == "min")
     scales.make_room(axes, measured, inches=2.5)
     faint = 0.16 if len(shown) <= _MANY_BANDS else 0.07
-    handles = [_draw_curve(axes, drawing.style(i), cell, faint) for i, cell in shown]
+    handles = [_draw_curve(axes, figure_style.style(i), cell, faint) for i, cell in shown]
     handles += scales.draw_references(axes, "y", measured)
     axes.set_xlabel("updates")
     axes.xaxis.set_major_locator(scales.update_ticks())
     axes.xaxis.set_major_formatter("{x:,.0f}")
-    axes.set_ylabel(drawing.text(f"validation {measured.metric}"))
-    drawing.legend(figure, handles)
+    axes.set_ylabel(figure_style.text(f"validation {measured.metric}"))
+    figure_style.legend(figure, handles)
     labels = ", ".join(cell.label for _, cell in shown)
-    return drawing.Illustration(
+    return figure_style.Illustration(
         "learning_curves",
         figure,
         "Learning curves",
         f"Line chart of the validation {measured.metric} on {task.task.name} against updates, for {labels}.",
-        wording.curves_caption(task),
+        captions.curves(task),
     )
 
 
-def test_metric(task: results.TaskResults) -> drawing.Illustration:
+def test_metric(task: results.TaskResults) -> figure_style.Illustration:
     """The test metric of every seed as a dot, with the IQM and its interval."""
     figure, axes = _new(task.task, height=1.4 + 0.6 * len(task.complete))
     compared = task.task.on_test()
@@ -65,64 +65,64 @@ def test_metric(task: results.TaskResults) -> drawing.Illustration:
     values = np.concatenate(metrics)
     scales.fit(axes, "x", values, scales.values(compared), logarithmic=compared.direction == "min")
     for y, (cell, metric) in enumerate(zip(task.complete, metrics, strict=True)):
-        style = drawing.style(task.cells.index(cell))
+        style = figure_style.style(task.cells.index(cell))
         low, high = summary.interval(metric)
         if low is not None and high is not None:
             ends = np.clip([low, high], *axes.get_xlim())  # an infinite end stands at the edge
             axes.plot(ends, [y + _SUMMARY] * 2, color=style["color"], linewidth=2.5, solid_capstyle="butt")
         _draw_row(axes, metric, stats.iqm(metric), y, style)
-    drawing.name_rows(axes, [cell.label for cell in task.complete], [_lost(cell) for cell in task.complete])
+    figure_style.name_rows(axes, [cell.label for cell in task.complete], [_lost(cell) for cell in task.complete])
     axes.set_ylim(top=-0.5 - _ARROW_ROW * scales.far(axes, "x", compared))
     handles = scales.draw_references(axes, "x", compared)
-    axes.set_xlabel(drawing.text(f"test {task.task.metric}"))
-    drawing.legend(figure, handles)
+    axes.set_xlabel(figure_style.text(f"test {task.task.metric}"))
+    figure_style.legend(figure, handles)
     labels = ", ".join(cell.label for cell in task.complete)
-    return drawing.Illustration(
+    return figure_style.Illustration(
         "test_metric",
         figure,
         f"Test {task.task.metric}",
         f"Dot chart of the test {task.task.metric} of every seed, with the interquartile mean, for {labels}.",
-        wording.test_caption(task),
+        captions.test(task),
     )
 
 
-def share_solved(task: results.TaskResults) -> drawing.Illustration:
+def share_solved(task: results.TaskResults) -> figure_style.Illustration:
     """The share of seeds that solved the task by each update, and by each second where that is on record."""
-    units = times.units(task.complete)
-    figure = drawing.sheet(0.7 + 2.5 * len(units))
+    units = solve_times.units(task.complete)
+    figure = figure_style.sheet(0.7 + 2.5 * len(units))
     for axes, unit in zip(figure.subplots(len(units), squeeze=False)[:, 0], units, strict=True):
-        drawing.plain(axes)
-        found = [(task.cells.index(cell), times.times(cell, unit)) for cell in task.complete]
-        _draw_shares(axes, [(drawing.style(i), at) for i, at in found if at], unit)
-    drawing.title(figure.axes[0], task.task.name)
-    drawing.legend(figure, [drawing.key(cell.label, task.cells.index(cell)) for cell in task.complete])
+        figure_style.plain(axes)
+        found = [(task.cells.index(cell), solve_times.times(cell, unit)) for cell in task.complete]
+        _draw_shares(axes, [(figure_style.style(i), at) for i, at in found if at], unit)
+    figure_style.title(figure.axes[0], task.task.name)
+    figure_style.legend(figure, [figure_style.key(cell.label, task.cells.index(cell)) for cell in task.complete])
     labels = ", ".join(cell.label for cell in task.complete)
-    return drawing.Illustration(
+    return figure_style.Illustration(
         "steps_to_solve",
         figure,
         "Time to solve",
         f"Step chart of the share of seeds that solved {task.task.name} against {' and '.join(units)}, for {labels}.",
-        wording.solve_caption(task),
+        captions.solve(task),
     )
 
 
-def speed_and_size(task: results.TaskResults) -> drawing.Illustration:
+def speed_and_size(task: results.TaskResults) -> figure_style.Illustration:
     """Training time for each update and seed, and parameters, as horizontal bars."""
     rows = [summary.row(task, cell) for cell in task.complete]
-    figure = drawing.sheet(1.0 + 0.42 * len(rows))
+    figure = figure_style.sheet(1.0 + 0.42 * len(rows))
     left, right = figure.subplots(1, 2, sharey=True)
-    colours = [drawing.style(task.cells.index(cell))["color"] for cell in task.complete]
-    _bars(left, [line.ms_per_step for line in rows], colours, wording.number, "ms per update and seed")
-    _bars(right, [line.parameters for line in rows], colours, wording.count, "parameters")
-    drawing.name_rows(left, [cell.label for cell in task.complete])
-    drawing.title(left, task.task.name)
-    return drawing.Illustration(
+    colours = [figure_style.style(task.cells.index(cell))["color"] for cell in task.complete]
+    _bars(left, [line.ms_per_step for line in rows], colours, formatting.number, "ms per update and seed")
+    _bars(right, [line.parameters for line in rows], colours, formatting.count, "parameters")
+    figure_style.name_rows(left, [cell.label for cell in task.complete])
+    figure_style.title(left, task.task.name)
+    return figure_style.Illustration(
         "speed_and_size",
         figure,
         "Speed and size",
         "Bar charts of the training time for each update and seed, and of the parameters, for "
         f"{', '.join(cell.label for cell in task.complete)}.",
-        wording.speed_caption(rows),
+        captions.speed(rows),
     )
 
 
@@ -141,7 +141,7 @@ def _draw_curve(axes: Axes, style: dict[str, Any], cell: results.CellResults, al
     (line,) = axes.plot(
         steps,
         middle,
-        label=drawing.text(drawing.shortened(cell.label)),
+        label=figure_style.text(figure_style.shortened(cell.label)),
         linewidth=1.9,
         markevery=spacing,
         markersize=5,
@@ -165,7 +165,7 @@ def _draw_row(axes: Axes, values: np.ndarray, middle: float, y: float, style: di
         axes.plot([middle], [y + _SUMMARY], markersize=7, **marks)
 
 
-def _draw_shares(axes: Axes, cells: Sequence[tuple[dict[str, Any], times.Times]], unit: times.Unit) -> None:
+def _draw_shares(axes: Axes, cells: Sequence[tuple[dict[str, Any], solve_times.Times]], unit: solve_times.Unit) -> None:
     """Steps up at each solve, each with a mark; a bar across where a cell's training ended with seeds unsolved."""
     last = max(at.end for _, at in cells)
     for style, at in cells:
@@ -179,7 +179,7 @@ def _draw_shares(axes: Axes, cells: Sequence[tuple[dict[str, Any], times.Times]]
             axes.plot(curve.times[1:], share[1:-1], marker=style["marker"], markersize=5, **marks)
         if share[-1] < 1:
             axes.plot([at.end], [share[-1]], marker="|", markersize=11, markeredgewidth=2, **marks)
-    axes.axhline(0.5, color=drawing.FAINT, linewidth=0.9, linestyle=(0, (6, 3)), zorder=1)
+    axes.axhline(0.5, color=figure_style.FAINT, linewidth=0.9, linestyle=(0, (6, 3)), zorder=1)
     axes.set_xlim(0, 1.02 * last)
     axes.set_ylim(0, 1)
     axes.set_yticks([0, 0.25, 0.5, 0.75, 1], ["0", "25 %", "50 %", "75 %", "100 %"])
@@ -193,19 +193,19 @@ def _bars(
     axes: Axes, lengths: Sequence[float | None], colours: Sequence[str], text: Callable[[float], str], label: str
 ) -> None:
     drawn = axes.barh(range(len(lengths)), [length or 0 for length in lengths], height=0.55, color=colours)
-    axes.bar_label(drawn, [wording.UNKNOWN if n is None else text(n) for n in lengths], padding=3)
+    axes.bar_label(drawn, [formatting.UNKNOWN if n is None else text(n) for n in lengths], padding=3)
     axes.set_xlim(0, 1.4 * max([n for n in lengths if n] or [1]))  # room for the labels
     axes.set_xlabel(label)
     axes.set_xticks([])
     axes.tick_params(axis="y", length=0)
-    drawing.plain(axes, grid=False)
+    figure_style.plain(axes, grid=False)
 
 
 def _new(task: results.Task, height: float) -> tuple[Figure, Axes]:
-    figure = drawing.sheet(height)
+    figure = figure_style.sheet(height)
     axes = figure.add_subplot()
-    drawing.title(axes, task.name)
-    drawing.plain(axes)
+    figure_style.title(axes, task.name)
+    figure_style.plain(axes)
     return figure, axes
 
 

@@ -1,4 +1,4 @@
-"""The files of a report: figures in the formats of the look, and as SVG for the page, each written in one step."""
+"""The files of a report: figures in the formats of the settings and as SVG for the page, each written in one step."""
 
 import dataclasses
 import io
@@ -10,7 +10,7 @@ from typing import Any
 import matplotlib
 from matplotlib.figure import Figure
 
-from gru_research.report import drawing, look, markup
+from gru_research.report import figure_settings, figure_style, markup
 
 _PNG_DOTS_PER_INCH = 200
 # Type 42 embeds fonts as publishers ask for, and keeps the text of a PDF selectable; an SVG has its letters as paths,
@@ -35,7 +35,7 @@ class ReportPaths:
 
 
 class Figures:
-    """Writes figures to a folder, in the formats of the look that is applied, and turns them into pictures of a page;
+    """Writes figures to a folder, in the formats of the applied settings, and turns them into pictures of a page.
     `paths` are the files written."""
 
     def __init__(self, folder: Path):
@@ -43,15 +43,15 @@ class Figures:
         self._folder = folder
         self.paths: list[Path] = []
 
-    def add(self, drawn: drawing.Illustration) -> markup.Picture:
+    def add(self, drawn: figure_style.Illustration) -> markup.Picture:
         # Laid out once, not for each format again: that takes most of the time.
         drawn.figure.draw_without_rendering()
         drawn.figure.set_layout_engine("none")
-        for kind in look.current().formats:
+        for kind in figure_settings.current().formats:
             self.paths.append(replace(self._folder / f"{drawn.name}.{kind}", _image(drawn.figure, kind)))
         return markup.Picture(_image(drawn.figure, "svg"), drawn.title, drawn.alt, drawn.caption)
 
-    def add_all(self, drawn: Iterable[drawing.Illustration]) -> list[markup.Picture]:
+    def add_all(self, drawn: Iterable[figure_style.Illustration]) -> list[markup.Picture]:
         return [self.add(one) for one in drawn]
 
 

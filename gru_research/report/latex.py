@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from gru_research.report import files, pairs, results, tables
+from gru_research.report import files, pairwise_tests, results, tables
 
 Table = tuple[Sequence[str], Sequence[Sequence[str]]]
 
@@ -19,7 +19,9 @@ _SPECIAL = {
 _NUMBER = re.compile(r"(?<![\w.])-?\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?(?![\w.])")
 
 
-def write(workdir: Path, task: results.TaskResults, found: Sequence[pairs.Pair], made: Mapping[str, str]) -> list[Path]:
+def write(
+    workdir: Path, task: results.TaskResults, found: Sequence[pairwise_tests.Pair], made: Mapping[str, str]
+) -> list[Path]:
     """Writes the summary, the metrics where there are several, the pairs and the seeds of a task to `workdir/tables`.
 
     `made` says what the tables were made of and how, by name, for the comment at the top of each file.
@@ -29,7 +31,7 @@ def write(workdir: Path, task: results.TaskResults, found: Sequence[pairs.Pair],
     of_task: dict[str, Table | None] = {
         "summary": tables.summary_table(task, trivial=True) if task.complete else None,
         "metrics": tables.metrics_table(task),
-        "pairs": pairs.table(found) if found else None,
+        "pairs": pairwise_tests.table(found) if found else None,
         "seeds": tables.seeds_table(task) if any(cell.seeds for cell in task.cells) else None,
     }
     return [

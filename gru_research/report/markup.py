@@ -6,7 +6,7 @@ import html
 import json
 from collections.abc import Iterable, Sequence
 
-from gru_research.report import slider
+from gru_research.report import slider_script
 
 # The page may show images that it carries and its own style, and may load nothing at all.
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
@@ -128,7 +128,7 @@ def document(title: str, sections: Iterable[Section], lead: str = "", warning: s
     banner = f'<p class="warning"><strong>{html.escape(warning)}</strong></p>' if warning else ""
     sections = list(sections)
     moving = any(isinstance(part, Picture) and part.steps for section in sections for part in section.parts)
-    policy = f"{_POLICY}; script-src 'sha256-{slider.SHA256}'" if moving else _POLICY
+    policy = f"{_POLICY}; script-src 'sha256-{slider_script.SHA256}'" if moving else _POLICY
     return f"""<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -145,7 +145,7 @@ def document(title: str, sections: Iterable[Section], lead: str = "", warning: s
 {banner}
 {_body(sections)}
 </main>
-{f"<script>{slider.SCRIPT}</script>" if moving else ""}
+{f"<script>{slider_script.SCRIPT}</script>" if moving else ""}
 </body>
 </html>
 """

@@ -9,7 +9,7 @@ from typing import Any
 
 from gru_research import records
 from gru_research.plural import several
-from gru_research.report import markup, pairs, results, tables, tuning, wording
+from gru_research.report import captions, formatting, markup, pairwise_tests, results, run_notes, tables, tuning
 
 
 @dataclasses.dataclass(frozen=True)
@@ -18,7 +18,7 @@ class TaskPage:
     all others."""
 
     task: results.TaskResults
-    pairs: Sequence[pairs.Pair]
+    pairs: Sequence[pairwise_tests.Pair]
     pictures: Sequence[markup.Picture]
     tuning_picture: markup.Picture | None = None
     probed: Sequence[str | markup.Picture] = ()
@@ -43,7 +43,7 @@ def to_html(run: records.Run, shown: TaskPage, sources: Mapping[str, records.Run
         f"{shown.task.task.name}: recurrent cells compared",
         sections,
         lead=_lead(sources),
-        warning=wording.ending(run),
+        warning=run_notes.ending(run),
     )
 
 
@@ -59,13 +59,13 @@ def _task_sections(run: records.Run, page: TaskPage) -> list[markup.Section]:
     task = page.task
     nothing = markup.paragraph("No cell has the results of all its seeds.")
     summary = tables.to_html(*tables.summary_table(task, trivial=True), caption=_caption(task), css_class="summary")
-    notes = [*page.notes, *wording.notes(run, task), *tuning.notes(task)]
+    notes = [*page.notes, *run_notes.notes(run, task), *tuning.notes(task)]
     sections = [
         markup.Section(
             "Results",
             [
                 summary if task.complete else nothing,
-                markup.paragraph(wording.reference(task.task)),
+                markup.paragraph(run_notes.reference(task.task)),
                 markup.bullets(notes),
             ],
         )
@@ -80,7 +80,7 @@ def _task_sections(run: records.Run, page: TaskPage) -> list[markup.Section]:
     figures = list(page.pictures) or [markup.paragraph("There is no evaluation to draw yet.")]
     sections.append(markup.Section("Figures", figures))
     if solving := tables.solving_table(task):
-        table = tables.to_html(*solving, caption=wording.solving_caption(task), css_class="solving")
+        table = tables.to_html(*solving, caption=captions.solving_table(task), css_class="solving")
         sections.append(markup.Section("Time to solve", [table]))
     if page.probed:
         sections.append(markup.Section("Gradients", page.probed))
@@ -94,8 +94,8 @@ def _task_sections(run: records.Run, page: TaskPage) -> list[markup.Section]:
 
 def _pair_parts(page: TaskPage) -> list[str | markup.Picture]:
     caption = f"{page.task.task.name}: pairs of cells, by the test {page.task.task.metric}"
-    table = tables.to_html(*pairs.table(page.pairs), caption=caption, css_class="pairs")
-    return [table, markup.paragraph(pairs.explanation(page.pairs))]
+    table = tables.to_html(*pairwise_tests.table(page.pairs), caption=caption, css_class="pairs")
+    return [table, markup.paragraph(pairwise_tests.explanation(page.pairs))]
 
 
 def _tuning_parts(page: TaskPage) -> list[str | markup.Picture]:
@@ -148,7 +148,7 @@ def origin(run: records.Run) -> dict[str, str]:
         "Versions": ", ".join(f"{name} {version}" for name, version in versions.items()),
     }
     known = {name: value for name, value in facts.items() if value not in (None, "")}
-    return {name: wording.number(value) if isinstance(value, float) else str(value) for name, value in known.items()}
+    return {name: formatting.number(value) if isinstance(value, float) else str(value) for name, value in known.items()}
 
 
 def _fact(name: str, value: str) -> str:
@@ -165,5 +165,5 @@ def _listed(values: Any) -> str | None:
 
 
 def _config(run: records.Run) -> str:
-    text = html.escape(wording.json_text(run.header.config))
+    text = html.escape(formatting.json_text(run.header.config))
     return markup.folded("The run's configuration as JSON", f"<pre>{text}</pre>")

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from gru_research import records, stats
-from gru_research.report import curves, draws
+from gru_research.report import learning_curves, tuning_draws
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,7 +103,7 @@ class CellResults:
     flops: float | None
     tuned: bool | None
     seeds: tuple[SeedResult, ...]
-    curve: curves.Curve
+    curve: learning_curves.Curve
     complete: bool
 
 
@@ -117,7 +117,7 @@ class TaskResults:
     task: Task
     cells: tuple[CellResults, ...]
     missing: tuple[str, ...]
-    tunings: tuple[draws.Tuning, ...] = ()
+    tunings: tuple[tuning_draws.Tuning, ...] = ()
 
     @property
     def complete(self) -> tuple[CellResults, ...]:
@@ -151,7 +151,7 @@ def collect(run: records.Run) -> tuple[TaskResults, ...]:
         for label, record in described.items()
     )
     missing = tuple(label for label in _planned_labels(planned) if label not in described)
-    tunings = draws.tunings(run.draws, planned.get("tune") or {})
+    tunings = tuning_draws.tunings(run.draws, planned.get("tune") or {})
     return (TaskResults(task, cells, missing, tunings),)
 
 
@@ -216,7 +216,7 @@ def _cell(
         flops=_finite(record.flops),
         tuned=record.tuned,
         seeds=tuple(seeds[seed] for seed in sorted(seeds)),
-        curve=curves.curve(evaluations, task.on_validation().direction),
+        curve=learning_curves.curve(evaluations, task.on_validation().direction),
         complete=bool(seeds) and len(seeds) >= expected,
     )
 

@@ -14,14 +14,14 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from gru_research.report import drawing, results, wording
+from gru_research.report import figure_style, formatting, results, run_notes
 
 _ARROWS = {"x": "\u25c0\u25b6", "y": "\u25bc\u25b2"}  # to below the low end, beyond the high one
 _ROW = 15  # points from one arrow's text to the next, for text of 10 points
 
 
-BASELINE: dict[str, Any] = {"color": drawing.FAINT, "linestyle": (0, (6, 3)), "linewidth": 1.1}
-THRESHOLD: dict[str, Any] = {"color": drawing.INK, "linestyle": (0, (1, 2)), "linewidth": 1.3}
+BASELINE: dict[str, Any] = {"color": figure_style.FAINT, "linestyle": (0, (6, 3)), "linewidth": 1.1}
+THRESHOLD: dict[str, Any] = {"color": figure_style.INK, "linestyle": (0, (1, 2)), "linewidth": 1.3}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,18 +30,18 @@ class Reference:
 
     value: float
     label: str
-    look: dict[str, Any]
+    style: dict[str, Any]
 
 
 def references(task: results.Task) -> list[Reference]:
     """The trivial answers and the threshold of a task, as far as it has them."""
     found = []
     for name, value in task.trivial.items():
-        label = f"{drawing.shortened(name)} ({wording.number(value)})"
+        label = f"{figure_style.shortened(name)} ({formatting.number(value)})"
         # The best one's line is the boldest: what lies beyond it has learned something.
         found.append(Reference(value, label, BASELINE if name == task.baseline_name else BASELINE | {"linewidth": 0.7}))
     if task.threshold is not None:
-        found.append(Reference(task.threshold, f"solved: {wording.threshold(task)}", THRESHOLD))
+        found.append(Reference(task.threshold, f"solved: {run_notes.threshold(task)}", THRESHOLD))
     return found
 
 
@@ -86,7 +86,7 @@ def draw_references(axes: Axes, which: Literal["x", "y"], task: results.Task) ->
     for reference in references(task):
         if _inside(axes, which, reference):
             draw = axes.axvline if which == "x" else axes.axhline
-            handles.append(draw(reference.value, label=drawing.text(reference.label), zorder=1, **reference.look))
+            handles.append(draw(reference.value, label=figure_style.text(reference.label), zorder=1, **reference.style))
         else:
             beyond = bool(reference.value > max(_limits(axes, which)))
             _draw_at_edge(axes, which, reference, beyond, at_edge[beyond])
@@ -122,15 +122,15 @@ def _draw_at_edge(axes: Axes, which: Literal["x", "y"], reference: Reference, be
     down = which == "x" or beyond
     arrow = _ARROWS[which][beyond]
     axes.annotate(
-        drawing.text(f"{reference.label} {arrow}" if right else f"{arrow} {reference.label}"),
+        figure_style.text(f"{reference.label} {arrow}" if right else f"{arrow} {reference.label}"),
         (float(right), float(down)),
-        xytext=(-1 if right else 1, drawing.points(-9 - _ROW * index) * (1 if down else -1)),
+        xytext=(-1 if right else 1, figure_style.points(-9 - _ROW * index) * (1 if down else -1)),
         xycoords="axes fraction",
         textcoords="offset points",
         ha="right" if right else "left",
         va="center",
-        color=reference.look["color"],
-        fontsize=drawing.points(9),
+        color=reference.style["color"],
+        fontsize=figure_style.points(9),
         bbox={"boxstyle": "square,pad=0.15", "facecolor": "white", "edgecolor": "none", "alpha": 0.85},
         zorder=5,
     )

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from gru_research import records, stats
-from gru_research.report import results, times
+from gru_research.report import results, solve_times
 
 # The bootstrap interval of fewer seeds covers so much less than it says that it is not shown.
 MIN_SEEDS_FOR_INTERVAL = 5
@@ -70,8 +70,8 @@ def row(task: results.TaskResults, cell: results.CellResults) -> SummaryRow:
     middle, deviation = mean_and_deviation(values)
     solvable = task.task.threshold is not None
     milliseconds = [seed.ms_per_step for seed in cell.seeds if seed.ms_per_step is not None]
-    seconds = times.times(cell, "seconds")
-    mean = times.restricted_mean(task, cell, "updates")
+    seconds = solve_times.times(cell, "seconds")
+    mean = solve_times.restricted_mean(task, cell, "updates")
     shown = mean if mean and len(cell.seeds) >= MIN_SEEDS_FOR_INTERVAL else None
     return SummaryRow(
         task=task.task.name,
@@ -96,7 +96,7 @@ def row(task: results.TaskResults, cell: results.CellResults) -> SummaryRow:
         restricted_mean_steps=mean and mean.value,
         restricted_mean_low=shown and shown.low,
         restricted_mean_high=shown and shown.high,
-        restricted_to=mean and times.common_end(task.complete, "updates"),
+        restricted_to=mean and solve_times.common_end(task.complete, "updates"),
         mean=middle,
         standard_deviation=deviation,
     )

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 
 from gru_research import stats
-from gru_research.report import results, summary, times, wording
+from gru_research.report import formatting, results, solve_times, summary
 
 
 @dataclasses.dataclass(frozen=True)
@@ -15,7 +15,7 @@ class _Column:
 
     heading: str
     text: Callable[[summary.SummaryRow, results.CellResults], str]
-    trivial: Callable[[float], str] = lambda value: wording.UNKNOWN
+    trivial: Callable[[float], str] = lambda value: formatting.UNKNOWN
 
 
 def summary_table(
@@ -38,20 +38,20 @@ def summary_table(
 def _summary_columns(task: results.TaskResults, rows: Sequence[summary.SummaryRow], narrow: bool) -> list[_Column]:
     columns = [
         _Column("cell", lambda row, cell: row.cell),
-        _Column("hidden size", lambda row, cell: wording.count(row.hidden_size)),
-        _Column("params", lambda row, cell: wording.count(row.parameters)),
-        _Column(f"test {task.task.metric} (IQM)", lambda row, cell: wording.number(row.iqm), wording.number),
-        _Column(wording.interval_heading(rows), wording.interval),
+        _Column("hidden size", lambda row, cell: formatting.count(row.hidden_size)),
+        _Column("params", lambda row, cell: formatting.count(row.parameters)),
+        _Column(f"test {task.task.metric} (IQM)", lambda row, cell: formatting.number(row.iqm), formatting.number),
+        _Column(interval_heading(rows), interval),
         _Column("mean \u00b1\u00a0SD", lambda row, cell: mean(row)),
     ]
     if task.task.threshold is not None:
         columns += [
             _Column("solved", lambda row, cell: f"{row.solved_seeds}/{row.seeds}"),
-            _Column("steps to solve", lambda row, cell: wording.count(row.steps_to_solve)),
+            _Column("steps to solve", lambda row, cell: formatting.count(row.steps_to_solve)),
         ]
-    columns.append(_Column("ms/step", lambda row, cell: wording.number(row.ms_per_step)))
+    columns.append(_Column("ms/step", lambda row, cell: formatting.number(row.ms_per_step)))
     if not narrow:
-        columns.append(_Column("compile s", lambda row, cell: wording.number(row.compile_seconds)))
+        columns.append(_Column("compile s", lambda row, cell: formatting.number(row.compile_seconds)))
     return columns
 
 
@@ -62,9 +62,9 @@ def mean(row: summary.SummaryRow) -> str:
 
 def _mean_text(mean: float | None, deviation: float | None) -> str:
     if mean is None:
-        return wording.NOT_FINITE
-    text = wording.number(mean, 3)
-    return text if deviation is None else f"{text} \u00b1\u00a0{wording.number(deviation, 2)}"
+        return formatting.NOT_FINITE
+    text = formatting.number(mean, 3)
+    return text if deviation is None else f"{text} \u00b1\u00a0{formatting.number(deviation, 2)}"
 
 
 def metrics_table(task: results.TaskResults) -> tuple[list[str], list[list[str]]] | None:
@@ -80,7 +80,7 @@ def metrics_table(task: results.TaskResults) -> tuple[list[str], list[list[str]]
             stats.rank_worst(each, task.task.directions[name])
             for each, name in zip(values, (task.task.metric, *names), strict=True)
         ]
-        said = [(wording.number(stats.iqm(each)), _mean_text(*summary.mean_and_deviation(each))) for each in ranked]
+        said = [(formatting.number(stats.iqm(each)), _mean_text(*summary.mean_and_deviation(each))) for each in ranked]
         rows.append([cell.label, *(text for texts in said for text in texts)])
     headings = [(f"test {name} (IQM)", "mean \u00b1\u00a0SD") for name in (task.task.metric, *names)]
     return ["cell", *(heading for both in headings for heading in both)], rows
@@ -106,11 +106,13 @@ def seeds_table(task: results.TaskResults) -> tuple[list[str], list[list[str]]]:
     headings += [*(["steps to solve"] if solvable else []), "diverged at", "last good loss", "ms/step"]
     seeds = [seed for cell in task.cells for seed in cell.seeds]
     more = {
-        "clipped": lambda seed: wording.UNKNOWN if seed.clipped_share is None else wording.percent(seed.clipped_share),
-        f"training set {metric}": lambda seed: wording.number(seed.train_set_metric),
+        "clipped": lambda seed: (
+            formatting.UNKNOWN if seed.clipped_share is None else formatting.percent(seed.clipped_share)
+        ),
+        f"training set {metric}": lambda seed: formatting.number(seed.train_set_metric),
     }
     for name in task.task.more_metrics:
-        more[f"test {name}"] = lambda seed, name=name: wording.number(seed.test_metrics.get(name))
+        more[f"test {name}"] = lambda seed, name=name: formatting.number(seed.test_metrics.get(name))
     there = {f"test {name}": _measured(task, name) for name in task.task.more_metrics}
     there |= {"clipped": any(s.clipped_share is not None for s in seeds),
               f"training set {metric}": any(s.train_set_metric is not None for s in seeds)}  # fmt: skip
@@ -125,13 +127,13 @@ def seeds_table(task: results.TaskResults) -> tuple[list[str], list[list[str]]]:
 
 def solving_table(task: results.TaskResults) -> tuple[list[str], list[list[str]]] | None:
     """The headings and a row for each complete cell on its time to solve; None without a threshold or any time."""
-    units = times.units(task.complete)
+    units = solve_times.units(task.complete)
     if task.task.threshold is None or not units:
         return None
     headings = ["cell", "solved"]
     for unit in units:
-        end = times.common_end(task.complete, unit)
-        headings += [f"median {unit}", f"mean {unit}" + (f" up to {wording.count(_rounded(end))}" if end else "")]
+        end = solve_times.common_end(task.complete, unit)
+        headings += [f"median {unit}", f"mean {unit}" + (f" up to {formatting.count(_rounded(end))}" if end else "")]
     rows = []
     for cell in task.complete:
         row = [cell.label, f"{sum(s.steps_to_solve is not None for s in cell.seeds)}/{len(cell.seeds)}"]
@@ -171,19 +173,21 @@ def _html_row(headings: Sequence[str], row: Sequence[str], link: str | None) -> 
     return f'<tr><th scope="row">{name}</th>{cells}</tr>'
 
 
-def _median(cell: results.CellResults, unit: times.Unit) -> str:
-    found = times.times(cell, unit)
-    return wording.UNKNOWN if found is None else wording.count(_rounded(stats.median_with_infinite(found.solved_at)))
+def _median(cell: results.CellResults, unit: solve_times.Unit) -> str:
+    found = solve_times.times(cell, unit)
+    return (
+        formatting.UNKNOWN if found is None else formatting.count(_rounded(stats.median_with_infinite(found.solved_at)))
+    )
 
 
-def _mean(task: results.TaskResults, cell: results.CellResults, unit: times.Unit) -> str:
-    mean = times.restricted_mean(task, cell, unit)
+def _mean(task: results.TaskResults, cell: results.CellResults, unit: solve_times.Unit) -> str:
+    mean = solve_times.restricted_mean(task, cell, unit)
     if mean is None:
-        return wording.UNKNOWN
-    text = wording.count(_rounded(mean.value))
+        return formatting.UNKNOWN
+    text = formatting.count(_rounded(mean.value))
     if len(cell.seeds) < summary.MIN_SEEDS_FOR_INTERVAL:
         return text
-    return f"{text} [{wording.count(_rounded(mean.low))}, {wording.count(_rounded(mean.high))}]"
+    return f"{text} [{formatting.count(_rounded(mean.low))}, {formatting.count(_rounded(mean.high))}]"
 
 
 def _rounded(value: float) -> float:
@@ -197,14 +201,30 @@ def _seed_texts(cell: results.CellResults, seed: results.SeedResult, solvable: b
     return [
         cell.label,
         str(seed.seed),
-        wording.count(seed.updates),
-        wording.count(seed.selected_step),
-        wording.number(seed.test_metric),
-        wording.number(seed.test_loss),
-        wording.number(seed.validation_metric),
-        wording.number(seed.train_loss),
-        *([wording.count(seed.steps_to_solve)] if solvable else []),
-        wording.count(seed.diverged_at),
-        wording.number(seed.last_good_loss),
-        wording.number(seed.ms_per_step),
+        formatting.count(seed.updates),
+        formatting.count(seed.selected_step),
+        formatting.number(seed.test_metric),
+        formatting.number(seed.test_loss),
+        formatting.number(seed.validation_metric),
+        formatting.number(seed.train_loss),
+        *([formatting.count(seed.steps_to_solve)] if solvable else []),
+        formatting.count(seed.diverged_at),
+        formatting.number(seed.last_good_loss),
+        formatting.number(seed.ms_per_step),
     ]
+
+
+def interval_heading(rows: Sequence[summary.SummaryRow]) -> str:
+    """What `interval` shows in these rows."""
+    shown = {row.ci_low is not None for row in rows}
+    return {frozenset([True]): "95\u00a0% interval", frozenset([False]): "seeds"}.get(
+        frozenset(shown), "interval or seeds"
+    )
+
+
+def interval(row: summary.SummaryRow, cell: results.CellResults) -> str:
+    """The interval of the IQM; every seed's value where there are too few for one."""
+    if row.ci_low is not None:
+        return f"[{formatting.number(row.ci_low, 3)}, {formatting.number(row.ci_high, 3)}]"
+    values = (math.inf if seed.test_metric is None else seed.test_metric for seed in cell.seeds)
+    return ", ".join(formatting.number(value, 3) for value in values)

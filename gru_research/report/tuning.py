@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 
 from gru_research import stats
 from gru_research.plural import several
-from gru_research.report import drawing, draws, results, scales, wording
+from gru_research.report import figure_style, formatting, results, scales, tuning_draws
 
 _RATE = "learning_rate"
 _COLUMNS = 2
@@ -40,7 +40,7 @@ def table(task: results.TaskResults) -> tuple[list[str], list[list[str]]]:
     rows = []
     for tuning in task.tunings:
         for draw in tuning.draws:
-            values = [wording.number(draw.values.get(name)) for name in fields]
+            values = [formatting.number(draw.values.get(name)) for name in fields]
             said = [
                 _metric(draw, measured.direction),
                 str(len(draw.seeds)),
@@ -51,14 +51,14 @@ def table(task: results.TaskResults) -> tuple[list[str], list[list[str]]]:
     return headings, rows
 
 
-def illustration(task: results.TaskResults) -> drawing.Illustration | None:
+def illustration(task: results.TaskResults) -> figure_style.Illustration | None:
     """The validation metric of every draw against its learning rate, a panel a cell; None without such draws."""
     tunings = [tuning for tuning in task.tunings if any(_RATE in draw.values for draw in tuning.draws)]
     if not tunings:
         return None
     columns = min(_COLUMNS, len(tunings))
     lines = math.ceil(len(tunings) / columns)
-    figure = drawing.sheet(1.0 + (2.7 if columns == 1 else 1.9) * lines)
+    figure = figure_style.sheet(1.0 + (2.7 if columns == 1 else 1.9) * lines)
     panels = figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False).ravel()
     for axes in panels[len(tunings) :]:
         axes.set_visible(False)
@@ -66,18 +66,18 @@ def illustration(task: results.TaskResults) -> drawing.Illustration | None:
     _fit(panels[0], measured, tunings)
     handles = []
     for axes, tuning in zip(panels, tunings, strict=False):
-        drawing.plain(axes)
-        drawing.title(axes, drawing.shortened(tuning.label))
-        _draw_draws(axes, tuning, drawing.style(task.labels.index(tuning.label)), measured.direction)
+        figure_style.plain(axes)
+        figure_style.title(axes, figure_style.shortened(tuning.label))
+        _draw_draws(axes, tuning, figure_style.style(task.labels.index(tuning.label)), measured.direction)
         handles = scales.draw_references(axes, "y", measured)
     for axes in panels[max(0, len(tunings) - columns) : len(tunings)]:
         axes.set_xlabel("learning rate")
         axes.xaxis.set_tick_params(labelbottom=True)
     for axes in panels[: len(tunings) : columns]:
-        axes.set_ylabel(drawing.text(f"validation {measured.metric}"))
-    drawing.legend(figure, [*_keys(tunings), *handles])
+        axes.set_ylabel(figure_style.text(f"validation {measured.metric}"))
+    figure_style.legend(figure, [*_keys(tunings), *handles])
     labels = ", ".join(tuning.label for tuning in tunings)
-    return drawing.Illustration(
+    return figure_style.Illustration(
         "tuning",
         figure,
         "Tuning",
@@ -87,7 +87,7 @@ def illustration(task: results.TaskResults) -> drawing.Illustration | None:
     )
 
 
-def _fit(axes: Axes, task: results.Task, tunings: Sequence[draws.Tuning]) -> None:
+def _fit(axes: Axes, task: results.Task, tunings: Sequence[tuning_draws.Tuning]) -> None:
     every = [draw for tuning in tunings for draw in tuning.draws]
     ends = [end for tuning in tunings for end in tuning.ranges.get(_RATE, ())]
     scales.fit(axes, "x", [*(draw.values[_RATE] for draw in every if _RATE in draw.values), *ends], logarithmic=True)
@@ -97,7 +97,7 @@ def _fit(axes: Axes, task: results.Task, tunings: Sequence[draws.Tuning]) -> Non
     scales.make_room(axes, task, inches=1.2)
 
 
-def _draw_draws(axes: Axes, tuning: draws.Tuning, style: dict[str, Any], direction: stats.Direction) -> None:
+def _draw_draws(axes: Axes, tuning: tuning_draws.Tuning, style: dict[str, Any], direction: stats.Direction) -> None:
     """A dot a draw and seed, the chosen draw filled and ringed; crosses at the bad edge for those that diverged."""
     look: dict[str, Any] = {"linestyle": "none", "color": style["color"], "markersize": 5.5}
     bad = 0.96 if direction == "min" else 0.04
@@ -116,11 +116,11 @@ def _draw_draws(axes: Axes, tuning: draws.Tuning, style: dict[str, Any], directi
                 axes.plot([rate], [value], marker=style["marker"], markerfacecolor="white", zorder=3, **look)
     low, high = tuning.ranges.get(_RATE, axes.get_xlim())
     for edge in zip(axes.get_xlim(), (low, high), strict=True):
-        axes.axvspan(*edge, color=drawing.SHADE, zorder=0, linewidth=0)
+        axes.axvspan(*edge, color=figure_style.SHADE, zorder=0, linewidth=0)
 
 
-def _keys(tunings: Sequence[draws.Tuning]) -> list[Line2D]:
-    look: dict[str, Any] = {"linestyle": "none", "color": drawing.INK}
+def _keys(tunings: Sequence[tuning_draws.Tuning]) -> list[Line2D]:
+    look: dict[str, Any] = {"linestyle": "none", "color": figure_style.INK}
     keys = [Line2D([], [], label="a draw", marker="o", markerfacecolor="white", markersize=5.5, **look)]
     if any(tuning.chosen for tuning in tunings):
         keys.append(Line2D([], [], label="chosen", marker="o", fillstyle="none", markersize=11, **look))
@@ -129,7 +129,7 @@ def _keys(tunings: Sequence[draws.Tuning]) -> list[Line2D]:
     return keys
 
 
-def _caption(task: results.TaskResults, tunings: Sequence[draws.Tuning]) -> str:
+def _caption(task: results.TaskResults, tunings: Sequence[tuning_draws.Tuning]) -> str:
     """What the marks show, which rate each cell was given, and how many draws beat the baseline."""
     measured = task.task.on_validation()
     better = "lower" if measured.direction == "min" else "higher"
@@ -138,7 +138,7 @@ def _caption(task: results.TaskResults, tunings: Sequence[draws.Tuning]) -> str:
         text += "; draws differ in other fields too, which the table has"
     if any(value is None for tuning in tunings for draw in tuning.draws for value in draw.metric):
         text += "; crosses at the edge diverged"
-    chosen = [f"{t.label} {wording.number(t.chosen.values[_RATE], 3)}" for t in tunings if t.chosen]
+    chosen = [f"{t.label} {formatting.number(t.chosen.values[_RATE], 3)}" for t in tunings if t.chosen]
     text += f". Chosen rates: {'; '.join(chosen)}." if chosen else "."
     if measured.baseline is not None:
         beat = "; ".join(f"{t.label} {_beating(t, measured)} of {len(t.draws)}" for t in tunings)
@@ -146,19 +146,19 @@ def _caption(task: results.TaskResults, tunings: Sequence[draws.Tuning]) -> str:
     return text
 
 
-def _beating(tuning: draws.Tuning, task: results.Task) -> int:
+def _beating(tuning: tuning_draws.Tuning, task: results.Task) -> int:
     assert task.baseline is not None
     middles = stats.as_scores([_middle(draw, task.direction) for draw in tuning.draws], task.direction)
     return int((middles > stats.as_scores([task.baseline], task.direction)[0]).sum())
 
 
-def _choice(tuning: draws.Tuning, name: str) -> str:
+def _choice(tuning: tuning_draws.Tuning, name: str) -> str:
     assert tuning.chosen is not None
     drawn_from = f" from [{', '.join(f'{end:g}' for end in tuning.ranges[name])}]" if name in tuning.ranges else ""
-    return f"{name.replace('_', ' ')} {wording.number(tuning.chosen.values[name], 3)}{drawn_from}"
+    return f"{name.replace('_', ' ')} {formatting.number(tuning.chosen.values[name], 3)}{drawn_from}"
 
 
-def _drawn(tuning: draws.Tuning) -> str:
+def _drawn(tuning: tuning_draws.Tuning) -> str:
     seeds = max(len(draw.seeds) for draw in tuning.draws)
     lost = sum(any(value is None for value in draw.metric) for draw in tuning.draws)
     text = several(len(tuning.draws), "draw")
@@ -166,7 +166,7 @@ def _drawn(tuning: draws.Tuning) -> str:
     return text + (f" ({lost} diverged)" if lost else "")
 
 
-def _at_edge(tuning: draws.Tuning, name: str) -> str | None:
+def _at_edge(tuning: tuning_draws.Tuning, name: str) -> str | None:
     """A warning where no draw went further than the chosen one, so that the best may lie beyond."""
     assert tuning.chosen is not None
     chosen = tuning.chosen.values[name]
@@ -180,15 +180,15 @@ def _at_edge(tuning: draws.Tuning, name: str) -> str | None:
     )
 
 
-def _metric(draw: draws.Draw, direction: stats.Direction) -> str:
-    return wording.number(_middle(draw, direction))
+def _metric(draw: tuning_draws.Draw, direction: stats.Direction) -> str:
+    return formatting.number(_middle(draw, direction))
 
 
-def _middle(draw: draws.Draw, direction: stats.Direction) -> float:
+def _middle(draw: tuning_draws.Draw, direction: stats.Direction) -> float:
     """The interquartile mean over the draw's seeds, by which draws were chosen."""
     return stats.iqm(stats.rank_worst(draw.metric, direction))
 
 
-def _diverged(draw: draws.Draw) -> str:
-    at = [wording.count(step) for step in draw.diverged_at if step is not None]
-    return ", ".join(at) or wording.UNKNOWN
+def _diverged(draw: tuning_draws.Draw) -> str:
+    at = [formatting.count(step) for step in draw.diverged_at if step is not None]
+    return ", ".join(at) or formatting.UNKNOWN

@@ -6,20 +6,20 @@ a `direction`, "min" or "max": whether less or more of it is better; what compar
 is better (`as_scores`, `normalized`).
 """
 
-from gru_research.stats.claims import Verdict, holm, seeds_needed_for_level, verdicts
+from gru_research.stats.bootstrap import Estimate
 from gru_research.stats.difference import paired_difference
 from gru_research.stats.improvement import probability_of_improvement
 from gru_research.stats.interquartile import MEASURED_COVERAGE, aggregate_iqm, interval_coverage, iqm, iqm_interval
 from gru_research.stats.log_rank import log_rank_test
 from gru_research.stats.median import median_interval
+from gru_research.stats.multiple_tests import Verdict, holm, seeds_needed_for_level, verdicts
+from gru_research.stats.normalized_scores import normalized
 from gru_research.stats.permutation import PermutationTest, paired_permutation_test
 from gru_research.stats.power import expected_power, seeds_needed
 from gru_research.stats.profiles import Profile, performance_profile
-from gru_research.stats.resampling import Estimate
-from gru_research.stats.scores import normalized
+from gru_research.stats.seed_values import Direction, as_scores, rank_worst
 from gru_research.stats.solving import median_with_infinite, solved_at
 from gru_research.stats.survival import SurvivalCurve, median_time_to_solve, restricted_mean, survival_curve
-from gru_research.stats.values import Direction, as_scores, rank_worst
 
 __all__ = [
     "MEASURED_COVERAGE",

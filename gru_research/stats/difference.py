@@ -5,15 +5,15 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gru_research.stats import resampling
+from gru_research.stats import bootstrap
 from gru_research.stats.interquartile import iqm_rows
 from gru_research.stats.permutation import differences
-from gru_research.stats.values import pairs
+from gru_research.stats.seed_values import pairs
 
 
 def paired_difference(
-    x: ArrayLike, y: ArrayLike, confidence: float = 0.95, resamples: int = 2000, seed: int = 0
-) -> resampling.Estimate:
+    x: ArrayLike, y: ArrayLike, confidence: float = 0.95, resamples: int = bootstrap.RESAMPLES, seed: int = 0
+) -> bootstrap.Estimate:
     """The interquartile mean of x - y over paired seeds, with its percentile bootstrap interval over pairs.
 
     Each seed gives one difference, so that what both cells share of a seed (its batches) drops out. The statistic is
@@ -34,7 +34,7 @@ def paired_difference(
     Raises:
       ValueError: no seeds, NaN, another number of seeds in x than in y, or an option out of range.
     """
-    resampling.check_options(confidence, resamples)
+    bootstrap.check_options(confidence, resamples)
     distances, signs = differences(*pairs(x, y))
     d = signs * distances
     rng = np.random.default_rng(seed)
@@ -42,6 +42,6 @@ def paired_difference(
     with np.errstate(invalid="ignore"):  # inf - inf is the NaN that is promised
         value, resampled = float(iqm_rows(d)), iqm_rows(drawn)
     undefined = np.isnan(resampled)
-    low, _ = resampling.interval(np.where(undefined, -math.inf, resampled), confidence)
-    _, high = resampling.interval(np.where(undefined, math.inf, resampled), confidence)
-    return resampling.Estimate(value, low, high)
+    low, _ = bootstrap.interval(np.where(undefined, -math.inf, resampled), confidence)
+    _, high = bootstrap.interval(np.where(undefined, math.inf, resampled), confidence)
+    return bootstrap.Estimate(value, low, high)

@@ -5,17 +5,17 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gru_research.stats import resampling
-from gru_research.stats.values import strata
+from gru_research.stats import bootstrap
+from gru_research.stats.seed_values import strata
 
 
 def probability_of_improvement(
     x_by_task: ArrayLike | Sequence[ArrayLike],
     y_by_task: ArrayLike | Sequence[ArrayLike],
     confidence: float = 0.95,
-    resamples: int = 2000,
+    resamples: int = bootstrap.RESAMPLES,
     seed: int = 0,
-) -> resampling.Estimate:
+) -> bootstrap.Estimate:
     """The mean over tasks of P(X > Y) + P(X = Y) / 2, X a run of x and Y one of y on the same task.
 
     Within a task it is the Mann-Whitney statistic U / (S_x S_y) (Mann and Whitney 1947), ties one half; the mean
@@ -30,7 +30,7 @@ def probability_of_improvement(
     Raises:
       ValueError: other tasks in x than in y by their number, no scores, NaN, or an option out of range.
     """
-    resampling.check_options(confidence, resamples)
+    bootstrap.check_options(confidence, resamples)
     x_tasks, y_tasks = strata(x_by_task, "x_by_task"), strata(y_by_task, "y_by_task")
     if len(x_tasks) != len(y_tasks):
         raise ValueError(f"x_by_task and y_by_task must hold the same tasks: {len(x_tasks)} and {len(y_tasks)}")
@@ -39,8 +39,8 @@ def probability_of_improvement(
     for x, y in zip(x_tasks, y_tasks, strict=True):
         wins = (x[:, None] > y) + 0.5 * (x[:, None] == y)
         shares.append(wins.sum() / wins.size)
-        x_times = resampling.multiplicities(x.size, resamples, rng)
-        y_times = resampling.multiplicities(y.size, resamples, rng)
+        x_times = bootstrap.resample_counts(x.size, resamples, rng)
+        y_times = bootstrap.resample_counts(y.size, resamples, rng)
         drawn.append(((x_times @ wins) * y_times).sum(axis=1) / wins.size)
-    low, high = resampling.interval(np.mean(drawn, axis=0), confidence)
-    return resampling.Estimate(float(np.mean(shares)), low, high)
+    low, high = bootstrap.interval(np.mean(drawn, axis=0), confidence)
+    return bootstrap.Estimate(float(np.mean(shares)), low, high)

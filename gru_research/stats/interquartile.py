@@ -6,8 +6,8 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gru_research.stats import resampling
-from gru_research.stats.values import one_axis, strata
+from gru_research.stats import bootstrap
+from gru_research.stats.seed_values import one_axis, strata
 
 # The true coverage of the nominal 95 % interval of `iqm_interval`, by the number of seeds:
 # `interval_coverage(n, trials=40_000, resamples=2_000)`; its standard error is below 0.003.
@@ -31,7 +31,10 @@ def iqm(values: ArrayLike) -> float:
 
 
 def iqm_interval(
-    values: ArrayLike | Sequence[ArrayLike], confidence: float = 0.95, resamples: int = 2000, seed: int = 0
+    values: ArrayLike | Sequence[ArrayLike],
+    confidence: float = 0.95,
+    resamples: int = bootstrap.RESAMPLES,
+    seed: int = 0,
 ) -> tuple[float, float]:
     """The percentile bootstrap interval of the IQM, from `resamples` resamples; deterministic.
 
@@ -48,17 +51,20 @@ def iqm_interval(
     Raises:
       ValueError: as `iqm`, or `confidence` or `resamples` out of range.
     """
-    resampling.check_options(confidence, resamples)
+    bootstrap.check_options(confidence, resamples)
     rng = np.random.default_rng(seed)
     tasks = strata(values)
     _check_signs(tasks)
     draws = [task[rng.integers(task.size, size=(resamples, task.size))] for task in tasks]
-    return resampling.interval(iqm_rows(np.concatenate(draws, axis=1)), confidence)
+    return bootstrap.interval(iqm_rows(np.concatenate(draws, axis=1)), confidence)
 
 
 def aggregate_iqm(
-    scores_by_task: ArrayLike | Sequence[ArrayLike], confidence: float = 0.95, resamples: int = 2000, seed: int = 0
-) -> resampling.Estimate:
+    scores_by_task: ArrayLike | Sequence[ArrayLike],
+    confidence: float = 0.95,
+    resamples: int = bootstrap.RESAMPLES,
+    seed: int = 0,
+) -> bootstrap.Estimate:
     """The IQM over all runs of all tasks, with its stratified interval (Agarwal et al. 2021, section 4.3).
 
     Args:
@@ -70,10 +76,10 @@ def aggregate_iqm(
     """
     tasks = strata(scores_by_task, "scores_by_task")
     low, high = iqm_interval(tasks, confidence, resamples, seed)
-    return resampling.Estimate(iqm(np.concatenate(tasks)), low, high)
+    return bootstrap.Estimate(iqm(np.concatenate(tasks)), low, high)
 
 
-def interval_coverage(seeds: int, trials: int, resamples: int = 2000, seed: int = 0) -> float:
+def interval_coverage(seeds: int, trials: int, resamples: int = bootstrap.RESAMPLES, seed: int = 0) -> float:
     """How often the nominal 95 % `iqm_interval` holds the true IQM, measured by simulation.
 
     Each of `trials` draws `seeds` standard normal values, whose true IQM is 0. The standard error of

@@ -5,7 +5,7 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gru_research.stats.values import one_axis
+from gru_research.stats.seed_values import one_axis
 
 
 def median_interval(values: ArrayLike, confidence: float = 0.95) -> tuple[float, float]:

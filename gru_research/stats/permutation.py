@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gru_research.stats.values import pairs
+from gru_research.stats.seed_values import pairs
 
 
 @dataclasses.dataclass(frozen=True)

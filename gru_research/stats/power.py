@@ -5,9 +5,9 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gru_research.stats.claims import check_level, seeds_needed_for_level
+from gru_research.stats.multiple_tests import check_level, seeds_needed_for_level
 from gru_research.stats.permutation import differences, midranks
-from gru_research.stats.values import pairs
+from gru_research.stats.seed_values import pairs
 
 # Up to so many seeds all patterns of signs, but for opposites, are counted: 1,024.
 _MOST_COUNTED = 11

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gru_research.stats import resampling
-from gru_research.stats.values import one_axis, strata
+from gru_research.stats import bootstrap
+from gru_research.stats.seed_values import one_axis, strata
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,7 +30,7 @@ def performance_profile(
     scores_by_task: ArrayLike | Sequence[ArrayLike],
     thresholds: ArrayLike,
     confidence: float = 0.95,
-    resamples: int = 2000,
+    resamples: int = bootstrap.RESAMPLES,
     seed: int = 0,
 ) -> Profile:
     """F(tau) = mean over tasks of the share of the task's runs with a score > tau.
@@ -48,13 +48,13 @@ def performance_profile(
     Raises:
       ValueError: no scores or thresholds, NaN among them, or an option out of range.
     """
-    resampling.check_options(confidence, resamples)
+    bootstrap.check_options(confidence, resamples)
     taus = one_axis(thresholds, "thresholds")
     rng = np.random.default_rng(seed)
     shares, drawn = [], []
     for task in strata(scores_by_task, "scores_by_task"):
         above = (task[:, None] > taus).astype(np.float64)
         shares.append(above.sum(axis=0) / task.size)
-        drawn.append(resampling.multiplicities(task.size, resamples, rng) @ above / task.size)
-    low, high = resampling.ends(np.mean(drawn, axis=0), confidence)
+        drawn.append(bootstrap.resample_counts(task.size, resamples, rng) @ above / task.size)
+    low, high = bootstrap.ends(np.mean(drawn, axis=0), confidence)
     return Profile(taus, np.mean(shares, axis=0), low, high)

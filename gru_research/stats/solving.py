@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from gru_research.stats.values import Direction, check_direction, rank_worst
+from gru_research.stats.seed_values import Direction, check_direction, rank_worst
 
 
 def median_with_infinite(values: Iterable[float | None]) -> float:

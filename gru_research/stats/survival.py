@@ -12,8 +12,8 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gru_research.stats import resampling
-from gru_research.stats.values import one_axis
+from gru_research.stats import bootstrap
+from gru_research.stats.seed_values import one_axis
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,8 +55,13 @@ def survival_curve(times: ArrayLike, solved: ArrayLike, end: float) -> SurvivalC
 
 
 def restricted_mean(
-    times: ArrayLike, solved: ArrayLike, end: float, confidence: float = 0.95, resamples: int = 2000, seed: int = 0
-) -> resampling.Estimate:
+    times: ArrayLike,
+    solved: ArrayLike,
+    end: float,
+    confidence: float = 0.95,
+    resamples: int = bootstrap.RESAMPLES,
+    seed: int = 0,
+) -> bootstrap.Estimate:
     """The mean time to solve up to `end`, with the percentile bootstrap interval over seeds.
 
     It is the area under the survival curve from 0 to `end` (Irwin 1949; Royston and Parmar 2013): the mean of
@@ -65,13 +70,13 @@ def restricted_mean(
 
     Args and errors are those of `survival_curve`, and `confidence` or `resamples` out of range.
     """
-    resampling.check_options(confidence, resamples)
+    bootstrap.check_options(confidence, resamples)
     grid, events, at_risk = _table(*observed(times, solved, end))
     widths = np.diff(grid, append=end)
-    counts = resampling.multiplicities(len(events), resamples, np.random.default_rng(seed))
+    counts = bootstrap.resample_counts(len(events), resamples, np.random.default_rng(seed))
     drawn = _unsolved(counts @ events, counts @ at_risk) @ widths
     value = _unsolved(events.sum(axis=0), at_risk.sum(axis=0)) @ widths
-    return resampling.Estimate(float(value), *resampling.interval(drawn, confidence))
+    return bootstrap.Estimate(float(value), *bootstrap.interval(drawn, confidence))
 
 
 def median_time_to_solve(times: ArrayLike, solved: ArrayLike, end: float) -> float:

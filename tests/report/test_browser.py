@@ -16,7 +16,7 @@ import pytest
 import rich.console
 
 from gru_research import report
-from gru_research.report import claims, exhibits, why
+from gru_research.report import claims, diagnosis_page, exhibits
 from gru_research.report.claims import findings
 from tests.report.synthetic import Cell, constant, falling, flat, two_cells, write_run, write_study
 from tests.report.test_attention import VOCABULARIES, with_attention
@@ -104,8 +104,10 @@ def write_pages(folder: Path) -> dict[str, Path]:
     pages["claims"] = claims.write(folder / "claims")
     header = {"command": [f"x{EVIL}"], "made": "2026-01-01", "about": f"About{EVIL}"}
     (folder / "why").mkdir()
-    why.save(folder / "why", header, [why.Part(f"gru{EVIL}", (f"a note{EVIL}",), exhibits_of_all_kinds)])
-    pages["why"] = why.write(folder / "why")
+    diagnosis_page.save(
+        folder / "why", header, [diagnosis_page.Part(f"gru{EVIL}", (f"a note{EVIL}",), exhibits_of_all_kinds)]
+    )
+    pages["why"] = diagnosis_page.write(folder / "why")
     (folder / "why" / "report.html").write_text("<!DOCTYPE html>")
     return pages
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from gru_research import records
-from gru_research.report import claims, look
+from gru_research.report import claims, figure_settings
 from gru_research.report.claims import findings
 from tests.report.test_exhibits import EXAMPLES
 
@@ -66,7 +66,7 @@ def test_the_markdown_has_the_same_and_its_tables_stay_tables(workdir: Path) -> 
 
 
 def test_the_markdown_links_to_figures_of_the_formats_that_were_asked_for(workdir: Path) -> None:
-    with look.Look(("svg", "pdf")).applied():
+    with figure_settings.FigureSettings(("svg", "pdf")).applied():
         claims.write(workdir)
     linked = re.findall(r"\]\((figures/[^)]*)\)", (workdir / "claims.md").read_text())
     assert linked and all((workdir / path).suffix == ".svg" and (workdir / path).is_file() for path in linked)

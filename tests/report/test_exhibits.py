@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from gru_research.report import exhibits, files, markup
-from gru_research.report.exhibits import over_seeds, placed
+from gru_research.report.exhibits import html, over_seeds
 
 WORDS = exhibits.Words("Title", "what is in it", "what to see")
 EXAMPLES = (
@@ -55,7 +55,7 @@ def test_the_same_exhibits_make_the_same_files(tmp_path: Path) -> None:
     made = []
     for name in ("one", "two"):
         figures = files.Figures(tmp_path / name)
-        parts = placed.parts(EXAMPLES, figures)
+        parts = html.to_parts(EXAMPLES, figures)
         assert "a|b" in str(parts[0])
         made.append([path.read_bytes() for path in figures.paths])
     assert made[0] == made[1] and len(made[0]) == 4
@@ -64,7 +64,7 @@ def test_the_same_exhibits_make_the_same_files(tmp_path: Path) -> None:
 def test_a_figure_of_nothing_finite_is_drawn_all_the_same(tmp_path: Path) -> None:
     nothing = exhibits.Line("GRU", 0, (1.0, 10.0), (None, None))
     shown = exhibits.Lines("n", WORDS, (exhibits.Panel("", (nothing,)),), "x", "y", x_logarithmic=True)
-    part = placed.part(shown, files.Figures(tmp_path / "figures"))
+    part = html.to_part(shown, files.Figures(tmp_path / "figures"))
     assert isinstance(part, markup.Picture) and part.svg
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gru_research import report
-from gru_research.report.study import horizon, horizon_figure, reading, words
+from gru_research.report.study import captions, horizon, horizon_figure, reading
 from tests.report.synthetic import Page, constant, read_csv, write_run, write_study
 
 
@@ -124,8 +124,8 @@ def test_nothing_trained_yet(tmp_path):
 def test_values_that_no_cell_was_left_for_are_not_missing(tmp_path):
     write_horizon(tmp_path, [10, 20, 40], {"GRU": [4, 0, None], "RNN": [0, None, None]})
     study = reading.read(tmp_path)
-    assert words.notes(study) == []
-    assert words.state(study, study.runs[2]) == "not trained: no cell was left"
+    assert captions.notes(study) == []
+    assert captions.state(study, study.runs[2]) == "not trained: no cell was left"
 
 
 LAUNCH = """

@@ -8,8 +8,8 @@ import pytest
 import rich.console
 
 from gru_research import records, report, stats
-from gru_research.report import pairs
-from gru_research.report.study import aggregate, figures, page, reading, words
+from gru_research.report import pairwise_tests
+from gru_research.report.study import aggregate, captions, figures, page, reading
 from tests.faults import fault, seen
 from tests.report.synthetic import Page, constant, read_csv, write_run, write_study
 
@@ -87,8 +87,8 @@ def test_scores_are_normalised_and_averaged_over_the_tasks_that_have_every_cell(
     assert means["GRU"].value == pytest.approx(stats.iqm([0.5] * 3 + [1.0] * 3))
     shares = aggregate.profiles(found)["RNN"]
     assert shares.share[np.searchsorted(shares.thresholds, 0.2)] == pytest.approx(0.5)  # digits' alone
-    assert "GRU 0.75" in words.means_line(found)
-    assert "Over the 2 tasks that have every cell." in words.means_caption(found)
+    assert "GRU 0.75" in captions.means_line(found)
+    assert "Over the 2 tasks that have every cell." in captions.means_caption(found)
 
 
 def test_the_heat_map_has_the_numbers_and_hatches_what_is_missing(tmp_path):
@@ -106,7 +106,7 @@ def test_the_heat_map_has_the_numbers_and_hatches_what_is_missing(tmp_path):
 
 @pytest.mark.parametrize(("value", "shown"), [(1.0, "1.00"), (0.999, ">0.99"), (0.0, "0.00"), (0.001, "<0.01")])
 def test_a_score_is_not_rounded_to_an_end(value, shown):
-    assert words.score(value) == shown
+    assert captions.score(value) == shown
 
 
 def test_a_pair_is_compared_on_all_tasks_that_have_both(tmp_path):
@@ -123,14 +123,14 @@ def test_a_pairs_tests_are_corrected_over_its_tasks(tmp_path):
         write_run(tmp_path / name, cells | {"MGU": constant(*np.linspace(0.01, 0.02, seeds))})
     write_study(tmp_path, "suite", ["a", "b", "c"])
     study = reading.read(tmp_path)
-    tested = pairs.over({run.name: run.outcome for run in study.runs}, "GRU", "RNN")
+    tested = pairwise_tests.over({run.name: run.outcome for run in study.runs}, "GRU", "RNN")
     # Holm over 3 tests with p = 2/64, 2/256 and 2/256, whatever the other pairs say.
     assert [pair.verdict.adjusted_p for pair in tested] == pytest.approx([2 / 64, 6 / 256, 6 / 256])
-    headings, rows = words.verdict_table(tested)
+    headings, rows = captions.verdict_table(tested)
     assert rows == [["GRU over RNN", "3", "0", "0", "0"]]
     assert len(headings) == 5
-    assert words.tests_table(tested)[1][0][:3] == ["a", "GRU over RNN", "6"]
-    assert "3 tasks take 7 seeds" in words.tests_explanation(tested)
+    assert captions.tests_table(tested)[1][0][:3] == ["a", "GRU over RNN", "6"]
+    assert "3 tasks take 7 seeds" in captions.tests_explanation(tested)
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,7 @@ def test_a_task_that_has_no_scale_has_no_scores(tmp_path, fields, why):
     found = aggregate.scores(study)
     assert why in found.without["a"]
     assert [made.name for made in figures.illustrations(study, found)] == ["pairs"]
-    assert words.left_out(found) == []
+    assert captions.left_out(found) == []
     shown = page.to_html(study, found, [], {})
     assert "0.15" in shown
     assert "Over all tasks" not in shown

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from gru_research.report import wording
+from gru_research.report import formatting
 from gru_research.tasks import TASKS, Generated, Task
 from gru_research.tasks.music import COLLECTIONS
 from gru_research.tasks.scan import FREQUENT, HALVES, NEAREST, SPLITS
@@ -40,7 +40,7 @@ def defaults(name: str) -> dict[str, Any]:
 
 def solved(task: Task) -> str:
     """As a report says it."""
-    return f"{'below' if task.direction == 'min' else 'at or above'} {wording.number(task.threshold)}"
+    return f"{'below' if task.direction == 'min' else 'at or above'} {formatting.number(task.threshold)}"
 
 
 def test_every_task_has_a_row_and_a_section_in_the_order_of_the_names() -> None:
@@ -54,7 +54,7 @@ def test_every_task_has_a_row_and_a_section_in_the_order_of_the_names() -> None:
 def test_a_row_says_what_the_task_says(name: str) -> None:
     _, length, metric, formula, reached, threshold, config = ROWS[name]
     task = TASKS[name]()
-    assert (length, metric, reached) == (str(task.length), task.metric, wording.number(task.baseline))
+    assert (length, metric, reached) == (str(task.length), task.metric, formatting.number(task.baseline))
     assert len(task.trivial) == 1 or formula.startswith("best of")
     assert (threshold, config) == (solved(task), f"`configs/{name}.py`")
     if formula.startswith("`"):
@@ -94,7 +94,7 @@ def test_the_collections_of_music() -> None:
         task, (length, reached, threshold) = TASKS["music"](dataset=name), rows[name]
         segment = COLLECTIONS[name].segment or "whole"
         assert length == f"{task.length:,}, {segment}"
-        assert (reached, threshold) == (wording.number(baseline(task)), solved(task))
+        assert (reached, threshold) == (formatting.number(baseline(task)), solved(task))
 
 
 def test_the_splits_of_scan() -> None:
@@ -105,7 +105,7 @@ def test_the_splits_of_scan() -> None:
     for split, longest, *reached, threshold in rows:
         task = TASKS["scan"](split=split.strip("`"))
         assert longest == str(task.spec.example["targets"].shape[0] - 1)
-        assert reached == [wording.number(value) for value in task.trivial.values()]
+        assert reached == [formatting.number(value) for value in task.trivial.values()]
         assert threshold == ("-" if task.threshold is None else solved(task))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gru_research.report import wording
+from gru_research.report import formatting
 from gru_research.tasks.files import files
 from tests import pages
 
@@ -32,7 +32,7 @@ def test_what_it_shows_is_what_its_files_give(tmp_path: Path, monkeypatch: pytes
         task = files(**options(command))
         assert re.findall(r"^warning: (.*)$", output, re.MULTILINE) == list(task.warnings), command
         for name, value in task.trivial.items():
-            assert name in output and wording.number(value) in output, (command, name, value)
+            assert name in output and formatting.number(value) in output, (command, name, value)
         assert f" {task.metric} " in output
 
 

@@ -20,7 +20,7 @@ from gru_research import records, report, stats
 from gru_research.config import experiment
 from gru_research.data import DataDirs
 from gru_research.metrics import Collected, mean, ratio
-from gru_research.report import figures, results, tables, wording
+from gru_research.report import captions, figures, results, run_notes, tables
 from gru_research.spec import Spec
 from gru_research.tasks import Generated, Task
 from gru_research.training import Plan, make_plan, predictions, scoring
@@ -268,8 +268,8 @@ def test_the_validation_metric_selects_and_solves_and_the_metric_is_compared(tmp
     assert collected.task.on_validation().trivial == {} and collected.task.on_validation().direction == "min"
     (cell,) = collected.cells
     np.testing.assert_allclose(cell.curve.values[0], [abs(toy.start(seed) - toy.GOAL) for seed in SEEDS], rtol=1e-6)
-    line = wording.reference(collected.task)
-    assert wording.curves_caption(collected).startswith("Validation distance: ")
+    line = run_notes.reference(collected.task)
+    assert captions.curves(collected).startswith("Validation distance: ")
     assert "Baseline (one): gain 1." in line and "a validation distance below 1.25" in line
     header, row = (tmp_path / "run" / "summary.csv", report.write(tmp_path / "run"))[0].read_text().splitlines()
     summary = dict(zip(header.split(","), row.split(","), strict=True))
@@ -318,7 +318,7 @@ def test_every_trivial_answer_is_in_the_table_the_figure_and_the_words(tmp_path:
     (collected,) = results.collect(run)
     _, rows = tables.summary_table(collected, trivial=True)
     assert [[row[0], row[3]] for row in rows[1:]] == [["the median target", "2.5"], ["nothing", "11"]]
-    assert "Trivial answers, median: the median target 2.5; nothing 11." in wording.reference(collected.task)
+    assert "Trivial answers, median: the median target 2.5; nothing 11." in run_notes.reference(collected.task)
     (drawn,) = (made for made in figures.illustrations(collected) if made.name == "test_metric")
     labels = " ".join(text.get_text() for text in drawn.figure.findobj(Text))
     assert "the median target (2.5)" in labels and "nothing (11)" in labels

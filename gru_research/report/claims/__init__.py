@@ -6,7 +6,7 @@ import rich.console
 import rich.text
 
 from gru_research.report import files, terminal
-from gru_research.report.claims import findings, page, written
+from gru_research.report.claims import findings, markdown, page
 
 __all__ = ["findings", "print_verdicts", "write"]
 
@@ -22,7 +22,7 @@ def write(workdir: Path, console: rich.console.Console | None = None) -> Path:
     claims = findings.read(workdir)
     figures = files.Figures(workdir / "figures")
     path = files.replace(workdir / PAGE, page.to_html(workdir, claims, figures).encode())
-    files.replace(workdir / TEXT, written.to_markdown(claims).encode())
+    files.replace(workdir / TEXT, markdown.to_markdown(claims).encode())
     if console is not None:
         print_verdicts(claims, console)
         console.print(rich.text.Text(f"Page: {path}"), soft_wrap=True)

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from gru_research.plural import several
-from gru_research.report import files, markup, tables, wording
+from gru_research.report import files, formatting, markup, tables
 from gru_research.report.claims.findings import Claims, Finding, counted
-from gru_research.report.exhibits import placed
+from gru_research.report.exhibits.html import to_parts
 
 TITLE = "What gates do: a tutorial's claims about the GRU, run"
 
@@ -41,7 +41,7 @@ def _section(workdir: Path, finding: Finding, figures: files.Figures) -> markup.
     parts: list[Any] = [
         _verdict(finding),
         _described({"What was run": finding.ran, "Rule": finding.rule, "Left to the full form": finding.left}),
-        *placed.parts(finding.shown, figures),
+        *to_parts(finding.shown, figures),
     ]
     if links := [link for run in finding.runs if (link := _link(workdir, run))]:
         parts.append(f"<p>Runs: {', '.join(links)}</p>")
@@ -87,5 +87,5 @@ def named_facts(claims: Claims) -> dict[str, str]:
 
 def facts(claims: Claims) -> str:
     return _described(named_facts(claims)) + markup.folded(
-        "The configuration", f"<pre>{html.escape(wording.json_text(claims.header['config']))}</pre>"
+        "The configuration", f"<pre>{html.escape(formatting.json_text(claims.header['config']))}</pre>"
     )

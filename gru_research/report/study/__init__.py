@@ -6,8 +6,8 @@ from pathlib import Path
 import rich.console
 import rich.text
 
-from gru_research.report import files, pairs, seeds, summary, terminal
-from gru_research.report.study import aggregate, figures, horizon, horizon_figure, page, reading, words
+from gru_research.report import files, pairwise_tests, seeds_csv, summary, terminal
+from gru_research.report.study import aggregate, captions, figures, horizon, horizon_figure, page, reading
 
 
 def write(workdir: Path, console: rich.console.Console | None = None) -> files.ReportPaths:
@@ -21,7 +21,7 @@ def write(workdir: Path, console: rich.console.Console | None = None) -> files.R
     study = reading.read(workdir)
     found = aggregate.scores(study)
     tasks = {run.name: run.outcome for run in study.runs if run.outcome}
-    tested = [test for x, y in itertools.combinations(study.labels, 2) for test in pairs.over(tasks, x, y)]
+    tested = [test for x, y in itertools.combinations(study.labels, 2) for test in pairwise_tests.over(tasks, x, y)]
     drawn = files.Figures(workdir / "figures")
     if study.kind == "horizon":
         illustrations = [made for made in [horizon_figure.illustration(study)] if made]
@@ -32,7 +32,7 @@ def write(workdir: Path, console: rich.console.Console | None = None) -> files.R
     table = summary.to_csv([row for _, row in rows], runs=[name for name, _ in rows])
     paths = files.ReportPaths(
         summary=files.replace(workdir / "summary.csv", table.encode()),
-        seeds=files.replace(workdir / "seeds.csv", seeds.to_csv(tasks.items(), named=True).encode()),
+        seeds=files.replace(workdir / "seeds.csv", seeds_csv.to_csv(tasks.items(), named=True).encode()),
         page=files.replace(workdir / "report.html", page.to_html(study, found, tested, pictures).encode()),
         figures=tuple(drawn.paths),
     )
@@ -47,7 +47,7 @@ def _print(study: reading.Study, found: aggregate.Scores, console: rich.console.
         terminal.show(console, *horizon.table(study), title=study.title)
         lines = [horizon.words(study, reach) for reach in horizon.reaches(study)]
     else:
-        terminal.show(console, *words.table(study, intervals=False), title=study.title)
-        lines = [words.means_line(found)] if found.common else []
-    for line in [*lines, *(f"Note: {note}" for note in words.notes(study))]:
+        terminal.show(console, *captions.table(study, intervals=False), title=study.title)
+        lines = [captions.means_line(found)] if found.common else []
+    for line in [*lines, *(f"Note: {note}" for note in captions.notes(study))]:
         console.print(rich.text.Text(line))

@@ -9,14 +9,14 @@ from matplotlib.patches import Rectangle
 
 from gru_research import stats
 from gru_research.plural import several
-from gru_research.report import drawing, pairs, scales
-from gru_research.report.study import aggregate, horizon, reading, words
+from gru_research.report import figure_style, pairwise_tests, scales
+from gru_research.report.study import aggregate, captions, horizon, reading
 
 _SLANTED = 9  # characters of a column's label that fit level
 _COLOURS = "cividis"  # equally bright steps, made for colour-blind readers
 
 
-def illustrations(study: reading.Study, found: aggregate.Scores) -> list[drawing.Illustration]:
+def illustrations(study: reading.Study, found: aggregate.Scores) -> list[figure_style.Illustration]:
     """Those that there are scores for."""
     made = []
     if found.cells:
@@ -25,17 +25,17 @@ def illustrations(study: reading.Study, found: aggregate.Scores) -> list[drawing
         made += [means(study, found), profiles(study, found)]
     if improvements := aggregate.improvements(study):
         rows = [(x, y, estimate) for x, y, _, estimate in improvements]
-        enough = words.least_seeds(study) >= aggregate.MIN_SEEDS_FOR_INTERVAL
-        made.append(pairs.illustration(rows, study.title, intervals=enough))
+        enough = captions.least_seeds(study) >= aggregate.MIN_SEEDS_FOR_INTERVAL
+        made.append(pairwise_tests.illustration(rows, study.title, intervals=enough))
     return made
 
 
-def heat_map(study: reading.Study, found: aggregate.Scores) -> drawing.Illustration:
+def heat_map(study: reading.Study, found: aggregate.Scores) -> figure_style.Illustration:
     """The interquartile mean of the normalised scores of every cell on every task, as a number on a colour."""
     columns, rows = found.cells, [run.name for run in study.runs]
     slanted = max(map(len, columns)) > _SLANTED or len(columns) > 5
     height = 0.5 + 0.46 * len(rows) + (0.6 if slanted else 0)
-    figure = drawing.sheet(height, least_width=1.9 + 0.54 * len(columns))
+    figure = figure_style.sheet(height, least_width=1.9 + 0.54 * len(columns))
     axes = figure.add_subplot()
     colours = matplotlib.colormaps[_COLOURS]
     for y, run in enumerate(study.runs):
@@ -47,53 +47,53 @@ def heat_map(study: reading.Study, found: aggregate.Scores) -> drawing.Illustrat
             else:
                 _draw_score(axes, x, y, stats.iqm(scores), _solved(run, label), colours)
     axes.set_xlim(-0.5, len(columns) - 0.5)
-    drawing.name_rows(axes, rows)
-    labels = [drawing.text(drawing.shortened(label, 18)) for label in columns]
+    figure_style.name_rows(axes, rows)
+    labels = [figure_style.text(figure_style.shortened(label, 18)) for label in columns]
     axes.set_xticks(range(len(columns)), labels, rotation=35 if slanted else 0, ha="left" if slanted else "center")
     axes.tick_params(length=0, top=True, labeltop=True, bottom=False, labelbottom=False)
     axes.spines[:].set_visible(False)
     _draw_gaps(axes, len(columns), len(rows))
-    return drawing.Illustration(
+    return figure_style.Illustration(
         "scores",
         figure,
         "Normalised scores",
         f"Heat map of the normalised score of {several(len(columns), 'cell')} on {several(len(rows), 'task')}.",
-        words.heat_map_caption(study, found),
+        captions.heat_map_caption(study, found),
     )
 
 
-def means(study: reading.Study, found: aggregate.Scores) -> drawing.Illustration:
+def means(study: reading.Study, found: aggregate.Scores) -> figure_style.Illustration:
     """The interquartile mean of each cell's scores over the common tasks, with its interval."""
-    figure = drawing.sheet(1.1 + 0.45 * len(found.cells))
+    figure = figure_style.sheet(1.1 + 0.45 * len(found.cells))
     axes = figure.add_subplot()
-    drawing.plain(axes)
-    drawing.title(axes, study.title)
+    figure_style.plain(axes)
+    figure_style.title(axes, study.title)
     for y, (label, estimate) in enumerate(aggregate.iqms(found).items()):
-        look = drawing.style(study.labels.index(label))
+        look = figure_style.style(study.labels.index(label))
         if found.least_seeds >= aggregate.MIN_SEEDS_FOR_INTERVAL:
             axes.plot([estimate.low, estimate.high], [y, y], color=look["color"], linewidth=3, solid_capstyle="butt",
                       clip_on=False)  # fmt: skip
         axes.plot([estimate.value], [y], color=look["color"], marker=look["marker"], markersize=8, clip_on=False)
-    drawing.name_rows(axes, found.cells)
+    figure_style.name_rows(axes, found.cells)
     _score_axis(axes)
     axes.set_xlabel("interquartile mean of the normalised scores")
-    return drawing.Illustration(
+    return figure_style.Illustration(
         "means",
         figure,
         "Scores over all tasks",
         f"Dot chart of the interquartile mean of the normalised scores, for {', '.join(found.cells)}.",
-        words.means_caption(found),
+        captions.means_caption(found),
     )
 
 
-def profiles(study: reading.Study, found: aggregate.Scores) -> drawing.Illustration:
+def profiles(study: reading.Study, found: aggregate.Scores) -> figure_style.Illustration:
     """For each cell the share of all runs with more than a score, against the score."""
-    figure = drawing.sheet(3.9)
+    figure = figure_style.sheet(3.9)
     axes = figure.add_subplot()
-    drawing.plain(axes)
-    drawing.title(axes, study.title)
+    figure_style.plain(axes)
+    figure_style.title(axes, study.title)
     for label, profile in aggregate.profiles(found).items():
-        look = drawing.style(study.labels.index(label))
+        look = figure_style.style(study.labels.index(label))
         if found.least_seeds >= aggregate.MIN_SEEDS_FOR_INTERVAL:
             axes.fill_between(
                 profile.thresholds, profile.low, profile.high, color=look["color"], alpha=0.16, linewidth=0
@@ -104,13 +104,13 @@ def profiles(study: reading.Study, found: aggregate.Scores) -> drawing.Illustrat
     axes.set_yticks([0, 0.25, 0.5, 0.75, 1], ["0", "25 %", "50 %", "75 %", "100 %"])
     axes.set_xlabel("normalised score")
     axes.set_ylabel("runs with more than that")
-    drawing.legend(figure, [drawing.key(label, study.labels.index(label)) for label in found.cells])
-    return drawing.Illustration(
+    figure_style.legend(figure, [figure_style.key(label, study.labels.index(label)) for label in found.cells])
+    return figure_style.Illustration(
         "profiles",
         figure,
         "Performance profiles",
         f"Line chart of the share of runs above each normalised score, for {', '.join(found.cells)}.",
-        words.profiles_caption(found),
+        captions.profiles_caption(found),
     )
 
 
@@ -119,8 +119,8 @@ def _draw_score(axes: Axes, x: int, y: int, score: float, solved: str, colours: 
     dark = 0.299 * red + 0.587 * green + 0.114 * blue < 0.5
     axes.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, facecolor=(red, green, blue), linewidth=0))
     look: dict[str, Any] = {"ha": "center", "color": "white" if dark else "black"}
-    axes.text(x, y, words.score(score), va="bottom", fontsize=drawing.points(10), fontweight="bold", **look)
-    axes.text(x, y + 0.08, solved, va="top", fontsize=drawing.points(8), **look)
+    axes.text(x, y, captions.score(score), va="bottom", fontsize=figure_style.points(10), fontweight="bold", **look)
+    axes.text(x, y + 0.08, solved, va="top", fontsize=figure_style.points(8), **look)
 
 
 def _draw_gaps(axes: Axes, columns: int, rows: int) -> None:

@@ -3,7 +3,7 @@
 import dataclasses
 
 from gru_research.plural import several
-from gru_research.report import results, wording
+from gru_research.report import formatting, results
 from gru_research.report.study import reading
 
 
@@ -47,18 +47,18 @@ def words(study: reading.Study, reach: Reach) -> str:
         count = reach.cells[reach.values.index(reach.failed)]
         failed = f"{solved(count)} of {several(len(count.seeds), 'seed')} solved it"
         if reach.horizon is None:
-            return f"{reach.label} failed at the first {name}, {wording.count(reach.failed)}: {failed}."
+            return f"{reach.label} failed at the first {name}, {formatting.count(reach.failed)}: {failed}."
         return (
-            f"{reach.label} goes up to {name} {wording.count(reach.horizon)}; it failed at "
-            f"{wording.count(reach.failed)}: {failed}."
+            f"{reach.label} goes up to {name} {formatting.count(reach.horizon)}; it failed at "
+            f"{formatting.count(reach.failed)}: {failed}."
         )
     if reach.next_value is None:
-        return f"{reach.label} never failed up to the last {name}, {wording.count(reach.horizon)}."
+        return f"{reach.label} never failed up to the last {name}, {formatting.count(reach.horizon)}."
     if reach.horizon is None:
-        return f"{reach.label} has no complete results at the first {name}, {wording.count(reach.next_value)}."
+        return f"{reach.label} has no complete results at the first {name}, {formatting.count(reach.next_value)}."
     return (
-        f"{reach.label} goes up to {name} {wording.count(reach.horizon)} at least; there are no complete results at "
-        f"{wording.count(reach.next_value)}."
+        f"{reach.label} goes up to {name} {formatting.count(reach.horizon)} at least; there are no complete results at "
+        f"{formatting.count(reach.next_value)}."
     )
 
 
@@ -66,12 +66,12 @@ def table(study: reading.Study) -> tuple[list[str], list[list[str]]]:
     """The headings and a row for each cell: its horizon, and how many seeds solved each value."""
     values = [run.value for run in study.runs]
     name = noun(study)
-    headings = ["cell", f"horizon ({name})", "first failed", *(f"{name} {wording.count(value)}" for value in values)]
+    headings = ["cell", f"horizon ({name})", "first failed", *(f"{name} {formatting.count(value)}" for value in values)]
     rows = []
     for reach in reaches(study):
         at = {value: f"{solved(cell)}/{len(cell.seeds)}" for value, cell in zip(reach.values, reach.cells, strict=True)}
-        rows.append([reach.label, _horizon(study, reach), wording.count(reach.failed)])
-        rows[-1] += [at.get(value, wording.UNKNOWN) for value in values if value is not None]
+        rows.append([reach.label, _horizon(study, reach), formatting.count(reach.failed)])
+        rows[-1] += [at.get(value, formatting.UNKNOWN) for value in values if value is not None]
     return headings, rows
 
 
@@ -96,5 +96,7 @@ def _reach(study: reading.Study, label: str) -> Reach:
 def _horizon(study: reading.Study, reach: Reach) -> str:
     if reach.horizon is None:
         first = study.runs[0].value
-        return wording.UNKNOWN if reach.failed is None else f"below {wording.count(first)}"
-    return wording.count(reach.horizon) if reach.failed is not None else f"at least {wording.count(reach.horizon)}"
+        return formatting.UNKNOWN if reach.failed is None else f"below {formatting.count(first)}"
+    return (
+        formatting.count(reach.horizon) if reach.failed is not None else f"at least {formatting.count(reach.horizon)}"
+    )

@@ -7,39 +7,39 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from gru_research import stats
-from gru_research.report import drawing, results, scales
-from gru_research.report.study import horizon, reading, words
+from gru_research.report import figure_style, results, scales
+from gru_research.report.study import captions, horizon, reading
 
 _SPREAD = 0.2  # over how much of the way to the next value the marks of all cells at one value spread
 
 
-def illustration(study: reading.Study) -> drawing.Illustration | None:
+def illustration(study: reading.Study) -> figure_style.Illustration | None:
     """The share of solved seeds and the test metric against the swept value; None without any results."""
     found = [reach for reach in horizon.reaches(study) if reach.values]
     tasks = [(run.value, run.outcome.task) for run in study.runs if run.outcome and run.value is not None]
     if not found:
         return None
-    figure = drawing.sheet(6.0)
+    figure = figure_style.sheet(6.0)
     above, below = figure.subplots(2, 1, sharex=True)
-    drawing.title(above, study.title)
+    figure_style.title(above, study.title)
     for axes in (above, below):
-        drawing.plain(axes)
+        figure_style.plain(axes)
     _draw_shares(above, study, found)
-    handles = [drawing.key(reach.label, study.labels.index(reach.label)) for reach in found]
+    handles = [figure_style.key(reach.label, study.labels.index(reach.label)) for reach in found]
     handles += _draw_metrics(below, study, found, tasks)
     values = _values(study)
     scales.fit(below, "x", values, logarithmic=True)
     below.set_xticks(values, [f"{value:g}" for value in values], minor=False)
     below.set_xticks([], minor=True)
-    below.set_xlabel(drawing.text(horizon.noun(study)))
-    drawing.legend(figure, handles)
-    return drawing.Illustration(
+    below.set_xlabel(figure_style.text(horizon.noun(study)))
+    figure_style.legend(figure, handles)
+    return figure_style.Illustration(
         "horizon",
         figure,
         "Horizon",
         f"Line charts of the share of solved seeds and of the test metric against {horizon.noun(study)}, for "
         f"{', '.join(reach.label for reach in found)}.",
-        words.horizon_caption(study),
+        captions.horizon_caption(study),
     )
 
 
@@ -48,7 +48,7 @@ def _draw_shares(axes: Axes, study: reading.Study, found: list[horizon.Reach]) -
     for i, reach in enumerate(found):
         shares = np.array([horizon.solved(cell) / len(cell.seeds) for cell in reach.cells])
         passed = np.array([reach.horizon is not None and value <= reach.horizon for value in reach.values])
-        look = drawing.style(study.labels.index(reach.label))
+        look = figure_style.style(study.labels.index(reach.label))
         at = _beside(study, reach, i, len(found))
         axes.plot(at, shares, linewidth=1.9, color=look["color"], linestyle=look["linestyle"], clip_on=False)
         for some, fill in ((passed, look["color"]), (~passed, "white")):
@@ -72,25 +72,25 @@ def _draw_metrics(
     every = np.concatenate([values for row in metrics for values in row])
     scales.fit(axes, "y", [*every, *references], logarithmic=first.direction == "min")
     for i, (reach, row) in enumerate(zip(found, metrics, strict=True)):
-        look = drawing.style(study.labels.index(reach.label))
+        look = figure_style.style(study.labels.index(reach.label))
         at = _beside(study, reach, i, len(found))
         ends = np.clip([[values.min(), values.max()] for values in row], *axes.get_ylim())
         axes.vlines(at, ends[:, 0], ends[:, 1], color=look["color"], linewidth=1.6, alpha=0.6)
         middle = scales.drawable(np.array([stats.iqm(values) for values in row]))
         axes.plot(at, middle, linewidth=1.9, markersize=6, **look)
-    axes.set_ylabel(drawing.text(f"test {first.metric}"))
+    axes.set_ylabel(figure_style.text(f"test {first.metric}"))
     return _draw_references(axes, tasks)
 
 
 def _draw_references(axes: Axes, tasks: list[tuple[float, results.Task]]) -> list[Line2D]:
     """The baseline and the threshold as curves over the values, as both may change with them."""
     handles = []
-    names = {"baseline": drawing.shortened(tasks[0][1].baseline_name), "threshold": "solved"}
+    names = {"baseline": figure_style.shortened(tasks[0][1].baseline_name), "threshold": "solved"}
     looks = {"baseline": scales.BASELINE, "threshold": scales.THRESHOLD}
     for name in names:
         known = [(value, getattr(task, name)) for value, task in tasks if getattr(task, name) is not None]
         if known:
-            line = axes.plot(*zip(*known, strict=True), label=drawing.text(names[name]), zorder=1, **looks[name])
+            line = axes.plot(*zip(*known, strict=True), label=figure_style.text(names[name]), zorder=1, **looks[name])
             handles += line
             if len(known) == 1:  # a curve of one point doesn't show
                 axes.axhline(known[0][1], zorder=1, **looks[name])

@@ -4,8 +4,8 @@ import urllib.parse
 from collections.abc import Mapping, Sequence
 
 from gru_research.plural import several
-from gru_research.report import markup, pairs, tables, wording
-from gru_research.report.study import aggregate, horizon, reading, words
+from gru_research.report import formatting, markup, pairwise_tests, tables
+from gru_research.report.study import aggregate, captions, horizon, reading
 
 _FEW_TESTS = 12  # so many are shown at once, more behind a click
 
@@ -13,7 +13,7 @@ _FEW_TESTS = 12  # so many are shown at once, more behind a click
 def to_html(
     study: reading.Study,
     found: aggregate.Scores,
-    tested: Sequence[pairs.Pair],
+    tested: Sequence[pairwise_tests.Pair],
     pictures: Mapping[str, markup.Picture],
 ) -> str:
     """The page; `pictures` by the name of their illustration."""
@@ -30,10 +30,10 @@ def _suite_sections(
     study: reading.Study, found: aggregate.Scores, pictures: Mapping[str, markup.Picture]
 ) -> list[markup.Section]:
     caption = f"{study.title}: test metric, the interquartile mean over seeds with its nominal 95 % interval"
-    sections = [markup.Section("Results", [_table(*words.table(study), caption, study), _notes(study)])]
+    sections = [markup.Section("Results", [_table(*captions.table(study), caption, study), _notes(study)])]
     if "scores" in pictures:
         over = [pictures[name] for name in ("scores", "means", "profiles") if name in pictures]
-        sections.append(markup.Section("Over all tasks", [*over, markup.bullets(words.left_out(found))]))
+        sections.append(markup.Section("Over all tasks", [*over, markup.bullets(captions.left_out(found))]))
     if "pairs" in pictures:
         text = "Every pair meets on the tasks that have both cells; each task counts alike."
         sections.append(markup.Section("Pairs", [pictures["pairs"], markup.paragraph(text)]))
@@ -42,14 +42,14 @@ def _suite_sections(
 
 def _horizon_sections(study: reading.Study, pictures: Sequence[markup.Picture]) -> list[markup.Section]:
     name = horizon.noun(study)
-    share = wording.percent(study.solved)
+    share = formatting.percent(study.solved)
     caption = f"{study.title}: the largest {name} up to which at least {share} of the seeds solved the task"
     summary = tables.to_html(*horizon.table(study), caption=caption, css_class="summary")
     lines = [horizon.words(study, reach) for reach in horizon.reaches(study)]
     results = f"{study.title}: test metric, the interquartile mean over seeds with its nominal 95 % interval"
     return [
         markup.Section("Horizon", [summary, markup.bullets(lines), *pictures, _notes(study)]),
-        markup.Section("Results", [_table(*words.table(study), results, study), *_scaling(study)]),
+        markup.Section("Results", [_table(*captions.table(study), results, study), *_scaling(study)]),
     ]
 
 
@@ -58,7 +58,7 @@ def _table(headings: list[str], rows: list[list[str]], caption: str, study: read
 
 
 def _notes(study: reading.Study) -> str:
-    return markup.bullets(words.notes(study))
+    return markup.bullets(captions.notes(study))
 
 
 def _scaling(study: reading.Study) -> list[str]:
@@ -66,15 +66,15 @@ def _scaling(study: reading.Study) -> list[str]:
     return [markup.paragraph(text) for text in sorted(said)]
 
 
-def _test_parts(tested: Sequence[pairs.Pair]) -> list[str]:
-    verdicts = tables.to_html(*words.verdict_table(tested), caption="Number of tasks, by verdict", css_class="pairs")
-    every = tables.to_html(*words.tests_table(tested), caption="One row a pair and task", css_class="pairs")
+def _test_parts(tested: Sequence[pairwise_tests.Pair]) -> list[str]:
+    verdicts = tables.to_html(*captions.verdict_table(tested), caption="Number of tasks, by verdict", css_class="pairs")
+    every = tables.to_html(*captions.tests_table(tested), caption="One row a pair and task", css_class="pairs")
     every = every if len(tested) <= _FEW_TESTS else markup.folded(f"All {len(tested)} tests", every)
-    return [verdicts, markup.paragraph(words.tests_explanation(tested)), every]
+    return [verdicts, markup.paragraph(captions.tests_explanation(tested)), every]
 
 
 def _runs(study: reading.Study) -> str:
-    rows = [[run.name, words.state(study, run)] for run in study.runs]
+    rows = [[run.name, captions.state(study, run)] for run in study.runs]
     links = [_link(run) for run in study.runs]
     return tables.to_html(["run", "state"], rows, "Each run has a page of its own", "runs", links)
 
@@ -84,7 +84,7 @@ def _link(run: reading.StudyRun) -> str | None:
 
 
 def _unfinished(study: reading.Study) -> str | None:
-    lacking = [run.name for run in study.runs if run.problem and not words.is_over(study, run)]
+    lacking = [run.name for run in study.runs if run.problem and not captions.is_over(study, run)]
     if not lacking:
         return None
     return f"Missing or unfinished, {len(lacking)} of {several(len(study.runs), 'run')}: {', '.join(lacking)}."

@@ -11,7 +11,7 @@ import matplotlib.ticker
 import numpy as np
 from matplotlib.axis import Axis
 
-from gru_research.report import wording
+from gru_research.report import formatting
 from gru_research.report.exhibits.data import Dots, Lines, Number
 
 DECADES = 20
@@ -84,8 +84,8 @@ def _beyond(
     found = []
     for called, of in named:
         if gone := [value for value in of if value is not None and is_beyond(value)]:
-            found.append(f"{called} {'down' if side == 'Below' else 'up'} to {wording.power(furthest(gone))}")
-    return f"{side} {wording.power(end)}: {', '.join(dict.fromkeys(found))}." if found else ""
+            found.append(f"{called} {'down' if side == 'Below' else 'up'} to {formatting.power(furthest(gone))}")
+    return f"{side} {formatting.power(end)}: {', '.join(dict.fromkeys(found))}." if found else ""
 
 
 class _Ticks(matplotlib.ticker.Locator):

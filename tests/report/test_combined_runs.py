@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gru_research import records, report, stats
-from gru_research.report import pairs, results, together
+from gru_research.report import combined_runs, pairwise_tests, results
 from tests.faults import fault, seen
 from tests.report.synthetic import Cell, Page, constant, falling, read_csv, two_cells, write_run
 
@@ -71,8 +71,8 @@ def test_the_page_has_one_table_the_figures_and_what_each_run_was(two):
 
 def test_pairs_across_runs_are_those_of_the_same_numbers_in_one_run(two, tmp_path):
     workdirs, _ = two
-    (task,) = results.collect(together.merged(together.read(workdirs)))
-    found = {(pair.x, pair.y): pair for pair in pairs.within(task)}
+    (task,) = results.collect(combined_runs.merged(combined_runs.read(workdirs)))
+    found = {(pair.x, pair.y): pair for pair in pairwise_tests.within(task)}
     assert len(found) == 6
     across = found["RNN", "GRU (2025-02)"]
     x, y = [0.17 + 0.01 * s for s in range(6)], [0.002 * (s + 1) for s in range(6)]
@@ -85,14 +85,14 @@ def test_pairs_are_of_the_seeds_that_both_have(tmp_path, capsys):
     write_run(tmp_path / "a", {"GRU": constant(*[0.1 + 0.01 * s for s in range(7)])}, config=ADDING)
     write_run(tmp_path / "b", {"RNN": constant(*[0.5 + 0.02 * s for s in range(6)])}, config=ADDING)
     shifted(tmp_path / "b", 2)  # seeds 2 to 7 against 0 to 6
-    (task,) = results.collect(together.merged(together.read([tmp_path / "a", tmp_path / "b"])))
+    (task,) = results.collect(combined_runs.merged(combined_runs.read([tmp_path / "a", tmp_path / "b"])))
     assert [len(cell.seeds) for cell in task.complete] == [7, 6]
-    (pair,) = pairs.within(task)
+    (pair,) = pairwise_tests.within(task)
     assert pair.seeds == 5
     # Seed 2 is the third of a and the first of b.
     d = [(0.12 + 0.01 * i) - (0.5 + 0.02 * i) for i in range(5)]
     assert pair.difference.value == pytest.approx(stats.iqm(d))
-    notes = " ".join(together.notes(together.read([tmp_path / "a", tmp_path / "b"])))
+    notes = " ".join(combined_runs.notes(combined_runs.read([tmp_path / "a", tmp_path / "b"])))
     assert "a and b have 5 common seeds." in notes and "seeds (a 7, b 6)" in notes
 
 
@@ -100,10 +100,10 @@ def test_runs_without_a_common_seed_have_no_pairs_and_say_so(tmp_path):
     for name, by in (("a", 0), ("b", 100)):
         write_run(tmp_path / name, {name.upper(): constant(0.1, 0.2)}, config=ADDING)
         shifted(tmp_path / name, by)
-    sources = together.read([tmp_path / "a", tmp_path / "b"])
-    (task,) = results.collect(together.merged(sources))
-    assert pairs.within(task) == [] and len(task.complete) == 2
-    assert "a and b have no common seed, so that their cells have no pairs." in together.notes(sources)
+    sources = combined_runs.read([tmp_path / "a", tmp_path / "b"])
+    (task,) = results.collect(combined_runs.merged(sources))
+    assert pairwise_tests.within(task) == [] and len(task.complete) == 2
+    assert "a and b have no common seed, so that their cells have no pairs." in combined_runs.notes(sources)
 
 
 def make(folder: Path, place: str, **fields) -> Path:
@@ -161,16 +161,16 @@ def test_a_run_is_there_once(tmp_path):
 def test_an_option_at_its_default_is_no_difference_whether_it_is_named_or_not(tmp_path):
     unset = ADDING | {"task": {"name": "adding"}}
     runs = [make(tmp_path, "a"), make(tmp_path, "b", config=unset)]
-    assert len(together.read(runs, lambda config: {"length": 20, **config["task"]})) == 2
+    assert len(combined_runs.read(runs, lambda config: {"length": 20, **config["task"]})) == 2
     with pytest.raises(records.RecordsError, match=r"task.length is 50 and not 20$"):
-        together.read(runs, lambda config: {"length": 50, **config["task"]})
+        combined_runs.read(runs, lambda config: {"length": 50, **config["task"]})
     with pytest.raises(records.RecordsError, match=r"task.length is unset and not 20$"):
-        together.read(runs)
+        combined_runs.read(runs)
 
 
 def test_what_rounds_differently_on_another_machine_is_the_same(tmp_path):
     runs = [make(tmp_path, "a"), make(tmp_path, "b", trivial={"always predicting 1": 0.1670001})]
-    assert len(together.read(runs)) == 2
+    assert len(combined_runs.read(runs)) == 2
 
 
 OWN = ADDING | {"task": {"name": "mine.py:heartbeats", "train": "data.npz"}}
@@ -198,16 +198,16 @@ def test_files_are_compared_by_their_sums(tmp_path, config, sums, message):
         make(tmp_path, "b", config=config, files=sums),
     ]
     if message is None:
-        assert len(together.read(runs)) == 2
+        assert len(combined_runs.read(runs)) == 2
         return
     with pytest.raises(records.RecordsError, match=message) as error:
-        together.read(runs)
+        combined_runs.read(runs)
     seen(error)
 
 
 def test_another_cells_file_is_no_other_data_and_is_said(tmp_path):
     runs = [make(tmp_path, name, files={"cell.py": sum_}) for name, sum_ in (("a", "1"), ("b", "2"))]
-    assert "These files have another content in each run: cell.py." in together.notes(together.read(runs))
+    assert "These files have another content in each run: cell.py." in combined_runs.notes(combined_runs.read(runs))
 
 
 @pytest.mark.parametrize(
@@ -223,7 +223,7 @@ def test_runs_have_the_shortest_names_that_tell_them_apart(tmp_path, places, nam
     for place in places:
         (tmp_path / place).mkdir(parents=True, exist_ok=True)
         write_run(tmp_path / place, {"GRU": constant(0.1)}, config=ADDING)
-    sources = together.read([tmp_path / place for place in places])
+    sources = combined_runs.read([tmp_path / place for place in places])
     assert [source.name for source in sources] == names
     assert [source.labels["GRU"] for source in sources] == [f"GRU ({name})" for name in names]
 
@@ -231,7 +231,9 @@ def test_runs_have_the_shortest_names_that_tell_them_apart(tmp_path, places, nam
 def test_labels_stay_unique_where_one_looks_like_anothers(tmp_path):
     write_run(tmp_path / "a", {"x": constant(0.1), "x (b)": constant(0.1)}, config=ADDING)
     write_run(tmp_path / "b", {"x": constant(0.1)}, config=ADDING)
-    labels = [label for source in together.read([tmp_path / "a", tmp_path / "b"]) for label in source.labels.values()]
+    labels = [
+        label for source in combined_runs.read([tmp_path / "a", tmp_path / "b"]) for label in source.labels.values()
+    ]
     assert labels == ["x (a)", "x (b) (a)", "x (b)"]
 
 

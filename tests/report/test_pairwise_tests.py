@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from gru_research import stats
-from gru_research.report import pairs, results
+from gru_research.report import pairwise_tests, results
 from tests.report.synthetic import Cell, constant, table_text, write_run
 
 
-def within(tmp_path, cells: dict[str, Cell], **fields) -> list[pairs.Pair]:
+def within(tmp_path, cells: dict[str, Cell], **fields) -> list[pairwise_tests.Pair]:
     (task,) = results.collect(write_run(tmp_path, cells, **fields))
-    return pairs.within(task)
+    return pairwise_tests.within(task)
 
 
 def spread(start: float, seeds: int) -> list[float | None]:
@@ -20,27 +20,27 @@ def spread(start: float, seeds: int) -> list[float | None]:
 def test_five_seeds_are_too_few_however_large_the_difference(tmp_path):
     (pair,) = within(tmp_path, {"GRU": constant(*spread(0.1, 5)), "RNN": constant(*spread(9, 5))})
     assert pair.test.p == 0.0625
-    assert pairs.verdict(pair) == "too few seeds (5 seeds can't go below p = 0.0625)"
+    assert pairwise_tests.verdict(pair) == "too few seeds (5 seeds can't go below p = 0.0625)"
 
 
 @pytest.mark.parametrize(("x", "y", "winner"), [(0.1, 9.0, "GRU better"), (9.0, 0.1, "RNN better")])
 def test_less_of_an_error_is_better(tmp_path, x, y, winner):
     (pair,) = within(tmp_path, {"GRU": constant(*spread(x, 6)), "RNN": constant(*spread(y, 6))})
     assert pair.verdict.adjusted_p == pytest.approx(2 / 2**6)
-    assert pairs.verdict(pair) == winner
+    assert pairwise_tests.verdict(pair) == winner
     assert pair.improvement.value == (1.0 if winner.startswith("GRU") else 0.0)
 
 
 def test_more_of_an_accuracy_is_better(tmp_path):
     cells = {"GRU": constant(*spread(0.1, 6)), "RNN": constant(*spread(0.8, 6))}
     (pair,) = within(tmp_path, cells, direction="max")
-    assert pairs.verdict(pair) == "RNN better"
+    assert pairwise_tests.verdict(pair) == "RNN better"
 
 
 def test_no_difference_shown(tmp_path):
     x, y = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6], [0.2, 0.1, 0.4, 0.3, 0.6, 0.5]
     (pair,) = within(tmp_path, {"GRU": constant(*x), "RNN": constant(*y)})
-    assert pairs.verdict(pair) == "no difference shown"
+    assert pairwise_tests.verdict(pair) == "no difference shown"
     assert pair.improvement.value == pytest.approx(0.5)
 
 
@@ -49,13 +49,15 @@ def test_pairs_of_a_task_are_corrected_together(tmp_path):
     found = within(tmp_path, cells)
     assert [(pair.x, pair.y) for pair in found] == [("a", "b"), ("a", "c"), ("b", "c")]
     assert [pair.verdict.adjusted_p for pair in found] == pytest.approx([3 * 2 / 2**6] * 3)
-    assert {pairs.verdict(pair) for pair in found} == {"too few seeds (6 seeds can't go below p = 0.0938 in 3 tests)"}
+    assert {pairwise_tests.verdict(pair) for pair in found} == {
+        "too few seeds (6 seeds can't go below p = 0.0938 in 3 tests)"
+    }
 
 
 def test_the_table_has_an_interval_from_five_seeds_on_and_the_seeds_that_a_claim_takes(tmp_path):
     x, y = [0.1, 0.2, 0.3, 0.4, 0.5], [0.2, 0.3, 0.4, 0.5, 0.45]
     found = within(tmp_path, {"GRU": constant(*x), "RNN": constant(*y)})
-    headings, (row,) = pairs.table(found)
+    headings, (row,) = pairwise_tests.table(found)
     assert headings == ["pair", "seeds", "wins", "difference", "p", "p (Holm)", "verdict", "seeds needed"]
     # 0.1 beats 5, 0.2 beats 4 and ties 1, 0.3 beats 3 and ties 1, 0.4 beats 2 and ties 1, 0.5 ties 1.
     share = (5 + 4.5 + 3.5 + 2.5 + 0.5) / 25
@@ -71,7 +73,7 @@ def test_the_table_has_an_interval_from_five_seeds_on_and_the_seeds_that_a_claim
 
 @pytest.mark.parametrize(("x", "y"), [([0.1], [0.2]), ([None, None], [None, None]), ([0.1, 0.2, 0.3], [0.1, 0.2, 0.3])])
 def test_one_seed_lost_seeds_and_equal_seeds_claim_nothing(tmp_path, x, y):
-    _, (row,) = pairs.table(within(tmp_path, {"GRU": constant(*x), "RNN": constant(*y)}))
+    _, (row,) = pairwise_tests.table(within(tmp_path, {"GRU": constant(*x), "RNN": constant(*y)}))
     assert "too few seeds" in row[-2]
     assert row[-1] == "-"
     assert "[" not in row[2] + row[3]
@@ -79,7 +81,7 @@ def test_one_seed_lost_seeds_and_equal_seeds_claim_nothing(tmp_path, x, y):
 
 def test_a_lost_seed_loses(tmp_path):
     (pair,) = within(tmp_path, {"GRU": constant(*[0.9] * 6), "RNN": constant(*[None] * 6)})
-    assert pairs.verdict(pair) == "GRU better"
+    assert pairwise_tests.verdict(pair) == "GRU better"
 
 
 def test_one_cell_has_no_pairs(tmp_path):
@@ -110,12 +112,12 @@ def test_the_difference_is_in_the_metrics_units_and_is_seed_by_seed(tmp_path):
     (pair,) = within(tmp_path, {"GRU": constant(*x), "RNN": constant(*y)}, direction="max")
     d = np.array(x) - np.array(y)
     assert pair.difference.value == pytest.approx(np.sort(d)[1:4].mean())
-    assert pairs.difference(pair).startswith(f"{pair.difference.value:.3g} [")
+    assert pairwise_tests.difference(pair).startswith(f"{pair.difference.value:.3g} [")
 
 
 def test_a_seed_that_failed_in_one_cell_alone_makes_an_end_infinite(tmp_path):
     found = within(tmp_path, {"GRU": constant(*spread(0.1, 6)), "RNN": constant(None, *spread(0.2, 5))})
-    assert pairs.difference(found[0]).startswith("-0.09")
-    assert pairs.difference(found[0]).split("[")[1].startswith("not finite, ")
+    assert pairwise_tests.difference(found[0]).startswith("-0.09")
+    assert pairwise_tests.difference(found[0]).split("[")[1].startswith("not finite, ")
     both = within(tmp_path / "both", {"GRU": constant(None, None, 0.1), "RNN": constant(None, None, 0.1)})
-    assert pairs.difference(both[0]) == "0"
+    assert pairwise_tests.difference(both[0]) == "0"

@@ -5,7 +5,7 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gru_research.stats.values import Direction, check_direction
+from gru_research.stats.seed_values import Direction, check_direction
 
 
 def normalized(values: ArrayLike, baseline: float, threshold: float, direction: Direction) -> np.ndarray:

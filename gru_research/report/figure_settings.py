@@ -1,4 +1,4 @@
-"""How figures look, and in which formats they are written: what a user may choose for a paper or a screen."""
+"""The settings of all figures: formats, width, size of text, and Matplotlib style."""
 
 import contextlib
 import contextvars
@@ -36,7 +36,7 @@ _INCHES_PER_POINT = 0.15  # with less, labels leave no room for what they label
 
 
 @dataclasses.dataclass(frozen=True)
-class Look:
+class FigureSettings:
     """The formats, size and style of all figures of a report.
 
     Attributes:
@@ -76,7 +76,7 @@ class Look:
 
     @contextlib.contextmanager
     def applied(self) -> Iterator[None]:
-        """Figures that are made and written meanwhile have this look, whatever Matplotlib's own settings are."""
+        """Figures that are made and written meanwhile have these settings, whatever Matplotlib's own settings are."""
         token = _CURRENT.set(self)
         try:
             with matplotlib.style.context([self._parameters()], after_reset=True):
@@ -97,12 +97,12 @@ class Look:
         return found
 
 
-SCREEN = Look()
-_CURRENT = contextvars.ContextVar("look", default=SCREEN)
+SCREEN = FigureSettings()
+_CURRENT = contextvars.ContextVar("figure_settings", default=SCREEN)
 
 
-def current() -> Look:
-    """The one that is applied; `SCREEN` where none is."""
+def current() -> FigureSettings:
+    """Returns the settings that are applied, `SCREEN` where none are."""
     return _CURRENT.get()
 
 

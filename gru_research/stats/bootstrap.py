@@ -10,6 +10,9 @@ import math
 
 import numpy as np
 
+RESAMPLES = 2000
+"""The resamples of an interval, where a caller names no other number."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Estimate:
@@ -27,8 +30,8 @@ def check_options(confidence: float, resamples: int) -> None:
         raise ValueError(f"resamples={resamples!r} must be at least 1")
 
 
-def multiplicities(size: int, resamples: int, rng: np.random.Generator) -> np.ndarray:
-    """How often each of `size` seeds is in each resample of as many: float64 [R, S], rows sum to S."""
+def resample_counts(size: int, resamples: int, rng: np.random.Generator) -> np.ndarray:
+    """Returns how often each of `size` seeds is in each resample of `size`: float64 [R, S], rows sum to S."""
     return rng.multinomial(size, np.full(size, 1 / size), size=resamples).astype(np.float64)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from gru_research import stats
 from gru_research.plural import several
-from gru_research.report import pairs, wording
+from gru_research.report import formatting, pairwise_tests
 from gru_research.report.study import aggregate, horizon, reading
 
 
@@ -42,15 +42,15 @@ def table(study: reading.Study, intervals: bool = True) -> tuple[list[str], list
     rows = []
     for run in study.runs:
         task = run.outcome.task if run.outcome else None
-        baseline = wording.UNKNOWN
+        baseline = formatting.UNKNOWN
         if task and task.trivial:
-            baseline = "; ".join(f"{name}: {wording.number(value)}" for name, value in task.trivial.items())
-        rows.append([run.name, task.metric if task else wording.UNKNOWN, baseline])
+            baseline = "; ".join(f"{name}: {formatting.number(value)}" for name, value in task.trivial.items())
+        rows.append([run.name, task.metric if task else formatting.UNKNOWN, baseline])
         rows[-1] += [_result(run, label, intervals) for label in study.labels]
     return ["run", "test metric", "baseline", *study.labels], rows
 
 
-def verdict_table(tested: Sequence[pairs.Pair]) -> tuple[list[str], list[list[str]]]:
+def verdict_table(tested: Sequence[pairwise_tests.Pair]) -> tuple[list[str], list[list[str]]]:
     """The headings and a row for each pair of cells: on how many tasks which verdict was reached."""
     counted: dict[tuple[str, str], dict[str, int]] = {}
     for pair in tested:
@@ -63,20 +63,20 @@ def verdict_table(tested: Sequence[pairs.Pair]) -> tuple[list[str], list[list[st
     ]
 
 
-def tests_table(tested: Sequence[pairs.Pair]) -> tuple[list[str], list[list[str]]]:
+def tests_table(tested: Sequence[pairwise_tests.Pair]) -> tuple[list[str], list[list[str]]]:
     """The headings and a row for each pair on each task."""
-    headings, rows = pairs.table(tested, needed=False)
+    headings, rows = pairwise_tests.table(tested, needed=False)
     return ["run", *headings], [[pair.task, *row] for pair, row in zip(tested, rows, strict=True)]
 
 
-def tests_explanation(tested: Sequence[pairs.Pair]) -> str:
+def tests_explanation(tested: Sequence[pairwise_tests.Pair]) -> str:
     most = max(pair.tests for pair in tested)
     return (
         "On how many tasks which verdict is reached by the exact permutation test of the signed ranks of the "
         "differences of the test metric, seed by seed. Each pair is a question of its own: Holm's correction is over "
-        f"its tasks, {most} at most, not over pairs. A verdict needs a corrected p at or below {pairs.LEVEL}, for "
-        f"which {most} tasks take {stats.seeds_needed_for_level(pairs.LEVEL, most)} seeds at least; \u201cno "
-        "difference shown\u201d is not \u201cequal\u201d."
+        f"its tasks, {most} at most, not over pairs. A verdict needs a corrected p at or below {pairwise_tests.LEVEL}, "
+        f"for which {most} tasks take {stats.seeds_needed_for_level(pairwise_tests.LEVEL, most)} seeds at least; "
+        "\u201cno difference shown\u201d is not \u201cequal\u201d."
     )
 
 
@@ -111,7 +111,7 @@ def profiles_caption(found: aggregate.Scores) -> str:
     """What a curve shows, and each cell's share of runs near the threshold and at the baseline."""
     ends = {label: (p.share[0], p.share[-1]) for label, p in aggregate.profiles(found).items()}
     said = "; ".join(
-        f"{label} {wording.percent(low)} and {wording.percent(high)}" for label, (low, high) in ends.items()
+        f"{label} {formatting.percent(low)} and {formatting.percent(high)}" for label, (low, high) in ends.items()
     )
     return (
         "The share of runs, a run being one seed on one task, that score more than the value below; higher is better, "
@@ -134,7 +134,7 @@ def least_seeds(study: reading.Study) -> int:
 
 
 def horizon_caption(study: reading.Study) -> str:
-    share = wording.percent(study.solved)
+    share = formatting.percent(study.solved)
     return (
         f"Above: the share of seeds that solved the task; a cell goes on while it is at least {share} (filled marks). "
         "Below: the test metric, the interquartile mean over seeds with the lowest and the highest. "
@@ -145,10 +145,10 @@ def horizon_caption(study: reading.Study) -> str:
 def _result(run: reading.StudyRun, label: str, intervals: bool) -> str:
     row = next((row for row in run.rows if row.cell == label), None)
     if row is None:
-        return wording.UNKNOWN
-    text = wording.number(row.iqm, 3)
+        return formatting.UNKNOWN
+    text = formatting.number(row.iqm, 3)
     if intervals and row.ci_low is not None:
-        text += f" [{wording.number(row.ci_low, 3)}, {wording.number(row.ci_high, 3)}]"
+        text += f" [{formatting.number(row.ci_low, 3)}, {formatting.number(row.ci_high, 3)}]"
     assert run.outcome is not None
     return text if run.outcome.task.threshold is None else f"{text}, {row.solved_seeds}/{row.seeds} solved"
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from gru_research import records
 from gru_research.report import exhibits, files, markup
-from gru_research.report.exhibits import placed
+from gru_research.report.exhibits.html import to_parts
 
 SCHEMA = "gru_research.why/1"
 FILE_NAME, PAGE = "why.json", "why.html"
@@ -27,7 +27,7 @@ class Part:
 
 
 @dataclasses.dataclass(frozen=True)
-class Why:
+class Diagnosis:
     """All that `why.json` holds: `header` says by which command, when and on what it was found."""
 
     header: Mapping[str, Any]
@@ -44,7 +44,7 @@ def save(workdir: Path, header: Mapping[str, Any], parts: Sequence[Part]) -> Non
     records.write_whole(workdir / FILE_NAME, json.dumps(whole, indent=1, allow_nan=False) + "\n")
 
 
-def read(workdir: Path) -> Why:
+def read(workdir: Path) -> Diagnosis:
     """What `why.json` holds.
 
     Raises:
@@ -61,7 +61,7 @@ def read(workdir: Path) -> Why:
             Part(part["heading"], tuple(part["notes"]), tuple(exhibits.from_json(shown) for shown in part["shown"]))
             for part in value.pop("parts")
         ]
-        return Why(value, tuple(parts))
+        return Diagnosis(value, tuple(parts))
     except OSError as e:
         raise records.RecordsError(f"can't read {path}: {e.strerror}") from e
     except records.RecordsError:
@@ -75,7 +75,7 @@ def write(workdir: Path) -> Path:
     why = read(workdir)
     figures = files.Figures(workdir / "figures")
     sections = [
-        markup.Section(part.heading, [*map(markup.paragraph, part.notes), *placed.parts(part.shown, figures)])
+        markup.Section(part.heading, [*map(markup.paragraph, part.notes), *to_parts(part.shown, figures)])
         for part in why.parts
     ]
     sections.append(markup.Section("What was run", [_facts(why.header), '<p><a href="report.html">The run</a></p>']))

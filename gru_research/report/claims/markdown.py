@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 
-from gru_research.report import look
+from gru_research.report import figure_settings
 from gru_research.report.claims import page
 from gru_research.report.claims.findings import Claims, Finding
-from gru_research.report.exhibits import Table, drawn
+from gru_research.report.exhibits import Table, drawing
 
 
 def to_markdown(claims: Claims) -> str:
-    """The text; figures are `figures/NAME.png`, or of the first format that the look names."""
+    """The text; figures are `figures/NAME.png`, or of the first format that the settings names."""
     rows = [(f"[{f.claim}](#{f.name})", f"**{f.verdict}**", f.says) for f in claims.findings]
     pieces = [f"# {page.TITLE}", page.lead(claims), _table(("claim", "verdict", "what was found"), rows)]
     pieces += [_section(finding) for finding in claims.findings]
@@ -29,8 +29,8 @@ def _section(finding: Finding) -> str:
         if isinstance(exhibit, Table):
             pieces += [f"{exhibit.caption}:", _table(exhibit.headings, exhibit.rows)]
         else:
-            words = drawn.captioned(exhibit)
-            kind = look.current().formats[0]
+            words = drawing.captioned(exhibit)
+            kind = figure_settings.current().formats[0]
             pieces += [f"![{words.alt}](figures/{exhibit.name}.{kind})", f"*{words.title}. {words.caption}*"]
     return "\n\n".join(pieces)
 

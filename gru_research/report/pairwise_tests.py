@@ -12,7 +12,7 @@ import numpy as np
 
 from gru_research import stats
 from gru_research.plural import several
-from gru_research.report import drawing, results, summary, wording
+from gru_research.report import figure_style, formatting, results, summary
 
 LEVEL = 0.05
 _POWER = 0.8
@@ -99,7 +99,7 @@ def table(pairs: Sequence[Pair], needed: bool = True) -> tuple[list[str], list[l
     headings = ["pair", "seeds", "wins", "difference", "p", "p (Holm)", "verdict", *["seeds needed"] * needed]
     rows = []
     for pair in pairs:
-        p = [wording.number(value, 3) for value in (pair.test.p, pair.verdict.adjusted_p)]
+        p = [formatting.number(value, 3) for value in (pair.test.p, pair.verdict.adjusted_p)]
         said = [verdict(pair), *([_needed(pair)] if needed else [])]
         rows.append([f"{pair.x} over {pair.y}", str(pair.seeds), _wins(pair), difference(pair), *p, *said])
     return headings, rows
@@ -117,7 +117,7 @@ def sentences(pairs: Sequence[Pair]) -> list[str]:
                 f"with {least} it is possible."]  # fmt: skip
     return [
         f"{pair.x} over {pair.y}: wins {_wins(pair)}, {pair.metric} differs by {difference(pair)}, "
-        f"p = {wording.number(pair.verdict.adjusted_p, 3)}"
+        f"p = {formatting.number(pair.verdict.adjusted_p, 3)}"
         f"{' (Holm)' if len(pairs) > 1 else ''}: {verdict(pair)}."
         for pair in pairs
     ]
@@ -134,7 +134,7 @@ def explanation(pairs: Sequence[Pair]) -> str:
         f"these differences; p (Holm): corrected for making several tests{several}. A verdict needs it at or below "
         f"{LEVEL}; "
         "\u201cno difference shown\u201d is not \u201cequal\u201d. Seeds needed: with so many a claim would come out "
-        f"with a chance of {wording.percent(_POWER)}, were new seeds like these; it is optimistic."
+        f"with a chance of {formatting.percent(_POWER)}, were new seeds like these; it is optimistic."
     )
 
 
@@ -147,28 +147,30 @@ def verdict(pair: Pair) -> str:
         return "no difference shown"
     seeds = several(pair.seeds, "seed")
     among = f" in {pair.tests} tests" if pair.tests > 1 else ""
-    return f"too few seeds ({seeds} can't go below p = {wording.number(found.smallest_p, 3)}{among})"
+    return f"too few seeds ({seeds} can't go below p = {formatting.number(found.smallest_p, 3)}{among})"
 
 
-def illustration(rows: Sequence[tuple[str, str, stats.Estimate]], over: str, intervals: bool) -> drawing.Illustration:
+def illustration(
+    rows: Sequence[tuple[str, str, stats.Estimate]], over: str, intervals: bool
+) -> figure_style.Illustration:
     """The probability of improvement of x over y, a row each; `over` says over what, such as a study's title."""
     many = len(rows) > _MANY_ROWS
-    figure = drawing.sheet(1.1 + (0.3 if many else 0.45) * len(rows))
+    figure = figure_style.sheet(1.1 + (0.3 if many else 0.45) * len(rows))
     axes = figure.add_subplot()
-    drawing.plain(axes)
-    drawing.title(axes, over)
-    axes.axvline(0.5, color=drawing.INK, linewidth=1.2, zorder=1)
+    figure_style.plain(axes)
+    figure_style.title(axes, over)
+    axes.axvline(0.5, color=figure_style.INK, linewidth=1.2, zorder=1)
     for y, (_, _, estimate) in enumerate(rows):
         if intervals:
-            axes.plot([estimate.low, estimate.high], [y, y], color=drawing.style(0)["color"], linewidth=3, zorder=2,
-                      solid_capstyle="butt", clip_on=False)  # fmt: skip
-        axes.plot([estimate.value], [y], marker="o", markersize=7, color=drawing.INK, zorder=3, clip_on=False)
-    drawing.name_rows(axes, [f"{x} over {y}" for x, y, _ in rows], characters=32 if many else 24)
-    axes.tick_params(axis="y", labelsize=drawing.points(8.5 if many else 10))
+            axes.plot([estimate.low, estimate.high], [y, y], color=figure_style.style(0)["color"], linewidth=3,
+                      zorder=2, solid_capstyle="butt", clip_on=False)  # fmt: skip
+        axes.plot([estimate.value], [y], marker="o", markersize=7, color=figure_style.INK, zorder=3, clip_on=False)
+    figure_style.name_rows(axes, [f"{x} over {y}" for x, y, _ in rows], characters=32 if many else 24)
+    axes.tick_params(axis="y", labelsize=figure_style.points(8.5 if many else 10))
     axes.set_xlim(0, 1)
     axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", "25 %", "50 %", "75 %", "100 %"])
     axes.set_xlabel("how often the first wins")
-    return drawing.Illustration(
+    return figure_style.Illustration(
         "pairs",
         figure,
         "Probability of improvement",
@@ -203,22 +205,22 @@ def _wins(pair: Pair) -> str:
 def wins(estimate: stats.Estimate, interval: bool) -> str:
     """Such as "92 % [72, 100]"."""
     ends = f" [{100 * estimate.low:.0f}, {100 * estimate.high:.0f}]" if interval else ""
-    return wording.percent(estimate.value) + ends
+    return formatting.percent(estimate.value) + ends
 
 
 def difference(pair: Pair) -> str:
     """The paired difference with its interval, where there are seeds enough for one."""
     found = pair.difference
-    text = wording.number(found.value, 3)
+    text = formatting.number(found.value, 3)
     if pair.seeds < summary.MIN_SEEDS_FOR_INTERVAL:
         return text
-    return f"{text} [{wording.number(found.low, 3)}, {wording.number(found.high, 3)}]"
+    return f"{text} [{formatting.number(found.low, 3)}, {formatting.number(found.high, 3)}]"
 
 
 def _needed(pair: Pair) -> str:
     if pair.verdict.answer in ("better", "worse") or pair.test.effect == 0:
-        return wording.UNKNOWN
+        return formatting.UNKNOWN
     if pair.seeds == 1:
-        return wording.UNKNOWN  # one seed knows nothing of the spread
+        return formatting.UNKNOWN  # one seed knows nothing of the spread
     needed = pair.needed()
     return f"over {_MOST_SEEDS}" if needed is None else f"about {needed}"

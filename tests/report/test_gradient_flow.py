@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gru_research import records, report
-from gru_research.report import exhibits, probed
+from gru_research.report import exhibits, gradient_flow
 from tests.report.synthetic import Cell, write_run
 
 LAGS = [1, 10, 100]
@@ -39,7 +39,7 @@ def with_probes(workdir: Path, seeds: int) -> records.Run:
 
 @pytest.mark.parametrize(("seeds", "low", "high"), [(3, -12.0, -10.0), (6, -15.0, -10.0)])
 def test_medians_and_bands_are_those_of_the_seeds(tmp_path: Path, seeds: int, low: float, high: float) -> None:
-    reach, training, table = probed.flow_exhibits(with_probes(tmp_path / "run", seeds))
+    reach, training, table = gradient_flow.flow_exhibits(with_probes(tmp_path / "run", seeds))
     assert isinstance(reach, exhibits.Lines) and isinstance(training, exhibits.Lines)
     (line,) = reach.panels[0].lines
     assert line.x == (1.0, 10.0, 100.0)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from gru_research.report import exhibits
-from gru_research.report.exhibits import drawn, powers
+from gru_research.report.exhibits import drawing, log_axis
 
 WORDS = exhibits.Words("Title", "what is in it", "What to see.")
 
@@ -43,10 +43,10 @@ def ticks(axis) -> dict[float, str]:
 @pytest.mark.parametrize("kind", ["lines", "dots"])
 def test_every_tick_says_where_it_is(low: float, high: float, kind: str) -> None:
     if kind == "lines":
-        axis = drawn.lines(curves(line("GRU", low, high))).figure.axes[0].yaxis
+        axis = drawing.lines(curves(line("GRU", low, high))).figure.axes[0].yaxis
     else:
         rows = (exhibits.Dot("a", low), exhibits.Dot("b", high))
-        axis = drawn.dots(exhibits.Dots("n", WORDS, rows, "cost", powers=True)).figure.axes[0].xaxis
+        axis = drawing.dots(exhibits.Dots("n", WORDS, rows, "cost", powers=True)).figure.axes[0].xaxis
     found = ticks(axis)
     assert len(found) >= 2
     assert len(set(found.values())) == len(found)  # not "1, 10^0, 10^0, 10^1, 10^1"
@@ -55,7 +55,7 @@ def test_every_tick_says_where_it_is(low: float, high: float, kind: str) -> None
 
 
 def test_a_cost_between_half_and_sevenfold_has_round_numbers() -> None:
-    axis = drawn.lines(curves(line("GRU", math.log10(0.5), math.log10(7)))).figure.axes[0].yaxis
+    axis = drawing.lines(curves(line("GRU", math.log10(0.5), math.log10(7)))).figure.axes[0].yaxis
     assert list(ticks(axis).values()) == ["0.5", "1", "2", "5"]
 
 
@@ -72,12 +72,12 @@ def test_a_cost_between_half_and_sevenfold_has_round_numbers() -> None:
     ],
 )
 def test_an_axis_over_hundreds_of_decades_is_cut_around_one(values, expected) -> None:
-    assert powers.window(values) == expected
+    assert log_axis.window(values) == expected
 
 
 def test_what_lies_outside_is_said_and_does_not_flatten_the_rest() -> None:
     shown = curves(line("GRU", 0.2, -1.0, title="before"), line("RNN", -3.0, -412.3, title="after"))
-    illustration = drawn.lines(shown)
+    illustration = drawing.lines(shown)
     assert illustration.caption == "What to see. The axis is cut. Below 1.0e-20: RNN (after) down to 5.0e-413."
     low, high = illustration.figure.axes[0].get_ylim()
     assert -22 < low < -20 and 0.2 < high < 2
@@ -87,13 +87,13 @@ def test_what_lies_outside_is_said_and_does_not_flatten_the_rest() -> None:
 
 def test_ends_of_intervals_are_cut_too() -> None:
     rows = (exhibits.Dot("held", 0.5, -80.0, 90.0), exhibits.Dot("silenced", 0.1))
-    illustration = drawn.dots(exhibits.Dots("n", WORDS, rows, "cost", 0.0, powers=True))
+    illustration = drawing.dots(exhibits.Dots("n", WORDS, rows, "cost", 0.0, powers=True))
     assert illustration.caption.endswith("Below 1.0e-20: held down to 1.0e-80. Above 1.0e20: held up to 1.0e90.")
     assert np.allclose(illustration.figure.axes[0].get_xlim(), (-22, 22))
 
 
 def test_a_linear_axis_is_left_alone() -> None:
     rows = (exhibits.Dot("a", -300.0), exhibits.Dot("b", 300.0))
-    illustration = drawn.dots(exhibits.Dots("n", WORDS, rows, "difference"))
+    illustration = drawing.dots(exhibits.Dots("n", WORDS, rows, "difference"))
     assert illustration.caption == "What to see."
     assert illustration.figure.axes[0].get_xlim()[1] > 300

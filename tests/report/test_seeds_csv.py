@@ -4,7 +4,7 @@ import csv
 import io
 
 from gru_research import report
-from gru_research.report import results, seeds
+from gru_research.report import results, seeds_csv
 from tests.report.synthetic import Cell, falling, read_csv, two_cells, write_run
 
 
@@ -45,7 +45,7 @@ def test_every_metric_has_a_column_and_tasks_may_have_others(tmp_path):
         (task,) = results.collect(write_run(tmp_path / name, {"GRU": two_cells(2)["GRU"]}, name=name, **fields))
         return name, task
 
-    text = seeds.to_csv([read("one", {"error": "min", "F1": "max"}), read("two", {"MSE": "min"})], named=True)
+    text = seeds_csv.to_csv([read("one", {"error": "min", "F1": "max"}), read("two", {"MSE": "min"})], named=True)
     rows = list(csv.DictReader(io.StringIO(text, newline="")))
     assert [row["run"] for row in rows] == ["one", "one", "two", "two"]
     assert next(iter(rows[0])) == "run"

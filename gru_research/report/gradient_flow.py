@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from gru_research import records
-from gru_research.report import exhibits, wording
+from gru_research.report import exhibits, formatting
 from gru_research.report.exhibits import over_seeds
 
 
@@ -64,10 +64,10 @@ def _table(found: Sequence[records.Probe], labels: Sequence[str]) -> exhibits.Ta
         row = [label]
         for choose in (min, max):
             here = _at(found, label, _step(found, label, choose))
-            row.append(wording.power(float(np.median([_log10(r.measured["log_norm"][-1]) for r in here]))))
+            row.append(formatting.power(float(np.median([_log10(r.measured["log_norm"][-1]) for r in here]))))
             lives = [math.inf if r.measured["half_life"] is None else r.measured["half_life"] for r in here]
             median = float(np.median(lives))
-            row.append(wording.number(median, 3) if math.isfinite(median) else "doesn't fall")
+            row.append(formatting.number(median, 3) if math.isfinite(median) else "doesn't fall")
         rows.append((row[0], row[1], row[3], row[2], row[4]))
     lag = found[0].measured["lags"][-1]
     headings = ("cell", f"norm at lag {lag} before", "at the end", "half-life before, steps", "at the end")
@@ -95,7 +95,7 @@ def _shown(found: Sequence[records.Probe]) -> str:
 
 def _ends(lines: Sequence[exhibits.Line]) -> str:
     return (
-        "; ".join(f"{line.label} {wording.power(-math.inf if (y := line.y[-1]) is None else y)}" for line in lines)
+        "; ".join(f"{line.label} {formatting.power(-math.inf if (y := line.y[-1]) is None else y)}" for line in lines)
         + "."
     )
 

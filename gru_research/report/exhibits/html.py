@@ -4,22 +4,22 @@ import dataclasses
 from collections.abc import Iterable
 
 from gru_research.report import files, markup, tables
-from gru_research.report.exhibits import drawn, stepping
+from gru_research.report.exhibits import drawing, slider
 from gru_research.report.exhibits.data import Exhibit, Grid, Heat, Lines, Table
 
 
-def parts(exhibits: Iterable[Exhibit], figures: files.Figures) -> list[str | markup.Picture]:
+def to_parts(exhibits: Iterable[Exhibit], figures: files.Figures) -> list[str | markup.Picture]:
     """Tables as HTML, the others as pictures, whose files `figures` writes; a heat map has a slider over its steps."""
-    return [part(exhibit, figures) for exhibit in exhibits]
+    return [to_part(exhibit, figures) for exhibit in exhibits]
 
 
-def part(exhibit: Exhibit, figures: files.Figures) -> str | markup.Picture:
+def to_part(exhibit: Exhibit, figures: files.Figures) -> str | markup.Picture:
     if isinstance(exhibit, Table):
         return tables.to_html(exhibit.headings, exhibit.rows, exhibit.caption, css_class="pairs")
     if isinstance(exhibit, Heat):
-        illustration, top = drawn.heat(exhibit)
+        illustration, top = drawing.heat(exhibit)
         picture = figures.add(illustration)
-        return dataclasses.replace(picture, steps=stepping.steps(exhibit, top))
+        return dataclasses.replace(picture, steps=slider.steps(exhibit, top))
     if isinstance(exhibit, Grid):
-        return figures.add(drawn.grid(exhibit))
-    return figures.add(drawn.lines(exhibit) if isinstance(exhibit, Lines) else drawn.dots(exhibit))
+        return figures.add(drawing.grid(exhibit))
+    return figures.add(drawing.lines(exhibit) if isinstance(exhibit, Lines) else drawing.dots(exhibit))

@@ -2,7 +2,7 @@
 
 Matplotlib's pyplot, which has global state and asks for a screen, is never imported. The colours are
 Okabe and Ito's, which colour-blind readers tell apart; a marker and a line style for each cell keep
-them apart in grey print. Widths and sizes of text follow the look that is chosen (`look`).
+them apart in grey print. Widths and sizes of text follow `figure_settings`.
 """
 
 import dataclasses
@@ -19,7 +19,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from gru_research.report import look
+from gru_research.report import figure_settings
 
 INK, FAINT, GRID, SHADE = "#222222", "#6b6b6b", "#dddddd", "#eeeeee"
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -43,13 +43,13 @@ class Illustration:
 
 
 def width() -> float:
-    """Of a figure, in inches, by the look that is applied."""
-    return look.current().inches
+    """Of a figure, in inches, by the settings that are applied."""
+    return figure_settings.current().inches
 
 
 def room() -> float:
     """How much text a figure has room for from left to right, as a part of what the style "screen" has room for."""
-    return width() / points(look.WIDTH)
+    return width() / points(figure_settings.WIDTH)
 
 
 def points(size: float) -> float:
@@ -58,8 +58,8 @@ def points(size: float) -> float:
 
 
 def sheet(height: float, least_width: float = 0.0) -> Figure:
-    """An empty figure, which lays itself out. `height` is in inches, for text of 10 points; the width is the look's, or
-    `least_width` where that is more."""
+    """Returns an empty figure with constrained layout. `height` is in inches, for text of 10 points; its width is that
+    of the settings, or `least_width` where that is more."""
     return Figure(figsize=(max(width(), points(least_width)), points(height)), layout="constrained")
 
 
@@ -103,8 +103,8 @@ def legend(figure: Figure, handles: Sequence[Artist]) -> None:
 
 
 def name_rows(axes: Axes, labels: Sequence[str], remarks: Sequence[str] = (), characters: int = _ROW_LABEL) -> None:
-    """One row a label, the first on top; a label has two lines at most, of `characters` each or fewer where the look
-    leaves less room, then its remark."""
+    """Names the rows of `axes`, the first on top. A label has at most two lines, of `characters` each or fewer on a
+    narrow figure, then its remark."""
     remarks = [*remarks, *[""] * (len(labels) - len(remarks))]
     names = [
         "\n".join(filter(None, [_wrapped(label, max(_LEAST_LABEL, int(characters * room()))), remark]))

@@ -1,4 +1,4 @@
-"""The look of figures: their formats, sizes and styles, the same bytes each time, and what is refused."""
+"""The settings of figures: their formats, sizes and styles, the same bytes each time, and what is refused."""
 
 import re
 import struct
@@ -8,20 +8,20 @@ import matplotlib
 import pytest
 
 from gru_research import report
-from gru_research.report import drawing, look
+from gru_research.report import figure_settings, figure_style
 from tests.faults import fault, seen
 from tests.report.synthetic import two_cells, write_run
 
 
 @pytest.fixture(scope="module")
 def workdir(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("look")
+    folder = tmp_path_factory.mktemp("settings")
     cells = two_cells(2)
     write_run(folder, {"GRU": cells["GRU"], "a_bidirectional_lstm": cells["RNN"]})
     return folder
 
 
-def figures(workdir: Path, chosen: look.Look) -> dict[str, bytes]:
+def figures(workdir: Path, chosen: figure_settings.FigureSettings) -> dict[str, bytes]:
     with chosen.applied():
         return {path.name: path.read_bytes() for path in report.write(workdir).figures}
 
@@ -32,7 +32,7 @@ def inches(png: bytes) -> tuple[float, float]:
 
 
 def test_a_paper_has_vector_files_with_embedded_letters_and_the_same_bytes_each_time(workdir):
-    chosen = look.Look(("pdf", "svg"), "paper")
+    chosen = figure_settings.FigureSettings(("pdf", "svg"), "paper")
     made = figures(workdir, chosen)
     kinds = [name.partition(".")[2] for name in made]
     assert kinds.count("pdf") == kinds.count("svg") == 4 and len(kinds) == 8
@@ -50,35 +50,35 @@ def test_a_paper_has_vector_files_with_embedded_letters_and_the_same_bytes_each_
 
 
 def test_png_alone_is_usual_and_a_users_own_settings_of_matplotlib_are_not_ours(workdir):
-    usual = figures(workdir, look.SCREEN)
+    usual = figures(workdir, figure_settings.SCREEN)
     assert {Path(name).suffix for name in usual} == {".png"}
-    assert inches(usual["learning_curves.png"])[0] == look.WIDTH
+    assert inches(usual["learning_curves.png"])[0] == figure_settings.WIDTH
     with matplotlib.rc_context({"font.size": 20, "axes.facecolor": "black"}):
-        assert figures(workdir, look.SCREEN) == usual
+        assert figures(workdir, figure_settings.SCREEN) == usual
         assert matplotlib.rcParams["font.size"] == 20  # left as it was
 
 
 def test_width_and_size_of_text_are_what_was_asked_for(workdir):
-    made = figures(workdir, look.Look(width_inches=3.0, font_size=7.0))
-    usual = figures(workdir, look.SCREEN)
+    made = figures(workdir, figure_settings.FigureSettings(width_inches=3.0, font_size=7.0))
+    usual = figures(workdir, figure_settings.SCREEN)
     for name, content in made.items():
         width, height = inches(content)
         assert width == 3.0
         # As high as its text needs: a legend that takes a row more makes up for some of it.
         assert 0.65 <= height / inches(usual[name])[1] < 0.9
-    with look.Look(width_inches=3.0, font_size=7.0).applied():
-        assert drawing.points(10) == 7.0
-        assert drawing.points(9) == pytest.approx(6.3)
-    assert look.current() is look.SCREEN
+    with figure_settings.FigureSettings(width_inches=3.0, font_size=7.0).applied():
+        assert figure_style.points(10) == 7.0
+        assert figure_style.points(9) == pytest.approx(6.3)
+    assert figure_settings.current() is figure_settings.SCREEN
 
 
 def test_a_style_file_is_put_over_the_usual_style(workdir, tmp_path):
     path = tmp_path / "mine.mplstyle"
     path.write_text("# mine\nfigure.figsize: 4, 3\naxes.facecolor: 123456  # a comment\n")
-    made = figures(workdir, look.Look(("svg",), str(path)))
+    made = figures(workdir, figure_settings.FigureSettings(("svg",), str(path)))
     assert all(b"#123456" in content for content in made.values())
     assert re.search(rb'width="288pt"', made["learning_curves.svg"])  # 4 inches
-    assert look.Look(style=str(path), width_inches=6.0).inches == 6.0
+    assert figure_settings.FigureSettings(style=str(path), width_inches=6.0).inches == 6.0
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_a_style_file_is_put_over_the_usual_style(workdir, tmp_path):
 )
 def test_what_cannot_be_is_refused(fields, message):
     with pytest.raises(ValueError, match=message) as error:
-        look.Look(**fields)
+        figure_settings.FigureSettings(**fields)
     seen(error)
 
 
@@ -128,6 +128,6 @@ def test_a_style_file_with_a_mistake_is_refused(tmp_path, text, message):
     path = tmp_path / "mine.mplstyle"
     path.write_text(text)
     with pytest.raises(ValueError, match=message) as error:
-        look.Look(style=str(path))
+        figure_settings.FigureSettings(style=str(path))
     assert "\n" not in str(error.value)
     seen(error)

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from gru_research.report import figures, results, tables, times
+from gru_research.report import figures, results, solve_times, tables
 from tests.report.synthetic import Cell, constant, write_run
 
 INF = float("inf")
@@ -18,7 +18,7 @@ def collected(tmp_path, cells: dict[str, Cell], **fields) -> results.TaskResults
 
 def test_a_seed_that_diverged_counts_as_unsolved_to_the_end(tmp_path):
     task = collected(tmp_path, {"GRU": constant(0.001, 0.18, None, solved=1)})
-    found = times.times(task.cells[0], "updates")
+    found = solve_times.times(task.cells[0], "updates")
     assert found.solved_at.tolist() == [100, INF, INF]
     assert found.end == 200
     assert found.mean(200).value == pytest.approx((100 + 200 + 200) / 3)
@@ -27,7 +27,7 @@ def test_a_seed_that_diverged_counts_as_unsolved_to_the_end(tmp_path):
 
 def test_seconds_are_of_each_seed(tmp_path):
     task = collected(tmp_path, {"GRU": constant(0.001, 0.001, solved=2)})  # 2 and 3 ms a step
-    found = times.times(task.cells[0], "seconds")
+    found = solve_times.times(task.cells[0], "seconds")
     assert found.solved_at.tolist() == pytest.approx([0.2, 0.3])
     assert found.end == pytest.approx(0.4)  # no longer than every seed was trained
 
@@ -35,17 +35,17 @@ def test_seconds_are_of_each_seed(tmp_path):
 def test_cells_are_compared_up_to_what_all_were_given(tmp_path):
     long = Cell([[0.2, 0.19, 0.001, 0.001]], [0.001])
     task = collected(tmp_path, {"GRU": constant(0.001, solved=1), "RNN": long})
-    assert times.common_end(task.complete, "updates") == 200
+    assert solve_times.common_end(task.complete, "updates") == 200
     # It solved at 200, where the others' training ended.
-    assert times.restricted_mean(task, task.cells[1], "updates").value == 200
+    assert solve_times.restricted_mean(task, task.cells[1], "updates").value == 200
 
 
 def test_without_times_or_a_threshold_there_is_nothing_to_say(tmp_path):
     bare = collected(tmp_path / "bare", {"GRU": constant(0.1)}, bare=True)
-    assert times.units(bare.complete) == []
+    assert solve_times.units(bare.complete) == []
     assert tables.solving_table(bare) is None
     none = collected(tmp_path / "none", {"GRU": constant(0.1)}, threshold=None)
-    assert times.restricted_mean(none, none.cells[0], "updates") is None
+    assert solve_times.restricted_mean(none, none.cells[0], "updates") is None
     assert tables.solving_table(none) is None
     assert [made.name for made in figures.illustrations(none)] == ["learning_curves", "test_metric", "speed_and_size"]
 

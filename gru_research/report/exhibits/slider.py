@@ -2,7 +2,7 @@
 
 from matplotlib.axes import Axes
 
-from gru_research.report import markup, wording
+from gru_research.report import formatting, markup
 from gru_research.report.exhibits.data import Heat, Number
 
 
@@ -33,11 +33,11 @@ def _gate(column: list[Number], units: tuple[int, ...]) -> str:
     """The values of a gate at one step, of these units."""
     known = [(value, unit) for value, unit in zip(column, units, strict=True) if value is not None]
     if not known:
-        return wording.UNKNOWN
+        return formatting.UNKNOWN
     (low, lowest), (high, highest) = min(known), max(known)
     mean = sum(value for value, _ in known) / len(known)
     return f"mean {mean:.2f}, from {low:.2f} (unit {lowest}) to {high:.2f} (unit {highest})"
 
 
 def _number(value: Number) -> str:
-    return wording.UNKNOWN if value is None else wording.number(value, 3)
+    return formatting.UNKNOWN if value is None else formatting.number(value, 3)
