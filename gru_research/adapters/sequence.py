@@ -73,11 +73,6 @@ class Layout(NamedTuple):
         return jnp.take_along_axis(a, index.reshape(*index.shape, *(1,) * (a.ndim - index.ndim)), self.time_axis)
 
 
-def wide(dtype: DType) -> DType:
-    """float32, or `dtype` where that is wider: the type in which a carry starts."""
-    return base.accumulation_dtype(dtype)
-
-
 def step(cell: Any, params: Params, carry: Carry, x: ArrayLike) -> tuple[Carry, Array]:
     """One step of one of our cells: Flax's `cell(carry, x)`."""
     x = jnp.asarray(x)

@@ -10,9 +10,10 @@ from flax import linen as nn
 from flax.linen.linear import default_kernel_init
 
 from gru_research.adapters.residual import ResidualRNN
-from gru_research.adapters.sequence import run, step, wide
+from gru_research.adapters.sequence import run, step
 from gru_research.cells import GRU, LSTM, VanillaRNN
 from gru_research.cells.arguments import check_inputs
+from gru_research.cells.base import accumulation_dtype
 from gru_research.cells.lstm import GATES
 from gru_research.time_loop import UnrollOptions
 from gru_research.types import Array, ArrayLike, Carry, DType, PRNGKey
@@ -272,11 +273,11 @@ def _drawn_wide(init: Initializer) -> Initializer:
     """`init` drawn in float32 or wider and cast: 16-bit types have no QR decomposition. Metadata boxes stay."""
 
     def init_wide(key: PRNGKey, shape: tuple[int, ...], dtype: DType) -> Any:
-        return jax.tree.map(lambda a: a.astype(dtype), init(key, shape, wide(dtype)))
+        return jax.tree.map(lambda a: a.astype(dtype), init(key, shape, accumulation_dtype(dtype)))
 
     return init_wide
 
 
 def _first_state(module: Any, key: PRNGKey, input_shape: tuple[int, ...]) -> Array:
     state = module.carry_init(key, (*input_shape[:-1], module.features), module.param_dtype)
-    return state.astype(wide(module.param_dtype))
+    return state.astype(accumulation_dtype(module.param_dtype))

@@ -17,8 +17,9 @@ from flax import nnx
 from flax.nnx.nn import dtypes
 
 from gru_research.adapters.residual import ResidualRNN
-from gru_research.adapters.sequence import step, wide
+from gru_research.adapters.sequence import step
 from gru_research.cells import GRU, LSTM, VanillaRNN
+from gru_research.cells.base import accumulation_dtype
 from gru_research.cells.lstm import GATES
 from gru_research.types import Array, ArrayLike, Carry, DType, PRNGKey
 
@@ -72,14 +73,14 @@ class FunctionalCell(nnx.RNNCellBase):
         init = carry_init or self.carry_init or ZEROS
         shape = (*input_shape[:-1], self.hidden_features)
         if init is ZEROS:
-            parts = tuple(jnp.zeros(shape, wide(self.param_dtype)) for _ in range(self.carries))
+            parts = tuple(jnp.zeros(shape, accumulation_dtype(self.param_dtype)) for _ in range(self.carries))
         else:
             stream = rngs if rngs is not None else self.rngs
             stream = stream.carry if isinstance(stream, nnx.Rngs) else stream
             if stream is None:
                 raise ValueError(f"rngs=None: carry_init={init!r} draws the carry, so it needs an Rngs or an RngStream")
             drawn = (init(stream(), shape, self.param_dtype) for _ in range(self.carries))
-            parts = tuple(a.astype(wide(self.param_dtype)) for a in drawn)
+            parts = tuple(a.astype(accumulation_dtype(self.param_dtype)) for a in drawn)
         return parts if self.carries > 1 else parts[0]
 
     @property
@@ -339,7 +340,7 @@ def gate_by_gate(init: Initializer, gates: int) -> Initializer:
     def init_fused(key: PRNGKey, shape: tuple[int, int], dtype: DType) -> Any:
         rows, columns = shape
         keys = [key] if gates == 1 else jax.random.split(key, gates)
-        drawn = [init(k, (rows, columns // gates), wide(dtype)) for k in keys]
+        drawn = [init(k, (rows, columns // gates), accumulation_dtype(dtype)) for k in keys]
         if isinstance(drawn[0], nnx.VariableMetadata):  # of nnx.with_partitioning: the same for every gate
             value = jnp.concatenate([d.raw_value for d in drawn], axis=-1).astype(dtype)
             return dataclasses.replace(drawn[0], raw_value=value)
