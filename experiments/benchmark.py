@@ -39,7 +39,7 @@ from gru_research.runs.directory import make_new
 
 SUITES = ["input", "cpu", "gpu", "memory", "startup", "vmap", "contention"]
 SUITE = flags.DEFINE_enum("suite", "input", SUITES, "what to measure.")
-ROUNDS = flags.DEFINE_integer("rounds", 5, "how often each is timed, taking turns.", lower_bound=1)
+ROUNDS = flags.DEFINE_integer("rounds", 5, "how often each system is timed; systems take turns.", lower_bound=1)
 SYSTEMS = flags.DEFINE_string(
     "systems", "", "which to measure; ours[option=value] sets UnrollOptions; default: "
     + ",".join((cases.OURS, cases.OURS_BY_XLA, *cases.PEERS))
@@ -70,7 +70,7 @@ KEEP_MEMORY = flags.DEFINE_bool(
 )  # fmt: skip
 SETS = flags.DEFINE_integer("sets", 4, "vmap: how many parameter sets run side by side.", lower_bound=2)
 THREADS = flags.DEFINE_integer("threads", 0, "how many cores all systems share; 0: all.", lower_bound=0)
-DTYPE = flags.DEFINE_enum("dtype", "float32", cases.DTYPES, "in which layers compute; parameters are float32.")
+DTYPE = flags.DEFINE_enum("dtype", "float32", cases.DTYPES, "the type in which layers compute; parameters are float32.")
 LAYOUT = flags.DEFINE_enum("layout", "batch", cases.LAYOUTS, "cpu, gpu: the first axis of inputs and outputs.")
 CHECKPOINTS = flags.DEFINE_string("checkpoints", "0,100,316,1000", "memory: steps between checkpoints, 0 for none.")
 LIMIT = flags.DEFINE_integer("limit", 2048, "memory: MiB of resident memory that a step may take.", lower_bound=1)

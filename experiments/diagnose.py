@@ -26,11 +26,11 @@ from gru_research.runs.environment import environment
 DEFAULT_EXAMPLES = 64
 running.define_data_flags()
 WORKDIR = flags.DEFINE_string("workdir", "", "the run's directory.")
-CELLS = flags.DEFINE_string("cells", "", "labels of the cells to look into, separated by commas; default: all.")
+CELLS = flags.DEFINE_string("cells", "", "labels of the cells to analyse, separated by commas; default: all.")
 EXAMPLES = flags.DEFINE_integer(
     "examples", None, "validation sequences to look at; default: 64, or all where there are fewer.", lower_bound=2
 )
-LAYER = flags.DEFINE_integer("layer", 0, "of a stack: whose gates are shown, 0 is the one at the input.", lower_bound=0)
+LAYER = flags.DEFINE_integer("layer", 0, "the layer of a stack whose gates are shown; 0: the first.", lower_bound=0)
 
 
 def main() -> int:

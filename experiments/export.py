@@ -20,8 +20,8 @@ from gru_research.config import UserError
 from gru_research.runs import export, export_texts
 
 WORKDIR = flags.DEFINE_string("workdir", "", "the run's directory.")
-CELL = flags.DEFINE_string("cell", "", "label of the cell; may be left out where the run has one.")
-SEED = flags.DEFINE_integer("seed", None, "the seed whose weights are written; default: those of every seed.")
+CELL = flags.DEFINE_string("cell", "", "label of the cell; not needed if the run has one cell.")
+SEED = flags.DEFINE_integer("seed", None, "the seed whose weights are written; default: every seed.")
 OUTPUT = flags.DEFINE_string("output", "", "directory for the files; default: WORKDIR/export/CELL.")
 running.define_data_flags()
 

@@ -42,7 +42,7 @@ CACHE = {"JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0", "JAX_PERSISTENT_CACH
 """Programs are compiled once for all processes; otherwise most kills would hit a process that compiles."""
 
 WORKDIR = flags.DEFINE_string("workdir", "", "where everything is written; default: a new directory under runs/.")
-KILLS = flags.DEFINE_integer("kills", 200, "how many kills must land.", lower_bound=1)
+KILLS = flags.DEFINE_integer("kills", 200, "the number of kills of a running process.", lower_bound=1)
 SEED = flags.DEFINE_integer("seed", 0, "seed of the random times at which runs are killed.")
 CHECKPOINT_SECONDS = flags.DEFINE_float(
     "checkpoint_seconds", 0.3, "seconds between two checkpoints of a run.", lower_bound=0.0

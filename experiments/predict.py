@@ -26,15 +26,15 @@ from gru_research.tasks import Task
 
 running.define_data_flags()
 WORKDIR = flags.DEFINE_string("workdir", "", "the run's directory, finished or interrupted.")
-INPUT = flags.DEFINE_string("input", None, "a text; a file; or - for stdin, an input a line.")
+INPUT = flags.DEFINE_string("input", None, "a text; a file; or - for stdin, with one input a line.")
 CELL = flags.DEFINE_string("cell", "", "labels of the cells that answer, separated by commas; default: all.")
 SEED = flags.DEFINE_string(
     "seed", "", "seeds that answer, separated by commas, or all; default: the best on validation."
 )
-ENSEMBLE = flags.DEFINE_bool("ensemble", False, "one answer for all seeds: the mean of their probabilities or numbers.")
-JSON = flags.DEFINE_bool("json", False, "a JSON object a line: input, cell, seed, answer.")
-BATCH_SIZE = flags.DEFINE_integer("batch_size", BATCH, "inputs that are computed at once.", lower_bound=1)
-LENGTH = flags.DEFINE_integer("length", Continuation.length, "of a continuation, in tokens.", lower_bound=1)
+ENSEMBLE = flags.DEFINE_bool("ensemble", False, "one answer for all seeds: the mean of class probabilities or numbers.")
+JSON = flags.DEFINE_bool("json", False, "print one JSON object a line: input, cell, seed, answer.")
+BATCH_SIZE = flags.DEFINE_integer("batch_size", BATCH, "how many inputs are computed at once.", lower_bound=1)
+LENGTH = flags.DEFINE_integer("length", Continuation.length, "tokens of a continuation.", lower_bound=1)
 TEMPERATURE = flags.DEFINE_float(
     "temperature", Continuation.temperature, "of a continuation: above 0 tokens are drawn.", lower_bound=0.0
 )

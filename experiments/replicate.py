@@ -33,7 +33,7 @@ from gru_research.runs import study
 running.define_flags()
 TABLE = flags.DEFINE_string("table", "", f"one of {', '.join(TABLES)}.")
 BUDGET_MINUTES = flags.DEFINE_float("budget_minutes", 60.0, "minutes for the whole table on two cores.")
-RUNS = flags.DEFINE_string("runs", "", "which of the table's runs to make, separated by commas; default: all.")
+RUNS = flags.DEFINE_string("runs", "", "which of the table's runs to train, separated by commas; default: all.")
 NOT_RUN = "not run"
 FILE_NAME = "replication.md"
 

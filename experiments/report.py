@@ -32,13 +32,15 @@ WORKDIR = flags.DEFINE_string(
 OUTPUT = flags.DEFINE_string(
     "output", "", "where the report of several runs is written; by default a new directory under runs/."
 )
-LATEX = flags.DEFINE_bool("latex", False, "also writes a run's tables for LaTeX (booktabs), as tables/NAME.tex.")
-FORMATS = flags.DEFINE_list("formats", ["png"], f"of the figures' files, of {', '.join(figure_settings.FORMATS)}.")
-STYLE = flags.DEFINE_string(
-    "style", "screen", f"of figures: {', '.join(figure_settings.STYLES)} or the path of a FILE.mplstyle."
+LATEX = flags.DEFINE_bool("latex", False, "also write a run's tables for LaTeX (booktabs), as tables/NAME.tex.")
+FORMATS = flags.DEFINE_list(
+    "formats", ["png"], f"formats of the figures' files, from {', '.join(figure_settings.FORMATS)}."
 )
-WIDTH = flags.DEFINE_float("width_inches", None, "width of figures; by default the style's.")
-FONT_SIZE = flags.DEFINE_float("font_size", None, "size of figures' ordinary text in points; by default the style's.")
+STYLE = flags.DEFINE_string(
+    "style", "screen", f"figures' style: {', '.join(figure_settings.STYLES)} or the path of a FILE.mplstyle."
+)
+WIDTH = flags.DEFINE_float("width_inches", None, "width of the figures; default: the style's.")
+FONT_SIZE = flags.DEFINE_float("font_size", None, "size of the figures' body text in points; default: the style's.")
 
 
 def main() -> int:

@@ -22,7 +22,7 @@ from gru_research.config import UserError, to_mapping
 running.define_flags()
 SWEEP = flags.DEFINE_string("sweep", "", "path of a sweep file: configs/sweeps/FILE.py[:variant].")
 ENGINE = flags.DEFINE_string("engine", "local", f"where workers run: {', '.join(engines.ENGINES)}.")
-WORKERS = flags.DEFINE_integer("workers", 2, "how many trials run side by side.")
+WORKERS = flags.DEFINE_integer("workers", 2, "how many trials run at the same time.")
 DRY_RUN = flags.DEFINE_bool("dry_run", False, "with --engine=slurm: write and print the submission script, and stop.")
 SCRIPT = "submission.sh"
 

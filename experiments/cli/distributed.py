@@ -12,10 +12,10 @@ from gru_research.training import processes
 
 
 def define_flags() -> None:
-    flags.DEFINE_string("coordinator", "", "HOST:PORT of the first of several processes that train one run together.")
-    flags.DEFINE_integer("processes", None, "how many processes there are; with --coordinator.", lower_bound=1)
-    flags.DEFINE_integer("process", None, "which of them this is, from 0; with --coordinator.", lower_bound=0)
-    flags.DEFINE_bool("distributed", False, "the same, found in the environment of Slurm, Open MPI or a TPU pod.")
+    flags.DEFINE_string("coordinator", "", "HOST:PORT of the first of several processes that train one run.")
+    flags.DEFINE_integer("processes", None, "the number of processes; needs --coordinator.", lower_bound=1)
+    flags.DEFINE_integer("process", None, "the number of this process, from 0; needs --coordinator.", lower_bound=0)
+    flags.DEFINE_bool("distributed", False, "find the processes in the environment of Slurm, Open MPI or a TPU pod.")
 
 
 def count() -> int:

@@ -62,7 +62,7 @@ def define_data_flags() -> None:
     """Where data lie and what jax must run on: also for launchers that write no run."""
     flags.DEFINE_string("data_dir", "", "where prepared data sets lie; default: TFDS's, ~/tensorflow_datasets.")
     flags.DEFINE_string("manual_dir", "", "folder with a data set's raw files, for machines without a network.")
-    flags.DEFINE_enum("require_backend", None, ["cpu", "gpu", "tpu"], "stop unless jax runs on this.")
+    flags.DEFINE_enum("require_backend", None, ["cpu", "gpu", "tpu"], "stop unless jax runs on this backend.")
     flags.DEFINE_bool(
         "deterministic", False, "on a GPU: the same bits every time, from slower programs. Elsewhere they are anyway."
     )

@@ -45,7 +45,7 @@ def main() -> None:
         from experiments.cli.launcher import launch
     except Exception:
         sys.exit(examine(Settings(), "--json" in sys.argv[1:]))
-    data_dir = flags.DEFINE_string("data_dir", "", "where prepared data sets lie; default: as the launchers have it.")
+    data_dir = flags.DEFINE_string("data_dir", "", "where prepared data sets lie; default: as for other commands.")
     manual_dir = flags.DEFINE_string("manual_dir", "", "folder with raw files, for machines without a network.")
     as_json = flags.DEFINE_bool("json", False, "print JSON instead of lines.")
     launch(lambda: examine(Settings(data_dir.value, manual_dir.value), as_json.value))
