@@ -54,7 +54,7 @@ def gate_statistics(gates: Mapping[str, ArrayLike], real: ArrayLike | None = Non
 
 
 def timescales(kept: ArrayLike, real: ArrayLike | None = None) -> np.ndarray:
-    """In how many steps each unit forgets all but 1/e of its state, `[H]`, by the gate that keeps it.
+    """The number of steps in which each unit forgets all but 1/e of its state, `[H]`, from the gate that keeps it.
 
     `kept [*batch, T, H]` is z of a GRU, f of an LSTM. What a unit keeps over several steps is the product of its gate,
     so that the time constant is -1 / mean(log z); for a constant gate near 1 that is the 1 / (1 - z) that is often

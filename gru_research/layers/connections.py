@@ -1,4 +1,4 @@
-"""What goes around a layer: nothing, its input, or a gated part of its input."""
+"""Skip connections around a layer: none, residual, or highway."""
 
 import jax
 import jax.numpy as jnp
@@ -16,7 +16,7 @@ def init_highway(key: PRNGKey, size: int, bias: float, dtype: DType) -> dict[str
 
 
 def connect(kind: str, highway: Params | None, x: Array, y: Array) -> Array:
-    """A layer's input and output `[..., H]` as one, in the type of y; 0 where both are 0, as at unreal steps.
+    """Combines a layer's input and output `[..., H]`, in the type of y; 0 where both are 0, as at unreal steps.
 
     plain: `y`; residual: `x + y`; highway: `t * y + (1 - t) * x` with `t = sigmoid(x W_t + b_t)`
     (Srivastava, Greff and Schmidhuber 2015, arXiv 1505.00387).
