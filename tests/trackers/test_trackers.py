@@ -116,9 +116,9 @@ def test_a_resumed_run_goes_on_under_its_id(tmp_path: Path, monkeypatch: pytest.
 
 
 FAILS = [
-    pytest.param("init", marks=fault("trackers", "one that can't start")),
-    pytest.param("log", marks=fault("trackers", "one that fails in the middle of a run")),
-    pytest.param("finish", marks=fault("trackers", "one that fails at the end")),
+    pytest.param("init", marks=fault("trackers", "a tracker that can't start")),
+    pytest.param("log", marks=fault("trackers", "a tracker that fails in the middle of a run")),
+    pytest.param("finish", marks=fault("trackers", "a tracker that fails at the end")),
 ]
 
 
@@ -141,7 +141,7 @@ def test_a_tracker_that_fails_is_off_after_one_warning(
 
 
 @pytest.mark.parametrize(
-    "name", ["tensorboardX", pytest.param("wandb", marks=fault("trackers", "one that isn't installed"))]
+    "name", ["tensorboardX", pytest.param("wandb", marks=fault("trackers", "a tracker that isn't installed"))]
 )
 def test_a_tracker_that_is_not_installed_names_its_extra(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -155,7 +155,7 @@ def test_a_tracker_that_is_not_installed_names_its_extra(
     seen(warning)
 
 
-@fault("trackers", "a directory that it can't write")
+@fault("trackers", "a directory that a tracker can't write")
 def test_a_directory_that_tensorboard_cannot_write(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "tensorboard").write_text("a file")
     started = trackers.start(["tensorboard"], about(tmp_path))
@@ -166,7 +166,7 @@ def test_a_directory_that_tensorboard_cannot_write(tmp_path: Path, capsys: pytes
     seen(warning)
 
 
-@fault("trackers", "one that never comes back")
+@fault("trackers", "a tracker that never returns")
 def test_one_that_never_comes_back_is_left_behind(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -218,7 +218,7 @@ def test_a_value_has_the_name_of_its_own_metric() -> None:
     assert point is not None and point.values == {"test_exact_match": 0.25, "train_set_exact_match": 0.5}
 
 
-@fault("trackers", "one that isn't there")
+@fault("trackers", "an unknown tracker")
 def test_names_are_checked_before_anything_runs() -> None:
     with pytest.raises(UserError, match=r"config\.trackers='tensorbord'.*did you mean 'tensorboard'.*wandb") as caught:
         make_plan(experiment(CONFIG | {"trackers": "wandb, tensorbord"}))

@@ -192,8 +192,8 @@ DAMAGED = [
     pytest.param("a file cut short", marks=fault("checkpoints", "a file cut short")),
     pytest.param("a file with other bytes", marks=fault("checkpoints", "a file with other bytes")),
     pytest.param("a missing file", marks=fault("checkpoints", "a missing file")),
-    pytest.param("arrays missing", marks=fault("checkpoints", "the arrays are missing")),
-    pytest.param("its note missing", marks=fault("checkpoints", "the note is missing")),
+    pytest.param("arrays missing", marks=fault("checkpoints", "a checkpoint without its arrays")),
+    pytest.param("its note missing", marks=fault("checkpoints", "a checkpoint without its note")),
     pytest.param("an empty folder", marks=fault("checkpoints", "an empty folder")),
 ]
 
@@ -210,7 +210,7 @@ def test_of_damaged_checkpoints_the_newest_whole_one_is_used(damage: str, whole:
     assert fixed(broken) == fixed(whole) and bits(broken) == bits(whole)
 
 
-@fault("checkpoints", "all are damaged")
+@fault("checkpoints", "all checkpoints of a cell are damaged")
 def test_without_a_whole_checkpoint_the_cell_begins_anew(whole: Path, broken: Path) -> None:
     said: list[str] = []
     for folder in [*snapshots(broken), *(checkpoint.unfinished(broken, "gru") / "tuning").iterdir()]:
@@ -221,7 +221,7 @@ def test_without_a_whole_checkpoint_the_cell_begins_anew(whole: Path, broken: Pa
     assert fixed(broken) == fixed(whole) and bits(broken) == bits(whole)
 
 
-@fault("checkpoints", "the records end before it")
+@fault("checkpoints", "records that end before the checkpoint")
 def test_records_that_end_before_a_checkpoint_take_the_one_before(whole: Path, broken: Path) -> None:
     said: list[str] = []
     path = broken / records.FILE_NAME
@@ -340,7 +340,7 @@ def _hold(workdir: Path, ready: Any) -> None:
         multiprocessing.Event().wait()
 
 
-@fault("working directory", "another process is at work in it", "a lock whose process was killed")
+@fault("working directory", "a directory that another process uses", "a lock whose process was killed")
 def test_a_second_process_is_refused_and_a_killed_one_leaves_no_lock(holder: Any, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=rf"in use by another process \(process {holder.pid} on") as caught:
         run(tmp_path / "run")
