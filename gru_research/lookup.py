@@ -1,4 +1,4 @@
-"""From a name in a config to an object: a key of a literal dict, `path/to/file.py:Name`, or `module:Name`.
+"""Finds the object that a config names: a key of a literal dict, `path/to/file.py:Name`, or `module:Name`.
 
 Naming a file or a module runs its code (docs/safety.md). A file is run once, and again where it has changed, from the
 bytes whose check sum is kept. While it runs, its folder is importable. Afterwards it isn't, and modules that came from
@@ -21,13 +21,13 @@ from gru_research.config import UserError, choose, split_own
 T = TypeVar("T")
 _OURS = str(Path(__file__).parent)
 _PACKAGES = tuple(sysconfig.get_path(name) for name in ("purelib", "platlib", "stdlib"))
-"""Where installed packages lie, whose lines say nothing of the user's own code."""
+"""Folders of installed packages, whose frames are left out of a description of an error."""
 _LOADED: dict[str, tuple[types.ModuleType, dict[str, str]]] = {}
-"""The modules of files by their paths, with the check sums of what was run of their folders."""
+"""Modules of files by path, each with the check sums of all files of its folder that were run."""
 
 
 def find(field: str, name: str, known: Mapping[str, T]) -> T | Any:
-    """What a config's `field` names: one of the `known`, or what a file or a module has under a name.
+    """Returns what a config's `field` names: one of the `known`, or an attribute of a file or a module.
 
     Raises:
       UserError: there is no such name, file or module, or running it fails; the field, the name and the choices.
@@ -45,13 +45,13 @@ def find(field: str, name: str, known: Mapping[str, T]) -> T | Any:
 
 
 def checksums(name: str) -> dict[str, str]:
-    """The sha256 of every file that a name's code was read from, by absolute path; none of a key of a literal dict."""
+    """The sha256 of all files of a name's code, by absolute path; empty for a key of a literal dict."""
     own = split_own(name)
     if own is None:
         return {}
     if own[0].endswith(".py"):
         return dict(_LOADED[own[0]][1])
-    # Of a package all that was imported of it: its modules belong together.
+    # All imported modules of a package belong together.
     top = own[0].partition(".")[0]
     modules = [module for name, module in list(sys.modules.items()) if name.partition(".")[0] == top]
     files = {file for module in modules if (file := _file_of(module))}
@@ -59,7 +59,7 @@ def checksums(name: str) -> dict[str, str]:
 
 
 def changed_files(files: Mapping[str, str]) -> dict[str, str]:
-    """Which of `files`, check sums by path, aren't as they were: "has changed" or "is gone", by path."""
+    """Returns the files that differ from their check sums: "has changed" or "is gone", by path."""
     found = {}
     for file, known in files.items():
         try:
@@ -132,9 +132,9 @@ def _of_file(field: str, name: str, path: Path) -> tuple[types.ModuleType, dict[
 
 @contextlib.contextmanager
 def _importable(folder: Path) -> Iterator[list[str]]:
-    """Makes a folder importable, and gives the files of the modules that came from there.
+    """Makes a folder importable, and collects the files of the modules imported from it.
 
-    What was imported from there before is set aside meanwhile, so that its present text is read; afterwards it is back.
+    Modules imported from it before are set aside meanwhile, so that their present text is read, and then restored.
     """
     imported: list[str] = []
     aside = {name: module for name, module in sys.modules.items() if _lies_in(name, module, folder)}

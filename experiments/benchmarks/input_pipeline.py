@@ -23,8 +23,7 @@ from gru_research.training.loop import BatchMaker, make_batch_maker, start
 from gru_research.training.loop_state import start_sums
 from gru_research.training.seeds import OWN, OWN_BATCHES, SHARED
 from gru_research.training.selection import Schedule
-from gru_research.training.state import stream
-from gru_research.training.step import run_updates
+from gru_research.training.step import data_stream, generated_batch, run_updates
 
 CONFIGS = (("configs/adding.py", ""), ("configs/smnist.py", "rows"))
 
@@ -87,7 +86,7 @@ def _generator(plan: Plan, data: Generated, axis: SeedAxis, steps: int) -> Calla
 
     def generate(seed: jax.Array, start: jax.Array) -> jax.Array:
         def add(step: jax.Array, total: jax.Array) -> jax.Array:
-            batch = data.make(jax.random.fold_in(stream(seed, "data"), step), plan.config.batch_size)
+            batch = generated_batch(data, data_stream(seed), step, plan.config.batch_size)
             return total + sum(a.sum() for a in batch.values())
 
         return jax.lax.fori_loop(start, start + steps, add, jnp.zeros(()))

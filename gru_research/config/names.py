@@ -64,7 +64,7 @@ def split_own(name: str) -> tuple[str, str] | None:
 
 
 def located(name: str) -> str:
-    """A name whose file, where it names one, is an absolute path: what a config means wherever it is read again."""
+    """Makes the path of a name `file.py:Name` absolute, so that the config means the same in any directory."""
     place, colon, wanted = name.rpartition(":")
     return f"{Path(place).expanduser().absolute()}:{wanted}" if colon and place.endswith(".py") else name
 
@@ -74,7 +74,7 @@ FILES = ("train", "validation", "test")
 
 
 def located_file(value: Any, task: str) -> Any:
-    """The absolute path of a file that is there; anything else, such as a split's name, as it is."""
+    """Makes the path of an existing file absolute. Anything else, such as a TFDS split, is returned as it is."""
     if not isinstance(value, str) or not value or (task == "tfds" and not Path(value).suffix):
         return value
     path = Path(value).expanduser()

@@ -20,7 +20,7 @@ def _require(condition: bool, field: str, value: Any, allowed: str) -> None:
 
 
 def _normalize(config: Any) -> None:
-    """Python's numbers for NumPy's in the fields, so that equal configs are written alike.
+    """Replaces NumPy's numbers in the fields by Python's, so that equal configs are written alike.
 
     Raises ValueError where a field is infinite or NaN.
     """
@@ -33,8 +33,8 @@ def _normalize(config: Any) -> None:
 @dataclasses.dataclass(frozen=True)
 class OptimizerConfig:
     """`schedule` shapes the learning rate over the run's updates, after `warmup` linear updates;
-    `clip` bounds the global gradient norm, 0 turns it off; `weight_decay` is decoupled (AdamW's); `decay` is that of
-    rmsprop's mean of squares and of momentum's trace."""
+    `clip` bounds the global gradient norm, 0 turns it off; `weight_decay` is decoupled (AdamW's); `decay` is the decay
+    rate of rmsprop's mean of squares and of momentum's trace."""
 
     name: str = "adam"
     learning_rate: float = 1e-3
@@ -54,7 +54,7 @@ class OptimizerConfig:
 
 @dataclasses.dataclass(frozen=True)
 class TuneConfig:
-    """The same search for every cell: `draws` of each range that is given, log-uniform; 0 draws is no search.
+    """The same random search for every cell: `draws` log-uniform draws from each given range; 0 turns it off.
 
     Every draw is trained with `seeds` seeds from `first_seed` on, for `updates` updates (0: the cell's own), and the
     one with the best validation metric is chosen; the comparison's own seeds come after that. `sample` is the seed of
@@ -88,8 +88,8 @@ class TuneConfig:
 
 @dataclasses.dataclass(frozen=True)
 class HorizonConfig:
-    """A sweep over growing `values` of the config's `field`: a cell goes on to the next one as long as a share of
-    at least `solved` of its seeds solves the task."""
+    """A sweep over growing `values` of the config's `field`. A cell proceeds to the next value while at least the share
+    `solved` of its seeds solves the task."""
 
     field: str = "task.length"
     values: tuple[int, ...] = ()
@@ -154,16 +154,15 @@ class ExperimentConfig:
     labels it lists, separated by commas. `reference` is the label whose size the others match, by `match`: the
     number of parameters, the width, floating-point operations, or the time of an update, which is measured.
 
-    Evaluated are the parameters every `eval_every` updates, or `evaluations` times where that is above 0. `select`
-    says which parameters are tested: the "last" or those with the "best" validation metric. With `patience` above 0 a
-    seed stops after so many evaluations without a better one. `seconds` above 0 gives each cell so much time to train,
-    tuning included, instead of a number of updates: it is measured once and becomes `cells.LABEL.updates`.
+    Parameters are evaluated every `eval_every` updates, or `evaluations` times where that is above 0. `select` says
+    which parameters are tested: the "last" or those with the "best" validation metric. With `patience` above 0 a seed
+    stops after `patience` evaluations without a better metric. `seconds` above 0 gives each cell this time to train,
+    tuning included, in place of `updates`: it is measured once and becomes `cells.LABEL.updates`.
     Each batch is divided over `data_parallel` devices, which changes sums by rounding, and the noise that is drawn.
-    `train_examples` above 0 keeps the first so many training examples of a stored task; what the tested parameters
-    reach on them is then recorded beside the test set.
-    `probes` names what is measured at every evaluation beside the metric, separated by commas; it changes nothing of
-    the training.
-    `trackers` names who is told of the records as they come, separated by commas; it changes nothing of the run.
+    `train_examples` above 0 keeps only the first `train_examples` of a stored task; the tested parameters' metrics on
+    them are then recorded beside those on the test set.
+    `probes` names what is measured at every evaluation beside the metrics, separated by commas; training is unchanged.
+    `trackers` names where records are shown during the run, separated by commas; the run is unchanged.
     """
 
     task: TaskConfig

@@ -48,8 +48,8 @@ def call(
 
 
 def hints_of(function: Callable[..., Any]) -> dict[str, Any]:
-    """The types that a function's parameters are annotated with; without those in words that its module can't resolve,
-    such as what is imported for type checkers alone."""
+    """The type hints of a function's parameters, without those that its module can't resolve, such as names
+    imported only for type checkers."""
     annotated = function.__init__ if inspect.isclass(function) else function
     try:
         return typing.get_type_hints(annotated)

@@ -1,4 +1,4 @@
-"""A run's directory and what it holds: opened, refused, resumed; loaded to be asked.
+"""A run's directory: opens, resumes and loads it, and predicts with it.
 
 from gru_research import runs
 

@@ -1,4 +1,4 @@
-"""What the arrays of an exported function mean: how raw input becomes inputs, and how outputs are read."""
+"""Describes the arrays of an exported function: how raw input becomes inputs, and how outputs are read."""
 
 import functools
 import inspect

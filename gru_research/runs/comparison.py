@@ -98,17 +98,17 @@ def run_comparison(
     """Trains every cell of the plan and writes `config.json`, `vocabularies.json`, `learned.json`, `records.jsonl`,
     `arrays/` and `checkpoints/`.
 
-    In the directory of an interrupted run of the same config it goes on, and ends with the same bits as if it had never
-    been interrupted; in that of a finished one nothing is done.
+    An interrupted run of the same config in the directory is resumed, and ends with the same bits as if it had never
+    been interrupted; nothing is done in the directory of a finished one.
 
     Args:
       sets: the data, where they are loaded already.
       asked: the config before anything of it was measured.
-      allow_config_change: goes on under a config whose fields differ, if they change no number.
+      allow_config_change: resumes under a config that differs only in fields that change no number.
       checkpoint_seconds: about how much work is lost at most when the process is killed.
       debug_nans: makes the update at which a seed diverged again, operation by operation, and records the first one
         whose result isn't finite.
-      say: is told in a line what a user should know, such as where it goes on.
+      say: called with lines for the user, such as where the run is resumed.
 
     Returns:
       Whether it ran to its end; False after `stopping()` said stop, with all there was on disk.
@@ -220,7 +220,7 @@ def _begin_records(workdir: Path, header: records.Header, task: Task) -> records
 def _continue_records(
     workdir: Path, header: records.Header, begun: records.Run, resumption: Resumption, say: Callable[[str], None]
 ) -> records.Writer:
-    """The records as they were where the run goes on; the header keeps what it began with and notes this."""
+    """Cuts the records where the run is resumed; the header keeps its first environment and notes the resumption."""
     say(resumption.describe())
     if others := environment_changes(begun, header.env):
         say(f"warning: not as the run began, so bits may differ: {', '.join(others)}")

@@ -1,4 +1,4 @@
-"""What a working directory holds already: opened where it is new, refused where it holds something else.
+"""Opens a working directory: makes it where it is new, and refuses one that holds something else.
 
 Nothing here imports JAX: workers and launchers that train nothing use it.
 """
@@ -26,7 +26,7 @@ def check_files(workdir: Path, then: Mapping[str, str], now: Mapping[str, str]) 
 
 
 def differences(old: Any, new: Any, name: str = "") -> dict[str, tuple[Any, Any]]:
-    """What two nested mappings don't have in common, as (old, new) by names with dots."""
+    """The differences of two nested mappings, as (old, new) by dotted names."""
     if not (isinstance(old, Mapping) and isinstance(new, Mapping)):
         return {} if old == new else {name: (old, new)}
     found: dict[str, tuple[Any, Any]] = {}

@@ -1,4 +1,4 @@
-"""The texts beside an exported function: what it is, how it is called, and a program that calls it."""
+"""Writes the texts beside an exported function: a description, a page, and a program that calls it."""
 
 import json
 from collections.abc import Mapping

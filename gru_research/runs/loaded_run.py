@@ -1,4 +1,4 @@
-"""A run of which nothing but its directory is known, loaded to be asked."""
+"""Loads a run from its directory alone."""
 
 import dataclasses
 import functools

@@ -1,4 +1,4 @@
-"""Asking a trained run: from raw inputs to the answers of its cells. The test set plays no part."""
+"""Predicts: from raw inputs to the answers of a trained run's cells. The test set is not used."""
 
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -22,12 +22,12 @@ from gru_research.types import Array, Batch, Params, PRNGKey
 
 BATCH = 256
 ALONG_TIME = ("inputs", "mask", "resets")
-"""What of an example has a step for each of the inputs'."""
+"""The arrays of an example whose first axis is the inputs' time."""
 Example = Mapping[str, np.ndarray]
 
 
 class Trained(Protocol):
-    """What is asked: a run that was loaded, or anything like it."""
+    """A run that can predict: a `LoadedRun`, or anything like it."""
 
     cells: Any  # labels
 
@@ -271,7 +271,7 @@ def _continue(
 
 
 def _keys(continuation: Continuation, places: Sequence[int], rows: int) -> PRNGKey:
-    """One key a row, whose noise depends on its place among the inputs alone."""
+    """One key for each row, which depends only on the row's place among the inputs."""
     filled = [*places, *[0] * (rows - len(places))]
     key = jax.random.key(continuation.random_seed)
     return jax.vmap(partial(jax.random.fold_in, key))(jnp.asarray(filled, jnp.uint32))

@@ -15,13 +15,13 @@ from gru_research.types import Batch, Params
 from .evaluation import generate
 
 EXAMPLES = 4
-"""So many are chosen before any answer is looked at."""
+"""The number of examples chosen before any answer is seen."""
 PART = 500
-"""So many test examples are prepared at once. Where no metric reads answers, the first of them are answered alone."""
+"""The number of test examples prepared at once. Where no metric reads answers, only the first `PART` are answered."""
 
 
 def has_attention(model: Any, task: Task) -> bool:
-    """Whether the model can say what it reads for an answer."""
+    """Whether the model has attention weights for its answers."""
     return task.spec.answers == "generated" and no_attention(model) is None
 
 
@@ -43,12 +43,12 @@ def collect_attention(
     test: Mapping[str, np.ndarray],
     predictions: Mapping[str, np.ndarray],
 ) -> AttentionExamples:
-    """The first test examples of different lengths, and, where all of these are right, the first wrong one there is.
+    """Collects the first test examples of different lengths and, where all are right, the first wrong one.
 
     Args:
       params: of one seed.
       test: the test set `[N, ...]` as stored.
-      predictions: what that seed answered: `tokens [N, U]` and `lengths [N]`; without them it is asked again.
+      predictions: what that seed answered: `tokens [N, U]` and `lengths [N]`; without them answers are generated again.
     """
     assert task.spec.generation is not None, task.name
     prepare, end = jax.jit(task.prepare), task.spec.generation.end

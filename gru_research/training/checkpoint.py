@@ -123,7 +123,7 @@ def newest_whole(
 ) -> Snapshot | None:
     """The newest snapshot that is complete and whose note is `usable`; None where there is none.
 
-    Those that aren't, and those after it, are removed, since orbax doesn't write a step that is there; `say` is told.
+    Others that are newer are removed, since orbax does not overwrite a step; `say` is called for each.
     """
     if not folder.is_dir():
         return None

@@ -1,4 +1,4 @@
-"""A config with every option of its task, its model and its cells, those that it leaves out too."""
+"""Fills in a config's options: those of its task, model and cells that it leaves at their defaults."""
 
 import inspect
 from collections.abc import Callable, Mapping
@@ -13,7 +13,7 @@ from .build import with_model_options
 from .user_code import cell_function, task_function
 
 NOT_OPTIONS = ("dirs", "learned", "hidden_size")
-"""Parameters of tasks and cells that no option gives: a cell's size is a field of its own."""
+"""Parameters of tasks and cells that are no options."""
 
 
 def with_every_option(config: ExperimentConfig) -> dict[str, Any]:

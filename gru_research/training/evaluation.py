@@ -1,4 +1,4 @@
-"""What is measured of one batch, inside jit: each example's statistics, their sums, and what is kept of it."""
+"""Evaluates one batch inside jit: the examples' statistics, their sums, and their predictions."""
 
 import math
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ from gru_research.types import Array, Batch, Params
 from .state import TrainState
 
 SMALL = 256
-"""Numbers of an example's outputs up to which they are kept as its prediction."""
+"""The largest number of outputs of an example that are kept as its prediction."""
 
 
 class BatchMeasures(NamedTuple):
@@ -52,7 +52,7 @@ def evaluate(
 
 
 def wide(arrays: Mapping[str, Array]) -> dict[str, Array]:
-    """16-bit numbers as float32: sums of them need its digits, and NumPy's files have no bfloat16."""
+    """Converts 16-bit numbers to float32, for exact sums and because NumPy's files have no bfloat16."""
     return {
         name: a.astype(jnp.float32) if jnp.issubdtype(a.dtype, jnp.floating) and a.dtype.itemsize < 4 else a
         for name, a in arrays.items()
@@ -68,7 +68,7 @@ def outputs_of(model: Model, task: Task, params: Params, batch: Batch) -> dict[s
 
 
 def predictions(read: Mapping[str, Any]) -> dict[str, Array]:
-    """What is kept of each example as its prediction, `[B, ...]`: answers, or outputs where they are small."""
+    """The predictions of the examples, `[B, ...]`: answers, or outputs where they are small."""
     if "answers" in read:
         answers = read["answers"]
         return {"tokens": answers.tokens, "lengths": answers.lengths, "scores": answers.scores}

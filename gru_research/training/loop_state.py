@@ -67,7 +67,7 @@ def from_arrays(
     # Copies have the first member's state; what they are not is active.
     state = state._replace(active=state.active & axis.put(axis.members))
     best = axis.put_back(like(axis.gather(fresh.state.params), arrays["best_params"]))
-    selection.go_on(arrays["selection"], best)
+    selection.restore(arrays["selection"], best)
     stacked = arrays["evaluations"]
     evaluations = []
     for e in range(len(stacked["step"])):

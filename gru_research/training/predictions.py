@@ -1,4 +1,4 @@
-"""What is kept of each test example, from which metrics can be computed again without training."""
+"""Saves what is kept of each test example, from which metrics can be recomputed without training."""
 
 import io
 from collections.abc import Callable, Mapping, Sequence
@@ -79,6 +79,6 @@ def _one_number(name: str, found: Any, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def again(metrics: Mapping[str, Metric], workdir: Path, label: str) -> dict[str, np.ndarray]:
-    """The metrics of a finished cell's test set, `[S]` by name, from what was kept of it."""
+    """Recomputes a finished cell's test metrics, `[S]` by name, from the saved arrays."""
     _, kept = load_test(workdir, label)
     return {name: compute(metric, kept[name]) for name, metric in metrics.items() if name in kept}

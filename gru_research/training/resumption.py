@@ -10,10 +10,10 @@ class Resumption:
     """Where a run is resumed.
 
     Attributes:
-      keep: how many lines of its records stay; `dropped` is how many don't.
+      keep, dropped: the numbers of lines of its records that are kept and dropped.
       done: the labels of the cells that are finished.
       label, phase, snapshot: the cell that was under way, if a snapshot of it can be used.
-      seconds: how long the run had taken by then.
+      seconds: the time that the run had taken by then.
     """
 
     keep: int

@@ -1,4 +1,4 @@
-"""The evaluation of all members on a set: batches that are all alike, so that one program serves the whole set."""
+"""Evaluates all members on a set, in batches of one shape, so that one program serves the whole set."""
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
@@ -24,7 +24,7 @@ from .state import TrainState
 
 EVALUATION_BATCH = 500
 EVALUATION_NUMBERS = 2**25
-"""At most so many numbers of a layer's outputs are there at once."""
+"""The most numbers of a layer's outputs in one batch."""
 
 
 class EvaluationBatch(NamedTuple):
@@ -38,7 +38,7 @@ class EvaluationBatch(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Scores:
-    """What a set gave.
+    """The result of evaluating a set.
 
     Attributes:
       metrics: of each member `[S]` by name.
@@ -51,7 +51,7 @@ class Scores:
 
 
 def evaluation_batches(examples: Mapping[str, np.ndarray], size: int) -> list[EvaluationBatch]:
-    """A set `[N, ...]` as batches `[size, ...]`, all alike so that one program serves the whole set."""
+    """Divides a set `[N, ...]` into batches `[size, ...]` of one shape."""
     total = len(next(iter(examples.values())))
     missing = -total % size
     counted = np.arange(total + missing) < total
@@ -77,7 +77,7 @@ def evaluation_size(examples: Mapping[str, np.ndarray], task: Task, cell: CellPl
 def put_evaluation(
     examples: Mapping[str, np.ndarray], task: Task, cell: CellPlan, axis: SeedAxis
 ) -> list[EvaluationBatch]:
-    """A set as batches on the devices."""
+    """Puts a set on the devices, in batches."""
     size = evaluation_size(examples, task, cell)
     batches = evaluation_batches(examples, size + -size % axis.parts)
     placed = [axis.put(b[:2], SHARED_ROWS) for b in batches]
@@ -146,7 +146,7 @@ def _unless_copy(
     model: Model, task: Task, mesh_axis: str | None, batched: bool, member: Array, state: TrainState, batch: Batch,
     counted: Array,
 ) -> BatchMeasures:  # fmt: skip
-    """What is measured of a member; of a copy zeros, which take no time where members aren't batched."""
+    """Evaluates a member. A copy gives zeros, which take no time where members aren't batched."""
     measure = jax.jit(partial(evaluate, model, task, mesh_axis))  # so that it is traced once for what follows
     if batched:
         return measure(state, batch, counted)

@@ -108,7 +108,7 @@ class Selection:
             "diverged": self._diverged,
         }
 
-    def go_on(self, numbers: Mapping[str, np.ndarray], best_params: Any) -> None:
+    def restore(self, numbers: Mapping[str, np.ndarray], best_params: Any) -> None:
         """Restores `numbers` and `best_params`."""
         self._best, self._best_step = np.asarray(numbers["best"]), np.asarray(numbers["best_step"])
         self._waited, self._diverged = np.asarray(numbers["waited"]), np.asarray(numbers["diverged"])

@@ -1,4 +1,4 @@
-"""What training carries from one update to the next, for one seed; on a device with a leading seed axis."""
+"""The state of one seed's training between updates; on devices it has a leading seed axis."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -21,10 +21,10 @@ class TrainState(NamedTuple):
 
     Attributes:
       params, opt_state: as they were before `diverged_at`, where the seed diverged.
-      seed: what every random number comes from.
-      scalars: the optimiser's fields that are this member's own, `learning_rate` among them.
-      active: False for a copy that only fills up the seed axis, which is never trained, and for a seed that stopped.
-      step: how many updates are done.
+      seed: of all random numbers.
+      scalars: this member's own fields of the optimiser, such as `learning_rate`.
+      active: False for a copy that pads the seed axis, and for a seed that stopped.
+      step: the number of updates done.
       diverged_at: the number of the first update, from 1, whose loss or gradient wasn't finite; 0: none yet.
       last_loss: the training loss of the last good update.
     """
@@ -40,7 +40,7 @@ class TrainState(NamedTuple):
 
 
 def stream(seed: Array, name: str) -> PRNGKey:
-    """The key from which one stream of a seed starts."""
+    """The key of one of a seed's streams."""
     return jax.random.fold_in(jax.random.key(seed), STREAMS[name])
 
 

@@ -1,4 +1,4 @@
-"""One cell of a comparison from start to end: tuned, trained with fresh seeds, tested once, recorded, saved."""
+"""Trains one cell of a comparison from start to end: tunes, trains with fresh seeds, tests once, records, saves."""
 
 import contextlib
 import dataclasses
@@ -35,14 +35,14 @@ from .tuning import training_schedule, tune_variant, tuning_members
 
 @dataclasses.dataclass(frozen=True)
 class Saving:
-    """What a cell needs to be saved, and to go on.
+    """Where and how often a cell is saved, and from where it is resumed.
 
     Attributes:
       workdir: the run's directory.
-      every_seconds: between two snapshots.
-      records: makes sure that records are on disk; returns how many there are.
-      elapsed: how many seconds the run has taken.
-      resumption: where an interrupted run goes on.
+      every_seconds: the time between two snapshots.
+      records: writes all records to disk; returns their number.
+      elapsed: the seconds that the run has taken.
+      resumption: from where an interrupted run is resumed.
     """
 
     workdir: Path
@@ -117,7 +117,7 @@ def train_variant(
 def _causes(
     plan: Plan, cell: CellPlan, sets: Sets, axis: SeedAxis, trained: Trained, hooks: Hooks
 ) -> dict[int, str | None]:
-    """The operation at which each diverged seed did so, by its place among the seeds."""
+    """The operation at which each diverged seed diverged, by its place among the seeds."""
     states, found = axis.gather(trained.state), {}
     for s in np.flatnonzero(states.diverged_at) if processes.is_first() else ():
         where = f"{cell.label}, seed {plan.seeds[s]}: diverged at update {states.diverged_at[s]:,}"
@@ -183,7 +183,7 @@ def _record_evaluation(plan: Plan, cell: CellPlan, evaluation: Evaluation, hooks
                 train_loss=float(evaluation.train_loss[s]) if trained else None,
                 gradient_norm=float(evaluation.gradient_norm[s]) if trained else None,
                 clipped_share=float(evaluation.clipped_share[s]) if trained and _clips(plan, cell) else None,
-                # What a diverged seed kept is no result: it would be better than what it had become.
+                # A diverged seed keeps parameters that are better than where training led: they are no result.
                 validation_loss=None if diverged_at else float(evaluation.measured["loss"][s]),
                 validation_metric=None if diverged_at else float(evaluation.measured[plan.task.validation_metric][s]),
                 metrics={} if diverged_at else {name: float(a[s]) for name, a in evaluation.measured.items()},
@@ -196,7 +196,7 @@ def _record_evaluation(plan: Plan, cell: CellPlan, evaluation: Evaluation, hooks
 def _on_training(
     task: Task, measured: Mapping[str, np.ndarray], member: int, diverged_at: int | None
 ) -> dict[str, float | None]:
-    """What a member reaches on the training examples, without the noise of training."""
+    """A member's loss and metric on the training examples, without the noise of training."""
     fields = {"train_set_loss": "loss", "train_set_metric": task.metric}
     return {field: None if diverged_at else float(measured[name][member]) for field, name in fields.items()}
 
@@ -229,7 +229,7 @@ def _record_results(
         diverged_at = int(state["diverged_at"][s]) or None
         curve = trained.curve(task.validation_metric, s)
         selected = int(trained.selected_step[s])
-        # Evaluations after a seed stopped are there for others that went on: they don't confirm its last one.
+        # Evaluations after a seed stopped don't confirm its last one.
         own = sum(step <= int(state["step"][s]) for step in steps)
         hooks.record(
             records.Result(

@@ -47,7 +47,7 @@ def draw_values(tune: TuneConfig) -> list[dict[str, float]]:
 
 
 def _rounded(value: float, low: float, high: float) -> float:
-    """Four digits, as a report prints them, but within the range."""
+    """Rounds to four digits, as a report prints them, within the range."""
     return min(max(float(f"{value:.4g}"), low), high)
 
 
@@ -97,13 +97,13 @@ def tune_variant(
 
 
 def tuning_members(tune: TuneConfig) -> list[tuple[int, int]]:
-    """Draw and seed of all that are trained side by side."""
+    """The pairs (draw, seed) that are trained side by side."""
     seeds = range(tune.first_seed, tune.first_seed + tune.seeds)
     return [(draw, seed) for draw in range(tune.draws) for seed in seeds]
 
 
 def training_schedule(plan: Plan, cell: CellPlan) -> Schedule:
-    """The comparison's own."""
+    """The schedule of the comparison."""
     return Schedule("training", cell.updates, cell.eval_every, plan.config.select, plan.config.patience)
 
 
@@ -128,7 +128,7 @@ def shares_programs(plan: Plan, cell: CellPlan) -> bool:
 
 
 def _result(plan: Plan, trained: Trained, values: Mapping[str, float], members: list[int]) -> Draw:
-    """What a draw came to: the metric and the loss of the parameters that `select` would take."""
+    """The result of a draw: the metric and the loss of the parameters that `select` chooses."""
     metrics, losses, diverged = [], [], []
     for member in members:
         steps = [evaluation.step for evaluation in trained.evaluations]

@@ -1,4 +1,4 @@
-"""What a config names, of ours or of the user's own: the functions, what they raise, and the files they come from."""
+"""Functions that a config names, built in or the user's own: finding them, their errors, and their files."""
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
@@ -29,7 +29,7 @@ def _callable(field: str, name: str, known: Mapping[str, Any]) -> Callable[..., 
 
 @contextlib.contextmanager
 def errors(field: str, name: str) -> Iterator[None]:
-    """What code of the user's own raises within becomes a UserError; ours isn't hidden."""
+    """Turns an exception of the user's own code into a UserError; those of built-in code pass."""
     try:
         yield
     except UserError:
@@ -41,7 +41,7 @@ def errors(field: str, name: str) -> Iterator[None]:
 
 
 def files(config: ExperimentConfig, task: Task, data: bool) -> dict[str, str]:
-    """The sha256 of the user's own files that a run is made of, by path: code and, if asked for, data."""
+    """The sha256 of the user's own files in a run, by path: code and, with `data`, data files."""
     kinds = (config.task.name, *(cell.kind for cell in config.cells), config.model.kind)
     code = {file: known for kind in kinds for file, known in lookup.checksums(kind).items()}
     if not data:
