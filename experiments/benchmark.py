@@ -1,4 +1,4 @@
-"""Measures speed and memory, as ratios within one run on an otherwise quiet machine.
+"""Measures speed and memory, as ratios within one run on an otherwise idle machine.
 
     python -m experiments.benchmark --suite=input [--manual_dir=DIR]
     python -m experiments.benchmark --suite=cpu [--cells=gru] [--shapes="0;3;8,50,4,16"] [--systems=ours,linen,torch]
@@ -8,19 +8,19 @@
     python -m experiments.benchmark --suite=memory
     python -m experiments.benchmark --suite=startup [--rounds=5]
 
-`input`: how fast batches come, against how fast training uses them up, for the shipped configs' data.
-`cpu`, `gpu`: GRU, LSTM and vanilla RNN layers, forward and training, against flax (linen, nnx), haiku, equinox,
-keras and torch, as far as they are installed: each in its own process, taking turns; then ours over lengths.
-Options of ours can be compared within a run: --systems=ours,ours[backend=autodiff,unroll=2],linen. Without --systems
-`ours` is what users get, on a CPU the native engine's where it is there, and `ours[backend=vjp]` XLA's way.
-`vmap`: several parameter sets side by side against one. `contention`: while other processes spin on all cores. Both of
-ours alone, on a CPU.
+`input`: the time to make a batch against the time of a training step, for the data of shipped configs.
+`cpu`, `gpu`: GRU, LSTM and vanilla RNN layers, forward and training, against flax (linen, nnx), haiku, equinox, keras
+and torch, where installed. Each system has its own process, and they take turns. Then ours over lengths.
+Options of ours can be compared within a run: --systems=ours,ours[backend=autodiff,unroll=2],linen. Without --systems,
+`ours` has the default options (on a CPU the native engine, if it is there) and `ours[backend=vjp]` runs by XLA.
+`vmap`: several parameter sets side by side against one. `contention`: with a busy process on every core. Both measure
+only ours, on a CPU.
 `memory`: a gradient step over 100,000 steps, with and without checkpointing.
 `startup`: from the start of a process to `--help` and to the first update, without compilation.
-All but `input` and `startup` write benchmark.json to --workdir, `cpu` and `gpu` figures too. With --exclusive rounds in
-which other processes took the cores are thrown away and repeated, up to 20 times each, and counted below the tables.
-With --keep_memory every system's process keeps the memory that it frees (glibc's settings), which spares large arrays
-the page faults of new memory.
+All suites but `input` and `startup` write benchmark.json to --workdir; `cpu` and `gpu` also write figures. --exclusive
+discards and repeats rounds in which other processes used the cores, up to 20 times each; a line below the tables counts
+them. With --keep_memory each system's process keeps the memory that it frees (by glibc's settings), so that large
+arrays cause no page faults for new memory.
 """
 
 import datetime
@@ -39,7 +39,9 @@ from gru_research.runs.directory import make_new
 
 SUITES = ["input", "cpu", "gpu", "memory", "startup", "vmap", "contention"]
 SUITE = flags.DEFINE_enum("suite", "input", SUITES, "what to measure.")
-ROUNDS = flags.DEFINE_integer("rounds", 5, "how often each system is timed; systems take turns.", lower_bound=1)
+ROUNDS = flags.DEFINE_integer(
+    "rounds", 5, "how many rounds each system is timed; in each round the systems take turns.", lower_bound=1
+)
 SYSTEMS = flags.DEFINE_string(
     "systems", "", "which to measure; ours[option=value] sets UnrollOptions; default: "
     + ",".join((cases.OURS, cases.OURS_BY_XLA, *cases.PEERS))
@@ -58,10 +60,10 @@ LENGTHS = flags.DEFINE_string(
     + ",".join(map(str, cases.LENGTHS)) + ", none where --shapes is given."
 )  # fmt: skip
 BUDGET = flags.DEFINE_float(
-    "budget", 3.0, "cpu, gpu: seconds that each system is timed, forward and training each.", lower_bound=0.0
+    "budget", 3.0, "cpu, gpu: seconds of timing per system, for forward and for training each.", lower_bound=0.0
 )
 EXCLUSIVE = flags.DEFINE_bool(
-    "exclusive", False, "throw away and repeat rounds in which other processes took the cores: cpu, vmap, contention."
+    "exclusive", False, "discard and repeat rounds in which other processes used the cores: cpu, vmap, contention."
 )
 KEEP_MEMORY = flags.DEFINE_bool(
     "keep_memory", False, "start every system with "
@@ -69,8 +71,8 @@ KEEP_MEMORY = flags.DEFINE_bool(
     + ": freed memory isn't given back to the system. Linux with glibc."
 )  # fmt: skip
 SETS = flags.DEFINE_integer("sets", 4, "vmap: how many parameter sets run side by side.", lower_bound=2)
-THREADS = flags.DEFINE_integer("threads", 0, "how many cores all systems share; 0: all.", lower_bound=0)
-DTYPE = flags.DEFINE_enum("dtype", "float32", cases.DTYPES, "the type in which layers compute; parameters are float32.")
+THREADS = flags.DEFINE_integer("threads", 0, "number of cores, shared by all systems; 0: all.", lower_bound=0)
+DTYPE = flags.DEFINE_enum("dtype", "float32", cases.DTYPES, "the layers' compute dtype; parameters are float32.")
 LAYOUT = flags.DEFINE_enum("layout", "batch", cases.LAYOUTS, "cpu, gpu: the first axis of inputs and outputs.")
 CHECKPOINTS = flags.DEFINE_string("checkpoints", "0,100,316,1000", "memory: steps between checkpoints, 0 for none.")
 LIMIT = flags.DEFINE_integer("limit", 2048, "memory: MiB of resident memory that a step may take.", lower_bound=1)
@@ -83,7 +85,7 @@ MANUAL_DIR = flags.DEFINE_string(
 
 def main() -> int:
     if SUITE.value == "input":
-        # Here, as the data pipeline takes seconds to import that no other suite needs.
+        # Imported here: the data pipeline takes seconds to import, and only this suite needs it.
         from experiments.benchmarks import input_pipeline
         from gru_research.data import DataDirs
 
@@ -93,7 +95,7 @@ def main() -> int:
     if EXCLUSIVE.value:
         cpu_usage.check()
     if KEEP_MEMORY.value:
-        os.environ.update(worker_process.KEEP_MEMORY)  # this process's memory is its own; workers begin with it
+        os.environ.update(worker_process.KEEP_MEMORY)  # for the workers, which read it when they start
     settings = SETTINGS[SUITE.value]()
     cores = share_cores(THREADS.value)
     workdir = new_workdir(WORKDIR.value, SUITE.value)
@@ -167,11 +169,11 @@ SETTINGS = {
     "vmap": own_settings,
     "contention": own_settings,
 }
-"""By suite, what makes its settings from the flags."""
+"""By suite, the function that makes its settings from the flags."""
 
 
 def share_cores(threads: int) -> int:
-    """Keeps this process, and so all that it starts, on the first `threads` of its cores; returns their number."""
+    """Restricts this process and those that it starts to its first `threads` cores; returns their number."""
     if not hasattr(os, "sched_setaffinity"):
         if threads:
             raise UserError(f"--threads={threads}: this system can't choose cores")
@@ -185,7 +187,7 @@ def share_cores(threads: int) -> int:
 
 
 def new_workdir(named: str, suite: str) -> Path:
-    """The directory for the results, made. Raises UserError where it holds anything."""
+    """Makes the directory for the results. Raises UserError if it holds anything."""
     path = Path(named or f"runs/benchmark-{suite}-{datetime.datetime.now():%Y%m%d-%H%M%S}")
     make_new(path)
     return path

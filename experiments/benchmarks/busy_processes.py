@@ -1,4 +1,4 @@
-"""Other processes that take the cores: what a layer costs beside them."""
+"""Processes that keep the cores busy, to time layers under contention."""
 
 import os
 import subprocess
@@ -7,11 +7,11 @@ from types import TracebackType
 
 _SPIN = "import os, sys\nos.sched_setaffinity(0, {int(sys.argv[1])})\nparent = os.getppid()\nprint(flush=True)\n"
 _SPIN += "while os.getppid() == parent:\n    for _ in range(100_000): pass\n"
-"""Ends by itself where its parent is gone."""
+"""The process ends by itself when its parent is gone."""
 
 
 class BusyProcesses:
-    """A context within which a process spins on each core of this one."""
+    """A context manager that runs a busy process on each of this process's cores."""
 
     def __enter__(self) -> "BusyProcesses":
         self.processes: list[subprocess.Popen[bytes]] = []
@@ -21,7 +21,7 @@ class BusyProcesses:
                 self.processes.append(process)
             for process in self.processes:
                 assert process.stdout is not None
-                process.stdout.readline()  # it spins from here on
+                process.stdout.readline()  # it is running now
         except BaseException:
             self._end()
             raise

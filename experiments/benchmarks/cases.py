@@ -1,4 +1,4 @@
-"""What is measured: a system's layer of one cell on one shape, and the arithmetic that this takes."""
+"""The cases of a benchmark: a system's layer of one cell at one shape, and its number of operations."""
 
 import dataclasses
 import re
@@ -16,9 +16,9 @@ MODES = ("forward", "train", "last")
 MACHINE = "machine"
 OURS = "ours"
 OURS_BY_XLA = f"{OURS}[backend=vjp]"
-"""Ours without the native engine."""
+"""Ours by XLA, without the native engine."""
 PEERS = ("linen", "nnx", "haiku", "equinox", "keras", "torch")
-FIXED_OPTIONS = ("outputs", "time_major")  # the benchmark's own, as they change what is computed
+FIXED_OPTIONS = ("outputs", "time_major")  # set by the benchmark, as they change what is computed
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,7 +45,7 @@ LENGTHS = (256, 1024, 4096, 16384)
 
 
 def shape_of_length(length: int) -> Shape:
-    """The shape whose T is varied, to see how time grows with it."""
+    """Returns the shape at which time is measured against T, with T = `length`."""
     return Shape(8, length, 32, 64)
 
 
@@ -55,13 +55,13 @@ class BenchmarkCase:
 
     Attributes:
       system: `ours`, with options of `UnrollOptions` in brackets where wanted, a peer, or `machine`.
-      variant: which of a peer's documented ways, where it has several: `layers.VARIANTS`.
+      variant: the peer's class, where its documentation offers several: `layers.VARIANTS`.
       cell, shape: the layer.
-      dtype: in which it computes; parameters are float32.
+      dtype: its compute dtype; parameters are float32.
       layout: whether inputs and outputs are [B, T, ...] ("batch") or [T, B, ...] ("time").
       platform: "cpu" or "gpu".
-      sets: how many parameter sets run side by side, by `vmap`: ours alone.
-      busy_processes: how many other processes take the cores meanwhile.
+      sets: how many parameter sets run side by side, by `vmap`; only ours takes more than 1.
+      busy_processes: how many other processes keep the cores busy meanwhile.
     """
 
     system: str
@@ -75,7 +75,7 @@ class BenchmarkCase:
     busy_processes: int = 0
 
     def to_flags(self) -> list[str]:
-        """The worker's command line."""
+        """Returns the worker's command line."""
         return [f"--{field.name}={getattr(self, field.name)}" for field in dataclasses.fields(self)]
 
 
@@ -86,7 +86,7 @@ def case_from_flags(values: Mapping[str, str]) -> BenchmarkCase:
 
 
 def parse_systems(text: str) -> tuple[str, ...]:
-    """The systems in `a,b[option=value,option=value],c`. Raises UserError."""
+    """Parses the systems in `a,b[option=value,option=value],c`. Raises UserError."""
     systems = tuple(name.strip() for name in re.split(r",(?![^\[]*\])", text) if name.strip())
     if not systems:
         raise UserError(f"--systems={text!r} names none; choose from {', '.join((OURS, *PEERS))}")
@@ -102,7 +102,7 @@ def parse_systems(text: str) -> tuple[str, ...]:
 
 
 def split_system(system: str) -> tuple[str, dict[str, Any]]:
-    """`name[option=value,...]` as a name and options; values are whole numbers, true, false, none or words."""
+    """Splits `name[option=value,...]` into name and options; values are integers, true, false, none or words."""
     match = re.fullmatch(r"([^\[\]]*)(?:\[([^\[\]]*)\])?", system)
     if not match:
         raise UserError(f"--systems={system!r} must be a name, or name[option=value,option=value]")
@@ -116,7 +116,7 @@ def split_system(system: str) -> tuple[str, dict[str, Any]]:
 
 
 def our_options(options: Mapping[str, Any], **fixed: Any) -> UnrollOptions:
-    """The options with which our layer runs, with `fixed` those of the benchmark. Raises UserError."""
+    """Returns our layer's options; `fixed` are those that the benchmark sets. Raises UserError."""
     for name in FIXED_OPTIONS:
         if name in options:
             raise UserError(f"--systems={OURS}[{name}=...]: the benchmark chooses {name} itself")
@@ -128,7 +128,7 @@ def is_ours(system: str) -> bool:
 
 
 def parse_shapes(text: str) -> tuple[Shape, ...]:
-    """The shapes in `B,T,D,H;B,T,D,H`, where a single number is an index in `SHAPES`. Raises UserError."""
+    """Parses the shapes in `B,T,D,H;B,T,D,H`; a single number is an index in `SHAPES`. Raises UserError."""
     shapes = tuple(parse_shape(item) for item in text.split(";") if item.strip())
     if not shapes:
         raise UserError(f"--shapes={text!r} names none")
@@ -136,7 +136,7 @@ def parse_shapes(text: str) -> tuple[Shape, ...]:
 
 
 def parse_shape(text: str) -> Shape:
-    """One shape, `B,T,D,H` or an index in `SHAPES`. Raises UserError."""
+    """Parses one shape, `B,T,D,H` or an index in `SHAPES`. Raises UserError."""
     numbers = whole_numbers("--shapes", text)
     if len(numbers) == 1 and numbers[0] < len(SHAPES):
         return SHAPES[numbers[0]]
@@ -147,7 +147,7 @@ def parse_shape(text: str) -> Shape:
 
 
 def whole_numbers(flag: str, text: str) -> list[int]:
-    """The numbers, 0 or more, in `a,b,c`. Raises UserError."""
+    """Parses the integers, 0 or more, in `a,b,c`. Raises UserError."""
     words = [word.strip() for word in text.split(",") if word.strip()]
     if not all(re.fullmatch(r"\d+", word) for word in words):
         raise UserError(f"{flag}={text.strip()!r} must be whole numbers, separated by commas")
@@ -155,7 +155,7 @@ def whole_numbers(flag: str, text: str) -> list[int]:
 
 
 def parse_names(flag: str, text: str, choices: Sequence[str]) -> tuple[str, ...]:
-    """The names in `a,b`, each one of `choices` and there once. Raises UserError."""
+    """Parses the names in `a,b`, each one of `choices`, without repetitions. Raises UserError."""
     names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
     if not names:
         raise UserError(f"{flag}={text!r} names none; choose from {', '.join(choices)}")
@@ -163,10 +163,10 @@ def parse_names(flag: str, text: str, choices: Sequence[str]) -> tuple[str, ...]
 
 
 def flops(cell: str, shape: Shape, mode: str) -> int:
-    """The floating-point operations of the matrix products, 2 for a multiply and add; nothing else is counted.
+    """Returns the floating-point operations of the matrix products, 2 for a multiply-add; nothing else counts.
 
-    Forward: `x W` and `h U` for each gate. In training each product with U comes back twice, for h and
-    for U, and each with W once, for W: the gradient by the input isn't asked for.
+    Forward: `x W` and `h U` for each gate. The backward pass has two products for each product with U (gradients of h
+    and U) and one for each with W (the gradient of W; the input's gradient isn't computed).
     """
     units = 2 * shape.batch * shape.time * GATES[cell] * shape.hidden_size
     if mode == "forward":

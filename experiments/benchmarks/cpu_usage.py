@@ -1,4 +1,4 @@
-"""Whether other processes took the cores while something was timed, by what Linux counts of cores and processes."""
+"""Detects whether other processes used the cores while something was timed, from Linux's counters."""
 
 import dataclasses
 import os
@@ -10,16 +10,16 @@ from gru_research.config import UserError
 
 PROC = Path("/proc")
 MOST_SHARE = 0.03
-"""Of our cores' time; what others may take of it unnoticed."""
+"""The share of our cores' time that others may use without disturbing a round."""
 SLACK_TICKS = 2
-"""Times are counted in ticks of a hundredth of a second, cores' and processes' apart."""
+"""Tolerance: Linux counts in ticks of 1/100 s, and cores and processes separately."""
 _BUSY = ("user", "nice", "system", "irq", "softirq", "steal")
 _FIELDS = ("user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal")
 
 
 @dataclasses.dataclass(frozen=True)
 class CpuUsage:
-    """Seconds so far: of the clock, of work on this process's `cores`, and of that what our processes did."""
+    """Seconds so far: wall time, work on this process's `cores`, and the part of it done by our processes."""
 
     wall: float
     busy: float
@@ -28,7 +28,7 @@ class CpuUsage:
 
 
 def read(processes: Sequence[int]) -> CpuUsage:
-    """The counters now; this process counts as ours, and so do `processes`. Work of the machine's other guests on our
+    """Reads the counters. Our processes are this one and `processes`. Time that a hypervisor's other guests used on our
     cores (`steal`) counts as work of others."""
     cores = sorted(os.sched_getaffinity(0))
     own = sum(_process_ticks(pid) for pid in (os.getpid(), *processes))
@@ -37,13 +37,13 @@ def read(processes: Sequence[int]) -> CpuUsage:
 
 
 def disturbed(before: CpuUsage, after: CpuUsage) -> bool:
-    """Whether others took more of the cores between two readings than goes unnoticed."""
+    """Returns whether others used more than MOST_SHARE of the cores between two readings."""
     others = (after.busy - before.busy) - (after.own - before.own)
     return others > MOST_SHARE * after.cores * (after.wall - before.wall) + SLACK_TICKS * _tick()
 
 
 def check() -> None:
-    """Raises UserError where the system doesn't count this."""
+    """Raises UserError if the system has no such counters."""
     if not (PROC / "stat").exists() or not hasattr(os, "sched_getaffinity"):
         raise UserError("--exclusive needs Linux's /proc/stat, which says what else took the cores")
 
@@ -59,12 +59,12 @@ def _core_ticks(cores: Sequence[int]) -> dict[int, int]:
 
 
 def _process_ticks(pid: int) -> int:
-    """Of all threads of a process, those that ended included; 0 where it is gone."""
+    """Returns the ticks of all threads of a process, ended ones included; 0 if the process is gone."""
     try:
         text = (PROC / str(pid) / "stat").read_text(encoding="ascii", errors="replace")
     except OSError:
         return 0
-    fields = text.rpartition(")")[2].split()  # a name in brackets comes before, with any characters
+    fields = text.rpartition(")")[2].split()  # before comes the name in brackets, which may contain anything
     return int(fields[11]) + int(fields[12])
 
 

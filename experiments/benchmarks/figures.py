@@ -1,4 +1,4 @@
-"""The benchmark's figures: times against the best peer's, and time against length."""
+"""The benchmark's figures: times relative to the best peer, and time against length."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +15,7 @@ _DPI = 160
 
 
 def write(compared: Sequence[Result], lengths: Sequence[Result], folder: Path) -> None:
-    """`ratios-CELL.png` for each cell with a peer's times, `lengths-CELL.png` where there are several lengths."""
+    """Writes `ratios-CELL.png` for each cell that a peer was timed on, and `lengths-CELL.png` for several lengths."""
     folder.mkdir(parents=True, exist_ok=True)
     for cell in dict.fromkeys(result.case.cell for result in compared):
         of_cell = [result for result in compared if result.case.cell == cell]
@@ -28,7 +28,7 @@ def write(compared: Sequence[Result], lengths: Sequence[Result], folder: Path) -
 
 
 def ratio_figure(cell: str, results: Sequence[Result]) -> Figure:
-    """A row a shape, a mark a system, at its time over the best peer's; forward beside training."""
+    """Draws one row per shape and one mark per system, at its time over the best peer's; a panel per mode."""
     modes = list(dict.fromkeys(result.mode for result in results))
     shapes = list(dict.fromkeys(result.case.shape for result in results))
     systems = list(dict.fromkeys(result.case.system for result in results))
@@ -61,7 +61,7 @@ def ratio_figure(cell: str, results: Sequence[Result]) -> Figure:
 
 
 def length_figure(cell: str, results: Sequence[Result]) -> Figure:
-    """Milliseconds against T, both logarithmic, beside lines proportional to T through the longest."""
+    """Draws milliseconds against T, both logarithmic, with lines proportional to T through the longest."""
     figure = Figure(figsize=(figure_settings.WIDTH, 3.9), layout="constrained")
     axes = figure.add_subplot()
     handles = []
@@ -100,7 +100,7 @@ def length_figure(cell: str, results: Sequence[Result]) -> Figure:
 
 
 def _ratios(results: Sequence[Result]) -> dict[tuple[Shape, str], dict[str, float | None]]:
-    """For each shape and mode, each system's time over the best peer's."""
+    """Returns each system's time over the best peer's, by shape and mode."""
     return {
         (shape, mode): ratios({name: result.seconds for name, result in group.items()})
         for (_, shape, mode), group in comparisons(results).items()

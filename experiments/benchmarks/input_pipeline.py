@@ -1,4 +1,4 @@
-"""How fast batches come, against how fast training uses them up, for the shipped configs' data."""
+"""Compares the time to make a batch with the time of a training step, for the data of shipped configs."""
 
 import runpy
 import statistics
@@ -29,7 +29,7 @@ CONFIGS = (("configs/adding.py", ""), ("configs/smnist.py", "rows"))
 
 
 def run(rounds: int, dirs: DataDirs) -> int:
-    """Prints the table, for two seeds side by side."""
+    """Prints the table for two seeds side by side."""
     use_cores(2)
     table = rich.table.Table(
         title="Input against training (GRU, 2 seeds side by side, medians)", box=rich.box.SIMPLE_HEAD
@@ -46,12 +46,12 @@ def run(rounds: int, dirs: DataDirs) -> int:
         name = path + (f":{variant}" if variant else "")
         table.add_row(name, str(size), f"{input_ms:.3f}", rate, f"{train_ms:.2f}", f"{train_ms / input_ms:.0f}")
     rich.console.Console().print(table)
-    print("ratio: how many times faster batches come than a training step takes; it should be at least 20.")
+    print("ratio: the time of a training step over the time to make its batch; it should be at least 20.")
     return 0
 
 
 def measure_input(plan: Plan, dirs: DataDirs, rounds: int) -> tuple[float, float]:
-    """Milliseconds per batch and seed: of making a batch alone, and of a training step with it at hand."""
+    """Returns milliseconds per batch and seed: of making a batch, and of a training step on a batch made before."""
     (cell,) = plan.cells
     axis = make_seed_axis(plan.seeds, cell.scalars)
     sets = plan.task.data.load(dirs)
@@ -61,7 +61,7 @@ def measure_input(plan: Plan, dirs: DataDirs, rounds: int) -> tuple[float, float
     steps = maker.steps
     batches, until = maker(0, steps), np.int32(steps)
     sums = start_sums(axis)
-    # Without giving state and sums away: every round starts from the same ones.
+    # Nothing is donated, so that every round starts from the same state and sums.
     train = partial(run_updates, cell.model, optimizer, plan.task, plan.config.batch_size, axis.mesh_axis)
     program = axis.shard_over_seeds(train, OWN, OWN, OWN_BATCHES, SHARED).lower(state, sums, batches, until).compile()
     data = plan.task.data
@@ -82,7 +82,7 @@ def _read(maker: BatchMaker, start: int) -> Any:
 
 
 def _generator(plan: Plan, data: Generated, axis: SeedAxis, steps: int) -> Callable[[int], Any]:
-    """Making `steps` batches of every seed and reducing them, so that nothing is left out as unused."""
+    """Returns a program that makes `steps` batches of every seed and sums them, so that XLA removes nothing."""
 
     def generate(seed: jax.Array, start: jax.Array) -> jax.Array:
         def add(step: jax.Array, total: jax.Array) -> jax.Array:

@@ -1,8 +1,7 @@
-"""Our layer and the peers', each written as its documentation shows, as a function of parameters and inputs.
+"""Our layer and those of the peers, each written as its documentation shows, as functions of parameters and inputs.
 
-All give every step's output for inputs [B, T, D], or [T, B, D] with `layout=time`. What differs by the
-peer's choice: haiku's GRU resets before the product with U and its vanilla RNN has relu units; biases are
-one or two a gate.
+All return the outputs of every step for inputs [B, T, D], or [T, B, D] with `layout=time`. Peers differ: haiku's GRU
+resets before the product with U and its vanilla RNN has relu units; a gate has one or two biases.
 """
 
 import os
@@ -22,7 +21,7 @@ class NotOfferedError(Exception):
 
 
 class Layer(NamedTuple):
-    """`apply(params, xs)` gives all outputs; `last(params, xs)`, ours alone, the last one without storing the rest."""
+    """`apply(params, xs)` returns all outputs; `last(params, xs)`, ours only, the last one, storing no others."""
 
     params: Any
     apply: Callable[[Any, jax.Array], Any]
@@ -30,7 +29,7 @@ class Layer(NamedTuple):
 
 
 def make_layer(case: BenchmarkCase) -> Layer:
-    """The layer of `case`; raises NotOfferedError where the system has none."""
+    """Makes the layer of `case`. Raises NotOfferedError if the system has none."""
     return LAYERS[split_system(case.system)[0]](case)
 
 
@@ -134,17 +133,17 @@ LAYERS: dict[str, Callable[[BenchmarkCase], Layer]] = {
     "equinox": _equinox,
     "keras": _keras,
 }
-"""The systems that run in JAX; torch stands in `programs`."""
+"""The systems that run in JAX; torch is in `programs`."""
 
 VARIANTS: dict[tuple[str, str], tuple[str, ...]] = {
     ("linen", "lstm"): ("OptimizedLSTMCell", "LSTMCell"),
     ("nnx", "lstm"): ("OptimizedLSTMCell", "LSTMCell"),
 }
-"""By system and cell, the classes that its documentation offers: all are measured, the fastest counts."""
+"""By system and cell, the classes that its documentation offers: all are timed, and the fastest counts."""
 
 
 def _example(case: BenchmarkCase) -> jax.Array:
-    """Inputs for initialisers, which look at the shape alone; two steps spare them the loop's length."""
+    """Returns inputs for initialisers, which use only the shape; two steps keep their loop short."""
     sizes = {"batch": (case.shape.batch, 2), "time": (2, case.shape.batch)}[case.layout]
     return jnp.zeros((*sizes, case.shape.input_size))
 

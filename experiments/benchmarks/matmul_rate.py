@@ -1,4 +1,4 @@
-"""What the machine can do and is: the rate of large matrix products, its description, and memory in use."""
+"""The machine's rate of large matrix products, and its description."""
 
 import re
 from collections.abc import Callable
@@ -15,23 +15,25 @@ SIZES = {"cpu": 1024, "gpu": 8192}
 
 
 def product_flops(platform: str) -> int:
-    """Of one product of the square matrices that the rate is measured with."""
+    """Returns the operations of one product of the square matrices that the rate is measured with."""
     return 2 * SIZES[platform] ** 3
 
 
 def modes(platform: str, dtype: str) -> tuple[str, ...]:
-    """The products measured: by library and type."""
+    """Returns the measured products, as "library dtype"."""
     names = ("jax float32", "numpy float32") if platform == "cpu" else ("jax float32",)
     return names if dtype == "float32" else (*names, f"jax {dtype}")
 
 
 class MatmulProgram:
-    """Products of square matrices, by XLA and, on a CPU, by NumPy's BLAS; the best is what a layer could reach."""
+    """Products of square matrices by XLA and, on a CPU, by NumPy's BLAS. The best rate bounds that of a layer."""
 
     def __init__(self, case: BenchmarkCase):
         if jax.default_backend() != case.platform:
             raise ValueError(f"jax runs on {jax.default_backend()}, not on {case.platform}")
-        from gru_research.runs.environment import environment  # here, as it takes seconds that no other worker needs
+        from gru_research.runs.environment import (
+            environment,  # imported here: it takes seconds, and no other worker needs it
+        )
 
         self.about: dict[str, Any] = {"environment": environment() | {"processor": _processor()}}
         self._size = SIZES[case.platform]
@@ -63,7 +65,7 @@ class MatmulProgram:
 
 
 def _processor() -> str | None:
-    """The CPU's name where Linux says it."""
+    """Returns the CPU's name, where Linux gives it."""
     path = Path("/proc/cpuinfo")
     found = re.search(r"model name\s*:\s*(.+)", path.read_text()) if path.exists() else None
     return found[1] if found else None

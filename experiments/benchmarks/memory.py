@@ -1,7 +1,7 @@
 """Memory of one gradient step over a very long sequence, with the loss on the last output and no others stored.
 
-Each number of steps between checkpoints has a process of its own. What the compiler plans to use is known
-before anything runs: a plan beyond the limit isn't run, and a tenth of its length is, in its place.
+Each number of steps between checkpoints has a process of its own. The compiler's memory plan is known before anything
+runs: a step whose plan exceeds the limit isn't run, and one of a tenth of its length is run in its place.
 """
 
 import dataclasses
@@ -21,14 +21,14 @@ LONG = Shape(8, 100_000, 2, 128)
 SHORTER = 10
 MODE = "last"
 LEGEND = """\
-UnrollOptions(outputs="none", checkpoint=N), each in its own process. planned: temporary memory by the compiler's
-plan. peak: resident memory of the process, libraries and compilation included; before: of the same process with
-libraries loaded and inputs made. s: the median of the calls after the first."""
+UnrollOptions(outputs="none", checkpoint=N), each in its own process. planned: temporary memory in the
+compiler's plan. peak: peak resident memory of the process, libraries and compilation included. before: resident memory
+with libraries loaded and inputs made. s: median seconds of the calls after the first."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """What the flags ask for; `checkpoints` in steps, 0 for none, and `limit` in MiB of resident memory."""
+    """The flags' values: `checkpoints` in steps (0 for none), `limit` in MiB of resident memory."""
 
     cells: tuple[str, ...]
     shapes: tuple[Shape, ...]
@@ -42,7 +42,7 @@ class Settings:
 
 
 def run(settings: Settings, workdir: Path, header: dict[str, Any], console: rich.console.Console) -> int:
-    """Measures, prints the table and writes JSON; 1 where a step that was run failed."""
+    """Measures, prints the table and writes JSON; returns 1 if a step failed."""
     logs = workdir / "logs"
     logs.mkdir(parents=True)
     cases = [
@@ -73,7 +73,7 @@ def run(settings: Settings, workdir: Path, header: dict[str, Any], console: rich
 
 
 def measure(case: BenchmarkCase, settings: Settings, logs: Path, show: Callable[[str], None]) -> Sequence[Result]:
-    """The case's result; where its plan is beyond the limit, that, and the result of a tenth of its length."""
+    """Returns the case's result. If its plan exceeds the limit, the result of a tenth of its length follows."""
     name = f"{case.system}-{case.cell}-{str(case.shape).replace(',', 'x')}.txt"
     try:
         with WorkerProcess(case, logs / name) as worker:
@@ -94,7 +94,7 @@ def measure(case: BenchmarkCase, settings: Settings, logs: Path, show: Callable[
                 return [Result(case, MODE, round_seconds=tuple(answer["seconds"]), repetitions=1, **known, **peaks)]
     except WorkerFailedError as e:
         return [Result(case, MODE, e.status, e.reason)]
-    refused = Result(case, MODE, "not run", f"its plan is beyond the limit of {settings.limit:,} MiB", **known)
+    refused = Result(case, MODE, "not run", f"its plan exceeds the limit of {settings.limit:,} MiB", **known)
     shape = case.shape
     if shape.time < SHORTER:
         return [refused]

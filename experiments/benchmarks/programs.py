@@ -1,10 +1,10 @@
-"""From a case to programs that can be timed: forward, and a training step.
+"""Makes the programs of a case that are timed: forward, and a training step.
 
     forward  all outputs, of every step
-    train    mean of the squares of all outputs, and its gradient by the parameters, not by the input
-    last     the same with the last output alone, the others never stored: ours only
+    train    mean square of all outputs, and its gradient with respect to the parameters, not the input
+    last     the same for the last output only, without storing the others: ours only
 
-The same in all systems. Inputs are on the device beforehand; a run ends when its results are there.
+All systems compute the same. Inputs are on the device beforehand; a run ends when its results are ready.
 """
 
 import copy
@@ -23,27 +23,27 @@ from gru_research import native
 
 
 class Program(Protocol):
-    """What the worker asks for; modes are those of `cases.MODES`, the machine's its own."""
+    """What a worker runs. Modes are `cases.MODES`; the matrix products have their own."""
 
     about: dict[str, Any]
-    """What to record of it: its number of parameters and the versions of its libraries."""
+    """Facts to record: the number of parameters, the versions of libraries."""
 
     def compile(self, mode: str) -> int | None:
-        """Makes `mode` ready; returns the bytes of temporary memory it will take, where that is known."""
+        """Compiles `mode`; returns its planned temporary memory in bytes, if known."""
         ...
 
     def check(self, mode: str) -> None:
-        """Runs it once; raises ValueError where its results have another shape or aren't finite."""
+        """Runs it once. Raises ValueError if results have a wrong shape or aren't finite."""
         ...
 
     def run(self, mode: str) -> None: ...
 
     def device_peak_bytes(self) -> int | None:
-        """The most memory in use on the accelerator so far; None on a CPU."""
+        """Returns the accelerator's peak memory use so far; None on a CPU."""
         ...
 
     def engine(self, mode: str) -> str | None:
-        """By which engine our layer runs in `mode`, which is compiled; None for others."""
+        """Returns the engine of our layer in the compiled `mode`; None for other systems."""
         ...
 
 
@@ -54,7 +54,7 @@ def make_program(case: BenchmarkCase) -> Program:
 
 
 class JaxProgram:
-    """Any layer in JAX, compiled ahead with the parameters and the inputs as arguments."""
+    """A layer in JAX, compiled ahead of time with parameters and inputs as arguments."""
 
     def __init__(self, case: BenchmarkCase):
         self._case = case
@@ -111,7 +111,7 @@ class JaxProgram:
 
 
 class TorchProgram:
-    """PyTorch's own layers, eager, with its default settings; forward in inference mode."""
+    """PyTorch's layers, eager, with default settings; forward in inference mode."""
 
     def __init__(self, case: BenchmarkCase):
         import torch
@@ -144,7 +144,7 @@ class TorchProgram:
             check_gradients(loss.item(), [g.float().cpu().numpy() for g in gradients])
 
     def run(self, mode: str) -> None:
-        # Results live until the device is done, as in JAX.
+        # Results are kept until the device is done, as in JAX.
         results = self._forward() if mode == "forward" else self._train()
         if self._device == "cuda":
             self._torch.cuda.synchronize()
@@ -170,17 +170,17 @@ class TorchProgram:
 
 
 def stack_parameter_sets(params: Any, sets: int) -> Any:
-    """Parameter sets `[sets, ...]`, each a little larger than the one before."""
+    """Stacks parameter sets `[sets, ...]`; the k-th is `params` times 1 + k / 10."""
     return jax.tree.map(lambda a: jnp.stack([a * (1 + k / 10) for k in range(sets)]), params)
 
 
 def make_inputs(case: BenchmarkCase) -> np.ndarray:
-    """Standard normal float32 inputs, the same for every system."""
+    """Returns standard normal float32 inputs, the same for every system."""
     return np.random.default_rng(0).standard_normal(_sizes(case, case.shape.input_size), np.float32)
 
 
 def check_parameters(case: BenchmarkCase, count: int) -> None:
-    """Raises ValueError unless `count` is the standard layer's, with one or two biases a gate."""
+    """Raises ValueError unless `count` is that of the standard layer with one or two biases per gate."""
     hidden = case.shape.hidden_size
     kernels = GATES[case.cell] * hidden * (case.shape.input_size + hidden)
     biases = GATES[case.cell] * hidden

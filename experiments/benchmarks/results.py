@@ -1,7 +1,6 @@
-"""What was measured, and the numbers made of it: medians, ratios, shares; the benchmark's JSON file.
+"""Results and the numbers derived from them: medians, ratios, shares; the benchmark's JSON file.
 
-A round is one turn of a system: some repetitions, of which the median counts. A system's time is the
-median over rounds.
+In a round each system makes several calls, of which the median counts. A system's time is the median over rounds.
 """
 
 import dataclasses
@@ -28,14 +27,14 @@ class Result:
       round_seconds: for each round, the median seconds of a call.
       repetitions: calls in a round.
       compile_seconds: of tracing and compilation; about 0 for an eager system.
-      planned_bytes: temporary memory by the compiler's plan, where there is one.
-      baseline_bytes, peak_bytes: the process's resident memory before the first call, inputs and
-        parameters made, and at most until the end of this mode, compilation included.
-      device_peak_bytes: on an accelerator, the most of its memory in use.
-      machine_flops: floating-point operations a second of large matrix products, in the same rounds.
-      discarded: how many rounds were thrown away and repeated, as other processes took the cores; disturbed: how many
-        count although they did.
-      engine: by which engine our layer runs, as the compiled program has it; None for others.
+      planned_bytes: temporary memory in the compiler's plan, if there is one.
+      baseline_bytes: the process's resident memory before the first call, with inputs and parameters.
+      peak_bytes: its peak resident memory until the end of this mode, compilation included.
+      device_peak_bytes: an accelerator's peak memory use.
+      machine_flops: floating-point operations per second of large matrix products, in the same rounds.
+      discarded: how many rounds were discarded and repeated, as other processes used the cores.
+      disturbed: how many rounds count although other processes used the cores.
+      engine: the engine of our layer in the compiled program; None for other systems.
     """
 
     case: BenchmarkCase
@@ -61,7 +60,7 @@ class Result:
 
     @property
     def spread(self) -> float | None:
-        """The rounds' range as a share of their median."""
+        """The range of the rounds over their median."""
         if self.seconds is None:
             return None
         return (max(self.round_seconds) - min(self.round_seconds)) / self.seconds
@@ -72,24 +71,24 @@ class Result:
 
     @property
     def share(self) -> float | None:
-        """What part of the machine's rate of matrix products the layer reaches."""
+        """The layer's rate over the machine's rate of matrix products."""
         if self.seconds is None or not self.machine_flops:
             return None
         return self.flops / self.seconds / self.machine_flops
 
 
 def round_time(seconds: Sequence[float]) -> float:
-    """What one round's repetitions count as: their median."""
+    """Returns the time of a round: the median of its calls."""
     return statistics.median(seconds)
 
 
 def repetitions(call_seconds: float, budget: float, rounds: int, most: int = 200) -> int:
-    """How many calls a round holds, so that all rounds together take about `budget` seconds; at least 1."""
+    """Returns the calls per round with which all rounds take about `budget` seconds; at least 1."""
     return max(1, min(most, int(budget / rounds / call_seconds)))
 
 
 def ratios(seconds: Mapping[str, float | None]) -> dict[str, float | None]:
-    """Each system's time over the best peer's: below 1 is faster than all peers. None where either is missing."""
+    """Returns each system's time over the best peer's: below 1 is faster than all peers. None if either is missing."""
     best = min((s for name, s in seconds.items() if s is not None and not is_ours(name)), default=None)
     return {name: None if s is None or best is None else s / best for name, s in seconds.items()}
 
@@ -110,7 +109,7 @@ def _order(result: Result) -> float:
 
 
 def comparisons(results: Iterable[Result]) -> dict[tuple[Any, ...], dict[str, Result]]:
-    """The best ways' results by (cell, shape, mode), then by system: what stands beside each other."""
+    """Groups the fastest variants' results by (cell, shape, mode), then by system."""
     groups: dict[tuple[Any, ...], dict[str, Result]] = {}
     for result in fastest_variants(results):
         if (result.case.sets, result.case.busy_processes) == (1, 0):
@@ -123,7 +122,7 @@ def _group(result: Result) -> tuple[Any, ...]:
 
 
 def record(result: Result, ratio: float | None, counts: bool) -> dict[str, Any]:
-    """A result as plain JSON; `counts` is False for a way that wasn't the system's fastest."""
+    """Returns a result as plain JSON; `counts` is False for a variant that wasn't the system's fastest."""
     case = dataclasses.asdict(result.case)
     return case | {
         "mode": result.mode,
@@ -151,7 +150,7 @@ def record(result: Result, ratio: float | None, counts: bool) -> dict[str, Any]:
 
 
 def records(results: Sequence[Result]) -> list[dict[str, Any]]:
-    """All results as plain JSON, each with its ratio to the best peer."""
+    """Returns all results as plain JSON, each with its ratio to the best peer."""
     chosen = fastest_variants(results)
     ratio_of = {
         id(group[name]): ratio
@@ -162,7 +161,7 @@ def records(results: Sequence[Result]) -> list[dict[str, Any]]:
 
 
 def write(path: Path, header: Mapping[str, Any], results: Sequence[Result]) -> None:
-    """Writes the whole file anew, so that an interrupted run leaves what is complete."""
+    """Writes the whole file atomically, so that an interrupted run leaves complete results."""
     text = json.dumps(to_json({"schema": SCHEMA, **header, "results": records(results)}), indent=1, allow_nan=False)
     temporary = path.with_suffix(".tmp")
     temporary.write_text(text + "\n", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Systems that take turns: a process each, one running at a time, the others waiting for their next round."""
+"""Times systems round-robin: each has a process, one runs at a time, and the others wait for their turn."""
 
 import contextlib
 import dataclasses
@@ -14,19 +14,19 @@ from experiments.benchmarks.results import Result, repetitions, round_time
 from experiments.benchmarks.worker_process import WorkerFailedError, WorkerProcess
 
 SETTLE_SECONDS = 0.2
-"""Between turns: OpenMP's threads go on spinning for a moment, and telling them not to would slow their owner."""
+"""Pause between turns: OpenMP's threads keep spinning for a moment, and forbidding that would slow their owner."""
 MACHINE_REPETITIONS = 3
 MOST_REPEATS = 20
-"""Of a turn that others disturbed; then it counts as it is, and is reported."""
+"""Repeats of a turn that others disturbed; after that it counts, and is reported as disturbed."""
 PAUSE_SECONDS = 1.0
-"""Before a turn is repeated: what disturbed it may be over."""
+"""Pause before a turn is repeated, as the disturbance may be over then."""
 
 
 @dataclasses.dataclass(frozen=True)
 class TimingSettings:
-    """`rounds` turns for each system, which together take about `budget` seconds, or one call a turn where longer.
+    """Each system has `rounds` turns, which take about `budget` seconds in all, but at least one call each.
 
-    `exclusive`: a turn in which other processes took the cores is thrown away and repeated.
+    `exclusive`: a turn in which other processes used the cores is discarded and repeated.
     """
 
     rounds: int
@@ -39,7 +39,7 @@ class TimingSettings:
 
 @dataclasses.dataclass
 class RoundTimes:
-    """What a system's turns gave so far: seconds of each that counts, and how many were thrown away or disturbed."""
+    """A system's turns so far: the seconds of those that count, and how many were discarded or disturbed."""
 
     exclusive: bool
     seconds: list[float] = dataclasses.field(default_factory=list)
@@ -47,7 +47,7 @@ class RoundTimes:
     disturbed: int = 0
 
     def take(self, worker: WorkerProcess, mode: str, repetitions: int) -> dict[str, Any]:
-        """One turn, repeated while others take the cores, but not for ever. Returns the worker's last answer."""
+        """Times a turn, up to MOST_REPEATS times again while others use the cores; returns the worker's last answer."""
         for repeats in range(MOST_REPEATS + 1):
             time.sleep(SETTLE_SECONDS)
             before = cpu_usage.read([worker.pid]) if self.exclusive else None
@@ -64,7 +64,7 @@ class RoundTimes:
 
 
 class MatmulRate:
-    """The worker that measures the machine's own rate, and that rate over the whole run."""
+    """Measures the machine's rate of matrix products throughout the run, by a worker of its own."""
 
     def __init__(self, worker: WorkerProcess, platform: str, dtype: str, exclusive: bool = False):
         self._worker = worker
@@ -75,13 +75,13 @@ class MatmulRate:
             worker.ask(check=mode)
 
     def measure_round(self) -> float:
-        """The best library's floating-point operations a second, now."""
+        """Measures and returns the best library's current floating-point operations per second."""
         for mode, turns in self._turns.items():
             turns.take(self._worker, mode, MACHINE_REPETITIONS)
         return max(self._flops / turns.seconds[-1] for turns in self._turns.values())
 
     def record(self) -> dict[str, Any]:
-        """Median rates, in GFLOP/s, and what they were measured with."""
+        """Returns the median rates in GFLOP/s and the size of the products."""
         medians = {
             mode: statistics.median(self._flops / seconds for seconds in turns.seconds) / 1e9
             for mode, turns in self._turns.items()
@@ -98,7 +98,7 @@ def measure(
     logs: Path,
     show: Callable[[str], None],
 ) -> list[Result]:
-    """Every case in every mode; the cases take turns within a mode. A case that fails is a result with its reason."""
+    """Times every case in every mode; within a mode the cases take turns. A failed case is a result with its reason."""
     results: list[Result] = []
     with contextlib.ExitStack() as stack:
         workers: dict[BenchmarkCase, WorkerProcess] = {}
@@ -128,7 +128,7 @@ def _measure_mode(
     show: Callable[[str], None],
     fail: Callable[[BenchmarkCase, Sequence[str], WorkerFailedError], None],
 ) -> list[Result]:
-    """Compiles `mode` for each worker, one after the other, then goes round them."""
+    """Compiles `mode` for each worker, one after the other, then times them round-robin."""
     made: dict[BenchmarkCase, dict[str, Any]] = {}
     for case, worker in list(workers.items()):
         show(f"{mode}: {case.system} {case.variant} compiles")
@@ -142,7 +142,7 @@ def _measure_mode(
     for turn in range(timing.rounds):
         if matmul_rate:
             rates.append(matmul_rate.measure_round())
-        # Every other round goes backwards, so that none always follows the same one.
+        # Every other round is in reverse, so that no system always follows the same one.
         for case in list(times)[:: -1 if turn % 2 else 1]:
             show(f"{mode}: {case.system} {case.variant}, round {turn + 1} of {timing.rounds}")
             try:
@@ -163,7 +163,7 @@ def _measure_mode(
 
 
 def _prepare(worker: WorkerProcess, mode: str, timing: TimingSettings) -> dict[str, Any]:
-    """Compiles and checks; the check's call warms up, the calls after it say how many a round can hold."""
+    """Compiles and checks `mode`. The check warms up; the calls after it determine the calls per round."""
     compiled = worker.ask(compile=mode)
     call = worker.ask(check=mode)["seconds"]
     if call < timing.budget / timing.rounds:

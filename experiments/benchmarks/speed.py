@@ -1,4 +1,4 @@
-"""Speed of the layers against the peers', forward and training, over shapes; and of ours over lengths."""
+"""Times our layers against the peers', forward and training, over shapes; and ours over lengths."""
 
 import contextlib
 import dataclasses
@@ -19,16 +19,16 @@ from gru_research.config import UserError
 
 TIMED = MODES[:2]
 LEGEND = """\
-ms: the median over rounds of each round's median call. spread: the rounds' range over their median. ratio: to the
-fastest peer's time; below 1 is faster; mean: the geometric mean over shapes. share: of the rate of large matrix
-products in the same rounds, counting the layer's matrix products alone: forward 2 B T G H (D + H), training 2 B T G H
-(2 D + 3 H), G gates. Training: the mean of the squares of all outputs and its gradient by the parameters, not by the
-input. peak: resident memory of the system's process, its libraries and compilation included."""
+ms: the median over rounds of each round's median call. spread: the rounds' range over their median. ratio: time over
+the fastest peer's; below 1 is faster. mean: the geometric mean over shapes. share: the layer's rate over that of large
+matrix products in the same rounds; only matrix products count, forward 2 B T G H (D + H), training 2 B T G H
+(2 D + 3 H), with G gates. Training: the mean square of all outputs and its gradient with respect to the parameters, not
+the input. peak: peak resident memory of the system's process, libraries and compilation included."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """What the flags ask for."""
+    """The flags' values."""
 
     platform: str
     systems: tuple[str, ...]
@@ -40,7 +40,7 @@ class Settings:
     timing: TimingSettings
 
     def cases(self, systems: Sequence[str], cell: str, shape: Shape) -> list[BenchmarkCase]:
-        """Those that take turns: each system in each of its ways."""
+        """Returns the cases that take turns: each system in each of its variants."""
         return [
             BenchmarkCase(system, variant, cell, shape, self.dtype, self.layout, self.platform)
             for system in systems
@@ -57,7 +57,7 @@ class Settings:
 
 
 def run(settings: Settings, workdir: Path, header: dict[str, Any], console: rich.console.Console) -> int:
-    """Measures, prints a table a shape, writes JSON after each and figures at the end; 1 where ours failed."""
+    """Measures; prints a table and writes JSON after each shape, and figures at the end. Returns 1 if ours failed."""
     logs = workdir / "logs"
     logs.mkdir(parents=True)
     own = [system for system in settings.systems if is_ours(system)]
@@ -98,14 +98,14 @@ def run(settings: Settings, workdir: Path, header: dict[str, Any], console: rich
 
 
 def _start_machine(stack: contextlib.ExitStack, case: BenchmarkCase, logs: Path) -> WorkerProcess:
-    """The worker for the machine's rate. Raises UserError where a GPU is asked for and jax finds none."""
+    """Starts the worker that measures matrix products. Raises UserError if a GPU is asked for and jax finds none."""
     try:
         return stack.enter_context(WorkerProcess(case, logs / "machine.txt"))
     except WorkerFailedError as e:
         if case.platform == "gpu":
             raise UserError(
-                "--suite=gpu finds no GPU that jax can use; the extra cuda12 or cuda13 brings jax's part, and "
-                f"{logs / 'machine.txt'} has what it said ({e})"
+                "--suite=gpu finds no GPU that jax can use; the extra cuda12 or cuda13 installs jax's part, and "
+                f"{logs / 'machine.txt'} has its output ({e})"
             ) from e
         raise
 
@@ -113,7 +113,7 @@ def _start_machine(stack: contextlib.ExitStack, case: BenchmarkCase, logs: Path)
 def _conclude(
     compared: Sequence[Result], lengths: Sequence[Result], workdir: Path, console: rich.console.Console
 ) -> None:
-    """The tables over all shapes, and the figures; matplotlib is loaded only now."""
+    """Prints the tables over all shapes and draws the figures; matplotlib is imported only now."""
     from experiments.benchmarks import figures
 
     summary = tables.summary_table(compared)

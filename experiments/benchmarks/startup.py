@@ -1,4 +1,4 @@
-"""From the start of a process to what it is for: the seconds that pass before anything is trained."""
+"""Times the start of a process: the seconds until `--help` ends, or until the first update is done."""
 
 import dataclasses
 import os
@@ -25,7 +25,7 @@ UPDATE = ("--config=configs/adding.py", "--config.updates=1", "--config.eval_eve
 
 @dataclasses.dataclass(frozen=True)
 class StartupCommand:
-    """A command, and the line of its output that ends the time; None: its end does."""
+    """A command, and the pattern of the output line at which timing stops; None: at its end."""
 
     arguments: tuple[str, ...]
     until: str | None = None
@@ -41,14 +41,14 @@ COMPILING = "compare, first update"
 
 @dataclasses.dataclass(frozen=True)
 class StartupTime:
-    """Seconds: on the clock, and of all cores in this process's child."""
+    """Seconds of wall time, and of CPU time on all cores."""
 
     wall: float
     cpu: float
 
 
 def run(rounds: int) -> int:
-    """Prints the least of `rounds` for each start."""
+    """Times each command `rounds` times and prints the minimum."""
     with tempfile.TemporaryDirectory() as folder:
         cache = {
             "JAX_COMPILATION_CACHE_DIR": f"{folder}/cache",
@@ -60,18 +60,18 @@ def run(rounds: int) -> int:
         for name, start in COMMANDS.items():
             taken = [measure(start, Path(folder) / f"{name} {i}", cache) for i in range(rounds)]
             least[name] = StartupTime(min(t.wall for t in taken), min(t.cpu for t in taken))
-    table = rich.table.Table(title=f"Start-up, seconds, the least of {rounds}", box=rich.box.SIMPLE_HEAD)
+    table = rich.table.Table(title=f"Start-up, seconds, the minimum of {rounds}", box=rich.box.SIMPLE_HEAD)
     for heading in ("", "wall", "cpu"):
         table.add_column(heading, justify="right" if heading else "left")
     for name, taken in {**least, "the same, compiling, once": compiled}.items():
         table.add_row(name, f"{taken.wall:.2f}", f"{taken.cpu:.2f}")
     rich.console.Console().print(table)
-    print("compare takes its programs from jax's compilation cache, but for the last line; data and devices are real.")
+    print("compare takes its programs from jax's compilation cache, except in the last line.")
     return 0
 
 
 def measure(start: StartupCommand, workdir: Path, environment: Mapping[str, str]) -> StartupTime:
-    """Runs a command until its line, or its end. Raises UserError where it ends before."""
+    """Runs a command until its line appears, or to its end. Raises UserError if it fails or ends before the line."""
     arguments = [*start.arguments, *([f"--workdir={workdir}"] if start.until else [])]
     before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     with subprocess.Popen(
@@ -82,7 +82,7 @@ def measure(start: StartupCommand, workdir: Path, environment: Mapping[str, str]
         lines = iter(process.stdout)
         seen = any(start.until and re.match(start.until, line) for line in lines)
         if seen:
-            process.kill()  # what comes after isn't start-up
+            process.kill()  # the rest isn't start-up
         else:
             process.wait()
         wall = time.perf_counter() - started

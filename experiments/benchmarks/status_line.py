@@ -1,4 +1,4 @@
-"""Where a benchmark stands: a live line on a terminal, a plain one every so often elsewhere."""
+"""A benchmark's progress: a live line on a terminal, elsewhere a plain line every PLAIN_SECONDS."""
 
 import time
 from types import TracebackType

@@ -20,7 +20,7 @@ def name_shape(shape: Shape) -> str:
 
 
 def shape_table(results: Sequence[Result]) -> rich.table.Table:
-    """All systems on one cell and shape, forward and training."""
+    """Returns the table of all systems at one cell and shape, forward and training."""
     case = results[0].case
     modes = list(dict.fromkeys(result.mode for result in results))
     table = _table(f"{case.cell}  {name_shape(case.shape)}  {case.dtype}")
@@ -38,8 +38,8 @@ def shape_table(results: Sequence[Result]) -> rich.table.Table:
 
 
 def notes(results: Iterable[Result]) -> list[str]:
-    """What a table leaves out, a line each: by which engine ours ran; why a system has no time; which of several ways
-    was the fastest; how many rounds were thrown away, or count although other processes took the cores."""
+    """Returns the notes below a table: the engine of ours, why a system has no time, which variant was the fastest, and
+    how many rounds were discarded, or count although other processes used the cores."""
     lines, thrown = [], []
     for result in fastest_variants(results):
         system, mode = result.case.system, MODE_NAMES[result.mode]
@@ -51,17 +51,17 @@ def notes(results: Iterable[Result]) -> list[str]:
         if result.case.variant:
             lines.append(f"{system}, {mode}: {result.case.variant} is its fastest")
         if result.discarded or result.disturbed:
-            kept = f", {result.disturbed} kept all the same" if result.disturbed else ""
-            counts = f"{result.discarded} rounds thrown away{kept}, as other processes took the cores"
+            kept = f", {result.disturbed} counted although disturbed" if result.disturbed else ""
+            counts = f"{result.discarded} rounds discarded{kept}, as other processes used the cores"
             sets = f", {result.case.sets} sets" if result.case.sets > 1 else ""
             thrown.append(f"{system}, {mode}, {result.case.shape}{sets}: {counts}")
     return list(dict.fromkeys([*lines, *thrown]))
 
 
 def summary_table(results: Sequence[Result]) -> rich.table.Table | None:
-    """Ours against the best peer, for every cell, shape and mode; None where there is nothing to compare.
+    """Returns the table of ours against the best peer, by cell, shape and mode; None if nothing can be compared.
 
-    After several shapes comes the geometric mean of the ratios of those that were timed.
+    With several shapes, a row with the geometric mean of their ratios follows.
     """
     table = _table("ours against the best peer")
     for heading in ("cell", "B,T,D,H", "mode"):
@@ -90,7 +90,7 @@ def summary_table(results: Sequence[Result]) -> rich.table.Table | None:
 
 
 def length_table(results: Sequence[Result]) -> rich.table.Table:
-    """How time and memory grow with T."""
+    """Returns the table of time and memory against T."""
     table = _table("time against length")
     for heading in ("system", "cell", "mode"):
         _column(table, heading, "left")
@@ -107,7 +107,7 @@ def length_table(results: Sequence[Result]) -> rich.table.Table:
 
 
 def memory_table(results: Sequence[Result]) -> rich.table.Table:
-    """Peak memory and time of a gradient step, with and without checkpointing."""
+    """Returns the table of peak memory and time of a gradient step, with and without checkpointing."""
     table = _table("a gradient step, the loss on the last output")
     _column(table, "cell", "left")
     for heading in ("checkpoint\nsteps", "B,T,D,H", "planned\nMiB", "peak\nMiB", "before\nMiB", "s", "compile\ns"):
@@ -122,7 +122,7 @@ def memory_table(results: Sequence[Result]) -> rich.table.Table:
 
 
 def vmap_table(results: Sequence[Result]) -> rich.table.Table:
-    """Several parameter sets side by side against one, for each system."""
+    """Returns the table of several parameter sets side by side against one, for each system."""
     most = max(result.case.sets for result in results)
     table = _table(f"vmap over {most} parameter sets")
     for heading in ("cell", "B,T,D,H", "mode", "system"):
@@ -138,9 +138,9 @@ def vmap_table(results: Sequence[Result]) -> rich.table.Table:
 
 
 def contention_table(results: Sequence[Result]) -> rich.table.Table:
-    """Alone and beside processes that spin on all cores, and there against the last system."""
+    """Returns the table of times alone and beside busy processes on all cores, and of ratios to the last system."""
     busy = max(result.case.busy_processes for result in results)
-    table = _table(f"beside {busy} processes that spin")
+    table = _table(f"beside {busy} busy processes")
     for heading in ("cell", "B,T,D,H", "mode", "system"):
         _column(table, heading, "left")
     for heading in ("alone\nms", "beside\nms", "ratio"):
@@ -181,7 +181,7 @@ def _over(result: Result, other: Result) -> str:
 
 
 def _times(result: Result, group: Mapping[str, Result]) -> tuple[str, str, str, str]:
-    """Milliseconds or status, spread, ratio to the best peer, share of the machine's rate."""
+    """Formats milliseconds or status, spread, ratio to the best peer, and share of the machine's rate."""
     if result.seconds is None:
         return result.status, NOTHING, NOTHING, NOTHING
     ratio = ratios({name: other.seconds for name, other in group.items()})[result.case.system]
@@ -211,7 +211,7 @@ def _column(table: rich.table.Table, heading: str, side: str = "right") -> None:
 
 
 def _row(table: rich.table.Table, *texts: str) -> None:
-    # As Text, since rich would read the brackets of a system's options as markup.
+    # As Text: rich would read the brackets of a system's options as markup.
     table.add_row(*map(rich.text.Text, texts))
 
 

@@ -1,4 +1,4 @@
-"""What ours costs under `vmap` over parameter sets, and beside other processes that take the cores."""
+"""Times ours under `vmap` over parameter sets, and beside busy processes on all cores."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -17,17 +17,17 @@ from experiments.benchmarks.status_line import StatusLine
 TIMED = MODES[:2]
 LEGENDS = {
     "vmap": """\
-`jax.vmap` over parameter sets, with the inputs shared; training: each set's mean of the squares of all outputs and its
-gradient. times: how many times as long as one set; one after the other they take as many times as there are sets.""",
+`jax.vmap` over parameter sets, with shared inputs. training: each set's mean square of all outputs and its gradient.
+times: the time over that of one set; run one after the other, N sets take N times as long.""",
     "contention": """\
-alone: on an otherwise quiet machine. beside: while another process spins on each core. ratio: of the times beside them,
-to the last system's; below 1 is faster.""",
+alone: on an otherwise idle machine. beside: with a busy process on each core. ratio: the time beside them over the last
+system's; below 1 is faster.""",
 }
 
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """What the flags ask for; `suite` is "vmap" or "contention", `sets` how many parameter sets `vmap` runs."""
+    """The flags' values; `suite` is "vmap" or "contention", `sets` the number of parameter sets of `vmap`."""
 
     suite: str
     systems: tuple[str, ...]
@@ -48,7 +48,7 @@ class Settings:
 
 
 def run(settings: Settings, workdir: Path, header: dict[str, Any], console: rich.console.Console) -> int:
-    """Measures, prints the table and writes JSON after each shape; 1 where something failed."""
+    """Measures, writes JSON after each shape and prints the table; returns 1 if something failed."""
     logs = workdir / "logs"
     logs.mkdir(parents=True)
     shaped = [(cell, shape) for cell in settings.cells for shape in settings.shapes]
@@ -79,7 +79,7 @@ def _under_vmap(settings: Settings, cell: str, shape: Shape, logs: Path, status:
 def _beside_others(settings: Settings, cell: str, shape: Shape, logs: Path, status: StatusLine) -> Sequence[Result]:
     alone = [settings.case(system, cell, shape) for system in settings.systems]
     found = measure(alone, TIMED, settings.timing, None, logs, status.show)
-    timing = dataclasses.replace(settings.timing, exclusive=False)  # others are what is asked for
+    timing = dataclasses.replace(settings.timing, exclusive=False)  # other processes are wanted here
     with BusyProcesses() as busy:
         beside = [dataclasses.replace(case, busy_processes=len(busy.processes)) for case in alone]
         return [*found, *measure(beside, TIMED, timing, None, logs, status.show)]

@@ -1,4 +1,4 @@
-"""A process with one system's layer, which compiles and runs it when told: one line of JSON in, one out.
+"""A process that compiles and times one system's layer on request: one line of JSON in, one out.
 
     python -m experiments.benchmarks.worker --system=linen --cell=gru --shape=32,128,32,128
 
@@ -7,7 +7,7 @@
     {"check": MODE}                 -> {"seconds": s}                          one run, its results checked
     {"run": MODE, "repetitions": k} -> {"seconds": [s, ...], "peak_bytes": n, "device_peak_bytes": n}
 
-Blocked on its input it uses no processor. The end of its input ends it. What goes wrong is a last line
+It uses no processor while it waits for input, and ends with its input. An error is a last line
 {"error": reason, "status": "not installed" | "not offered" | "failed"}, with the traceback on stderr.
 """
 
@@ -38,12 +38,12 @@ def main() -> int:
         required = field.default is dataclasses.MISSING
         parser.add_argument(f"--{field.name}", required=required, default=None if required else str(field.default))
     case = case_from_flags(vars(parser.parse_args()))
-    # Whatever a library prints must not come between the answers.
+    # What a library prints must not mix with the answers.
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     try:
         serve(make_program(case), case, sys.stdin, answers)
-    except Exception as e:  # all of it is for the parent to report
+    except Exception as e:  # the parent reports it
         traceback.print_exc()
         _answer(answers, _reason(e))
         return 1
@@ -51,7 +51,7 @@ def main() -> int:
 
 
 def serve(program: Program, case: BenchmarkCase, requests: TextIO, answers: TextIO) -> None:
-    """Answers every request until there are none left."""
+    """Answers requests until the input ends."""
     distribution = DISTRIBUTIONS[split_system(case.system)[0]]
     about = program.about | {"version": f"{distribution} {metadata.version(distribution)}"}
     _answer(answers, {"ready": True, "about": about, "baseline_bytes": peak_resident_bytes()})
@@ -74,10 +74,10 @@ def serve(program: Program, case: BenchmarkCase, requests: TextIO, answers: Text
 
 
 def peak_resident_bytes() -> int:
-    """The most memory that this process had in RAM so far."""
+    """Returns this process's peak resident memory so far."""
     status = Path("/proc/self/status")
     if status.exists():
-        # Not getrusage: on Linux its maximum survives exec, so that a child starts with its parent's.
+        # Not getrusage: on Linux its maximum survives exec, so a child starts with its parent's.
         found = re.search(r"VmHWM:\s*(\d+) kB", status.read_text())
         assert found is not None
         return 1024 * int(found[1])

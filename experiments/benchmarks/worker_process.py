@@ -1,4 +1,4 @@
-"""The parent's side of a worker process: start it, ask it, end it."""
+"""The parent's side of a worker process: starts it, sends requests and ends it."""
 
 import json
 import os
@@ -14,11 +14,11 @@ from experiments.benchmarks.cases import BenchmarkCase
 CHECKOUT = Path(__file__).parents[2]
 LONGEST_ANSWER = 900.0  # seconds
 KEEP_MEMORY = {"MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "2000000000"}
-"""With these glibc serves large arrays from the heap and gives none back: the next call finds its pages."""
+"""Makes glibc serve large arrays from the heap and keep freed memory: the next call reuses its pages."""
 
 
 class WorkerFailedError(Exception):
-    """A worker that can't go on: `status` is "not installed", "not offered" or "failed"."""
+    """A worker failed: `status` is "not installed", "not offered" or "failed"."""
 
     def __init__(self, status: str, reason: str):
         super().__init__(f"{status}: {reason}" if reason else status)
@@ -26,9 +26,9 @@ class WorkerFailedError(Exception):
 
 
 class WorkerProcess:
-    """A running worker; a context manager, whose end is the process's. `about` is what it said of itself.
+    """A context manager that runs a worker process. `about` is the worker's description of itself.
 
-    Raises WorkerFailedError, on entering or asking, where the worker says that it can't, crashes or hangs.
+    Entering and `ask` raise WorkerFailedError if the worker reports an error, crashes or hangs.
     """
 
     about: dict[str, Any]
@@ -61,7 +61,7 @@ class WorkerProcess:
         self._end()
 
     def ask(self, **request: Any) -> dict[str, Any]:
-        """Sends a request and waits for its answer."""
+        """Sends a request and returns the answer."""
         assert self._process.stdin is not None
         try:
             self._process.stdin.write(json.dumps(request).encode() + b"\n")
@@ -88,7 +88,7 @@ class WorkerProcess:
         return WorkerFailedError("failed", f"{how}: {lines[-1].strip()}" if lines else how)
 
     def _end(self) -> None:
-        self._process.kill()  # it holds nothing that would have to be put away
+        self._process.kill()  # it has nothing to clean up
         self._process.wait()
         for stream in (self._process.stdin, self._process.stdout, self._stderr):
             assert stream is not None

@@ -247,7 +247,7 @@ def test_disturbed_rounds_are_thrown_away_and_repeated(monkeypatch: pytest.Monke
     found = turns_with(monkeypatch, [True, False, False, True, True, False], rounds=3)
     assert found.round_seconds == (2.0, 3.0, 6.0)
     assert (found.discarded, found.disturbed) == (3, 0)
-    said = "ours, training, 2,3,2,4: 3 rounds thrown away, as other processes took the cores"
+    said = "ours, training, 2,3,2,4: 3 rounds discarded, as other processes used the cores"
     assert tables.notes([found]) == ["ours: native test, 1 thread", said]
     (record,) = results.records([found])
     assert (record["discarded_rounds"], record["disturbed_rounds"]) == (3, 0)
@@ -259,7 +259,7 @@ def test_a_machine_that_is_never_quiet_ends_and_says_so(monkeypatch: pytest.Monk
     most = round_robin.MOST_REPEATS
     assert found.round_seconds == (most + 1.0, 2 * most + 2.0)
     assert (found.discarded, found.disturbed) == (2 * most, 2)
-    assert "40 rounds thrown away, 2 kept all the same" in tables.notes([found])[-1]
+    assert "40 rounds discarded, 2 counted although disturbed" in tables.notes([found])[-1]
     of_four = dataclasses.replace(found, case=dataclasses.replace(found.case, sets=4))
     assert tables.notes([of_four])[-1].startswith("ours, training, 2,3,2,4, 4 sets: 40 rounds")
 
