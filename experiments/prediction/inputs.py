@@ -12,9 +12,9 @@ import numpy as np
 from gru_research.config import UserError
 from gru_research.data.own_files import read_npy, read_npz, read_text
 from gru_research.tasks import Task
-from gru_research.tasks.files.asking import from_table, inputs_array
-from gru_research.tasks.files.named import UNKNOWN
-from gru_research.tasks.forms import BESIDE
+from gru_research.tasks.files.categorical import UNKNOWN
+from gru_research.tasks.files.prediction_inputs import from_table, inputs_array
+from gru_research.tasks.input_encoders import BESIDE
 
 FILES = (".npy", ".npz", ".csv", ".tsv", ".txt")
 """Endings of files: a word that ends so names one, whether it is there or not."""

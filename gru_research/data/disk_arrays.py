@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from gru_research.config import UserError
-from gru_research.data.finite import check_finite
+from gru_research.data.check_finite import check_finite
 
 _READ_AT_ONCE = 1000  # decoded examples are Python objects: so many at most are there at a time
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from gru_research.tasks import Stored, Task
-from gru_research.tasks.answers import Later
-from gru_research.tasks.files.named import UNKNOWN
-from gru_research.tasks.forms import Image, Tokens, Vectors
+from gru_research.tasks.files.categorical import UNKNOWN
+from gru_research.tasks.input_encoders import Image, Tokens, Vectors
+from gru_research.tasks.output_decoders import Lazy
 
 Scaling = dict[str, dict[str, list[float]]]
 """`mean` and `std` of "inputs" and of "outputs", where training scaled them: one number for each of the last axis."""
@@ -51,7 +51,7 @@ def _inputs(task: Task, scaled: Scaling) -> str:
             "`inputs` are `(x - mean) / std`, where `x` has the units of the training file; `mean` and `std`, one "
             f"number for each feature, are those of `scaling.inputs`.{columns}{last}"
         )
-    if facts or isinstance(encode, Tokens | Vectors | Later):
+    if facts or isinstance(encode, Tokens | Vectors | Lazy):
         return _numbers(task) if task.spec.vocabulary is None else _tokens(task, facts)
     if isinstance(encode, Image):
         return (

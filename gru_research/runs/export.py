@@ -21,7 +21,7 @@ from gru_research.config import UserError, choose, to_mapping
 from gru_research.lookup import describe_error
 from gru_research.models import Model, no_generation
 from gru_research.tasks import Generated, Task
-from gru_research.tasks.forms import BESIDE
+from gru_research.tasks.input_encoders import BESIDE
 from gru_research.training.evaluation import generate
 from gru_research.types import Params
 

@@ -16,7 +16,7 @@ from gru_research.decoding import Answers, greedy, sample
 from gru_research.lookup import describe_error
 from gru_research.models import Model, no_generation
 from gru_research.tasks import Task
-from gru_research.tasks.answers import Averaged
+from gru_research.tasks.output_decoders import Averaged
 from gru_research.training.evaluation import generate
 from gru_research.types import Array, Batch, Params, PRNGKey
 
@@ -190,7 +190,7 @@ def _check_ensemble(task: Task) -> None:
     if task.continues or task.spec.generation is not None:
         raise UserError(f"ensemble: {task.name} has generated answers, of which there is no mean; choose seeds instead")
     if not isinstance(task.decode, Averaged):
-        raise UserError(f"ensemble: {task.name}'s decode has no `mean`, see tasks/answers.py; choose seeds instead")
+        raise UserError(f"ensemble: {task.name}'s decode has no `mean`, see tasks/output_decoders.py; choose seeds")
 
 
 def _encoded(task: Task, given: Any, place: int) -> Example:

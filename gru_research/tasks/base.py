@@ -14,8 +14,8 @@ from gru_research.metrics import Collected, Direction, Metric, mean
 from gru_research.spec import Spec
 from gru_research.types import Array, Batch, PRNGKey
 
-from .answers import Later, answer_form
-from .forms import input_form
+from .input_encoders import default_encoder
+from .output_decoders import Lazy, default_decoder
 
 Splits = Mapping[str, Mapping[str, np.ndarray]]
 PREDICTIONS = "predictions"
@@ -110,10 +110,10 @@ class Task:
         as the sum so far: what probes look for in a state. None: the task names none.
       encode: from raw input (a text, an array, or a dict of arrays) to one example as the model sees it, without a
         batch axis. It raises ValueError with one line that says what is wrong with the input. None: what fits `spec`
-        and the vocabulary "inputs" (see `forms`).
+        and the vocabulary "inputs" (see `input_encoders`).
       decode: from one example's output, a row of the model's outputs or of `decoding.Answers`, to a plain JSON value
-        that a person reads. None: what fits `spec` and the vocabulary "targets" (see `answers`). One that has `mean`
-        can answer for several seeds together.
+        that a person reads. None: what fits `spec` and the vocabulary "targets" (see `output_decoders`). One that has
+        `mean` can answer for several seeds together.
       continues: the answer to an input is its continuation: the tokens that the model generates behind it, as of a
         language model; `decode` reads those tokens `[N]` then.
       vocabularies: the words of tokens by the name of their field, in the order of their numbers; they are saved with a
@@ -162,21 +162,21 @@ class Task:
                 f"{self.spec.answers!r}"
             )
         # A copy with another spec gets forms of its own.
-        if self.encode is None or isinstance(self.encode, Later):
-            object.__setattr__(self, "encode", Later(self._input_form))
-        if self.decode is None or isinstance(self.decode, Later):
-            object.__setattr__(self, "decode", Later(self._answer_form))
+        if self.encode is None or isinstance(self.encode, Lazy):
+            object.__setattr__(self, "encode", Lazy(self._input_form))
+        if self.decode is None or isinstance(self.decode, Lazy):
+            object.__setattr__(self, "decode", Lazy(self._answer_form))
 
     def _input_form(self) -> Any:
-        return input_form(self.spec, self.vocabularies.get("inputs", ()), [*self.spec.example, *self._generated()])
+        return default_encoder(self.spec, self.vocabularies.get("inputs", ()), [*self.spec.example, *self._generated()])
 
     def _answer_form(self) -> Any:
         names = self.vocabularies.get("targets", ())
         if self.continues:
-            return answer_form(self.spec, names or self.vocabularies.get("inputs", ()), tokens=True)
+            return default_decoder(self.spec, names or self.vocabularies.get("inputs", ()), tokens=True)
         targets = self._generated().get("targets") if self.loss not in (class_loss, squared_error) else None
         whole = targets is not None and jnp.issubdtype(targets.dtype, jnp.integer)
-        return answer_form(self.spec, names, classes=bool(names) or self.loss is class_loss or whole)
+        return default_decoder(self.spec, names, classes=bool(names) or self.loss is class_loss or whole)
 
     def _generated(self) -> Mapping[str, Any]:
         """Shapes and types of a batch by name, where batches are made; nothing is computed."""

@@ -22,11 +22,11 @@ from gru_research.masks import length_mask
 from gru_research.spec import Spec
 from gru_research.types import Array, Batch, PRNGKey
 
-from .answers import Classes
 from .base import ACCURACY, Generated, Task, check_share, class_loss
-from .baselines import best_constant
-from .forms import Tokens, characters_of
-from .lengths import draw, lengths_to_test, longest_up_to
+from .constant_baseline import best_constant
+from .input_encoders import Tokens, characters_of
+from .length_generalization import evaluation_lengths, longest_up_to, sample_lengths
+from .output_decoders import Classes
 
 
 def parity(
@@ -193,14 +193,14 @@ def _task(
     tokens; `written` is how a person writes each token, and what divides a text into them; `answers` name the
     classes."""
     length, test_length, step = lengths
-    test_shortest, test_longest = lengths_to_test(length, test_length, 1, step)
+    test_shortest, test_longest = evaluation_lengths(length, test_length, 1, step)
     check_share("threshold", threshold)
 
     def maker(shortest: int, longest: int) -> Callable[[PRNGKey, int], Batch]:
         def make(key: PRNGKey, batch_size: int) -> Batch:
             """Tokens `inputs [B, T]`, `lengths [B]`, class numbers `targets [B]`."""
             lengths_key, tokens_key = jax.random.split(key)
-            lengths_B = draw(lengths_key, batch_size, shortest, longest, step)
+            lengths_B = sample_lengths(lengths_key, batch_size, shortest, longest, step)
             real_BT = length_mask(lengths_B, longest)
             tokens_BT = jnp.where(real_BT, tokens(tokens_key, (batch_size, longest)), 0)
             return {"inputs": tokens_BT, "lengths": lengths_B, "targets": answer(tokens_BT, real_BT)}

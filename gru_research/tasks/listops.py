@@ -7,7 +7,7 @@ around 2 to `max_args` trees one deeper, uniform. An operator is one token and i
 kept if its number of tokens is in range.
 
 We draw from exactly that distribution, but throw no tree away, so that a batch has a fixed cost inside jit: the odds of
-every length of every kind of subtree are worked out once (`listops_odds`); the length of the whole is drawn first,
+every length of every kind of subtree are computed once (`listops_distribution`); the length of the whole is drawn,
 then, from left to right, that of each argument, given how many tokens are left of its list. A turn of a scan over the
 positions writes one token, works on the value and costs O(T) for an example.
 
@@ -30,10 +30,10 @@ from jax import lax
 from gru_research.spec import Spec
 from gru_research.types import Array, Batch, PRNGKey
 
-from .answers import Classes
 from .base import ACCURACY, Generated, Task, check_share, class_loss
-from .forms import Tokens
-from .listops_odds import VALUES, Odds, length_odds, value_shares
+from .input_encoders import Tokens
+from .listops_distribution import VALUES, LengthDistribution, length_distribution, value_distribution
+from .output_decoders import Classes
 
 TOKENS = (*"0123456789", "[MAX", "[MIN", "[MED", "[SM", "]")
 """What each token number stands for."""
@@ -64,14 +64,14 @@ def listops(
     """
     min_length = min_length or max(SHORTEST, length // 4)
     _check(length, min_length, max_depth, max_args, threshold)
-    odds = length_odds(length, max_depth, max_args)
+    odds = length_distribution(length, max_depth, max_args)
     kept = odds.tree[0, min_length:].sum()
     if kept < RAREST:
         raise ValueError(
             f"min_length={min_length!r} is out of reach: with max_depth={max_depth!r} and max_args={max_args!r} fewer "
             f"than one expression in {1 / RAREST:,.0f} has so many tokens; choose a lower one"
         )
-    shares = value_shares(min_length, length, max_depth, max_args)
+    shares = value_distribution(min_length, length, max_depth, max_args)
     sample = _sampler(odds, min_length)
 
     def make(key: PRNGKey, batch_size: int) -> Batch:
@@ -126,8 +126,8 @@ class _Stack(NamedTuple):
     counts: Array
 
 
-def _sampler(odds: Odds, min_length: int) -> Callable[[PRNGKey], tuple[Array, Array, Array]]:
-    """`key -> tokens [T], length [], value []`, from `length_odds`."""
+def _sampler(odds: LengthDistribution, min_length: int) -> Callable[[PRNGKey], tuple[Array, Array, Array]]:
+    """`key -> tokens [T], length [], value []`, from `length_distribution`."""
     levels, length = odds.tree.shape[0], odds.tree.shape[1] - 1
     tree_DN, arguments_DAN = (np.asarray(a, np.float32) for a in odds)
     sizes_N = np.arange(length + 1)

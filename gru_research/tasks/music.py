@@ -16,9 +16,9 @@ from gru_research.metrics import mean
 from gru_research.spec import Spec
 from gru_research.types import Array, Batch
 
-from .answers import plain
 from .base import Splits, Stored, Task
-from .forms import Vectors
+from .input_encoders import Vectors
+from .output_decoders import plain
 
 KEYS = 88
 LOWEST = 21

@@ -17,8 +17,8 @@ from gru_research.metrics import mean
 from gru_research.spec import Generation, Spec
 from gru_research.types import Array, Batch
 
-from .answers import Words
 from .base import Splits, Stored, Task, alike, check_share, correct, cross_entropy
+from .output_decoders import Words
 
 WORDS = (*ACTIONS, "<end>", "<begin>")
 """The vocabulary of answers: actions, what ends an answer, and what a decoder reads first."""

@@ -10,9 +10,9 @@ from gru_research.metrics import mean
 from gru_research.spec import Spec
 from gru_research.types import Array, Batch, PRNGKey
 
-from .answers import Classes
 from .base import Generated, Task, alike, check_share, correct, cross_entropy
-from .forms import Tokens
+from .input_encoders import Tokens
+from .output_decoders import Classes
 
 NOISE = 0
 RECALLS = ("end", "steps")

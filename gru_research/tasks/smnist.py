@@ -10,7 +10,7 @@ from gru_research.spec import Spec
 from gru_research.types import Array, Batch
 
 from .base import ACCURACY, Splits, Stored, Task, check_share, class_loss
-from .forms import Image
+from .input_encoders import Image
 
 VALIDATION_SIZE = 5000
 SIDE = 28

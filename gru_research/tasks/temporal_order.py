@@ -9,9 +9,9 @@ import numpy as np
 from gru_research.spec import Spec
 from gru_research.types import Batch, PRNGKey
 
-from .answers import Classes
 from .base import ACCURACY, Generated, Task, check_share, class_loss
-from .forms import Tokens, characters_of
+from .input_encoders import Tokens, characters_of
+from .output_decoders import Classes
 
 START, END, DISTRACTORS, X = 0, 1, 2, 6  # E; B; a, b, c, d are 2 .. 5; X is 6 and Y is 7
 SYMBOLS = "EBabcdXY"

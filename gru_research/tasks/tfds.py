@@ -14,10 +14,10 @@ from gru_research.data import DataDirs, DiskArrays, Layout, check_splits, exampl
 from gru_research.spec import Spec
 from gru_research.types import Batch
 
-from .answers import Classes, Numbers
 from .base import ACCURACY, SQUARED_ERROR, Stored, Task, class_loss, squared_error
 from .features import Inputs, Targets, as_inputs, as_targets, find, value_of
-from .forms import Image, Tokens, Vectors
+from .input_encoders import Image, Tokens, Vectors
+from .output_decoders import Classes, Numbers
 
 BASELINE_EXAMPLES = 5000
 

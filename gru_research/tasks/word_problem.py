@@ -18,11 +18,11 @@ from gru_research.metrics import mean
 from gru_research.spec import Spec
 from gru_research.types import Array, Batch, PRNGKey
 
-from .answers import Classes
 from .base import Generated, Task, alike, check_share, correct, cross_entropy
-from .baselines import best_constant
-from .forms import Tokens
-from .lengths import lengths_to_test
+from .constant_baseline import best_constant
+from .input_encoders import Tokens
+from .length_generalization import evaluation_lengths
+from .output_decoders import Classes
 
 # Generators as permutations of points. Those of S5 and A5 are Liu et al.'s: a rotation and a swap; the cycles (0 1 x).
 GENERATORS: dict[str, tuple[tuple[int, ...], ...]] = {
@@ -61,7 +61,7 @@ def word_problem(
     if tokens not in ("elements", "generators"):
         raise ValueError(f"tokens={tokens!r} must be one of elements, generators")
     check_share("threshold", threshold)
-    first_scored, longest = lengths_to_test(length, test_length, 1, 1)
+    first_scored, longest = evaluation_lengths(length, test_length, 1, 1)
     elements, products_GG = multiplication_table(GENERATORS[group])
     used = elements if tokens == "elements" else [elements[0], *GENERATORS[group]]
     used_V = np.array([elements.index(element) for element in used], np.int32)

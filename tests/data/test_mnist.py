@@ -25,7 +25,7 @@ import tensorflow_datasets as tfds
 from absl import logging
 
 from gru_research.config import UserError
-from gru_research.data import DataDirs, load, prepare, sources
+from gru_research.data import DataDirs, builtin_datasets, load, prepare
 from gru_research.data.mnist import Builder, mnist_dataset_builder
 from tests.faults import fault, seen
 
@@ -249,7 +249,7 @@ def test_network_that_never_answers_is_given_up(tmp_path: Path, monkeypatch: pyt
         raise requests.ConnectionError
 
     monkeypatch.setattr(requests, "head", hang)
-    monkeypatch.setattr(sources, "_PROBE_SECONDS", 0.1)
+    monkeypatch.setattr(builtin_datasets, "_PROBE_SECONDS", 0.1)
     start = time.monotonic()
     message = user_error(lambda: load("mnist", DataDirs(str(tmp_path))))
     assert "can't be reached" in message
@@ -291,7 +291,7 @@ def test_a_thread_that_still_writes_neither_keeps_the_scratch_folder_nor_hides_t
     threads: list[threading.Thread] = []
 
     def prepare_and_fail() -> None:
-        with sources.scratch_folder(tmp_path) as folder:
+        with builtin_datasets.scratch_folder(tmp_path) as folder:
             os.mkdir(f"{folder}/downloads")
             threads.append(threading.Thread(target=write, args=(folder,)))
             threads[0].start()
@@ -373,5 +373,5 @@ def test_images_and_labels_must_agree(tmp_path: Path) -> None:
 
 def test_probe_follows_what_requests_says(served: Path) -> None:
     (url, *_) = Builder.url_infos or {}
-    assert requests.head(url).ok and sources._reachable(url)
-    assert not sources._reachable(f"{url}.missing")
+    assert requests.head(url).ok and builtin_datasets._reachable(url)
+    assert not builtin_datasets._reachable(f"{url}.missing")

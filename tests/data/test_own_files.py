@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from gru_research.config import FileError, UserError
-from gru_research.data.own_files import found, opening, read_npy, read_npz, read_table, read_text
+from gru_research.data.own_files import existing_file, file_checks, read_npy, read_npz, read_table, read_text
 from tests.faults import fault, seen
 
 
@@ -137,12 +137,12 @@ def test_an_array_file_that_is_cut_short_is_named(tmp_path: Path, write: Any) ->
        "a file larger than memory")  # fmt: skip
 def test_what_is_not_there_and_what_does_not_fit(tmp_path: Path, write: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UserError, match=r"^train='.*/nope.csv': no such file$") as caught:
-        found("train", str(tmp_path / "nope.csv"))
+        existing_file("train", str(tmp_path / "nope.csv"))
     seen(caught)
     with pytest.raises(UserError, match=r"^train='.*' is a folder, and must be a file$") as caught:
-        found("train", str(tmp_path))
+        existing_file("train", str(tmp_path))
     seen(caught)
-    monkeypatch.setattr(opening, "machine_memory", lambda: 2**20)
+    monkeypatch.setattr(file_checks, "machine_memory", lambda: 2**20)
     np.savez_compressed(tmp_path / "a.npz", inputs=np.zeros(2**20))  # small on disk
     line = r"/a\.npz: reading it takes about 0.0156 GiB of memory, and this machine has 0.000977 GiB: use a part of it"
     with pytest.raises(FileError, match=line) as caught:

@@ -19,9 +19,9 @@ from gru_research.models import Model, sequence
 from gru_research.runs.predict import Continuation, predict
 from gru_research.spec import Spec
 from gru_research.tasks import Stored, Task
-from gru_research.tasks.answers import Words, softmax
 from gru_research.tasks.base import class_loss
-from gru_research.tasks.forms import Tokens, characters_of
+from gru_research.tasks.input_encoders import Tokens, characters_of
+from gru_research.tasks.output_decoders import Words, softmax
 from gru_research.training import make_plan
 from gru_research.types import Params
 from tests.faults import fault, seen
@@ -201,7 +201,12 @@ def test_what_can_not_be_generated_or_averaged_is_one_line(letters: Untrained) -
     for run, cell, ensemble, says in (
         (letters, "both", False, "both can't generate the answer that letters asks for: its model is bidirectional: "),
         (letters, "gru", True, "ensemble: letters has generated answers, of which there is no mean; choose seeds"),
-        (plain, "gru", True, "ensemble: letters's decode has no `mean`, see tasks/answers.py; choose seeds instead"),
+        (
+            plain,
+            "gru",
+            True,
+            "ensemble: letters's decode has no `mean`, see tasks/output_decoders.py; choose seeds",
+        ),
     ):
         with pytest.raises(UserError, match=f"^{re.escape(says)}") as caught:
             predict(run, ["ab"], cell, ensemble=ensemble)

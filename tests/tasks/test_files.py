@@ -21,7 +21,7 @@ from gru_research.data import DataDirs
 from gru_research.metrics import Collected
 from gru_research.tasks import Task
 from gru_research.tasks.characters import characters
-from gru_research.tasks.files import asking, files
+from gru_research.tasks.files import files, prediction_inputs
 from gru_research.tasks.files.options import Options
 from gru_research.training import make_plan
 from tests.faults import fault, seen
@@ -308,8 +308,8 @@ def test_rows_out_of_order_are_refused_in_every_form_of_times(tmp_path: Path, fo
     with pytest.raises(ValueError, match=r"b\.csv:\d+: date=.* is before the time of the row above"):
         files(series(path, times), length=3, test=other)
     with pytest.raises(ValueError, match=r"b\.csv:\d+: date=.* is before the time of the row above"):
-        asking.from_table(task.learned, Path(other))
-    (asked,) = asking.from_table(task.learned, path) or []
+        prediction_inputs.from_table(task.learned, Path(other))
+    (asked,) = prediction_inputs.from_table(task.learned, path) or []
     assert asked[:, 0].tolist() == [n + 0.5 for n in range(60)]
 
 

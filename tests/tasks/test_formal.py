@@ -10,7 +10,7 @@ import pytest
 
 from gru_research.data import DataDirs
 from gru_research.tasks.base import Task
-from gru_research.tasks.baselines import best_constant
+from gru_research.tasks.constant_baseline import best_constant
 from gru_research.tasks.formal import cycle_navigation, modular_arithmetic, parity
 from tests.tasks.measuring import baseline, baseline_name
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from gru_research.tasks.listops import TOKENS, listops
-from gru_research.tasks.listops_odds import length_odds, value_shares
+from gru_research.tasks.listops_distribution import length_distribution, value_distribution
 from tests.tasks.measuring import baseline, baseline_name
 
 pytestmark = pytest.mark.usefixtures("compiled_fast")
@@ -122,9 +122,9 @@ def test_trees_are_as_likely_as_published() -> None:
     drawn = [published(rng) for _ in range(200_000)]
     kept = [tree for tree in drawn if MIN_LENGTH <= length_of(tree) <= LENGTH]
     assert len(kept) > 10_000
-    odds = length_odds(LENGTH, MAX_DEPTH, MAX_ARGS).tree[0]
+    odds = length_distribution(LENGTH, MAX_DEPTH, MAX_ARGS).tree[0]
     assert len(kept) / len(drawn) == pytest.approx(odds[MIN_LENGTH:].sum(), rel=0.03)
-    shares = value_shares(MIN_LENGTH, LENGTH, MAX_DEPTH, MAX_ARGS)
+    shares = value_distribution(MIN_LENGTH, LENGTH, MAX_DEPTH, MAX_ARGS)
     for sample in (kept, trees()):
         lengths = np.bincount([length_of(tree) for tree in sample])[MIN_LENGTH:]
         assert_same_shares(lengths, odds[MIN_LENGTH:] / odds[MIN_LENGTH:].sum())
@@ -141,16 +141,16 @@ def test_trees_are_as_likely_as_published() -> None:
 
 def test_odds_by_hand() -> None:
     # Four tokens are an operator, two digits and a bracket: 1/4 a list, 1/9 of two, 9/16 both digits.
-    odds = length_odds(4, 10, 10)
+    odds = length_distribution(4, 10, 10)
     assert odds.tree[0].tolist() == pytest.approx([0, 3 / 4, 0, 0, 1 / 4 / 9 * 9 / 16])
     pairs = [(a, b) for a in range(10) for b in range(10)]
     values = [value_of((operator, a, b)) for operator in APPLY for a, b in pairs]
-    np.testing.assert_allclose(value_shares(4, 4, 10, 10), np.bincount(values) / 400, atol=1e-9)
+    np.testing.assert_allclose(value_distribution(4, 4, 10, 10), np.bincount(values) / 400, atol=1e-9)
     # Trees of two levels at most, of two or three digits.
     triples = [(*pair, c) for pair in pairs for c in range(10)]
     values = [value_of((operator, *three)) for operator in APPLY for three in triples]
-    np.testing.assert_allclose(value_shares(5, 7, 2, 3), np.bincount(values) / 4000, atol=1e-9)
-    assert length_odds(7, 2, 3).tree[0].tolist() == pytest.approx([0, 0.75, 0, 0, 1 / 8, 1 / 8, 0, 0])
+    np.testing.assert_allclose(value_distribution(5, 7, 2, 3), np.bincount(values) / 4000, atol=1e-9)
+    assert length_distribution(7, 2, 3).tree[0].tolist() == pytest.approx([0, 0.75, 0, 0, 1 / 8, 1 / 8, 0, 0])
 
 
 def test_the_baseline_is_the_share_of_the_commonest_value() -> None:
@@ -190,5 +190,5 @@ def test_mistakes(options: dict[str, int], message: str) -> None:
 
 def test_numpys_scalars_serve_as_numbers() -> None:
     numbers = MIN_LENGTH, LENGTH, MAX_DEPTH, MAX_ARGS
-    np.testing.assert_array_equal(value_shares(*map(np.int64, numbers)), value_shares(*numbers))
+    np.testing.assert_array_equal(value_distribution(*map(np.int64, numbers)), value_distribution(*numbers))
     assert baseline(listops(np.int64(LENGTH), max_depth=np.int64(3))) == baseline(listops(LENGTH, max_depth=3))

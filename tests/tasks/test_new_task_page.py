@@ -17,7 +17,7 @@ import pytest
 
 from experiments.cli.launcher import experiment_from
 from gru_research.config import UserError, experiment
-from gru_research.data import DataDirs, sources
+from gru_research.data import DataDirs, builtin_datasets
 from gru_research.records import FILE_NAME, read
 from gru_research.runs.comparison import run_comparison
 from gru_research.tasks import TASKS
@@ -151,7 +151,7 @@ def manual_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path
     (package / "beats_dataset_builder.py").write_text(BUILDER)
     (package / "__init__.py").write_text("from beats.beats_dataset_builder import Builder\n")
     monkeypatch.syspath_prepend(package.parent)
-    monkeypatch.setitem(sources.BUILDERS, "beats", importlib.import_module("beats").Builder)
+    monkeypatch.setitem(builtin_datasets.BUILDERS, "beats", importlib.import_module("beats").Builder)
     monkeypatch.setitem(TASKS, "beats", module("stored", STORED)["beats"])
     yield raw
     for name in ("beats", "beats.beats_dataset_builder"):

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from jax.sharding import PartitionSpec
 
-from gru_research.tasks.answers import Later
+from gru_research.tasks.output_decoders import Lazy
 from gru_research.training.seeds import SeedAxis
 
 
@@ -39,7 +39,7 @@ def _key(value: Any, kept: list[Any]) -> Any:
     def of(inner: Any) -> Any:
         return _key(inner, kept)
 
-    if isinstance(value, Later):  # a task's own forms, which no program calls
+    if isinstance(value, Lazy):  # a task's own forms, which no program calls
         return "later"
     if isinstance(value, functools.partial):
         return "partial", of(value.func), of(value.args), of(value.keywords)

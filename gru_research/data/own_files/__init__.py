@@ -4,7 +4,7 @@ Every fault is one line, `FILE:LINE: what is wrong`, of a `FileError`. Nothing t
 """
 
 from gru_research.data.own_files.arrays import FLOAT32, out_of_range, read_npy, read_npz
-from gru_research.data.own_files.opening import check_memory, found
+from gru_research.data.own_files.file_checks import check_memory, existing_file
 from gru_research.data.own_files.tables import DELIMITERS, Table, read_table
 from gru_research.data.own_files.texts import read_text
 
@@ -16,7 +16,7 @@ __all__ = [
     "TABLES",
     "Table",
     "check_memory",
-    "found",
+    "existing_file",
     "out_of_range",
     "read_npy",
     "read_npz",

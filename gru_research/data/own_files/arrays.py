@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from gru_research.config import FileError
-from gru_research.data.own_files.opening import check_memory, unread
+from gru_research.data.own_files.file_checks import cannot_read, check_memory
 
 FLOAT32 = float(np.finfo(np.float32).max)
 """The largest number of float32."""
@@ -26,7 +26,7 @@ def read_npz(path: Path, names: Sequence[str], optional: Sequence[str] = ()) -> 
         with zipfile.ZipFile(path) as archive:
             there = {name.removesuffix(".npy"): archive.getinfo(name).file_size for name in archive.namelist()}
     except OSError as e:
-        raise unread(path, e) from e
+        raise cannot_read(path, e) from e
     except zipfile.BadZipFile as e:
         raise FileError(f"{path}: is no .npz file ({e})") from e
     for name in names:
@@ -42,7 +42,7 @@ def read_npy(path: Path) -> np.ndarray:
     try:
         size = path.stat().st_size
     except OSError as e:
-        raise unread(path, e) from e
+        raise cannot_read(path, e) from e
     check_memory(path, _FACTOR * size, "reading it")
     return _loaded(path, "")
 

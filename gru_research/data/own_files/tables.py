@@ -12,7 +12,7 @@ import numpy as np
 
 from gru_research.config import FileError, UserError, choose
 from gru_research.data.own_files.arrays import FLOAT32
-from gru_research.data.own_files.opening import decoded
+from gru_research.data.own_files.file_checks import read_utf8
 
 _FACTOR = 16  # a cell is a Python text of its own, some 60 bytes with the pointer to it
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
@@ -79,7 +79,7 @@ def read_table(path: Path) -> Table:
       FileError: no header that names the columns; a row with more or fewer cells; a quote that isn't closed; no rows.
     """
     delimiter = DELIMITERS[path.suffix.lower()]
-    reader = csv.reader(io.StringIO(decoded(path, _FACTOR), newline=""), delimiter=delimiter, strict=True)
+    reader = csv.reader(io.StringIO(read_utf8(path, _FACTOR), newline=""), delimiter=delimiter, strict=True)
     header: tuple[str, ...] = ()
     rows: list[list[str]] = []
     lines: list[int] = []

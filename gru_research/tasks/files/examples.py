@@ -9,7 +9,7 @@ import numpy as np
 from gru_research.config import FileError
 from gru_research.data.own_files import FLOAT32, out_of_range, read_npz
 
-from .named import Named
+from .categorical import Categorical
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,9 +26,9 @@ class Examples:
       place: where an example is in its file, for errors.
     """
 
-    inputs: Named | np.ndarray
+    inputs: Categorical | np.ndarray
     lengths: np.ndarray
-    targets: Named | np.ndarray
+    targets: Categorical | np.ndarray
     outputs: tuple[str, ...]
     counted: bool
     path: Path
@@ -41,19 +41,19 @@ class Examples:
     def stepwise(self) -> bool:
         """Whether each step has a target."""
         targets = self.targets
-        return targets.ids.ndim == 2 if isinstance(targets, Named) else targets.ndim == 3
+        return targets.ids.ndim == 2 if isinstance(targets, Categorical) else targets.ndim == 3
 
     @property
     def kind(self) -> str:
         """What is asked for: "classification", "tagging" or "regression"."""
-        if not isinstance(self.targets, Named):
+        if not isinstance(self.targets, Categorical):
             return "regression"
         return "tagging" if self.stepwise else "classification"
 
     @property
     def real(self) -> np.ndarray:
         """`[N, T]`, True at the steps of each sequence."""
-        steps = (self.inputs.ids if isinstance(self.inputs, Named) else self.inputs).shape[1]
+        steps = (self.inputs.ids if isinstance(self.inputs, Categorical) else self.inputs).shape[1]
         return np.arange(steps) < self.lengths[:, None]
 
     @property
@@ -62,7 +62,7 @@ class Examples:
         return self.real if self.stepwise else np.ones(len(self), bool)
 
     def take(self, rows: np.ndarray) -> "Examples":
-        inputs, targets = (a.take(rows) if isinstance(a, Named) else a[rows] for a in (self.inputs, self.targets))
+        inputs, targets = (a.take(rows) if isinstance(a, Categorical) else a[rows] for a in (self.inputs, self.targets))
         positions: list[int] = rows.tolist()
         place = self.place
         return dataclasses.replace(
@@ -92,7 +92,7 @@ def from_npz(path: Path, kind: str, inputs_name: str = "inputs", targets_name: s
     lengths = _lengths(path, arrays.get("lengths"), *inputs.shape[:2])
     targets = _targets(f"{path}: {targets_name}", arrays[targets_name], kind, inputs.shape[1])
     if inputs.ndim == 2 and inputs.dtype.kind in "biu":
-        read: Named | np.ndarray = Named.of(inputs)
+        read: Categorical | np.ndarray = Categorical.of(inputs)
     else:
         numbers = inputs.reshape(*inputs.shape[:2], -1)
         _check_finite(path, inputs_name, numbers, np.arange(inputs.shape[1]) < lengths[:, None], inputs.ndim)
@@ -102,12 +102,12 @@ def from_npz(path: Path, kind: str, inputs_name: str = "inputs", targets_name: s
         inputs=read,
         lengths=lengths,
         targets=targets,
-        outputs=() if isinstance(targets, Named) else _names(targets.shape[-1]),
+        outputs=() if isinstance(targets, Categorical) else _names(targets.shape[-1]),
         counted="lengths" in arrays,
         path=path,
         place=lambda n: f"{path}: example {n}",
     )
-    if not isinstance(targets, Named):
+    if not isinstance(targets, Categorical):
         axes = arrays[targets_name].ndim
         _check_finite(path, targets_name, targets, made.real if made.stepwise else None, axes)
     return made
@@ -128,7 +128,7 @@ def _lengths(path: Path, lengths: np.ndarray | None, count: int, steps: int) -> 
     return lengths.astype(np.int32)
 
 
-def _targets(what: str, targets: np.ndarray, kind: str, steps: int) -> Named | np.ndarray:
+def _targets(what: str, targets: np.ndarray, kind: str, steps: int) -> Categorical | np.ndarray:
     """Targets as `Examples` has them; a column `[N, 1]` of labels is as good as `[N]`."""
     by_name = targets.dtype.kind in "biuU"
     shape, said = targets.shape, f"{what} of shape {targets.shape} ({targets.dtype})"
@@ -142,7 +142,7 @@ def _targets(what: str, targets: np.ndarray, kind: str, steps: int) -> Named | n
                 f"{said} must be whole numbers or texts, [N] for classification or [N, T={steps}] for tagging; or "
                 f"floats for regression"
             )
-        return Named.of(targets)
+        return Categorical.of(targets)
     if targets.dtype.kind == "U" or targets.ndim not in (1, 2, 3) or (targets.ndim == 3 and shape[1] != steps):
         raise FileError(f"{said} must be numbers for regression, [N], [N, C] or [N, T={steps}, C]")
     if targets.ndim > 1 and not shape[-1]:

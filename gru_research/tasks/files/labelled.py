@@ -13,15 +13,15 @@ from gru_research.config import FileError
 from gru_research.metrics import mean
 from gru_research.spec import Spec
 
-from ..answers import Classes
 from ..base import ACCURACY, Stored, Task, class_loss
-from ..forms import Tokens, Vectors
-from . import scores
+from ..input_encoders import Tokens, Vectors
+from ..output_decoders import Classes
+from . import sequence_metrics
+from .categorical import Categorical, many_whole, unknown_as, vocabulary
+from .categorical import ordered as in_order
 from .examples import Examples
-from .named import Named, many_whole, unknown_as, vocabulary
-from .named import ordered as in_order
 from .scaling import Scale, Values
-from .units import split_units
+from .tokenization import tokenize
 
 Sets = Mapping[str, Examples]
 
@@ -75,10 +75,10 @@ def learn(sets: Sets, *, unit: str = "", limit: int = 0, min_count: int = 1, nor
     """
     train, nothing = sets["train"], Scale([], [])
     inputs, targets, real = train.inputs, train.targets, train.real
-    tokens = isinstance(inputs, Named)
+    tokens = isinstance(inputs, Categorical)
     classes: list[str] = []
     targets_scale = nothing
-    if isinstance(targets, Named):
+    if isinstance(targets, Categorical):
         classes = in_order(targets.counts(train.asked))
         if len(classes) < 2:
             raise FileError(f"{train.path}: all of training has the class {classes[0]!r}, and must have two or more")
@@ -86,7 +86,7 @@ def learn(sets: Sets, *, unit: str = "", limit: int = 0, min_count: int = 1, nor
         targets_scale = Scale.of(targets[train.asked], normalise)
     for split, examples in sets.items():
         _check(split, examples, train, classes)
-    counts = inputs.counts(real) if isinstance(inputs, Named) else {}
+    counts = inputs.counts(real) if isinstance(inputs, Categorical) else {}
     known = vocabulary(counts, min_count) if tokens else []
     facts = Facts(
         kind=train.kind,
@@ -120,7 +120,7 @@ def warnings(sets: Sets, facts: Facts, auto: bool, min_count: int) -> list[str]:
     said = []
     for split, examples in sets.items():
         targets, inputs, real = examples.targets, examples.inputs, examples.real
-        if isinstance(targets, Named):
+        if isinstance(targets, Categorical):
             there = targets.counts(examples.asked)
             if lacking := [name for name in facts.classes if name not in there]:
                 said.append(f"{split}: no example of the class {', '.join(map(repr, lacking[:10]))}")
@@ -128,7 +128,7 @@ def warnings(sets: Sets, facts: Facts, auto: bool, min_count: int) -> list[str]:
                 said.append(f"{len(facts.classes)} whole numbers are classes; kind='regression' reads them as numbers")
         elif auto and split == "train" and _classes_as_numbers(targets):
             said.append("targets are whole floats: stored as whole numbers they would be classes (kind)")
-        if isinstance(inputs, Named) and split != "train":
+        if isinstance(inputs, Categorical) and split != "train":
             numbers = inputs.numbered(facts.vocabulary, len(facts.vocabulary) - 1)[real]
             if unknown := int((numbers == len(facts.vocabulary) - 1).sum()):
                 said.append(f"{split}: {unknown:,} of {numbers.size:,} tokens {unknown_as(min_count)}")
@@ -143,7 +143,7 @@ def _check(split: str, examples: Examples, train: Examples, classes: Sequence[st
     here, there = (_layout(examples), _layout(train))
     if here != there:
         raise FileError(f"{examples.path}: {split} has {here}, and training {there}")
-    if not isinstance(examples.targets, Named):
+    if not isinstance(examples.targets, Categorical):
         return
     lacking = (examples.targets.numbered(classes) < 0) & examples.asked
     if lacking.any():
@@ -159,19 +159,19 @@ def _check(split: str, examples: Examples, train: Examples, classes: Sequence[st
 
 def _layout(examples: Examples) -> str:
     inputs, targets = examples.inputs, examples.targets
-    read = "tokens" if isinstance(inputs, Named) else f"{inputs.shape[-1]} features"
-    asked = "classes" if isinstance(targets, Named) else f"{targets.shape[-1]} target numbers"
+    read = "tokens" if isinstance(inputs, Categorical) else f"{inputs.shape[-1]} features"
+    asked = "classes" if isinstance(targets, Categorical) else f"{targets.shape[-1]} target numbers"
     return f"{read} and {asked}" + (" at every step" if examples.stepwise else "")
 
 
 def _trivial(facts: Facts, train: Examples, test: Examples) -> dict[str, float]:
     """The most frequent class or label of training, or its mean, on the test set."""
-    if isinstance(train.targets, Named) and isinstance(test.targets, Named):
+    if isinstance(train.targets, Categorical) and isinstance(test.targets, Categorical):
         counts = train.targets.counts(train.asked)
         most = max(facts.classes, key=lambda name: counts[name])
         reached = test.targets.numbered([most])[test.asked] == 0
         return {f"always {most!r}": float(reached.mean())}
-    assert not isinstance(train.targets, Named) and not isinstance(test.targets, Named)
+    assert not isinstance(train.targets, Categorical) and not isinstance(test.targets, Categorical)
     known, wanted = train.targets[train.asked], test.targets[test.asked]
     return {"always the mean of training": float(np.sqrt(np.square(wanted - known.mean(0)).mean()))}
 
@@ -180,11 +180,11 @@ def arrays(examples: Examples, facts: Facts) -> dict[str, np.ndarray]:
     """A set as it is trained on: `inputs`, `targets`, and `lengths` where sequences differ in length; 0 behind them."""
     steps = int(examples.lengths.max())
     real = examples.real[:, :steps]
-    if isinstance(examples.inputs, Named):
+    if isinstance(examples.inputs, Categorical):
         inputs = np.where(real, examples.inputs.numbered(facts.vocabulary, len(facts.vocabulary) - 1)[:, :steps], 0)
     else:
         inputs = np.where(real[..., None], facts.inputs_scale.scaled(examples.inputs[:, :steps]), np.float32(0))
-    if isinstance(examples.targets, Named):
+    if isinstance(examples.targets, Categorical):
         targets = examples.targets.numbered(facts.classes)
         targets = np.where(real, targets[:, :steps], 0) if facts.stepwise else targets
     else:
@@ -203,12 +203,15 @@ def make(name: str, facts: Facts, read: Callable[[], dict[str, Any]], **fields: 
         example["lengths"] = jax.ShapeDtypeStruct((), jnp.int32)
     size = len(facts.classes) or len(facts.outputs)
     if facts.kind == "regression":
-        loss = scores.errors(jnp.square, facts.stepwise)
-        metrics = scores.error_metrics(facts.targets_scale.std, facts.stepwise)
+        loss = sequence_metrics.errors(jnp.square, facts.stepwise)
+        metrics = sequence_metrics.error_metrics(facts.targets_scale.std, facts.stepwise)
     elif facts.kind == "tagging":
-        loss, metrics = scores.tagging_loss, {"accuracy": mean(scores.tagging_accuracy, "max"), **scores.F1}
+        loss, metrics = (
+            sequence_metrics.tagging_loss,
+            {"accuracy": mean(sequence_metrics.tagging_accuracy, "max"), **sequence_metrics.F1},
+        )
     else:
-        loss, metrics = class_loss, {**ACCURACY, **scores.F1}
+        loss, metrics = class_loss, {**ACCURACY, **sequence_metrics.F1}
     words = {"inputs": facts.vocabulary, "targets": facts.classes}
     return Task(
         name=name,
@@ -234,7 +237,7 @@ def _encode(facts: Facts, raw: Any) -> dict[str, np.ndarray]:
     if not facts.vocabulary:
         example = Vectors(facts.features, steps, beside)(raw)
         return example | {"inputs": facts.inputs_scale.scaled(example["inputs"])}
-    split = functools.partial(split_units, unit=facts.unit) if facts.unit else str.split
+    split = functools.partial(tokenize, unit=facts.unit) if facts.unit else str.split
     words = tuple(facts.vocabulary)
     form = Tokens(len(words), words, steps, beside, split, len(words) - 1, facts.rare)
     if isinstance(raw, Mapping):
@@ -245,5 +248,5 @@ def _encode(facts: Facts, raw: Any) -> dict[str, np.ndarray]:
 def _spelled(facts: Facts, raw: Any) -> Any:
     """Tokens of a file of arrays as a text: their numbers there aren't the model's."""
     if facts.unit or isinstance(raw, str):
-        return split_units(raw, facts.unit)[: facts.limit] if facts.limit else raw
+        return tokenize(raw, facts.unit)[: facts.limit] if facts.limit else raw
     return " ".join(map(str, np.asarray(raw).ravel().tolist()))

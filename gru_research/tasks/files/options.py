@@ -4,9 +4,9 @@ import dataclasses
 import filecmp
 from pathlib import Path
 
-from gru_research.data.own_files import found
+from gru_research.data.own_files import existing_file
 
-from .shares import Shares
+from .splits import SplitShares
 
 ENDINGS = (".npz", ".npy", ".csv", ".tsv", ".txt")
 TAKEN = {
@@ -61,7 +61,7 @@ class Options:
             name = getattr(self, split)
             if not name:
                 continue
-            path = found(split, name)
+            path = existing_file(split, name)
             for other, its in paths.items():
                 if path.samefile(its) or filecmp.cmp(path, its, shallow=False):
                     raise ValueError(
@@ -73,9 +73,9 @@ class Options:
             paths[split] = path
         return paths
 
-    def shares(self) -> Shares:
+    def shares(self) -> SplitShares:
         """Of the first file; none where there is a file of a set."""
-        return Shares(
+        return SplitShares(
             validation=0.0 if self.validation else self.validation_share,
             test=0.0 if self.test else self.test_share,
             seed=self.seed,

@@ -7,9 +7,9 @@ import numpy as np
 from gru_research.config import FileError
 from gru_research.data.own_files import Table
 
+from .categorical import Categorical
 from .examples import Examples
-from .named import Named
-from .units import split_units
+from .tokenization import tokenize
 
 TEXT_NAMES = ("text", "sentence", "input", "inputs", "document", "review", "content", "message", "command", "line")
 LABEL_NAMES = ("label", "labels", "class", "target", "targets", "category", "sentiment", "tag", "output", "score", "y")
@@ -54,13 +54,13 @@ def from_texts(table: Table, kind: str, text: str, target: str, unit: str, limit
     """
     sequences = []
     for n, cell in enumerate(table.texts(text)):
-        units = split_units(cell, unit)
+        units = tokenize(cell, unit)
         if not units:
             raise FileError(f"{table.place(n)}: {text}={cell!r} has no {unit}")
         sequences.append(units[:limit] if limit else units)
     targets, outputs = _targets(table, kind, (target,))
     return Examples(
-        inputs=Named.of_sequences(sequences),
+        inputs=Categorical.of_sequences(sequences),
         lengths=np.array([len(units) for units in sequences], np.int32),
         targets=targets,
         outputs=outputs,
@@ -78,11 +78,11 @@ def from_numbers(table: Table, kind: str, inputs: Sequence[str], targets: Sequen
     return Examples(steps, lengths, made, outputs, counted=False, path=table.path, place=table.place)
 
 
-def _targets(table: Table, kind: str, columns: Sequence[str]) -> tuple[Named | np.ndarray, tuple[str, ...]]:
+def _targets(table: Table, kind: str, columns: Sequence[str]) -> tuple[Categorical | np.ndarray, tuple[str, ...]]:
     if kind == "regression":
         return table.numbers(columns), tuple(columns)
     (column,) = columns
     labels = [cell.strip() for cell in table.texts(column)]
     if "" in labels:
         raise FileError(f"{table.place(labels.index(''))}: {column} is empty, and must be a label")
-    return Named.of(np.array(labels)), ()
+    return Categorical.of(np.array(labels)), ()

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ..answers import plain
+from ..output_decoders import plain
 
 
 @dataclasses.dataclass(frozen=True)

@@ -15,10 +15,10 @@ from gru_research.data.own_files import check_memory
 from gru_research.spec import Spec
 
 from ..base import Stored, Task
-from ..forms import Vectors
-from . import scores
+from ..input_encoders import Vectors
+from . import sequence_metrics
 from .scaling import Scale, Values
-from .shares import Shares
+from .splits import SplitShares
 
 LENGTH = 32
 """Steps of a window, where it isn't said."""
@@ -59,7 +59,7 @@ class Part:
     start: int
 
 
-def parts(series: Mapping[str, np.ndarray], shares: Shares) -> dict[str, Part]:
+def parts(series: Mapping[str, np.ndarray], shares: SplitShares) -> dict[str, Part]:
     """The sets, from the series `[N, I]` of each file. Shares of the first one are its end, as what is forecast comes
     after what is known; windows of validation and test reach back into the part before."""
     first = series["train"]
@@ -159,10 +159,10 @@ def make(name: str, facts: Facts, read: Callable[[], dict[str, Any]], **fields: 
             facts.horizon * len(facts.targets),
             "last",
         ),
-        loss=scores.errors(jnp.square),
+        loss=sequence_metrics.errors(jnp.square),
         metrics={
-            **scores.error_metrics(np.tile(asked.std, facts.horizon).tolist()),
-            **scores.column_metrics(names, asked.std, facts.horizon),
+            **sequence_metrics.error_metrics(np.tile(asked.std, facts.horizon).tolist()),
+            **sequence_metrics.column_metrics(names, asked.std, facts.horizon),
         },
         metric="rmse",
         trivial=facts.trivial,

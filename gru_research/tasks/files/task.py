@@ -10,10 +10,10 @@ from typing import Any, Literal
 from gru_research.data.own_files import TABLES, Table, read_table
 
 from ..base import Task
-from .families import FAMILIES
+from .format_inference import Format, infer_format
 from .options import Options
-from .recognising import Reading, recognise
-from .shares import Shares
+from .pipelines import PIPELINES
+from .splits import SplitShares
 
 
 def files(
@@ -79,10 +79,10 @@ def files(
         )  # fmt: skip
         learned, sets = _learned(options)
         held.append(sets)
-    reading, family = Reading(**learned["reading"]), FAMILIES[learned["reading"]["form"]]
+    reading, family = Format(**learned["reading"]), PIPELINES[learned["reading"]["form"]]
     facts = family.facts(learned["facts"])
     paths = {split: Path(path) for split, path in learned["files"].items()}
-    shares = Shares(**learned["shares"])
+    shares = SplitShares(**learned["shares"])
 
     def read() -> dict[str, Any]:
         known = held.pop() if held else _sets(reading, paths, shares)
@@ -104,9 +104,9 @@ def _learned(options: Options) -> tuple[dict[str, Any], dict[str, Any]]:
     paths, shares = options.paths(), options.shares()
     train = paths["train"]
     tables = {train: read_table(train)} if train.suffix.lower() in TABLES else {}
-    reading, said = recognise(train, tables.get(train), options)
+    reading, said = infer_format(train, tables.get(train), options)
     options.check_taken(reading.form)
-    family = FAMILIES[reading.form]
+    family = PIPELINES[reading.form]
     sets = _sets(reading, paths, shares, tables)
     facts = family.learn(sets, reading, options, train)
     learned = {
@@ -123,10 +123,10 @@ def _learned(options: Options) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def _sets(
-    reading: Reading, paths: Mapping[str, Path], shares: Shares, tables: Mapping[Path, Table] = MappingProxyType({})
+    reading: Format, paths: Mapping[str, Path], shares: SplitShares, tables: Mapping[Path, Table] = MappingProxyType({})
 ) -> dict[str, Any]:
     """The sets; `tables` are those that are read already."""
-    family = FAMILIES[reading.form]
+    family = PIPELINES[reading.form]
     files = {split: family.read(reading, path, tables.get(path)) for split, path in paths.items()}
     return family.divide(files, shares, reading)
 

@@ -16,13 +16,13 @@ from gru_research.metrics import Metric, mean
 from gru_research.spec import Spec
 from gru_research.types import Array, Batch
 
-from ..answers import Words
 from ..base import Stored, Task, alike, cross_entropy
-from ..forms import Tokens
-from .named import UNKNOWN, unknown_as, vocabulary
-from .scores import finished
-from .shares import Shares
-from .units import split_units
+from ..input_encoders import Tokens
+from ..output_decoders import Words
+from .categorical import UNKNOWN, unknown_as, vocabulary
+from .sequence_metrics import finished
+from .splits import SplitShares
+from .tokenization import tokenize
 
 LENGTHS = {"characters": 128, "words": 64}
 """Units of a segment, where it isn't said."""
@@ -45,7 +45,7 @@ class Facts:
     rare: bool = False
 
 
-def parts(units: Mapping[str, Sequence[str]], shares: Shares, unit: str) -> dict[str, Sequence[str]]:
+def parts(units: Mapping[str, Sequence[str]], shares: SplitShares, unit: str) -> dict[str, Sequence[str]]:
     """The units of each set, from those of each file: parts of the first one's text lie one behind the other, as
     segments that were drawn would have neighbours among training's, which say how they begin and end."""
     first = units["train"]
@@ -124,7 +124,7 @@ def make(name: str, facts: Facts, data: Stored, **fields: Any) -> Task:
         encode=Tokens(
             len(words),
             words,
-            split=functools.partial(split_units, unit=facts.unit),
+            split=functools.partial(tokenize, unit=facts.unit),
             unknown=unknown,
             learned=facts.rare or unknown is None,
         ),

@@ -5,7 +5,7 @@ import jax
 from gru_research.types import Array, PRNGKey
 
 
-def lengths_to_test(length: int, test_length: int, shortest: int, step: int = 1) -> tuple[int, int]:
+def evaluation_lengths(length: int, test_length: int, shortest: int, step: int = 1) -> tuple[int, int]:
     """The shortest and the longest sequence of the test set, for training on lengths up to `length`.
 
     Lengths are `shortest`, `shortest + step`, ...; the test set has all those above `length` and up to `test_length`.
@@ -29,6 +29,6 @@ def longest_up_to(length: int, shortest: int, step: int = 1) -> int:
     return shortest + (length - shortest) // step * step
 
 
-def draw(key: PRNGKey, batch_size: int, shortest: int, longest: int, step: int = 1) -> Array:
+def sample_lengths(key: PRNGKey, batch_size: int, shortest: int, longest: int, step: int = 1) -> Array:
     """`[B]` lengths, each of `shortest`, `shortest + step`, ..., `longest` as likely as the others."""
     return shortest + step * jax.random.randint(key, (batch_size,), 0, (longest - shortest) // step + 1)

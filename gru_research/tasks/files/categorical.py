@@ -12,14 +12,14 @@ FEW_CLASSES = 20
 
 
 @dataclasses.dataclass(frozen=True)
-class Named:
+class Categorical:
     """Tokens or labels of a file: `ids [...]` are positions in `names`."""
 
     ids: np.ndarray
     names: tuple[str, ...]
 
     @classmethod
-    def of(cls, values: np.ndarray) -> "Named":
+    def of(cls, values: np.ndarray) -> "Categorical":
         """Whole numbers or texts of any shape."""
         if values.dtype.kind == "b":
             values = values.astype(np.uint8)
@@ -27,7 +27,7 @@ class Named:
         return cls(ids.reshape(values.shape).astype(np.int32), tuple(str(value) for value in found.tolist()))
 
     @classmethod
-    def of_sequences(cls, sequences: Sequence[Sequence[str]]) -> "Named":
+    def of_sequences(cls, sequences: Sequence[Sequence[str]]) -> "Categorical":
         """Sequences of texts, padded to the longest with the first name."""
         number: dict[str, int] = {}
         ids = np.zeros((len(sequences), max(map(len, sequences))), np.int32)
@@ -35,8 +35,8 @@ class Named:
             row[: len(sequence)] = [number.setdefault(text, len(number)) for text in sequence]
         return cls(ids, tuple(number))
 
-    def take(self, rows: np.ndarray) -> "Named":
-        return Named(self.ids[rows], self.names)
+    def take(self, rows: np.ndarray) -> "Categorical":
+        return Categorical(self.ids[rows], self.names)
 
     def counts(self, real: np.ndarray) -> dict[str, int]:
         """How often each name occurs where `real` is True; names that don't occur are left out."""

@@ -7,8 +7,8 @@ from typing import Any
 from gru_research.config import FileError
 from gru_research.data.own_files import read_table
 
-from .recognising import Reading
-from .times import check_order
+from .format_inference import Format
+from .timestamps import check_order
 
 
 def inputs_array(learned: Mapping[str, Any]) -> str:
@@ -23,7 +23,7 @@ def from_table(learned: Mapping[str, Any], path: Path) -> list[Any] | None:
     Raises:
       FileError: a column that isn't there, a series whose rows are out of order, and what `read_table` raises.
     """
-    reading = Reading(**learned["reading"]) if "reading" in learned else None
+    reading = Format(**learned["reading"]) if "reading" in learned else None
     if reading is None or not reading.inputs:
         return None
     table = read_table(path)

@@ -6,7 +6,7 @@ from pathlib import Path
 from gru_research.config import FileError, UserError
 
 
-def found(field: str, name: str) -> Path:
+def existing_file(field: str, name: str) -> Path:
     """The file that a field of the config names, as an absolute path.
 
     Raises:
@@ -41,13 +41,13 @@ def check_memory(path: Path, needed: int, what: str) -> None:
         )
 
 
-def unread(path: Path, error: OSError) -> FileError:
+def cannot_read(path: Path, error: OSError) -> FileError:
     """What to raise where a file can't be opened."""
     reason = "no such file" if isinstance(error, FileNotFoundError) else f"can't be read: {error.strerror}"
     return FileError(f"{path}: {reason}")
 
 
-def decoded(path: Path, factor: int) -> str:
+def read_utf8(path: Path, factor: int) -> str:
     """A file's text in UTF-8, with or without a byte order mark; "\\r\\n" and "\\r" are "\\n".
 
     Args:
@@ -60,7 +60,7 @@ def decoded(path: Path, factor: int) -> str:
         check_memory(path, path.stat().st_size * factor, "reading it")
         content = path.read_bytes()
     except OSError as e:
-        raise unread(path, e) from e
+        raise cannot_read(path, e) from e
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as e:

@@ -1,18 +1,12 @@
 """What a text is cut into: words or characters."""
 
 import re
-from collections.abc import Iterable
 from typing import Literal
 
 Unit = Literal["characters", "words"]
 _WORD = re.compile(r"<\w+>|\w+(?:['\u2019]\w+)*|[^\w\s]")
 
 
-def split_units(text: str, unit: str) -> list[str]:
+def tokenize(text: str, unit: str) -> list[str]:
     """The characters of a text; or its words, with marks such as "<end>" whole and punctuation apart."""
     return list(text) if unit == "characters" else _WORD.findall(text)
-
-
-def join_units(units: Iterable[str], unit: str) -> str:
-    """A text of its characters, or of its words with spaces in between."""
-    return ("" if unit == "characters" else " ").join(units)

@@ -6,7 +6,7 @@ import numpy as np
 
 
 @dataclasses.dataclass(frozen=True)
-class Shares:
+class SplitShares:
     """The shares of the first file that are validation and test; 0 where there is a file of it.
 
     Raises:

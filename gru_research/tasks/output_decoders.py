@@ -1,7 +1,7 @@
-"""How a task's answers read: from one example's output to a plain JSON value.
+"""Converts one example's output to a plain JSON value that a person reads.
 
-A task that names no `decode` gets the form that fits its spec (`answer_form`). A form also says what an ensemble is:
-`mean` of the outputs of several seeds, `[S, ...]`, is one output.
+A task without `decode` gets the decoder that fits its spec (`default_decoder`). A decoder's `mean` turns the outputs
+of several seeds, `[S, ...]`, into one ensemble output.
 """
 
 import dataclasses
@@ -112,7 +112,7 @@ class Words:
 
 
 @dataclasses.dataclass(frozen=True)
-class Later:
+class Lazy:
     """A form that is made when it is first used: to look at a task's data takes time, which most runs needn't spend."""
 
     make: Callable[[], Any]
@@ -128,7 +128,7 @@ class Later:
         return self.form.mean(outputs)
 
 
-def answer_form(
+def default_decoder(
     spec: Spec, names: tuple[str, ...], *, classes: bool = False, tokens: bool = False
 ) -> Classes | Numbers | Words:
     """How outputs are said that fit a spec.

@@ -7,7 +7,7 @@ import pytest
 import tensorflow_datasets as tfds
 
 from gru_research.config import UserError
-from gru_research.data import BUILDERS, DataDirs, finite, load
+from gru_research.data import BUILDERS, DataDirs, check_finite, load
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
@@ -15,15 +15,15 @@ from gru_research.data import BUILDERS, DataDirs, finite, load
 def test_what_is_not_finite_is_found_in_any_shape(
     value: float, shape: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(finite, "_AT_ONCE", 7)  # a few rows at a time
+    monkeypatch.setattr(check_finite, "_AT_ONCE", 7)  # a few rows at a time
     numbers = np.zeros(shape, np.float32)
-    finite.check_finite({"x": numbers, "n": np.full(9, 2**31 - 1), "none": numbers[:0]}, "x")
+    check_finite.check_finite({"x": numbers, "n": np.full(9, 2**31 - 1), "none": numbers[:0]}, "x")
     numbers.reshape(9, -1)[5, -1] = value
     numbers[7] = value
     with pytest.raises(UserError, match=f"^here: x of example 5 holds {value}, and must be finite"):
-        finite.check_finite({"x": numbers}, "here")
+        check_finite.check_finite({"x": numbers}, "here")
     with pytest.raises(UserError, match=f"^here: x of example 50 holds {value}"):
-        finite.check_finite({"x": numbers}, "here", range(0, 90, 10))
+        check_finite.check_finite({"x": numbers}, "here", range(0, 90, 10))
 
 
 class Blocks(tfds.core.GeneratorBasedBuilder, skip_registration=True):

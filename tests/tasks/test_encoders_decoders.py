@@ -16,10 +16,10 @@ from gru_research.data import DataDirs
 from gru_research.data.scan import COMMANDS
 from gru_research.spec import Generation, Spec
 from gru_research.tasks import TASKS, Generated, Stored, Task
-from gru_research.tasks.answers import Classes, Numbers, Words
 from gru_research.tasks.base import alike, class_loss, squared_error
-from gru_research.tasks.forms import Image, Tokens, Vectors
+from gru_research.tasks.input_encoders import Image, Tokens, Vectors
 from gru_research.tasks.listops import TOKENS
+from gru_research.tasks.output_decoders import Classes, Numbers, Words
 from gru_research.tasks.scan import END
 from tests.faults import fault, seen
 

@@ -13,7 +13,7 @@ DIGIT = 0.75
 VALUES = 10
 
 
-class Odds(NamedTuple):
+class LengthDistribution(NamedTuple):
     """Probabilities of lengths in tokens, of D levels.
 
     tree: `[D, N + 1]`, of a tree; arguments: `[D, A + 1, N + 1]`, of 0 to A trees together.
@@ -23,7 +23,7 @@ class Odds(NamedTuple):
     arguments: np.ndarray
 
 
-def length_odds(length: int, max_depth: int, max_args: int) -> Odds:
+def length_distribution(length: int, max_depth: int, max_args: int) -> LengthDistribution:
     """The probabilities of all lengths from 0 to `length`."""
     tree = np.zeros((max_depth, length + 1))
     arguments = np.zeros((max_depth, max_args + 1, length + 1))
@@ -34,10 +34,10 @@ def length_odds(length: int, max_depth: int, max_args: int) -> Odds:
         arguments[level, 0, 0] = 1
         for number in range(1, max_args + 1):
             arguments[level, number] = np.convolve(arguments[level, number - 1], tree[level])[: length + 1]
-    return Odds(tree, arguments)
+    return LengthDistribution(tree, arguments)
 
 
-def value_shares(min_length: int, length: int, max_depth: int, max_args: int) -> np.ndarray:
+def value_distribution(min_length: int, length: int, max_depth: int, max_args: int) -> np.ndarray:
     """`[10]`, the share of every value among trees of `min_length` to `length` tokens.
 
     With z to the power of a tree's length as its weight, the weights of a tree's values follow from those of the level

@@ -8,10 +8,10 @@ from pathlib import Path
 from gru_research.config import FileError
 from gru_research.data.own_files import Table
 
-from .named import many_whole
+from .categorical import many_whole
 from .options import ENDINGS, Options
 from .rows import LABEL_NAMES, index_column, text_columns
-from .times import check_order
+from .timestamps import check_order
 
 TIME_NAMES = (
     "", "unnamed: 0", "index", "time", "times", "date", "dates", "datetime", "timestamp", "ds", "period",
@@ -30,7 +30,7 @@ KINDS = {
 
 
 @dataclasses.dataclass(frozen=True)
-class Reading:
+class Format:
     """How files are read, as plain JSON.
 
     Attributes:
@@ -53,7 +53,7 @@ class Reading:
     times: str | None = None
 
 
-def recognise(path: Path, table: Table | None, options: Options) -> tuple[Reading, list[str]]:
+def infer_format(path: Path, table: Table | None, options: Options) -> tuple[Format, list[str]]:
     """How a file is read, and what was inferred, in sentences; `table` is what a .csv or .tsv holds.
 
     Raises:
@@ -70,11 +70,11 @@ def recognise(path: Path, table: Table | None, options: Options) -> tuple[Readin
         )
     _check_kind(path, kind, form)
     if form == "arrays":
-        return Reading(form, kind, arrays=(options.inputs or "inputs", options.target or "targets")), []
+        return Format(form, kind, arrays=(options.inputs or "inputs", options.target or "targets")), []
     if form == "series":
-        return Reading(form, "forecasting"), []
+        return Format(form, "forecasting"), []
     unit = "characters" if options.unit == "auto" else options.unit
-    return Reading(form, "next_token", unit=unit), [f"asked for is which of its {unit} comes next (unit, kind)"]
+    return Format(form, "next_token", unit=unit), [f"asked for is which of its {unit} comes next (unit, kind)"]
 
 
 def _check_kind(path: Path, kind: str, form: str) -> None:
@@ -82,7 +82,7 @@ def _check_kind(path: Path, kind: str, form: str) -> None:
         raise ValueError(f"kind={kind!r} isn't for a {path.suffix} file; choose from {', '.join(KINDS[form])}")
 
 
-def _of_table(table: Table, options: Options) -> tuple[Reading, list[str]]:
+def _of_table(table: Table, options: Options) -> tuple[Format, list[str]]:
     kind, inputs, target = options.kind, options.inputs, options.target
     for other in ("tagging", "next_token"):
         if kind == other:
@@ -105,7 +105,7 @@ def _of_table(table: Table, options: Options) -> tuple[Reading, list[str]]:
         said.append(f"asked for is {kind} of {label!r}{meant} (kind)")
     unit = "words" if options.unit == "auto" else options.unit
     said.insert(0, f"inputs are the {unit} of {text!r} (inputs, unit)")
-    return Reading("sentences", kind, (text,), (label,), unit, options.length), said
+    return Format("sentences", kind, (text,), (label,), unit, options.length), said
 
 
 def time_column(table: Table) -> str | None:
@@ -119,7 +119,7 @@ def time_column(table: Table) -> str | None:
     return first if dated else None
 
 
-def _series(table: Table, kind: str, inputs: str, target: str, times: str | None) -> tuple[Reading, list[str]]:
+def _series(table: Table, kind: str, inputs: str, target: str, times: str | None) -> tuple[Format, list[str]]:
     labels = [column for column in table.header if column.lower() in LABEL_NAMES]
     if kind == "auto" and not times and (target or labels):
         raise FileError(
@@ -143,10 +143,10 @@ def _series(table: Table, kind: str, inputs: str, target: str, times: str | None
         said.append(
             f"not read: {', '.join(column or 'the first column, which has no name' for column in left_out)} (inputs)"
         )
-    return Reading("series", "forecasting", read, asked, times=times), said
+    return Format("series", "forecasting", read, asked, times=times), said
 
 
-def _rows(table: Table, kind: str, inputs: str, target: str) -> tuple[Reading, list[str]]:
+def _rows(table: Table, kind: str, inputs: str, target: str) -> tuple[Format, list[str]]:
     asked = list(table.chosen("target", target)) or [c for c in table.header if c.lower() in LABEL_NAMES]
     if not asked or (kind == "classification" and len(asked) > 1):
         raise FileError(
@@ -157,7 +157,7 @@ def _rows(table: Table, kind: str, inputs: str, target: str) -> tuple[Reading, l
         raise FileError(f"{table.path}: would be read with all columns but {', '.join(asked)}{index_column(table)}")
     if not read:
         raise FileError(f"{table.path}: has no column beside {', '.join(asked)}, which is asked for")
-    return Reading("rows", kind, read, asked), [
+    return Format("rows", kind, read, asked), [
         f"a row is a sequence of {len(read)} steps, {read[0]} to {read[-1]}, and asked for is {', '.join(asked)} "
         f"(inputs, target)"
     ]

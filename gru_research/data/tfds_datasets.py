@@ -13,7 +13,7 @@ from tensorflow_datasets.core.read_only_builder import builder_from_files
 from tensorflow_datasets.core.registered import DatasetNotFoundError
 from tensorflow_datasets.core.utils.error_utils import reraise_with_context
 
-from gru_research.data.sources import DataDirs, one_line, quiet_tfds, root_of
+from gru_research.data.builtin_datasets import DataDirs, one_line, quiet_tfds, root_of
 
 _FEATURES = "tensorflow_datasets.core.features."
 

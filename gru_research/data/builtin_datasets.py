@@ -21,7 +21,7 @@ from tensorflow_datasets.core.download.download_manager import NonMatchingChecks
 
 from gru_research.config import UserError, choose
 from gru_research.data import mnist, music, scan, tiny_shakespeare
-from gru_research.data.finite import check_finite
+from gru_research.data.check_finite import check_finite
 
 BUILDERS: Mapping[str, type[tfds.core.GeneratorBasedBuilder]] = {
     "mnist": mnist.Builder,

@@ -13,16 +13,16 @@ from gru_research.data.own_files import Table, out_of_range, read_npy, read_tabl
 from ..base import Stored, Task
 from . import labelled, series, texts
 from .examples import Examples, from_npz
+from .format_inference import Format
 from .options import Options
-from .recognising import Reading
 from .rows import from_numbers, from_texts
-from .shares import Shares
-from .times import check_order
-from .units import split_units
+from .splits import SplitShares
+from .timestamps import check_order
+from .tokenization import tokenize
 
 
 @dataclasses.dataclass(frozen=True)
-class Family:
+class Pipeline:
     """How files become a task.
 
     Attributes:
@@ -36,17 +36,17 @@ class Family:
       make: the task, of its name, what was learned, and what reads the sets.
     """
 
-    read: Callable[[Reading, Path, Table | None], Any]
-    divide: Callable[[Mapping[str, Any], Shares, Reading], dict[str, Any]]
-    learn: Callable[[Mapping[str, Any], Reading, Options, Path], Any]
-    inferred: Callable[[Reading, Any], list[str]]
-    warn: Callable[[Mapping[str, Any], Any, Reading, Options], list[str]]
+    read: Callable[[Format, Path, Table | None], Any]
+    divide: Callable[[Mapping[str, Any], SplitShares, Format], dict[str, Any]]
+    learn: Callable[[Mapping[str, Any], Format, Options, Path], Any]
+    inferred: Callable[[Format, Any], list[str]]
+    warn: Callable[[Mapping[str, Any], Any, Format, Options], list[str]]
     facts: Callable[[Mapping[str, Any]], Any]
     arrays: Callable[[Any, Any], dict[str, np.ndarray]]
     make: Callable[..., Task]
 
 
-def _examples(reading: Reading, path: Path, table: Table | None) -> Examples:
+def _examples(reading: Format, path: Path, table: Table | None) -> Examples:
     if reading.form == "arrays":
         return from_npz(path, reading.kind, *reading.arrays)
     table = table or read_table(path)
@@ -62,7 +62,7 @@ def _check_columns(table: Table, wanted: Sequence[str]) -> None:
             raise FileError(f"{table.path}:1: lacks the column {column!r}; it has {', '.join(table.header)}")
 
 
-def _drawn(files: Mapping[str, Examples], shares: Shares, reading: Reading) -> dict[str, Examples]:
+def _drawn(files: Mapping[str, Examples], shares: SplitShares, reading: Format) -> dict[str, Examples]:
     del reading
     rows = shares.drawn(len(files["train"]), "examples")
     return {split: files["train"].take(part) for split, part in rows.items()} | {
@@ -70,7 +70,7 @@ def _drawn(files: Mapping[str, Examples], shares: Shares, reading: Reading) -> d
     }
 
 
-def _steps(reading: Reading, path: Path, table: Table | None) -> np.ndarray:
+def _steps(reading: Format, path: Path, table: Table | None) -> np.ndarray:
     """A series `[N, I]`, float64."""
     if path.suffix.lower() != ".npy":
         checked = table is not None  # as it was recognised
@@ -92,7 +92,7 @@ def _steps(reading: Reading, path: Path, table: Table | None) -> np.ndarray:
     return steps
 
 
-def _learn_series(sets: Mapping[str, Any], reading: Reading, options: Options, path: Path) -> series.Facts:
+def _learn_series(sets: Mapping[str, Any], reading: Format, options: Options, path: Path) -> series.Facts:
     features = sets["train"].steps.shape[1]
     columns = reading.inputs or (["value"] if features == 1 else [f"value {n}" for n in range(features)])
     return series.learn(
@@ -107,7 +107,7 @@ def _learn_series(sets: Mapping[str, Any], reading: Reading, options: Options, p
     )
 
 
-LABELLED = Family(
+LABELLED = Pipeline(
     read=_examples,
     divide=_drawn,
     learn=lambda sets, reading, options, path: labelled.learn(
@@ -125,7 +125,7 @@ LABELLED = Family(
     arrays=lambda facts, examples: labelled.arrays(examples, facts),
     make=labelled.make,
 )
-SERIES = Family(
+SERIES = Pipeline(
     read=_steps,
     divide=lambda files, shares, reading: series.parts(files, shares),
     learn=_learn_series,
@@ -135,8 +135,8 @@ SERIES = Family(
     arrays=series.arrays,
     make=series.make,
 )
-TEXT = Family(
-    read=lambda reading, path, table: split_units(read_text(path), reading.unit),
+TEXT = Pipeline(
+    read=lambda reading, path, table: tokenize(read_text(path), reading.unit),
     divide=lambda files, shares, reading: texts.parts(files, shares, reading.unit),
     learn=lambda sets, reading, options, path: texts.learn(
         sets, reading.unit, options.length, options.min_count, str(path)
@@ -147,4 +147,4 @@ TEXT = Family(
     arrays=lambda facts, units: {"text": texts.segments(texts.tokens(units, facts.vocabulary), facts.length)},
     make=lambda name, facts, read, **fields: texts.make(name, facts, Stored(read=read), **fields),
 )
-FAMILIES = {"arrays": LABELLED, "rows": LABELLED, "sentences": LABELLED, "series": SERIES, "text": TEXT}
+PIPELINES = {"arrays": LABELLED, "rows": LABELLED, "sentences": LABELLED, "series": SERIES, "text": TEXT}

@@ -1,6 +1,6 @@
 """How a person asks a task: from a text, an array or a dict of arrays to one example, as the model sees it.
 
-A task that names no `encode` gets the form that fits its spec (`input_form`).
+A task that names no `encode` gets the form that fits its spec (`default_encoder`).
 """
 
 import dataclasses
@@ -162,7 +162,7 @@ def characters_of(text: str) -> list[str]:
     return list("".join(text.split()))
 
 
-def input_form(spec: Spec, words: tuple[str, ...], beside: Sequence[str]) -> Tokens | Vectors:
+def default_encoder(spec: Spec, words: tuple[str, ...], beside: Sequence[str]) -> Tokens | Vectors:
     """How inputs are read that fit a spec. `beside` is what a batch holds; where it says which steps are real, inputs
     may have any number of steps."""
     shape = spec.example["inputs"].shape
