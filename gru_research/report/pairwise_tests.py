@@ -12,7 +12,7 @@ import numpy as np
 
 from gru_research import stats
 from gru_research.plural import several
-from gru_research.report import figure_style, formatting, results, summary
+from gru_research.report import figure_style, formatting, results, summary, tables
 
 LEVEL = 0.05
 _POWER = 0.8
@@ -96,13 +96,17 @@ def _tested(tasks: Mapping[str, results.TaskResults], labels: Sequence[tuple[str
 
 def table(pairs: Sequence[Pair], needed: bool = True) -> tuple[list[str], list[list[str]]]:
     """The headings and a row for each pair of one family; `needed`: with the seeds that a claim would take."""
-    headings = ["pair", "seeds", "wins", "difference", "p", "p (Holm)", "verdict", *["seeds needed"] * needed]
-    rows = []
-    for pair in pairs:
-        p = [formatting.number(value, 3) for value in (pair.test.p, pair.verdict.adjusted_p)]
-        said = [verdict(pair), *([_needed(pair)] if needed else [])]
-        rows.append([f"{pair.x} over {pair.y}", str(pair.seeds), _wins(pair), difference(pair), *p, *said])
-    return headings, rows
+    columns = [
+        tables.Column("pair", lambda pair: f"{pair.x} over {pair.y}"),
+        tables.Column("seeds", lambda pair: str(pair.seeds)),
+        tables.Column("wins", _wins),
+        tables.Column("difference", difference),
+        tables.Column("p", lambda pair: formatting.number(pair.test.p, 3)),
+        tables.Column("p (Holm)", lambda pair: formatting.number(pair.verdict.adjusted_p, 3)),
+        tables.Column("verdict", verdict),
+        *[tables.Column("seeds needed", _needed)] * needed,
+    ]
+    return tables.texts(columns, ((pair,) for pair in pairs))
 
 
 def sentences(pairs: Sequence[Pair]) -> list[str]:

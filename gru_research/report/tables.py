@@ -1,21 +1,36 @@
-"""The tables of a run, as headings and rows of text: one list of columns each, for terminal, page and LaTeX alike."""
+"""The tables of a run, each declared as one list of columns; terminal, page and LaTeX show the same texts."""
 
 import dataclasses
+import functools
 import html
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
 
 from gru_research import stats
 from gru_research.report import formatting, results, solve_times, summary
 
 
 @dataclasses.dataclass(frozen=True)
-class _Column:
-    """A column of the summary: what it says of a cell, and of a trivial answer from its value."""
+class Column:
+    """A column of a table.
+
+    Attributes:
+      heading: the text above it.
+      text: what it says of a row; takes the row's items as its arguments.
+      trivial: what it says of a trivial answer with this value; only the summary has such rows.
+    """
 
     heading: str
-    text: Callable[[summary.SummaryRow, results.CellResults], str]
+    text: Callable[..., str]
     trivial: Callable[[float], str] = lambda value: formatting.UNKNOWN
+
+
+def texts(columns: Sequence[Column], rows: Iterable[Sequence[Any]]) -> tuple[list[str], list[list[str]]]:
+    """Returns the headings of `columns` and the texts of each row."""
+    return [column.heading for column in columns], [[column.text(*row) for column in columns] for row in rows]
 
 
 def summary_table(
@@ -29,29 +44,28 @@ def summary_table(
     """
     rows = [summary.row(task, cell) for cell in task.complete]
     columns = _summary_columns(task, rows, narrow)
-    texts = [[column.text(row, cell) for column in columns] for row, cell in zip(rows, task.complete, strict=True)]
+    headings, found = texts(columns, zip(rows, task.complete, strict=True))
     answers = task.task.trivial.items() if trivial else ()
-    texts += [[name, *(column.trivial(value) for column in columns[1:])] for name, value in answers]
-    return [column.heading for column in columns], texts
+    return headings, [*found, *([name, *(column.trivial(value) for column in columns[1:])] for name, value in answers)]
 
 
-def _summary_columns(task: results.TaskResults, rows: Sequence[summary.SummaryRow], narrow: bool) -> list[_Column]:
+def _summary_columns(task: results.TaskResults, rows: Sequence[summary.SummaryRow], narrow: bool) -> list[Column]:
     columns = [
-        _Column("cell", lambda row, cell: row.cell),
-        _Column("hidden size", lambda row, cell: formatting.count(row.hidden_size)),
-        _Column("params", lambda row, cell: formatting.count(row.parameters)),
-        _Column(f"test {task.task.metric} (IQM)", lambda row, cell: formatting.number(row.iqm), formatting.number),
-        _Column(interval_heading(rows), interval),
-        _Column("mean \u00b1\u00a0SD", lambda row, cell: mean(row)),
+        Column("cell", lambda row, cell: row.cell),
+        Column("hidden size", lambda row, cell: formatting.count(row.hidden_size)),
+        Column("params", lambda row, cell: formatting.count(row.parameters)),
+        Column(f"test {task.task.metric} (IQM)", lambda row, cell: formatting.number(row.iqm), formatting.number),
+        Column(interval_heading(rows), interval),
+        Column("mean \u00b1\u00a0SD", lambda row, cell: mean(row)),
     ]
     if task.task.threshold is not None:
         columns += [
-            _Column("solved", lambda row, cell: f"{row.solved_seeds}/{row.seeds}"),
-            _Column("steps to solve", lambda row, cell: formatting.count(row.steps_to_solve)),
+            Column("solved", lambda row, cell: f"{row.solved_seeds}/{row.seeds}"),
+            Column("steps to solve", lambda row, cell: formatting.count(row.steps_to_solve)),
         ]
-    columns.append(_Column("ms/step", lambda row, cell: formatting.number(row.ms_per_step)))
+    columns.append(Column("ms/step", lambda row, cell: formatting.number(row.ms_per_step)))
     if not narrow:
-        columns.append(_Column("compile s", lambda row, cell: formatting.number(row.compile_seconds)))
+        columns.append(Column("compile s", lambda row, cell: formatting.number(row.compile_seconds)))
     return columns
 
 
@@ -68,22 +82,27 @@ def _mean_text(mean: float | None, deviation: float | None) -> str:
 
 
 def metrics_table(task: results.TaskResults) -> tuple[list[str], list[list[str]]] | None:
-    """The headings and, for each complete cell, the IQM of every test metric, and their means and deviations; None
-    where there is one metric alone."""
+    """Returns the headings and, for each complete cell, the IQM, mean and deviation of every test metric; None where
+    there is one metric alone."""
     names = [name for name in task.task.more_metrics if _measured(task, name)]
     if not names:
         return None
-    rows = []
-    for cell in task.complete:
-        values = [[seed.test_metrics.get(name) for seed in cell.seeds] for name in (task.task.metric, *names)]
-        ranked = [
-            stats.rank_worst(each, task.task.directions[name])
-            for each, name in zip(values, (task.task.metric, *names), strict=True)
+    columns = [Column("cell", lambda cell: cell.label)]
+    for name in (task.task.metric, *names):
+        ranked = functools.partial(_ranked, task, name)
+        columns += [
+            Column(f"test {name} (IQM)", lambda cell, ranked=ranked: formatting.number(stats.iqm(ranked(cell)))),
+            Column(
+                "mean \u00b1\u00a0SD",
+                lambda cell, ranked=ranked: _mean_text(*summary.mean_and_deviation(ranked(cell))),
+            ),
         ]
-        said = [(formatting.number(stats.iqm(each)), _mean_text(*summary.mean_and_deviation(each))) for each in ranked]
-        rows.append([cell.label, *(text for texts in said for text in texts)])
-    headings = [(f"test {name} (IQM)", "mean \u00b1\u00a0SD") for name in (task.task.metric, *names)]
-    return ["cell", *(heading for both in headings for heading in both)], rows
+    return texts(columns, ((cell,) for cell in task.complete))
+
+
+def _ranked(task: results.TaskResults, metric: str, cell: results.CellResults) -> np.ndarray:
+    values = [seed.test_metrics.get(metric) for seed in cell.seeds]
+    return stats.rank_worst(values, task.task.directions[metric])
 
 
 def _measured(task: results.TaskResults, metric: str) -> bool:
@@ -91,38 +110,42 @@ def _measured(task: results.TaskResults, metric: str) -> bool:
 
 
 def seeds_table(task: results.TaskResults) -> tuple[list[str], list[list[str]]]:
-    """The headings and, for each seed of every cell that has a result, the texts of its row."""
-    metric, solvable = task.task.metric, task.task.threshold is not None
-    headings = [
-        "cell",
-        "seed",
-        "updates",
-        "tested at",
-        f"test {metric}",
-        "test loss",
-        f"validation {task.task.validation_metric}",
-        "train loss (mean)",
-    ]
-    headings += [*(["steps to solve"] if solvable else []), "diverged at", "last good loss", "ms/step"]
-    seeds = [seed for cell in task.cells for seed in cell.seeds]
-    more = {
-        "clipped": lambda seed: (
-            formatting.UNKNOWN if seed.clipped_share is None else formatting.percent(seed.clipped_share)
+    """Returns the headings and, for each seed of every cell that has a result, the texts of its row."""
+    metric = task.task.metric
+    rows = [(cell, seed) for cell in task.cells for seed in cell.seeds]
+    columns = [
+        Column("cell", lambda cell, seed: cell.label),
+        Column("seed", lambda cell, seed: str(seed.seed)),
+        Column("updates", lambda cell, seed: formatting.count(seed.updates)),
+        Column("tested at", lambda cell, seed: formatting.count(seed.selected_step)),
+        Column(f"test {metric}", lambda cell, seed: formatting.number(seed.test_metric)),
+        Column("test loss", lambda cell, seed: formatting.number(seed.test_loss)),
+        Column(
+            f"validation {task.task.validation_metric}", lambda cell, seed: formatting.number(seed.validation_metric)
         ),
-        f"training set {metric}": lambda seed: formatting.number(seed.train_set_metric),
-    }
-    for name in task.task.more_metrics:
-        more[f"test {name}"] = lambda seed, name=name: formatting.number(seed.test_metrics.get(name))
-    there = {f"test {name}": _measured(task, name) for name in task.task.more_metrics}
-    there |= {"clipped": any(s.clipped_share is not None for s in seeds),
-              f"training set {metric}": any(s.train_set_metric is not None for s in seeds)}  # fmt: skip
-    shown = [name for name in more if there[name]]
-    rows = [
-        [*_seed_texts(cell, seed, solvable), *(more[name](seed) for name in shown)]
-        for cell in task.cells
-        for seed in cell.seeds
+        Column("train loss (mean)", lambda cell, seed: formatting.number(seed.train_loss)),
     ]
-    return [*headings, *shown], rows
+    if task.task.threshold is not None:
+        columns.append(Column("steps to solve", lambda cell, seed: formatting.count(seed.steps_to_solve)))
+    columns += [
+        Column("diverged at", lambda cell, seed: formatting.count(seed.diverged_at)),
+        Column("last good loss", lambda cell, seed: formatting.number(seed.last_good_loss)),
+        Column("ms/step", lambda cell, seed: formatting.number(seed.ms_per_step)),
+    ]
+    if any(seed.clipped_share is not None for _, seed in rows):
+        columns.append(Column("clipped", lambda cell, seed: _clipped(seed)))
+    if any(seed.train_set_metric is not None for _, seed in rows):
+        columns.append(Column(f"training set {metric}", lambda cell, seed: formatting.number(seed.train_set_metric)))
+    for name in task.task.more_metrics:
+        if _measured(task, name):
+            columns.append(
+                Column(f"test {name}", lambda cell, seed, name=name: formatting.number(seed.test_metrics.get(name)))
+            )
+    return texts(columns, rows)
+
+
+def _clipped(seed: results.SeedResult) -> str:
+    return formatting.UNKNOWN if seed.clipped_share is None else formatting.percent(seed.clipped_share)
 
 
 def solving_table(task: results.TaskResults) -> tuple[list[str], list[list[str]]] | None:
@@ -130,17 +153,18 @@ def solving_table(task: results.TaskResults) -> tuple[list[str], list[list[str]]
     units = solve_times.units(task.complete)
     if task.task.threshold is None or not units:
         return None
-    headings = ["cell", "solved"]
+    columns = [
+        Column("cell", lambda cell: cell.label),
+        Column("solved", lambda cell: f"{sum(s.steps_to_solve is not None for s in cell.seeds)}/{len(cell.seeds)}"),
+    ]
     for unit in units:
         end = solve_times.common_end(task.complete, unit)
-        headings += [f"median {unit}", f"mean {unit}" + (f" up to {formatting.count(_rounded(end))}" if end else "")]
-    rows = []
-    for cell in task.complete:
-        row = [cell.label, f"{sum(s.steps_to_solve is not None for s in cell.seeds)}/{len(cell.seeds)}"]
-        for unit in units:
-            row += [_median(cell, unit), _mean(task, cell, unit)]
-        rows.append(row)
-    return headings, rows
+        up_to = f" up to {formatting.count(_rounded(end))}" if end else ""
+        columns += [
+            Column(f"median {unit}", functools.partial(_median, unit=unit)),
+            Column(f"mean {unit}{up_to}", functools.partial(_mean, task, unit=unit)),
+        ]
+    return texts(columns, ((cell,) for cell in task.complete))
 
 
 def to_html(
@@ -195,23 +219,6 @@ def _rounded(value: float) -> float:
     if not math.isfinite(value) or value == 0:
         return value
     return round(value, max(0, 2 - math.floor(math.log10(abs(value)))))
-
-
-def _seed_texts(cell: results.CellResults, seed: results.SeedResult, solvable: bool) -> list[str]:
-    return [
-        cell.label,
-        str(seed.seed),
-        formatting.count(seed.updates),
-        formatting.count(seed.selected_step),
-        formatting.number(seed.test_metric),
-        formatting.number(seed.test_loss),
-        formatting.number(seed.validation_metric),
-        formatting.number(seed.train_loss),
-        *([formatting.count(seed.steps_to_solve)] if solvable else []),
-        formatting.count(seed.diverged_at),
-        formatting.number(seed.last_good_loss),
-        formatting.number(seed.ms_per_step),
-    ]
 
 
 def interval_heading(rows: Sequence[summary.SummaryRow]) -> str:

@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 
 from gru_research import stats
 from gru_research.plural import several
-from gru_research.report import figure_style, formatting, results, scales, tuning_draws
+from gru_research.report import figure_style, formatting, results, scales, tables, tuning_draws
 
 _RATE = "learning_rate"
 _COLUMNS = 2
@@ -35,20 +35,21 @@ def table(task: results.TaskResults) -> tuple[list[str], list[list[str]]]:
     """The headings and, for each draw of each cell, the texts of its row."""
     measured = task.task.on_validation()
     fields = list(dict.fromkeys(name for tuning in task.tunings for draw in tuning.draws for name in draw.values))
-    headings = ["cell", "draw", *(name.replace("_", " ") for name in fields), f"validation {measured.metric}"]
-    headings += ["seeds", "diverged at", "chosen"]
-    rows = []
-    for tuning in task.tunings:
-        for draw in tuning.draws:
-            values = [formatting.number(draw.values.get(name)) for name in fields]
-            said = [
-                _metric(draw, measured.direction),
-                str(len(draw.seeds)),
-                _diverged(draw),
-                "chosen" if draw.chosen else "",
-            ]
-            rows.append([tuning.label, str(draw.number), *values, *said])
-    return headings, rows
+    columns = [
+        tables.Column("cell", lambda tuning, draw: tuning.label),
+        tables.Column("draw", lambda tuning, draw: str(draw.number)),
+        *(
+            tables.Column(
+                name.replace("_", " "), lambda tuning, draw, name=name: formatting.number(draw.values.get(name))
+            )
+            for name in fields
+        ),
+        tables.Column(f"validation {measured.metric}", lambda tuning, draw: _metric(draw, measured.direction)),
+        tables.Column("seeds", lambda tuning, draw: str(len(draw.seeds))),
+        tables.Column("diverged at", lambda tuning, draw: _diverged(draw)),
+        tables.Column("chosen", lambda tuning, draw: "chosen" if draw.chosen else ""),
+    ]
+    return tables.texts(columns, ((tuning, draw) for tuning in task.tunings for draw in tuning.draws))
 
 
 def illustration(task: results.TaskResults) -> figure_style.Illustration | None:
