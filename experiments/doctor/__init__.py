@@ -1,1 +1,1 @@
-"""What `experiments.doctor` looks at: a file a subject, each with `check(settings)` that returns findings."""
+"""The checks of `experiments.doctor`: one file per subject, each with a `check(settings)` that returns findings."""

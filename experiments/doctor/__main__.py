@@ -1,10 +1,10 @@
-"""Says what is installed and what it runs on, whether data are prepared and training works, and what to do.
+"""Checks the installation, the machine, the prepared data and training, and prints what to do about problems.
 
 python -m experiments.doctor
 python -m experiments.doctor --data_dir=DIR --json
 
-A line a finding: ok, optional (not there, and needn't be), warning or problem, and the command that helps. Exit
-status: 0, or 2 where there is a problem.
+One line per finding: ok, optional (missing, and not needed), warning or problem, with the command that helps. Exit
+status: 0, or 2 if there is a problem.
 """
 
 import importlib
@@ -17,7 +17,7 @@ CHECKS = ("packages", "checkout", "machine", "data_sets", "training")
 
 
 def examine(settings: Settings, as_json: bool) -> int:
-    """Runs every check, says what each found as soon as it is known, and returns the exit status."""
+    """Runs every check, prints its findings at once, and returns the exit status."""
     findings: list[Finding] = []
     for name in CHECKS:
         found = run_check(name, settings)
@@ -29,7 +29,7 @@ def examine(settings: Settings, as_json: bool) -> int:
 
 
 def run_check(name: str, settings: Settings) -> list[Finding]:
-    """A check is imported only when its turn comes: what it looks at may be what is broken."""
+    """Imports and runs a check. It is imported only now, since what it imports may be broken."""
     try:
         return importlib.import_module(f"experiments.doctor.{name}").check(settings)
     except (Exception, SystemExit) as e:

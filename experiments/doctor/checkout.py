@@ -1,4 +1,4 @@
-"""Which code runs: the checkout, its commit, and whether the package comes from it."""
+"""Checks which code runs: the checkout, its commit, and whether the package comes from it."""
 
 from pathlib import Path
 

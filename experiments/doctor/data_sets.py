@@ -1,4 +1,4 @@
-"""Which data sets are prepared, whether they can be read, and how to prepare the others."""
+"""Checks which data sets are prepared and readable, and says how to prepare the others."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ def check(settings: Settings) -> list[Finding]:
 
 
 def data_dir(root: Path) -> Finding:
-    """The folder of prepared sets, which the first preparation makes."""
+    """Checks the folder of prepared data sets, which the first preparation makes."""
     there = next(folder for folder in (root, *root.absolute().parents) if folder.exists())
     if directory(there).level == "problem":
         advice = "name another with --data_dir=DIR, unless everything is prepared there"
@@ -26,7 +26,7 @@ def data_dir(root: Path) -> Finding:
 
 
 def data_set(name: str, dirs: data.DataDirs) -> Finding:
-    """A data set, read as a whole: damage shows at the last example as well as at the first."""
+    """Checks a data set by reading all of it: the last example may be damaged too."""
     folder = data.folder_of(name, dirs)
     if not folder.exists():
         flags = "".join(f" --{flag}={value}" for flag, value in vars(dirs).items() if value)

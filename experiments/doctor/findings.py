@@ -1,4 +1,4 @@
-"""What a check found, and how it is said."""
+"""Findings of checks, and how they are printed."""
 
 import dataclasses
 import json
@@ -7,12 +7,12 @@ from typing import Literal
 
 Level = Literal["ok", "optional", "warning", "problem"]
 LEVELS: tuple[Level, ...] = ("ok", "optional", "warning", "problem")
-"""From best to worst. What is optional isn't there and doesn't have to be."""
+"""From best to worst. "optional": missing, and not needed."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Finding:
-    """`found` is one line; `advice` is what to do, a command where there is one."""
+    """`found` is one line; `advice` is what to do, a command if there is one."""
 
     level: Level
     subject: str
@@ -22,7 +22,7 @@ class Finding:
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """Where data are looked for, as the launchers' flags have it."""
+    """Where data are looked for, as given by the launchers' flags."""
 
     data_dir: str = ""
     manual_dir: str = ""

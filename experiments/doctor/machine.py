@@ -1,4 +1,4 @@
-"""What jax runs on, and what else the machine has: cores, memory, disk."""
+"""Checks what jax runs on, and the machine's cores, memory and disk."""
 
 import os
 import shutil
@@ -24,7 +24,7 @@ def check(settings: Settings) -> list[Finding]:
 
 
 def backend() -> list[Finding]:
-    """The devices that jax found, and whether it overlooks a GPU: a silent fall back to the CPU costs days."""
+    """Checks jax's devices, and whether it misses a GPU: a silent fallback to the CPU costs days."""
     try:
         devices = jax.devices()
     except RuntimeError as e:
@@ -38,7 +38,7 @@ def backend() -> list[Finding]:
 
 
 def engine() -> Finding:
-    """Which engine runs recurrent layers. XLA's way alone takes twice as long on a CPU, so it is worth a line."""
+    """Checks which engine runs recurrent layers. On a CPU, XLA takes twice as long as the native engine."""
     found, missing = native.describe(), native.library().missing
     if missing is None or jax.default_backend() != "cpu":
         return Finding("ok", "engine", found)
@@ -58,7 +58,7 @@ def _to_use_a_gpu() -> str:
 
 
 def nvidia_card() -> str | None:
-    """What NVIDIA's driver says is there, without jax."""
+    """Returns the GPU that NVIDIA's driver reports, without jax."""
     if shutil.which("nvidia-smi"):
         done = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, check=False)
         if done.returncode == 0 and done.stdout.strip():
@@ -85,7 +85,7 @@ def memory() -> Finding:
 
 
 def directory(folder: Path) -> Finding:
-    """Whether runs can be written below a folder; tried, since permissions alone don't say it."""
+    """Checks that runs can be written below a folder, by writing: permissions don't suffice to know."""
     try:
         with tempfile.TemporaryFile(dir=folder):
             free = shutil.disk_usage(folder).free

@@ -1,6 +1,6 @@
-"""Python and packages against the bounds of pyproject.toml; extras, and the command that brings each.
+"""Checks Python, packages and extras against pyproject.toml, with the command that installs each.
 
-Imports nothing that may be missing but `packaging`, so that it can say what else is.
+The only package it imports is `packaging`, so that it can report others as missing.
 """
 
 import platform
@@ -40,7 +40,7 @@ def _required(texts: list[str]) -> list[Finding]:
 
 
 def _extra(name: str, texts: list[str]) -> Finding:
-    """An extra that is there in part only counts as absent; one that is there in a wrong version is worth a warning."""
+    """A partly installed extra counts as missing; a wrong version is a warning."""
     requirements, command = [Requirement(text) for text in texts], f"{INSTALL} -e '.[{name}]'"
     faults = [fault for r in requirements if (fault := fault_of(r))]
     if not faults:
@@ -56,7 +56,7 @@ _MISSING = " isn't installed"
 
 
 def fault_of(requirement: Requirement) -> str | None:
-    """What keeps a requirement, and those that its own extras bring, from being met."""
+    """Returns why a requirement, or one that its extras add, isn't met; None if it is."""
     if not _applies(requirement):
         return None
     try:

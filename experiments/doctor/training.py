@@ -1,4 +1,4 @@
-"""Whether training works: a tiny comparison, from its config to its records and parameters on disk."""
+"""Checks that training works by a tiny comparison, from its config to records and parameters on disk."""
 
 import tempfile
 import time
