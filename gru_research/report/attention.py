@@ -11,7 +11,7 @@ from gru_research.report import exhibits, formatting
 from gru_research.run_files import AttentionExamples, load_attention, load_vocabularies
 
 _MOST_WORDS = 60
-"""So many are said of a sequence in words."""
+"""The most words of a sequence that a caption or a description names."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -43,7 +43,7 @@ class Illustration:
 
 
 def width() -> float:
-    """Of a figure, in inches, by the settings that are applied."""
+    """Returns the width of a figure in inches, from the applied settings."""
     return figure_settings.current().inches
 
 

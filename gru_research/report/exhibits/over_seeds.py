@@ -9,7 +9,7 @@ from gru_research import stats
 from gru_research.report.exhibits.data import Dot, Line, dot, numbers
 
 INTERVAL_FROM = 6
-"""So many seeds give the 95 % interval of the median; fewer are shown by their range."""
+"""The fewest seeds that give the 95 % interval of the median; fewer are shown by their range."""
 
 
 def band(values: ArrayLike) -> tuple[float, float]:
@@ -52,7 +52,7 @@ def text(values: ArrayLike, written: Callable[[float], str]) -> str:
 
 
 def shown(seeds: int) -> str:
-    """What `line`, `dots` and `text` show of so many seeds, for a caption."""
+    """Returns what `line`, `dots` and `text` show of `seeds` seeds, for a caption."""
     if seeds == 1:
         return "one seed"
     return f"the median over {seeds} seeds and {'its 95 % interval' if seeds >= INTERVAL_FROM else 'their range'}"
