@@ -1,11 +1,11 @@
-"""Runs the claims of a tutorial about the GRU as experiments, and makes one page of what came out.
+"""Runs the claims of a tutorial about the GRU as experiments, and makes one page of the findings.
 
 python -m experiments.claims --config=configs/claims.py
 python -m experiments.claims --config=configs/claims.py --config.only=size,gradients
 python -m experiments.claims --config=configs/claims.py:full --workdir=runs/claims --require_backend=gpu
 
 For each claim: what was run, the numbers with intervals, the verdict and a figure. The same command with the same
---workdir goes on where it was interrupted; `experiments.report` makes the page again without training.
+--workdir resumes after an interruption; `experiments.report` makes the page again without training.
 """
 
 import dataclasses
@@ -84,14 +84,14 @@ def main() -> int:
 
 
 def write_page(workdir: Path) -> None:
-    """The page of all that is found; matplotlib is loaded only now."""
+    """Writes the page of all findings; matplotlib is loaded only now."""
     from gru_research.report import claims
 
     claims.write(workdir, rich.console.Console())
 
 
 def _runs(config: Mapping[str, Any]) -> dict[str, ExperimentConfig]:
-    """The experiments of the config. Raises UserError, which names the run."""
+    """Returns the experiments of the config. Raises UserError, which names the run."""
     found = {}
     for name, fields in _group(config, "runs").items():
         check_file_name("config.runs: the name", name)
@@ -103,7 +103,7 @@ def _runs(config: Mapping[str, Any]) -> dict[str, ExperimentConfig]:
 
 
 def _plans(runs: Mapping[str, ExperimentConfig]) -> dict[str, Plan]:
-    """The runs' plans. Raises UserError, which names the run."""
+    """Returns the runs' plans. Raises UserError, which names the run."""
     found = {}
     for name, run in runs.items():
         try:
@@ -114,7 +114,7 @@ def _plans(runs: Mapping[str, ExperimentConfig]) -> dict[str, Plan]:
 
 
 def _claims(config: Mapping[str, Any], plans: Mapping[str, Plan]) -> dict[str, Claim]:
-    """The claims with their options, all checked before anything runs."""
+    """Returns the claims with their options, all checked before anything runs."""
     found = {}
     chosen = _group(config, "claims")
     for name in chosen:
@@ -143,7 +143,7 @@ def _text(config: Mapping[str, Any], name: str) -> str:
 
 
 def _open(workdir: Path, claims: list[str], config: Mapping[str, Any]) -> None:
-    """Makes the directory, or checks that it holds these very claims. Raises UserError."""
+    """Makes the directory, or checks that it holds the same claims. Raises UserError."""
     began = {
         "command": command(),
         "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -156,7 +156,7 @@ def _open(workdir: Path, claims: list[str], config: Mapping[str, Any]) -> None:
 
 
 def _train(workdir: Path, runs: Mapping[str, ExperimentConfig], stop: running.StopRequest, name: str) -> None:
-    """Trains a run to its end. Raises StoppedError where it was asked to stop."""
+    """Trains a run to its end. Raises StoppedError if asked to stop."""
     path = workdir / folder(name)
     path.parent.mkdir(exist_ok=True)
     if running.is_finished(path, runs[name]):
@@ -167,7 +167,7 @@ def _train(workdir: Path, runs: Mapping[str, ExperimentConfig], stop: running.St
 
 
 def _find(context: ClaimContext, name: str, claim: Claim, title: str, full: bool) -> None:
-    """Finds out whether a claim holds, unless that is known, and writes it; the `full` form leaves nothing out."""
+    """Tests a claim, unless its finding exists, and writes the finding; the `full` variant leaves no experiment out."""
     if findings.read_one(context.workdir, name) is not None:
         print(f"\n{title}: found already")
         return

@@ -1,4 +1,4 @@
-"""What a claim is, and what it is given to find out whether it holds."""
+"""The interface of claims, and the context in which they run."""
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
@@ -14,7 +14,7 @@ from gru_research.training import Plan, evaluation_hooks, make_plan
 
 
 class StoppedError(Exception):
-    """Training was asked to stop; `status` is what the process exits with."""
+    """Training was asked to stop; `status` is the exit status."""
 
     def __init__(self, status: int):
         super().__init__(f"status {status}")
@@ -27,11 +27,11 @@ class ClaimContext:
 
     Attributes:
       workdir: their directory.
-      dirs: where data lie.
+      dirs: directories of data.
       runs: the experiments of the config, by name.
-      train: trains the run of a name to its end, from where it stands, in `workdir/runs/NAME`; raises StoppedError.
-      say: tells the user in a line what goes on.
-      known: the runs that were followed already, by name: several claims look into the same.
+      train: trains or resumes the named run to its end, in `workdir/runs/NAME`; raises StoppedError.
+      say: prints a line of progress.
+      known: runs that `followed` returned before, by name: several claims share a run.
     """
 
     workdir: Path
@@ -42,7 +42,7 @@ class ClaimContext:
     known: dict[str, trained.FinishedRun] = dataclasses.field(default_factory=dict)
 
     def finished(self, name: str) -> trained.FinishedRun:
-        """The run of a name, trained now where it wasn't.
+        """Returns the named run, and trains it first if it isn't finished.
 
         Raises:
           StoppedError, UserError: as training does.
@@ -51,11 +51,11 @@ class ClaimContext:
         return trained.load_finished(self.workdir / folder(name), self.dirs)
 
     def followed(self, name: str) -> trained.FinishedRun:
-        """The same, of a run whose carries are followed from step to step.
+        """Returns the named run, like `finished`, after checking that its carries can be followed from step to step.
 
         Raises:
-          StoppedError, UserError: as `finished`, or they can't be, which may depend on the fields of the data and is
-            found out before anything is trained.
+          StoppedError, UserError: as `finished`; or the carries can't be followed, which may depend on the fields of
+            the data and is checked before training.
         """
         if name in self.known:
             return self.known[name]
@@ -72,24 +72,24 @@ class Claim(Protocol):
 
     @property
     def runs(self) -> tuple[str, ...]:
-        """The runs of the config that it needs."""
+        """The names of the config's runs that the claim needs."""
         ...
 
     def check(self, plans: Mapping[str, Plan], path: str) -> None:
-        """Looks, before anything runs, at what the options name in the runs' plans, which are there.
+        """Checks, before anything runs, that the runs' plans have what the options name.
 
         Raises:
-          UserError: something isn't there; says so under the claim's `path` in the config.
+          UserError: something is missing; names the claim's `path` in the config.
         """
         ...
 
     def find(self, context: ClaimContext, name: str) -> Finding:
-        """What came out, under the claim's name in the config; raises what `ClaimContext.finished` raises."""
+        """Returns the finding, under the claim's name in the config; raises what `ClaimContext.finished` raises."""
         ...
 
 
 class WithoutRuns:
-    """The part of a claim that looks into no run."""
+    """Base class of claims that need no run."""
 
     @property
     def runs(self) -> tuple[str, ...]:
@@ -100,19 +100,19 @@ class WithoutRuns:
 
 
 def folder(run: str) -> str:
-    """Where a run lies below the directory of the claims."""
+    """Returns a run's directory, relative to the claims' directory."""
     return f"runs/{run}"
 
 
 def check_named(path: str, fields: Mapping[str, Sequence[str]]) -> None:
-    """Raises UserError where a field names nothing: of nothing every verdict would hold."""
+    """Raises UserError if a field names nothing: every verdict would hold for an empty list."""
     for field, names in fields.items():
         if not names:
             raise UserError(f"{path}.{field} is empty: name at least one, separated by commas")
 
 
 def check_cells(plans: Mapping[str, Plan], path: str, run: str, labels: Sequence[tuple[str, str]]) -> None:
-    """Raises UserError where a run has no cell of a label; `labels` come with the field that names each."""
+    """Raises UserError if a run lacks a cell; `labels` are pairs of a field and the label that it names."""
     known = plans[run].config.selected_labels
     for field, label in labels:
         if label not in known:
@@ -120,7 +120,7 @@ def check_cells(plans: Mapping[str, Plan], path: str, run: str, labels: Sequence
 
 
 def check_followed(plans: Mapping[str, Plan], path: str, run: str) -> None:
-    """Raises UserError where a cell of a run has no carry that can be followed from step to step."""
+    """Raises UserError if the carry of one of a run's cells can't be followed from step to step."""
     plan = plans[run]
     for cell in plan.cells:
         if reason := evaluation_hooks.unfit(cell.model, plan.task.spec.example):
@@ -128,7 +128,7 @@ def check_followed(plans: Mapping[str, Plan], path: str, run: str) -> None:
 
 
 def check_against(plans: Mapping[str, Plan], path: str, run: str, gru: str, vanilla: Sequence[str]) -> None:
-    """Raises UserError where a run can't set its GRU against its vanilla RNNs step by step."""
+    """Raises UserError if a run can't compare its GRU with its vanilla RNNs step by step."""
     check_named(path, {"vanilla": vanilla})
     check_cells(plans, path, run, [("gru", gru), *(("vanilla", label) for label in vanilla)])
     check_followed(plans, path, run)

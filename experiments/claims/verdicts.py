@@ -1,4 +1,4 @@
-"""How the cells of a run did on its test set, in the words and tables that several claims share, and the verdict."""
+"""Tables, figures and verdicts on a run's test results, shared by several claims."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -11,28 +11,28 @@ from gru_research.runs.trained import FinishedRun
 from gru_research.tasks import Task
 
 LEARNED = 0.1
-"""From which score on, 0 at the trivial answer and 1 where a task counts as solved, a cell has learned something."""
+"""The normalised score, 0 at the trivial answer and 1 at "solved", from which a cell has learned something."""
 
 
 def collect(run: FinishedRun) -> results.TaskResults:
-    """The results of the run's one task."""
+    """Returns the results of the run's one task."""
     return results.collect(run.records)[0]
 
 
 def rows(task: results.TaskResults) -> dict[str, summary.SummaryRow]:
-    """The summary of each cell, by label."""
+    """Returns each cell's summary, by label."""
     return {cell.label: summary.row(task, cell) for cell in task.complete}
 
 
 def estimate(row: summary.SummaryRow) -> str:
-    """Such as "0.0021 [0.0018, 0.0035]"."""
+    """Formats IQM and interval, as "0.0021 [0.0018, 0.0035]"."""
     if row.ci_low is None:
         return formatting.number(row.iqm, 3)
     return f"{formatting.number(row.iqm, 3)} [{formatting.number(row.ci_low, 3)}, {formatting.number(row.ci_high, 3)}]"
 
 
 def table(task: results.TaskResults, found: Sequence[pairwise_tests.Pair], caption: str) -> exhibits.Table:
-    """Each cell's error and solved seeds, and what tests of `found`, pairs of one cell with others, allow to say."""
+    """Makes a table of each cell's test metric, solved seeds and verdict; `found` pairs one cell with the others."""
     tests = {pair.y: pair for pair in found}
     lines = []
     for label, row in rows(task).items():
@@ -62,19 +62,19 @@ def table(task: results.TaskResults, found: Sequence[pairwise_tests.Pair], capti
 
 
 def dots(task: results.TaskResults, name: str, words: exhibits.Words, reference: float | None = None) -> exhibits.Dots:
-    """Each cell's test metric with its interval."""
+    """Makes a figure of each cell's test metric with its interval."""
     shown = [exhibits.dot(plain_label(label), (row.iqm, row.ci_low, row.ci_high)) for label, row in rows(task).items()]
     return exhibits.Dots(name, words, tuple(shown), f"test {task.task.metric}", reference)
 
 
 def better(found: Sequence[pairwise_tests.Pair]) -> Mapping[str, bool | None]:
-    """Whether the first cell is shown to be better, by the other's label; None where so few seeds can't show it."""
+    """Whether the first cell is shown to be better, by the other's label; None if the seeds are too few to show it."""
     return {pair.y: None if pair.verdict.answer == "too few seeds" else pair.verdict.answer == "better"
             for pair in found}  # fmt: skip
 
 
 def verdict(held: Sequence[bool | None]) -> Verdict:
-    """All of them, some or none; None is one that the numbers can't decide."""
+    """Returns the verdict on whether all, some or none of `held` are true; None means undecided."""
     if any(held):
         return "holds" if all(held) else "holds when"
     return "not shown" if None in held else "doesn't hold"
@@ -88,12 +88,12 @@ def learned(task: Task | results.Task, value: float) -> bool:
 
 
 def worse_end(row: summary.SummaryRow, direction: stats.Direction) -> float:
-    """The end of a cell's interval that is the worse one; few seeds have none, and then it is the IQM."""
+    """Returns the worse end of a cell's interval, or the IQM if few seeds leave no interval."""
     end = row.ci_high if direction == "min" else row.ci_low
     return row.iqm if end is None else end
 
 
 def without_mark(task: results.TaskResults) -> str:
-    """A sentence on the cells that a figure of their IQMs has no mark for; nothing where it has all."""
+    """Returns a sentence that names the cells without a finite IQM, which get no mark in a figure; "" if none."""
     lacking = [plain_label(label) for label, row in rows(task).items() if not math.isfinite(row.iqm)]
     return f" No mark: too many seeds diverged ({', '.join(lacking)})." if lacking else ""

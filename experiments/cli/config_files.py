@@ -1,4 +1,4 @@
-"""Config files, as `FILE.py[:variant,field=value]`: read, with their mistakes as one line."""
+"""Reads config files named as `FILE.py[:variant,field=value]`; a mistake in one becomes a one-line error."""
 
 import ast
 import re
@@ -11,7 +11,7 @@ from gru_research.config import UserError
 
 
 def split_spec(named: str, spec: str) -> tuple[str, str, list[str]]:
-    """`FILE.py:variant,field=value,...` as file, variant and fields; commas within brackets belong to a value.
+    """Splits `FILE.py:variant,field=value,...` into file, variant and fields; commas within brackets belong to a value.
 
     Raises:
       UserError: more than one variant; `named` is how the user named the config.
@@ -25,7 +25,7 @@ def split_spec(named: str, spec: str) -> tuple[str, str, list[str]]:
 
 
 def literal(text: str) -> Any:
-    """A Python literal; anything else is a text."""
+    """Parses a Python literal; any other text stays a text."""
     try:
         return ast.literal_eval(text)
     except (ValueError, SyntaxError):
@@ -33,7 +33,7 @@ def literal(text: str) -> Any:
 
 
 def load(path: str, variant: str, named: str = "", among: str = "configs") -> Any:
-    """The ConfigDict of a config file, which a flag `named`. Raises UserError, with the file's line where it fails."""
+    """Returns the ConfigDict of a config file; `named` is its flag. Raises UserError with the line of a mistake."""
     if not Path(path).is_file():
         known = ", ".join(sorted(str(p) for p in Path(among).glob("*.py")))
         raise UserError(f"{named}{path}: no such file" + (f"; there are {known}" if known else ""))

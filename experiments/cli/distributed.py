@@ -19,18 +19,18 @@ def define_flags() -> None:
 
 
 def count() -> int:
-    """How many processes the flags name; 1 too where the cluster's environment says how many."""
+    """Returns the number of processes in the flags, or 1, also with --distributed."""
     return flags.FLAGS.processes or 1
 
 
 def connect() -> None:
-    """Joins the other processes, where flags say so; then all but the first are silent on stdout.
+    """Joins the other processes, if the flags ask for it; then all but the first are silent on stdout.
 
     Must run before jax does anything but count its devices, and before signals are handled, since `jax.distributed`
     takes SIGTERM.
 
     Raises:
-      UserError: flags that don't belong together, or nobody to join.
+      UserError: the flags don't fit together, or the other processes can't be reached.
     """
     values = flags.FLAGS
     named = {name: values[name].value for name in ("coordinator", "processes", "process")}

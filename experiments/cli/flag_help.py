@@ -1,4 +1,4 @@
-"""What `--help` shows, and what is said of a flag that isn't there.
+"""Formats `--help`, and the error for an unknown flag.
 
 Libraries define hundreds of flags, which absl's `--helpfull` has. `--help` shows a launcher's own flags and the shared
 ones of `experiments`.
@@ -24,7 +24,7 @@ TITLES = {
     "experiments.cli.running": "flags of a run, its data and its backend:",
     "experiments.cli.distributed": "flags of several processes:",
 }
-"""Of the flags by the module that defines them, "" for the launcher itself."""
+"""Titles of groups of flags by the module that defines them; "" is the launcher itself."""
 
 
 def is_asked_for(argv: Sequence[str]) -> bool:
@@ -32,7 +32,7 @@ def is_asked_for(argv: Sequence[str]) -> bool:
 
 
 def text(doc: str | None) -> str:
-    """A launcher's docstring, and every flag of ours with its default, by where it is defined."""
+    """Returns a launcher's docstring and our flags with their defaults, grouped by the module that defines them."""
     parts = [(doc or "").strip()]
     for module, found in _ours().items():
         lines = [_line(flag) for flag in found]
@@ -41,7 +41,7 @@ def text(doc: str | None) -> str:
 
 
 def unknown(name: str, config: Mapping[str, Any]) -> str:
-    """The message for a flag that isn't there, with the nearest flag, or field of the config."""
+    """Returns the message for an unknown flag, with the nearest flag or field of the config."""
     near = {flag.name: f"--{flag.name}" for found in _ours().values() for flag in found}
     if "config" in near:
         near = {**{field: f"--config.{path}" for field, path in _fields(config).items()}, **near}
@@ -50,7 +50,7 @@ def unknown(name: str, config: Mapping[str, Any]) -> str:
 
 
 def _ours() -> dict[str, list[flags.Flag]]:
-    """The flags that are defined by our modules, the running program's first."""
+    """Returns the flags that our modules define, the running program's first."""
     modules = {  # a flag's module is `sys.argv[0]` where that is the program
         ("" if module == sys.argv[0] else module): found
         for module, found in flags.FLAGS.flags_by_module_dict().items()
@@ -71,9 +71,9 @@ def _line(flag: flags.Flag) -> str:
 
 
 def _fields(config: Mapping[str, Any]) -> dict[str, str]:
-    """Paths of fields by their last names and by themselves: of the config file, and of every experiment.
+    """Maps names and whole paths of fields to paths, for the config file's fields and those of every experiment.
 
-    Of several with one name, that which lies least deep counts, and the optimiser's comes first.
+    If several fields share a name, the least nested one counts, and the optimiser's before others.
     """
     known = {"optimizer": {field.name: None for field in dataclasses.fields(OptimizerConfig)}}
     known |= {field.name: None for field in dataclasses.fields(ExperimentConfig) if field.name not in known}

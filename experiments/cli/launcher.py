@@ -50,7 +50,7 @@ def launch(main: Callable[[], int | None], *, config: bool = False) -> NoReturn:
             raise
         where = f" ({e.filename})" if e.filename else ""
         print(
-            f"error: {e.strerror}{where}: what was written before is whole, and --workdir goes on from it",
+            f"error: {e.strerror}{where}: everything written before is intact, and --workdir resumes from it",
             file=sys.stderr,
         )
         sys.exit(2)
@@ -64,7 +64,7 @@ def launch(main: Callable[[], int | None], *, config: bool = False) -> NoReturn:
 
 
 def command() -> list[str]:
-    """The words of this process's command, as they were given: what can be typed again where the checkout is."""
+    """Returns the words of this process's command as they were given, ready to be typed again in the checkout."""
     spec = sys.modules["__main__"].__spec__  # of what `python -m` runs
     program, *arguments = _GIVEN or sys.argv
     return ["python", *(["-m", spec.name.removesuffix(".__main__")] if spec else [program]), *arguments]
@@ -75,7 +75,7 @@ _GIVEN: list[str] = []
 
 
 def _without_orbax_s_own_words() -> None:
-    """Orbax raises what goes wrong, and its threads print it besides, several times and at length."""
+    """Silences Orbax's threads, which print, several times and at length, errors that Orbax also raises."""
     logging.get_absl_logger().addFilter(lambda record: f"{os.sep}orbax{os.sep}" not in record.pathname)
     std_logging.getLogger("asyncio").addFilter(
         lambda record: "exception was never retrieved" not in record.getMessage()
@@ -91,12 +91,12 @@ def _unraisable(what: "sys.UnraisableHookArgs") -> None:
 
 
 def read_config() -> ExperimentConfig:
-    """The experiment that `--config` and its overrides describe. Raises UserError."""
+    """Returns the experiment that `--config` and its overrides describe. Raises UserError."""
     return experiment(read_mapping("configs/adding.py"))
 
 
 def read_mapping(example: str) -> dict[str, Any]:
-    """What `--config` and its overrides say, as nested dicts. Raises UserError; its hint is `example`."""
+    """Returns `--config` with its overrides as nested dicts. Raises UserError, which suggests `example`."""
     value = flags.FLAGS["config"].value
     if value is None:
         raise UserError(f"--config is missing: name a config file, e.g. --config={example}")
@@ -104,7 +104,7 @@ def read_mapping(example: str) -> dict[str, Any]:
 
 
 def experiment_from(field: str, spec: Any, shared: Mapping[str, Any]) -> ExperimentConfig:
-    """The experiment of a config named as `FILE.py[:variant,field=value]`, with `shared` fields put over it.
+    """Returns the experiment of a config named as `FILE.py[:variant,field=value]`; `shared` fields override its own.
 
     Raises:
       UserError: no such file, a mistake in it, or a field or value that doesn't exist; says which `field` named it.
@@ -120,9 +120,9 @@ def experiment_from(field: str, spec: Any, shared: Mapping[str, Any]) -> Experim
 
 
 def load_mapping(named: str, spec: str, among: str) -> dict[str, Any]:
-    """What another file of a config's form says, as nested dicts; a flag `named` it `FILE.py[:variant]`.
+    """Returns another file with `get_config()` as nested dicts; the flag `named` gave it as `FILE.py[:variant]`.
 
-    Where there is no such file, those of the folder `among` are named.
+    If there is no such file, the error lists those of the folder `among`.
 
     Raises:
       UserError: no such file, or a mistake in it.
@@ -134,7 +134,7 @@ def load_mapping(named: str, spec: str, among: str) -> dict[str, Any]:
 
 
 def _merged(mapping: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """`mapping` with `changes` put over it, group by group."""
+    """Returns `mapping` overridden by `changes`, group by group."""
     merged = dict(mapping)
     for name, value in changes.items():
         old = merged.get(name)
@@ -143,16 +143,16 @@ def _merged(mapping: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str,
 
 
 def config_path() -> str:
-    """The config as it was named: `FILE.py` or `FILE.py:variant`."""
+    """Returns the config as the user named it: `FILE.py` or `FILE.py:variant`."""
     flag: Any = flags.FLAGS["config"]  # config_flags' own class, which isn't public
     return flag.config_filename
 
 
 def use_cores(seeds: int, parts: int = 1, processes: int = 1) -> None:
-    """On a CPU: a device a core, but no more than there are seeds. Must run before jax does anything.
+    """Makes each CPU core a device, but no more devices than seeds need. Must run before jax does anything.
 
-    Each seed takes `parts` devices, more of them than there are cores where it has to be. Of several processes each
-    has its share.
+    Each seed takes `parts` devices, even if that makes more devices than cores. Several processes share the devices
+    equally.
     """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     at_once = max(1, min(seeds, cores * processes // parts))
@@ -160,7 +160,7 @@ def use_cores(seeds: int, parts: int = 1, processes: int = 1) -> None:
 
 
 def _parse(argv: Sequence[str], doc: str | None) -> list[str]:
-    """Parses the flags; everything that a user can get wrong here becomes a UserError. `doc` is the launcher's."""
+    """Parses the flags; a user's mistake becomes a UserError. `doc` is the launcher's docstring."""
     if flag_help.is_asked_for(argv):
         print(flag_help.text(doc))
         sys.exit(0)
@@ -182,7 +182,7 @@ def _parse(argv: Sequence[str], doc: str | None) -> list[str]:
 
 
 def _spell_out_variants(argv: Sequence[str]) -> list[str]:
-    """`--config=FILE:variant,field=value` as `--config=FILE:variant --config.field=value`, in one place and order.
+    """Turns `--config=FILE:variant,field=value` into `--config=FILE:variant --config.field=value`, at the front.
 
     `--config` comes first, since an override before it is an error of config_flags.
     """
@@ -202,7 +202,7 @@ def _spell_out_variants(argv: Sequence[str]) -> list[str]:
 
 
 def _take_new_groups(argv: Sequence[str], config: Any) -> list[str]:
-    """`argv` without the overrides of groups that the config file leaves out, which config_flags has no place for."""
+    """Removes overrides of groups that the config file leaves out, which config_flags can't take, from `argv`."""
     rest = []
     for word in _with_equals_signs(argv):
         found = re.fullmatch(r"--?config\.([\w-]+(?:\.[\w-]+)+)=(.*)", word, re.DOTALL)
@@ -231,7 +231,7 @@ def _is_new(config: Any, path: Sequence[str]) -> bool:
 
 
 def _with_equals_signs(argv: Sequence[str]) -> list[str]:
-    """`--config.field value` as `--config.field=value`."""
+    """Turns `--config.field value` into `--config.field=value`."""
     words: list[str] = []
     for word in argv:
         if words and re.fullmatch(r"--?config\.[\w.-]+", words[-1]) and not word.startswith("-"):
@@ -242,11 +242,11 @@ def _with_equals_signs(argv: Sequence[str]) -> list[str]:
 
 
 _NEW_FIELDS: dict[str, Any] = {}
-"""Overrides within groups that the config file doesn't have, by their names with dots."""
+"""Overrides within groups that the config file leaves out, by dotted names."""
 
 
 def _check_config_file(argv: Sequence[str]) -> Any:
-    """Runs the config file once by itself, so that its mistakes come with its own file and line."""
+    """Runs the config file once by itself, so that an error names its file and line."""
     path, _, variant = argv[1].split("=", 1)[1].partition(":")
     return config_files.load(path, variant, named="--config=")
 

@@ -36,35 +36,39 @@ DETERMINISTIC = "--xla_gpu_deterministic_ops=true"
 
 
 def define_flags() -> None:
-    """The flags of every launcher that trains."""
+    """Defines the flags of every launcher that trains."""
     flags.DEFINE_string(
-        "workdir", "", "directory of the run; default: a new one under runs/. That of an interrupted run goes on."
+        "workdir", "", "directory of the run; default: a new one under runs/. An interrupted run in it is resumed."
     )
     define_data_flags()
     flags.DEFINE_float(
         "checkpoint_seconds",
         CHECKPOINT_SECONDS,
-        "between two checkpoints: about how much work is lost at most when the process is killed.",
+        "seconds between two checkpoints; a killed process loses about this much work.",
         lower_bound=0.0,
     )
     flags.DEFINE_bool(
         "allow_config_change",
         False,
-        f"go on under a config that differs in fields without effect: {', '.join(HARMLESS)}.",
+        f"resume under a config that differs in fields without effect: {', '.join(HARMLESS)}.",
     )
     flags.DEFINE_bool(
-        "debug_nans", False, "say and record at which operation a seed diverged: its last update is made again, slowly."
+        "debug_nans",
+        False,
+        "repeat a diverged seed's last update, slowly; print and record the operation at which it diverged.",
     )
     flags.DEFINE_bool("profile", False, "trace a few calls of the first cell to WORKDIR/profile, for xprof.")
 
 
 def define_data_flags() -> None:
-    """Where data lie and what jax must run on: also for launchers that write no run."""
+    """Defines the flags of data and backend, also for launchers that write no run."""
     flags.DEFINE_string("data_dir", "", "where prepared data sets lie; default: TFDS's, ~/tensorflow_datasets.")
     flags.DEFINE_string("manual_dir", "", "folder with a data set's raw files, for machines without a network.")
     flags.DEFINE_enum("require_backend", None, ["cpu", "gpu", "tpu"], "stop unless jax runs on this backend.")
     flags.DEFINE_bool(
-        "deterministic", False, "on a GPU: the same bits every time, from slower programs. Elsewhere they are anyway."
+        "deterministic",
+        False,
+        "on a GPU: the same bits every time, by slower programs. Elsewhere the bits are the same anyway.",
     )
 
 
@@ -73,12 +77,12 @@ def data_dirs() -> DataDirs:
 
 
 def workdir(name: str) -> Path:
-    """What `--workdir` says, or a new directory under runs/ of that name and the time."""
+    """Returns `--workdir`, or a new directory under runs/ named for `name` and the time."""
     return Path(flags.FLAGS.workdir) if flags.FLAGS.workdir else new_workdir(name)
 
 
 def new_workdir(name: str) -> Path:
-    """A directory that isn't there yet, right under runs/ whatever `name` holds: a variant may be a path."""
+    """Returns a new directory directly under runs/, even if `name` holds a path, as a variant may."""
     plain = re.sub(r"[^A-Za-z0-9_.,=-]+", "_", name).lstrip(".")[:LONGEST_FILE_NAME]
     stem = f"{plain}-{datetime.datetime.now():%Y%m%d-%H%M%S}"
     candidates = (Path("runs") / (stem + (f"-{n}" if n else "")) for n in range(1000))
@@ -86,7 +90,7 @@ def new_workdir(name: str) -> Path:
 
 
 def members(config: ExperimentConfig) -> int:
-    """The most seeds and draws that train side by side."""
+    """Returns the largest number of seeds or draws that train side by side."""
     return max(config.seeds, config.tune.draws * config.tune.seeds)
 
 
@@ -100,17 +104,17 @@ def start_backend() -> None:
 
 
 def backend_arguments() -> list[str]:
-    """What the flags ask of the backend, as arguments for other launchers."""
+    """Returns the backend's flags as arguments for other launchers."""
     required = flags.FLAGS.require_backend
     arguments = [f"--require_backend={required}"] if required else []
     return arguments + (["--deterministic"] if flags.FLAGS.deterministic else [])
 
 
 class StopRequest:
-    """What asks a process to stop: Ctrl-C; or SIGTERM and SIGUSR2, by which a machine is taken away.
+    """Handles requests to stop: Ctrl-C; or SIGTERM and SIGUSR2, which announce preemption.
 
-    While cells train, the request is heard between two calls, so that a checkpoint is taken; a second one stops at
-    once, as every one does at other times. `status` is what the process exits with, 0 while nothing was asked.
+    While cells train, a request takes effect between two calls, after a checkpoint. A second request stops at once, as
+    does any request at other times. `status` is the exit status, 0 without a request.
     """
 
     def __init__(self) -> None:
@@ -121,7 +125,7 @@ class StopRequest:
 
     @contextlib.contextmanager
     def deferred(self) -> Iterator[None]:
-        """Within it, a first request only sets `status`."""
+        """Within this context, a first request only sets `status`."""
         self._waits = True
         try:
             yield
@@ -150,7 +154,7 @@ def run(config: ExperimentConfig, folder: Path, stop: StopRequest, workdir: Path
     """
     begun = processes.from_first(lambda: _begun(folder, config))
     if begun is not None and begun["complete"]:
-        print(f"{folder} holds this very run, finished: its report is made again")
+        print(f"{folder} holds this run, finished: its report is made again")
         for file, how in changed_files(folder).items():
             print(f"warning: {file} {how} since the run", file=sys.stderr)
         write_report(folder)
@@ -188,17 +192,17 @@ def run(config: ExperimentConfig, folder: Path, stop: StopRequest, workdir: Path
     status = 0 if finished else stop.status or PREEMPTED  # by this process's request or another's
     if status and processes.is_first():
         print(
-            f"stopped; the same command with --workdir={workdir or folder} goes on from here",
+            f"stopped; the same command with --workdir={workdir or folder} resumes from here",
             file=sys.stderr,
             flush=True,
         )
-    if status != PREEMPTED:  # a machine that is taken away leaves no time for a report
+    if status != PREEMPTED:  # preemption leaves no time for a report
         write_report(folder)
     return status
 
 
 def is_finished(folder: Path, config: ExperimentConfig) -> bool:
-    """Whether `folder` holds this run, finished. Raises UserError where it holds something else."""
+    """Whether `folder` holds this run, finished. Raises UserError if it holds something else."""
     found = check_workdir(folder, config)
     return found is not None and found.finished
 
@@ -212,7 +216,7 @@ def _begun(folder: Path, config: ExperimentConfig) -> dict[str, Any] | None:
 
 
 def write_report(folder: Path) -> None:
-    """The report from what is on record; matplotlib, a second of import, is loaded only now."""
+    """Writes the report from the records; matplotlib, a second of import, is loaded only now."""
     if not processes.is_first():
         return
     from gru_research import report
@@ -228,7 +232,7 @@ def is_complete(run: records.Run, config: ExperimentConfig) -> bool:
 
 
 def announce(plan: Plan, folder: Path) -> None:
-    """Says what is about to run, where, and on what."""
+    """Prints what is about to run, where, and on which devices."""
     config, tune = plan.config, plan.config.tune
     devices = jax.devices()
     print(f"jax {jax.__version__} on {jax.default_backend()}: {len(devices)} x {devices[0].device_kind}")

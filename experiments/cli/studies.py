@@ -17,7 +17,7 @@ from gru_research.training import make_plan
 
 
 def run(study: Study, workdir: Path, stop: running.StopRequest, only: tuple[str, ...] = ()) -> int:
-    """Trains what isn't trained yet, run by run, and writes the shared report; the exit status.
+    """Trains the runs that aren't finished, one by one, and writes the shared report. Returns the exit status.
 
     `only` are the names of the runs to train, all where it is empty.
 
@@ -49,7 +49,7 @@ def run(study: Study, workdir: Path, stop: running.StopRequest, only: tuple[str,
 
 
 def write_report(workdir: Path) -> None:
-    """The study's report; matplotlib is loaded only now."""
+    """Writes the study's report; matplotlib is loaded only now."""
     from gru_research import report
 
     report.write_study(workdir, rich.console.Console())
@@ -63,7 +63,7 @@ def _configs(study: Study, done: Mapping[str, records.Run]) -> Iterator[tuple[st
 
 
 def _check(study: Study, name: str) -> None:
-    """Raises UserError, which names the run, where its name or its config has a mistake."""
+    """Raises UserError, which names the run, if its name or its config has a mistake."""
     check_file_name("the run", name)
     config = study.config(name, {})
     if config is None:
@@ -77,11 +77,10 @@ def _check(study: Study, name: str) -> None:
 
 
 def check_files(folders: Iterable[Path], workdir: Path) -> None:
-    """Raises UserError where files of the user's own aren't as they were for runs that are there: with another one
-    trained now, a report would mix numbers of two versions."""
+    """Raises UserError if the user's own files changed since an existing run: a further run would mix two versions."""
     for folder in folders:
         for file, how in changed_files(folder).items():
             raise UserError(
                 f"workdir={str(workdir)!r} holds the run {folder.name} of other files ({file} {how} since): choose "
-                "another, or bring the file back"
+                "another directory, or restore the file"
             )

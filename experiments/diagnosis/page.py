@@ -1,4 +1,4 @@
-"""The parts of a run's 'why' page, from its cells."""
+"""Makes the parts of a run's page `why.html`."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
@@ -18,7 +18,7 @@ _FLOW_EXAMPLES = 32
 def parts(
     run: trained.FinishedRun, labels: Sequence[str], examples: int, layer: int, say: Callable[[str], None]
 ) -> Iterator[Part]:
-    """The parts, for the cells of these labels; what can't be made of a cell is said in its place."""
+    """Yields the page's parts for the cells of these labels; notes replace analyses that don't apply to a cell."""
     cells = [cell for cell in run.cells if cell.label in labels]
     refused = {cell.label: reason for cell in cells if (reason := trained.refusal(run, cell)) is not None}
     whole = [cell for cell in cells if cell.label not in refused]
@@ -35,7 +35,7 @@ def parts(
             found[cell.label] = spectra.measure(run, cell)
     notes = tuple(refused.values())
     if varying and whole:
-        notes += (f"{run.plan.task.name} has sequences of several lengths: horizons and spectra aren't made of them.",)
+        notes += (f"{run.plan.task.name} has sequences of several lengths: horizons and spectra aren't computed.",)
     yield Part("In short", notes, (_short(run, flows, reach, found),) if flows else ())
     if flows:
         yield Part("Gradients", (), (flow.curves(flows), flow.table(flows)))
@@ -47,10 +47,13 @@ def parts(
 
 
 def _of_cell(run: trained.FinishedRun, cell: trained.TrainedCell, examples: int, layer: int, varying: bool) -> Part:
-    """Gates and states of a layer, what can be read from them, and what it costs to hold them."""
+    """Makes the part on one cell: a layer's gates and states, linear probes of them, and costs of holding gates."""
     heading = gate_panels.plain_label(cell.label) + (f", layer {layer}" if len(cell.model.stack.cells) > 1 else "")
     if layer >= len(cell.model.stack.cells):
-        return Part(heading, (f"It has {len(cell.model.stack.cells)} layers, none of the number {layer}.",))
+        return Part(
+            heading,
+            (f"The cell has {several(len(cell.model.stack.cells), 'layer')}, and none has the number {layer}.",),
+        )
     if reason := layer_trace.untraceable(run.plan.config):
         return Part(heading, (f"Gates aren't shown: the run {reason}.",))
     task, batch = run.plan.task, run.validation(examples)
@@ -58,9 +61,9 @@ def _of_cell(run: trained.FinishedRun, cell: trained.TrainedCell, examples: int,
     latents: Mapping[str, np.ndarray] = {}
     notes: tuple[str, ...] = ()
     if task.latents is None:
-        notes = (f"{task.name} names no latent quantity: nothing is looked for in the states.",)
+        notes = (f"{task.name} names no latent quantity, so the states aren't probed.",)
     elif varying:
-        notes = ("Sequences of several lengths: quantities aren't looked for in the states.",)
+        notes = ("Sequences have several lengths, so the states aren't probed.",)
     elif len(batch["inputs"]) >= linear_probes.LEAST:
         moving = {name: np.asarray(values) for name, values in task.latents(batch).items()}
         latents = {name: values for name, values in moving.items() if np.ptp(values) > 0}
@@ -95,7 +98,7 @@ def _short(
     reach: Mapping[str, horizons.Reach],
     found: Mapping[str, spectra.Spectrum],
 ) -> exhibits.Table:
-    """One row a cell."""
+    """Makes the overview, one row per cell."""
     length, seeds = flow.shape(flows)
     rows = []
     for label, of in flows.items():
@@ -124,7 +127,7 @@ def _short(
 
 
 def _distribution(name: str, found: Mapping[str, linear_probes.ProbedLayer], gated: Sequence[str]) -> exhibits.Lines:
-    """How often each gate has which value, over all units and steps, a line a gate."""
+    """Makes histograms of gate values over all units and steps, one line per gate."""
     panels = []
     for when, of in found.items():
         lines = []
@@ -134,16 +137,16 @@ def _distribution(name: str, found: Mapping[str, linear_probes.ProbedLayer], gat
             lines.append(over_seeds.line(of.trace.title(gate), place, centres.tolist(), 100 * np.stack(each)))
         panels.append(exhibits.Panel(f"{when} training", tuple(lines)))
     words = exhibits.Words(
-        "How often gates have which value",
+        "Distribution of gate values",
         "Histograms of the gates' values over all units, steps and sequences, before and after training.",
-        "The share of values in each twentieth from 0 (closed) to 1 (open). Weight at the ends is saturation: a gate "
-        "that decides and passes little gradient to itself.",
+        "The share of values in each twentieth from 0 (closed) to 1 (open). Values at the ends are saturated: such a "
+        "gate is decided, and little gradient passes through it.",
     )
     return exhibits.Lines(name, words, tuple(panels), "value of the gate", "percent of values")
 
 
 def _saturation(found: linear_probes.ProbedLayer, gated: Sequence[str]) -> exhibits.Table:
-    """Means and saturation of each gate."""
+    """Makes the table of each gate's mean and saturation."""
     rows = []
     for gate in gated:
         each = [gate_statistics({gate: values})[gate] for values in found.trace.gates[gate]]

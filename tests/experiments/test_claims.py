@@ -122,7 +122,7 @@ def test_an_interrupted_command_leaves_what_it_found(tmp_path: Path) -> None:
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=120)
     assert process.returncode == 130, (out, err)
-    assert err.count("goes on from here") == 1 and f"--workdir={tmp_path}/it goes on from here" in err
+    assert err.count("resumes from here") == 1 and f"--workdir={tmp_path}/it resumes from here" in err
     page = (tmp_path / "it" / "claims.html").read_text()
     assert "Not finished: gradients, memory, size, speed" in page
 

@@ -76,7 +76,7 @@ def test_only_the_cells_that_are_named(run: Path, diagnosed: subprocess.Complete
     done = launch("diagnose", f"--workdir={run}", "--examples=10", "--cells=rnn", "--layer=1", **FAST)
     assert done.returncode == 0, done.stderr
     found = headings(run)
-    assert "gru" not in found and found["rnn"] == ["It has 1 layers, none of the number 1."]
+    assert "gru" not in found and found["rnn"] == ["The cell has 1 layer, and none has the number 1."]
 
 
 def test_what_cant_be_followed_back_is_said_and_the_rest_is_shown(tmp_path: Path) -> None:
@@ -94,7 +94,7 @@ def test_sequences_of_several_lengths(tmp_path: Path) -> None:
     done = launch("diagnose", f"--workdir={varying}", "--examples=10", **FAST)
     assert done.returncode == 0, done.stderr
     found = headings(varying)
-    assert "Memory" not in found and "horizons and spectra aren't made of them" in found["In short"][0]
+    assert "Memory" not in found and "horizons and spectra aren't computed" in found["In short"][0]
 
 
 @pytest.mark.parametrize(

@@ -63,7 +63,7 @@ def test_processes_train_one_run_and_another_number_of_them_goes_on(tmp_path: Pa
     lines = run / "records.jsonl"
 
     first, second = stopped(start(run, 2), lines, 4)
-    assert "goes on from here" in first[1] and second[0] == "" and "goes on" not in second[1]
+    assert "resumes from here" in first[1] and second[0] == "" and "resumes" not in second[1]
     assert len(json.loads(lines.read_text().splitlines()[0])["env"]["devices"]) == 2
     stopped(start(run, 1), lines, lines.read_text().count('"evaluation"') + 4)
     (said, _), (silence, _) = ended(start(run, 2), 0)

@@ -223,7 +223,7 @@ WHERE = [
     (PRINTED + "[  4%] gru, tuning 20/20  validation 1\n", stages.SET_UP, "gru"),
     (PRINTED + "[ 14%] gru 0/40  validation 1\n", stages.TRAINING, "gru"),
     (PRINTED + "[ 99%] gru 40/40  validation 1\n", stages.END, "gru"),
-    ("run holds this very run, finished: its report is made again\n", stages.END, ""),
+    ("run holds this run, finished: its report is made again\n", stages.END, ""),
 ]
 
 

@@ -540,7 +540,7 @@ def test_signals_leave_a_checkpoint_and_the_same_command_goes_on(tmp_path: Path)
         assert process.returncode == status, errors
         seen(errors, ends=str(process.returncode))
         assert json.loads(records.read_text().splitlines()[-1])["status"] == "interrupted"
-        assert "goes on from here" in errors and ("going on with gru, training, update" in errors) == (before > 0)
+        assert "resumes from here" in errors and ("going on with gru, training, update" in errors) == (before > 0)
         assert (workdir / "report.html").exists() == (number == signal.SIGINT)
         before = records.read_text().count('"evaluation"')
     assert "interrupted" in (workdir / "report.html").read_text().lower()
