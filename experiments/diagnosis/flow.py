@@ -1,4 +1,4 @@
-"""How far a gradient reaches in each cell of a run, before and after training: numbers, figure and table."""
+"""Measures and shows how far gradients reach in each cell of a run, before and after training."""
 
 import dataclasses
 import math
@@ -37,16 +37,16 @@ class Flow:
 
     @property
     def at_end(self) -> np.ndarray:
-        """At the longest lag, `[S]`."""
+        """Norms at the longest lag, `[S]`."""
         return self.log10[:, -1]
 
 
 Flows: TypeAlias = Mapping[str, Mapping[str, Flow]]
-"""By cell, then by `WHEN`."""
+"""Flows by cell, then by `WHEN`."""
 
 
 def measure(run: trained.FinishedRun, cell: trained.TrainedCell, examples: int) -> dict[str, Flow]:
-    """The flow of a cell's seeds on the first validation examples, by `WHEN`."""
+    """Measures the gradient flow of a cell's seeds on the first validation examples, by `WHEN`."""
     batch = run.validation(examples)
     return {
         when: flow(cell, params, batch, run.plan.task)
@@ -66,7 +66,7 @@ def flow(cell: trained.TrainedCell, params: Params, batch: Batch, task: Task) ->
 
 
 def curves(flows: Flows) -> exhibits.Lines:
-    """Norm against lag, a line a cell, a panel for each time."""
+    """Plots norm against lag, one line per cell, one panel per time."""
     length, seeds = shape(flows)
     lags = evaluation_hooks.geometric_lags(length, _LINE_POINTS)
     panels = []
@@ -92,7 +92,7 @@ def curves(flows: Flows) -> exhibits.Lines:
 
 
 def table(flows: Flows) -> exhibits.Table:
-    """The norm at the longest lag and the half-life, before and after training."""
+    """Tabulates the norm at the longest lag and the half-life, before and after training."""
     length, seeds = shape(flows)
     rows = []
     for label, of in flows.items():
@@ -105,16 +105,16 @@ def table(flows: Flows) -> exhibits.Table:
 
 
 def shape(flows: Flows) -> tuple[int, int]:
-    """The longest lag and the number of seeds."""
+    """Returns the longest lag and the number of seeds."""
     seeds, length = next(iter(flows.values()))["before"].log10.shape
     return length, seeds
 
 
 def power(of: Flow) -> str:
-    """The median at the longest lag as text."""
+    """Formats the median at the longest lag."""
     return formatting.power(float(over_seeds.median(of.at_end)))
 
 
 def steps(value: float) -> str:
-    """A half-life as text."""
+    """Formats a half-life."""
     return formatting.number(value, 3) if math.isfinite(value) else "doesn't fall"

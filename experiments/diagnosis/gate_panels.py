@@ -1,4 +1,4 @@
-"""Exhibits of what happens inside a layer: gates over a sequence, timescales, probes and interventions."""
+"""Figures of a trained layer's gates over one sequence."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ _MOST_UNITS = 32
 
 
 def plain_label(label: str) -> str:
-    """A cell's label as a name in a sentence."""
+    """Formats a cell's label as a name in a sentence."""
     return label.replace("_", " ")
 
 
@@ -38,7 +38,7 @@ def gate_heatmap(
         units, order = probe.ranking, f"in the order in which each alone carries the {carried}, the best on top"
     else:
         moves = np.sum([trace.gates[gate][seed, row].std(0) for gate in trace.proper], axis=0)
-        units, order = np.argsort(-moves, kind="stable"), "in the order of how much their gates move, the most on top"
+        units, order = np.argsort(-moves, kind="stable"), "sorted by how much their gates move, the most on top"
     shown = tuple(units[:_MOST_UNITS].tolist())
     gates = {
         trace.title(gate): tuple(exhibits.numbers(trace.gates[gate][seed, row, :, unit]) for unit in shown)
@@ -66,7 +66,7 @@ def gate_heatmap(
 
 
 def input_lines(inputs: Any) -> dict[str, np.ndarray]:
-    """The inputs of one sequence as lines: features `[T, I]` by number, tokens `[T]` as they are."""
+    """Plots one sequence's inputs as lines: features `[T, I]` by number, tokens `[T]` by value."""
     array = np.asarray(inputs, np.float64)
     if array.ndim == 1:
         return {"token": array}

@@ -1,4 +1,4 @@
-"""How long an input matters to a cell, before and after training: numbers, figure and table."""
+"""Measures and shows how long an input matters to each cell, before and after training."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from gru_research.training import evaluation_hooks
 from gru_research.types import Batch, Params
 
 SHARE = 0.01
-"""Of the largest change: below it an input has stopped mattering."""
+"""Share of the largest change below which an input no longer matters."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Reach:
 
 
 def measure(run: trained.FinishedRun, cell: trained.TrainedCell, examples: int) -> Reach:
-    """On the first validation examples."""
+    """Measures a cell's seeds on the first validation examples."""
     batch = run.validation(examples)
     found = {when: _one(cell, params, batch) for when, params in (("before", cell.initial), ("after", cell.params))}
     lags = found["before"][0][0]
@@ -47,7 +47,7 @@ def _one(cell: trained.TrainedCell, params: Params, batch: Batch) -> Any:
 
 
 def figure(reach: Mapping[str, Reach]) -> exhibits.Lines:
-    """The change against how many steps ago, a line a cell."""
+    """Plots the change against the number of steps ago, one line per cell."""
     panels = []
     for when in flow.WHEN:
         lines = []
@@ -58,7 +58,7 @@ def figure(reach: Mapping[str, Reach]) -> exhibits.Lines:
         panels.append(exhibits.Panel(f"{when} training", tuple(lines)))
     words = exhibits.Words(
         "How much an input still matters",
-        "Change of the last state against how many steps ago the exchanged input was, one line a cell. "
+        "Change of the last state against the number of steps since the exchanged input, one line per cell. "
         + "; ".join(
             f"{gate_panels.plain_label(label)} after training: {median(of, 'after')} steps"
             for label, of in reach.items()
@@ -71,7 +71,7 @@ def figure(reach: Mapping[str, Reach]) -> exhibits.Lines:
 
 
 def table(reach: Mapping[str, Reach]) -> exhibits.Table:
-    """The horizons before and after training."""
+    """Tabulates the horizons before and after training."""
     rows = [
         (
             gate_panels.plain_label(label),
@@ -87,7 +87,7 @@ def table(reach: Mapping[str, Reach]) -> exhibits.Table:
 
 
 def median(of: Reach, when: str) -> str:
-    """The median horizon as text."""
+    """Formats the median horizon."""
     return _steps(float(over_seeds.median(of.horizon[when])), of)
 
 

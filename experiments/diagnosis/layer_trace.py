@@ -1,4 +1,4 @@
-"""What happens inside a trained layer: its gates and states over sequences, and the cell with some of them held."""
+"""Traces a trained layer's gates and states over sequences, and evaluates its cell with some of them held."""
 
 import dataclasses
 from collections.abc import Callable, Mapping
@@ -30,24 +30,23 @@ class LayerTrace:
 
     @property
     def proper(self) -> list[str]:
-        """The names of the gates proper: a candidate is no gate."""
+        """The names of the gates, without the candidate."""
         return [gate for gate in self.gates if not gate_roles.is_candidate(self.cell, gate)]
 
     def title(self, gate: str) -> str:
-        """Such as "update gate z"."""
+        """Formats a gate's name, as "update gate z"."""
         return gate_roles.gate_title(self.cell, gate)
 
 
 def untraceable(config: ExperimentConfig) -> str | None:
-    """Why a run's gates and states can't be looked at, as the end of a sentence that begins with the run; None where
-    they can."""
+    """Returns why a run's gates and states can't be shown, to follow "the run" in a sentence; None if they can."""
     if any(config.model.options.get(name) for name in ("zoneout", "zoneout_cell")):
         return "has zoneout: the state of an evaluation is an expectation, and its gates aren't those of any sequence"
     return None
 
 
 def trace_layer(cell: trained.TrainedCell, params: Params, batch: Batch, layer: int = 0) -> LayerTrace:
-    """The gates and outputs of a layer at evaluation; the layers below it are run first."""
+    """Returns the gates and outputs of a layer at evaluation; runs the layers below it first."""
 
     def one(mine: Params) -> tuple[dict[str, Array], Array]:
         xs: Array | None = evaluation_hooks.inputs_of(cell.model, mine, batch)
@@ -97,14 +96,14 @@ def metric_with(
 
 
 def metric(cell: trained.TrainedCell, params: Params, batch: Batch, task: Task) -> np.ndarray:
-    """The task's metric on a batch, `[S]`."""
+    """Returns the task's metric on a batch, `[S]`."""
     kept = trained.per_seed(lambda mine: _statistics(task, cell.model.apply(mine, batch), batch), params)
     return compute(task.metrics[task.metric], kept)
 
 
 def _statistics(task: Task, outputs: Any, batch: Batch) -> Mapping[str, Array]:
-    """What the task's metric is made of, `[B, ...]` by name; `compute` makes the metric of it outside jit, as an
-    evaluation does."""
+    """Returns the metric's statistics, `[B, ...]` by name; `compute` makes the metric of them outside jit, as in an
+    evaluation."""
     return wide(task.metrics[task.metric].statistics(outputs, batch))
 
 
@@ -115,11 +114,11 @@ def _recurrent(cell: trained.TrainedCell, layer: int) -> Any:
 
 
 def median_seed(values: np.ndarray, direction: str) -> int:
-    """The place of the seed in the middle, the upper of two; one that isn't finite ranks worst."""
+    """Returns the index of the median seed, the upper of two; a seed that isn't finite ranks worst."""
     worst = np.inf if direction == "min" else -np.inf
     return int(np.argsort(np.where(np.isfinite(values), values, worst), kind="stable")[len(values) // 2])
 
 
 def one_seed(tree: Any, seed: int) -> Any:
-    """One seed's part of a tree."""
+    """Returns one seed's part of a tree."""
     return jax.tree.map(lambda a: a[seed], tree)

@@ -1,4 +1,4 @@
-"""What can be read from a trained layer, and what it costs to hold parts of it: numbers, figures and tables."""
+"""Linear probes of a trained layer and costs of holding its parts: numbers, figures and tables."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from gru_research.types import Batch, Params
 
 _RANKED = 10
 LEAST = 5
-"""Sequences that a probe needs."""
+"""The smallest number of sequences for a probe."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,11 +37,11 @@ class ProbedLayer:
     timescales: np.ndarray | None
 
     def whole(self, quantity: str) -> np.ndarray:
-        """R^2 from the whole state, `[S]`."""
+        """Returns R^2 from the whole state, `[S]`."""
         return np.array([probe.r2 for probe in self.probes[quantity]])
 
     def units(self, quantity: str) -> np.ndarray:
-        """R^2 from each unit alone, `[S, H]`."""
+        """Returns R^2 from each unit alone, `[S, H]`."""
         return np.stack([probe.r2_units for probe in self.probes[quantity]])
 
     def best_gate(self, mark: str) -> np.ndarray:
@@ -57,7 +57,7 @@ def is_binary(values: np.ndarray) -> bool:
 def probe_layer(
     cell: trained.TrainedCell, params: Params, batch: Batch, latents: Mapping[str, np.ndarray], layer: int = 0
 ) -> ProbedLayer:
-    """What of the latent quantities `[B, T]` a layer's states and gates hold."""
+    """Probes a layer's states and gates for the latent quantities `[B, T]`."""
     trace = layer_trace.trace_layer(cell, params, batch, layer)
     probes = {name: tuple(linear_probe(states, values) for states in trace.states) for name, values in latents.items()}
     areas: dict[str, dict[str, np.ndarray]] = {}
@@ -71,7 +71,7 @@ def probe_layer(
 
 
 def table(found: Mapping[str, ProbedLayer], seeds: int) -> exhibits.Table:
-    """What can be read, a column for each time of training."""
+    """Tabulates the probes' results, one column per time of training."""
 
     def row(what: str, values: list[np.ndarray], digits: str) -> tuple[str, ...]:
         return (what, *(over_seeds.text(of, lambda value: f"{value:{digits}}") for of in values))
@@ -94,22 +94,22 @@ def table(found: Mapping[str, ProbedLayer], seeds: int) -> exhibits.Table:
 
 
 def ranking(name: str, found: ProbedLayer, quantity: str, seed: int) -> exhibits.Dots:
-    """The units of one seed that carry most of a quantity."""
+    """Plots the units of one seed that carry most of a quantity."""
     probe = found.probes[quantity][seed]
     best = probe.ranking[:_RANKED].tolist()
     rows = [exhibits.dot(f"unit {unit}", (probe.r2_units[unit], np.nan, np.nan)) for unit in best]
     words = exhibits.Words(
         f"Units ranked by what they carry of the {quantity}",
         "; ".join(f"{row.label} {formatting.number(row.value, 3)}" for row in rows),
-        "R^2 of each unit alone, on sequences that the fit hasn't seen. The line is the whole state's: where no unit "
-        "comes near it, the quantity is spread over many.",
+        "R^2 of each unit alone, on sequences held out from the fit. The line is the whole state's R^2: if no unit "
+        "comes near it, the quantity is spread over many units.",
     )
     return exhibits.Dots(name, words, tuple(rows), "R^2 of one unit", float(probe.r2))
 
 
 @dataclasses.dataclass(frozen=True)
 class InterventionCosts:
-    """The task's metric with nothing held, `[S]`, and with something held, `[S]` by what."""
+    """The task's metric with nothing held, `[S]`, and with one part held, `[S]` by the part's name."""
 
     metric: str
     direction: str
@@ -117,7 +117,7 @@ class InterventionCosts:
     held: Mapping[str, np.ndarray]
 
     def of(self, what: str) -> np.ndarray:
-        """What holding it costs, `[S]`: an error's factor, or how much an accuracy falls."""
+        """Returns the cost of holding a part, `[S]`: the factor on an error, or the fall of an accuracy."""
         return self.held[what] / self.plain if self.direction == "min" else self.plain - self.held[what]
 
 
@@ -163,7 +163,7 @@ def intervention_costs(
 
 
 def cost_dots(name: str, found: InterventionCosts) -> exhibits.Dots:
-    """What it costs to hold each part."""
+    """Plots the cost of holding each part."""
     factors = found.direction == "min"
     rows = []
     for what in found.held:
@@ -175,16 +175,16 @@ def cost_dots(name: str, found: InterventionCosts) -> exhibits.Dots:
     )
     unit = f"{found.metric}, times that of the whole cell" if factors else f"{found.metric} lost"
     words = exhibits.Words(
-        "What it costs to hold a gate or a unit",
+        "Cost of holding a gate or a unit",
         said,
         f"{unit.capitalize()}, seed by seed: {over_seeds.shown(len(found.plain))}. At the line nothing is lost; "
-        "further right the part did work that a constant can't.",
+        "further right the part does work that a constant can't.",
     )
     return exhibits.Dots(name, words, tuple(rows), unit, 0.0, powers=factors)
 
 
 def cost_table(found: InterventionCosts) -> exhibits.Table:
-    """The metric itself, beside what is lost."""
+    """Tabulates the metric and its loss for each held part."""
 
     def number(value: float) -> str:
         return formatting.number(value, 3)
@@ -195,5 +195,5 @@ def cost_table(found: InterventionCosts) -> exhibits.Table:
         for what, values in found.held.items()
     ]
     lost = "times" if found.direction == "min" else "lost"
-    caption = f"What it costs: {over_seeds.shown(len(found.plain))}"
+    caption = f"Cost of holding: {over_seeds.shown(len(found.plain))}"
     return exhibits.Table(caption, ("held", found.metric, lost), tuple(rows))

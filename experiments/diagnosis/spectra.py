@@ -1,4 +1,4 @@
-"""Lyapunov exponents and singular values along a sequence, before and after training: numbers, figure and table."""
+"""Lyapunov exponents and singular values along a sequence, before and after training: numbers and figure."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from gru_research.training import evaluation_hooks
 from gru_research.types import Batch, Params
 
 VALUES = 8
-"""So many singular values, the largest."""
+"""The number of singular values computed, the largest ones."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Spectrum:
 
 
 def measure(run: trained.FinishedRun, cell: trained.TrainedCell) -> Spectrum:
-    """Along the first validation sequence."""
+    """Measures a cell's seeds along the first validation sequence."""
     batch = run.validation(1)
     found = {
         when: _one(cell, params, batch) for when, params in zip(flow.WHEN, (cell.initial, cell.params), strict=True)
@@ -54,7 +54,7 @@ def _one(cell: trained.TrainedCell, params: Params, batch: Batch) -> tuple[np.nd
 
 
 def figure(found: Mapping[str, Spectrum]) -> exhibits.Lines:
-    """The singular values by rank, a line a cell."""
+    """Plots the singular values by rank, one line per cell."""
     panels, seeds = [], 1
     for when in flow.WHEN:
         lines = []
@@ -66,8 +66,8 @@ def figure(found: Mapping[str, Spectrum]) -> exhibits.Lines:
     text = over_seeds.shown(seeds)
     words = exhibits.Words(
         "Singular values of the Jacobian over a sequence",
-        "The largest singular values of the derivative of the last carry by the first, by rank, one line a cell.",
-        "By what factors perturbations of the first carry come through to the last, in the directions that keep "
+        "The largest singular values of the derivative of the last carry by the first, by rank, one line per cell.",
+        "The factors by which perturbations of the first carry reach the last, in the directions that keep "
         f"most: {text}. Values near 1 in several directions are memory; values above 1 are growth, and gradients that "
         "explode.",
     )
@@ -75,5 +75,5 @@ def figure(found: Mapping[str, Spectrum]) -> exhibits.Lines:
 
 
 def exponents(of: Spectrum, when: str) -> str:
-    """The largest exponent as text."""
+    """Formats the largest exponent."""
     return over_seeds.text(of.exponent[when], lambda value: formatting.number(value, 2))
