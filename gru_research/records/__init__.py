@@ -1,13 +1,13 @@
-"""The one result format: `records.jsonl`, written by a run and read by everything that reports on it.
+"""The result format `records.jsonl`: written by a run, read by all reports.
 
-One JSON object a line. The first line is the run's header; then, for each cell of the comparison, `draw`
-lines where its rates were tuned, one `cell` line, `evaluation` and `probe` lines during training, one `result` line
-a seed; the last line says how the run ended. Each kind is a dataclass of `kinds`, whose fields are the line's.
+Each line is one JSON object. The first line is the run's header. Each cell of the comparison then has `draw` lines if
+its rates were tuned, one `cell` line, `evaluation` and `probe` lines from training, and one `result` line per seed.
+The last line says how the run ended. Each kind of line is a dataclass in `kinds` with the same fields.
 
-Schema 2 added `draw` and the fields length, scaling, updates (of a cell), flops, tuned and selected_step;
-schema 3 added `probe`; schema 4 `metrics`, `test_metrics`, and of a task `validation_metric`, `directions` and
-`trivial` in place of one metric's `direction` and one `baseline`. Files of older schemas are read as they are,
-without what came later.
+Schema 2 added `draw` and the fields length, scaling, updates (of a cell), flops, tuned and selected_step.
+Schema 3 added `probe`. Schema 4 added `metrics` and `test_metrics`; in a task, `validation_metric`, `directions` and
+`trivial` replaced the `direction` of one metric and the single `baseline`. Files of older schemas remain readable;
+fields added later are missing.
 """
 
 from .json_lines import NOT_JSON, READABLE, SCHEMA, dotted, fields_of, line_of, record_of, to_json, why_not_json
@@ -19,7 +19,7 @@ FILE_NAME = "records.jsonl"
 
 STUDY_SCHEMA = "gru_research.study/1"
 STUDY_FILE_NAME = "study.json"
-"""What a directory of many runs holds: their names in order, and what is swept."""
+"""The file of a directory with several runs: their names in order, and the swept field."""
 
 __all__ = [
     "FILE_NAME",

@@ -1,4 +1,4 @@
-"""Between a record and its line: writing and reading go by the same fields."""
+"""Converts records to JSON lines and back. Both directions use the fields of the dataclasses in `kinds`."""
 
 import dataclasses
 import functools
@@ -14,12 +14,12 @@ from .kinds import KINDS, Header, Record
 SCHEMA = "gru_research.records/4"
 READABLE = (*(f"gru_research.records/{version}" for version in (1, 2, 3)), SCHEMA)
 NOT_JSON = (ValueError, RecursionError)
-"""What Python's parser raises: also for numbers of thousands of digits, and for thousands of brackets."""
+"""The errors of Python's JSON parser, including those for thousands of digits or nested brackets."""
 _WORDS = {int: "a whole number", float: "a number", str: "a text", bool: "true or false", tuple: "a list"}
 
 
 def to_json(value: Any) -> Any:
-    """Makes `value` plain JSON: tuples become lists, numpy scalars numbers, non-finite floats null."""
+    """Converts `value` to plain JSON: tuples become lists, NumPy scalars numbers, non-finite floats null."""
     if isinstance(value, Mapping):
         return {str(k): to_json(v) for k, v in value.items()}
     if isinstance(value, list | tuple):
@@ -32,7 +32,7 @@ def to_json(value: Any) -> Any:
 
 
 def fields_of(record: Record) -> dict[str, Any]:
-    """The fields of a record as its line has them, without the kind."""
+    """Returns the fields that the record's line has, without the kind."""
     found: dict[str, Any] = {}
     for field in dataclasses.fields(record):
         value = getattr(record, field.name)
@@ -44,7 +44,7 @@ def fields_of(record: Record) -> dict[str, Any]:
 
 
 def dotted(mapping: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """The values of nested mappings by their names with dots."""
+    """Flattens nested mappings; names are joined with dots."""
     found: dict[str, Any] = {}
     for name, value in mapping.items():
         found |= dotted(value, f"{prefix}{name}.") if isinstance(value, Mapping) else {f"{prefix}{name}": value}
@@ -52,16 +52,17 @@ def dotted(mapping: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def line_of(record: Record) -> str:
-    """A record as its line."""
+    """Returns the JSON line of a record."""
     first = {"kind": record.kind} | ({"schema": SCHEMA} if isinstance(record, Header) else {})
     return json.dumps(to_json({**first, **fields_of(record)}), allow_nan=False, separators=(",", ":")) + "\n"
 
 
 def record_of(line: Mapping[str, Any]) -> Record:
-    """The record of a line; what it lacks that has a default is that, and names that no record has are left out.
+    """Converts a parsed line to its record. Missing fields take their defaults. Only `Probe` keeps unknown fields.
 
     Raises:
-      ValueError: its kind is unknown, a field is missing, or holds something else; one line.
+      ValueError: the kind is unknown, a field without a default is missing, or a field has another type. The message
+        is one line.
     """
     kind = line.get("kind")
     if not isinstance(kind, str) or kind not in KINDS:
@@ -82,7 +83,7 @@ def record_of(line: Mapping[str, Any]) -> Record:
 
 @functools.cache
 def _hints(cls: type) -> dict[str, tuple[type, ...]]:
-    """The plain types that each field may hold."""
+    """Returns the plain types that each field of `cls` may have."""
     found = {}
     for name, hint in typing.get_type_hints(cls).items():
         union = typing.get_origin(hint) in (types.UnionType, typing.Union)
@@ -103,5 +104,5 @@ def _checked(kind: str, name: str, value: Any, hints: tuple[type, ...]) -> Any:
 
 
 def why_not_json(error: Exception) -> str:
-    """One of `NOT_JSON` as part of a line."""
+    """Returns the message of an error of `NOT_JSON`, as part of a line."""
     return error.msg if isinstance(error, json.JSONDecodeError) else str(error)

@@ -1,6 +1,6 @@
-"""The kinds of records: a frozen dataclass each, whose fields are those of its lines.
+"""The kinds of records. Each is a frozen dataclass with the fields of its lines.
 
-What may differ between two equal runs lies under `time` and `env` alone. A number that isn't finite is None.
+Two equal runs may differ in `time` and `env` only. A number that isn't finite is None.
 """
 
 import dataclasses
@@ -9,24 +9,24 @@ from typing import Any, ClassVar
 
 Numbers = Mapping[str, float | None]
 _LEFT_OUT: Any = {"left_out": True}
-"""Of a field whose line has no such name where it is None: what few runs have."""
+"""Marks a field that few runs have. Where it is None, the line omits it."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Header:
-    """The first line: what is run, and on what.
+    """The first line: the run's config, task and environment.
 
     Attributes:
-      config: the run's, with what was measured for it; asked: as it was before.
+      config: the run's config, with the values that were measured for it; asked: the config before that.
       task: name, metric, validation_metric, directions {"min" or "max" of each metric: whether less or more is better},
-        trivial {answer: what it reaches on the test set, in `metric`}, threshold (of `validation_metric`, null where
-        the task has none), length (of the longest training sequence), scaling (a sentence on what that changes), and
+        trivial {answer: its value of `metric` on the test set}, threshold (of `validation_metric`, null if the task
+        has none), length (of the longest training sequence), scaling (a sentence on the effect of the length), and
         signatures {metric of another library: how it was computed}.
-      warnings: what the user was told before training.
-      files: the user's own files that the run was made of, {path: sha256}.
+      warnings: the warnings shown to the user before training.
+      files: the user's own files that the run used, {path: sha256}.
       env: backend, engine ("native avx512, 2 threads", or "XLA, because ..."), devices, versions, command, data_dir,
-        manual_dir, ... `resumed` is a list with an entry for each time that an interrupted run was resumed: when, at
-        which cell, phase and step, how many records after it were dropped, and under which versions and engine.
+        manual_dir, ... `resumed` has one entry per resumption of an interrupted run: time, cell, phase, step, the
+        number of later records that were dropped, versions and engine.
     """
 
     kind: ClassVar[str] = "run"
@@ -41,8 +41,10 @@ class Header:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Draw:
-    """One seed of a draw of the tuned fields: each of `values` was drawn once for all of the draw's seeds, from the
-    range in config.tune. `chosen` is True in all records of one draw of a cell."""
+    """One seed of a draw of the tuned fields.
+
+    All seeds of a draw share `values`, drawn from the ranges in config.tune. `chosen` is True in all records of a
+    cell's chosen draw."""
 
     kind: ClassVar[str] = "draw"
     task: str
@@ -60,12 +62,12 @@ class Cell:
     """A cell, before it trains.
 
     Attributes:
-      reference_parameters: the size that it was to match; 0 where parameters aren't matched.
-      learning_rate, clip, weight_decay: the optimiser's fields that are the cell's own; the last two where tuned.
-      updates: how many it is given; flops: the floating-point operations of one example forward.
-      tuned: whether its learning rate comes from draws.
-      time: compile_seconds of training's and evaluation's programs, for its draws and its training together.
-      env: engine, "native" or "XLA": what the training program calls.
+      reference_parameters: the number of parameters to match; 0 if parameters aren't matched.
+      learning_rate, clip, weight_decay: the cell's own optimiser fields; the last two only if tuned.
+      updates: the cell's budget of updates; flops: floating-point operations of one example's forward pass.
+      tuned: whether the learning rate comes from draws.
+      time: compile_seconds of the training and evaluation programs, of the cell's draws and training together.
+      env: engine, "native" or "XLA": the one that the training program calls.
     """
 
     kind: ClassVar[str] = "cell"
@@ -88,10 +90,11 @@ class Cell:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Evaluation:
-    """A seed at an evaluation; `step` counts updates.
+    """One seed at one evaluation; `step` counts updates.
 
-    `train_loss` and `gradient_norm` are means, and `clipped_share` the share at which clipping acted, over the updates
-    since the evaluation before: None at step 0; the share also without clipping. `metrics` are all of the task's.
+    `train_loss` and `gradient_norm` are means over the updates since the previous evaluation. `clipped_share` is the
+    share of these updates that were clipped, None without clipping. All three are None at step 0. `metrics` has all
+    metrics of the task.
     """
 
     kind: ClassVar[str] = "evaluation"
@@ -111,9 +114,9 @@ class Evaluation:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Probe:
-    """What a probe of config.probes measured of a seed, at a step.
+    """A measurement by a probe of config.probes, of one seed at one step.
 
-    `measured` are further fields of its line: of "gradient_flow" the `of`, `lags`, `log_norm` and `half_life`.
+    `measured` holds the line's other fields: for "gradient_flow", `of`, `lags`, `log_norm` and `half_life`.
     """
 
     kind: ClassVar[str] = "probe"
@@ -127,16 +130,16 @@ class Probe:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Result:
-    """A seed at the end of training.
+    """One seed at the end of training.
 
     Attributes:
-      updates: how many it made; selected_step: of the parameters that were tested.
-      train_loss: of the last update's batch; last_good_loss: the same, of the last update that was finite.
-      test_metric: the task's `metric` on the test set; test_metrics: all of them.
-      train_set_loss, train_set_metric: of the tested parameters on the training examples, without noise; with
-        config.train_examples alone.
-      steps_to_solve: None for a seed that didn't solve the task; diverged_at: None for one that didn't diverge.
-      diverged_in: with --debug_nans the operation, and the line of code, at which a seed diverged.
+      updates: the number of updates made; selected_step: the step of the tested parameters.
+      train_loss: loss of the last update's batch; last_good_loss: loss of the last finite update's batch.
+      test_metric: the task's `metric` on the test set; test_metrics: all its metrics.
+      train_set_loss, train_set_metric: of the tested parameters on the training examples, without noise; only with
+        config.train_examples.
+      steps_to_solve: None if the seed didn't solve the task; diverged_at: None if it didn't diverge.
+      diverged_in: with --debug_nans, the operation and the line of code at which the seed diverged.
       time: ms_per_step, train_seconds, run_seconds.
     """
 
@@ -163,7 +166,7 @@ class Result:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class End:
-    """The last line: `status` is "finished" or "interrupted", `time` has the seconds."""
+    """The last line. `status` is "finished" or "interrupted"; `time` has the seconds."""
 
     kind: ClassVar[str] = "end"
     status: str
@@ -172,4 +175,4 @@ class End:
 
 Record = Header | Draw | Cell | Evaluation | Probe | Result | End
 KINDS: Mapping[str, type[Record]] = {cls.kind: cls for cls in (Header, Draw, Cell, Evaluation, Probe, Result, End)}
-"""The kinds by what a line calls them."""
+"""The dataclass of each `kind` of line."""

@@ -1,4 +1,4 @@
-"""A records file read back, whole and checked."""
+"""Reads and checks a records file."""
 
 import dataclasses
 import json
@@ -12,15 +12,14 @@ R = TypeVar("R", bound=Record)
 
 
 class RecordsError(ValueError):
-    """A records file that can't be read; the message is one line for the user."""
+    """Raised for a records file that can't be read. The message is one line for the user."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """What a records file holds, by kind, in the order it was written; `in_order` are all of them, the header too.
+    """The records of a file by kind, in the order written. `in_order` has all records, including the header.
 
-    `incomplete_line` is True where the file ends in half a line, as a killed run leaves it; that
-    half line is left out.
+    `incomplete_line` is True if the file ends in an incomplete line, as after a killed run. That line is ignored.
     """
 
     header: Header
@@ -42,8 +41,8 @@ def read(path: Path) -> Run:
     """Reads a records file.
 
     Raises:
-      RecordsError: no such file, not JSON, no header, another schema, an unknown kind, or a record without a field, or
-        with one of another type.
+      RecordsError: the file can't be read, isn't JSON, or has no header, an unknown schema, an unknown kind, or a
+        record with a missing field or a field of another type.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -62,7 +61,7 @@ def read(path: Path) -> Run:
 
 
 def of(found: list[Record], incomplete_line: bool = False) -> Run:
-    """Records sorted by kind; the first is the header, the last `End` counts."""
+    """Sorts records by kind. The first must be the header; of several `End` records the last counts."""
 
     def those(cls: type[R]) -> tuple[R, ...]:
         return tuple(record for record in found if isinstance(record, cls))
@@ -100,7 +99,7 @@ def _record(path: Path, number: int, line: dict[str, Any]) -> Record:
 
 
 def _of_today(line: dict[str, Any]) -> dict[str, Any]:
-    """A header whose task has several metrics and trivial answers: up to schema 3 it had one of each."""
+    """Converts a header up to schema 3, with one metric and one baseline, to `directions` and `trivial`."""
     task = line.get("task")
     if not isinstance(task, dict) or "directions" in task or not task.get("metric"):
         return line

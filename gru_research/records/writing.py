@@ -1,4 +1,4 @@
-"""Appending records to a file, and files that are there whole or not at all."""
+"""Appends records to a file, and writes whole files atomically."""
 
 import errno
 import os
@@ -10,9 +10,9 @@ from .kinds import Header, Record
 
 
 class Writer:
-    """Appends records to a file; each line is flushed, so that a killed run keeps what it wrote.
+    """Appends records to a file. Each line is flushed, so a killed run loses nothing it wrote.
 
-    `Writer.begin` and `Writer.go_on` make one.
+    Create one with `Writer.begin` or `Writer.go_on`.
     """
 
     def __init__(self, path: Path, lines: int):
@@ -21,9 +21,9 @@ class Writer:
 
     @classmethod
     def begin(cls, path: Path, header: Header) -> "Writer":
-        """A new file with its header, which is there whole or not at all.
+        """Creates the file with its header, atomically.
 
-        Raises FileExistsError where the file is there already: two runs never share one.
+        Raises FileExistsError if the file exists: two runs never share one.
         """
         if path.exists():
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
@@ -32,7 +32,7 @@ class Writer:
 
     @classmethod
     def go_on(cls, path: Path, keep: int, header: Header) -> "Writer":
-        """The file with its first `keep` lines alone, the first of them replaced by this header."""
+        """Cuts the file to its first `keep` lines, replaces the first by `header`, and appends from there."""
         kept = path.read_text(encoding="utf-8").split("\n")[1:keep]
         write_whole(path, line_of(header) + "".join(line + "\n" for line in kept))
         return cls(path, keep)
@@ -43,7 +43,7 @@ class Writer:
         self.lines += 1
 
     def sync(self) -> int:
-        """Returns how many lines there are, when they are on disk and not only on their way."""
+        """Waits until all lines are on disk; returns their number."""
         os.fsync(self._file.fileno())
         return self.lines
 
@@ -52,7 +52,7 @@ class Writer:
 
 
 def write_whole(path: Path, content: str | bytes) -> None:
-    """A file that is there whole or as it was before, also after a crash or on a full disk."""
+    """Writes a file atomically: after a crash or on a full disk, the old content remains."""
     aside = path.with_name(f".{path.name}.new")
     with aside.open("wb") as file:
         file.write(content.encode() if isinstance(content, str) else content)
