@@ -102,6 +102,15 @@ def test_the_map_has_every_folder_and_no_other(top: str) -> None:
     assert {path for row in rows for path in re.findall(r"`([\w/]+(?:/|\.py))`", row.split(" | ")[0])} == packages(top)
 
 
+def test_files_by_subject_are_there() -> None:
+    section = PAGE.partition("### Files of the larger folders")[2].partition("\n## ")[0]
+    folder = None
+    for path in re.findall(r"`([\w/]+(?:/|\.py))`", section.partition("\n- ")[2]):
+        if path.endswith("/"):
+            folder = ROOT / path if path.startswith("experiments/") else PACKAGE / path
+        assert folder is not None and (folder if path.endswith("/") else folder / path).exists(), path
+
+
 FUNCTIONS = re.findall(r"`(\w+(?:/\w+)+\.py):(\w+)`", PAGE)
 
 
