@@ -1,4 +1,4 @@
-"""Gated recurrence in JAX: GRU, LSTM and vanilla RNN as functions, for anybody's models.
+"""Gated recurrence in JAX: GRU, LSTM and vanilla RNN as functions, for use in any model.
 
 import gru_research as gr
 

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 OF_THE_MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
-"""Error numbers of a full or read-only disk: faults of the machine, not of the code or the command."""
+"""Error numbers of a full or read-only disk, which are faults of the machine and not of the code or the command."""
 
 
 @contextlib.contextmanager
 def full_disk_named(folder: Path) -> Iterator[None]:
-    """Replaces an error of a full disk, raised within the block, by an OSError that names `folder`."""
+    """Replaces a full-disk error that the block raises by an OSError that names `folder`."""
     try:
         yield
     except Exception as e:
@@ -23,7 +23,7 @@ def full_disk_named(folder: Path) -> Iterator[None]:
 
 
 def _number(error: Exception) -> int | None:
-    """The disk's error number, or None. Orbax writes by tensorstore, whose errors have it only in their text."""
+    """Returns the disk's error number, or None. tensorstore, which orbax writes with, has it only in the error text."""
     if isinstance(error, OSError):
         return error.errno if error.errno in OF_THE_MACHINE else None
     return next((number for number in OF_THE_MACHINE if os.strerror(number) in str(error)), None)

@@ -1,8 +1,8 @@
 """Finds the object that a config names: a key of a literal dict, `path/to/file.py:Name`, or `module:Name`.
 
-Naming a file or a module runs its code (docs/safety.md). A file is run once, and again where it has changed, from the
-bytes whose check sum is kept. While it runs, its folder is importable. Afterwards it isn't, and modules that came from
-there are known to that file alone, so that files of the same name in two folders don't meet.
+Naming a file or a module runs its code (docs/safety.md). A file is run once, and again after it has changed. The bytes
+that are run are those of the recorded check sum. The file's folder is importable only while the file runs. Modules
+imported from there are visible to that file alone, so files of the same name in two folders don't conflict.
 """
 
 import contextlib
@@ -21,16 +21,16 @@ from gru_research.config import UserError, choose, split_own
 T = TypeVar("T")
 _OURS = str(Path(__file__).parent)
 _PACKAGES = tuple(sysconfig.get_path(name) for name in ("purelib", "platlib", "stdlib"))
-"""Folders of installed packages, whose frames are left out of a description of an error."""
+"""Folders of installed packages; their frames are left out of error descriptions."""
 _LOADED: dict[str, tuple[types.ModuleType, dict[str, str]]] = {}
-"""Modules of files by path, each with the check sums of all files of its folder that were run."""
+"""The module of each file by path, with the check sums of all files of its folder that were run."""
 
 
 def find(field: str, name: str, known: Mapping[str, T]) -> T | Any:
-    """Returns what a config's `field` names: one of the `known`, or an attribute of a file or a module.
+    """Returns what a config's `field` names: one of `known`, or an attribute of a file or a module.
 
     Raises:
-      UserError: there is no such name, file or module, or running it fails; the field, the name and the choices.
+      UserError: there is no such name, file or module, or running it fails. The message has field, name and choices.
     """
     own = split_own(name)
     if own is None:
@@ -45,13 +45,13 @@ def find(field: str, name: str, known: Mapping[str, T]) -> T | Any:
 
 
 def checksums(name: str) -> dict[str, str]:
-    """The sha256 of all files of a name's code, by absolute path; empty for a key of a literal dict."""
+    """Returns the sha256 of all files of a name's code by absolute path; empty for a key of a literal dict."""
     own = split_own(name)
     if own is None:
         return {}
     if own[0].endswith(".py"):
         return dict(_LOADED[own[0]][1])
-    # All imported modules of a package belong together.
+    # The code of a module is all imported modules of its package.
     top = own[0].partition(".")[0]
     modules = [module for name, module in list(sys.modules.items()) if name.partition(".")[0] == top]
     files = {file for module in modules if (file := _file_of(module))}
@@ -75,18 +75,18 @@ def sha256(content: bytes) -> str:
 
 
 def file_sha256(file: Path) -> str:
-    """The sha256 of a file, which may be larger than memory."""
+    """Returns the sha256 of a file, which may be larger than memory."""
     with file.open("rb") as opened:
         return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def first_line(error: BaseException) -> str:
-    """The type of an error and the first line of its text."""
+    """Returns the type of an error and the first line of its text."""
     return f"{type(error).__name__}: {_first_text(error)}"
 
 
 def describe_error(error: BaseException) -> str:
-    """Where in the user's code an error was raised, and its first line. Errors of our own checks have no place."""
+    """Returns where in the user's code an error was raised, and its first line; errors of our checks have no place."""
     if isinstance(error, SyntaxError):
         return f"{Path(error.filename or '').name}, line {error.lineno}: {error.msg}"
     frames = traceback.extract_tb(error.__traceback__)
@@ -102,7 +102,7 @@ def _first_text(error: BaseException) -> str:
 
 
 def _is_own(value: Any, module: types.ModuleType) -> bool:
-    """Whether a module's value is a function or a class that was written there."""
+    """Whether a module's value is a function or a class that the module defines."""
     return callable(value) and getattr(value, "__module__", None) == module.__name__
 
 
@@ -122,7 +122,7 @@ def _of_file(field: str, name: str, path: Path) -> tuple[types.ModuleType, dict[
     try:
         with _importable(path.parent) as imported:
             exec(compile(content, key, "exec"), module.__dict__)
-    except (Exception, SystemExit) as e:  # whatever a user's file raises is for the user to read
+    except (Exception, SystemExit) as e:  # a user's file may raise anything; the user sees it
         del sys.modules[module.__name__]
         raise UserError(f"{field}={name!r}: the file can't be run ({describe_error(e)})") from e
     read = {key: sha256(content)} | {file: file_sha256(Path(file)) for file in imported}
@@ -134,7 +134,7 @@ def _of_file(field: str, name: str, path: Path) -> tuple[types.ModuleType, dict[
 def _importable(folder: Path) -> Iterator[list[str]]:
     """Makes a folder importable, and collects the files of the modules imported from it.
 
-    Modules imported from it before are set aside meanwhile, so that their present text is read, and then restored.
+    Modules that were imported from it before are removed during the block, so that files are read again, then restored.
     """
     imported: list[str] = []
     aside = {name: module for name, module in sys.modules.items() if _lies_in(name, module, folder)}
@@ -142,7 +142,7 @@ def _importable(folder: Path) -> Iterator[list[str]]:
         del sys.modules[name]
     sys.path.insert(0, str(folder))
     importlib.invalidate_caches()
-    writes, sys.dont_write_bytecode = sys.dont_write_bytecode, True  # nothing is left in a user's folder
+    writes, sys.dont_write_bytecode = sys.dont_write_bytecode, True  # no files are written to a user's folder
     try:
         yield imported
     finally:
@@ -156,10 +156,10 @@ def _importable(folder: Path) -> Iterator[list[str]]:
 
 
 def _lies_in(name: str, module: Any, folder: Path) -> bool:
-    """Whether a module is the user's and comes from a folder; a package may have no file of its own."""
+    """Whether a module is the user's and lies in a folder; a package may have no file of its own."""
     if name.partition(".")[0] in ("__main__", "gru_research", "experiments", "tests") or module is None:
         return False
-    # From its dict: some modules answer for any attribute, with anything, as torch.classes does.
+    # Read from __dict__: some modules, such as torch.classes, return something for any attribute.
     known = getattr(module, "__dict__", {})
     places = [_file_of(module) or "", *map(str, known.get("__path__") or ())]
     found = [place for place in places if place and not place.startswith((_OURS, *_PACKAGES))]
@@ -173,14 +173,14 @@ def _file_of(module: Any) -> str | None:
 
 def _of_module(field: str, name: str, module: str) -> types.ModuleType:
     if module.partition(".")[0] in sys.stdlib_module_names:
-        # A task is any function with options: a run of somebody else's could name one that runs commands.
+        # A task is any function with options: another person's run could name one that executes commands.
         raise UserError(f"{field}={name!r} must be of a module of yours: {module} is Python's own")
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as e:
-        # Otherwise the module is there, and lacks something itself.
+        # Otherwise the module exists, and an import inside it fails.
         if e.name and f"{module}.".startswith(f"{e.name}."):
             raise UserError(f"{field}={name!r} can't be found: there is no module {e.name!r}") from e
         raise UserError(f"{field}={name!r} can't be imported ({describe_error(e)})") from e
-    except (Exception, SystemExit) as e:  # whatever a user's module raises is for the user to read
+    except (Exception, SystemExit) as e:  # a user's module may raise anything; the user sees it
         raise UserError(f"{field}={name!r} can't be imported ({describe_error(e)})") from e

@@ -1,4 +1,4 @@
-"""Files of a run's directory beside its records: vocabularies, what a task learned from its data, and attention."""
+"""Files of a run's directory beside its records: vocabularies, what a task learned from its data, attention weights."""
 
 import dataclasses
 import io
@@ -17,24 +17,24 @@ VOCABULARIES = "vocabularies.json"
 LEARNED = "learned.json"
 ARRAYS = "arrays"
 _DAMAGED = (ValueError, KeyError, EOFError, NotImplementedError, zipfile.BadZipFile, zlib.error)
-"""What reading an archive of arrays raises that isn't one."""
+"""Exceptions raised when a file isn't a valid archive of arrays."""
 
 
 @dataclasses.dataclass(frozen=True)
 class AttentionExamples:
-    """The weights with which a model read the inputs of a few test examples for the tokens of its own answers.
+    """The attention weights over the inputs of a few test examples, for the tokens of the model's own answers.
 
-    Arrays are as long as the longest of the examples; the lengths say what of each is real.
+    Arrays are padded to the longest example; the lengths exclude the padding.
 
     Attributes:
-      seed: whose parameters.
-      examples: `[B]`, places in the test set.
+      seed: the seed of the parameters.
+      examples: `[B]`, indices in the test set.
       inputs, lengths: `[B, T]` tokens, or `[B, T, I]` vectors; and `[B]`.
-      answers, answer_lengths: the tokens `[B, U]` that the model gave, their end included; and `[B]`.
-      targets, target_lengths: the tokens `[B, W]` that were asked for; and `[B]`.
+      answers, answer_lengths: the model's tokens `[B, U]`, the end token included; and `[B]`.
+      targets, target_lengths: the target tokens `[B, W]`; and `[B]`.
       weights: `[B, U, T]`, a row for each token of an answer.
-      right: `[B]`, whether the answer is the target, from its first token to its end.
-      wrong_one: `[B]`, True for an example that is here because its answer is wrong.
+      right: `[B]`, whether the answer equals the target, from its first token to its end.
+      wrong_one: `[B]`, True for an example that was chosen because its answer is wrong.
     """
 
     seed: int
@@ -70,7 +70,7 @@ class AttentionExamples:
 
 
 def save_learned(workdir: Path, learned: Mapping[str, Any]) -> None:
-    """Writes what a task took from its training data; nothing of none."""
+    """Writes what a task took from its training data; no file where that is empty."""
     path = workdir / LEARNED
     if learned:
         records.write_whole(path, json.dumps(records.to_json(learned), ensure_ascii=False) + "\n")
@@ -79,7 +79,7 @@ def save_learned(workdir: Path, learned: Mapping[str, Any]) -> None:
 
 
 def load_learned(workdir: Path) -> dict[str, Any] | None:
-    """What `save_learned` was given; None where a run has no such file.
+    """Returns what `save_learned` wrote; None where a run has no such file.
 
     Raises:
       RecordsError: the file can't be read, or holds something else.
@@ -91,7 +91,7 @@ def load_learned(workdir: Path) -> dict[str, Any] | None:
 
 
 def save_vocabularies(workdir: Path, vocabularies: Mapping[str, Sequence[str]]) -> None:
-    """Writes the words of tokens by the name of their field, in the order of their numbers; nothing of none."""
+    """Writes the words of each field's vocabulary in the order of their token numbers; no file where there are none."""
     path = workdir / VOCABULARIES
     if vocabularies:
         words = {field: list(words) for field, words in vocabularies.items()}
@@ -101,7 +101,7 @@ def save_vocabularies(workdir: Path, vocabularies: Mapping[str, Sequence[str]]) 
 
 
 def load_vocabularies(workdir: Path) -> dict[str, tuple[str, ...]]:
-    """The words as `save_vocabularies` was given them; none where a run has no such file.
+    """Returns the words that `save_vocabularies` wrote; empty where a run has no such file.
 
     Raises:
       RecordsError: the file can't be read, or holds something else.
@@ -117,7 +117,7 @@ def load_vocabularies(workdir: Path) -> dict[str, tuple[str, ...]]:
 
 
 def _json(path: Path) -> Any:
-    """What a JSON file holds; None where there is no such file. Raises RecordsError."""
+    """Returns the content of a JSON file; None where there is no such file. Raises RecordsError."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -129,7 +129,7 @@ def _json(path: Path) -> Any:
 
 
 def save_attention(workdir: Path, label: str, attended: AttentionExamples) -> None:
-    """Writes the arrays of a cell in one step."""
+    """Writes the arrays of a cell atomically."""
     whole = io.BytesIO()
     fields = {field.name: np.asarray(getattr(attended, field.name)) for field in dataclasses.fields(attended)}
     np.savez_compressed(whole, **fields)  # pyright: ignore[reportArgumentType]
@@ -139,13 +139,13 @@ def save_attention(workdir: Path, label: str, attended: AttentionExamples) -> No
 
 
 def load_attention(workdir: Path, label: str) -> AttentionExamples | None:
-    """What `save_attention` was given; None where the cell has no such file.
+    """Returns what `save_attention` wrote; None where the cell has no such file.
 
     Raises:
       RecordsError: the file can't be read, or holds something else.
     """
     folder, name = workdir / ARRAYS, _attended_name(label)
-    # A name is looked for in its folder, so that a label from somebody's records leads to no other one.
+    # The name must be in the folder's listing, so that a label from untrusted records can't lead to another folder.
     if not folder.is_dir() or name not in {path.name for path in folder.iterdir()}:
         return None
     try:

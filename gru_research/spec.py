@@ -33,17 +33,17 @@ class Generation:
 
 @dataclasses.dataclass(frozen=True)
 class Spec:
-    """Describes a task to a model: all that the model may know.
+    """Describes a task to a model: everything that the model may know.
 
     Attributes:
-      example: one example as the model sees it, without a batch axis, shapes and types only: `inputs [T, I]`, or `[T]`
-        for tokens. With "generated" answers also `targets [U]`, tokens that `lengths` and `target_lengths` count.
-      output_size: C, the number of outputs of an answer; with "generated" the size of the answers' vocabulary.
-      answers: which steps answer: the "last", the "mean" over all, "every" one; or "generated", one token after the
-        other, which a model reads from `start` and `step` and gives for given targets from `apply`. None: the outputs
-        are any pytree with a leading batch axis that the task's loss takes.
+      example: shapes and types of one example, without a batch axis: `inputs [T, I]`, or `[T]` for tokens. "generated"
+        answers also have `targets [U]`, and `lengths` and `target_lengths` count the tokens.
+      output_size: C, the number of outputs of an answer; for "generated" the size of the answers' vocabulary.
+      answers: which steps answer: the "last", the "mean" over all, "every" one; or "generated" token by token: by
+        `start` and `step`, and for given targets by `apply`. None: the outputs are any pytree with a leading batch axis
+        that the task's loss takes.
       vocabulary: V where inputs are tokens.
-      generation: of "generated" answers.
+      generation: describes "generated" answers.
     """
 
     example: Mapping[str, jax.ShapeDtypeStruct]

@@ -1,11 +1,11 @@
 """The dimension key and the array aliases that every signature uses.
 
-One letter names one dimension everywhere. Inside a function a suffix gives the shape of an array (`h_BH`, `xs_TBI`). A
-new letter is declared here first.
+One letter names one dimension everywhere. Inside a function a suffix gives the shape of an array (`h_BH`, `xs_TBI`).
+Declare a new letter here first.
 
     B  batch            T  time             I  input features    H  hidden units
     L  layers           C  classes/outputs  V  vocabulary        S  seeds
-    K  beams            N  tokens of an answer, at most
+    K  beams            N  largest number of tokens of an answer
 """
 
 from collections.abc import Mapping
@@ -23,4 +23,4 @@ Params: TypeAlias = Mapping[str, Any]
 Carry: TypeAlias = Any
 """The state that a cell carries from step to step: `h [..., H]`, or `(c, h)` for an LSTM."""
 Batch: TypeAlias = Mapping[str, Any]
-"""Arrays by name with a leading batch axis: `inputs`, `targets` and others that a task needs."""
+"""Arrays by name with a leading batch axis: `inputs`, `targets` and what else a task needs."""

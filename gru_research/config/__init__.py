@@ -1,8 +1,8 @@
-"""From an `ml_collections.ConfigDict` at the edge to frozen, validated dataclasses inside.
+"""Converts an `ml_collections.ConfigDict` to frozen, validated dataclasses.
 
 `experiment(mapping)` checks every field and makes an `ExperimentConfig`. A mistake raises `UserError`, whose message is
-one line that names the field, the value and the choices. Names of cells, tasks and optimisers are checked with `choose`
-where their literal dict is; `call` checks options against the signature of what they are passed to.
+one line that names the field, the value and the choices. `choose` checks names of cells, tasks and optimisers next to
+their literal dict; `call` checks options against the signature of the function that takes them.
 """
 
 from .errors import FileError, UserError

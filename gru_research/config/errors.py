@@ -2,8 +2,8 @@
 
 
 class UserError(ValueError):
-    """A user's mistake; the message is one line. Launchers print it and exit with 2."""
+    """A user's mistake, with a message of one line. Launchers print it and exit with status 2."""
 
 
 class FileError(UserError):
-    """A fault of a user's own file; the message names the file, and the line where there is one."""
+    """A fault in a user's own file. The message names the file and, where there is one, the line."""

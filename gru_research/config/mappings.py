@@ -1,4 +1,4 @@
-"""Converts nested mappings, as of an `ml_collections.ConfigDict`, to an `ExperimentConfig` and back."""
+"""Converts nested mappings, such as an `ml_collections.ConfigDict`, to an `ExperimentConfig` and back."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from .signatures import call
 
 
 def experiment(mapping: Mapping[str, Any]) -> ExperimentConfig:
-    """Checks a config (plain nested mappings) and makes the experiment that it describes; a NumPy scalar is a number.
+    """Converts a config (plain nested mappings) to an `ExperimentConfig` and checks it; NumPy scalars are numbers too.
 
     Raises:
       UserError: an unknown field, a value of the wrong type, or one outside its range.
@@ -73,7 +73,7 @@ def _model(value: Any) -> ModelConfig:
 
 
 def to_mapping(config: Any) -> Any:
-    """A config, or a group of its fields, as plain nested dicts, in the form that `experiment` reads."""
+    """Converts a config, or a group of its fields, to plain nested dicts, which `experiment` reads."""
     if isinstance(config, ExperimentConfig):
         fields = {f.name: getattr(config, f.name) for f in dataclasses.fields(config)}
         task, cells, model = fields.pop("task"), fields.pop("cells"), fields.pop("model")
@@ -98,10 +98,10 @@ def to_mapping(config: Any) -> Any:
 
 
 def with_fields(mapping: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
-    """A config's mapping with fields, named with dots, set; a group that it leaves out, or that is None, is made.
+    """Returns a config's mapping with the given dotted fields set. Makes groups that are missing or None.
 
     Raises:
-      UserError: what should be a group holds a value.
+      UserError: a value is where a group should be.
     """
     changed = dict(mapping)
     for name, value in values.items():

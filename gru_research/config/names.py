@@ -1,4 +1,4 @@
-"""Names in a config: chosen from known ones, split, checked, and made independent of the current directory."""
+"""Chooses, splits and checks names in a config, and makes them independent of the current directory."""
 
 import difflib
 import re
@@ -9,11 +9,11 @@ from typing import Any
 from .errors import UserError
 
 LONGEST_FILE_NAME = 100
-"""Of 255 bytes: orbax, TensorBoard and temporary files add their own text to a name."""
+"""The longest name, of 255 possible bytes: orbax, TensorBoard and temporary files add their own text to it."""
 
 
 def choose(path: str, name: Any, choices: Iterable[Any]) -> Any:
-    """Returns `name` where it is one of `choices`; raises UserError with all of them where it isn't."""
+    """Returns `name` where it is one of `choices`; otherwise raises UserError, which lists them."""
     choices = list(choices)
     if name not in choices:
         texts = [str(choice) for choice in choices]
@@ -22,14 +22,14 @@ def choose(path: str, name: Any, choices: Iterable[Any]) -> Any:
 
 
 def check_known(path: str, name: str, known: Iterable[str]) -> None:
-    """Raises UserError with the nearest name where `path` has no field `name`."""
+    """Raises UserError where `path` has no field `name`; the message suggests the nearest one."""
     known = list(known)
     if name not in known:
         raise UserError(f"{path} has no field {name!r}{_nearest(name, known)}; fields: {', '.join(known)}")
 
 
 def check_file_name(what: str, name: str) -> None:
-    """Raises UserError unless `name` names a file of its directory, on any file system, with room for an ending."""
+    """Raises UserError unless `name` is a valid file name on any file system, with room for a suffix."""
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", name):
         raise UserError(f"{what} {name!r} must be letters, digits and _ . - (it names files)")
     if len(name) > LONGEST_FILE_NAME:
@@ -45,15 +45,15 @@ def _nearest(name: Any, choices: list[str]) -> str:
 
 
 def split_names(text: str) -> tuple[str, ...]:
-    """The names in a text that separates them by commas, each once."""
+    """Returns the distinct names in a comma-separated text."""
     return tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
 
 
 def split_own(name: str) -> tuple[str, str] | None:
-    """`path/to/file.py:Name` or `module:Name` as the two parts; None for a name without a colon.
+    """Splits `path/to/file.py:Name` or `module:Name` at the colon; returns None for a name without a colon.
 
     Raises:
-      UserError: a colon, but neither of these.
+      UserError: the name has a colon and neither form.
     """
     place, colon, wanted = name.rpartition(":")
     if not colon:
@@ -70,11 +70,11 @@ def located(name: str) -> str:
 
 
 FILES = ("train", "validation", "test")
-"""Options of tasks that may name the user's own files."""
+"""Task options that may name the user's own files."""
 
 
 def located_file(value: Any, task: str) -> Any:
-    """Makes the path of an existing file absolute. Anything else, such as a TFDS split, is returned as it is."""
+    """Makes the path of an existing file absolute. Returns anything else, such as a TFDS split, unchanged."""
     if not isinstance(value, str) or not value or (task == "tfds" and not Path(value).suffix):
         return value
     path = Path(value).expanduser()

@@ -1,4 +1,4 @@
-"""The fields of a config, as frozen dataclasses that check their values."""
+"""Frozen dataclasses that hold a config's fields and check their values."""
 
 import dataclasses
 import itertools
@@ -11,7 +11,7 @@ from .names import choose, split_names
 from .signatures import without_numpy_scalars
 
 SEEDS = 2**32
-"""How many seeds there are: a seed is 32 bits."""
+"""The number of possible seeds: a seed has 32 bits."""
 
 
 def _require(condition: bool, field: str, value: Any, allowed: str) -> None:
@@ -20,7 +20,7 @@ def _require(condition: bool, field: str, value: Any, allowed: str) -> None:
 
 
 def _normalize(config: Any) -> None:
-    """Replaces NumPy's numbers in the fields by Python's, so that equal configs are written alike.
+    """Replaces NumPy numbers in the fields by Python numbers, so that equal configs are written identically.
 
     Raises ValueError where a field is infinite or NaN.
     """
@@ -32,9 +32,11 @@ def _normalize(config: Any) -> None:
 
 @dataclasses.dataclass(frozen=True)
 class OptimizerConfig:
-    """`schedule` shapes the learning rate over the run's updates, after `warmup` linear updates;
-    `clip` bounds the global gradient norm, 0 turns it off; `weight_decay` is decoupled (AdamW's); `decay` is the decay
-    rate of rmsprop's mean of squares and of momentum's trace."""
+    """The optimiser and its fields.
+
+    `schedule` shapes the learning rate after `warmup` linear updates. `clip` bounds the global gradient norm; 0 turns
+    it off. `weight_decay` is decoupled, as in AdamW. `decay` is that of rmsprop's mean of squares and momentum's trace.
+    """
 
     name: str = "adam"
     learning_rate: float = 1e-3
@@ -56,9 +58,9 @@ class OptimizerConfig:
 class TuneConfig:
     """The same random search for every cell: `draws` log-uniform draws from each given range; 0 turns it off.
 
-    Every draw is trained with `seeds` seeds from `first_seed` on, for `updates` updates (0: the cell's own), and the
-    one with the best validation metric is chosen; the comparison's own seeds come after that. `sample` is the seed of
-    the draws themselves. A range is (low, high) of a field of the optimiser.
+    Each draw is trained with `seeds` seeds from `first_seed` on, for `updates` updates (0: the cell's own). The draw
+    with the best validation metric is chosen, and the comparison then uses its own seeds. `sample` is the seed of the
+    draws. A range is (low, high) of a field of the optimiser.
     """
 
     draws: int = 0
@@ -81,7 +83,7 @@ class TuneConfig:
 
     @property
     def ranges(self) -> dict[str, tuple[float, float]]:
-        """The ranges that are drawn from, by the optimiser's field."""
+        """Returns the ranges that are drawn from, by field of the optimiser."""
         fields = {name: getattr(self, name) for name in ("learning_rate", "clip", "weight_decay")}
         return {name: value for name, value in fields.items() if value is not None}
 
@@ -104,7 +106,7 @@ class HorizonConfig:
 
 @dataclasses.dataclass(frozen=True)
 class ModelConfig:
-    """The kind of model that is built around each cell, and the options that go to it."""
+    """The kind of model that is built around each cell, and its options."""
 
     kind: str = "sequence"
     options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
@@ -115,8 +117,8 @@ class ModelConfig:
 
 @dataclasses.dataclass(frozen=True)
 class CellConfig:
-    """`hidden_size` None is chosen by `match`, `learning_rate` None is the optimiser's, `updates` None the
-    comparison's; `options` go to the cell."""
+    """One cell of the comparison and its `options`. Where None, `hidden_size` is chosen by `match`, `learning_rate` is
+    the optimiser's and `updates` the comparison's."""
 
     label: str
     kind: str
@@ -137,7 +139,7 @@ class CellConfig:
 
 @dataclasses.dataclass(frozen=True)
 class TaskConfig:
-    """The name of a task and the options that go to it."""
+    """The name of a task and its options."""
 
     name: str
     options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
@@ -150,19 +152,19 @@ class TaskConfig:
 class ExperimentConfig:
     """One comparison: every cell of `cells` on one task, with `seeds` seeds each.
 
-    `seeds` counts them; they are `first_seed`, `first_seed + 1`, ... `only` keeps the cells whose
-    labels it lists, separated by commas. `reference` is the label whose size the others match, by `match`: the
-    number of parameters, the width, floating-point operations, or the time of an update, which is measured.
+    The seeds are `first_seed`, `first_seed + 1`, ... `only` lists the labels of the cells to train, separated by
+    commas. `reference` is the label whose size the others match, by `match`: the number of parameters, the width,
+    floating-point operations, or the measured time of an update.
 
     Parameters are evaluated every `eval_every` updates, or `evaluations` times where that is above 0. `select` says
     which parameters are tested: the "last" or those with the "best" validation metric. With `patience` above 0 a seed
     stops after `patience` evaluations without a better metric. `seconds` above 0 gives each cell this time to train,
-    tuning included, in place of `updates`: it is measured once and becomes `cells.LABEL.updates`.
-    Each batch is divided over `data_parallel` devices, which changes sums by rounding, and the noise that is drawn.
-    `train_examples` above 0 keeps only the first `train_examples` of a stored task; the tested parameters' metrics on
-    them are then recorded beside those on the test set.
-    `probes` names what is measured at every evaluation beside the metrics, separated by commas; training is unchanged.
-    `trackers` names where records are shown during the run, separated by commas; the run is unchanged.
+    tuning included, in place of `updates`: the speed is measured once and determines `cells.LABEL.updates`.
+    Each batch is divided over `data_parallel` devices, which changes the rounding of sums and the noise.
+    `train_examples` above 0 keeps only the first `train_examples` of a stored task, and records the tested parameters'
+    metrics on them beside those on the test set.
+    `probes` lists what is measured at every evaluation beside the metrics, separated by commas. `trackers` lists where
+    records are shown during the run, separated by commas. Neither changes training.
     """
 
     task: TaskConfig
@@ -217,5 +219,5 @@ class ExperimentConfig:
 
     @property
     def selected_labels(self) -> tuple[str, ...]:
-        """The labels of `only`; all labels where it is empty."""
+        """Returns the labels in `only`; all labels where it is empty."""
         return split_names(self.only) or tuple(cell.label for cell in self.cells)

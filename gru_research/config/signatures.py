@@ -1,4 +1,4 @@
-"""Checks the options of a config against the signature of the function that they are for, and calls it."""
+"""Checks a config's options against the signature of the function that takes them, and calls it."""
 
 import dataclasses
 import inspect
@@ -23,8 +23,8 @@ def call(
 ) -> T:
     """Calls `function(**options, **given)` after checking `options` against its signature.
 
-    Unknown names, values of another type than the annotation, missing arguments, and any ValueError
-    that the function raises become a UserError that starts with `path`; a FileError stays as it is.
+    Unknown names, values of another type than annotated, missing arguments, and any ValueError that the function
+    raises become a UserError that starts with `path`. A FileError passes unchanged.
     """
     if not isinstance(options, Mapping):
         raise UserError(f"{path}={options!r} must be a group of fields")
@@ -48,7 +48,7 @@ def call(
 
 
 def hints_of(function: Callable[..., Any]) -> dict[str, Any]:
-    """The type hints of a function's parameters, without those that its module can't resolve, such as names
+    """Returns the type hints of a function's parameters, without names that its module can't resolve, such as those
     imported only for type checkers."""
     annotated = function.__init__ if inspect.isclass(function) else function
     try:
@@ -59,7 +59,7 @@ def hints_of(function: Callable[..., Any]) -> dict[str, Any]:
 
 
 def _typed(path: str, value: Any, hint: Any) -> Any:
-    """`value` as `hint` says: an int serves as a float; anything else must match."""
+    """Returns `value` in the type of `hint`: an int becomes a float; anything else must match."""
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if dataclasses.is_dataclass(hint) and isinstance(hint, type) and isinstance(value, Mapping):
         return call(hint, value, path)
@@ -92,7 +92,7 @@ def _typed(path: str, value: Any, hint: Any) -> Any:
 
 
 def without_numpy_scalars(value: Any) -> Any:
-    """`value` with Python's numbers for NumPy's, which JSON can't hold."""
+    """Replaces NumPy scalars, which JSON can't hold, by Python numbers."""
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, Mapping):

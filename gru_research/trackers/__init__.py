@@ -1,7 +1,7 @@
 """Trackers: TensorBoard and Weights & Biases, which show a run's records while it trains.
 
-`records.jsonl` is the truth; a tracker shows it elsewhere, and one that fails never stops a run. A new one is a class
-with the methods of `Tracker` in a file of its own and one line in `TRACKERS`.
+A tracker shows the records of `records.jsonl` elsewhere. Its failure never stops a run. A new tracker is a class with
+the methods of `Tracker` in its own file, and one line in `TRACKERS`.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -15,17 +15,17 @@ from .tensorboard import TensorBoard
 from .weights_biases import Wandb
 
 TRACKERS: Mapping[str, Callable[[RunInfo], Tracker]] = {"tensorboard": TensorBoard, "wandb": Wandb}
-"""What `config.trackers` can name."""
+"""The trackers that `config.trackers` can name."""
 
 
 def check(names: Iterable[str]) -> None:
-    """Raises UserError for a name that isn't there."""
+    """Raises UserError for an unknown name."""
     for name in names:
         choose("config.trackers", name, TRACKERS)
 
 
 def start(names: Iterable[str], about: RunInfo) -> Trackers:
-    """The trackers of those names, started; those that can't start are off."""
+    """Starts the trackers of these names. A tracker that can't start is turned off."""
     return Trackers({name: TRACKERS[name] for name in names}, about)
 
 

@@ -18,7 +18,7 @@ class RunInfo:
 
 @dataclasses.dataclass(frozen=True)
 class Point:
-    """Numbers at one step of a series, by tag: `validation_mse` of `adding/gru/seed0`. All are finite."""
+    """Finite numbers at one step of a series, by tag, such as `validation_mse` of `adding/gru/seed0`."""
 
     series: str
     step: int
@@ -26,7 +26,7 @@ class Point:
 
 
 class Tracker(Protocol):
-    """Made from an `RunInfo`, at the start of a run or where one is resumed. Any exception turns it off for good."""
+    """A tracker, made from a `RunInfo` when a run starts or is resumed. Any exception turns it off for good."""
 
     def point(self, point: Point) -> None:
         """Receives numbers. Within a series steps never decrease, except when a run is resumed."""

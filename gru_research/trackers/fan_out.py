@@ -1,4 +1,4 @@
-"""Passes records to all trackers of a run. One that fails prints a warning and is turned off; the run continues."""
+"""Passes records to all trackers of a run. A failing tracker is turned off with a warning; the run continues."""
 
 import sys
 import threading
@@ -10,7 +10,7 @@ from .base import RunInfo, Tracker
 from .points import point_of
 
 CLOSING_SECONDS = 60.0
-"""The longest wait for a tracker that still sends, as without a network."""
+"""The longest wait at the end for a tracker that is still sending, for example without a network."""
 
 
 class Trackers:
@@ -23,7 +23,7 @@ class Trackers:
             self._try(name, lambda name=name, start=start: self._running.update({name: start(about)}))
 
     def record(self, record: Record) -> None:
-        """Passes on a record, after it was written."""
+        """Passes a record, which is already written, to the trackers."""
         about = self._about
         point = point_of(record, about.metric, about.validation_metric) if self._running else None
         if point is not None:
@@ -42,7 +42,7 @@ class Trackers:
     def _try(self, name: str, call: Callable[[], object]) -> None:
         try:
             call()
-        except (Exception, SystemExit) as e:  # whatever a tracker raises, training matters more
+        except (Exception, SystemExit) as e:  # no exception of a tracker may stop training
             self._running.pop(name, None)
             _warn(name, f"{type(e).__name__}: {e}{_INSTALL.get(name, '') if isinstance(e, ImportError) else ''}")
 

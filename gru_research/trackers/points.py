@@ -1,4 +1,4 @@
-"""Converts records to the numbers that trackers show."""
+"""Converts records to the points that trackers show."""
 
 import math
 from typing import Any
@@ -16,10 +16,10 @@ CELL = ("hidden_size", "parameters", "learning_rate", "clip", "weight_decay", "u
 
 
 def point_of(record: records.Record, metric: str, validation_metric: str) -> Point | None:
-    """The numbers of a record; None for those that hold no series. `*_metric` gets the name of its metric.
+    """Returns a record's point, or None where it has no series. Tags that end in `metric` get the metric's name.
 
-    Series are TASK/CELL (what a cell is), TASK/CELL/seedN (its evaluations, probes and its result, by update) and
-    TASK/CELL/draws/seedN (the tuning, by draw). Of a probe's lists, over lags, the last number is shown.
+    Series are TASK/CELL (the cell's description), TASK/CELL/seedN (evaluations, probes and the result, by update) and
+    TASK/CELL/draws/seedN (the tuning, by draw). Of a probe's list over lags only the last number is shown.
     """
     if isinstance(record, records.Header | records.End):
         return None
@@ -46,7 +46,7 @@ def point_of(record: records.Record, metric: str, validation_metric: str) -> Poi
 
 
 def _probed(record: records.Probe) -> dict[str, Any]:
-    """What a probe measured, by its name and the field's."""
+    """Returns a probe's measurements by the names of the probe and the field."""
     last = {name: v[-1] if isinstance(v, list) and v else v for name, v in record.measured.items()}
     return {f"{record.name}_{name}": value for name, value in last.items() if not isinstance(value, str | list)}
 

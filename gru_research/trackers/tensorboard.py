@@ -1,4 +1,4 @@
-"""TensorBoard's event files, by tensorboardX: a directory a series, so that equal tags lie in one chart."""
+"""Writes TensorBoard event files by tensorboardX, with one directory per series, so that equal tags share a chart."""
 
 import json
 import os
@@ -16,27 +16,27 @@ FOLDER = "tensorboard"
 
 
 def _file_name(part: str) -> str:
-    """A part of a series as a file of its directory, also where somebody's task has a name such as "..".
+    """Converts a part of a series' name to a safe file name.
 
-    Unlike a cell's label, a task's name may be anything.
+    Unlike a cell's label, a task's name may be anything, such as "..".
     """
     return re.sub(r"^\.|[^A-Za-z0-9_.+=-]", "_", part)[:LONGEST_FILE_NAME] or "_"
 
 
 class TensorBoard:
-    """Writes `WORKDIR/tensorboard/TASK/CELL/seedN/`, and the config as a text.
+    """Writes `WORKDIR/tensorboard/TASK/CELL/seedN/`, and the config as text.
 
-    Each call writes through to the disk. tensorboardX's own SummaryWriter hands events to a thread over a short queue:
-    where that thread died of a full disk, the next call would wait for ever.
+    Each call writes to the disk. tensorboardX's own SummaryWriter passes events to a thread over a short queue: after
+    a full disk killed that thread, the next call would block forever.
     """
 
     def __init__(self, about: RunInfo):
-        # Here, as it brings torch along where that is installed: 1.7 s.
+        # Imported here because it also imports torch where that is installed, which takes 1.7 s.
         import tensorboardX
         import tensorboardX.summary
         from tensorboardX.proto import event_pb2, summary_pb2
 
-        messages: Any = event_pb2  # protobuf makes the classes as the module is imported
+        messages: Any = event_pb2  # protobuf makes the classes when the module is imported
         summaries: Any = summary_pb2
         self._record_writer, self._event = tensorboardX.RecordWriter, messages.Event
         self._session_log, self._summary = messages.SessionLog, summaries.Summary
@@ -62,9 +62,9 @@ class TensorBoard:
         self._append(self._files[folder], step, **content)
 
     def _open(self, folder: Path, step: int) -> Any:
-        """A new file of the series; of one that is there already, events from `step` on are shown no more.
+        """Opens a new file of the series. Events from `step` on in earlier files are no longer shown.
 
-        That is what tensorboardX calls purge_step: a resumed run writes them again.
+        A resumed run writes those events again. tensorboardX calls this purge_step.
         """
         folder.mkdir(parents=True, exist_ok=True)
         earlier = len(list(folder.glob("events.out.tfevents.*")))
