@@ -1,8 +1,8 @@
-"""Stored data sets: prepared once by TFDS without TensorFlow, read into memory, handed out as shuffled batches.
+"""Stored data sets: prepared once by TFDS without TensorFlow, read into memory, and served as shuffled batches.
 
-`load` gives arrays by split and name; `ShuffledBatches` and `chunk` give batches by training step.
-To add a data set, write a builder in a folder of its own and one line in `builtin_datasets.BUILDERS`. `open_prepared`
-finds any other data set that TFDS prepared; `DiskArrays` reads it, at once or batch by batch.
+`load` returns arrays by split and name. `ShuffledBatches` and `chunk` return batches by training step.
+To add a data set, write a builder in its own folder and add one line to `builtin_datasets.BUILDERS`. `open_prepared`
+opens any other data set that TFDS prepared. `DiskArrays` reads it at once or batch by batch.
 """
 
 from gru_research.data.batches import ShuffledBatches, chunk

@@ -1,7 +1,7 @@
-"""Stored data as whole batches: shuffled anew every epoch, at any position at once, without replay.
+"""Random access to batches of stored data, which are shuffled every epoch.
 
-The order is a function of `(seed, epoch)`, so the position in the data is the training step and nothing else:
-a run that resumes at step 1,234 asks for batch 1,234.
+The order is a function of `(seed, epoch)`, so the training step alone gives the position in the data:
+a run that resumes at step 1,234 reads batch 1,234, without replay.
 """
 
 import sys
@@ -14,21 +14,21 @@ from gru_research.data.disk_arrays import DiskArrays
 
 
 class ShuffledBatches:
-    """Arrays in memory or on disk as a sequence of batches; element i is the batch of training step i.
+    """A sequence of batches from arrays in memory or on disk. Element i is the batch of training step i.
 
-    Epoch `i // batches_per_epoch` visits the examples in an order of its own and drops the remainder that
-    doesn't fill a batch. The class is a grain `RandomAccessDataSource`, so `grain.MapDataset.source(batches)`
-    is a grain pipeline whose state is the step. It may be read from many threads.
+    Epoch `i // batches_per_epoch` has its own order of the examples and drops the remainder that doesn't fill a
+    batch. The class is a grain `RandomAccessDataSource`, so `grain.MapDataset.source(batches)` is a grain pipeline
+    whose state is the step. Many threads may read it.
 
     Args:
       arrays: arrays `[N, ...]` by name; the same N examples in each. They aren't copied. `DiskArrays` are read
-        when batches are asked for; the batches are the same.
+        one batch at a time and give the same batches.
       batch_size: B, at most N.
-      seed: 0 or more; another seed is another order.
-      steps: how many batches the sequence has; by default it doesn't end.
+      seed: 0 or more; another seed gives another order.
+      steps: the number of batches; by default it has no limit.
 
     Raises:
-      ValueError: names the argument that is out of range, its value and the limit.
+      ValueError: an argument is out of range. The message names it, its value and the limit.
     """
 
     def __init__(
@@ -59,21 +59,21 @@ class ShuffledBatches:
         return self.steps
 
     def __getitem__(self, index: SupportsIndex) -> dict[str, np.ndarray]:
-        """The batch of step `index`: new arrays `[B, ...]` by name. Raises IndexError outside 0 to `len(self) - 1`."""
+        """Returns the batch of step `index`: new arrays `[B, ...]` by name. Raises IndexError if out of range."""
         index_B = self.indices(index.__index__(), 1)[0]
         if isinstance(self.arrays, DiskArrays):
             return self.arrays.take(index_B)
         return {name: array[index_B] for name, array in self.arrays.items()}
 
     def __repr__(self) -> str:
-        """Names what decides the order; grain asks it of a source that is checkpointed."""
+        """Names everything that determines the order. grain reads it from a source that is checkpointed."""
         return (
             f"ShuffledBatches(arrays={sorted(self.arrays)}, examples={self.examples}, "
             f"batch_size={self.batch_size}, seed={self.seed})"
         )
 
     def indices(self, start: int, steps: int) -> np.ndarray:
-        """Which examples make the batches of `steps` steps from `start` on: `[K, B]`.
+        """Returns the positions `[K, B]` of the examples in the K = `steps` batches from step `start` on.
 
         Raises:
           IndexError: a step outside `0 <= step < len(self)`.
@@ -88,13 +88,13 @@ class ShuffledBatches:
         return index_KB
 
     def _order(self, epoch: int) -> np.ndarray:
-        """The order of the examples in one epoch: `[N]`. The latest is kept, since steps mostly come in order."""
+        """Returns the order `[N]` of the examples in one epoch. The latest is cached: most steps are sequential."""
         kept, order_N = self._latest
         if kept != epoch:
-            # Streams of Philox under different keys are independent: (seed, epoch) needs no hash of ours.
+            # Philox streams under different keys are independent, so (seed, epoch) is the key without a hash.
             bits = np.random.Philox(key=np.array([self.seed, epoch], np.uint64))
             order_N = np.random.Generator(bits).permutation(self.examples)
-            self._latest = (epoch, order_N)  # one assignment: another thread sees the old pair or the new one
+            self._latest = (epoch, order_N)  # a single assignment: other threads see either the old pair or the new one
         return order_N
 
 
@@ -105,20 +105,20 @@ def chunk(
     rows: slice = slice(None),
     out: dict[str, np.ndarray] | None = None,
 ) -> dict[str, np.ndarray]:
-    """The batches of `steps` steps from `start` on, for several seeds side by side: `[S, K, B, ...]` by name.
+    """Returns the batches of `steps` steps from `start` on, for several seeds: `[S, K, B, ...]` by name.
 
-    `chunk(sources, start, steps)[name][s, k]` is `sources[s][start + k][name]`, gathered straight into place.
+    `chunk(sources, start, steps)[name][s, k]` equals `sources[s][start + k][name]`.
 
     Args:
-      sources: one a seed, alike in batch size and in the names, shapes and dtypes of their arrays.
+      sources: one for each seed, with equal batch sizes and equal names, shapes and dtypes of their arrays.
       start: the first step, 0 or more.
       steps: K, 1 or more.
-      rows: which rows of each batch, for a device that has a part of them; B is their number then.
-      out: arrays that are filled and returned; where their first two axes are longer than `[S, K]`, the rest stays.
+      rows: the rows of each batch to return, for a device that holds a part of it. B is then the number of rows.
+      out: arrays that are filled and returned. Elements beyond `[S, K]` in their first two axes stay unchanged.
 
     Raises:
       ValueError: no sources, or sources that differ.
-      IndexError: a step that a source doesn't have.
+      IndexError: a step outside a source's range.
     """
     layouts = [
         (source.batch_size, {name: (array.shape[1:], array.dtype) for name, array in source.arrays.items()})
@@ -137,6 +137,6 @@ def chunk(
                 out[name][s, :steps] = taken
             continue
         for name, array in source.arrays.items():
-            # The indices are in range; "clip" spares the copy that "raise" makes of `out`.
+            # The indices are in range. "clip" avoids the copy of `out` that "raise" makes.
             np.take(array, index_KB, axis=0, out=out[name][s, :steps], mode="clip")
     return out

@@ -1,4 +1,4 @@
-"""Numbers of stored data that aren't finite: refused where they are read, by example, before they cost a run."""
+"""Rejects stored data with numbers that aren't finite when it is read. The error names the example."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,16 +6,16 @@ import numpy as np
 
 from gru_research.config import UserError
 
-_AT_ONCE = 2**20  # numbers looked at together: they stay in a core's cache, and so do the answers
+_AT_ONCE = 2**20  # numbers checked at once: they and the results fit a core's cache
 
 
 def check_finite(arrays: Mapping[str, np.ndarray], what: str, positions: Sequence[int] | None = None) -> None:
-    """Raises UserError where an array `[N, ...]` of floats holds a value that isn't finite.
+    """Raises UserError if an array `[N, ...]` of floats holds a value that isn't finite.
 
     Args:
-      arrays: by name; those that hold no floats cost nothing.
+      arrays: by name; arrays without floats are skipped.
       what: names the data set and the split.
-      positions: which examples of the split the rows are; by default the first N.
+      positions: the positions of the rows' examples in the split; by default the first N.
     """
     for name, array in arrays.items():
         if array.dtype.kind != "f" or not array.size:

@@ -1,4 +1,4 @@
-"""Arrays that stay on disk: examples of a prepared data set, decoded to rows of fixed shapes when asked for."""
+"""Arrays on disk: examples of a prepared data set, decoded on demand to rows of fixed shapes."""
 
 import dataclasses
 import math
@@ -10,29 +10,29 @@ import numpy as np
 from gru_research.config import UserError
 from gru_research.data.check_finite import check_finite
 
-_READ_AT_ONCE = 1000  # decoded examples are Python objects: so many at most are there at a time
+_READ_AT_ONCE = 1000  # decoded examples are Python objects, so this limits their memory
 
 Row = Mapping[str, Any]
 
 
 @dataclasses.dataclass(frozen=True)
 class Layout:
-    """Shape and dtype of a row of an array."""
+    """The shape and dtype of one row of an array."""
 
     shape: tuple[int, ...]
     dtype: np.dtype
 
 
 class DiskArrays(Mapping[str, "DiskArray"]):
-    """Arrays `[N, ...]` by name, of which `take` reads rows.
+    """Arrays `[N, ...]` by name. `take` reads rows from disk.
 
-    TFDS decodes some ten thousand examples a second, a hundredth of what arrays in memory give.
+    TFDS decodes about ten thousand examples a second, a hundredth of the rate of arrays in memory.
 
     Args:
-      examples: N examples; `__getitems__(list of positions)` gives several, as TFDS's data sources do.
-      layouts: shape and dtype of a row, by name.
-      row: makes the rows of an example, by name, from what `examples` gives. It may raise UserError.
-      what: names the data set and the part of it in errors.
+      examples: N examples. `__getitems__(list of positions)` returns several, as in TFDS's data sources.
+      layouts: the shape and dtype of a row, by name.
+      row: converts an element of `examples` to its rows by name. It may raise UserError.
+      what: names the data set and the part in errors.
     """
 
     def __init__(self, examples: Any, layouts: Mapping[str, Layout], row: Callable[[Any], Row], what: str) -> None:
@@ -57,14 +57,14 @@ class DiskArrays(Mapping[str, "DiskArray"]):
 
     @property
     def nbytes(self) -> int:
-        """What all arrays would take in memory."""
+        """The size of all arrays in memory, in bytes."""
         return sum(array.nbytes for array in self.values())
 
     def take(self, index: np.ndarray) -> dict[str, np.ndarray]:
-        """The rows at `index [...]`, each from 0 to N - 1: arrays `[..., *row]` by name.
+        """Returns the rows at `index [...]`, each from 0 to N - 1: arrays `[..., *row]` by name.
 
         Raises:
-          UserError: what `row` raises, examples that can't be read, and floats that aren't finite.
+          UserError: `row` raises it, an example can't be read, or a float isn't finite.
         """
         positions: list[int] = index.ravel().tolist()
         out = {name: np.empty((len(positions), *layout.shape), layout.dtype) for name, layout in self.layouts.items()}
@@ -77,7 +77,7 @@ class DiskArrays(Mapping[str, "DiskArray"]):
         return {name: array.reshape(*index.shape, *array.shape[1:]) for name, array in out.items()}
 
     def in_memory(self) -> dict[str, np.ndarray]:
-        """All rows."""
+        """Returns all rows."""
         return self.take(np.arange(self.rows))
 
     def _read(self, positions: list[int]) -> Sequence[Any]:
@@ -90,7 +90,7 @@ class DiskArrays(Mapping[str, "DiskArray"]):
 
 @dataclasses.dataclass(frozen=True)
 class DiskArray:
-    """One of `DiskArrays`: it knows its shape and dtype, and is read where it is indexed."""
+    """One array of `DiskArrays`, with a shape and a dtype. Indexing reads it from disk."""
 
     arrays: DiskArrays
     name: str

@@ -1,4 +1,4 @@
-"""Data sets that TFDS prepared as array_record, ours or anybody's: found by name and split, without TensorFlow."""
+"""Opens data sets that TFDS prepared as array_record, by name and split, without TensorFlow."""
 
 import json
 import os
@@ -19,13 +19,13 @@ _FEATURES = "tensorflow_datasets.core.features."
 
 
 def open_prepared(name: str, dirs: DataDirs) -> tfds.core.DatasetBuilder:
-    """The builder of a data set that lies prepared in `data_dir`, made from its files alone.
+    """Returns the builder of a data set that is prepared in `data_dir`, made from its files alone.
 
     Args:
-      name: "name", "name/config", "name:1.0.0" or "name/config:1.0.0", as TFDS has it.
+      name: "name", "name/config", "name:1.0.0" or "name/config:1.0.0", in TFDS's notation.
 
     Raises:
-      ValueError: none of that name; one that is damaged; one that isn't stored as array_record.
+      ValueError: no data set has that name, or it is damaged, or it isn't stored as array_record.
     """
     root = root_of(dirs)
     try:
@@ -36,7 +36,7 @@ def open_prepared(name: str, dirs: DataDirs) -> tfds.core.DatasetBuilder:
     except DatasetNotFoundError as e:
         there = ", ".join(_prepared(root)) or "none"
         raise ValueError(f"dataset={name!r} isn't prepared in data_dir={os.fspath(root)!r}, only: {there}") from e
-    except Exception as e:  # protobuf, json and TFDS report damage and strange names by half a dozen unrelated types
+    except Exception as e:  # protobuf, json and TFDS report damage and strange names by several unrelated types
         raise ValueError(f"dataset={name!r} in data_dir={os.fspath(root)!r} can't be opened ({one_line(e)})") from e
     if file_format != FileFormat.ARRAY_RECORD:
         stored = file_format.value if file_format else "something unknown"
@@ -48,11 +48,11 @@ def open_prepared(name: str, dirs: DataDirs) -> tfds.core.DatasetBuilder:
 
 
 def _check_features(name: str, root: Path) -> None:
-    """Raises ValueError where a data set's `features.json` names classes that aren't TFDS's own.
+    """Raises ValueError if a data set's `features.json` names classes other than TFDS's own.
 
-    TFDS imports the module of any class that is named there, which runs it.
+    TFDS imports the module of any class in that file, which runs its code.
     """
-    with reraise_with_context(DatasetNotFoundError):  # TFDS's own search wants it
+    with reraise_with_context(DatasetNotFoundError):  # TFDS's own search requires it
         folder = find_builder_dir(name, data_dir=os.fspath(root))
     if folder is not None:
         content = json.loads((folder / "features.json").read_text(encoding="utf-8"))
@@ -62,7 +62,7 @@ def _check_features(name: str, root: Path) -> None:
 
 
 def _classes(content: Any) -> Iterator[str]:
-    """The classes that a `features.json` names; in files of older versions JSON lies within texts."""
+    """Yields the classes that a `features.json` names. Files of older versions hold JSON inside strings."""
     if isinstance(content, list):
         for value in content:
             yield from _classes(value)
@@ -74,13 +74,13 @@ def _classes(content: Any) -> Iterator[str]:
 
 
 def check_splits(builder: tfds.core.DatasetBuilder, parts: Mapping[str, str]) -> None:
-    """Checks that the parts exist, hold examples, and have none in common.
+    """Checks that the parts exist, hold examples, and don't overlap.
 
     Args:
-      parts: from the name of a field to what it asks for: "train", "train[:90%]", "train[100:200]+test".
+      parts: for each field of the config the part it names: "train", "train[:90%]", "train[100:200]+test".
 
     Raises:
-      ValueError: names the field, what it asks for, and what there is.
+      ValueError: names the field, its part, and the splits that exist.
     """
     taken: dict[str, list[tuple[str, int, int]]] = {}
     for field, part in parts.items():
@@ -104,7 +104,7 @@ def check_splits(builder: tfds.core.DatasetBuilder, parts: Mapping[str, str]) ->
 
 
 def examples(builder: tfds.core.DatasetBuilder, part: str, features: Collection[str]) -> Sequence[Any]:
-    """The examples of a part, from `check_splits`; only `features` are decoded of what is costly."""
+    """Returns the examples of a part, after `check_splits`. Images and tensors outside `features` stay encoded."""
     tops = {feature.split("/")[0] for feature in features}
     known: Any = builder.info.features
     skipped: Any = {
@@ -122,7 +122,7 @@ def _pairs(names: list[str]) -> list[tuple[str, str]]:
 
 
 def _prepared(root: Path) -> list[str]:
-    """The names of what lies prepared in a folder."""
+    """Returns the names of the prepared data sets in a folder."""
     found = {
         "/".join(file.parent.relative_to(root).parts[:-1])
         for pattern in ("*/*/features.json", "*/*/*/features.json")

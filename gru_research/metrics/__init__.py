@@ -1,4 +1,4 @@
-"""Metrics: additive statistics with a finish, and arrays of a whole set that are scored on the host."""
+"""Metrics: functions of sums over examples, and functions of a whole set's arrays, computed on the host."""
 
 from .base import Additive, Collected, Direction, Metric, mean, ratio
 

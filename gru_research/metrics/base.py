@@ -1,4 +1,4 @@
-"""What a metric is: statistics of each example inside jit, and how a set's become one number."""
+"""Defines metrics: statistics of each example inside jit, and the function that reduces them to one number."""
 
 import dataclasses
 from collections.abc import Callable, Mapping
@@ -9,21 +9,20 @@ import numpy as np
 from gru_research.types import Array, Batch
 
 Direction = Literal["min", "max"]
-"""Whether less or more of a metric is better."""
+"""Whether a lower or a higher value of a metric is better."""
 Statistics = Callable[[Any, Batch], Mapping[str, Array]]
-"""`(outputs, batch) -> {name: [B, ...]}`, inside jit: what each example adds."""
+"""`(outputs, batch) -> {name: [B, ...]}`, inside jit: the statistics of each example."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Additive:
-    """A metric made of sums over the examples: a mean, or a ratio such as errors by words.
+    """A metric that is a function of sums over examples, such as a mean or a word error rate.
 
     Attributes:
-      statistics: for each example the numbers to be summed, `[B]` by name.
-      finish: from the sums over a set, float64 by name, to the metric.
-      direction: whether less ("min") or more ("max") of it is better.
-      of: what `statistics` reads as its outputs: the model's "outputs", or its generated "answers"
-        (`decoding.Answers`).
+      statistics: returns the numbers to sum, `[B]` by name.
+      finish: converts the sums over a set, float64 by name, to the metric.
+      direction: whether a lower ("min") or a higher ("max") value is better.
+      of: the first argument of `statistics`: the model's "outputs", or its generated "answers" (`decoding.Answers`).
     """
 
     statistics: Statistics
@@ -34,13 +33,13 @@ class Additive:
 
 @dataclasses.dataclass(frozen=True)
 class Collected:
-    """A metric of a whole set that no sums give: arrays of every example are kept, and scored on the host.
+    """A metric that isn't a function of sums. Arrays of all examples are kept and scored on the host.
 
     Attributes:
-      statistics: what is kept of each example, `[B, ...]` by name.
-      score: from the whole set's arrays, `[N, ...]` by name, in the set's order, to the metric.
+      statistics: returns the arrays to keep, `[B, ...]` by name.
+      score: converts the whole set's arrays, `[N, ...]` by name, in the set's order, to the metric.
       direction, of: as in `Additive`.
-      signature: how the metric was computed, in the words of the field's library where it has some.
+      signature: how the metric was computed, in the standard library's notation if it has one.
     """
 
     statistics: Statistics
@@ -54,7 +53,7 @@ Metric = Additive | Collected
 
 
 def mean(values: Callable[[Any, Batch], tuple[Array, Array]], direction: Direction, **how: Any) -> Additive:
-    """The weighted mean over examples: `values(outputs, batch) -> (values [B], weights [B])`."""
+    """Returns a weighted mean over examples of `values(outputs, batch) -> (values [B], weights [B])`."""
 
     def statistics(outputs: Any, batch: Batch) -> dict[str, Array]:
         value_B, weight_B = values(outputs, batch)
@@ -64,7 +63,7 @@ def mean(values: Callable[[Any, Batch], tuple[Array, Array]], direction: Directi
 
 
 def ratio(parts: Callable[[Any, Batch], tuple[Array, Array]], direction: Direction, **how: Any) -> Additive:
-    """The ratio of two sums over examples, such as errors by words: `(outputs, batch) -> (above [B], below [B])`."""
+    """Returns a ratio of two sums over examples, from `parts(outputs, batch) -> (above [B], below [B])`."""
 
     def statistics(outputs: Any, batch: Batch) -> dict[str, Array]:
         above_B, below_B = parts(outputs, batch)
@@ -74,6 +73,6 @@ def ratio(parts: Callable[[Any, Batch], tuple[Array, Array]], direction: Directi
 
 
 def _quotient(above: np.ndarray, below: np.ndarray) -> np.ndarray:
-    """NaN for 0 / 0, a set in which nothing counts; without a warning, as a record shows it."""
+    """Returns `above / below`, without a warning: 0 / 0, from a set of zero total weight, is NaN."""
     with np.errstate(divide="ignore", invalid="ignore"):
         return above / below

@@ -1,4 +1,4 @@
-"""Tasks: data, a loss and a metric by name."""
+"""Tasks by name. Each has data, a loss and metrics."""
 
 from collections.abc import Callable
 
@@ -40,6 +40,6 @@ TASKS: dict[str, Callable[..., Task]] = {
     "tfds": tfds,
     "files": files,
 }
-"""The tasks that a config can name; a new one is a function with typed options and a line here."""
+"""The tasks that a config can name. To add a task, write a function with typed options and add a line here."""
 
 __all__ = ["TASKS", "Generated", "Stored", "Task"]

@@ -1,4 +1,4 @@
-"""What a task is: data, what a model may know of them, a loss and metrics."""
+"""Defines a task: data, the spec that a model sees, a loss and metrics."""
 
 import dataclasses
 from collections.abc import Callable, Mapping
@@ -19,19 +19,19 @@ from .output_decoders import Lazy, default_decoder
 
 Splits = Mapping[str, Mapping[str, np.ndarray]]
 PREDICTIONS = "predictions"
-"""What a run's test arrays call the predictions, beside what they keep of each metric."""
+"""The name of the predictions in a run's test arrays, which also hold the arrays of each metric."""
 Loss = Callable[[Any, Batch], tuple[Array, Array]]
 """`(outputs, batch) -> (values [B], weights [B])`."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Generated:
-    """Data made inside jit: a batch is a function of a key, so that nothing is stored and nothing repeats.
+    """Data generated inside jit. A batch is a function of a PRNG key: nothing is stored and no batch repeats.
 
     Attributes:
       make: `(key, batch_size) -> batch`, for training and validation.
-      validation_size, test_size: how many examples the two fixed sets hold; each has a key of its own.
-      make_test: makes the test set where it is another than training's, of longer sequences for example.
+      validation_size, test_size: the numbers of examples in the two fixed sets. Each set has its own key.
+      make_test: makes the test set where its distribution differs from training, such as longer sequences.
     """
 
     make: Callable[[PRNGKey, int], Batch]
@@ -45,9 +45,9 @@ class Generated:
                 raise ValueError(f"{field}={getattr(self, field)!r} must be at least 1")
 
     def load(self, dirs: DataDirs) -> dict[str, dict[str, np.ndarray]]:
-        """The validation and test sets; there is no training set to load."""
+        """Returns the validation and test sets. There is no training set to load."""
         del dirs
-        # Training keys start from the seed; these start where no seed can be.
+        # Training keys are derived from the seed. These keys use a value that no seed can have.
         keys = jax.random.split(jax.random.fold_in(jax.random.key(0), 2**32 - 1))
         makers = {
             "validation": (self.make, self.validation_size),
@@ -61,14 +61,14 @@ class Generated:
 
 @dataclasses.dataclass(frozen=True)
 class Stored:
-    """Data that lies on disk: a data set by name, or whatever `read` gives.
+    """Data on disk: a data set by name, or the sets that `read` returns.
 
     Attributes:
       dataset: a name that `gru_research.data.load` knows.
-      split: from the stored splits to "train", "validation" and "test".
-      prepare: from a stored batch to `inputs` and `targets`, inside jit, so that what travels to the
-        device is as small as what is stored.
-      read: gives the three sets, arrays `[N, ...]` by name, of a task that reads its data by itself.
+      split: converts the stored splits to "train", "validation" and "test".
+      prepare: converts a stored batch to `inputs` and `targets` inside jit, so that transfers to the device are as
+        small as the stored data.
+      read: returns the three sets, arrays `[N, ...]` by name, for a task that reads its own data.
     """
 
     dataset: str = ""
@@ -81,7 +81,7 @@ class Stored:
             raise ValueError("dataset='' must name a data set, where nothing is read")
 
     def load(self, dirs: DataDirs) -> dict[str, Any]:
-        """The three sets as stored; "train" may be `DiskArrays`. Raises UserError where they can't be had."""
+        """Returns the three sets as stored; "train" may be `DiskArrays`. Raises UserError if they aren't available."""
         if self.read is not None:
             return self.read()
         splits = self.split(load(self.dataset, dirs))
@@ -90,38 +90,37 @@ class Stored:
 
 @dataclasses.dataclass(frozen=True)
 class Task:
-    """A task: what goes in, what comes out, and how good an output is.
+    """A task: data, inputs and outputs, a loss and metrics.
 
     Attributes:
-      name: as in the literal dict of tasks, with the variant where it has some.
-      data: where examples come from.
-      spec: what a model may know of it.
-      loss: `(outputs, batch) -> (values [B], weights [B])`: what training minimises is the mean of the values, weighted
-        where examples don't count alike, such as by the number of steps that a mean over steps is of.
-      metrics: by name; "loss" is the mean of `loss`, and always there.
-      metric: the one that is compared, on the test set.
-      validation_metric: the one that curves show, and that selects and tunes; "" is `metric`.
-      threshold: the validation metric past which the task counts as solved; None: nothing counts as that.
-      trivial: what trivial answers reach on the test set, in `metric`, by their names.
-      answer: how answers are generated for metrics of "answers", a name of `decoding.DECODERS` and its options.
-      length: T, of the longest training sequence.
-      scaling: one sentence, how trivial answers and the difficulty change with the length.
-      latents: from a batch to the quantities `[B, T]` by name that a solver has to tell or to carry at each step, such
-        as the sum so far: what probes look for in a state. None: the task names none.
-      encode: from raw input (a text, an array, or a dict of arrays) to one example as the model sees it, without a
-        batch axis. It raises ValueError with one line that says what is wrong with the input. None: what fits `spec`
-        and the vocabulary "inputs" (see `input_encoders`).
-      decode: from one example's output, a row of the model's outputs or of `decoding.Answers`, to a plain JSON value
-        that a person reads. None: what fits `spec` and the vocabulary "targets" (see `output_decoders`). One that has
-        `mean` can answer for several seeds together.
-      continues: the answer to an input is its continuation: the tokens that the model generates behind it, as of a
-        language model; `decode` reads those tokens `[N]` then.
-      vocabularies: the words of tokens by the name of their field, in the order of their numbers; they are saved with a
-        run.
-      learned: what the task took from its training data, as plain JSON: normalisation, shapes. It is saved with
-        a run. A task's function that has a parameter `learned` gets it back when the run is loaded, and then reads no
-        data before `data.load`.
-      files: the user's own files that its data come from; a run records their paths and check sums.
+      name: the key in `TASKS`, followed by the variant if there are several.
+      data: the source of examples.
+      spec: what a model may know of the task.
+      loss: `(outputs, batch) -> (values [B], weights [B])`. Training minimises the weighted mean of the values. A
+        weight is, for example, the number of steps that a value averages.
+      metrics: by name; always includes "loss", the mean of `loss`.
+      metric: the metric that is compared on the test set.
+      validation_metric: the metric for curves, model selection and tuning; "" is `metric`.
+      threshold: the value of the validation metric past which the task counts as solved; None: no such value.
+      trivial: the `metric` of trivial answers on the test set, by their names.
+      answer: how answers are generated for metrics of "answers": a name of `decoding.DECODERS` and its options.
+      length: T of the longest training sequence.
+      scaling: one sentence on how trivial answers and the difficulty change with the length.
+      latents: converts a batch to quantities `[B, T]` by name that a solver must compute or carry at each step, such
+        as the running sum. Probes look for them in a state. None: no latents.
+      encode: converts raw input (a text, an array, or a dict of arrays) to one example as the model sees it, without a
+        batch axis. Raises ValueError with one line that says what is wrong with the input. None: an encoder that fits
+        `spec` and the vocabulary "inputs" (see `input_encoders`).
+      decode: converts one example's output, a row of the model's outputs or of `decoding.Answers`, to a readable JSON
+        value. None: a decoder that fits `spec` and the vocabulary "targets" (see `output_decoders`). A decoder with a
+        method `mean` can combine several seeds.
+      continues: whether an answer continues its input with generated tokens, as in a language model. `decode` then
+        reads those tokens `[N]`.
+      vocabularies: the words of each field's tokens, in the order of their numbers. They are saved with a run.
+      learned: facts from the training data as plain JSON, such as normalisation and shapes. It is saved with a run. A
+        task function with a parameter `learned` receives it when the run is loaded, and then reads no data before
+        `data.load`.
+      files: the user's own files that hold the data. A run records their paths and checksums.
       warnings: sentences that a user should read before training, such as that a set lacks a class.
     """
 
@@ -161,7 +160,7 @@ class Task:
                 f"metrics: {', '.join(names)} of generated answers needs spec.answers='generated', here "
                 f"{self.spec.answers!r}"
             )
-        # A copy with another spec gets forms of its own.
+        # A copy with another spec gets its own encoder and decoder.
         if self.encode is None or isinstance(self.encode, Lazy):
             object.__setattr__(self, "encode", Lazy(self._input_form))
         if self.decode is None or isinstance(self.decode, Lazy):
@@ -179,7 +178,7 @@ class Task:
         return default_decoder(self.spec, names, classes=bool(names) or self.loss is class_loss or whole)
 
     def _generated(self) -> Mapping[str, Any]:
-        """Shapes and types of a batch by name, where batches are made; nothing is computed."""
+        """Returns a generated batch's shapes and dtypes by name, without computing it; empty for stored data."""
         if not isinstance(self.data, Generated):
             return {}
         make = self.data.make
@@ -187,7 +186,7 @@ class Task:
 
     @property
     def direction(self) -> Direction:
-        """Whether less or more of `metric` is better."""
+        """Whether a lower or a higher `metric` is better."""
         return self.metrics[self.metric].direction
 
     @property
@@ -196,7 +195,7 @@ class Task:
 
     @property
     def baseline(self) -> float | None:
-        """What the best of the trivial answers reaches; None where none is named."""
+        """The `metric` of the best trivial answer; None if there is none."""
         best = min if self.direction == "min" else max
         return best(self.trivial.values(), default=None)
 
@@ -206,11 +205,11 @@ class Task:
         return any(metric.of == "answers" for metric in self.metrics.values())
 
     def prepare(self, batch: Batch) -> Batch:
-        """A batch as the model sees it, from one as the data give it."""
+        """Converts a batch of `data` to a batch as the model sees it."""
         return self.data.prepare(batch) if isinstance(self.data, Stored) else batch
 
     def summary(self) -> dict[str, Any]:
-        """What a report says of the task."""
+        """Returns the facts about the task that a report states."""
         fields = ("name", "metric", "validation_metric", "threshold", "length", "scaling")
         return {field: getattr(self, field) for field in fields} | {
             "trivial": dict(self.trivial),
@@ -230,33 +229,33 @@ def check_share(field: str, value: float) -> None:
 
 
 def alike(values: Array) -> tuple[Array, Array]:
-    """Values `[B]` of examples that count alike, with their weights."""
+    """Returns values `[B]` with a weight of 1 for each example."""
     return values, jnp.ones_like(values)
 
 
 def squared_error(outputs: Array, batch: Batch) -> tuple[Array, Array]:
-    """Mean squared error of each example: `outputs, targets [B, ...]` -> `[B]`, with weights."""
+    """Returns each example's mean squared error `[B]` and weight, from `outputs, targets [B, ...]`."""
     return alike(jnp.square(outputs - batch["targets"]).reshape(outputs.shape[0], -1).mean(-1))
 
 
 def cross_entropy(outputs: Array, targets: Array) -> Array:
-    """In nats: logits `[..., C]`, `targets [...]` class numbers, to `[...]`."""
+    """Returns the cross-entropy `[...]` in nats, from logits `[..., C]` and class numbers `targets [...]`."""
     log_probabilities = jax.nn.log_softmax(outputs.astype(jnp.float32))
     return -jnp.take_along_axis(log_probabilities, targets[..., None], axis=-1)[..., 0]
 
 
 def correct(outputs: Array, targets: Array) -> Array:
-    """1 where the largest logit is the target's, else 0: logits `[..., C]`, `targets [...]`, to float32 `[...]`."""
+    """Returns float32 `[...]`: 1 where the target has the largest of the logits `[..., C]`, else 0."""
     return (outputs.argmax(-1) == targets).astype(jnp.float32)
 
 
 def class_loss(outputs: Array, batch: Batch) -> tuple[Array, Array]:
-    """Cross-entropy in nats of each example: logits `[B, C]`, `targets [B]` class numbers."""
+    """Returns each example's cross-entropy in nats, from logits `[B, C]` and class numbers `targets [B]`."""
     return alike(cross_entropy(outputs, batch["targets"]))
 
 
 def class_accuracy(outputs: Array, batch: Batch) -> tuple[Array, Array]:
-    """Whether each example's class is right: logits `[B, C]`, `targets [B]`."""
+    """Returns 1 for each example with the right class, else 0, from logits `[B, C]` and `targets [B]`."""
     return alike(correct(outputs, batch["targets"]))
 
 
