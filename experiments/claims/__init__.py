@@ -1,4 +1,4 @@
-"""The claims of the tutorial, a file each: what is run, by which rule it holds, and how that is shown."""
+"""The claims of the tutorial. A file holds one claim: its experiment, its verdict rule, its tables and figures."""
 
 from collections.abc import Callable
 
@@ -20,4 +20,4 @@ CLAIMS: dict[str, Callable[..., Claim]] = {
     "gates": Gates,
     "ablations": Ablations,
 }
-"""What a config may name."""
+"""The claims that a config may name."""

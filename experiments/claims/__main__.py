@@ -84,14 +84,14 @@ def main() -> int:
 
 
 def write_page(workdir: Path) -> None:
-    """Writes the page of all findings; matplotlib is loaded only now."""
+    """Writes the page of all findings. Imports matplotlib, which is needed only here."""
     from gru_research.report import claims
 
     claims.write(workdir, rich.console.Console())
 
 
 def _runs(config: Mapping[str, Any]) -> dict[str, ExperimentConfig]:
-    """Returns the experiments of the config. Raises UserError, which names the run."""
+    """Returns the config's experiments by run. Raises UserError, which names the run."""
     found = {}
     for name, fields in _group(config, "runs").items():
         check_file_name("config.runs: the name", name)
@@ -114,7 +114,7 @@ def _plans(runs: Mapping[str, ExperimentConfig]) -> dict[str, Plan]:
 
 
 def _claims(config: Mapping[str, Any], plans: Mapping[str, Plan]) -> dict[str, Claim]:
-    """Returns the claims with their options, all checked before anything runs."""
+    """Returns the claims with their options. Checks all of them before anything runs."""
     found = {}
     chosen = _group(config, "claims")
     for name in chosen:
@@ -156,7 +156,7 @@ def _open(workdir: Path, claims: list[str], config: Mapping[str, Any]) -> None:
 
 
 def _train(workdir: Path, runs: Mapping[str, ExperimentConfig], stop: running.StopRequest, name: str) -> None:
-    """Trains a run to its end. Raises StoppedError if asked to stop."""
+    """Trains a run to its end. Raises StoppedError if a stop is requested."""
     path = workdir / folder(name)
     path.parent.mkdir(exist_ok=True)
     if running.is_finished(path, runs[name]):
@@ -167,7 +167,7 @@ def _train(workdir: Path, runs: Mapping[str, ExperimentConfig], stop: running.St
 
 
 def _find(context: ClaimContext, name: str, claim: Claim, title: str, full: bool) -> None:
-    """Tests a claim, unless its finding exists, and writes the finding; the `full` variant leaves no experiment out."""
+    """Tests a claim and writes its finding, unless the finding exists. The `full` variant runs every experiment."""
     if findings.read_one(context.workdir, name) is not None:
         print(f"\n{title}: found already")
         return

@@ -18,13 +18,13 @@ CLAIM = "The reset gate and the update gate each do work that the cell can't do 
 
 @dataclasses.dataclass(frozen=True)
 class Ablations:
-    """Trains cells with a gate taken out beside the whole ones.
+    """Compares cells without a gate with the whole cells.
 
     Attributes:
-      runs_of: names of the runs, separated by commas: a task each, with the same cells.
-      whole: labels of the whole cells, separated by commas. A cell whose label begins with one of them and an
-        underscore is that cell with something taken out.
-      needed: labels of those without a gate that decide the claim, separated by commas.
+      runs_of: names of the runs, separated by commas. Each run has one task, and all have the same cells.
+      whole: labels of the whole cells, separated by commas. The label of an ablated cell is a whole cell's label, an
+        underscore and a suffix.
+      needed: labels of the cells without a gate that decide the claim, separated by commas.
     """
 
     runs_of: str
@@ -97,7 +97,7 @@ class Ablations:
 
 
 def needed_anywhere(worse: Sequence[bool | None]) -> bool | None:
-    """From whether a cell without a gate is worse, task by task; None where tasks that might show it decide nothing."""
+    """Returns True if `worse` holds on any task; otherwise None if any task is undecided, else False."""
     return True if any(worse) else None if None in worse else False
 
 
@@ -109,7 +109,7 @@ def _says(worse: Mapping[str, bool | None]) -> str:
 
 
 def _family(task: results.TaskResults, cell: str, whole: tuple[str, ...]) -> list[pairwise_tests.Pair]:
-    """A whole cell against everything that is left of it."""
+    """Returns the pairs of a whole cell with its ablated variants."""
     longest = sorted(whole, key=len, reverse=True)
     labels = [c.label for c in task.complete]
     mine = [

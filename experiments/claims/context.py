@@ -14,7 +14,7 @@ from gru_research.training import Plan, evaluation_hooks, make_plan
 
 
 class StoppedError(Exception):
-    """Training was asked to stop; `status` is the exit status."""
+    """Training was stopped by request. `status` is the exit status."""
 
     def __init__(self, status: int):
         super().__init__(f"status {status}")
@@ -23,15 +23,15 @@ class StoppedError(Exception):
 
 @dataclasses.dataclass(frozen=True)
 class ClaimContext:
-    """What all claims share.
+    """The context that all claims share.
 
     Attributes:
-      workdir: their directory.
-      dirs: directories of data.
+      workdir: the directory of the claims.
+      dirs: the data directories.
       runs: the experiments of the config, by name.
       train: trains or resumes the named run to its end, in `workdir/runs/NAME`; raises StoppedError.
-      say: prints a line of progress.
-      known: runs that `followed` returned before, by name: several claims share a run.
+      say: prints a progress line.
+      known: a cache of the runs that `followed` returned, by name, since several claims share a run.
     """
 
     workdir: Path
@@ -42,20 +42,20 @@ class ClaimContext:
     known: dict[str, trained.FinishedRun] = dataclasses.field(default_factory=dict)
 
     def finished(self, name: str) -> trained.FinishedRun:
-        """Returns the named run, and trains it first if it isn't finished.
+        """Returns the named run. Trains it first if it isn't finished.
 
         Raises:
-          StoppedError, UserError: as training does.
+          StoppedError, UserError: as in training.
         """
         self.train(name)
         return trained.load_finished(self.workdir / folder(name), self.dirs)
 
     def followed(self, name: str) -> trained.FinishedRun:
-        """Returns the named run, like `finished`, after checking that its carries can be followed from step to step.
+        """Returns the named run, like `finished`, after checking that its carries can be traced step by step.
 
         Raises:
-          StoppedError, UserError: as `finished`; or the carries can't be followed, which may depend on the fields of
-            the data and is checked before training.
+          StoppedError, UserError: as in `finished`, or if the carries can't be traced. That may depend on the data's
+            fields; it is checked before training.
         """
         if name in self.known:
             return self.known[name]
@@ -72,19 +72,19 @@ class Claim(Protocol):
 
     @property
     def runs(self) -> tuple[str, ...]:
-        """The names of the config's runs that the claim needs."""
+        """The names of the runs that the claim needs."""
         ...
 
     def check(self, plans: Mapping[str, Plan], path: str) -> None:
-        """Checks, before anything runs, that the runs' plans have what the options name.
+        """Checks, before anything runs, that the runs' plans contain what the options name.
 
         Raises:
-          UserError: something is missing; names the claim's `path` in the config.
+          UserError: something is missing. The message has the claim's `path` in the config.
         """
         ...
 
     def find(self, context: ClaimContext, name: str) -> Finding:
-        """Returns the finding, under the claim's name in the config; raises what `ClaimContext.finished` raises."""
+        """Returns the finding under the claim's `name` in the config. Raises the errors of `ClaimContext.finished`."""
         ...
 
 
@@ -105,14 +105,14 @@ def folder(run: str) -> str:
 
 
 def check_named(path: str, fields: Mapping[str, Sequence[str]]) -> None:
-    """Raises UserError if a field names nothing: every verdict would hold for an empty list."""
+    """Raises UserError if a field is empty, since every verdict would hold for an empty list."""
     for field, names in fields.items():
         if not names:
             raise UserError(f"{path}.{field} is empty: name at least one, separated by commas")
 
 
 def check_cells(plans: Mapping[str, Plan], path: str, run: str, labels: Sequence[tuple[str, str]]) -> None:
-    """Raises UserError if a run lacks a cell; `labels` are pairs of a field and the label that it names."""
+    """Raises UserError if a run lacks a cell. `labels` are pairs of a field and the label that it names."""
     known = plans[run].config.selected_labels
     for field, label in labels:
         if label not in known:
@@ -120,7 +120,7 @@ def check_cells(plans: Mapping[str, Plan], path: str, run: str, labels: Sequence
 
 
 def check_followed(plans: Mapping[str, Plan], path: str, run: str) -> None:
-    """Raises UserError if the carry of one of a run's cells can't be followed from step to step."""
+    """Raises UserError if the carry of any cell in the run can't be traced step by step."""
     plan = plans[run]
     for cell in plan.cells:
         if reason := evaluation_hooks.unfit(cell.model, plan.task.spec.example):

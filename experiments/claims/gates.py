@@ -21,13 +21,13 @@ _UNTAUGHT = "The cell has learned nothing: its error is about the trivial one. "
 
 @dataclasses.dataclass(frozen=True)
 class Gates:
-    """Reads latent quantities of the task from a trained cell's states and gates, and takes gates out.
+    """Probes a trained cell's states and gates for the task's latent quantities, and intervenes on its gates.
 
     Attributes:
-      run: the name of the run; its task has to name latent quantities, one of which is 0 or 1 at each step.
+      run: the name of the run. Its task must name latent quantities, one of which is 0 or 1 at each step.
       cell: label of the cell.
-      read: the R^2 from which on a quantity counts as read.
-      examples: sequences, of validation data.
+      read: the least R^2 at which a quantity counts as readable.
+      examples: the number of validation sequences.
     """
 
     run: str
@@ -107,12 +107,15 @@ class Gates:
 
 
 def verdict(whole: bool, single: bool) -> Verdict:
-    """From whether the quantity can be read from the whole state, and from a single unit."""
+    """Returns the verdict. `whole` and `single`: whether the whole state, or a single unit, encodes the quantity."""
     return "doesn't hold" if single else "holds when" if whole else "holds"
 
 
 def _quantities(task: Task, latents: Mapping[str, np.ndarray], where: str) -> tuple[str, str]:
-    """The mark, and what is carried. Raises UserError where the task doesn't name both, or has another metric."""
+    """Returns the labels of the binary mark and of the carried quantity.
+
+    Raises UserError if the task doesn't name both, or if its metric isn't an error.
+    """
     mark = next((label for label, values in latents.items() if linear_probes.is_binary(values)), None)
     carried = next((label for label in latents if label != mark), None)
     if mark is None or carried is None:
@@ -139,7 +142,7 @@ def _says(
         f"training {np.median(before.areas[mark][best]):.3f}). Most costly to hold: {worst}, which multiplies the "
         f"error by {formatting.number(times[worst], 3)}; least: {mild}, by {formatting.number(times[mild], 3)}."
     )
-    if marked is None or others is None:  # a layer that doesn't read the inputs themselves
+    if marked is None or others is None:  # the layer doesn't read the task's inputs
         return text
     return (
         f"{text} The {whole} multiplies it by {formatting.number(times[whole], 3)}, at each {mark} alone by "

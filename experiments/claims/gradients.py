@@ -28,14 +28,14 @@ CLAIM = "Gradients vanish in a vanilla RNN, and a GRU's gates keep them alive."
 
 @dataclasses.dataclass(frozen=True)
 class Gradients:
-    """Follows the gradient back to the first step, before and after training, in every cell of a run.
+    """Measures the gradient at the first step, before and after training, for every cell of a run.
 
     Attributes:
       run: the name of the run.
-      gru, vanilla: labels of the GRU that the claim is about, and of the vanilla RNNs, separated by commas.
-      alive: what part of the gradient has to be left at the first step.
-      examples: sequences, of validation data.
-      biases: update biases at which an untrained GRU is looked at.
+      gru, vanilla: label of the claim's GRU; labels of the vanilla RNNs, separated by commas.
+      alive: the fraction of the gradient that must be left at the first step.
+      examples: the number of validation sequences.
+      biases: update biases at which an untrained GRU is measured.
       input_scales: factors on the input weights of an untrained tanh RNN with an orthogonal recurrent kernel.
     """
 
@@ -114,7 +114,10 @@ class Gradients:
         values: Sequence[float],
         change: Callable[[Any, jax.Array], Any],
     ) -> Mapping[float, np.ndarray]:
-        """log10 of the gradient at the first step of untrained cells, `[S]` by value of what is changed in them."""
+        """Returns log10 of the gradient at the first step of untrained cells, `[S]` for each of `values`.
+
+        `change` applies a value to the parameters.
+        """
         first = run.cell(self.gru)
         xs = evaluation_hooks.inputs_of(
             first.model, layer_trace.one_seed(first.initial, 0), run.validation(self.examples)
@@ -138,7 +141,7 @@ def _with_input_scale(params: Mapping[str, jax.Array], scale: jax.Array) -> dict
 
 
 def verdict(alive: Mapping[str, Mapping[str, bool]], gru: str, vanilla: Sequence[str]) -> Verdict:
-    """From which cells' gradients are alive before and after training, by label and `flow.WHEN`."""
+    """Returns the verdict. `alive`: whether a cell's gradient is alive, by label and time, one of `flow.WHEN`."""
     gated = [label for label in alive if label not in vanilla]
     if not any(any(alive[label].values()) for label in gated):
         return "doesn't hold"

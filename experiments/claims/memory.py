@@ -21,11 +21,11 @@ class Memory:
     """Compares the cells of a run on a task that needs memory over the whole sequence, and on further tasks.
 
     Attributes:
-      run: the name of the run, whose trained cells are also asked how far back an input matters.
-      gru, vanilla: labels of the GRU that the claim is about, and of the vanilla RNNs, separated by commas.
+      run: the name of the run. In its trained cells, the claim also measures how far back an input matters.
+      gru, vanilla: label of the claim's GRU; labels of the vanilla RNNs, separated by commas.
       also: names of further runs with these cells, separated by commas.
-      examples: sequences, of validation data, whose inputs are exchanged to see how long they matter.
-      remembered: below which part of the trivial error a cell has remembered something.
+      examples: the number of validation sequences in which inputs are exchanged to measure how long they matter.
+      remembered: the fraction of the trivial error below which a cell has remembered something.
     """
 
     run: str
@@ -112,8 +112,13 @@ class Memory:
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """What came out on one task: the GRU's pairs with the vanilla RNNs, than which it is better, by label, and whether
-    it remembered anything."""
+    """The outcome on one task.
+
+    Attributes:
+      pairs: the tests of the GRU against each vanilla RNN.
+      better: whether the GRU is better, by the vanilla RNN's label.
+      remembers: whether the GRU remembered anything.
+    """
 
     task: results.TaskResults
     pairs: Sequence[pairwise_tests.Pair]

@@ -23,14 +23,14 @@ _BAR = 0.05
 
 @dataclasses.dataclass(frozen=True)
 class Gap:
-    """A cell's seeds: what the parameters that were tested reach on their training and on the test set, `[S]`."""
+    """A cell's metric on the training set and on the test set, with the tested parameters of each seed, `[S]`."""
 
     train: np.ndarray
     test: np.ndarray
 
     @property
     def values(self) -> np.ndarray:
-        """How much better training examples are answered, `[S]`; a seed that diverged has the largest gap there is."""
+        """The metric on training minus test examples, `[S]`; infinite for a seed that diverged."""
         return np.where(np.isfinite(self.train) & np.isfinite(self.test), self.train - self.test, np.inf)
 
     @property
@@ -44,12 +44,12 @@ class Gap:
 
 @dataclasses.dataclass(frozen=True)
 class Overfitting:
-    """The generalisation gap of the cells against the size of the training set, and what remedies do to it.
+    """Measures the cells' generalisation gap against the size of the training set, and the effect of remedies.
 
     Attributes:
-      sizes: names of the runs, separated by commas, that differ in `train_examples`, the smallest set first.
-      remedies: names of the runs at the smallest size, separated by commas, each with a remedy against overfitting.
-      gru: label of the GRU that the claim is about.
+      sizes: names of the runs that differ in `train_examples`, separated by commas, the smallest set first.
+      remedies: names of the runs with a remedy against overfitting, separated by commas, all at the smallest size.
+      gru: label of the claim's GRU.
     """
 
     sizes: str
@@ -64,7 +64,7 @@ class Overfitting:
         check_named(path, {"sizes": split_names(self.sizes)})
         for run in self.runs:
             check_cells(plans, path, run, [("gru", self.gru)])
-        sizes = [plans[run].config.train_examples or np.inf for run in split_names(self.sizes)]  # 0 is the whole set
+        sizes = [plans[run].config.train_examples or np.inf for run in split_names(self.sizes)]  # 0 means the whole set
         if sizes != sorted(sizes):
             raise UserError(f"{path}.sizes={self.sizes!r} must begin with the run of the smallest train_examples")
 
@@ -107,7 +107,7 @@ class Overfitting:
         )
 
     def _more(self, first: Mapping[str, Gap]) -> dict[str, bool]:
-        """Of each other cell, whether the GRU's gap is shown to be larger."""
+        """Returns, by each other cell's label, whether the GRU's gap is shown to be larger."""
         others = [label for label in first if label != self.gru]
         tests = [stats.paired_permutation_test(first[self.gru].values, first[label].values) for label in others]
         answers = [verdict.answer for verdict in stats.verdicts(tests)]
@@ -140,12 +140,12 @@ class Overfitting:
 
 
 def verdict(overfits: bool, more: Sequence[bool]) -> Verdict:
-    """From whether the GRU overfits, and whether it is shown to do so more than each other cell."""
+    """Returns the verdict. `more`: for each other cell, whether the GRU is shown to overfit more."""
     return "doesn't hold" if not overfits else "holds" if all(more) else "holds when"
 
 
 def gaps(run: FinishedRun) -> dict[str, Gap]:
-    """The gap of each cell's seeds, by label."""
+    """Returns each cell's gap, by label."""
     found = {}
     for cell in run.cells:
         mine = {result.seed: result for result in run.records.results if result.cell == cell.label}
@@ -156,17 +156,17 @@ def gaps(run: FinishedRun) -> dict[str, Gap]:
 
 
 def train_size(run: FinishedRun) -> int:
-    """How many examples a run was trained on."""
+    """Returns the number of a run's training examples."""
     return len(next(iter(run.sets["train"].values())))
 
 
 def remedy_name(run: str) -> str:
-    """What a run's name says of its remedy."""
+    """Returns the remedy's name, the last part of a run's name."""
     return run.rpartition("-")[2].replace("_", " ")
 
 
 def _finite(values: np.ndarray) -> np.ndarray:
-    """A seed that diverged has answered nothing."""
+    """Replaces non-finite values, of seeds that diverged, by 0."""
     return np.where(np.isfinite(values), values, 0.0)
 
 

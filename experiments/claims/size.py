@@ -20,10 +20,10 @@ _NEAR = 0.01
 
 @dataclasses.dataclass(frozen=True)
 class Size(WithoutRuns):
-    """Counts parameters, operations and stored numbers of the three cells; nothing is trained.
+    """Counts parameters, operations and carry entries of the three cells. Trains nothing.
 
     Attributes:
-      hidden_sizes: H, the widths at which they are counted.
+      hidden_sizes: the hidden sizes H at which they are counted.
       input_size: I.
     """
 
@@ -62,7 +62,7 @@ class Size(WithoutRuns):
         )
 
     def _wider(self) -> float:
-        """How much wider a GRU is than an LSTM of as many parameters, at the largest width counted."""
+        """Returns H of a GRU over H of an LSTM with as many parameters, for the largest of `hidden_sizes`."""
         H = max(self.hidden_sizes)
         wanted = parameters(gr.LSTM(H), self.input_size)
         return nearest_size(lambda size: parameters(gr.GRU(size), self.input_size), wanted) / H
@@ -105,7 +105,7 @@ def parameters(cell: Any, input_size: int) -> int:
 
 
 def operations(cell: Any, input_size: int) -> int:
-    """Floating-point operations of one step for one sequence, as `count_flops` counts them."""
+    """Returns the floating-point operations of one step for one sequence, as counted by `count_flops`."""
     params = jax.eval_shape(lambda key: cell.init(key, input_size), jax.random.key(0))
     carry = jax.eval_shape(lambda p: cell.initial_carry(p, ()), params)
     return count_flops(cell.step, params, carry, jax.ShapeDtypeStruct((input_size,), "float32"))

@@ -27,7 +27,7 @@ _RESAMPLES = 2000
 
 @dataclasses.dataclass(frozen=True)
 class Ratio:
-    """The time of a training step of `cell` over the LSTM's, its median over rounds and the interval of that."""
+    """The training-step time of `cell` over the LSTM's: the median over rounds and its interval."""
 
     cell: str
     shape: cases.Shape
@@ -41,11 +41,12 @@ class Ratio:
 
 @dataclasses.dataclass(frozen=True)
 class Speed(WithoutRuns):
-    """Times a training step of the three cells, each in its own process, taking turns.
+    """Times a training step of the three cells. Each has its own process, and the processes take turns.
 
     Attributes:
-      shapes: batch, steps, inputs and units of the LSTM, as "B,T,I,H;B,T,I,H".
-      rounds, budget: turns for each, and seconds that each is timed.
+      shapes: the LSTM's batch size, steps, input size and hidden size, as "B,T,I,H;B,T,I,H".
+      rounds: turns of each process.
+      budget: seconds that each process is timed.
     """
 
     shapes: str = "32,128,32,128;50,200,2,64"
@@ -85,7 +86,7 @@ class Speed(WithoutRuns):
         )
 
     def _measure(self, context: ClaimContext, shape: cases.Shape) -> list[Ratio]:
-        """GRU and vanilla RNN against the LSTM, at its width and at its parameters."""
+        """Times GRU and vanilla RNN against the LSTM, with its hidden size and with its number of parameters."""
         platform = "cpu" if jax.default_backend() == "cpu" else "gpu"
         wanted = parameters(gr.LSTM(shape.hidden_size), shape.input_size)
 

@@ -11,7 +11,7 @@ from gru_research.runs.trained import FinishedRun
 from gru_research.tasks import Task
 
 LEARNED = 0.1
-"""The normalised score, 0 at the trivial answer and 1 at "solved", from which a cell has learned something."""
+"""The least normalised score of a cell that has learned something: 0 is the trivial answer, 1 is "solved"."""
 
 
 def collect(run: FinishedRun) -> results.TaskResults:
@@ -68,7 +68,7 @@ def dots(task: results.TaskResults, name: str, words: exhibits.Words, reference:
 
 
 def better(found: Sequence[pairwise_tests.Pair]) -> Mapping[str, bool | None]:
-    """Whether the first cell is shown to be better, by the other's label; None if the seeds are too few to show it."""
+    """Returns, by the other cell's label, whether the first is shown to be better; None if there are too few seeds."""
     return {pair.y: None if pair.verdict.answer == "too few seeds" else pair.verdict.answer == "better"
             for pair in found}  # fmt: skip
 
@@ -81,7 +81,7 @@ def verdict(held: Sequence[bool | None]) -> Verdict:
 
 
 def learned(task: Task | results.Task, value: float) -> bool:
-    """Whether a value of the task's metric is better than a trivial answer's by a tenth of the way to "solved"."""
+    """Returns whether a value of the task's metric has a normalised score of at least `LEARNED`."""
     if task.baseline is None or task.threshold is None or math.isnan(value):
         return False
     return bool(stats.normalized(value, task.baseline, task.threshold, task.direction) >= LEARNED)
@@ -94,6 +94,6 @@ def worse_end(row: summary.SummaryRow, direction: stats.Direction) -> float:
 
 
 def without_mark(task: results.TaskResults) -> str:
-    """Returns a sentence that names the cells without a finite IQM, which get no mark in a figure; "" if none."""
+    """Returns a sentence naming the cells without a finite IQM, which a figure can't mark; "" if there are none."""
     lacking = [plain_label(label) for label, row in rows(task).items() if not math.isfinite(row.iqm)]
     return f" No mark: too many seeds diverged ({', '.join(lacking)})." if lacking else ""
