@@ -112,7 +112,7 @@ def main() -> int:
 
 
 def speed_settings() -> speed.Settings:
-    """The flags of --suite=cpu and gpu, checked. Raises UserError."""
+    """Checks and returns the settings of --suite=cpu and gpu. Raises UserError."""
     default = "" if SHAPES.value else ",".join(map(str, cases.LENGTHS))
     lengths = cases.whole_numbers("--lengths", default if LENGTHS.value is None else LENGTHS.value)
     if 0 in lengths:
@@ -131,7 +131,7 @@ def speed_settings() -> speed.Settings:
 
 
 def own_settings() -> vmap_contention.Settings:
-    """The flags of --suite=vmap and contention, checked. Raises UserError."""
+    """Checks and returns the settings of --suite=vmap and contention. Raises UserError."""
     systems = cases.parse_systems(SYSTEMS.value or f"{cases.OURS},{cases.OURS_BY_XLA}")
     if not all(map(cases.is_ours, systems)):
         raise UserError(f"--systems={SYSTEMS.value!r}: --suite={SUITE.value} measures {cases.OURS} alone")
@@ -148,7 +148,7 @@ def own_settings() -> vmap_contention.Settings:
 
 
 def memory_settings() -> memory.Settings:
-    """The flags of --suite=memory, checked. Raises UserError."""
+    """Checks and returns the settings of --suite=memory. Raises UserError."""
     checkpoints = cases.whole_numbers("--checkpoints", CHECKPOINTS.value)
     if not checkpoints:
         raise UserError("--checkpoints names none: numbers of steps, separated by commas, 0 for none")
@@ -169,11 +169,11 @@ SETTINGS = {
     "vmap": own_settings,
     "contention": own_settings,
 }
-"""By suite, the function that makes its settings from the flags."""
+"""The function that makes a suite's settings from the flags, by suite."""
 
 
 def share_cores(threads: int) -> int:
-    """Restricts this process and those that it starts to its first `threads` cores; returns their number."""
+    """Restricts this process and its children to the first `threads` cores, or all if 0. Returns their number."""
     if not hasattr(os, "sched_setaffinity"):
         if threads:
             raise UserError(f"--threads={threads}: this system can't choose cores")

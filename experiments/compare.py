@@ -46,7 +46,7 @@ def main() -> int:
 
 
 def run_name() -> str:
-    """The config's file and its variant."""
+    """Returns the name of the config's file and its variant."""
     path, _, variant = config_path().partition(":")
     return "-".join(filter(None, [Path(path).stem, Path(variant).name]))
 

@@ -57,7 +57,7 @@ def main() -> int:
 
 
 def write(workdir: Path, run: trained.FinishedRun, found: list, examples: int) -> None:
-    """`why.json`, and both pages; matplotlib, a second of import, is loaded only now."""
+    """Writes `why.json` and both pages. Imports matplotlib here, which takes a second."""
     from gru_research import report
     from gru_research.report import diagnosis_page
 

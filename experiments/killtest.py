@@ -39,7 +39,7 @@ from gru_research.training import make_plan, needs_measurement
 ROOT = Path(experiments.__file__).parents[1]
 DEFAULT = "configs/killtest.py"
 CACHE = {"JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0", "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1"}
-"""Programs are compiled once for all processes; otherwise most kills would hit a process that compiles."""
+"""Makes all processes share compiled programs; otherwise most kills would hit a compilation."""
 
 WORKDIR = flags.DEFINE_string("workdir", "", "where everything is written; default: a new directory under runs/.")
 KILLS = flags.DEFINE_integer("kills", 200, "the number of kills of a running process.", lower_bound=1)
@@ -53,10 +53,10 @@ running.define_data_flags()
 def main() -> int:
     named = flags.FLAGS["config"].value is not None
     config = read_config() if named else experiment_from("config", str(ROOT / DEFAULT), {})
-    jax.config.update("jax_platforms", "cpu")  # this process only watches: an accelerator is for the runs
+    jax.config.update("jax_platforms", "cpu")  # this process only supervises: the runs use the accelerator
     folder = Path(WORKDIR.value) if WORKDIR.value else running.new_workdir("killtest")
     run_command = prepare(config, folder)
-    running.StopRequest()  # SIGTERM ends it as Ctrl-C does: it reports what it has found
+    running.StopRequest()  # SIGTERM ends it like Ctrl-C, with a report of the kills so far
     return run_kill_test(run_command, folder, KILLS.value, SEED.value)
 
 

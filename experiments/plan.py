@@ -60,7 +60,7 @@ def say(line: str) -> None:
 
 
 def counts(flag: str, values: list[str]) -> tuple[int, ...]:
-    """Whole numbers from a flag, each at least 1. Raises UserError."""
+    """Returns a flag's whole numbers, each at least 1. Raises UserError."""
     if not all(value.strip().isdecimal() and int(value) >= 1 for value in values):
         raise UserError(f"--{flag}={','.join(values)} must be whole numbers of at least 1, separated by commas")
     return tuple(int(value) for value in values)

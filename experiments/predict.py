@@ -76,7 +76,7 @@ def main() -> int:
 
 def _print(predictions: list[Prediction], names: list[str]) -> None:
     if hasattr(signal, "SIGPIPE"):
-        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # who reads may stop reading, as head does
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # the reader, such as head, may stop reading
     if JSON.value:
         print("\n".join(answers.to_json(predictions, names)))
     else:
@@ -84,7 +84,7 @@ def _print(predictions: list[Prediction], names: list[str]) -> None:
 
 
 def _seeds(given: str) -> list[int] | Literal["all"] | None:
-    """What `--seed` says. Raises UserError."""
+    """Returns the seeds of `--seed`, "all", or None without the flag. Raises UserError."""
     if not given:
         return None
     if given == "all":
@@ -97,7 +97,7 @@ def _seeds(given: str) -> list[int] | Literal["all"] | None:
 
 
 def _check_continuation(task: Task) -> None:
-    """Raises UserError where a flag is given that the run's answers don't have."""
+    """Raises UserError if a flag for continuations is given but the task's answers don't continue their inputs."""
     for name in ("length", "temperature", "random_seed"):
         if flags.FLAGS[name].present and not task.continues:
             raise UserError(f"--{name} is for answers that continue their inputs; those of {task.name} don't")

@@ -59,7 +59,7 @@ def main() -> int:
 
 
 def chosen_runs(table: PublishedTable) -> tuple[str, ...]:
-    """Returns the runs that `--runs` names; by default all, without a GPU those that need none. Raises UserError."""
+    """Returns the runs that `--runs` names; by default all, or without a GPU those that need none. Raises UserError."""
     named = tuple(name.strip() for name in RUNS.value.split(",") if name.strip())
     for name in named:
         choose("--runs", name, table.runs)
@@ -105,7 +105,7 @@ def row_texts(label: str, published: str, ours: RowResult | None) -> tuple[str, 
 
 def training_notes(runs: Mapping[str, records.Run]) -> list[str]:
     """Returns notes on how each run was trained: its cells' sizes, learning rates and updates, its time and machine."""
-    from gru_research.report import results, tuning  # here, as they bring matplotlib, which takes a second
+    from gru_research.report import results, tuning  # imported here, as matplotlib takes a second
 
     lines = []
     for name, run in runs.items():
@@ -113,7 +113,7 @@ def training_notes(runs: Mapping[str, records.Run]) -> list[str]:
             f"{c.cell} {c.parameters:,} parameters, rate {c.learning_rate:.2g}, {c.updates:,} updates"
             for c in run.cells
         )
-        assert run.end is not None  # finished runs alone
+        assert run.end is not None  # all runs are finished
         seconds, env = run.end.time["seconds"] or 0.0, run.header.env
         lines.append(f"Run {name}: {several(run.header.config['seeds'], 'seed')}; {cells}; {seconds / 60:.1f} min.")
         lines.append(

@@ -59,7 +59,7 @@ def main() -> int:
 
 
 def write(workdir: Path, console: rich.console.Console, latex_by: str = "") -> None:
-    """The report of what `workdir` holds; `latex_by` is the command that asks for tables for LaTeX."""
+    """Writes the report of a run, study or claims. `latex_by` is the command, if it asks for LaTeX tables."""
     if (workdir / findings.FILE_NAME).is_file():
         if latex_by:
             raise UserError(f"--latex: {workdir} holds claims, which have no tables for LaTeX; claims.md has them")
@@ -75,8 +75,8 @@ def write(workdir: Path, console: rich.console.Console, latex_by: str = "") -> N
 
 
 def _with_defaults(config: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The options of a task of this package with its defaults; of any other task, whose code isn't run, as given."""
-    from gru_research.tasks import TASKS  # here, as the tasks take a second to import and are seldom asked for
+    """Returns a task's options, with defaults if the task is of this package. Other tasks' code isn't run."""
+    from gru_research.tasks import TASKS  # imported here, as it takes a second and is seldom needed
     from gru_research.training.default_options import options_of_task
 
     given = config.get("task") or {}
@@ -86,7 +86,7 @@ def _with_defaults(config: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _directories(text: str) -> list[Path]:
-    """What `--workdir` names, separated by commas, which a directory's name may hold too."""
+    """Returns the directories of `--workdir`, separated by commas. A directory's name may hold commas."""
     pieces, found = [piece for piece in text.split(",") if piece], []
     while pieces:
         longest = (count for count in range(len(pieces), 1, -1) if Path(",".join(pieces[:count])).is_dir())
@@ -97,7 +97,7 @@ def _directories(text: str) -> list[Path]:
 
 
 def _output() -> Path:
-    """The directory of `--output`, which may hold an earlier report of several runs; or one that isn't there yet."""
+    """Returns the directory of `--output`, or a new one. It may hold an earlier report of several runs."""
     if not OUTPUT.value:
         return Path("runs") / f"report-{datetime.datetime.now():%Y%m%d-%H%M%S}"
     output = Path(OUTPUT.value)

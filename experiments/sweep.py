@@ -37,14 +37,14 @@ def main() -> int:
         raise UserError(f"--workers={WORKERS.value} must be at least 1")
     if DRY_RUN.value and ENGINE.value != "slurm":
         raise UserError(f"--dry_run writes Slurm's submission script: it needs --engine=slurm, not {ENGINE.value!r}")
-    jax.config.update("jax_platforms", "cpu")  # this process only checks: an accelerator is for the trials
+    jax.config.update("jax_platforms", "cpu")  # this process only checks: the trials use the accelerator
     metric, direction, files = config_check.check_sweep(sweep, config, running.data_dirs())
     name = "-".join(Path(path.partition(":")[0]).stem for path in (config_path(), SWEEP.value))
     described = directory.SweepDescription(sweep, to_mapping(config), metric, direction, name, arguments(), files)
     claimed = directory.claim(running.workdir(name), described)
     if DRY_RUN.value:
         return dry_run(sweep, claimed)
-    from experiments.sweeps import driver  # Optuna, which is an extra
+    from experiments.sweeps import driver  # imports Optuna, which is an extra
 
     return driver.run(claimed, described, ENGINE.value, WORKERS.value)
 

@@ -39,7 +39,7 @@ class Eta:
 
     def __init__(self, plan: Plan, clock: Callable[[], float] = time.monotonic):
         tune = plan.config.tune
-        self._phases: dict[tuple[str, str], tuple[Schedule, int]] = {}  # with its members, in the order that they run
+        self._phases: dict[tuple[str, str], tuple[Schedule, int]] = {}  # (schedule, members) in running order
         for cell in plan.cells:
             if tune.draws:
                 self._phases[cell.label, "tuning"] = tuning_schedule(plan, cell), tune.draws * tune.seeds
@@ -58,7 +58,7 @@ class Eta:
         evaluating = progress.evaluation_seconds - (before.evaluation_seconds if before else 0.0)
         if evaluating > 0:
             self._evaluations.add(evaluating, progress.members)
-        if before is None:  # a phase's first report comes after compilation, also where the phase is resumed
+        if before is None:  # a phase's first report comes after compilation, even if the phase is resumed
             self._starts.add(elapsed - evaluating, 1)
         else:
             self._updates.add(elapsed - evaluating, (progress.step - before.step) * progress.members)
@@ -82,7 +82,7 @@ class Eta:
 
 
 def time_left(share: float, seconds: float) -> str:
-    """Returns the progress line's text on the remaining time; empty where training is done."""
+    """Returns the progress line's text on the remaining time; empty once training is done."""
     if seconds >= 0.5:
         return f"{duration(seconds)} left"
     return "under 1 s left" if share < 1 else ""

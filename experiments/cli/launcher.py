@@ -1,7 +1,7 @@
-"""What all launchers share: flags, configs, and one clear line with status 2 for a user's mistake.
+"""Functions that all launchers share: parsing of flags and configs, and error reports.
 
-Exit status: 0 done, 1 our fault (with a traceback), 2 a user's mistake or a full disk (one line on
-stderr), 130 after Ctrl-C, 143 after SIGTERM or SIGUSR2.
+Exit status: 0 done, 1 a bug of this package (with a traceback), 2 a user's mistake or a full disk (one line on stderr),
+130 after Ctrl-C, 143 after SIGTERM or SIGUSR2.
 """
 
 import errno
@@ -64,8 +64,8 @@ def launch(main: Callable[[], int | None], *, config: bool = False) -> NoReturn:
 
 
 def command() -> list[str]:
-    """Returns the words of this process's command as they were given, ready to be typed again in the checkout."""
-    spec = sys.modules["__main__"].__spec__  # of what `python -m` runs
+    """Returns the words of this process's command as the user gave them, to be repeated in the checkout."""
+    spec = sys.modules["__main__"].__spec__  # the module that `python -m` runs
     program, *arguments = _GIVEN or sys.argv
     return ["python", *(["-m", spec.name.removesuffix(".__main__")] if spec else [program]), *arguments]
 
@@ -75,7 +75,7 @@ _GIVEN: list[str] = []
 
 
 def _without_orbax_s_own_words() -> None:
-    """Silences Orbax's threads, which print, several times and at length, errors that Orbax also raises."""
+    """Silences Orbax's threads, which print long copies of errors that Orbax also raises."""
     logging.get_absl_logger().addFilter(lambda record: f"{os.sep}orbax{os.sep}" not in record.pathname)
     std_logging.getLogger("asyncio").addFilter(
         lambda record: "exception was never retrieved" not in record.getMessage()
@@ -84,8 +84,10 @@ def _without_orbax_s_own_words() -> None:
 
 
 def _unraisable(what: "sys.UnraisableHookArgs") -> None:
-    """Leaves out what tensorstore says of writes that end when orbax has given up, and closed its event loop, with the
-    first that failed, which is raised."""
+    """Drops tensorstore's errors from writes that end after Orbax has closed its event loop.
+
+    Orbax closes it at the first failed write, whose error is raised.
+    """
     if not (isinstance(what.exc_value, RuntimeError) and str(what.exc_value) == "Event loop is closed"):
         sys.__unraisablehook__(what)
 
@@ -104,10 +106,10 @@ def read_mapping(example: str) -> dict[str, Any]:
 
 
 def experiment_from(field: str, spec: Any, shared: Mapping[str, Any]) -> ExperimentConfig:
-    """Returns the experiment of a config named as `FILE.py[:variant,field=value]`; `shared` fields override its own.
+    """Returns the experiment of the config `spec`, `FILE.py[:variant,field=value]`. `shared` overrides its fields.
 
     Raises:
-      UserError: no such file, a mistake in it, or a field or value that doesn't exist; says which `field` named it.
+      UserError: no such file, a mistake in it, or a field or value that doesn't exist. The message names `field`.
     """
     if not isinstance(spec, str):
         raise UserError(f"{field}={spec!r} must name a config, as FILE.py[:variant,field=value]")
@@ -120,12 +122,10 @@ def experiment_from(field: str, spec: Any, shared: Mapping[str, Any]) -> Experim
 
 
 def load_mapping(named: str, spec: str, among: str) -> dict[str, Any]:
-    """Returns another file with `get_config()` as nested dicts; the flag `named` gave it as `FILE.py[:variant]`.
-
-    If there is no such file, the error lists those of the folder `among`.
+    """Returns the `get_config()` of the file `spec`, `FILE.py[:variant]`, as nested dicts. `named` is its flag.
 
     Raises:
-      UserError: no such file, or a mistake in it.
+      UserError: no such file (the message lists the files of the folder `among`), or a mistake in it.
     """
     path, variant, fields = config_files.split_spec(f"{named}{spec}", spec)
     if fields:
@@ -134,7 +134,7 @@ def load_mapping(named: str, spec: str, among: str) -> dict[str, Any]:
 
 
 def _merged(mapping: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns `mapping` overridden by `changes`, group by group."""
+    """Returns `mapping` overridden by `changes`, which merge into nested groups."""
     merged = dict(mapping)
     for name, value in changes.items():
         old = merged.get(name)
@@ -144,15 +144,14 @@ def _merged(mapping: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str,
 
 def config_path() -> str:
     """Returns the config as the user named it: `FILE.py` or `FILE.py:variant`."""
-    flag: Any = flags.FLAGS["config"]  # config_flags' own class, which isn't public
+    flag: Any = flags.FLAGS["config"]  # its class, of config_flags, isn't public
     return flag.config_filename
 
 
 def use_cores(seeds: int, parts: int = 1, processes: int = 1) -> None:
-    """Makes each CPU core a device, but no more devices than seeds need. Must run before jax does anything.
+    """Makes each CPU core a device, but no more devices than the seeds need. Must run before JAX starts.
 
-    Each seed takes `parts` devices, even if that makes more devices than cores. Several processes share the devices
-    equally.
+    Each seed takes `parts` devices, even if there are fewer cores. The processes share the devices equally.
     """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     at_once = max(1, min(seeds, cores * processes // parts))
@@ -202,7 +201,7 @@ def _spell_out_variants(argv: Sequence[str]) -> list[str]:
 
 
 def _take_new_groups(argv: Sequence[str], config: Any) -> list[str]:
-    """Removes overrides of groups that the config file leaves out, which config_flags can't take, from `argv`."""
+    """Removes from `argv` overrides of groups that the config file leaves out, which config_flags can't parse."""
     rest = []
     for word in _with_equals_signs(argv):
         found = re.fullmatch(r"--?config\.([\w-]+(?:\.[\w-]+)+)=(.*)", word, re.DOTALL)
@@ -214,11 +213,10 @@ def _take_new_groups(argv: Sequence[str], config: Any) -> list[str]:
 
 
 def _is_new(config: Any, path: Sequence[str]) -> bool:
-    """Whether a field lies in a group that a config file leaves out or has as None, or config_flags can't read its
-    path.
+    """Returns whether config_flags can't override a field: its group is missing or None, or its path is unreadable.
 
     Raises:
-      UserError: what should be a group holds a value.
+      UserError: a value is in the place of a group.
     """
     for depth, name in enumerate(path[:-1]):
         if config.get(name) is None:
@@ -242,7 +240,7 @@ def _with_equals_signs(argv: Sequence[str]) -> list[str]:
 
 
 _NEW_FIELDS: dict[str, Any] = {}
-"""Overrides within groups that the config file leaves out, by dotted names."""
+"""Overrides in groups that the config file leaves out, by dotted name."""
 
 
 def _check_config_file(argv: Sequence[str]) -> Any:

@@ -10,14 +10,14 @@ from gru_research.training import Progress
 
 FOLDER = "profile"
 WARM_CALLS = 2
-"""Calls before the trace, so that it shows no one-time work such as allocation and page faults."""
+"""The number of calls before the trace, which keeps one-time work such as allocation out of it."""
 TRACED_CALLS = 3
 
 
 class Profile:
-    """Traces TRACED_CALLS training calls of the first cell, after its first WARM_CALLS, to `folder` if `wanted`.
+    """If `wanted`, traces TRACED_CALLS training calls of the first cell, after its first WARM_CALLS, to `folder`.
 
-    An evaluation between these calls is traced too. Compilation comes before the first call and isn't.
+    An evaluation between these calls is traced too. Compilation isn't: it comes before the first call.
     """
 
     def __init__(self, folder: Path, wanted: bool):
@@ -55,7 +55,7 @@ class Profile:
         try:
             jax.profiler.start_trace(self._folder)
             self._tracing, self._first = True, step
-        except Exception as e:  # a failed trace mustn't end the run
+        except Exception as e:  # a failed trace must not end the run
             self._give_up(e)
 
     def _stop(self) -> None:

@@ -1,4 +1,4 @@
-"""One comparison from a config to a report: what `compare`, `suite` and `replicate` share."""
+"""Runs one comparison from its config to its report, for `compare`, `suite` and `replicate`."""
 
 import contextlib
 import dataclasses
@@ -32,7 +32,7 @@ from gru_research.training import Plan, Progress, needs_measurement, processes
 INTERRUPTED = 128 + signal.SIGINT
 PREEMPTED = 128 + signal.SIGTERM
 DETERMINISTIC = "--xla_gpu_deterministic_ops=true"
-"""XLA leaves out operations whose sums have no fixed order, and takes no algorithm for being fast just now."""
+"""XLA flag that excludes operations whose sums have no fixed order, and choosing algorithms by timing."""
 
 
 def define_flags() -> None:
@@ -82,7 +82,7 @@ def workdir(name: str) -> Path:
 
 
 def new_workdir(name: str) -> Path:
-    """Returns a new directory directly under runs/, even if `name` holds a path, as a variant may."""
+    """Returns a new directory directly under runs/. `name` may hold a path, as a variant does."""
     plain = re.sub(r"[^A-Za-z0-9_.,=-]+", "_", name).lstrip(".")[:LONGEST_FILE_NAME]
     stem = f"{plain}-{datetime.datetime.now():%Y%m%d-%H%M%S}"
     candidates = (Path("runs") / (stem + (f"-{n}" if n else "")) for n in range(1000))
@@ -95,8 +95,8 @@ def members(config: ExperimentConfig) -> int:
 
 
 def start_backend() -> None:
-    """Starts jax's backend, with what `--deterministic` asks for. Raises UserError unless it is `--require_backend`."""
-    if flags.FLAGS.deterministic:  # XLA reads them when the backend starts
+    """Starts JAX's backend; applies `--deterministic`. Raises UserError if the backend isn't `--require_backend`."""
+    if flags.FLAGS.deterministic:  # XLA reads its flags when the backend starts
         os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {DETERMINISTIC}".strip()
     required, found = flags.FLAGS.require_backend, jax.default_backend()
     if required and found != required:
@@ -144,13 +144,14 @@ class StopRequest:
 
 
 def run(config: ExperimentConfig, folder: Path, stop: StopRequest, workdir: Path | None = None) -> int:
-    """Trains what isn't trained yet, from where it stands, and writes the report. `workdir` is what the command was
-    given, where that isn't the run's own `folder`.
+    """Trains, or resumes, the cells that aren't finished, and writes the report.
 
-    Returns the process's status: 0 where it ran to its end.
+    `workdir` is the command's `--workdir`, if that isn't the run's own `folder`.
+
+    Returns the process's exit status: 0 if the run reached its end.
 
     Raises:
-      UserError: the config has a mistake, the data can't be had, or `folder` holds something else.
+      UserError: the config has a mistake, the data can't be loaded, or `folder` holds something else.
     """
     begun = processes.from_first(lambda: _begun(folder, config))
     if begun is not None and begun["complete"]:
@@ -160,7 +161,7 @@ def run(config: ExperimentConfig, folder: Path, stop: StopRequest, workdir: Path
         write_report(folder)
         return 0
     asked = config
-    if begun is not None and needs_measurement(config):  # what was measured then holds
+    if begun is not None and needs_measurement(config):  # the earlier measurements hold
         found = experiment(begun["config"])
         config = dataclasses.replace(found, only=config.only, trackers=config.trackers)
     plan, sets = prepare_comparison(config, data_dirs(), say=lambda line: print(f"measured: {line}", flush=True))
@@ -189,7 +190,7 @@ def run(config: ExperimentConfig, folder: Path, stop: StopRequest, workdir: Path
             stopping=lambda: bool(stop.status),
             say=lambda said: print(said, file=sys.stderr, flush=True),
         )
-    status = 0 if finished else stop.status or PREEMPTED  # by this process's request or another's
+    status = 0 if finished else stop.status or PREEMPTED  # another process may have requested the stop
     if status and processes.is_first():
         print(
             f"stopped; the same command with --workdir={workdir or folder} resumes from here",
@@ -202,13 +203,13 @@ def run(config: ExperimentConfig, folder: Path, stop: StopRequest, workdir: Path
 
 
 def is_finished(folder: Path, config: ExperimentConfig) -> bool:
-    """Whether `folder` holds this run, finished. Raises UserError if it holds something else."""
+    """Returns whether `folder` holds this run, finished. Raises UserError if it holds something else."""
     found = check_workdir(folder, config)
     return found is not None and found.finished
 
 
 def _begun(folder: Path, config: ExperimentConfig) -> dict[str, Any] | None:
-    """The config of the run that a directory holds, as it was settled, and whether nothing is left to do."""
+    """Returns the config recorded in the directory and whether the run is complete; None if there is no run."""
     run = check_workdir(folder, config, flags.FLAGS.allow_config_change)
     if run is None:
         return None
@@ -216,7 +217,7 @@ def _begun(folder: Path, config: ExperimentConfig) -> dict[str, Any] | None:
 
 
 def write_report(folder: Path) -> None:
-    """Writes the report from the records; matplotlib, a second of import, is loaded only now."""
+    """Writes the report from the records. Imports matplotlib here, which takes a second."""
     if not processes.is_first():
         return
     from gru_research import report
@@ -226,13 +227,13 @@ def write_report(folder: Path) -> None:
 
 
 def is_complete(run: records.Run, config: ExperimentConfig) -> bool:
-    """Whether every cell that a config selects has the results of all its seeds."""
+    """Returns whether every cell that the config selects has results for all its seeds."""
     labels = [result.cell for result in run.results]
     return all(labels.count(label) == config.seeds for label in config.selected_labels)
 
 
 def announce(plan: Plan, folder: Path) -> None:
-    """Prints what is about to run, where, and on which devices."""
+    """Prints the plan, its directory and its devices before training."""
     config, tune = plan.config, plan.config.tune
     devices = jax.devices()
     print(f"jax {jax.__version__} on {jax.default_backend()}: {len(devices)} x {devices[0].device_kind}")

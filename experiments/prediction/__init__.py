@@ -1,1 +1,1 @@
-"""What `experiments.predict` reads and prints."""
+"""Input and output of `experiments.predict`."""

@@ -1,4 +1,4 @@
-"""Answers as a table with cells side by side, and as a JSON object a line; and a line of progress."""
+"""Formats answers as a table with cells side by side or as JSON lines, and shows progress."""
 
 import json
 import sys
@@ -13,13 +13,13 @@ from rich.text import Text
 from gru_research.runs.predict import Prediction
 
 LONGEST_INPUT, LONGEST_ANSWER = 80, 400
-"""Characters that a table shows of an input and of an answer."""
+"""The most characters of an input and of an answer in a table."""
 SECONDS = 5.0
-"""Between two lines of progress where they aren't on a terminal."""
+"""Seconds between two progress lines if stderr isn't a terminal."""
 
 
 def to_json(predictions: Sequence[Prediction], names: Sequence[str]) -> list[str]:
-    """A line a prediction, in their order; `names` are those of the inputs, each of which has as many predictions."""
+    """Returns one JSON line per prediction. `names` are the inputs' names; all have equally many predictions."""
     each = len(predictions) // len(names)
     return [
         json.dumps(
@@ -32,7 +32,7 @@ def to_json(predictions: Sequence[Prediction], names: Sequence[str]) -> list[str
 
 
 def to_table(predictions: Sequence[Prediction], names: Sequence[str]) -> Table:
-    """A row an input, and a column for each cell and seed."""
+    """Returns a table with a row for each input and a column for each cell and seed."""
     each = len(predictions) // len(names)
     table = Table("input", box=rich.box.SIMPLE_HEAD, pad_edge=False)
     for p in predictions[:each]:
@@ -44,7 +44,7 @@ def to_table(predictions: Sequence[Prediction], names: Sequence[str]) -> Table:
 
 
 def said(answer: Any) -> str:
-    """An answer in few words: the class and its probability, numbers, a text."""
+    """Formats an answer briefly: the class and its probability, numbers, or a text."""
     if isinstance(answer, str):
         return answer
     if isinstance(answer, float):
@@ -62,13 +62,13 @@ def said(answer: Any) -> str:
 
 
 def _text(text: str, longest: int) -> Text:
-    """Plain text: no markup, and nothing that a terminal would obey."""
+    """Returns plain text, cut to `longest` characters, without markup or control characters."""
     shown = "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in text[:longest])
     return Text(shown + "…" * (len(text) > longest))
 
 
 class Line:
-    """How many answers there are, on stderr: a line that changes on a terminal, one every few seconds elsewhere."""
+    """Shows the number of answers on stderr: a live line on a terminal, a line every few seconds elsewhere."""
 
     def __init__(self) -> None:
         self._terminal = sys.stderr.isatty()

@@ -1,4 +1,4 @@
-"""What `predict` is asked, from `--input`: a text, lines of a file or of stdin, or arrays from a file."""
+"""Reads the inputs that `--input` names: a text, lines of a file or of stdin, or arrays from a file."""
 
 import csv
 import re
@@ -17,23 +17,23 @@ from gru_research.tasks.files.prediction_inputs import from_table, inputs_array
 from gru_research.tasks.input_encoders import BESIDE
 
 FILES = (".npy", ".npz", ".csv", ".tsv", ".txt")
-"""Endings of files: a word that ends so names one, whether it is there or not."""
+"""File endings. A word with one of these is a file name, even if no such file exists."""
 MOST_LINES = 10
-"""Warnings of unknown tokens."""
+"""The most warnings of unknown tokens."""
 
 
 class Asked(NamedTuple):
-    """One input: what the task's `encode` takes, and how it is named."""
+    """One input: the value for the task's `encode`, and its name."""
 
     raw: Any
     name: str
 
 
 def read(given: str, task: Task) -> list[Asked]:
-    """The inputs that `--input` names: "-" is stdin, and a file that is there is read; anything else is a text.
+    """Returns the inputs that `--input` names: "-" is stdin, an existing file is read, and anything else is a text.
 
     Raises:
-      UserError: a file that isn't there or can't be read, or one without an input.
+      UserError: a file that doesn't exist, can't be read, or holds no input.
     """
     if given == "-":
         return _stdin()
@@ -49,7 +49,7 @@ def read(given: str, task: Task) -> list[Asked]:
 
 
 def unknown(asked: Sequence[Asked], task: Task) -> list[str]:
-    """Of each input with tokens that training lacks, how many, in a line; inputs beyond `MOST_LINES` are counted."""
+    """Returns a line for each input with tokens unknown from training; inputs beyond `MOST_LINES` are only counted."""
     words = task.vocabularies.get("inputs", ())
     if UNKNOWN not in words:
         return []
@@ -65,7 +65,7 @@ def unknown(asked: Sequence[Asked], task: Task) -> list[str]:
 def _is_file(path: Path) -> bool:
     try:
         return path.is_file()
-    except (OSError, ValueError):  # a long text is no name
+    except (OSError, ValueError):  # a long text isn't a file name
         return False
 
 
@@ -80,7 +80,7 @@ def _stdin() -> list[Asked]:
 
 
 def _lines(text: str) -> list[Asked]:
-    """An input a line; blank lines at the end are none."""
+    """Returns each line as an input, without blank lines at the end."""
     lines = text.split("\n")
     while len(lines) > 1 and not lines[-1].strip():
         lines.pop()
@@ -105,7 +105,7 @@ def _npz(path: Path, task: Task) -> list[Asked]:
 
 
 def _row(arrays: Mapping[str, np.ndarray], n: int, path: Path) -> Any:
-    """Input n without what is behind its length."""
+    """Returns input n, cut to its length."""
     row = {name: array[n] for name, array in arrays.items()}
     length, steps = row.pop("lengths", None), len(row["inputs"])
     if length is not None:
@@ -116,8 +116,7 @@ def _row(arrays: Mapping[str, np.ndarray], n: int, path: Path) -> Any:
 
 
 def _table(path: Path, task: Task) -> list[Asked]:
-    """The columns that the run was trained on; for other tasks numbers, a line of them a row, of which a first line of
-    words is a heading."""
+    """Returns the columns that the run was trained on; for other tasks, rows of numbers after an optional heading."""
     own = from_table(task.learned, path)
     if own is not None:
         return [Asked(raw, raw if isinstance(raw, str) else f"{path}[{n}]") for n, raw in enumerate(own)]
@@ -147,7 +146,7 @@ def _numbers(words: Sequence[str]) -> bool:
 
 
 def _one_or_several(array: np.ndarray, path: Path, task: Task) -> list[Asked]:
-    """An array that the task can read is one input; any other holds several, one in each row."""
+    """Returns the whole array as one input if the task can read it, else each row as an input."""
     if array.ndim and not array.size:
         raise UserError(f"{path}: an array of shape {list(array.shape)} holds no input")
     reason = _refusal(task, array)
@@ -165,7 +164,7 @@ def _one_or_several(array: np.ndarray, path: Path, task: Task) -> list[Asked]:
 
 
 def _refusal(task: Task, raw: Any) -> str | None:
-    """Why a task can't read an input; None where it can."""
+    """Returns the reason why the task can't read an input; None if it can."""
     try:
         task.encode(raw)
     except (ValueError, TypeError) as e:
