@@ -1,9 +1,9 @@
 """Statistics over seeds and tasks: plain functions of arrays, deterministic, NumPy only.
 
-Two conventions hold throughout. A seed whose number isn't finite is kept and ranks worst (`rank_worst`); dropping
-it would reward cells that diverge. So infinities pass through everything here and NaN is an error. And a metric has
-a `direction`, "min" or "max": whether less or more of it is better; what compares cells takes scores, of which more
-is better (`as_scores`, `normalized`).
+All functions share two conventions. First, a seed with a non-finite value is kept and ranks worst (`rank_worst`);
+dropping it would reward cells that diverge. Infinite values are therefore allowed, and NaN is an error. Second, a
+metric has a `direction`: "min" if lower is better, "max" if higher is. Functions that compare cells take scores, for
+which higher is better (`as_scores`, `normalized`).
 """
 
 from gru_research.stats.bootstrap import Estimate

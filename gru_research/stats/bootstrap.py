@@ -1,8 +1,8 @@
-"""The percentile bootstrap over seeds (Efron and Tibshirani 1993, chapter 13), stratified where there are tasks.
+"""The percentile bootstrap over seeds (Efron and Tibshirani 1993, chapter 13), stratified by task if there are several.
 
-Every interval here is made of resampled values, not interpolated: between a finite and an infinite one there is
-nothing to interpolate. With few seeds all of them promise too much (`interval_coverage` measures one); with one
-seed, or seeds that all agree, they are a point, which says that nothing varied, not that nothing would.
+The ends of every interval are resampled values, never interpolated: a finite and an infinite value have no
+interpolation. With few seeds the true coverage is below the nominal one (`interval_coverage` measures it). With one
+seed, or with equal seeds, the interval is a point. That doesn't show that further seeds would agree.
 """
 
 import dataclasses
@@ -11,12 +11,12 @@ import math
 import numpy as np
 
 RESAMPLES = 2000
-"""The resamples of an interval, where a caller names no other number."""
+"""The default number of resamples of an interval."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Estimate:
-    """A number and the ends of its bootstrap interval; each may be infinite."""
+    """An estimate with the ends of its bootstrap interval. Each may be infinite."""
 
     value: float
     low: float
@@ -36,13 +36,13 @@ def resample_counts(size: int, resamples: int, rng: np.random.Generator) -> np.n
 
 
 def ends(resampled: np.ndarray, confidence: float) -> tuple[np.ndarray, np.ndarray]:
-    """The two values of `resampled` [R, ...] between which `confidence` of them lie, rounding outwards: [...]."""
+    """Returns the two values of `resampled` [R, ...] that enclose the share `confidence`, rounded outwards: [...]."""
     ordered = np.sort(resampled, axis=0)
     tail = math.floor((1 - confidence) / 2 * (len(ordered) - 1))
     return ordered[tail], ordered[len(ordered) - 1 - tail]
 
 
 def interval(resampled: np.ndarray, confidence: float) -> tuple[float, float]:
-    """`ends` of `resampled` [R] as plain numbers."""
+    """Returns `ends` of `resampled` [R] as floats."""
     low, high = ends(resampled, confidence)
     return float(low), float(high)

@@ -1,4 +1,4 @@
-"""How likely a run of one cell beats a run of another."""
+"""The probability that a run of one cell beats a run of another."""
 
 from collections.abc import Sequence
 
@@ -16,19 +16,19 @@ def probability_of_improvement(
     resamples: int = bootstrap.RESAMPLES,
     seed: int = 0,
 ) -> bootstrap.Estimate:
-    """The mean over tasks of P(X > Y) + P(X = Y) / 2, X a run of x and Y one of y on the same task.
+    """Returns the mean over tasks of P(X > Y) + P(X = Y) / 2, for runs X of x and Y of y on the same task.
 
-    Within a task it is the Mann-Whitney statistic U / (S_x S_y) (Mann and Whitney 1947), ties one half; the mean
-    and the stratified bootstrap, x and y resampled apart, are those of Agarwal et al. 2021 (arXiv 2108.13264,
-    section 4.3). 0.5 is no difference. Only the order of scores counts, so that any scale, and the metric itself
-    (`as_scores`), gives the same; it says how often, not by how much.
+    Within a task it is the Mann-Whitney statistic U / (S_x S_y) (Mann and Whitney 1947), with ties as one half. The
+    mean over tasks and the stratified bootstrap follow Agarwal et al. 2021 (arXiv 2108.13264, section 4.3); x and y
+    are resampled separately. 0.5 means no difference. Only the order of the scores counts, so any increasing scale
+    gives the same result, and so do metrics from `as_scores`. The result says how often x wins, not by how much.
 
     Args:
-      x_by_task, y_by_task: one array [S_x], [S_y] a task, more is better, the same tasks in the same order. One
-        axis alone is one task. Infinite scores rank as numbers; two failed runs tie.
+      x_by_task, y_by_task: one array [S_x], [S_y] per task, higher is better, the same tasks in the same order. An
+        array with one axis is one task. Infinite scores are ranked like numbers; two failed runs tie.
 
     Raises:
-      ValueError: other tasks in x than in y by their number, no scores, NaN, or an option out of range.
+      ValueError: different numbers of tasks in x and y, no scores, NaN, or an option out of range.
     """
     bootstrap.check_options(confidence, resamples)
     x_tasks, y_tasks = strata(x_by_task, "x_by_task"), strata(y_by_task, "y_by_task")

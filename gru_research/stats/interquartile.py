@@ -1,4 +1,4 @@
-"""The interquartile mean (Agarwal et al. 2021, arXiv 2108.13264), its bootstrap interval, and what that covers."""
+"""The interquartile mean (IQM) of Agarwal et al. 2021 (arXiv 2108.13264), its bootstrap interval and its coverage."""
 
 from collections.abc import Sequence
 from types import MappingProxyType
@@ -10,20 +10,20 @@ from gru_research.stats import bootstrap
 from gru_research.stats.seed_values import one_axis, strata
 
 # The true coverage of the nominal 95 % interval of `iqm_interval`, by the number of seeds:
-# `interval_coverage(n, trials=40_000, resamples=2_000)`; its standard error is below 0.003.
+# `interval_coverage(n, trials=40_000, resamples=2_000)`, with a standard error below 0.003.
 MEASURED_COVERAGE = MappingProxyType(
     {2: 0.502, 3: 0.752, 4: 0.876, 5: 0.904, 6: 0.909, 7: 0.918, 8: 0.937, 9: 0.936, 10: 0.938}
 )
 
 
 def iqm(values: ArrayLike) -> float:
-    """The interquartile mean of `values` [S]: the mean without int(0.25 S) values at each end.
+    """Returns the interquartile mean of `values` [S]: the mean without int(0.25 S) values at each end.
 
-    It is scipy.stats.trim_mean(values, 0.25): up to 3 seeds the plain mean, 3 of 5 seeds, 6 of 10.
-    Infinite where an infinite value is left after the cut.
+    It equals scipy.stats.trim_mean(values, 0.25): the mean of all values up to 3 seeds, of 3 values for 5 seeds, of 6
+    for 10. It is infinite if an infinite value remains after trimming.
 
     Raises:
-      ValueError: no values, NaN or infinities of both signs among them, or more than one axis.
+      ValueError: no values, NaN, infinities of both signs, or more than one axis.
     """
     array = one_axis(values)
     _check_signs([array])
@@ -36,17 +36,15 @@ def iqm_interval(
     resamples: int = bootstrap.RESAMPLES,
     seed: int = 0,
 ) -> tuple[float, float]:
-    """The percentile bootstrap interval of the IQM, from `resamples` resamples; deterministic.
+    """Returns the percentile bootstrap interval of the IQM, from `resamples` resamples; deterministic.
 
     Args:
-      values: seeds [S], for the plain bootstrap within one task; or one such array a task, for the
-        stratified one: each task's seeds are resampled within the task, the IQM is over all of them.
-      confidence: the nominal coverage, in (0, 1). For what small samples truly get, see
-        `MEASURED_COVERAGE`.
+      values: seeds [S] of one task, for the plain bootstrap; or one such array per task, for the stratified one: seeds
+        are resampled within each task, and the IQM is over all of them.
+      confidence: the nominal coverage, in (0, 1). `MEASURED_COVERAGE` has the true coverage for few seeds.
 
     Returns:
-      (low, high): two of the resampled IQMs, not interpolated, as between a finite and an infinite
-      one there is nothing to interpolate; rounding is outwards. An end may be infinite.
+      (low, high): two of the resampled IQMs, rounded outwards and not interpolated. An end may be infinite.
 
     Raises:
       ValueError: as `iqm`, or `confidence` or `resamples` out of range.
@@ -65,11 +63,11 @@ def aggregate_iqm(
     resamples: int = bootstrap.RESAMPLES,
     seed: int = 0,
 ) -> bootstrap.Estimate:
-    """The IQM over all runs of all tasks, with its stratified interval (Agarwal et al. 2021, section 4.3).
+    """Returns the IQM over all runs of all tasks, with its stratified interval (Agarwal et al. 2021, section 4.3).
 
     Args:
-      scores_by_task: one array [S] a task, of scores that are comparable over tasks (`normalized`). A task
-        with more seeds counts for more.
+      scores_by_task: one array [S] per task, of scores comparable across tasks (`normalized`). A task with more seeds
+        has more weight.
 
     Raises:
       ValueError: as `iqm_interval`.
@@ -80,10 +78,10 @@ def aggregate_iqm(
 
 
 def interval_coverage(seeds: int, trials: int, resamples: int = bootstrap.RESAMPLES, seed: int = 0) -> float:
-    """How often the nominal 95 % `iqm_interval` holds the true IQM, measured by simulation.
+    """Returns the share c of nominal 95 % intervals of `iqm_interval` that contain the true IQM, by simulation.
 
-    Each of `trials` draws `seeds` standard normal values, whose true IQM is 0. The standard error of
-    the returned share is sqrt(c (1 - c) / trials).
+    Each of `trials` draws `seeds` standard normal values, whose true IQM is 0. The standard error of c is
+    sqrt(c (1 - c) / trials).
     """
     rng = np.random.default_rng(seed)
     held = 0
@@ -100,7 +98,7 @@ def _check_signs(tasks: list[np.ndarray]) -> None:
 
 
 def iqm_rows(values: np.ndarray) -> np.ndarray:
-    """The IQM of `values` [..., S] along the last axis."""
+    """Returns the IQM of `values` [..., S] along the last axis."""
     count = values.shape[-1]
     cut = int(0.25 * count)
     return np.sort(values, axis=-1)[..., cut : count - cut].mean(axis=-1)

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from gru_research.stats.permutation import PermutationTest
 from gru_research.stats.survival import observed
 
-# As many relabellings are still counted one by one: 9 seeds against 9 are 48,620.
+# The most relabellings that are enumerated. 9 seeds against 9 have 48,620.
 _MOST_COUNTED = 2**16
 
 
@@ -22,24 +22,24 @@ def log_rank_test(
     resamples: int = 20_000,
     seed: int = 0,
 ) -> PermutationTest:
-    """The two-sided log-rank test of whether x and y solve at the same rate, seeds unpaired (Mantel 1966).
+    """Tests whether x and y solve at the same rate: the two-sided log-rank test for unpaired seeds (Mantel 1966).
 
-    The statistic is O - E: how many seeds of x solved, less how many would have if at every time of solving t_j
-    each of the n_j seeds at risk were as likely one of the d_j that solve; E = sum of d_j n_xj / n_j. It is the
-    sum over x of the scores solved_i - sum over t_j <= t_i of d_j / n_j, made of both cells pooled (Peto and Peto
-    1972), so relabelling the seeds permutes the scores. p is over all relabellings up to 2**16 of them; beyond,
-    over `resamples` random ones, as (k + 1) / (resamples + 1) (Phipson and Smyth 2010). The usual chi-squared
-    approximation is for many seeds.
+    The statistic is O - E. O is the number of seeds of x that solved. E = sum of d_j n_xj / n_j is its expectation if
+    each of the n_j seeds at risk at a solving time t_j is equally likely to be among the d_j that solve. O - E is the
+    sum over x of the scores solved_i - sum over t_j <= t_i of d_j / n_j, computed from both cells pooled (Peto and Peto
+    1972), so relabelling the seeds permutes the scores. p covers all relabellings if there are at most 2**16. Otherwise
+    it covers `resamples` random ones, as (k + 1) / (resamples + 1) (Phipson and Smyth 2010). The usual chi-squared
+    approximation needs many seeds.
 
-    Relabelling is right where both cells are censored alike, which the common `end` gives: for cells trained for
-    different times take the shorter one.
+    Relabelling is valid if both cells are censored alike. The common `end` ensures that: for cells trained for
+    different times, use the shorter time.
 
     Args:
       x_times, x_solved: [S_x], as in `survival_curve`; y_times, y_solved: [S_y].
 
     Returns:
-      `effect` is O - E in seeds: above 0 where x solves sooner or more often. `smallest_p` is one relabelling's
-      share, two's where x and y have as many seeds, as each then has an opposite.
+      `effect` is O - E in seeds: above 0 if x solves sooner or more often. `smallest_p` is the share of one
+      relabelling, or of two if x and y have equally many seeds, as each relabelling then has an opposite.
 
     Raises:
       ValueError: as `survival_curve`, or `resamples` below 1.
@@ -56,7 +56,7 @@ def log_rank_test(
         chosen = np.array(list(itertools.combinations(range(total), size)))
     else:
         chosen = np.random.default_rng(seed).random((resamples, total)).argsort(axis=1)[:, :size]
-    # The scores sum to 0, so 0 is the middle; equal sums differ by rounding.
+    # The scores sum to 0, so effects are centred at 0. Equal sums may differ by rounding.
     as_far = int((np.abs(scores[chosen].sum(axis=1)) >= abs(effect) - 1e-9).sum())
     return PermutationTest(
         effect=effect,
@@ -67,7 +67,7 @@ def log_rank_test(
 
 
 def _scores(times: np.ndarray, solved: np.ndarray) -> np.ndarray:
-    """solved - the Nelson-Aalen cumulated rate at the seed's time: [S]."""
+    """Returns solved minus the Nelson-Aalen cumulative hazard at the seed's time: [S]."""
     grid, events = np.unique(times[solved], return_counts=True)
     at_risk = (times[:, None] >= grid).sum(axis=0)
     cumulated = np.append(0.0, np.cumsum(events / at_risk))

@@ -1,4 +1,4 @@
-"""The interval of a median without a bootstrap: between two of the values themselves."""
+"""The interval of a median from order statistics, without a bootstrap."""
 
 import math
 
@@ -9,12 +9,12 @@ from gru_research.stats.seed_values import one_axis
 
 
 def median_interval(values: ArrayLike, confidence: float = 0.95) -> tuple[float, float]:
-    """The interval of the median of `values` [S] between two order statistics, whatever their distribution.
+    """Returns a distribution-free interval of the median of `values` [S], between two order statistics.
 
-    How many values lie below the true median is binomial (n, 1/2), so the k-th smallest and the k-th largest hold it
-    with the probability 1 - 2 P(fewer than k below); k is the largest for which that is at least `confidence`
-    (Conover 1999, Practical Nonparametric Statistics, section 3.2). With 20 values it is the 6th and the 15th. With
-    fewer than 6 values no k reaches 95 %: the ends are infinite. Infinite values are kept.
+    The number of values below the true median is binomial (n, 1/2). The k-th smallest and the k-th largest value
+    therefore enclose the median with the probability 1 - 2 P(fewer than k below). k is the largest for which this is
+    at least `confidence` (Conover 1999, Practical Nonparametric Statistics, section 3.2). For 20 values these are the
+    6th and the 15th. With fewer than 6 values no k reaches 95 %, and the ends are infinite. Infinite values are kept.
 
     Raises:
       ValueError: no values, NaN, more than one axis, or `confidence` out of range.

@@ -1,4 +1,4 @@
-"""What tests of several comparisons together allow to claim, and how many seeds it takes to claim anything."""
+"""Verdicts of several tests with Holm's correction, and the fewest seeds that any claim needs."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -13,16 +13,18 @@ Answer = Literal["better", "worse", "not shown", "too few seeds"]
 
 
 def holm(p_values: ArrayLike) -> np.ndarray:
-    """Holm's adjusted p-values (Holm 1979): reject those at or below a level, and the chance of any false rejection
-    among all is at most that level, however the tests depend on each other.
+    """Returns Holm's adjusted p-values (Holm 1979).
+
+    If all tests with an adjusted p at or below a level are rejected, the probability of any false rejection is at most
+    that level, for any dependence between the tests.
 
     With p_(1) <= ... <= p_(m): adjusted p_(i) = max over j <= i of min(1, (m - j + 1) p_(j)).
 
     Args:
-      p_values: [M], M may be 0.
+      p_values: [M]; M may be 0.
 
     Returns:
-      [M], in the order given.
+      [M], in the given order.
 
     Raises:
       ValueError: more than one axis, or a value outside [0, 1].
@@ -39,10 +41,10 @@ def holm(p_values: ArrayLike) -> np.ndarray:
 
 
 def seeds_needed_for_level(level: float = 0.05, tests: int = 1) -> int:
-    """The fewest paired seeds with which `paired_permutation_test` can reject at all, after Holm's correction.
+    """Returns the fewest paired seeds with which `paired_permutation_test` can reject, after Holm's correction.
 
-    The smallest n with tests * 2 / 2**n <= level: 6 for one test at 0.05, 7 for two or three.
-    It says what is possible, not what is likely: for that see `seeds_needed`.
+    It is the smallest n with tests * 2 / 2**n <= level: 6 for one test at 0.05, 7 for two or three tests. A rejection
+    is then possible, not likely; `seeds_needed` estimates when it is likely.
 
     Raises:
       ValueError: `level` isn't above 0 and below 1, or `tests` below 1.
@@ -58,13 +60,13 @@ def seeds_needed_for_level(level: float = 0.05, tests: int = 1) -> int:
 
 @dataclasses.dataclass(frozen=True)
 class Verdict:
-    """What one of several tests allows to claim of x against y.
+    """The verdict of one of several tests on x against y.
 
     Attributes:
-      answer: "better" or "worse" where the adjusted p is at or below the level; "too few seeds" where no
-        result whatever of so many seeds could have been; else "not shown", which isn't "equal".
-      adjusted_p: Holm's, over all tests.
-      smallest_p: the smallest adjusted p that so many seeds, in so many tests, can give.
+      answer: "better" or "worse" if the adjusted p is at or below the level; "too few seeds" if no result of this
+        number of seeds could reach the level; otherwise "not shown", which doesn't mean "equal".
+      adjusted_p: Holm's adjusted p, over all tests.
+      smallest_p: the smallest adjusted p possible with these numbers of seeds and tests.
     """
 
     answer: Answer
@@ -73,14 +75,14 @@ class Verdict:
 
 
 def verdicts(tests: Sequence[PermutationTest], level: float = 0.05) -> list[Verdict]:
-    """The verdicts of `tests` together, with Holm's correction over all of them, in their order.
+    """Returns the verdicts of `tests` in their order, with Holm's correction over all of them.
 
     Raises:
       ValueError: `level` isn't above 0 and below 1.
     """
     check_level(level)
     adjusted = holm([test.p for test in tests])
-    # Holm's adjusted p-values never fall where a p-value rises: this is the least that they can be.
+    # Holm's adjusted p-values increase with the p-values, so the smallest p-values give lower bounds.
     smallest = holm([test.smallest_p for test in tests])
     return [
         Verdict(_answer(test.effect, float(p), float(least), level), float(p), float(least))

@@ -1,4 +1,4 @@
-"""A metric as a score that is comparable over tasks."""
+"""Converts a metric to scores that are comparable across tasks."""
 
 import math
 
@@ -9,27 +9,27 @@ from gru_research.stats.seed_values import Direction, check_direction
 
 
 def normalized(values: ArrayLike, baseline: float, threshold: float, direction: Direction) -> np.ndarray:
-    """`values` as scores in [0, 1]: 0 at the trivial baseline and whatever is worse, 1 at the threshold of "solved".
+    """Converts `values` to scores in [0, 1]: 0 at the trivial baseline or worse, 1 at the threshold or better.
 
-    Linear: score = (value - baseline) / (threshold - baseline), as human-normalised scores (Mnih et al. 2015).
-    Where less is better and both ends are above 0, as for an error, it is linear in the logarithm:
-    score = log(baseline / value) / log(baseline / threshold), so that each halving counts alike; whatever is at
-    or below 0 there scores 1.
+    The score is linear: score = (value - baseline) / (threshold - baseline), as for human-normalised scores (Mnih et
+    al. 2015). If lower is better and both baseline and threshold are above 0, as for an error, it is linear in the
+    logarithm: score = log(baseline / value) / log(baseline / threshold). Each halving then counts alike, and values at
+    or below 0 score 1.
 
-    The cut at 1 is on purpose: without it one task on which the error falls to 1e-9 would outweigh all others. So
-    scores don't tell cells apart that all solve a task; steps to solve do. A score of 1 at the threshold itself
-    isn't "solved" for "min", which wants less (`solved_at`).
+    Scores are clipped at 1 so that one task with an error of 1e-9 can't outweigh all others. Scores therefore don't
+    distinguish cells that all solve a task; steps to solve do. For "min", a value at the threshold scores 1 but isn't
+    "solved", which requires a lower value (`solved_at`).
 
     Args:
-      values: the metric, of any shape. Infinite ones score 0 where they are the worst, 1 where the best.
-      baseline: what a trivial answer reaches.
-      threshold: past which the task counts as solved; better than `baseline`.
+      values: the metric, of any shape. An infinite value scores 0 if it is the worst, 1 if it is the best.
+      baseline: the metric of a trivial answer.
+      threshold: the metric past which the task counts as solved; better than `baseline`.
 
     Returns:
       float64, of the shape of `values`; never NaN.
 
     Raises:
-      ValueError: NaN among `values`, an end that isn't finite, a threshold that isn't better than the baseline.
+      ValueError: NaN in `values`, a non-finite baseline or threshold, or a threshold no better than the baseline.
     """
     check_direction(direction)
     for name, end in (("baseline", baseline), ("threshold", threshold)):
@@ -41,7 +41,7 @@ def normalized(values: ArrayLike, baseline: float, threshold: float, direction: 
     array = np.asarray(values, dtype=np.float64)
     if np.isnan(array).any():
         raise ValueError("values hold NaN: rank_worst says where such a seed ranks")
-    # Cut before anything is divided: infinite values and logarithms of 0 never arise.
+    # Clipping before the division avoids infinite values and logarithms of 0.
     cut = np.clip(array, min(baseline, threshold), max(baseline, threshold))
     if direction == "min" and threshold > 0:
         scores = np.log(baseline / cut) / math.log(baseline / threshold)

@@ -1,4 +1,4 @@
-"""The exact test of paired seeds: could the difference be the luck of which cell got which run?"""
+"""The exact permutation test of two cells over paired seeds."""
 
 import dataclasses
 
@@ -13,11 +13,11 @@ class PermutationTest:
     """A two-sided permutation test of two cells, x and y.
 
     Attributes:
-      effect: the statistic; above 0 where x is the better, in the unit that the test states.
-      p: how often a random relabelling gives an effect at least as far from 0.
-      smallest_p: the smallest p that so many seeds can give, however large the difference. Ties may raise it.
-      exact: all relabellings were counted; else a random sample of them.
-      ties: how many pairs don't differ, which say nothing; None where seeds aren't paired.
+      effect: the statistic, above 0 if x is better. Each test states its unit.
+      p: the share of relabellings whose effect is at least as far from 0.
+      smallest_p: the smallest p possible with this number of seeds, for any difference. Ties may raise it.
+      exact: whether all relabellings were counted, not a random sample.
+      ties: the number of pairs without a difference; None if seeds aren't paired.
     """
 
     effect: float
@@ -28,37 +28,37 @@ class PermutationTest:
 
 
 def paired_permutation_test(x: ArrayLike, y: ArrayLike) -> PermutationTest:
-    """The sign-flip test of the signed ranks of x - y over paired seeds, two-sided and exact (Wilcoxon 1945).
+    """Tests x against y over paired seeds: the exact two-sided sign-flip test of signed ranks (Wilcoxon 1945).
 
-    Where the cells are equal, x and y of a seed could as well be exchanged: all 2**n patterns of signs are equally
-    likely. The statistic is T = sum of sign(d) rank(|d|) of the differences d, with mid-ranks for ties; pairs
-    without a difference are ranked first and then left out (Pratt 1959). Ranks are what infinite values leave
-    well defined: a seed that failed in one cell alone is the largest difference, in both cells (inf - inf) none.
-    p is the share of patterns with |T| as large or larger; the distribution of T is the convolution of its terms,
-    so that nothing is sampled, at any n (n = 1000 takes about a second).
+    If the cells are equal, x and y of a seed are exchangeable, so all 2**n sign patterns are equally likely. The
+    statistic is T = sum of sign(d) rank(|d|) over the differences d, with mid-ranks for ties. Pairs without a
+    difference are ranked first and then left out (Pratt 1959). Ranks are well defined for infinite values: a seed that
+    failed in one cell only has the largest difference, a seed that failed in both (inf - inf) has none. p is the share
+    of patterns with |T| at least as large. The distribution of T is the convolution of its terms, so p is exact for any
+    n (n = 1000 takes about a second).
 
-    So p is never below 2 / 2**n: 5 seeds can't go below 0.0625. With `ties` pairs that don't differ,
-    the smallest is 2 / 2**(n - ties).
+    p is therefore at least 2 / 2**n: with 5 seeds, 0.0625. With `ties` pairs without a difference, it is at least
+    2 / 2**(n - ties).
 
-    The ranks are of differences: another scale of the metric, such as its logarithm, ranks them otherwise. Choose
-    the scale before looking.
+    Differences are ranked, so another scale of the metric, such as its logarithm, may give other ranks. Choose the
+    scale before looking at the results.
 
     Args:
-      x, y: [S], scores of the same seeds in the same order, more is better (`as_scores`).
+      x, y: [S], scores of the same seeds in the same order; higher is better (`as_scores`).
 
     Returns:
-      `effect` is T over its largest possible value, the matched-pairs rank-biserial correlation in [-1, 1]
-      (Kerby 2014); 0 where no pair differs.
+      `effect` is T divided by its largest possible value: the matched-pairs rank-biserial correlation in [-1, 1]
+      (Kerby 2014). It is 0 if no pair differs.
 
     Raises:
-      ValueError: no seeds, NaN, or another number of seeds in x than in y.
+      ValueError: no seeds, NaN, or different numbers of seeds in x and y.
     """
     ranks = signed_ranks(*pairs(x, y))
-    # Mid-ranks are multiples of one half: twice them are integers, which compare exactly.
+    # Mid-ranks are multiples of 1/2. Doubled, they are integers, which compare exactly.
     doubled = np.rint(2 * ranks).astype(np.int64)
     terms = np.abs(doubled[doubled != 0])
     total = int(terms.sum())
-    null = np.zeros(total + 1)  # of the sum of the positive terms
+    null = np.zeros(total + 1)  # the distribution of the sum of the positive terms
     null[0] = 1.0
     for term in terms:
         null[term:] = (null[term:] + null[:-term]) / 2
@@ -74,19 +74,19 @@ def paired_permutation_test(x: ArrayLike, y: ArrayLike) -> PermutationTest:
 
 
 def signed_ranks(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """sign(d) rank(|d|) of d = x - y, mid-ranks from 1, 0 where x = y: [S]."""
+    """Returns sign(d) rank(|d|) for d = x - y, with mid-ranks from 1, and 0 where x = y: [S]."""
     distances, signs = differences(x, y)
     _, group, counts = np.unique(distances, return_inverse=True, return_counts=True)
     return signs * midranks(counts)[group]
 
 
 def differences(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """|x - y| and sign(x - y), 0 for two equal infinities too: [S], [S]."""
-    # Equal infinite values leave the 0 that stands there; their difference would be NaN.
+    """Returns |x - y| and sign(x - y), both 0 for equal infinities: [S], [S]."""
+    # Equal values keep the initial 0. For equal infinities the subtraction would give NaN.
     found = np.subtract(x, y, out=np.zeros_like(x), where=x != y)
     return np.abs(found), np.sign(found)
 
 
 def midranks(counts: np.ndarray) -> np.ndarray:
-    """The mid-rank of each group of tied values, from the groups' sizes [..., G] in ascending order."""
+    """Returns the mid-rank of each group of ties, from the sizes [..., G] of the groups in ascending order of value."""
     return np.cumsum(counts, axis=-1) - (counts - 1) / 2

@@ -16,8 +16,8 @@ class Profile:
 
     Attributes:
       thresholds: tau, as given.
-      share: of runs that score strictly above each.
-      low, high: the ends of the interval of each share by itself; a whole curve leaves its band more often.
+      share: the share of runs that score strictly above each threshold.
+      low, high: the pointwise interval of each share. A whole curve leaves its band more often.
     """
 
     thresholds: np.ndarray
@@ -33,20 +33,20 @@ def performance_profile(
     resamples: int = bootstrap.RESAMPLES,
     seed: int = 0,
 ) -> Profile:
-    """F(tau) = mean over tasks of the share of the task's runs with a score > tau.
+    """Returns F(tau), the mean over tasks of the share of the task's runs with a score > tau.
 
-    That is the run-score distribution of Agarwal et al. 2021 (arXiv 2108.13264, section 4.2), with the pointwise
-    band of the stratified bootstrap: seeds are resampled within tasks. Tasks count alike, whatever their seeds.
+    F is the run-score distribution of Agarwal et al. 2021 (arXiv 2108.13264, section 4.2). Its pointwise band is from
+    the stratified bootstrap: seeds are resampled within tasks. All tasks have equal weight, for any number of seeds.
 
-    "Above" is strict, as there: the profile of `normalized` scores, cut at 1, is 0 at tau = 1, and the last
-    threshold that says something lies just below. Infinite scores and thresholds are allowed.
+    The comparison is strict, as in that paper. The profile of `normalized` scores, clipped at 1, is therefore 0 at
+    tau = 1; the last informative threshold is just below 1. Infinite scores and thresholds are allowed.
 
     Args:
-      scores_by_task: one array [S] a task, of scores that are comparable over tasks.
+      scores_by_task: one array [S] per task, of scores comparable across tasks.
       thresholds: tau [K], in any order.
 
     Raises:
-      ValueError: no scores or thresholds, NaN among them, or an option out of range.
+      ValueError: no scores or thresholds, NaN in either, or an option out of range.
     """
     bootstrap.check_options(confidence, resamples)
     taus = one_axis(thresholds, "thresholds")

@@ -1,4 +1,4 @@
-"""What the numbers of seeds may be: which way is better, where a failed seed ranks, and what is refused."""
+"""Values of seeds: which direction is better, how failed seeds rank, and checks of the input."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -11,10 +11,7 @@ Direction = Literal["min", "max"]
 
 
 def rank_worst(values: Iterable[float | None], direction: Direction) -> np.ndarray:
-    """`values` as float64 [S], where None and whatever isn't finite is the worst value there is.
-
-    Returns: +inf in those places for "min", -inf for "max".
-    """
+    """Returns `values` as float64 [S]. None and non-finite ones become the worst: +inf for "min", -inf for "max"."""
     check_direction(direction)
     array = np.array([math.nan if v is None else v for v in values], dtype=np.float64)
     array[~np.isfinite(array)] = math.inf if direction == "min" else -math.inf
@@ -22,9 +19,9 @@ def rank_worst(values: Iterable[float | None], direction: Direction) -> np.ndarr
 
 
 def as_scores(values: Iterable[float | None], direction: Direction) -> np.ndarray:
-    """`values` [S] of a metric as scores, of which more is better: those of "min" change their sign.
+    """Converts `values` [S] of a metric to scores, for which higher is better: the sign changes for "min".
 
-    None and whatever isn't finite is -inf. The order of seeds, and so every statistic of ranks, is the metric's.
+    None and non-finite values become -inf. Seeds keep the metric's order, so all rank statistics stay the same.
     """
     array = rank_worst(values, direction)
     return -array if direction == "min" else array
@@ -36,7 +33,7 @@ def check_direction(direction: str) -> None:
 
 
 def one_axis(values: ArrayLike, name: str = "values") -> np.ndarray:
-    """`values` as float64 [S]; ValueError for no values, more than one axis, or NaN."""
+    """Returns `values` as float64 [S]. Raises ValueError for no values, more than one axis, or NaN."""
     array = np.asarray(values, dtype=np.float64)
     if array.ndim != 1 or not array.size:
         raise ValueError(f"{name} must be one axis of at least one number; got the shape {array.shape}")
@@ -46,8 +43,8 @@ def one_axis(values: ArrayLike, name: str = "values") -> np.ndarray:
 
 
 def strata(values: ArrayLike | Sequence[ArrayLike], name: str = "values") -> list[np.ndarray]:
-    """`values` as arrays [S], one a task: an array of two axes or a sequence of arrays; one axis alone is one task."""
-    if hasattr(values, "__array__"):  # jax's arrays too, which this package doesn't import here
+    """Returns one array [S] per task, from an array of two axes or a sequence of arrays. One axis is one task."""
+    if hasattr(values, "__array__"):  # includes JAX arrays, without importing JAX
         values = np.atleast_1d(values)  # type: ignore[arg-type]
     if isinstance(values, Sequence | np.ndarray) and len(values) and np.ndim(values[0]) > 0:
         return [one_axis(stratum, name) for stratum in values]
@@ -55,7 +52,7 @@ def strata(values: ArrayLike | Sequence[ArrayLike], name: str = "values") -> lis
 
 
 def pairs(x: ArrayLike, y: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-    """`x` and `y` as float64 [S] of the same seeds in the same order."""
+    """Returns `x` and `y`, of the same seeds in the same order, as float64 [S]. Raises ValueError if sizes differ."""
     first, second = one_axis(x, "x"), one_axis(y, "y")
     if first.size != second.size:
         raise ValueError(f"x and y must hold the same seeds: {first.size} and {second.size} numbers")

@@ -1,4 +1,4 @@
-"""When a run solved its task, and the median over seeds some of which never did."""
+"""The step at which a run solved its task, and the median over seeds, including those that never solved it."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -9,10 +9,10 @@ from gru_research.stats.seed_values import Direction, check_direction, rank_wors
 
 
 def median_with_infinite(values: Iterable[float | None]) -> float:
-    """The median of `values`, where None, NaN and infinite ones count as +inf.
+    """Returns the median of `values`, with None, NaN and infinite values as +inf.
 
-    With an even number it is the mean of the middle two, so infinite where either is: the steps to
-    solve of a task that half of the seeds didn't solve are infinite.
+    For an even number of values it is the mean of the middle two, and infinite if either is. The median steps to
+    solve are therefore infinite if half of the seeds didn't solve the task.
 
     Raises:
       ValueError: no values.
@@ -26,18 +26,18 @@ def median_with_infinite(values: Iterable[float | None]) -> float:
 def solved_at(
     steps: Sequence[int], values: Sequence[float | None], threshold: float | None, direction: Direction
 ) -> int | None:
-    """The step of the first of two consecutive evaluations past `threshold`; None where there are none.
+    """Returns the step of the first of two consecutive evaluations past `threshold`; None if there are none.
 
-    Past is strictly below the threshold for "min" and at or above it for "max". None, NaN and
-    infinite values are never past. The evaluation at step 0 counts as any other.
+    A value is past the threshold if it is strictly below for "min", at or above for "max". None, NaN and infinite
+    values are never past it. The evaluation at step 0 counts like any other.
 
     Args:
-      steps: of the evaluations, ascending.
+      steps: the steps of the evaluations, ascending.
       values: the metric at each of `steps`.
-      threshold: None for a task that can't be solved, which gives None.
+      threshold: None for a task without a threshold; the result is then None.
 
     Raises:
-      ValueError: `steps` and `values` differ in length, or an unknown direction.
+      ValueError: `steps` and `values` differ in length, or `direction` is unknown.
     """
     check_direction(direction)
     if len(steps) != len(values):

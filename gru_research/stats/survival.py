@@ -1,9 +1,8 @@
-"""Time to solve, where some seeds didn't solve before training ended: survival analysis with censoring.
+"""Survival analysis of the time to solve, with censoring for seeds that didn't solve before training ended.
 
-Times are steps or seconds, as given. A seed that didn't solve is known only not to have solved up to its time:
-it is censored there, or at `end` where its time is infinite or later. Censoring must say nothing about when the
-seed would have solved, so a seed that diverged or was stopped as hopeless is no reason to end early: give it inf,
-which keeps it among the unsolved to the end of training.
+Times are in steps or seconds, as given. A seed that didn't solve is censored at its time, or at `end` if its time is
+infinite or later. Censoring must be independent of when the seed would have solved. Give a seed that diverged, or was
+stopped as hopeless, the time inf: it then counts as unsolved until the end of training.
 """
 
 import dataclasses
@@ -18,12 +17,12 @@ from gru_research.stats.seed_values import one_axis
 
 @dataclasses.dataclass(frozen=True)
 class SurvivalCurve:
-    """A Kaplan-Meier curve: a step function, constant from each of `times` to the next, the last one to `end`.
+    """A Kaplan-Meier curve: a step function, constant from each of `times` to the next, and from the last to `end`.
 
     Attributes:
       times: [K], 0 and then each time at which some seed solved, ascending.
-      unsolved: [K], the share that is still unsolved after each; 1 - unsolved is the share that solved.
-      at_risk: [K], how many seeds were observed and unsolved just before each.
+      unsolved: [K], the share still unsolved after each time; 1 - unsolved is the share that solved.
+      at_risk: [K], the number of seeds observed and unsolved just before each time.
       end: the end of training.
     """
 
@@ -34,20 +33,20 @@ class SurvivalCurve:
 
 
 def survival_curve(times: ArrayLike, solved: ArrayLike, end: float) -> SurvivalCurve:
-    """The Kaplan-Meier estimate of the share still unsolved at t: product over t_j <= t of 1 - d_j / n_j.
+    """Returns the Kaplan-Meier estimate of the share still unsolved at t: product over t_j <= t of 1 - d_j / n_j.
 
-    d_j of the n_j seeds that were observed and unsolved just before t_j solved at t_j; a seed censored at t_j still
-    counts in n_j (Kaplan and Meier 1958). Where nothing was censored before `end` it is the plain share of seeds.
-    Behind the last observation of all the curve keeps its value to `end`.
+    d_j of the n_j seeds observed and unsolved just before t_j solved at t_j. A seed censored at t_j still counts in
+    n_j (Kaplan and Meier 1958). If no seed was censored before `end`, the estimate is the plain share of seeds. After
+    the last observation the curve is constant until `end`.
 
     Args:
-      times: [S], when each seed solved, or up to when it was observed where it didn't; 0 or more; inf: to `end`.
+      times: [S], when each seed solved; for an unsolved seed, until when it was observed. At least 0; inf means `end`.
       solved: [S] booleans.
-      end: the end of training, above 0. What happened after it is censored there.
+      end: the end of training, above 0. Later times are censored there.
 
     Raises:
-      ValueError: no seeds, NaN, a time below 0, a solved seed without a finite time, `solved` that isn't booleans
-        of the shape of `times`, or an `end` that isn't above 0 and finite.
+      ValueError: no seeds, NaN, a time below 0, a solved seed without a finite time, `solved` that isn't boolean with
+        the shape of `times`, or an `end` that isn't above 0 and finite.
     """
     grid, events, at_risk = _table(*observed(times, solved, end))
     events, at_risk = events.sum(axis=0), at_risk.sum(axis=0)
@@ -62,13 +61,13 @@ def restricted_mean(
     resamples: int = bootstrap.RESAMPLES,
     seed: int = 0,
 ) -> bootstrap.Estimate:
-    """The mean time to solve up to `end`, with the percentile bootstrap interval over seeds.
+    """Returns the restricted mean time to solve up to `end`, with the percentile bootstrap interval over seeds.
 
     It is the area under the survival curve from 0 to `end` (Irwin 1949; Royston and Parmar 2013): the mean of
-    min(time to solve, end), so that an unsolved seed counts as one that solved at `end`. Finite however many seeds
-    failed, and comparable between cells for the same `end` alone.
+    min(time to solve, end). An unsolved seed counts as solved at `end`, so the mean is always finite. Cells are
+    comparable only for the same `end`.
 
-    Args and errors are those of `survival_curve`, and `confidence` or `resamples` out of range.
+    Arguments and errors are as in `survival_curve`; also ValueError for `confidence` or `resamples` out of range.
     """
     bootstrap.check_options(confidence, resamples)
     grid, events, at_risk = _table(*observed(times, solved, end))
@@ -80,15 +79,15 @@ def restricted_mean(
 
 
 def median_time_to_solve(times: ArrayLike, solved: ArrayLike, end: float) -> float:
-    """The first time at which at most half of the seeds are unsolved by the survival curve; inf where more are.
+    """Returns the first time at which the survival curve is at or below one half; inf if it never is.
 
-    Where the curve is exactly one half for a while it is the middle of that while, as in R's survfit, and inf where
-    that lasts to `end`. Without censoring before `end` it is `median_with_infinite`.
+    If the curve equals one half over an interval, the result is the interval's middle, as in R's survfit, or inf if
+    the interval lasts to `end`. Without censoring before `end` it equals `median_with_infinite`.
 
-    Args and errors are those of `survival_curve`.
+    Arguments and errors are as in `survival_curve`.
     """
     curve = survival_curve(times, solved, end)
-    rounding = 1e-9  # a product of fractions that is one half in exact arithmetic
+    rounding = 1e-9  # tolerance for products that equal 1/2 in exact arithmetic
     reached = np.flatnonzero(curve.unsolved <= 0.5 + rounding)
     if not reached.size:
         return math.inf
@@ -99,7 +98,7 @@ def median_time_to_solve(times: ArrayLike, solved: ArrayLike, end: float) -> flo
 
 
 def observed(times: ArrayLike, solved: ArrayLike, end: float, name: str = "times") -> tuple[np.ndarray, np.ndarray]:
-    """Times [S] up to `end`, and whether each seed solved by then [S]; the errors of `survival_curve`."""
+    """Returns the times [S] cut at `end`, and whether each seed solved by then [S]. Raises as `survival_curve`."""
     if not 0 < end < math.inf:
         raise ValueError(f"end={end!r} must be above 0 and finite")
     array = one_axis(times, name)
@@ -114,13 +113,13 @@ def observed(times: ArrayLike, solved: ArrayLike, end: float, name: str = "times
 
 
 def _table(times: np.ndarray, solved: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The grid [K] of 0 and the times of solving; and of each seed at each of them, whether it solved then and
-    whether it was still observed and unsolved just before: float64 [S, K]."""
+    """Returns the grid [K] of 0 and the solving times, and two float64 [S, K]: whether each seed solved at each time,
+    and whether it was observed and unsolved just before."""
     grid = np.unique(np.append(times[solved], 0.0))
     events = solved[:, None] & (times[:, None] == grid)
     return grid, events.astype(np.float64), (times[:, None] >= grid).astype(np.float64)
 
 
 def _unsolved(events: np.ndarray, at_risk: np.ndarray) -> np.ndarray:
-    """The Kaplan-Meier product over the last axis; where nobody is at risk it keeps its value."""
+    """Returns the Kaplan-Meier product over the last axis. It stays constant where no seed is at risk."""
     return np.cumprod(1 - events / np.maximum(at_risk, 1), axis=-1)
