@@ -1,4 +1,4 @@
-"""How the features of a TFDS data set become inputs and targets of fixed shapes."""
+"""Converts the features of a TFDS data set to inputs and targets of fixed shapes."""
 
 import dataclasses
 import functools
@@ -16,15 +16,15 @@ from gru_research.types import Array
 
 @dataclasses.dataclass(frozen=True)
 class Inputs:
-    """A feature as inputs.
+    """A feature converted to inputs.
 
     Attributes:
-      layout: of a row as it is kept.
-      shape: of an example as the model sees it: [T, I], or [T] for tokens.
-      vocabulary: V where inputs are tokens.
-      counted: whether rows have a length of their own, up to T.
-      row: from a feature's value to a row and its length.
-      prepare: from rows `[B, ...]` to inputs `[B, T, I]` or tokens `[B, T]`, inside jit.
+      layout: the shape and dtype of a stored row.
+      shape: the shape of an example as the model sees it: [T, I], or [T] for tokens.
+      vocabulary: V for tokens, else None.
+      counted: whether each row has its own length, up to T.
+      row: converts a feature's value to a row and its length.
+      prepare: converts rows `[B, ...]` to inputs `[B, T, I]` or tokens `[B, T]`, inside jit.
     """
 
     layout: Layout
@@ -37,7 +37,7 @@ class Inputs:
 
 @dataclasses.dataclass(frozen=True)
 class Targets:
-    """A feature as targets: class numbers, where there are `classes`, or else `size` numbers to come near to."""
+    """A feature as targets: class numbers if `classes` is set, else `size` regression targets."""
 
     layout: Layout
     classes: int | None
@@ -46,7 +46,7 @@ class Targets:
 
 
 def find(features: Any, field: str, path: str) -> Any:
-    """The feature that a field of the config names: "text", or "a/b" within a group. Raises ValueError."""
+    """Returns the feature that a field of the config names: "text", or "a/b" within a group. Raises ValueError."""
     feature = features
     for part in path.split("/"):
         if not isinstance(feature, tfds.features.FeaturesDict) or part not in feature:
@@ -62,14 +62,14 @@ def find(features: Any, field: str, path: str) -> Any:
 
 
 def value_of(example: Any, path: str) -> Any:
-    """What an example holds under a feature's path."""
+    """Returns an example's value under a feature's path."""
     return functools.reduce(lambda group, part: group[part], path.split("/"), example)
 
 
 def as_inputs(
     path: str, feature: Any, *, max_length: int, cut: bool, order: Literal["rows", "pixels"], vocabulary: int
 ) -> Inputs:
-    """A feature as inputs: an image, text, tokens or numbers over time. Raises ValueError where it is neither."""
+    """Converts an image, text, tokens or numbers over time to inputs. Raises ValueError for any other feature."""
     if isinstance(feature, tfds.features.Image):
         return _image(path, feature, order)
     shape, dtype = feature.shape, np.dtype(feature.np_dtype)
@@ -112,7 +112,7 @@ def _sequence(
     vocabulary: int | None,
     convert: Callable[[Any], np.ndarray],
 ) -> Inputs:
-    """Sequences of `steps` steps, or of any number up to `max_length`, which are padded with 0."""
+    """Returns inputs of `steps` steps, or of up to `max_length` steps, padded with 0."""
     if steps is None and not max_length:
         raise ValueError(f"max_length={max_length!r} must be given: sequences of inputs={path!r} differ in length")
     if steps is not None and 0 < max_length < steps and not cut:
@@ -160,7 +160,7 @@ def _tokens(path: str, vocabulary: int, value: Any) -> np.ndarray:
 
 
 def as_targets(path: str, feature: Any, classes: int) -> Targets:
-    """A feature as targets: a class number, or one or more numbers. Raises ValueError where it is neither."""
+    """Converts a class number, or one or more numbers, to targets. Raises ValueError for any other feature."""
     shape, dtype = feature.shape, np.dtype(feature.np_dtype)
     if shape == () and dtype.kind in "biu":
         classes = classes or getattr(feature, "num_classes", None) or (2 if dtype.kind == "b" else 0)

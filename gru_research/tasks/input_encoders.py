@@ -1,6 +1,6 @@
-"""How a person asks a task: from a text, an array or a dict of arrays to one example, as the model sees it.
+"""Converts a text, an array or a dict of arrays to one example as the model sees it.
 
-A task that names no `encode` gets the form that fits its spec (`default_encoder`).
+A task without `encode` gets the encoder that fits its spec (`default_encoder`).
 """
 
 import dataclasses
@@ -15,13 +15,13 @@ from gru_research.config import choose
 from gru_research.spec import Spec
 
 BESIDE = ("lengths", "mask", "resets")
-"""What an example may hold beside its inputs, for a model: see `unroll`."""
+"""The fields that a model may read in addition to the inputs: see `unroll`."""
 FEW_WORDS = 60
-"""Vocabularies up to this size are named in full where a word isn't in them."""
+"""An error about an unknown word lists vocabularies up to this size in full."""
 MOST_CHARACTERS = 120
-"""Of an alphabet that is shown."""
+"""An error shows at most this many characters of an alphabet."""
 MOST_UNKNOWN = 5
-"""Tokens that are shown of an input of which none is known."""
+"""An error shows at most this many tokens of an input without any known token."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,12 +30,12 @@ class Tokens:
 
     Attributes:
       vocabulary: V; tokens are below it.
-      words: of the vocabulary in the order of their numbers; without them a text is whole numbers.
-      steps: T; None takes any.
-      beside: what else an example holds, of `BESIDE`.
-      split: from a text to its words, or to numbers.
-      unknown: the token of words that aren't in the vocabulary; None refuses them.
-      learned: whether training holds `unknown`: where it doesn't, an input of nothing else is refused.
+      words: the vocabulary in the order of the token numbers; if empty, a text holds whole numbers.
+      steps: T; None accepts any.
+      beside: the names in `BESIDE` that an example also holds.
+      split: splits a text into words, or into numbers.
+      unknown: the token for words outside the vocabulary; None rejects them.
+      learned: whether the training data contain `unknown`; if not, an input of unknown tokens alone is rejected.
     """
 
     vocabulary: int
@@ -47,7 +47,7 @@ class Tokens:
     learned: bool = True
 
     def __call__(self, raw: Any) -> dict[str, np.ndarray]:
-        """One example, without a batch axis. Raises ValueError, or TypeError where `raw` is nothing that is read."""
+        """Returns one example without a batch axis. Raises ValueError, or TypeError for an unsupported type."""
         raw, beside = _parted(raw, self.beside)
         tokens = self._of_text(raw) if isinstance(raw, str) else self._of_array(raw)
         _check_steps(tokens, self.steps, "token", "tokens")
@@ -99,8 +99,8 @@ class Vectors:
 
     Attributes:
       size: I.
-      steps: T; None takes any.
-      beside: what else an example holds, of `BESIDE`.
+      steps: T; None accepts any.
+      beside: the names in `BESIDE` that an example also holds.
     """
 
     size: int
@@ -108,7 +108,7 @@ class Vectors:
     beside: tuple[str, ...] = ()
 
     def __call__(self, raw: Any) -> dict[str, np.ndarray]:
-        """One example, without a batch axis. Raises ValueError, or TypeError where `raw` is nothing that is read."""
+        """Returns one example without a batch axis. Raises ValueError, or TypeError for an unsupported type."""
         raw, beside = _parted(raw, self.beside)
         shape = f"[{self.steps or 'T'}, {self.size}]" + (f" or [{self.steps or 'T'}]" if self.size == 1 else "")
         wanted = f"numbers {shape}"
@@ -126,13 +126,13 @@ class Vectors:
 
 @dataclasses.dataclass(frozen=True)
 class Image:
-    """An image as a sequence: an array of `shape`, or its pixels one behind the other.
+    """An image as a sequence, from an array of `shape` or its flattened pixels.
 
     Attributes:
-      shape: `(height, width)`, with the channels behind where there are such.
-      arrange: from pixels of that shape, float32 from 0 to 1, to inputs `[T, I]`.
-      most: what whole numbers are divided by. Numbers with a fraction are from 0 to 1 already, unless one is above 1.
-      beside: what else an example holds, of `BESIDE`.
+      shape: `(height, width)` or `(height, width, channels)`.
+      arrange: converts pixels of that shape, float32 from 0 to 1, to inputs `[T, I]`.
+      most: the divisor of whole numbers. Floats are divided by it only if one of them is above 1.
+      beside: the names in `BESIDE` that an example also holds.
     """
 
     shape: tuple[int, ...]
@@ -141,7 +141,7 @@ class Image:
     beside: tuple[str, ...] = ()
 
     def __call__(self, raw: Any) -> dict[str, np.ndarray]:
-        """One example, without a batch axis. Raises ValueError, or TypeError where `raw` is nothing that is read."""
+        """Returns one example without a batch axis. Raises ValueError, or TypeError for an unsupported type."""
         raw, beside = _parted(raw, self.beside)
         size = int(np.prod(self.shape))
         wanted = f"an image {list(self.shape)}, or its {size} pixels"
@@ -158,13 +158,13 @@ class Image:
 
 
 def characters_of(text: str) -> list[str]:
-    """A text's characters without blanks and line ends."""
+    """Returns a text's characters without whitespace."""
     return list("".join(text.split()))
 
 
 def default_encoder(spec: Spec, words: tuple[str, ...], beside: Sequence[str]) -> Tokens | Vectors:
-    """How inputs are read that fit a spec. `beside` is what a batch holds; where it says which steps are real, inputs
-    may have any number of steps."""
+    """Returns the encoder that fits a spec. `beside` names the fields of a batch. With `lengths` or `mask`, inputs may
+    have any number of steps."""
     shape = spec.example["inputs"].shape
     held = tuple(name for name in BESIDE if name in beside)
     steps = None if {"lengths", "mask"} & set(held) else shape[0]
@@ -174,7 +174,7 @@ def default_encoder(spec: Spec, words: tuple[str, ...], beside: Sequence[str]) -
 
 
 def _parted(raw: Any, beside: Sequence[str]) -> tuple[Any, Mapping[str, Any]]:
-    """The inputs, and what is given beside them."""
+    """Splits raw input into the inputs and its other fields."""
     if not isinstance(raw, Mapping):
         return raw, {}
     if "inputs" not in raw:
@@ -185,9 +185,9 @@ def _parted(raw: Any, beside: Sequence[str]) -> tuple[Any, Mapping[str, Any]]:
 
 
 def _beside(given: Mapping[str, Any], steps: int, wanted: Sequence[str]) -> dict[str, np.ndarray]:
-    """`lengths []`, `mask [T]` and `resets [T]`, those that are wanted: by default every step is real and none resets.
+    """Returns `lengths []`, `mask [T]` and `resets [T]`, if in `wanted`. By default all steps are real and none resets.
 
-    Raises ValueError for a length out of its range, or an array of another length.
+    Raises ValueError for a length out of range, or an array of another length.
     """
     found: dict[str, np.ndarray] = {}
     for name in wanted:
@@ -204,7 +204,7 @@ def _beside(given: Mapping[str, Any], steps: int, wanted: Sequence[str]) -> dict
 
 
 def _array(raw: Any, wanted: str, axes: int | None = None) -> np.ndarray:
-    """`raw` as finite numbers, with that many axes."""
+    """Converts `raw` to an array of finite numbers with `axes` axes (None: any)."""
     try:
         array = np.asarray(raw)
     except ValueError:  # lists of different lengths
@@ -215,7 +215,7 @@ def _array(raw: Any, wanted: str, axes: int | None = None) -> np.ndarray:
         raise error(f"{shown[:40] + '...' * (len(shown) > 40)} must be {wanted}")
     if axes is not None and array.ndim != axes and array.size:
         raise ValueError(f"an array of shape {list(array.shape)} must be {wanted}")
-    # Float32 is what models read: a larger number would be infinite there.
+    # Models read float32. A number beyond its range would become infinite.
     with np.errstate(over="ignore"):
         if not np.isfinite(array.astype(np.float32)).all():
             raise ValueError("the input has numbers that aren't finite, or beyond float32")
@@ -223,7 +223,7 @@ def _array(raw: Any, wanted: str, axes: int | None = None) -> np.ndarray:
 
 
 def _check_steps(array: np.ndarray, steps: int | None, one: str, many: str) -> None:
-    """Raises ValueError for an empty input, or one of another number of steps."""
+    """Raises ValueError for an empty input, or if the number of steps isn't `steps` (None: any)."""
     if not len(array):
         raise ValueError(f"the input is empty: it must have {f'{steps} {many}' if steps else f'at least 1 {one}'}")
     if steps is not None and len(array) != steps:
@@ -238,7 +238,7 @@ def _whole_number(text: str | int) -> int:
 
 
 def _rows(text: str, size: int) -> np.ndarray:
-    """Numbers of a text: steps are divided by semicolons, where there is one number a step by blanks or commas too."""
+    """Parses the numbers of a text. Semicolons divide steps; blanks or commas may do so if `size` is 1."""
     separated = text.replace(",", " ")
     steps = separated.split() if size == 1 and ";" not in text else [s for s in separated.split(";") if s.strip()]
     try:

@@ -15,26 +15,26 @@ import numpy as np
 from gru_research.spec import Spec
 
 MOST_CLASSES = 10
-"""The probabilities of no more classes are said."""
+"""An answer lists the probabilities of at most this many classes."""
 
 
 @runtime_checkable
 class Averaged(Protocol):
-    """An answer's form that says what the mean of several outputs is."""
+    """A decoder that defines the mean of several outputs."""
 
     def mean(self, outputs: Any) -> Any:
-        """One output from those of several seeds, `[S, ...]`."""
+        """Returns one output from the outputs of several seeds, `[S, ...]`."""
         ...
 
 
 @dataclasses.dataclass(frozen=True)
 class Classes:
-    """The most probable class and its probability, from logits `[C]`; lists of them, one a step, from `[T, C]`.
+    """The most probable class and its probability from logits `[C]`, or a list of both over steps from `[T, C]`.
 
     Attributes:
-      names: of the classes, in the order of their numbers; without them a class is its number.
-      size: C where outputs `[K C]` hold the logits of K answers; 0: they are as they come.
-      last: of how many steps, from the end, answers are asked for; 0: of all.
+      names: the names of the classes in the order of their numbers; if empty, a class is its number.
+      size: C, if outputs `[K C]` hold the logits of K answers; 0: outputs keep their shape.
+      last: the number of final steps with an answer; 0: all steps.
     """
 
     names: tuple[Any, ...] = ()
@@ -42,8 +42,8 @@ class Classes:
     last: int = 0
 
     def __call__(self, output: Any) -> dict[str, Any]:
-        """`class`, `probability` and, of at most ten classes by name, `probabilities`, the largest first; for several
-        steps `classes` and `probabilities`, those of these classes."""
+        """Returns `class`, `probability` and the `probabilities` of the ten most probable classes by name, in
+        descending order. For several steps, returns `classes` and their `probabilities`."""
         logits = self._logits(output)
         shares = softmax(logits)
         if logits.ndim == 2:
@@ -63,7 +63,7 @@ class Classes:
         }
 
     def mean(self, outputs: Any) -> np.ndarray:
-        """Logits whose probabilities are the mean of those of all seeds, `[S, ...]`."""
+        """Returns the logits of the mean probabilities of all seeds, `[S, ...]`."""
         with np.errstate(divide="ignore"):
             return np.log(np.mean([softmax(self._logits(output)) for output in outputs], axis=0))
 
@@ -81,22 +81,22 @@ class Numbers:
     """The outputs themselves."""
 
     def __call__(self, output: Any) -> Any:
-        """A number from `[1]`, a list from `[C]`, and lists of them, one a step, from `[T, ...]`."""
+        """Returns a number from `[1]`, a list from `[C]`, and a list with one element a step from `[T, ...]`."""
         return jax.tree.map(_numbers, output)
 
     def mean(self, outputs: Any) -> Any:
-        """The mean of all seeds' `[S, ...]`."""
+        """Returns the mean over seeds of `[S, ...]`."""
         return jax.tree.map(lambda a: np.asarray(a, np.float64).mean(0), outputs)
 
 
 @dataclasses.dataclass(frozen=True)
 class Words:
-    """Generated tokens as a text: those before `end`, or all where it never comes.
+    """Generated tokens as a text: the tokens before `end`, or all tokens without an `end`.
 
     Attributes:
-      words: in the order of their numbers; without them an answer is a list of numbers.
-      end: the token that ends an answer; None: none does.
-      joint: what is put between two words.
+      words: the words in the order of their numbers; if empty, an answer is a list of numbers.
+      end: the token that ends an answer; None: there is none.
+      joint: the separator between two words.
     """
 
     words: tuple[str, ...] = ()
@@ -104,7 +104,7 @@ class Words:
     joint: str = " "
 
     def __call__(self, answer: Any) -> Any:
-        """From a row of `decoding.Answers`, or its `tokens [N]`."""
+        """Converts a row of `decoding.Answers`, or its `tokens [N]`."""
         tokens = np.asarray(getattr(answer, "tokens", answer)).tolist()
         if self.end in tokens:
             tokens = tokens[: tokens.index(self.end)]
@@ -113,7 +113,7 @@ class Words:
 
 @dataclasses.dataclass(frozen=True)
 class Lazy:
-    """A form that is made when it is first used: to look at a task's data takes time, which most runs needn't spend."""
+    """An encoder or decoder that is built on first use, because reading a task's data takes time."""
 
     make: Callable[[], Any]
 
@@ -131,12 +131,12 @@ class Lazy:
 def default_decoder(
     spec: Spec, names: tuple[str, ...], *, classes: bool = False, tokens: bool = False
 ) -> Classes | Numbers | Words:
-    """How outputs are said that fit a spec.
+    """Returns the decoder that fits a spec.
 
     Args:
-      names: of classes or of tokens, in the order of their numbers.
-      classes: outputs are logits of classes, and no numbers.
-      tokens: answers are generated tokens, which continue the input.
+      names: the names of classes or tokens, in the order of their numbers.
+      classes: whether outputs are logits of classes, not numbers.
+      tokens: whether answers are generated tokens that continue the input.
     """
     if spec.generation is not None or tokens:
         return Words(names, None if spec.generation is None else spec.generation.end)
@@ -144,13 +144,13 @@ def default_decoder(
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
-    """The probabilities `[..., C]` of logits."""
+    """Returns the softmax probabilities `[..., C]` of logits."""
     powers = np.exp(logits - logits.max(-1, keepdims=True))
     return powers / powers.sum(-1, keepdims=True)
 
 
 def plain(array: Any) -> Any:
-    """Float32 numbers as Python's, with no more digits than they have; those that aren't finite are None."""
+    """Converts float32 numbers to Python floats with the fewest digits; numbers that aren't finite become None."""
     array = np.asarray(array, np.float32)
     if array.ndim:
         return [plain(part) for part in array]

@@ -1,4 +1,4 @@
-"""Any data set that TFDS has prepared as array_record, its features mapped to inputs and targets by the config."""
+"""A task of any data set that TFDS prepared as array_record. The config maps features to inputs and targets."""
 
 import dataclasses
 from collections.abc import Callable, Mapping
@@ -39,26 +39,26 @@ def tfds(
     memory: float = 2.0,
     dirs: DataDirs = DataDirs(),
 ) -> Task:
-    """A class or numbers from a sequence, of any data set that lies prepared in `data_dir`.
+    """Predicts a class or numbers from a sequence, for any data set that is prepared in `data_dir`.
 
     Args:
       dataset: "name[/config][:version]".
-      inputs: the feature that is read; "a/b" is b in the group a.
+      inputs: the input feature; "a/b" is b in the group a.
         Text is read byte by byte, with a vocabulary of 256.
         An image is read by `order`, a row or a pixel at a time, scaled to 0 .. 1.
-        Whole numbers along time are tokens where the feature or `vocabulary` says how many there are.
-        All else along time, of shape [T] or [T, ...], is read as numbers.
-      targets: the feature that is asked for. A whole number is a class (cross-entropy, accuracy), of as many as the
-        feature or `classes` says; one or more numbers of a fixed count are come near to (mean squared error).
-      lengths: the feature with the true length of sequences that are stored padded.
-      train, validation, test: parts in TFDS's notation, with no example in common.
-      max_length: T, where sequences differ in length: they are padded to it, and the model is told the true lengths.
-      cut: whether longer sequences lose their end; otherwise they are an error.
-      threshold: None is half-way from the best trivial answer to perfect: (1 + accuracy) / 2, or mse / 2.
-      memory: GiB. A larger training set stays on disk and is read batch by batch; the others must fit.
+        Integers over time are tokens if the feature or `vocabulary` gives the vocabulary size.
+        Other features over time, of shape [T] or [T, ...], are read as numbers.
+      targets: the target feature. An integer is a class (cross-entropy, accuracy); the feature or `classes` gives the
+        number of classes. Floats of a fixed count are regression targets (mean squared error).
+      lengths: the feature with the true lengths of sequences that are stored padded.
+      train, validation, test: parts in TFDS's notation that don't overlap.
+      max_length: T for sequences of different lengths. They are padded to it, and the model reads the true lengths.
+      cut: whether longer sequences are truncated; otherwise they are an error.
+      threshold: None is halfway from the best trivial answer to perfect: (1 + accuracy) / 2, or mse / 2.
+      memory: in GiB. A larger training set stays on disk and is read batch by batch; the other sets must fit.
 
-    Trivial answers, on the test set (the first 5,000 examples of each): the most frequent class of training; or the
-    mean target and, where a step's inputs are as many numbers as the targets, repeating the last step.
+    Trivial answers on the test set, from the first 5,000 examples of training and test: the most frequent training
+    class; or the mean target and, if a step has as many numbers as the targets, the last step repeated.
     """
     _check_range(max_length, vocabulary, classes, memory, threshold)
     builder = open_prepared(dataset, dirs)
@@ -123,7 +123,7 @@ def _check_lengths(path: str, feature: Any) -> None:
 
 
 def _ended(inputs: np.ndarray, length: int) -> np.ndarray:
-    """A row with 0 behind its end: what is stored there means nothing, and may be NaN."""
+    """Returns a row with its padding set to 0. Stored padding is arbitrary and may be NaN."""
     if length >= len(inputs) or inputs.dtype.kind != "f":
         return inputs
     return np.concatenate([inputs[:length], np.zeros_like(inputs[length:])])
@@ -131,7 +131,7 @@ def _ended(inputs: np.ndarray, length: int) -> np.ndarray:
 
 @dataclasses.dataclass(frozen=True)
 class _Fields:
-    """What is read of a data set: `inputs`, `targets`, and `lengths` where sequences differ in length."""
+    """The features of a data set to read: `inputs`, `targets`, and `lengths` if sequences differ in length."""
 
     builder: Any
     dataset: str
@@ -148,12 +148,12 @@ class _Fields:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Of the classes, where the data set has names for them."""
+        """The names of the classes; empty if the data set has none."""
         found = getattr(find(self.builder.info.features, "targets", self.targets), "names", None)
         return tuple(found) if found and len(found) == self.asked.classes else ()
 
     def form(self) -> Callable[[Any], dict[str, np.ndarray]]:
-        """How one input is read: text, an image, tokens or numbers."""
+        """Returns the encoder of one input: text, an image, tokens or numbers."""
         feature, shape = find(self.builder.info.features, "inputs", self.inputs), self.read.shape
         beside, steps = (("lengths",), None) if self.counted else ((), shape[0])
         if isinstance(feature, datasets.features.Image):
@@ -164,7 +164,7 @@ class _Fields:
         return Tokens(self.read.vocabulary, (), steps, beside, split=str.encode if is_text else str.split)
 
     def sets(self, parts: Mapping[str, str], memory: float) -> dict[str, Any]:
-        """Arrays by set and name. Raises UserError where validation and test don't fit into `memory` GiB."""
+        """Returns arrays by set and name. Raises UserError if validation or test is larger than `memory` GiB."""
         arrays = {split: self._arrays(part) for split, part in parts.items()}
         small = {split: a.nbytes <= memory * 2**30 for split, a in arrays.items()}
         for split in ("validation", "test"):
@@ -176,7 +176,7 @@ class _Fields:
         return {split: a.in_memory() if small[split] else a for split, a in arrays.items()}
 
     def trivial(self, train: str, test: str) -> dict[str, float]:
-        """What trivial answers reach, by their names."""
+        """Returns the metric of each trivial answer by name."""
         known, wanted = (self._targets(part).astype(np.float64) for part in (train, test))
         if self.asked.classes:
             most = np.bincount(known.astype(np.int64)).argmax()
@@ -198,7 +198,7 @@ class _Fields:
         return DiskArrays(examples(self.builder, part, features), layouts, self._row, self._what(part))
 
     def _targets(self, part: str) -> np.ndarray:
-        """The first `BASELINE_EXAMPLES` targets of a part."""
+        """Returns the first `BASELINE_EXAMPLES` targets of a part."""
         arrays = DiskArrays(
             examples(self.builder, part, {self.targets}),
             {"targets": self.asked.layout},
@@ -208,7 +208,7 @@ class _Fields:
         return arrays["targets"][:BASELINE_EXAMPLES]
 
     def _last_steps(self, part: str) -> np.ndarray:
-        """The last real step of a part's first `BASELINE_EXAMPLES` inputs; zeros where there is none."""
+        """Returns the last real step of a part's first `BASELINE_EXAMPLES` inputs; zeros for an empty sequence."""
         arrays = self._arrays(part)
         stored = arrays.take(np.arange(min(BASELINE_EXAMPLES, arrays.rows)))
         inputs = np.asarray(self.read.prepare(stored["inputs"]))  # pyright: ignore[reportArgumentType]
