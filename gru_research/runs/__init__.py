@@ -1,4 +1,4 @@
-"""A run's directory: opens, resumes and loads it, and predicts with it.
+"""Opens, resumes and loads a run's directory, and predicts with the run.
 
 from gru_research import runs
 
@@ -14,16 +14,16 @@ if TYPE_CHECKING:
 
 
 def load(workdir: str | Path, data_dir: str = "", manual_dir: str = "") -> "LoadedRun":
-    """A run from its directory, finished or interrupted; it finds its data and the user's own code by itself.
+    """Loads a finished or interrupted run from its directory. Finds the run's data and the user's own code.
 
     Args:
-      data_dir, manual_dir: where its data lie now, where that is elsewhere than it was.
+      data_dir, manual_dir: where the data are now, if they have moved.
 
     Raises:
-      RecordsError: no readable records.
-      UserError: this version doesn't know its task, a cell or a model, or its own code can't be run.
+      RecordsError: there are no readable records.
+      UserError: this version doesn't know the run's task, a cell or a model, or the user's own code can't be run.
     """
-    from .loaded_run import load  # with all that trains: workers of a sweep, which import other parts, do without
+    from .loaded_run import load  # here, so that workers of a sweep don't import the training code
 
     return load(workdir, data_dir, manual_dir)
 

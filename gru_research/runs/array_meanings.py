@@ -11,14 +11,14 @@ from gru_research.tasks.input_encoders import Image, Tokens, Vectors
 from gru_research.tasks.output_decoders import Lazy
 
 Scaling = dict[str, dict[str, list[float]]]
-"""`mean` and `std` of "inputs" and of "outputs", where training scaled them: one number for each of the last axis."""
+"""`mean` and `std` of "inputs" and "outputs", where training scaled them: one number per entry of the last axis."""
 
 
 def scaling(learned: Mapping[str, Any]) -> Scaling:
-    """How a task of a user's own files scales numbers; empty for tokens, classes and every other task.
+    """Returns how a task on the user's own files scales numbers; empty for tokens, classes and every other task.
 
     Args:
-      learned: of the task.
+      learned: what the task took from its training data.
     """
     facts = _facts(learned)
     if "scale" in facts:
@@ -30,7 +30,7 @@ def scaling(learned: Mapping[str, Any]) -> Scaling:
 
 
 def array_meanings(task: Task) -> dict[str, str]:
-    """What "inputs" and "outputs" are, in sentences; no outputs where the function's own words say all."""
+    """Describes "inputs" and "outputs" in sentences; no "outputs" where the function's description is enough."""
     scaled, outputs = scaling(task.learned), ""
     if "outputs" in scaled:
         outputs = (
@@ -83,7 +83,7 @@ def _tokens(task: Task, facts: Mapping[str, Any]) -> str:
 
 
 def _said_of(encode: Any) -> str:
-    """The first paragraph of its docstring, in quotation marks."""
+    """Returns the first paragraph of the docstring of `encode`, in quotation marks."""
     while isinstance(encode, functools.partial):
         encode = encode.func
     text = inspect.getdoc(encode) if inspect.isroutine(encode) else inspect.getdoc(type(encode))
@@ -99,5 +99,5 @@ def _columns(facts: Mapping[str, Any]) -> str:
 
 
 def _facts(learned: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What a task of a user's own files took from training; empty for every other task."""
+    """Returns what a task on the user's own files took from its training data; empty for every other task."""
     return learned.get("facts", {}) if "reading" in learned else {}

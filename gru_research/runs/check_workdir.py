@@ -1,4 +1,4 @@
-"""Checks whether a directory is new or holds the run that is asked for."""
+"""Checks whether a directory is new or holds the requested run."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,7 +14,7 @@ from .lock import FILE_NAME as LOCK_FILE
 
 CONFIG_FILE = "config.json"
 HARMLESS = ("only",)
-"""Fields that choose which cells are trained, and change no number of them."""
+"""Fields that choose which cells are trained, and don't change their numbers."""
 IGNORED = ("trackers",)
 """Fields that change nothing in a run's records."""
 
@@ -25,12 +25,12 @@ def check_workdir(
     """Returns the directory's run of this config, finished or not; None where the directory is new or empty.
 
     Args:
-      config: as it was asked for, or with everything in it that was measured then.
+      config: the requested config, or the run's own with its measured values.
       allow_change: lets fields differ that change no number.
-      files: check sums of the user's own files by path, which must be as they were; None: they aren't compared.
+      files: check sums of the user's own files by path, compared with the run's; None: no comparison.
 
     Raises:
-      UserError: it holds something else, a run of another config, or one of files that have changed.
+      UserError: the directory holds something else, a run of another config, or a run of files that have changed.
     """
     path = workdir / records.FILE_NAME
     try:
@@ -41,7 +41,7 @@ def check_workdir(
     except OSError as e:  # a name that is too long, or no permission
         raise UserError(f"workdir={str(workdir)!r} can't be read: {e.strerror}") from e
     if not begun:
-        # A run that was killed before its header was written leaves no more than these.
+        # A run that was killed before its header was written leaves only these files.
         whole = (CONFIG_FILE, VOCABULARIES, LEARNED)
         ours = {LOCK_FILE, *whole, *(f".{name}.new" for name in (*whole, records.FILE_NAME))}
         if not names or (LOCK_FILE in names and names <= ours):
@@ -66,8 +66,8 @@ def _check_config(workdir: Path, run: records.Run, config: ExperimentConfig, all
 
 
 def changes(run: records.Run, config: ExperimentConfig) -> dict[str, tuple[Any, Any]]:
-    """The fields in which a config differs from a run's, by name, as (then, now); fields that are new since have their
-    defaults, and those that are `IGNORED` are left out."""
+    """Returns the fields in which a config differs from a run's, by name, as (then, now). Fields added since then have
+    their defaults; `IGNORED` fields are left out."""
     wanted = _completed(records.to_json(to_mapping(config)))
     there = [known for known in (run.header.asked, run.header.config) if known is not None]
     found = [differences(_completed(known), wanted) for known in there]
@@ -75,7 +75,7 @@ def changes(run: records.Run, config: ExperimentConfig) -> dict[str, tuple[Any, 
 
 
 def _completed(mapping: Mapping[str, Any]) -> Any:
-    """A header's config with the fields that later versions added; as it is where this version doesn't know it."""
+    """Adds the fields of later versions to a header's config; returns it unchanged where this version can't read it."""
     try:
         return records.to_json(to_mapping(with_model_options(experiment(mapping))))
     except UserError:

@@ -1,4 +1,4 @@
-"""A whole comparison into one directory: the header, every cell in turn, and how it ended."""
+"""Runs a whole comparison in one directory: writes the header, trains every cell in turn, and records the end."""
 
 import contextlib
 import dataclasses
@@ -31,18 +31,18 @@ from .lock import locked
 from .resume import environment_changes, find_resumption, remove_snapshots, share_resumption
 
 NOTED_ENVIRONMENT = ("backend", "engine", "devices", "xla_flags", "versions", "git_commit", "command")
-"""Parts of the environment that are recorded whenever a run is resumed."""
+"""Parts of the environment that are recorded each time a run is resumed."""
 CHECKPOINT_SECONDS = 60.0
-"""Seconds between two snapshots: the most work, about, that a killed process loses."""
+"""Seconds between two snapshots: about the most work that a killed process loses."""
 
 
 def prepare_comparison(
     config: ExperimentConfig, dirs: DataDirs, say: Callable[[str], None] = lambda line: None
 ) -> tuple[Plan, Sets]:
-    """Returns the plan, with all that has to be measured filled in, and the data.
+    """Returns the plan, with all measured values filled in, and the data.
 
     Raises:
-      UserError: the config has a mistake, or the data can't be had.
+      UserError: the config has a mistake, or the data can't be loaded.
     """
     plan = make_plan(config, dirs)
     sets = load_sets(plan, dirs)
@@ -55,7 +55,7 @@ def load_sets(plan: Plan, dirs: DataDirs) -> Sets:
     """Loads the data of the plan's task, with the first `config.train_examples` training examples.
 
     Raises:
-      UserError: they can't be had, or hold fewer examples than are asked for, or than a batch.
+      UserError: the data can't be loaded, or have fewer examples than requested or than a batch.
     """
     kept = plan.config.train_examples
     sets = plan.task.data.load(dirs)
@@ -74,7 +74,7 @@ def load_sets(plan: Plan, dirs: DataDirs) -> Sets:
 
 
 def _first(examples: Mapping[str, np.ndarray], count: int) -> dict[str, np.ndarray]:
-    """The first examples of a set, in memory."""
+    """Returns the first `count` examples of a set, in memory."""
     if isinstance(examples, DiskArrays):
         return examples.take(np.arange(count))
     return {name: a[:count] for name, a in examples.items()}
@@ -98,25 +98,25 @@ def run_comparison(
     """Trains every cell of the plan and writes `config.json`, `vocabularies.json`, `learned.json`, `records.jsonl`,
     `arrays/` and `checkpoints/`.
 
-    An interrupted run of the same config in the directory is resumed, and ends with the same bits as if it had never
-    been interrupted; nothing is done in the directory of a finished one.
+    An interrupted run of the same config in the directory is resumed, and ends with the same bits as without the
+    interruption. A finished run's directory is left unchanged.
 
     Args:
-      sets: the data, where they are loaded already.
-      asked: the config before anything of it was measured.
+      sets: the data, where they are already loaded.
+      asked: the requested config, without measured values.
       allow_config_change: resumes under a config that differs only in fields that change no number.
-      checkpoint_seconds: about how much work is lost at most when the process is killed.
-      debug_nans: makes the update at which a seed diverged again, operation by operation, and records the first one
+      checkpoint_seconds: about the most work, in seconds, that a killed process loses.
+      debug_nans: repeats the update at which a seed diverged, operation by operation, and records the first one
         whose result isn't finite.
       say: called with lines for the user, such as where the run is resumed.
 
     Returns:
-      Whether it ran to its end; False after `stopping()` said stop, with all there was on disk.
+      True if the run finished; False after `stopping()` returned True, with all work so far on disk.
 
     Raises:
-      UserError: as `load_sets` (before anything is written); the directory can't be written, is in use, or holds
+      UserError: as `load_sets` (before anything is written); or the directory can't be written, is in use, or holds
         something else.
-      OSError: the disk is full, or the like, and which directory's; what was written before is whole.
+      OSError: the disk is full or fails similarly; the message names the directory. Earlier files are undamaged.
     """
     sets = load_sets(plan, dirs) if sets is None else sets
     asked = asked or plan.config
@@ -143,10 +143,10 @@ def _open(
     allow_config_change: bool,
     say: Callable[[str], None],
 ) -> tuple[records.Writer | None, Resumption | None]:
-    """Takes the directory's lock; where its records go on, and from where training does. No records: it's finished."""
+    """Takes the directory's lock. Returns the records' writer, None where the run is finished, and the resumption."""
     check_workdir(
         workdir, plan.config, allow_config_change, plan.files
-    )  # before a lock is put into somebody's directory
+    )  # before a lock file is put into a directory of something else
     held.enter_context(locked(workdir))
     held.enter_context(full_disk_named(workdir))
     begun = check_workdir(workdir, plan.config, allow_config_change, plan.files)
@@ -169,7 +169,7 @@ def _train(
     debug_nans: bool,
     hooks: Hooks,
 ) -> bool:
-    """Of several processes the first alone has a writer, and so hooks that record."""
+    """Trains every cell. Only the first of several processes has a writer, and so hooks that record."""
     started = time.perf_counter() - (resumption.seconds if resumption else 0.0)
     config, task = records.to_json(to_mapping(plan.config)), plan.task
     about = trackers.RunInfo(workdir, config, task.metric, task.validation_metric)
@@ -207,7 +207,7 @@ def _train(
 
 
 def _begin_records(workdir: Path, header: records.Header, task: Task) -> records.Writer:
-    """Writes the config, what the task took from its data and the header. Raises UserError where that can't be."""
+    """Writes the config, what the task took from its data, and the header. Raises UserError where writing fails."""
     try:
         records.write_whole(workdir / CONFIG_FILE, json.dumps(header.config, indent=2) + "\n")
         save_vocabularies(workdir, task.vocabularies)
@@ -220,7 +220,7 @@ def _begin_records(workdir: Path, header: records.Header, task: Task) -> records
 def _continue_records(
     workdir: Path, header: records.Header, begun: records.Run, resumption: Resumption, say: Callable[[str], None]
 ) -> records.Writer:
-    """Cuts the records where the run is resumed; the header keeps its first environment and notes the resumption."""
+    """Truncates the records to where the run resumes. The header keeps its first environment and lists resumptions."""
     say(resumption.describe())
     if others := environment_changes(begun, header.env):
         say(f"warning: not as the run began, so bits may differ: {', '.join(others)}")

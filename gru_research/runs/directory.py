@@ -1,6 +1,6 @@
-"""Opens a working directory: makes it where it is new, and refuses one that holds something else.
+"""Opens a working directory: makes a new one, and refuses one that holds something else.
 
-Nothing here imports JAX: workers and launchers that train nothing use it.
+This module doesn't import JAX, as workers and launchers that don't train use it.
 """
 
 import json
@@ -15,7 +15,7 @@ from gru_research.config import UserError
 
 
 def check_files(workdir: Path, then: Mapping[str, str], now: Mapping[str, str]) -> None:
-    """Raises UserError where the user's own files, check sums by path, aren't those that a run was begun with."""
+    """Raises UserError where the user's own files, check sums by path, differ from those at the run's start."""
     for file in sorted({*then, *now}):
         if then.get(file) != now.get(file):
             how = "has changed" if file in then and file in now else "is new" if file in now else "is no longer used"
@@ -26,7 +26,7 @@ def check_files(workdir: Path, then: Mapping[str, str], now: Mapping[str, str]) 
 
 
 def differences(old: Any, new: Any, name: str = "") -> dict[str, tuple[Any, Any]]:
-    """The differences of two nested mappings, as (old, new) by dotted names."""
+    """Returns the differences of two nested mappings, as (old, new) by dotted names."""
     if not (isinstance(old, Mapping) and isinstance(new, Mapping)):
         return {} if old == new else {name: (old, new)}
     found: dict[str, tuple[Any, Any]] = {}
@@ -42,15 +42,16 @@ def claim(
     what: str,
     identity: Callable[[Mapping[str, Any]], Any] = lambda content: content,
 ) -> None:
-    """Makes a directory that a JSON file describes, or checks that it is there and the same; the file is written anew.
+    """Makes a directory that a JSON file describes, or checks that an existing one matches. Writes the file anew.
 
     Args:
-      content: of the file, with its "schema".
-      what: is in it, for the messages, such as "study".
-      identity: of such a content, what makes it the same one: the rest may change.
+      content: the file's content, with its "schema".
+      what: the kind of directory, for messages, such as "study".
+      identity: returns the part of the content that must match; the rest may change.
 
     Raises:
-      UserError: it holds something else, or another one, and in what they differ; it can't be read or written.
+      UserError: the directory holds something else, its content differs (with the differences), or it can't be read
+        or written.
     """
     path, wanted = workdir / file_name, records.to_json(content)
     try:
@@ -62,7 +63,7 @@ def claim(
                     "for; choose another"
                 )
         workdir.mkdir(parents=True, exist_ok=True)
-        # Several commands may claim one sweep at a time: each writes a file of its own aside.
+        # Several commands may claim one sweep at the same time: each writes its own temporary file.
         part = path.with_name(f".{file_name}.{os.getpid()}.{threading.get_ident()}.part")
         part.write_text(json.dumps(wanted, indent=2) + "\n", encoding="utf-8")
         part.replace(path)
@@ -71,20 +72,20 @@ def claim(
 
 
 def _is_there(path: Path) -> bool:
-    """Whether a directory holds the file that describes it. Raises UserError where it holds something else alone."""
+    """Whether a directory holds the file that describes it. Raises UserError where it holds only something else."""
     folder, aside = path.parent, f".{path.name}."
     if path.is_file():
         return True
-    # What another command is writing at this moment is no other thing.
+    # Temporary files of another command that claims the directory now are accepted.
     if not folder.is_dir() or not all(other.name.startswith(aside) for other in folder.iterdir()):
-        if path.is_file():  # written since
+        if path.is_file():  # another command has written it meanwhile
             return True
         check_empty(folder)
     return path.is_file()
 
 
 def make_new(workdir: Path) -> None:
-    """Makes a directory that must be new or empty. Raises UserError."""
+    """Makes a directory. Raises UserError where it isn't new or empty, or can't be made."""
     try:
         check_empty(workdir)
         workdir.mkdir(parents=True, exist_ok=True)
@@ -99,7 +100,7 @@ def check_empty(workdir: Path) -> None:
 
 
 def read_described(path: Path, schema: str) -> dict[str, Any]:
-    """The content of a JSON file that describes its directory. Raises UserError, also for another schema."""
+    """Returns the JSON that describes a directory. Raises UserError where it is unreadable or of another schema."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except OSError as e:
@@ -112,7 +113,7 @@ def read_described(path: Path, schema: str) -> dict[str, Any]:
 
 
 def changed_files(workdir: Path) -> dict[str, str]:
-    """Which of the user's own files a directory's run was made of aren't as they were: "has changed" or "is gone", by
-    path; none where there is no run."""
+    """Returns which of the user's own files have changed since a directory's run began: "has changed" or "is gone", by
+    path; empty where there is no run."""
     path = workdir / records.FILE_NAME
     return lookup.changed_files(records.read(path).header.files) if path.is_file() else {}

@@ -32,7 +32,7 @@ def environment() -> dict[str, Any]:
 
 
 def _git(*arguments: str) -> str | None:
-    """What git says of the checkout that this file lies in; None without git or outside a checkout."""
+    """Returns git's output for the checkout of this file; None without git or outside a checkout."""
     folder = Path(__file__).parent
     try:
         done = subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=False)

@@ -1,7 +1,7 @@
-"""A trained cell of a run as files that other programs read: its function by `jax.export`, its weights by safetensors.
+"""Exports a trained cell for other programs: its function by `jax.export`, its weights by safetensors.
 
-The function takes weights by their dotted names, so that one serves all seeds, and a batch by the names of the task's
-example; batch and number of steps may be any, as far as the model allows it.
+The function takes the weights by dotted names, so that one function serves all seeds, and a batch by the names of the
+task's example. Batch size and number of steps are free, as far as the model allows it.
 """
 
 import contextlib
@@ -32,18 +32,18 @@ from .loaded_run import LoadedRun
 
 PLATFORMS = ("cpu", "cuda", "tpu")
 STEPS = {"inputs": "t", "mask": "t", "resets": "t", "targets": "u"}
-"""The symbol of an array's first axis, behind the batch's b."""
+"""The symbol of each array's first axis after the batch axis b."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Function:
-    """A function that was exported.
+    """An exported function.
 
     Attributes:
-      name: of its file.
-      says: what it gives, in one sentence.
-      inputs: shape and type of each array of the batch; a size is a number, or the name of any size.
-      limits: what could not be left open, and why; empty where everything is.
+      name: the name of its file.
+      says: what it returns, in one sentence.
+      inputs: shape and type of each array of the batch; a size is a number, or a symbol where it is free.
+      limits: what had to be fixed, and why; empty where everything is free.
     """
 
     name: str
@@ -65,14 +65,14 @@ class Function:
 
 
 def write(run: LoadedRun, cell: str, folder: Path, seed: int | None = None) -> dict[str, Any]:
-    """Writes the function of a cell, and its weights of one seed or of all, with a page and an example.
+    """Writes a cell's functions and its weights, of one seed or of all, with a README and an example program.
 
     Returns:
-      What `export.json` holds.
+      The content of `export.json`.
 
     Raises:
-      UserError: no such cell or seed, a folder that holds something else, a model that can't be exported, or a package
-        that is missing.
+      UserError: there is no such cell or seed, the folder holds something else, the model can't be exported, or a
+        package is missing.
     """
     check_packages()
     choose("--cell", cell, run.cells)
@@ -89,7 +89,7 @@ def write(run: LoadedRun, cell: str, folder: Path, seed: int | None = None) -> d
         *folder.glob(export_texts.FUNCTION.format(name="*")),
         *folder.glob(export_texts.WEIGHTS.format(seed="*")),
     ):
-        old.unlink()  # of an earlier export, whose seeds and functions may be others
+        old.unlink()  # an earlier export may have other seeds and functions
     for function in functions:
         (folder / export_texts.FUNCTION.format(name=function.name)).write_bytes(function.program.serialize())
     for number, own in params.items():
@@ -100,14 +100,14 @@ def write(run: LoadedRun, cell: str, folder: Path, seed: int | None = None) -> d
 
 
 def check_packages() -> None:
-    """Raises UserError where a package is missing that files are written with."""
+    """Raises UserError where a package that the export needs is missing."""
     missing = [name for name in ("flatbuffers", "safetensors") if importlib.util.find_spec(name) is None]
     if missing:
         raise UserError(f"exporting needs {' and '.join(missing)}: pip install 'gru_research[export]'")
 
 
 def by_name(params: Params) -> dict[str, Any]:
-    """Arrays of a pytree by their paths, with dots between. Raises ValueError where two have one name."""
+    """Returns the arrays of a pytree by dotted path. Raises ValueError where two arrays have one name."""
     found: dict[str, Any] = {}
     for path, leaf in jax.tree_util.tree_leaves_with_path(params):
         name = jax.tree_util.keystr(path, simple=True, separator=".")
@@ -118,9 +118,9 @@ def by_name(params: Params) -> dict[str, Any]:
 
 
 def export_functions(model: Model, task: Task, params: Params, what: str) -> tuple[Function, ...]:
-    """`apply`; `answer` where the task's answers are generated; `start` and `step` of a model that can generate.
+    """Exports `apply`, `answer` where answers are generated, and `start` and `step` of a model that can generate.
 
-    Raises UserError, which begins with `what`.
+    Raises UserError, whose message begins with `what`.
     """
     names, structure = list(by_name(params)), jax.tree.structure(params)
     weights = jax.eval_shape(lambda: by_name(params))
@@ -149,7 +149,7 @@ def export_functions(model: Model, task: Task, params: Params, what: str) -> tup
 def _by_token(
     model: Any, whole: Callable[[Any], Params], weights: Mapping[str, Any], asked: Mapping[str, Any], what: str
 ) -> list[Function]:
-    """`start` and `step`: the state is a dict of arrays, which goes back into `step` beside the tokens."""
+    """Exports `start` and `step`. The state is a dict of arrays, which `step` takes with the tokens."""
 
     def read(made: tuple[Any, Any]) -> dict[str, Any]:
         return {"logits": made[1], "state": by_name(made[0])}
@@ -179,14 +179,14 @@ def _by_token(
 
 
 def example_of(task: Task) -> dict[str, jax.ShapeDtypeStruct]:
-    """One example as the model sees it: what the task's spec has, and what says which steps are real."""
+    """Returns shapes and types of one example as the model sees it: the task's spec and the arrays of `BESIDE`."""
     example, beside = dict(task.spec.example), {}
     data = task.data
     if isinstance(data, Generated):
         made = jax.eval_shape(lambda key: data.make(key, 1), jax.random.key(0))
         beside = {name: jax.ShapeDtypeStruct(a.shape[1:], a.dtype) for name, a in made.items()}
     elif "inputs" in example:
-        with contextlib.suppress(ValueError, TypeError):  # asked in another form, such as a text
+        with contextlib.suppress(ValueError, TypeError):  # raw input has another form, such as text
             beside = task.encode(np.zeros(example["inputs"].shape, example["inputs"].dtype))
     return example | {name: jax.ShapeDtypeStruct(a.shape, a.dtype) for name, a in beside.items() if name in BESIDE}
 
@@ -199,13 +199,13 @@ def _exported(
     inputs_of: Callable[[bool], Mapping[str, Any]],
     what: str,
 ) -> Function:
-    """With every size and platform left open, or else as few as possible fixed."""
+    """Exports a function with every size and platform free, or with as few as possible fixed."""
     limits: dict[str, str] = {}
     for steps, platforms in ((True, PLATFORMS), (False, PLATFORMS), (False, (jax.default_backend(),))):
         try:
             inputs = inputs_of(steps)
             program = export.export(jax.jit(function), platforms=platforms)(weights, inputs)
-        except Exception as e:  # whatever a user's model raises where a size isn't a number
+        except Exception as e:  # a user's model may raise anything for a symbolic size
             limits["the number of steps" if steps else "the platform"] = describe_error(e)
             continue
         fixed = [limit for limit in limits if limit == "the number of steps" or len(platforms) == 1]
@@ -251,14 +251,14 @@ def _about(run: LoadedRun, cell: str, seeds: Sequence[int], functions: Sequence[
 
 
 def _diverged(run: LoadedRun, cell: str, seeds: Sequence[int]) -> list[int]:
-    """The seeds whose parameters are the last ones that were finite."""
+    """Returns the diverged seeds, whose parameters are the last finite ones."""
     found = run.records("result")
     rows = zip(*(found.get(name, ()) for name in ("cell", "seed", "diverged_at")), strict=True)
     return [seed for label, seed, at in rows if label == cell and seed in seeds and at is not None]
 
 
 def _metadata(run: LoadedRun, cell: str, seed: int, about: Mapping[str, Any]) -> dict[str, str]:
-    """What a file of weights says of itself: safetensors has texts alone."""
+    """Returns the metadata of a file of weights. safetensors allows only strings."""
     return {
         "task": run.task.name,
         "cell": cell,

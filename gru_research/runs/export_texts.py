@@ -1,4 +1,4 @@
-"""Writes the texts beside an exported function: a description, a page, and a program that calls it."""
+"""Writes the texts beside an exported function: a description, a README, and a program that calls it."""
 
 import json
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ PAGE = "README.md"
 FUNCTION = "{name}.jax"
 WEIGHTS = "weights-seed{seed}.safetensors"
 STEPS, ROWS = 10, 2
-"""Of the example's batch, where it is free to choose."""
+"""Sizes of the example's batch where they are free."""
 
 PROGRAM = '''"""Calls the exported function, with nothing of gru_research: pip install jax flatbuffers safetensors"""
 
@@ -57,7 +57,7 @@ and all shapes again.
 
 
 def write_texts(folder: Path, about: Mapping[str, Any]) -> None:
-    """`export.json`, `README.md` and `example.py`."""
+    """Writes `export.json`, `README.md` and `example.py`."""
     (folder / ABOUT).write_text(json.dumps(to_json(about), indent=2) + "\n", encoding="utf-8")
     shown = about["functions"].get("answer") or about["functions"]["apply"]
     weights = list(about["weights"].values())
@@ -102,7 +102,7 @@ def _shape(array: Mapping[str, Any]) -> str:
 
 
 def _batch(inputs: Mapping[str, Any]) -> str:
-    """A batch that any model takes, as Python writes it: zeros, whole lengths, real steps."""
+    """Returns Python code for a batch that any model takes: zeros, full lengths, no padding."""
     steps = next((size for size in inputs.get("inputs", {"shape": [0, STEPS]})["shape"][1:2]), STEPS)
     steps = steps if isinstance(steps, int) else STEPS
     made = []

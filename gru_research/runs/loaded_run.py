@@ -32,8 +32,8 @@ class LoadedRun:
       workdir: its directory.
       plan: what its config describes: the task, and each cell's model.
       on_record: its records.
-      dirs: where its data lie.
-      changed: which of the user's own files aren't as they were when it began: "has changed" or "is gone", by path.
+      dirs: where its data are.
+      changed: the user's own files that changed since the run began: "has changed" or "is gone", by path.
     """
 
     workdir: Path
@@ -46,7 +46,7 @@ class LoadedRun:
 
     @property
     def config(self) -> ExperimentConfig:
-        """The run's, with what was measured for it."""
+        """The run's config, with its measured values."""
         return self.plan.config
 
     @property
@@ -59,18 +59,18 @@ class LoadedRun:
 
     @functools.cached_property
     def cells(self) -> tuple[str, ...]:
-        """The labels of the cells that have parameters, in the config's order; of an interrupted run, the one under way
-        as its newest snapshot has it."""
+        """The labels of the cells that have parameters, in the config's order. In an interrupted run this includes the
+        cell in training, with the parameters of its newest snapshot."""
         return tuple(cell.label for cell in self.plan.cells if self._is_saved(cell.label) or self._snapshot(cell.label))
 
     @functools.cached_property
     def sets(self) -> Sets:
-        """The data: "train", "validation" and "test", as far as they are stored. They are loaded when asked for."""
+        """The stored sets among "train", "validation" and "test". They are loaded on first use."""
         return load_sets(self.plan, self.dirs)
 
     def records(self, kind: str) -> dict[str, list[Any]]:
-        """The columns of the records of a kind, such as "evaluation" or "result", by name and all of one length: ready
-        for `pandas.DataFrame`. Fields within others have names with dots; what a record lacks is None.
+        """Returns the records of a kind, such as "evaluation" or "result", as columns of equal length by name, as
+        `pandas.DataFrame` takes them. Nested fields have dotted names; missing fields are None.
 
         Raises:
           UserError: there is no such kind.
@@ -81,28 +81,28 @@ class LoadedRun:
         return {name: [row.get(name) for row in rows] for name in names}
 
     def cell(self, label: str) -> CellPlan:
-        """What the run's plan says of a cell. Raises UserError where there is none of that label."""
+        """Returns the plan of a cell. Raises UserError for an unknown label."""
         choose("cell", label, [cell.label for cell in self.plan.cells])
         return next(cell for cell in self.plan.cells if cell.label == label)
 
     def model(self, cell: str) -> Model:
-        """The model that was built around a cell. Raises UserError where there is none of that label."""
+        """Returns the model that was built around a cell. Raises UserError for an unknown label."""
         return self.cell(cell).model
 
     def seeds(self, cell: str) -> tuple[int, ...]:
-        """The seeds of a cell that has parameters, in their order; those that diverged are among them."""
+        """Returns the seeds of a cell that has parameters, in order, diverged ones included."""
         return self._saved(cell)[0]
 
     def parameters(self, cell: str, seed: int | None = None, best: bool = False) -> Params:
-        """The parameters of a cell, as NumPy arrays in the structure that its model takes.
+        """Returns the parameters of a cell, as NumPy arrays in the structure that its model takes.
 
         Args:
-          seed: of them one; None: all, with a leading seed axis `[S, ...]`.
-          best: those with the best validation metric, in place of those that were tested. Of a cell that was under way
-            when the run was interrupted, "tested" are its last ones.
+          seed: one seed; None: all, with a leading seed axis `[S, ...]`.
+          best: whether to return those with the best validation metric instead of the tested ones. For a cell whose
+            training was interrupted, its last parameters take the place of the tested ones.
 
         Raises:
-          UserError: no such cell or seed, no parameters, or some that don't fit the model that the code makes now.
+          UserError: there is no such cell or seed, no parameters, or they don't fit the model that the code now makes.
         """
         seeds, tested, at_best = self._saved(cell)
         found = at_best if best else tested
@@ -112,10 +112,10 @@ class LoadedRun:
         return jax.tree.map(lambda a: a[place], found)
 
     def predict(self, inputs: Iterable[Any], cell: str | None = None, seed: int | None = None) -> Any:
-        """Answers to raw inputs: a list of what `cell` says of each; None: a dict of such lists, of all cells by label.
+        """Returns the list of a cell's answers to raw inputs; without `cell` a dict of such lists by the cells' labels.
 
-        `runs.predict.predict` has the arguments, options and errors; without a seed each cell answers with the one that
-        had the best validation metric.
+        See `runs.predict.predict` for the arguments, further options and errors. Without a seed each cell uses the one
+        with the best validation metric.
         """
         found = predict(self, inputs, cell, seed)
         if cell is not None:
@@ -126,12 +126,12 @@ class LoadedRun:
         return (self.workdir / FOLDER / label).is_dir()
 
     def _snapshot(self, label: str) -> Snapshot | None:
-        if label not in self._snapshots:  # it is read whole, to see that it is
+        if label not in self._snapshots:  # reads all of it, to check that it is complete
             self._snapshots[label] = read_newest(unfinished(self.workdir, label) / "training")
         return self._snapshots[label]
 
     def _saved(self, label: str) -> tuple[tuple[int, ...], Params, Params]:
-        """Seeds, and parameters as tested and at the best evaluation, `[S, ...]`."""
+        """Returns the seeds, the tested parameters, and those of the best evaluation `[S, ...]`."""
         known = self.cell(label)
         if label not in self._read:
             self._read[label] = self._load(known)
@@ -155,7 +155,7 @@ class LoadedRun:
             )
         leaves, structure = jax.tree.flatten(shapes)
         seeds = self.plan.seeds
-        # A state's leaves begin with the parameters.
+        # The first leaves of a state are the parameters.
         found = [[snapshot.arrays[of][f"{i:04d}"] for i in range(len(leaves))] for of in ("state", "best_params")]
         if any([a.shape for a in each] != [(len(seeds), *a.shape) for a in leaves] for each in found):
             raise UserError(f"{where} don't fit the model that the code makes now")
@@ -163,7 +163,7 @@ class LoadedRun:
 
 
 def load(workdir: str | Path, data_dir: str = "", manual_dir: str = "") -> LoadedRun:
-    """As `runs.load`."""
+    """Implements `runs.load`."""
     folder = Path(workdir)
     run = records.read(folder / records.FILE_NAME)
     env = run.header.env
@@ -176,7 +176,7 @@ def load(workdir: str | Path, data_dir: str = "", manual_dir: str = "") -> Loade
 
 
 def _fitted(shapes: Params, saved: Any, seeds: int, where: str) -> Params:
-    """What was restored, in the structure of `shapes`: orbax gives dicts and lists. Raises UserError."""
+    """Converts restored parameters, orbax's dicts and lists, to the structure of `shapes`. Raises UserError."""
 
     def one(path: tuple[Any, ...], shape: jax.ShapeDtypeStruct) -> np.ndarray:
         found = saved

@@ -1,4 +1,4 @@
-"""One process at a time in a run's directory."""
+"""Locks a run's directory, so that one process uses it at a time."""
 
 import contextlib
 import fcntl
@@ -14,16 +14,16 @@ FILE_NAME = ".lock"
 
 @contextlib.contextmanager
 def locked(workdir: Path) -> Iterator[None]:
-    """Makes the directory and holds it; the kernel lets go when the process ends, however it ends.
+    """Makes the directory and locks it. The kernel releases the lock when the process ends for any reason.
 
-    The file stays: if it were removed, two processes could hold two files of that name.
+    The file is never removed: otherwise two processes could lock two files of that name.
 
     Raises:
-      UserError: another process holds it, or it can't be written.
+      UserError: another process holds the lock, or the directory can't be written.
     """
     try:
         workdir.mkdir(parents=True, exist_ok=True)
-        # Without a buffer, which would be written once more, to a disk as full as before, when the file is closed.
+        # Unbuffered: on a full disk, closing the file would try to write the buffer again.
         file = (workdir / FILE_NAME).open("a+b", buffering=0)
     except FileExistsError as e:
         raise UserError(f"workdir={str(workdir)!r} is a file: choose another") from e

@@ -1,4 +1,4 @@
-"""Predicts: from raw inputs to the answers of a trained run's cells. The test set is not used."""
+"""Predicts the answers of a trained run's cells to raw inputs. The test set is not used."""
 
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -22,12 +22,12 @@ from gru_research.types import Array, Batch, Params, PRNGKey
 
 BATCH = 256
 ALONG_TIME = ("inputs", "mask", "resets")
-"""The arrays of an example whose first axis is the inputs' time."""
+"""The arrays of an example whose first axis is the time of the inputs."""
 Example = Mapping[str, np.ndarray]
 
 
 class Trained(Protocol):
-    """A run that can predict: a `LoadedRun`, or anything like it."""
+    """A run that can predict, such as a `LoadedRun`."""
 
     cells: Any  # labels
 
@@ -41,12 +41,12 @@ class Trained(Protocol):
 
 @dataclasses.dataclass(frozen=True)
 class Prediction:
-    """An answer.
+    """A prediction for one input.
 
     Attributes:
-      input: as it was given.
-      cell, seed: whose answer it is; of an ensemble the seed is None.
-      answer: what the task's `decode` makes of the output: a plain JSON value.
+      input: the raw input.
+      cell, seed: the cell and the seed that predicted; for an ensemble the seed is None.
+      answer: the output after the task's `decode`, a plain JSON value.
     """
 
     input: Any
@@ -60,9 +60,9 @@ class Continuation:
     """How a language model continues an input.
 
     Attributes:
-      length: how many tokens it generates; fewer where its task has a token that ends an answer.
+      length: the number of tokens to generate; at most this where the task has a token that ends an answer.
       temperature: 0 takes the most probable token at every step; above 0 tokens are drawn, see `decoding.sample`.
-      random_seed: from which they are drawn. An input's noise depends on it and on the input's place alone.
+      random_seed: the seed of the draws. An input's noise depends only on this seed and the input's index.
     """
 
     length: int = 200
@@ -89,25 +89,25 @@ def predict(
     continuation: Continuation = Continuation(),
     progress: Callable[[int, int], None] | None = None,
 ) -> list[Prediction]:
-    """The answers of a run's cells to raw inputs.
+    """Predicts the answers of a run's cells to raw inputs.
 
     Args:
-      inputs: what the task's `encode` takes: a text, an array `[T, I]`, or a dict of arrays each.
-      cells: labels, or one; None: all.
-      seeds: whose parameters, or "all"; None: of each cell the seed that `best_seed` names, or all for an ensemble.
-      ensemble: one answer for all seeds together: the mean of the probabilities of classes, or of numbers. Seeds that
-        diverged aren't among them, unless they are named. Generated answers and continuations have none.
-      batch_size: how many inputs are computed at once. Inputs of one shape make batches; those whose example holds
+      inputs: what the task's `encode` takes; each is a text, an array `[T, I]`, or a dict of arrays.
+      cells: one label or several; None: all.
+      seeds: the seeds whose parameters are used, or "all"; None: each cell's `best_seed`, or all for an ensemble.
+      ensemble: whether all seeds give one answer: the mean of class probabilities or of numbers. Diverged seeds are
+        left out unless they are named. Generated answers and continuations have no ensemble.
+      batch_size: the number of inputs computed at once. Inputs of one shape are batched. Inputs whose example has
         `lengths` or a `mask` are padded to the length of training, or to a power of two times it.
-      continuation: for tasks whose answers continue their inputs.
-      progress: called with the number of answers so far and in all.
+      continuation: options for tasks whose answers continue their inputs.
+      progress: called with the number of answers so far and the total.
 
     Returns:
-      For each input, in their order, the answers of each cell and seed.
+      For each input, in order, the answers of each cell and seed.
 
     Raises:
-      UserError: an input that the task can't read, with its place from 1; a cell or a seed that isn't there; a model
-        that can't generate, or an ensemble, where there is none.
+      UserError: the task can't read an input (the message has its index from 1), there is no such cell or seed, the
+        model can't generate, or an ensemble isn't possible.
     """
     if isinstance(inputs, str | Mapping):
         raise UserError(f"inputs={inputs!r} must be a list of inputs")
@@ -141,8 +141,8 @@ def predict(
 
 
 def best_seed(run: Trained, cell: str) -> int:
-    """The seed of a cell with the best validation metric, among those that didn't diverge; the first where there is no
-    such record. A finished cell's metric is the one of the tested parameters, another's is from the last evaluation."""
+    """Returns the seed with the best validation metric among a cell's seeds that didn't diverge, or the first without
+    such records. The metric is that of the tested parameters; of an unfinished cell, that of the last evaluation."""
     sign = 1 if run.task.validation_direction == "min" else -1
     of_seeds = _validated(run, cell).items()
     ranks = {seed: sign * value for seed, (value, diverged) in of_seeds if value is not None and not diverged}
@@ -150,7 +150,7 @@ def best_seed(run: Trained, cell: str) -> int:
 
 
 def _validated(run: Trained, cell: str) -> dict[int, tuple[float | None, bool]]:
-    """Of each seed the validation metric, and whether it diverged."""
+    """Returns each seed's validation metric, and whether the seed diverged."""
     found: dict[int, tuple[float | None, bool]] = {}
     for kind in ("result", "evaluation"):
         columns = [run.records(kind).get(name, ()) for name in ("cell", "seed", "validation_metric", "diverged_at")]
@@ -165,7 +165,7 @@ def _validated(run: Trained, cell: str) -> dict[int, tuple[float | None, bool]]:
 def _asked(
     run: Trained, cells: Sequence[str] | str | None, seeds: Sequence[int] | int | Literal["all"] | None, ensemble: bool
 ) -> Iterator[tuple[str, list[int]]]:
-    """Each cell with its seeds. Raises UserError where one of them isn't there."""
+    """Yields each requested cell with its seeds. Raises UserError for an unknown cell or seed."""
     if not run.cells:
         raise UserError("the run has no parameters: none of its cells was trained, or its checkpoints are gone")
     if ensemble:
@@ -198,19 +198,19 @@ def _encoded(task: Task, given: Any, place: int) -> Example:
         return {name: np.asarray(a) for name, a in task.encode(given).items()}
     except (ValueError, TypeError) as e:
         raise UserError(f"input {place + 1}: {e}") from e
-    except Exception as e:  # whatever a user's task raises is for the user to read
+    except Exception as e:  # a user's task may raise anything; the user sees it
         raise UserError(f"input {place + 1}: {task.name}'s encode fails ({describe_error(e)})") from e
 
 
 def _said(task: Task, output: Any) -> Any:
     try:
         return records.to_json(task.decode(output))
-    except Exception as e:  # whatever a user's task raises is for the user to read
+    except Exception as e:  # a user's task may raise anything; the user sees it
         raise UserError(f"{task.name}'s decode fails ({describe_error(e)})") from e
 
 
 Groups = Mapping[Any, Sequence[tuple[int, Example, int]]]
-"""By their shapes: examples with their places and their number of steps, before padding."""
+"""By shapes: examples with their indices and their numbers of steps before padding."""
 
 
 def _groups(examples: Sequence[Example], task: Task) -> Groups:
@@ -224,7 +224,7 @@ def _groups(examples: Sequence[Example], task: Task) -> Groups:
 
 
 def _padded(example: Example, task: Task) -> Example:
-    """An example with steps behind it that aren't real, where it can say so: few lengths make few programs."""
+    """Pads an example that has `lengths` or a `mask`. Fewer lengths need fewer compiled programs."""
     if not {"lengths", "mask"} & set(example):
         return example
     length, steps = len(example["inputs"]), task.spec.example["inputs"].shape[0]
@@ -237,8 +237,8 @@ def _padded(example: Example, task: Task) -> Example:
 
 
 def _batches(groups: Groups, size: int) -> Iterator[tuple[list[int], dict[str, np.ndarray], list[int]]]:
-    """Places, a batch and the steps of its rows. All batches of a group have as many rows: copies of the last one,
-    which have no place, fill them up."""
+    """Yields indices, a batch and its rows' numbers of steps. All batches of a group have the same number of rows:
+    copies of the last row, which have no index, fill them up."""
     for group in groups.values():
         rows = min(size, len(group))
         for start in range(0, len(group), rows):
@@ -249,7 +249,7 @@ def _batches(groups: Groups, size: int) -> Iterator[tuple[list[int], dict[str, n
 
 
 def _program(run: Trained, cell: str, continuation: Continuation) -> Callable[[Params, Batch, PRNGKey], Any]:
-    """`(params, batch, keys [B]) -> outputs`, compiled once for each shape."""
+    """Returns `(params, batch, keys [B]) -> outputs`, compiled once for each shape."""
     task, model = run.task, run.model(cell)
     if (task.continues or task.spec.generation is not None) and (reason := no_generation(model)):
         raise UserError(f"{cell} can't generate the answer that {task.name} asks for: its model {reason}")
@@ -263,7 +263,7 @@ def _program(run: Trained, cell: str, continuation: Continuation) -> Callable[[P
 def _continue(
     model: Any, task: Task, length: int, temperature: float, params: Params, batch: Batch, keys: PRNGKey
 ) -> Array:
-    """The tokens `[B, N]` behind each row."""
+    """Returns the tokens `[B, N]` that follow each row."""
     end = None if task.spec.generation is None else task.spec.generation.end
     if temperature == 0:
         return greedy(model, params, batch, end=end, longest=length).tokens
@@ -271,14 +271,14 @@ def _continue(
 
 
 def _keys(continuation: Continuation, places: Sequence[int], rows: int) -> PRNGKey:
-    """One key for each row, which depends only on the row's place among the inputs."""
+    """Returns one key for each row, which depends only on the row's index among the inputs."""
     filled = [*places, *[0] * (rows - len(places))]
     key = jax.random.key(continuation.random_seed)
     return jax.vmap(partial(jax.random.fold_in, key))(jnp.asarray(filled, jnp.uint32))
 
 
 def _row(output: Any, row: int, steps: int, task: Task) -> Any:
-    """One example's output, without padding."""
+    """Returns one example's output, without padding."""
     if isinstance(output, Answers):
         return Answers(*(a[row] for a in output))
     one = jax.tree.map(lambda a: a[row], output)

@@ -12,7 +12,7 @@ from gru_research.training.checkpoint import FOLDER, UNFINISHED, Snapshot, newes
 from gru_research.training.resumption import Resumption
 
 PHASES = ("training", "tuning")
-"""The later one first."""
+"""The phases of a cell, the later one first."""
 
 
 def find_resumption(
@@ -20,7 +20,7 @@ def find_resumption(
 ) -> Resumption:
     """Finds where a run is resumed: after its finished cells, at the next one's newest undamaged snapshot.
 
-    A cell is finished when the results of all its `seeds` are on record; its parameters were saved before that.
+    A cell is finished when the results of all its `seeds` are recorded. Its parameters are saved before that.
     """
     text = (workdir / records.FILE_NAME).read_text(encoding="utf-8")
     lines = text.count("\n")
@@ -51,7 +51,7 @@ def find_resumption(
 
 
 def share_resumption(resumption: Resumption | None) -> Resumption | None:
-    """Sends the first process's resumption to all processes, which needn't see its directory."""
+    """Sends the first process's resumption to all processes, which may have no access to its directory."""
     if processes.alone():
         return resumption
     told = processes.from_first(lambda: None if resumption is None else _without_arrays(resumption))
@@ -71,7 +71,7 @@ def _without_arrays(resumption: Resumption) -> dict[str, Any]:
 
 
 def _kinds(path: Path) -> list[tuple[str, str]]:
-    """Kind and cell of every record, in the order of the lines."""
+    """Returns kind and cell of every record, in the order of the lines."""
     run = records.read(path)
     return [(record.kind, getattr(record, "cell", "")) for record in run.in_order]
 
@@ -83,9 +83,9 @@ def environment_changes(run: records.Run, env: Mapping[str, Any]) -> list[str]:
 
 
 def _changing_bits(env: Mapping[str, Any]) -> dict[str, str]:
-    """The parts of an environment that may change bits, by name, without those that the run didn't record."""
+    """Returns the parts of an environment that may change bits, by name, without those that weren't recorded."""
     found = {name: env[name] or "none" for name in ("backend", "engine", "xla_flags") if name in env}
-    if "engine" in found:  # the instruction set changes bits; the number of threads, which comes after it, doesn't
+    if "engine" in found:  # the instruction set changes bits; the number of threads, after the comma, doesn't
         found["engine"] = found["engine"].partition(",")[0]
     return {**env.get("versions", {}), **found}
 

@@ -45,11 +45,11 @@ def suite(title: str, configs: Mapping[str, ExperimentConfig]) -> Study:
 
 
 def horizon(config: ExperimentConfig, title: str) -> Study:
-    """Returns a study of the config at each value of its horizon. A cell that too few seeds solve a value with is left
+    """Returns a study of the config at each value of its horizon. A cell with too few seeds that solve a value is left
     out of the next values.
 
     Raises:
-      UserError: the field isn't one of the config.
+      UserError: the config has no such field.
     """
     sweep = config.horizon
     assert sweep is not None
@@ -67,7 +67,7 @@ def horizon(config: ExperimentConfig, title: str) -> Study:
         except UserError as e:
             raise UserError(f"config.horizon.field={sweep.field!r}: {e}") from e
 
-    at(next(iter(names)), {})  # a mistake in the field shows before anything runs
+    at(next(iter(names)), {})  # finds a mistake in the field before anything runs
     return Study("horizon", title, tuple(names), at, sweep.field, sweep.values, sweep.solved)
 
 

@@ -27,7 +27,7 @@ class TrainedCell:
     Attributes:
       plan: the cell's description.
       seeds: all seeds, diverged ones included.
-      initial, params: the parameters before training and those that were tested; every array has a leading seed axis
+      initial, params: the parameters before training and the tested ones; every array has a leading seed axis
         `[S, ...]`.
     """
 
@@ -68,10 +68,10 @@ def load_finished(workdir: Path, dirs: DataDirs) -> FinishedRun:
     """Loads a finished run from its directory.
 
     Args:
-      dirs: where the data lie now, if not where they were during training.
+      dirs: where the data are now, if they have moved.
 
     Raises:
-      RecordsError: no readable records.
+      RecordsError: there are no readable records.
       UserError: the run isn't finished, or its data can't be loaded.
     """
     run = runs.load(workdir, dirs.data_dir, dirs.manual_dir)
