@@ -103,7 +103,7 @@ def test_the_map_has_every_folder_and_no_other(top: str) -> None:
 
 
 def test_files_by_subject_are_there() -> None:
-    section = PAGE.partition("### Files of the larger folders")[2].partition("\n## ")[0]
+    section = PAGE.partition("## Files by subject")[2].partition("\n## ")[0]
     folder = None
     for path in re.findall(r"`([\w/]+(?:/|\.py))`", section.partition("\n- ")[2]):
         if path.endswith("/"):

@@ -53,9 +53,9 @@ def solve(task: results.TaskResults) -> str:
     left = {row.cell: row.seeds - (row.solved_seeds or 0) for row in rows}
     unsolved = [f"{seeds} of {cell}" for cell, seeds in left.items() if seeds]
     text = (
-        "The share of seeds that had solved the task by then (the Kaplan-Meier estimate), known to within one "
-        "interval between evaluations; each mark is a seed that solves it, further up and further left is better. The "
-        "dashed line is at one half: the median."
+        "The share of seeds that have solved the task by each step (Kaplan-Meier estimate), to within one interval "
+        "between evaluations. Each mark is a seed that solves the task; higher and further left is better. The "
+        "dashed line at one half marks the median."
     )
     if unsolved:
         text += f" A bar ends the line of a cell with seeds that never solved it: {', '.join(unsolved)}."
@@ -66,13 +66,13 @@ def solving_table(task: results.TaskResults) -> str:
     """What the table of the times to solve holds."""
     text = (
         f"{task.task.name}: time to solve. Median: an unsolved seed counts as infinite. Mean: it counts as solved at "
-        "the end, which is the same for all cells (restricted mean)"
+        "a common end of training (restricted mean)"
     )
     least = min(len(cell.seeds) for cell in task.complete)
     text += "; in brackets the nominal 95 % interval." if least >= summary.MIN_SEEDS_FOR_INTERVAL else "."
     return (
-        f"{text} Seconds are a seed's share of the time of all that train side by side, without compilation, "
-        "evaluation and tuning."
+        f"{text} Seconds are a seed's share of the time of all seeds that train side by side, without "
+        "compilation, evaluation and tuning."
     )
 
 
@@ -80,7 +80,7 @@ def speed(rows: Sequence[summary.SummaryRow]) -> str:
     """What the time measures, and which cells took the least and the most."""
     text = (
         "Wall time of compiled training divided by updates and seeds, without evaluation and compilation, while "
-        "seeds share the machine: it says what this run cost, and is no benchmark of the cells."
+        "seeds share the machine. It is the cost of this run, not a benchmark of the cells."
     )
     times = {row.cell: row.ms_per_step for row in rows if row.ms_per_step}
     if len(set(times.values())) > 1:

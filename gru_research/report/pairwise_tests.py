@@ -135,10 +135,11 @@ def explanation(pairs: Sequence[Pair]) -> str:
         "half (probability of improvement). Difference: the first cell's test metric minus the second's, seed by seed: "
         "the interquartile mean of these differences, with its bootstrap interval over seeds (nominally 95 %) from "
         f"{summary.MIN_SEEDS_FOR_INTERVAL} seeds on. p: the exact permutation test of the signed ranks of "
-        f"these differences; p (Holm): corrected for making several tests{several}. A verdict needs it at or below "
-        f"{LEVEL}; "
-        "\u201cno difference shown\u201d is not \u201cequal\u201d. Seeds needed: with so many a claim would come out "
-        f"with a chance of {formatting.percent(_POWER)}, were new seeds like these; it is optimistic."
+        f"these differences; p (Holm): corrected for making several tests{several}. A verdict needs a "
+        f"corrected p at or below {LEVEL}; "
+        "\u201cno difference shown\u201d is not \u201cequal\u201d. Seeds needed: the number of seeds with which "
+        f"a verdict would be reached with a probability of {formatting.percent(_POWER)}, if new seeds were like these; "
+        "it is optimistic."
     )
 
 
@@ -173,7 +174,7 @@ def illustration(
     axes.tick_params(axis="y", labelsize=figure_style.points(8.5 if many else 10))
     axes.set_xlim(0, 1)
     axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", "25 %", "50 %", "75 %", "100 %"])
-    axes.set_xlabel("how often the first wins")
+    axes.set_xlabel("probability that the first cell is better")
     return figure_style.Illustration(
         "pairs",
         figure,
@@ -184,11 +185,11 @@ def illustration(
 
 
 def _caption(rows: Sequence[tuple[str, str, stats.Estimate]], intervals: bool) -> str:
-    text = "To the right of the middle the first cell is the better more often than not, to the left the second."
+    text = "Right of the middle the first cell is better more often than not; left of it, the second."
     if not intervals:
         return f"{text} With so few seeds no interval is shown."
     apart = [f"{x} over {y}" for x, y, e in rows if e.low > 0.5] + [f"{y} over {x}" for x, y, e in rows if e.high < 0.5]
-    said = f"Off the middle with the whole interval: {', '.join(apart)}." if apart else "No interval is off the middle."
+    said = f"Intervals that exclude the middle: {', '.join(apart)}." if apart else "No interval excludes the middle."
     return f"{text} The bar is the bootstrap interval (nominally 95 %). {said}"
 
 

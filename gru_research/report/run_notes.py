@@ -21,8 +21,8 @@ def reference(task: results.Task) -> str:
     if task.threshold is not None:
         parts.append(
             "Solved: the first of two consecutive evaluations with a validation "
-            f"{task.validation_metric} {threshold(task)}; steps to solve is the median over seeds, where an unsolved "
-            "one counts as infinite."
+            f"{task.validation_metric} {threshold(task)}; steps to solve is the median over seeds, with unsolved "
+            "seeds as infinite."
         )
     if not parts:
         parts.append("The task states no trivial answer and no threshold.")
@@ -42,13 +42,13 @@ def ending(run: records.Run) -> str | None:
     if run.finished:
         return None
     if run.end is not None:
-        return "This run was interrupted: what follows covers what it had done by then."
-    return "This run has not ended: it is still training, or it was killed. What follows covers what it had written."
+        return "This run was interrupted: the report covers only what was done before."
+    return "This run has not ended: it is still training, or it was killed. The report covers its records so far."
 
 
 def notes(run: records.Run, task: results.TaskResults) -> list[str]:
     """What a reader must know, besides `ending`, before comparing the rows of a task."""
-    lines = ["The records end in half a line, which is left out."] if run.incomplete_line else []
+    lines = ["The records end in an incomplete line, which is ignored."] if run.incomplete_line else []
     if not task.complete:
         lines.append("No cell has the results of all its seeds.")
     lines += _incomplete_cells(task)
@@ -68,7 +68,7 @@ def _training_notes(run: records.Run, task: results.TaskResults) -> Iterable[str
         given = ", ".join(f"{label} {formatting.count(number)}" for label, number in updates.items())
         yield f"Cells were given different numbers of updates: {given}."
     if run.header.config.get("select") == "best":
-        yield "Tested are each seed's parameters at its best validation evaluation, not its last."
+        yield "The test uses each seed's parameters at its best validation evaluation, not the last ones."
 
 
 def _incomplete_cells(task: results.TaskResults) -> Iterable[str]:
@@ -90,13 +90,13 @@ def _incomplete_cells(task: results.TaskResults) -> Iterable[str]:
 def _interval_notes(cells: Sequence[results.CellResults]) -> Iterable[str]:
     for seeds in sorted({len(cell.seeds) for cell in cells}):
         if seeds == 1:
-            yield "One seed: there is no interval, and nothing is known of the spread between seeds."
+            yield "One seed: there is no interval, and the spread between seeds is unknown."
         elif seeds < 10:
             covered = f"about {formatting.percent(stats.MEASURED_COVERAGE[seeds])} (simulated, normal data)"
             if seeds < summary.MIN_SEEDS_FOR_INTERVAL:
                 yield (
                     f"With {seeds} seeds no interval is shown: a nominal 95 % interval would cover the true IQM less "
-                    f"often, {covered}. Every seed's value stands instead."
+                    f"often, {covered}. The table shows every seed's value instead."
                 )
             else:
                 yield f"With {seeds} seeds the interval covers less than its nominal 95 %: {covered}."

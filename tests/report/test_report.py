@@ -203,7 +203,7 @@ def test_a_killed_run_without_any_result_still_has_its_curves(tmp_path):
     text = Page(paths.page).text
     assert "This run has not ended" in text
     assert "No cell has the results of all its seeds." in text
-    assert "half a line" in text
+    assert "incomplete line" in text
     assert "No cell has the results of all its seeds." in table_text(run)
 
 
@@ -263,7 +263,7 @@ def test_what_cells_do_not_share_is_noted(tmp_path):
     header = dataclasses.replace(run.header, config=config, warnings=("GRU is too large",))
     text = table_text(dataclasses.replace(run, header=header))
     assert "Note: Cells were given different numbers of updates: GRU 1,200, RNN 1,200, LSTM 400." in text
-    assert "Note: Tested are each seed's parameters at its best validation evaluation" in text
+    assert "Note: The test uses each seed's parameters at its best validation evaluation" in text
     assert "Note: GRU is too large" in text
     assert "The longest training sequence has 50 steps. Longer is harder." in text
 

@@ -130,7 +130,7 @@ def test_a_pairs_tests_are_corrected_over_its_tasks(tmp_path):
     assert rows == [["GRU over RNN", "3", "0", "0", "0"]]
     assert len(headings) == 5
     assert captions.tests_table(tested)[1][0][:3] == ["a", "GRU over RNN", "6"]
-    assert "3 tasks take 7 seeds" in captions.tests_explanation(tested)
+    assert "at least 7 seeds for 3 tasks" in captions.tests_explanation(tested)
 
 
 @pytest.mark.parametrize(

@@ -26,8 +26,8 @@ def to_html(workdir: Path, claims: Claims, figures: files.Figures) -> str:
 
 def lead(claims: Claims) -> str:
     return (
-        f"Of {several(len(claims.findings), 'claim')}, {counted(claims.findings)}. Every number here was measured by "
-        "the command at the end of the page; each verdict follows from its numbers by a rule that stands beside it."
+        f"Of {several(len(claims.findings), 'claim')}, {counted(claims.findings)}. Every number on this page was "
+        "measured by the command at its end. Each verdict follows from its numbers by the rule beside it."
     )
 
 

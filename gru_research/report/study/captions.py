@@ -1,4 +1,4 @@
-"""The words of a study's report, computed from its results."""
+"""Notes, captions and tables of a study's report, computed from its results."""
 
 import math
 from collections.abc import Sequence
@@ -72,10 +72,10 @@ def tests_table(tested: Sequence[pairwise_tests.Pair]) -> tuple[list[str], list[
 def tests_explanation(tested: Sequence[pairwise_tests.Pair]) -> str:
     most = max(pair.tests for pair in tested)
     return (
-        "On how many tasks which verdict is reached by the exact permutation test of the signed ranks of the "
-        "differences of the test metric, seed by seed. Each pair is a question of its own: Holm's correction is over "
-        f"its tasks, {most} at most, not over pairs. A verdict needs a corrected p at or below {pairwise_tests.LEVEL}, "
-        f"for which {most} tasks take {stats.seeds_needed_for_level(pairwise_tests.LEVEL, most)} seeds at least; "
+        "The number of tasks with each verdict. Verdicts come from the exact permutation test of the signed ranks of "
+        "the differences of the test metric, seed by seed. Each pair is a separate question: Holm's correction is over "
+        f"its tasks, at most {most}, not over pairs. A verdict needs a corrected p at or below {pairwise_tests.LEVEL}, "
+        f"which needs at least {stats.seeds_needed_for_level(pairwise_tests.LEVEL, most)} seeds for {most} tasks; "
         "\u201cno difference shown\u201d is not \u201cequal\u201d."
     )
 
@@ -136,7 +136,8 @@ def least_seeds(study: reading.Study) -> int:
 def horizon_caption(study: reading.Study) -> str:
     share = formatting.percent(study.solved)
     return (
-        f"Above: the share of seeds that solved the task; a cell goes on while it is at least {share} (filled marks). "
+        f"Above: the share of seeds that solved the task. A cell is trained at the next value while this share is at "
+        f"least {share} (filled marks). "
         "Below: the test metric, the interquartile mean over seeds with the lowest and the highest. "
         + " ".join(horizon.words(study, reach) for reach in horizon.reaches(study))
     )
