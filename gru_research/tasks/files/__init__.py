@@ -1,4 +1,4 @@
-"""Tasks of a user's own files; `files` is the function that a config names."""
+"""Tasks of a user's own files. A config names the function `files`."""
 
 from .task import files
 

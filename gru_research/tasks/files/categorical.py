@@ -1,4 +1,4 @@
-"""Tokens and labels by name: numbered by what training holds, whatever a file has them as."""
+"""Tokens and labels by name. The training data determine their numbers, not the file."""
 
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 UNKNOWN = "<unknown>"
-"""The token of whatever training lacks."""
+"""The token for anything that training lacks."""
 FEW_CLASSES = 20
-"""Up to this number whole numbers are taken for classes without a word."""
+"""Up to this many distinct whole numbers are read as classes without a warning."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Categorical:
 
     @classmethod
     def of(cls, values: np.ndarray) -> "Categorical":
-        """Whole numbers or texts of any shape."""
+        """Converts whole numbers or texts of any shape."""
         if values.dtype.kind == "b":
             values = values.astype(np.uint8)
         found, ids = np.unique(values, return_inverse=True)
@@ -28,7 +28,7 @@ class Categorical:
 
     @classmethod
     def of_sequences(cls, sequences: Sequence[Sequence[str]]) -> "Categorical":
-        """Sequences of texts, padded to the longest with the first name."""
+        """Converts sequences of texts, padded to the longest with the first name."""
         number: dict[str, int] = {}
         ids = np.zeros((len(sequences), max(map(len, sequences))), np.int32)
         for row, sequence in zip(ids, sequences, strict=True):
@@ -39,24 +39,24 @@ class Categorical:
         return Categorical(self.ids[rows], self.names)
 
     def counts(self, real: np.ndarray) -> dict[str, int]:
-        """How often each name occurs where `real` is True; names that don't occur are left out."""
+        """Returns the count of each name where `real` is True, without names that don't occur."""
         counts = np.bincount(self.ids[real], minlength=len(self.names)).tolist()
         return {name: count for name, count in zip(self.names, counts, strict=True) if count}
 
     def numbered(self, known: Sequence[str], other: int = -1) -> np.ndarray:
-        """Positions in `known` `[...]`, `other` where a name isn't there."""
+        """Returns positions `[...]` in `known`, and `other` for names outside it."""
         positions = {name: n for n, name in enumerate(known)}
         return np.array([positions.get(name, other) for name in self.names], np.int32)[self.ids]
 
 
 def ordered(names: Iterable[str]) -> list[str]:
-    """Whole numbers by size, anything else by the alphabet."""
+    """Sorts names numerically if all are whole numbers, else alphabetically."""
     names = list(names)
     return sorted(names, key=int) if _whole(names) else sorted(names)
 
 
 def many_whole(names: Sequence[str]) -> bool:
-    """Whether classes are more whole numbers than classes often are: they may be meant as numbers."""
+    """Returns whether classes are many whole numbers, which may be regression targets instead."""
     return len(names) > FEW_CLASSES and _whole(names)
 
 
@@ -65,11 +65,11 @@ def _whole(names: Sequence[str]) -> bool:
 
 
 def unknown_as(min_count: int) -> str:
-    """Of tokens: why they are unknown, for notes."""
+    """Returns the reason why tokens are unknown, for warnings."""
     rare = f", or occur there fewer than min_count={min_count} times" if min_count > 1 else ""
     return f"aren't known from training{rare}: {UNKNOWN}"
 
 
 def vocabulary(counts: Mapping[str, int], min_count: int) -> list[str]:
-    """What occurs at least `min_count` times, in order, and `UNKNOWN` behind it."""
+    """Returns the names that occur at least `min_count` times, in order, followed by `UNKNOWN`."""
     return [*ordered(n for n, count in counts.items() if count >= min_count and n != UNKNOWN), UNKNOWN]

@@ -1,4 +1,4 @@
-"""Examples of a file as they are read: sequences with a target each, or with a target at each step."""
+"""Examples read from a file: sequences with one target each, or with a target at each step."""
 
 import dataclasses
 from collections.abc import Callable
@@ -18,12 +18,12 @@ class Examples:
 
     Attributes:
       inputs: tokens `[N, T]`, or numbers `[N, T, I]`.
-      lengths: `[N]`, the real steps of each; what is behind them means nothing.
+      lengths: `[N]`, the number of real steps of each sequence; later steps are arbitrary.
       targets: classes `[N]` or labels `[N, T]` by name; or numbers, `[N, C]` or `[N, T, C]`.
-      outputs: the names of the C numbers; none for classes.
+      outputs: the names of the C numbers; empty for classes.
       counted: whether sequences may differ in length.
-      path: of their file.
-      place: where an example is in its file, for errors.
+      path: the file.
+      place: returns the place of an example in its file, for errors.
     """
 
     inputs: Categorical | np.ndarray
@@ -45,20 +45,20 @@ class Examples:
 
     @property
     def kind(self) -> str:
-        """What is asked for: "classification", "tagging" or "regression"."""
+        """The kind of prediction: "classification", "tagging" or "regression"."""
         if not isinstance(self.targets, Categorical):
             return "regression"
         return "tagging" if self.stepwise else "classification"
 
     @property
     def real(self) -> np.ndarray:
-        """`[N, T]`, True at the steps of each sequence."""
+        """`[N, T]`, True at the real steps of each sequence."""
         steps = (self.inputs.ids if isinstance(self.inputs, Categorical) else self.inputs).shape[1]
         return np.arange(steps) < self.lengths[:, None]
 
     @property
     def asked(self) -> np.ndarray:
-        """Where there is a target: at all real steps `[N, T]`, or for all sequences `[N]`."""
+        """True where there is a target: at all real steps `[N, T]`, or for all sequences `[N]`."""
         return self.real if self.stepwise else np.ones(len(self), bool)
 
     def take(self, rows: np.ndarray) -> "Examples":
@@ -71,11 +71,11 @@ class Examples:
 
 
 def from_npz(path: Path, kind: str, inputs_name: str = "inputs", targets_name: str = "targets") -> Examples:
-    """The examples of an .npz file: `inputs [N, T]` whole numbers (tokens) or floats, or `[N, T, I]` numbers;
-    `targets` as `Examples` has them, or `[N]` floats; and `lengths [N]`, where it is there.
+    """Reads the examples of an .npz file: `inputs [N, T]` integers (tokens) or floats, or `[N, T, I]` numbers;
+    `targets` as in `Examples`, or `[N]` floats; and optionally `lengths [N]`.
 
     Raises:
-      FileError: shapes that don't fit, values that aren't finite, or targets of another `kind` ("auto" takes any).
+      FileError: shapes that don't fit, values that aren't finite, or targets of another `kind` ("auto" accepts any).
     """
     arrays = read_npz(path, (inputs_name, targets_name), ("lengths",))
     inputs = arrays[inputs_name]
@@ -96,7 +96,7 @@ def from_npz(path: Path, kind: str, inputs_name: str = "inputs", targets_name: s
     else:
         numbers = inputs.reshape(*inputs.shape[:2], -1)
         _check_finite(path, inputs_name, numbers, np.arange(inputs.shape[1]) < lengths[:, None], inputs.ndim)
-        with np.errstate(over="ignore"):  # of what is behind lengths
+        with np.errstate(over="ignore"):  # values of padding steps may overflow
             read = numbers.astype(np.float32)
     made = Examples(
         inputs=read,
@@ -129,7 +129,7 @@ def _lengths(path: Path, lengths: np.ndarray | None, count: int, steps: int) -> 
 
 
 def _targets(what: str, targets: np.ndarray, kind: str, steps: int) -> Categorical | np.ndarray:
-    """Targets as `Examples` has them; a column `[N, 1]` of labels is as good as `[N]`."""
+    """Returns targets as in `Examples`; a column `[N, 1]` of labels becomes `[N]`."""
     by_name = targets.dtype.kind in "biuU"
     shape, said = targets.shape, f"{what} of shape {targets.shape} ({targets.dtype})"
     numbers = kind == "regression" or (kind == "auto" and not by_name)
@@ -151,8 +151,8 @@ def _targets(what: str, targets: np.ndarray, kind: str, steps: int) -> Categoric
 
 
 def _check_finite(path: Path, name: str, array: np.ndarray, real: np.ndarray | None, axes: int) -> None:
-    """Raises FileError where a number isn't finite in float32, at a real step where `real` says which; the file's array
-    has so many `axes`."""
+    """Raises FileError if a number isn't finite in float32. `real` (None: all) marks the real steps; `axes` is the
+    number of axes of the file's array."""
     wrong = out_of_range(array)
     if real is not None:
         wrong &= real[..., None]

@@ -1,4 +1,4 @@
-"""What a file holds, and what is asked of it: from its ending, its columns and the options."""
+"""Infers the form of a file and the kind of prediction from its extension, its columns and the options."""
 
 import dataclasses
 import re
@@ -17,7 +17,7 @@ TIME_NAMES = (
     "", "unnamed: 0", "index", "time", "times", "date", "dates", "datetime", "timestamp", "ds", "period",
     "year", "quarter", "month", "week", "day", "hour", "minute", "second", "step", "t",
 )  # fmt: skip
-"""Of a first column that holds times or counts rows."""
+"""Names of a first column that holds times or row numbers."""
 _TIME = re.compile(r"\d{1,4}([-/.:]\d{1,4})+([ T]+\d{1,2}(:\d{2})*(\.\d+)?)?( ?[AaPp][Mm])?(Z|[+-]\d{2}:?\d{2})?")
 KINDS = {
     "arrays": ("classification", "regression", "tagging"),
@@ -26,20 +26,20 @@ KINDS = {
     "series": ("forecasting",),
     "text": ("next_token",),
 }
-"""What may be asked, by what files hold."""
+"""The kinds of prediction for each form of file."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Format:
-    """How files are read, as plain JSON.
+    """The way files are read, as plain JSON.
 
     Attributes:
       form: a key of `KINDS`.
-      kind: what is asked; "auto" for arrays, which say it themselves.
+      kind: the kind of prediction; "auto" for arrays, whose shapes and dtypes determine it.
       inputs, targets: columns of a table.
-      unit: what texts are cut into.
-      limit: how many of them are read of a sentence; 0 reads all.
-      arrays: the names of the inputs' and the targets' array in an .npz.
+      unit: the unit of tokenisation.
+      limit: the maximum number of units read from a text in a table; 0 reads all.
+      arrays: the names of the input and target arrays in an .npz.
       times: the column with the times of a series.
     """
 
@@ -54,11 +54,11 @@ class Format:
 
 
 def infer_format(path: Path, table: Table | None, options: Options) -> tuple[Format, list[str]]:
-    """How a file is read, and what was inferred, in sentences; `table` is what a .csv or .tsv holds.
+    """Returns the format of a file, and sentences on what was inferred. `table` is the content of a .csv or .tsv.
 
     Raises:
-      ValueError: `kind` isn't among those of such a file, or the ending says nothing.
-      FileError: the columns don't say what is asked.
+      ValueError: `kind` doesn't fit the file, or the extension is unknown.
+      FileError: the columns don't determine the target.
     """
     ending, kind = path.suffix.lower(), options.kind
     if table is not None:
@@ -109,7 +109,7 @@ def _of_table(table: Table, options: Options) -> tuple[Format, list[str]]:
 
 
 def time_column(table: Table) -> str | None:
-    """The first column, where its name or its cells say that it holds times, or counts rows."""
+    """Returns the first column if its name or its cells show that it holds times or row numbers, else None."""
     first = table.header[0]
     if len(table.header) == 1:
         return None

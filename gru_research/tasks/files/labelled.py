@@ -1,4 +1,4 @@
-"""A class, a label at each step, or numbers, of sequences with their targets."""
+"""Tasks of sequences with targets: a class, a label at each step, or numbers."""
 
 import dataclasses
 import functools
@@ -28,21 +28,21 @@ Sets = Mapping[str, Examples]
 
 @dataclasses.dataclass(frozen=True)
 class Facts:
-    """What is taken of the training examples, as plain JSON.
+    """Facts learned from the training examples, as plain JSON.
 
     Attributes:
       kind: "classification", "tagging" or "regression".
       stepwise: whether each step has a target.
-      steps, features: T, of the longest training sequence, and I, 0 for tokens.
+      steps, features: T of the longest training sequence, and I; 0 for tokens.
       counted: whether sequences differ in length.
-      vocabulary: the tokens, `UNKNOWN` last; none for numbers.
-      unit: what a text is cut into; "" where inputs are arrays.
-      limit: how many of them are read; 0 reads all.
-      classes: the names of classes or labels; none for regression.
-      outputs: the names of the numbers that are asked for; none for classes.
-      inputs_scale, targets_scale: of numbers.
-      trivial: what trivial answers reach.
-      rare: whether training holds `UNKNOWN`, tokens below `min_count`.
+      vocabulary: the tokens, `UNKNOWN` last; empty for numbers.
+      unit: the unit of tokenisation; "" if inputs are arrays.
+      limit: the maximum number of units that are read; 0 reads all.
+      classes: the names of classes or labels; empty for regression.
+      outputs: the names of the target numbers; empty for classes.
+      inputs_scale, targets_scale: the scales of numbers.
+      trivial: the metric of each trivial answer by name.
+      rare: whether training contains `UNKNOWN`, i.e. tokens that occur fewer than `min_count` times.
     """
 
     kind: str
@@ -62,16 +62,16 @@ class Facts:
 
     @classmethod
     def of(cls, learned: Mapping[str, Any]) -> "Facts":
-        """From JSON."""
+        """Converts JSON to facts."""
         scales = {name: Scale(**learned[name]) for name in ("inputs_scale", "targets_scale")}
         return cls(**{**learned, **scales})
 
 
 def learn(sets: Sets, *, unit: str = "", limit: int = 0, min_count: int = 1, normalise: bool = True) -> Facts:
-    """Facts of the training set alone; `trivial` says what they reach on the test set.
+    """Returns the facts of the training set alone. `trivial` holds the trivial answers' metric on the test set.
 
     Raises:
-      FileError: training has one class; another set has one that training lacks, or numbers of another shape.
+      FileError: training has one class; another set has a class that training lacks, or numbers of another shape.
     """
     train, nothing = sets["train"], Scale([], [])
     inputs, targets, real = train.inputs, train.targets, train.real
@@ -108,15 +108,15 @@ def learn(sets: Sets, *, unit: str = "", limit: int = 0, min_count: int = 1, nor
 
 
 def inferred(facts: Facts) -> list[str]:
-    """What arrays themselves say, in a sentence."""
+    """Returns a sentence on what the arrays imply for the task."""
     numbers = "a number" if facts.features == 1 else f"{facts.features} numbers"
     read = "tokens, being whole numbers" if facts.vocabulary else f"{numbers} a step"
     return [f"inputs are {read}, and asked for is {facts.kind}{' at every step' * facts.stepwise} (kind)"]
 
 
 def warnings(sets: Sets, facts: Facts, auto: bool, min_count: int) -> list[str]:
-    """A class that a set lacks, how much of a set training doesn't know, and, where the kind was inferred (`auto`),
-    numbers that look like classes and classes that look like numbers."""
+    """Returns warnings about classes that a set lacks and tokens that training lacks. If the kind was inferred
+    (`auto`), also warns about numbers that look like classes and classes that look like numbers."""
     said = []
     for split, examples in sets.items():
         targets, inputs, real = examples.targets, examples.inputs, examples.real
@@ -165,7 +165,7 @@ def _layout(examples: Examples) -> str:
 
 
 def _trivial(facts: Facts, train: Examples, test: Examples) -> dict[str, float]:
-    """The most frequent class or label of training, or its mean, on the test set."""
+    """Returns the test metric of the most frequent training class or label, or of the training mean."""
     if isinstance(train.targets, Categorical) and isinstance(test.targets, Categorical):
         counts = train.targets.counts(train.asked)
         most = max(facts.classes, key=lambda name: counts[name])
@@ -177,7 +177,7 @@ def _trivial(facts: Facts, train: Examples, test: Examples) -> dict[str, float]:
 
 
 def arrays(examples: Examples, facts: Facts) -> dict[str, np.ndarray]:
-    """A set as it is trained on: `inputs`, `targets`, and `lengths` where sequences differ in length; 0 behind them."""
+    """Returns a set's arrays for training: `inputs`, `targets`, and `lengths` if `counted`. Padding is 0."""
     steps = int(examples.lengths.max())
     real = examples.real[:, :steps]
     if isinstance(examples.inputs, Categorical):
@@ -195,7 +195,7 @@ def arrays(examples: Examples, facts: Facts) -> dict[str, np.ndarray]:
 
 
 def make(name: str, facts: Facts, read: Callable[[], dict[str, Any]], **fields: Any) -> Task:
-    """The task of `facts`, whose sets `read` gives; `fields` are the Task's others."""
+    """Returns the task of `facts`. `read` returns the sets, and `fields` are the other fields of Task."""
     tokens = len(facts.vocabulary) or None
     shape = (facts.steps,) if tokens else (facts.steps, facts.features)
     example = {"inputs": jax.ShapeDtypeStruct(shape, jnp.int32 if tokens else jnp.float32)}
@@ -231,7 +231,7 @@ def make(name: str, facts: Facts, read: Callable[[], dict[str, Any]], **fields: 
 
 
 def _encode(facts: Facts, raw: Any) -> dict[str, np.ndarray]:
-    """A text, or an array `[T, I]`, `[T]` where I is 1, in the file's units, as the model sees it. Tokens that training
+    """Converts a text, or an array `[T, I]` or (I = 1) `[T]` in the file's units, to one example. Tokens that training
     lacks are `UNKNOWN`."""
     steps, beside = (None, ("lengths",)) if facts.counted else (facts.steps, ())
     if not facts.vocabulary:
@@ -246,7 +246,7 @@ def _encode(facts: Facts, raw: Any) -> dict[str, np.ndarray]:
 
 
 def _spelled(facts: Facts, raw: Any) -> Any:
-    """Tokens of a file of arrays as a text: their numbers there aren't the model's."""
+    """Converts an array of tokens to a text, because token numbers in the file differ from the model's."""
     if facts.unit or isinstance(raw, str):
         return tokenize(raw, facts.unit)[: facts.limit] if facts.limit else raw
     return " ".join(map(str, np.asarray(raw).ravel().tolist()))

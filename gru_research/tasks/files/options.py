@@ -1,4 +1,4 @@
-"""The options of the task `files`, checked."""
+"""The validated options of the task `files`."""
 
 import dataclasses
 import filecmp
@@ -16,15 +16,15 @@ TAKEN = {
     "series": ("inputs", "target", "length", "horizon", "season", "normalise"),
     "text": ("unit", "length", "min_count"),
 }
-"""The options that act, by what files hold; others must be left out."""
+"""The options that apply to each form of file. Other options must keep their defaults."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """As `files` has them.
+    """The arguments of `files`, validated.
 
     Raises:
-      ValueError: no file, or a value out of its range.
+      ValueError: no file, or a value out of range.
     """
 
     train: str
@@ -55,7 +55,7 @@ class Options:
                 raise ValueError(f"{split}_share={share!r} must be above 0, or {split} a file")
 
     def paths(self) -> dict[str, Path]:
-        """The files by set. Raises ValueError where one isn't there, is of another kind, or is named for two sets."""
+        """Returns the files by set. Raises ValueError if one is missing, used twice, or has another extension."""
         paths: dict[str, Path] = {}
         for split in ("train", "validation", "test"):
             name = getattr(self, split)
@@ -74,7 +74,7 @@ class Options:
         return paths
 
     def shares(self) -> SplitShares:
-        """Of the first file; none where there is a file of a set."""
+        """Returns the shares of the training file; 0 for a set with its own file."""
         return SplitShares(
             validation=0.0 if self.validation else self.validation_share,
             test=0.0 if self.test else self.test_share,
@@ -82,7 +82,7 @@ class Options:
         )
 
     def check_taken(self, form: str) -> None:
-        """Raises ValueError for an option that would do nothing where files are read as `form`."""
+        """Raises ValueError for an option that has no effect on files of the form `form`."""
         for field in dataclasses.fields(self):
             forms = [other for other, names in TAKEN.items() if field.name in names]
             if forms and form not in forms and getattr(self, field.name) != field.default:

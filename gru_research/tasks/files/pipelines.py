@@ -1,4 +1,4 @@
-"""The three families of tasks that files make: labelled sequences, forecasts of a series, models of a text."""
+"""The three families of tasks of a user's files: labelled sequences, forecasting, language models."""
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
@@ -23,17 +23,17 @@ from .tokenization import tokenize
 
 @dataclasses.dataclass(frozen=True)
 class Pipeline:
-    """How files become a task.
+    """The functions that convert files to a task.
 
     Attributes:
-      read: the content of one file; a table may be read already.
-      divide: from the contents of the files to the sets.
-      learn: from the sets to what is learned of training.
-      inferred: what was inferred from what is learned, in sentences.
-      warn: what a user should know of the sets.
-      facts: from JSON to what was learned.
-      arrays: a set as it is trained on.
-      make: the task, of its name, what was learned, and what reads the sets.
+      read: reads one file, unless its table is given.
+      divide: divides the contents of the files into the sets.
+      learn: returns the facts of the training set.
+      inferred: returns sentences on what the facts imply for the task.
+      warn: returns warnings about the sets.
+      facts: converts JSON to facts.
+      arrays: returns a set's arrays for training.
+      make: makes the task from its name, the facts, and a function that returns the sets.
     """
 
     read: Callable[[Format, Path, Table | None], Any]
@@ -71,9 +71,9 @@ def _drawn(files: Mapping[str, Examples], shares: SplitShares, reading: Format) 
 
 
 def _steps(reading: Format, path: Path, table: Table | None) -> np.ndarray:
-    """A series `[N, I]`, float64."""
+    """Reads a series `[N, I]`, float64."""
     if path.suffix.lower() != ".npy":
-        checked = table is not None  # as it was recognised
+        checked = table is not None  # `infer_format` checked the order
         table = table or read_table(path)
         _check_columns(table, [*reading.inputs, *reading.targets])
         if not checked and reading.times in table.header:

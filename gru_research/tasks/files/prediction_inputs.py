@@ -1,4 +1,4 @@
-"""What a trained run is asked, from a file like the one that it was trained on."""
+"""Reads a trained run's inputs for prediction from a file with the format of the training file."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,16 +12,16 @@ from .timestamps import check_order
 
 
 def inputs_array(learned: Mapping[str, Any]) -> str:
-    """The name of the inputs' array in an .npz: "inputs", unless training read another one."""
+    """Returns the name of the input array in an .npz: "inputs", unless training used another name."""
     return learned["reading"]["arrays"][0] if "reading" in learned else "inputs"
 
 
 def from_table(learned: Mapping[str, Any], path: Path) -> list[Any] | None:
-    """The raw inputs of a .csv or .tsv file with the columns that training read, whatever others it has: a text or a
-    sequence a row, or one series. None: the run wasn't trained on a table.
+    """Returns the raw inputs of a .csv or .tsv file: a text or a sequence for each row, or one series. Columns that
+    training didn't read are ignored. Returns None if the run wasn't trained on a table.
 
     Raises:
-      FileError: a column that isn't there, a series whose rows are out of order, and what `read_table` raises.
+      FileError: a column is missing, the rows of a series are out of order, or `read_table` raises it.
     """
     reading = Format(**learned["reading"]) if "reading" in learned else None
     if reading is None or not reading.inputs:

@@ -1,4 +1,4 @@
-"""Tables with an example a row: a text and its label, or a label and the numbers of a whole sequence."""
+"""Tables with one example in each row: a text or a sequence of numbers, with its label or target numbers."""
 
 from collections.abc import Sequence
 
@@ -16,11 +16,11 @@ LABEL_NAMES = ("label", "labels", "class", "target", "targets", "category", "sen
 
 
 def text_columns(table: Table, inputs: str, target: str) -> tuple[str, str]:
-    """The columns of the text and of its target: as named, or the ones with a usual name, or the other one of two.
+    """Returns the text column and the target column: as named, by a usual name, or the remaining one of two.
 
     Raises:
-      UserError: a column that isn't there, or more than one name.
-      FileError: the columns have to be named.
+      UserError: a column doesn't exist, or more than one is named.
+      FileError: the columns can't be inferred and must be named.
     """
     given = {}
     for field, names, usual in (("inputs", inputs, TEXT_NAMES), ("target", target, LABEL_NAMES)):
@@ -42,15 +42,15 @@ def text_columns(table: Table, inputs: str, target: str) -> tuple[str, str]:
 
 
 def index_column(table: Table) -> str:
-    """What to do about a first column without a name; "" where it has one."""
+    """Returns advice about a first column without a name; "" if it has one."""
     return "" if table.header[0] else "; the first column has no name, as pandas writes its index: use index=False"
 
 
 def from_texts(table: Table, kind: str, text: str, target: str, unit: str, limit: int) -> Examples:
-    """A text a row, as tokens, with its label or number; 0 as `limit` cuts no text.
+    """Returns examples with a tokenised text and its label or number in each row. `limit` truncates texts; 0: none.
 
     Raises:
-      FileError: a row whose text holds nothing, or whose target is none.
+      FileError: a row's text is empty, or its target isn't valid.
     """
     sequences = []
     for n, cell in enumerate(table.texts(text)):
@@ -71,7 +71,7 @@ def from_texts(table: Table, kind: str, text: str, target: str, unit: str, limit
 
 
 def from_numbers(table: Table, kind: str, inputs: Sequence[str], targets: Sequence[str]) -> Examples:
-    """A sequence a row: `inputs` name the columns of its steps, of one number each."""
+    """Returns examples with one sequence in each row. `inputs` names the columns of its steps, one number each."""
     made, outputs = _targets(table, kind, targets)
     steps = table.numbers(inputs)[..., None].astype(np.float32)
     lengths = np.full(len(steps), steps.shape[1], np.int32)

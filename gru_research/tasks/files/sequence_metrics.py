@@ -1,4 +1,4 @@
-"""Losses and metrics of what files ask for; steps behind a sequence's length count nowhere."""
+"""Losses and metrics of tasks from files. They ignore padding steps."""
 
 import functools
 import re
@@ -16,7 +16,7 @@ from ..base import alike, correct, cross_entropy
 
 
 def _over_steps(values_BT: Array, batch: Batch) -> tuple[Array, Array]:
-    """The mean of each example's real steps, with their number as its weight: over a set, the mean of all steps."""
+    """Returns each example's mean over real steps, weighted by their number: a set's mean is then over all steps."""
     if "lengths" not in batch:
         return values_BT.mean(1), jnp.full(len(values_BT), values_BT.shape[1], jnp.float32)
     lengths = batch["lengths"]
@@ -25,17 +25,17 @@ def _over_steps(values_BT: Array, batch: Batch) -> tuple[Array, Array]:
 
 
 def tagging_loss(outputs: Array, batch: Batch) -> tuple[Array, Array]:
-    """Cross-entropy in nats of each example's mean step: logits `[B, T, C]`, `targets [B, T]`."""
+    """Returns each example's cross-entropy in nats, the mean over steps, from logits `[B, T, C]`, `targets [B, T]`."""
     return _over_steps(cross_entropy(outputs, batch["targets"]), batch)
 
 
 def tagging_accuracy(outputs: Array, batch: Batch) -> tuple[Array, Array]:
-    """The share of each example's steps whose label is right."""
+    """Returns the share of each example's steps with the right label."""
     return _over_steps(correct(outputs, batch["targets"]), batch)
 
 
 def _answers(outputs: Array, batch: Batch) -> dict[str, Array]:
-    """The class of the largest logit and the right one, -1 behind a sequence's length."""
+    """Returns the predicted class, which has the largest logit, and the target class, which is -1 at padding steps."""
     wanted = batch["targets"]
     if wanted.ndim == 2 and "lengths" in batch:
         wanted = jnp.where(length_mask(batch["lengths"], wanted.shape[1]), wanted, -1)
@@ -43,7 +43,7 @@ def _answers(outputs: Array, batch: Batch) -> dict[str, Array]:
 
 
 def _macro_f1(arrays: Mapping[str, np.ndarray]) -> float:
-    """The mean over classes, those that are wanted or predicted, of 2 hits / (wanted + predicted)."""
+    """Returns the macro F1 score: the mean of 2 hits / (wanted + predicted) over all wanted or predicted classes."""
     real = arrays["wanted"] >= 0
     wanted, predicted = arrays["wanted"][real], arrays["predicted"][real]
     counts = [np.bincount(a, minlength=1) for a in (wanted[wanted == predicted], wanted, predicted)]
@@ -55,15 +55,15 @@ def _macro_f1(arrays: Mapping[str, np.ndarray]) -> float:
 
 F1 = {"macro_f1": Collected(_answers, _macro_f1, "max", signature="mean over classes that occur or are answered")}
 MOST_COLUMNS = 8
-"""Up to this number each column of a series has a metric of its own."""
+"""Series of at most this many columns have a metric for each column."""
 Error = Callable[[Any, Batch], tuple[Array, Array]]
 
 
 def errors(size: Callable[[Array], Array], stepwise: bool = False, units: Sequence[float] | None = None) -> Error:
-    """The mean over numbers, and over steps, of the `size` of an error, `outputs, targets [B, ..., C]`.
+    """Returns a loss: the mean of `size(error)` over numbers and steps, for `outputs, targets [B, ..., C]`.
 
     Args:
-      units: C numbers that errors are multiplied by: from scaled to original units.
+      units: C factors that convert errors from scaled to original units.
     """
 
     def error(outputs: Array, batch: Batch) -> tuple[Array, Array]:
@@ -77,17 +77,17 @@ def errors(size: Callable[[Array], Array], stepwise: bool = False, units: Sequen
 
 
 def error_metrics(units: Sequence[float], stepwise: bool = False) -> dict[str, Metric]:
-    """ "rmse" and "mae", the root of the mean squared error and the mean absolute error, in original units."""
+    """Returns "rmse" and "mae", the root mean squared error and the mean absolute error, in original units."""
     squared, absolute = (errors(size, stepwise, units) for size in (jnp.square, jnp.abs))
     return {"rmse": finished(squared, np.sqrt), "mae": mean(absolute, "min")}
 
 
 def column_metrics(names: Sequence[str], units: Sequence[float], horizon: int) -> dict[str, Metric]:
-    """ "rmse_NAME" of each of C columns, in original units, of outputs `[B, horizon * C]`; none of one column, or of
-    more than `MOST_COLUMNS`.
+    """Returns "rmse_NAME" for each of C columns, in original units, from outputs `[B, horizon * C]`. Returns no metrics
+    for one column, or for more than `MOST_COLUMNS`.
 
     Args:
-      units: C numbers, see `errors`.
+      units: C factors, see `errors`.
     """
     if not 1 < len(names) <= MOST_COLUMNS:
         return {}
@@ -106,11 +106,11 @@ def column_metrics(names: Sequence[str], units: Sequence[float], horizon: int) -
 
 
 def finished(values: Error, last: Callable[[np.ndarray], np.ndarray]) -> Additive:
-    """`last` of the weighted mean over a set; less of it is better."""
+    """Returns a metric that is `last(weighted mean over a set)`; lower is better."""
     averaged = mean(values, "min")
 
     def finish(sums: Mapping[str, np.ndarray]) -> np.ndarray:
-        with np.errstate(over="ignore", invalid="ignore"):  # of a seed that diverged
+        with np.errstate(over="ignore", invalid="ignore"):  # a seed may have diverged
             return last(averaged.finish(sums))
 
     return Additive(averaged.statistics, finish, "min")

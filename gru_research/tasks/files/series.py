@@ -1,4 +1,4 @@
-"""Forecasts of a series: the steps that follow a window."""
+"""Time series forecasting: predicts the steps that follow a window."""
 
 import dataclasses
 import functools
@@ -21,21 +21,21 @@ from .scaling import Scale, Values
 from .splits import SplitShares
 
 LENGTH = 32
-"""Steps of a window, where it isn't said."""
+"""The default number of steps in a window."""
 TOGETHER = 10
-"""How many times the smallest standard deviation the largest may be, of columns with one metric."""
+"""The largest ratio of two columns' standard deviations under one metric without a warning."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Facts:
-    """What is taken of the training part, as plain JSON.
+    """Facts learned from the training part, as plain JSON.
 
     Attributes:
-      columns: the names of the I columns that are read.
-      targets: which of them, by position, are forecast.
-      length, horizon: L steps of a window, and how many steps behind it are forecast.
-      scale: of the columns.
-      trivial: what trivial answers reach.
+      columns: the names of the I input columns.
+      targets: the positions of the columns that are forecast.
+      length, horizon: the L steps of a window, and the number of steps after it that are forecast.
+      scale: the scale of the columns.
+      trivial: the metric of each trivial answer by name.
     """
 
     columns: Sequence[str]
@@ -47,21 +47,21 @@ class Facts:
 
     @classmethod
     def of(cls, learned: Mapping[str, Any]) -> "Facts":
-        """From JSON."""
+        """Converts JSON to facts."""
         return cls(**{**learned, "scale": Scale(**learned["scale"])})
 
 
 @dataclasses.dataclass(frozen=True)
 class Part:
-    """A set: `steps [N, I]` of a series of which the steps from `start` on are forecast; those before are windows'."""
+    """A set: `steps [N, I]` of a series. Steps from `start` on are forecast; earlier steps are only in windows."""
 
     steps: np.ndarray
     start: int
 
 
 def parts(series: Mapping[str, np.ndarray], shares: SplitShares) -> dict[str, Part]:
-    """The sets, from the series `[N, I]` of each file. Shares of the first one are its end, as what is forecast comes
-    after what is known; windows of validation and test reach back into the part before."""
+    """Returns the sets from the series `[N, I]` of each file. Shares of the training file are its end, because a
+    forecast comes after its data. Windows of validation and test reach back into the previous part."""
     first = series["train"]
     found = {split: Part(first[: part.stop], part.start) for split, part in shares.ends(len(first), "steps").items()}
     return found | {split: Part(steps, 0) for split, steps in series.items() if split != "train"}
@@ -78,11 +78,11 @@ def learn(
     normalise: bool,
     path: Path,
 ) -> Facts:
-    """Facts of the training part alone; `trivial` says what they reach on the test set.
+    """Returns the facts of the training part alone. `trivial` holds the trivial answers' metric on the test set.
 
     Raises:
-      ValueError: a season longer than a window.
-      FileError: a set that is too short for one window.
+      ValueError: the season is longer than a window.
+      FileError: a set is too short for one window.
     """
     steps = len(sets["train"].steps)
     length = length or max(1, season, min(LENGTH, (steps - horizon) // 2))
@@ -107,7 +107,7 @@ def learn(
 
 
 def warnings(sets: Mapping[str, Part], facts: Facts) -> list[str]:
-    """Columns that are forecast together and differ in size: the largest ones make the metric."""
+    """Returns a warning if columns under one metric differ in scale: the largest columns then dominate it."""
     std = Scale.of(sets["train"].steps[:, facts.targets], normalise=True).std
     if max(std) <= TOGETHER * min(std):
         return []
@@ -116,26 +116,26 @@ def warnings(sets: Mapping[str, Part], facts: Facts) -> list[str]:
 
 
 def _starts(part: Part, length: int, horizon: int) -> np.ndarray:
-    """The first step that is forecast, of each window: all of its steps are of the part."""
+    """Returns each window's first forecast step. All forecast steps lie in the part."""
     return np.arange(max(part.start, length), len(part.steps) - horizon + 1)
 
 
 def windows(facts: Facts, part: Part) -> tuple[np.ndarray, np.ndarray]:
-    """`[M, L, I]` windows, and `[M, H, C]` what follows them, in original units."""
+    """Returns windows `[M, L, I]` and the steps after them `[M, H, C]`, in the units of `part`."""
     starts = _starts(part, facts.length, facts.horizon)[:, None]
     before = part.steps[starts + np.arange(-facts.length, 0)]
     return before, part.steps[starts + np.arange(facts.horizon)][..., facts.targets]
 
 
 def arrays(facts: Facts, part: Part) -> dict[str, np.ndarray]:
-    """A set as it is trained on, scaled: `inputs [M, L, I]` and `targets [M, H C]`."""
+    """Returns a set's scaled arrays for training: `inputs [M, L, I]` and `targets [M, H C]`."""
     scaled = Part(facts.scale.scaled(part.steps), part.start)
     before, following = windows(facts, scaled)
     return {"inputs": before, "targets": following.reshape(len(following), -1)}
 
 
 def _trivial(facts: Facts, test: Part, season: int) -> dict[str, float]:
-    """The last step again; and the step a season, or several, before the one that is forecast."""
+    """Returns the rmse of repeating the last step, and of repeating the last season."""
     before, wanted = windows(facts, test)
     ahead = np.arange(facts.horizon)
     ways = {"repeating the last step": np.full(facts.horizon, facts.length - 1)}
@@ -148,7 +148,7 @@ def _trivial(facts: Facts, test: Part, season: int) -> dict[str, float]:
 
 
 def make(name: str, facts: Facts, read: Callable[[], dict[str, Any]], **fields: Any) -> Task:
-    """The task of `facts`, whose sets `read` gives; `fields` are the Task's others."""
+    """Returns the task of `facts`. `read` returns the sets, and `fields` are the other fields of Task."""
     columns = len(facts.columns)
     asked, names = facts.scale.chosen(facts.targets), tuple(facts.columns[target] for target in facts.targets)
     return Task(
@@ -175,7 +175,7 @@ def make(name: str, facts: Facts, read: Callable[[], dict[str, Any]], **fields: 
 
 
 def _encode(facts: Facts, raw: Any) -> dict[str, np.ndarray]:
-    """The last steps of a series, in original units, scaled. Raises ValueError for fewer than a window has."""
+    """Scales the last window of a series in original units. Raises ValueError for a series shorter than a window."""
     steps = Vectors(len(facts.columns))(raw)["inputs"]
     if len(steps) < facts.length:
         raise ValueError(f"the input has {len(steps)} steps and must have at least {facts.length}, those of a window")

@@ -1,4 +1,4 @@
-"""Which examples of one file are validation and test: drawn, or the end of it."""
+"""Divides one file into training, validation and test: at random, or in order."""
 
 import dataclasses
 
@@ -7,10 +7,10 @@ import numpy as np
 
 @dataclasses.dataclass(frozen=True)
 class SplitShares:
-    """The shares of the first file that are validation and test; 0 where there is a file of it.
+    """The shares of the training file for validation and test; 0 for a set with its own file.
 
     Raises:
-      ValueError: a share that is none, or two that leave nothing for training.
+      ValueError: a share is out of range, or both leave nothing for training.
     """
 
     validation: float
@@ -29,12 +29,12 @@ class SplitShares:
             raise ValueError(f"seed={self.seed!r} must be 0 or more and below 2**32")
 
     def drawn(self, count: int, what: str) -> dict[str, np.ndarray]:
-        """Positions of examples by split, of `count` of them. Training's are in the order of the draw, as a file may be
-        sorted and `train_examples` takes the first; the others are in the file's order.
+        """Returns random positions out of `count` by split. Training positions are in random order, because a file may
+        be sorted and `train_examples` takes the first ones. The others are in the file's order.
 
         `what` names the examples in errors.
         """
-        # RandomState's numbers never change, unlike those of NumPy's Generator.
+        # RandomState's stream never changes. The stream of NumPy's Generator may.
         order = np.random.RandomState(self.seed).permutation(count)
         sizes = self._sizes(count, what)
         parts = np.split(order, np.cumsum([sizes["validation"], sizes["test"]]))
@@ -42,7 +42,7 @@ class SplitShares:
         return {split: positions for split, positions in found.items() if split == "train" or sizes[split]}
 
     def ends(self, count: int, what: str) -> dict[str, slice]:
-        """Parts one behind the other by split: training, then validation, then test."""
+        """Returns contiguous parts by split: training, then validation, then test."""
         sizes = self._sizes(count, what)
         first, second = sizes["train"], sizes["train"] + sizes["validation"]
         found = {"train": slice(0, first), "validation": slice(first, second), "test": slice(second, count)}

@@ -35,43 +35,43 @@ def files(
     threshold: float | None = None,
     learned: Mapping[str, Any] | None = None,
 ) -> Task:
-    """What files ask for. The ending of `train` says how it is read:
+    """Makes a task of a user's own files. The extension of `train` determines how it is read:
 
-    - .npz: `inputs [N, T]` whole numbers (tokens) or floats, or `[N, T, I]` numbers; `targets [N]` whole numbers or
-      texts (classification), `[N]` or `[N, C]` floats (regression), `[N, T]` whole numbers or texts (tagging: a label
-      each step), `[N, T, C]` floats (regression at each step); `lengths [N]` where sequences are padded.
-    - .csv, .tsv: a header that names the columns, then rows. Either a text and its label or number a row; or a step of
-      one series a row, with times in the first column or without; or (say `kind`) a whole sequence a row, with its
+    - .npz: `inputs [N, T]` integers (tokens) or floats, or `[N, T, I]` numbers; `targets [N]` integers or strings
+      (classification), `[N]` or `[N, C]` floats (regression), `[N, T]` integers or strings (tagging: a label for each
+      step), `[N, T, C]` floats (regression at each step); `lengths [N]` if sequences are padded.
+    - .csv, .tsv: a header that names the columns, then rows. A row is a text with its label or number; or one step of
+      a single series, optionally with times in the first column; or, if `kind` is given, a whole sequence with its
       label or number.
     - .npy: a series, `[N]` or `[N, I]` numbers.
     - .txt, and anything else with kind="next_token": a text in UTF-8.
 
     Args:
-      validation, test: files as `train`; "" makes them shares of it.
-      validation_share, test_share: of labelled examples they are drawn; of a series, and of a text, they are its end.
-      seed: of the draw.
-      kind: what is asked; "auto" infers it, and the plan says what was inferred.
+      validation, test: files like `train`; "" takes shares of `train` instead.
+      validation_share, test_share: the shares of `train`: labelled examples at random, or the end of a series or text.
+      seed: of the random draw.
+      kind: the kind of prediction; "auto" infers it, and the plan states the result.
       inputs, target: columns of a table, separated by commas; or the names of the arrays in an .npz.
-      unit: what a text is cut into; "auto" is words in tables and characters in plain texts. Words are as they are
-        written, with punctuation apart; ends of lines divide words.
-      length: of a series the steps of a window, of a plain text the units of a segment, of texts in tables the units
-        that are read at most; 0 is the form's own: 32 steps, 128 characters or 64 words, fewer where files are short;
-        the whole text.
-      horizon: how many steps behind the window are forecast.
-      season: of a series, its length S: a second trivial answer repeats what was S steps before; 0: there is none.
-      min_count: words and characters that training has less often become "<unknown>", as those do that it lacks.
-      normalise: whether numbers become (x - mean) / standard deviation, a feature each; metrics are in original units.
-      threshold: the validation metric that counts as solved; None: nothing does.
-      learned: of an earlier run; then files are read when the data are loaded.
+      unit: the unit of tokenisation; "auto" is words in tables and characters in plain texts. Words keep their
+        spelling; punctuation marks are separate tokens, and line ends divide words.
+      length: the steps of a window of a series, the units of a segment of a plain text, or the maximum number of units
+        of a text in a table. 0 is the default: 32 steps, 128 characters or 64 words, fewer for short files; for a
+        table, the whole text.
+      horizon: the number of steps after the window that are forecast.
+      season: the season length S of a series. A second trivial answer repeats the value S steps before. 0: no season.
+      min_count: words and characters that occur in training fewer than `min_count` times become "<unknown>".
+      normalise: whether each feature becomes (x - mean) / standard deviation; metrics are in original units.
+      threshold: the validation metric that counts as solved; None: no threshold.
+      learned: facts from an earlier run. Files are then read only when the data are loaded.
 
     Vocabularies, classes, means and deviations come from training alone. Metrics: "accuracy" and "macro_f1" for classes
-    and labels; "rmse" and "mae" for numbers, and "rmse_COLUMN" of 2 to 8 columns of a series; "bits_per_character", or
-    "perplexity" for words. Trivial answers: the most frequent class or label of training, its mean; the last step or
-    season again; the frequencies of training.
+    and labels; "rmse" and "mae" for numbers, and "rmse_COLUMN" for 2 to 8 columns of a series; "bits_per_character", or
+    "perplexity" for words. Trivial answers: the most frequent training class or label, or the training mean; the last
+    step or season repeated; the training frequencies.
     """
     if threshold is not None and threshold <= 0:
         raise ValueError(f"threshold={threshold!r} must be above 0")
-    held: list[Any] = []  # the sets for the first load: a run that has its arrays needs them no more
+    held: list[Any] = []  # the sets for the first load, freed afterwards
     if not learned:
         options = Options(
             train, validation, test, validation_share, test_share, seed, kind, inputs, target, unit, length, horizon,
@@ -100,7 +100,7 @@ def files(
 
 
 def _learned(options: Options) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What is learned of the files that options name, as plain JSON; and the sets."""
+    """Returns the facts learned from the files in `options`, as plain JSON, and the sets."""
     paths, shares = options.paths(), options.shares()
     train = paths["train"]
     tables = {train: read_table(train)} if train.suffix.lower() in TABLES else {}
@@ -125,12 +125,12 @@ def _learned(options: Options) -> tuple[dict[str, Any], dict[str, Any]]:
 def _sets(
     reading: Format, paths: Mapping[str, Path], shares: SplitShares, tables: Mapping[Path, Table] = MappingProxyType({})
 ) -> dict[str, Any]:
-    """The sets; `tables` are those that are read already."""
+    """Returns the sets. `tables` holds the tables that are already read."""
     family = PIPELINES[reading.form]
     files = {split: family.read(reading, path, tables.get(path)) for split, path in paths.items()}
     return family.divide(files, shares, reading)
 
 
 def _name(path: Path) -> str:
-    """Of the task: it names files, too."""
+    """Returns the name of the task. It also serves as a file name."""
     return "files-" + (re.sub(r"[^A-Za-z0-9_.-]+", "_", path.stem)[:60] or "data")

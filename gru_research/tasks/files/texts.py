@@ -1,4 +1,4 @@
-"""A language model of a text: which character, or which word, comes next?"""
+"""Language modelling: predicts the next character or word of a text."""
 
 import dataclasses
 import functools
@@ -25,18 +25,25 @@ from .splits import SplitShares
 from .tokenization import tokenize
 
 LENGTHS = {"characters": 128, "words": 64}
-"""Units of a segment, where it isn't said."""
+"""The default numbers of units in a segment."""
 METRICS: dict[str, tuple[str, Callable[[], Metric]]] = {
     "characters": ("bits_per_character", lambda: mean(bits, "min")),
     "words": ("perplexity", lambda: finished(next_token, np.exp)),
 }
-"""The metric of each unit, by its name."""
+"""The name and the metric for each unit."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Facts:
-    """What is taken of the training text, as plain JSON: its units, how many make a segment, all that occur, what
-    their frequencies reach on the test set, and whether training holds `UNKNOWN`, units below `min_count`."""
+    """Facts learned from the training text, as plain JSON.
+
+    Attributes:
+      unit: "characters" or "words".
+      length: the number of units in a segment.
+      vocabulary: the units that occur in training.
+      trivial: the test metric of the training frequencies.
+      rare: whether training contains `UNKNOWN`, i.e. units that occur fewer than `min_count` times.
+    """
 
     unit: str
     length: int
@@ -46,8 +53,8 @@ class Facts:
 
 
 def parts(units: Mapping[str, Sequence[str]], shares: SplitShares, unit: str) -> dict[str, Sequence[str]]:
-    """The units of each set, from those of each file: parts of the first one's text lie one behind the other, as
-    segments that were drawn would have neighbours among training's, which say how they begin and end."""
+    """Returns the units of each set from the units of each file. Shares of the training file are contiguous, because
+    randomly drawn segments would adjoin training segments, which show how they begin and end."""
     first = units["train"]
     return {split: first[part] for split, part in shares.ends(len(first), unit).items()} | {
         split: given for split, given in units.items() if split != "train"
@@ -55,9 +62,9 @@ def parts(units: Mapping[str, Sequence[str]], shares: SplitShares, unit: str) ->
 
 
 def learn(sets: Mapping[str, Sequence[str]], unit: str, length: int, min_count: int, place: str) -> Facts:
-    """Facts of the training text alone. A length of 0 is the unit's own, or what the smallest set has.
+    """Returns the facts of the training text alone. A length of 0 is the unit's default, or less for a short set.
 
-    The trivial answer gives every unit its frequency in training, (count + 1) / (units + V), on the test set.
+    The trivial answer predicts each unit with its training frequency, (count + 1) / (units + V), on the test set.
     """
     length = length or max(1, min(LENGTHS[unit], *(len(part) - 1 for part in sets.values())))
     for split, part in sets.items():
@@ -74,7 +81,7 @@ def learn(sets: Mapping[str, Sequence[str]], unit: str, length: int, min_count: 
 
 
 def warnings(sets: Mapping[str, Sequence[str]], facts: Facts, min_count: int) -> list[str]:
-    """How much of a set training doesn't know."""
+    """Returns warnings about units of a set that training lacks."""
     known = set(facts.vocabulary)
     unknown = {split: sum(unit not in known for unit in part) for split, part in sets.items()}
     return [
@@ -85,17 +92,17 @@ def warnings(sets: Mapping[str, Sequence[str]], facts: Facts, min_count: int) ->
 
 
 def tokens(units: Sequence[str], words: Sequence[str]) -> np.ndarray:
-    """Units as positions in a vocabulary whose last word is `UNKNOWN`: `[N]`, of the smallest type."""
+    """Converts units to positions `[N]` of the smallest dtype, in a vocabulary whose last word is for unknown units."""
     number = {word: n for n, word in enumerate(words)}
     found = np.fromiter((number.get(unit, len(words) - 1) for unit in units), np.int64, len(units))
     return found.astype(np.min_scalar_type(len(words) - 1))
 
 
 def segments(text: np.ndarray, length: int) -> np.ndarray:
-    """`text [N]` as segments `[M, length + 1]`: each ends with the token that the next one starts with.
+    """Cuts `text [N]` into segments `[M, length + 1]`. A segment's last token is the first token of the next.
 
     Raises:
-      UserError: a text too short for one segment.
+      UserError: the text is too short for one segment.
     """
     if len(text) < 2:
         raise UserError(f"a split has {len(text)} characters and must have at least 2")
@@ -106,7 +113,7 @@ def segments(text: np.ndarray, length: int) -> np.ndarray:
 
 
 def make(name: str, facts: Facts, data: Stored, **fields: Any) -> Task:
-    """The task of `facts`, of stored segments `text [M, T + 1]`; `fields` are the Task's others."""
+    """Returns the task of `facts` and stored segments `text [M, T + 1]`. `fields` are the other fields of Task."""
     words = tuple(facts.vocabulary)
     unknown = len(words) - 1 if UNKNOWN in words else None
     metric, measure = METRICS[facts.unit]
@@ -136,17 +143,17 @@ def make(name: str, facts: Facts, data: Stored, **fields: Any) -> Task:
 
 
 def prepare(batch: Batch) -> Batch:
-    """`text [B, T + 1]` tokens to `inputs` and `targets [B, T]`."""
+    """Converts tokens `text [B, T + 1]` to `inputs` and `targets [B, T]`."""
     text = batch["text"].astype(jnp.int32)
     return {"inputs": text[:, :-1], "targets": text[:, 1:]}
 
 
 def next_token(outputs: Array, batch: Batch) -> tuple[Array, Array]:
-    """Cross-entropy of each example's mean step, in nats: logits `[B, T, V]`, `targets [B, T]`."""
+    """Returns each example's cross-entropy in nats, the mean over steps, from logits `[B, T, V]`, `targets [B, T]`."""
     return alike(cross_entropy(outputs, batch["targets"]).mean(-1))
 
 
 def bits(outputs: Array, batch: Batch) -> tuple[Array, Array]:
-    """`next_token` in bits."""
+    """Returns `next_token` in bits."""
     loss_B, weight_B = next_token(outputs, batch)
     return loss_B / np.log(2), weight_B

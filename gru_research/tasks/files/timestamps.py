@@ -1,4 +1,4 @@
-"""The order of a series' rows, from its column of times."""
+"""Checks the order of a series' rows by its column of times."""
 
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -21,12 +21,12 @@ Parse = Callable[[str], datetime]
 
 
 def check_order(table: Table, times: str) -> bool:
-    """Whether the form of a column of times is known: a date of `DATES` with or without a time of day, or numbers.
+    """Returns whether the format of a column of times is known: a date in `DATES`, optionally with a time, or numbers.
 
-    Where day and month may be either way round, one reading in which the rows are in order is enough.
+    If the order of day and month is ambiguous, one interpretation with ordered rows is enough.
 
     Raises:
-      FileError: rows that don't run from older to newer times; or numbers that only fall.
+      FileError: the rows aren't sorted by time, or the numbers only decrease.
     """
     cells = [_plain(cell) for cell in table.texts(times)]
     wrong = []
@@ -50,13 +50,13 @@ def check_order(table: Table, times: str) -> bool:
 
 
 def _plain(cell: str) -> str:
-    """Without what the forms differ in and what says nothing: commas, "T" before the time of day, names of UTC."""
+    """Normalises a time: removes commas and the "T" before the time of day, and replaces names of UTC by "Z"."""
     cell = re.sub(r"(?<=\d)T(?=\d)", " ", " ".join(cell.replace(",", " ").split()))
     return re.sub(r" ?(UTC|GMT)$", "Z", cell)
 
 
 def _readings(cells: Sequence[str]) -> Iterator[list[datetime]]:
-    """The times in every form that all cells fit."""
+    """Yields the times in each format that fits all cells."""
     forms: list[Parse] = [datetime.fromisoformat]
     forms += [partial(_parsed, date + clock + zone) for date in DATES for clock in CLOCKS for zone in ZONES]
     for parse in forms:
@@ -65,7 +65,7 @@ def _readings(cells: Sequence[str]) -> Iterator[list[datetime]]:
             found = [parse(cell) for cell in cells]
         except ValueError:
             continue
-        if len({time.tzinfo is None for time in found}) == 1:  # times with and without a zone have no order
+        if len({time.tzinfo is None for time in found}) == 1:  # times with and without a zone can't be compared
             yield found
 
 

@@ -1,4 +1,4 @@
-"""What a text is cut into: words or characters."""
+"""Splits a text into words or characters."""
 
 import re
 from typing import Literal
@@ -8,5 +8,5 @@ _WORD = re.compile(r"<\w+>|\w+(?:['\u2019]\w+)*|[^\w\s]")
 
 
 def tokenize(text: str, unit: str) -> list[str]:
-    """The characters of a text; or its words, with marks such as "<end>" whole and punctuation apart."""
+    """Returns the characters of a text, or its words. Punctuation is separate; marks such as "<end>" are one word."""
     return list(text) if unit == "characters" else _WORD.findall(text)
