@@ -1,4 +1,4 @@
-"""Training: models, seeds side by side, and the comparison of cells."""
+"""Trains models with many seeds side by side, and compares cells."""
 
 from . import processes
 from .calibration import needs_measurement

@@ -1,4 +1,4 @@
-"""The training loop of one cell, all members side by side: read it top to bottom."""
+"""The training loop of one cell, with all members side by side."""
 
 import dataclasses
 import time
@@ -27,11 +27,11 @@ from .selection import Evaluation, Schedule, Selection
 from .state import TrainState, init_state
 
 UPDATES_PER_CALL = 50
-"""The largest number of updates in a call. Between calls come requests to stop, snapshots and the progress line."""
+"""The largest number of updates in a call. Stop requests, snapshots and the progress line come between calls."""
 SECONDS_PER_CALL = 1.0
-"""The approximate time of a call where updates are slow, so that a request to stop is answered soon."""
+"""The approximate longest time of a call, so that a stop request doesn't wait long when updates are slow."""
 BYTES_PER_CALL = 256 * 2**20
-"""The most bytes of stored batches in a call; the devices hold the batches of two calls at a time."""
+"""The largest number of bytes of stored batches in a call. The devices hold the batches of two calls at a time."""
 
 Sets = Mapping[str, Mapping[str, np.ndarray]]
 Record = Callable[[records.Record], None]
@@ -43,8 +43,8 @@ class InterruptedRun(Exception):
 
 @dataclasses.dataclass(frozen=True)
 class Progress:
-    """How far a cell's training is: what a progress line shows. `members` are the seeds of all draws; seconds are as in
-    `LoopState`."""
+    """The progress of a cell's training, for the progress line. `members` counts the seeds of all draws; seconds are as
+    in `LoopState`."""
 
     cell: str
     phase: str
@@ -68,13 +68,14 @@ class Hooks:
 
 @dataclasses.dataclass(frozen=True)
 class Trained:
-    """What training ended with.
+    """The result of training.
 
     Attributes:
       state: the members' states.
-      params: those that `select` chose, at `selected_step`; best_params: those with the best validation metric.
-      evaluations: all of them.
-      train_seconds: the time that compiled training took, as `LoopState` has it.
+      params: the parameters that `select` chose, at `selected_step`.
+      best_params: the parameters with the best validation metric.
+      evaluations: all evaluations.
+      train_seconds: the time of compiled training, as in `LoopState`.
     """
 
     state: TrainState
@@ -85,7 +86,7 @@ class Trained:
     train_seconds: float
 
     def curve(self, metric: str, member: int) -> list[float | None]:
-        """A member's validation metric at every evaluation; None from where it diverged."""
+        """Returns a member's validation metric at every evaluation; None after it diverged."""
         return [
             None if 0 < e.state["diverged_at"][member] <= e.step else float(e.measured[metric][member])
             for e in self.evaluations
@@ -104,7 +105,7 @@ def train_members(
     snapshot: Snapshot | None = None,
     evaluated: Callable[[Evaluation, TrainState], None] = lambda evaluation, state: None,
 ) -> Trained:
-    """Trains all members of the axis and evaluates them on the way.
+    """Trains all members of the axis and evaluates them during training.
 
     Args:
       programs: the cell's cache of compiled programs.
@@ -126,8 +127,8 @@ def train_members(
     if snapshot is not None:
         at = from_arrays(snapshot.arrays, at, selection, axis, snapshot.step)
 
-    # Of the next call and of the one after it, whose batches are made during the next: how long an update takes isn't
-    # known yet.
+    # Numbers of updates in the next call and the one after it, whose batches are made during the next call. They start
+    # at 1, as the time of an update isn't known yet.
     steps = later = 1
     with Prefetch(batch_maker) as batches:
         while True:
@@ -152,7 +153,7 @@ def train_members(
             until = schedule.end_of_call(at.step, steps)
             now = batches.take(at.step, until)
             started = time.perf_counter()
-            running = train(at.state, at.sums, now, np.int32(until))  # takes the old state and sums over
+            running = train(at.state, at.sums, now, np.int32(until))  # donates the old state and sums
             if batch_maker.layout and until < schedule.updates:
                 batches.begin(until, schedule.end_of_call(until, later))
             at.state, at.sums = jax.block_until_ready(running)
@@ -187,7 +188,7 @@ def _progress(at: LoopState, cell: CellPlan, schedule: Schedule, axis: SeedAxis,
 
 
 def start(plan: Plan, cell: CellPlan, axis: SeedAxis, schedule: Schedule) -> tuple[Optimizer, TrainState]:
-    """The members' optimiser and their state before the first update."""
+    """Returns the members' optimiser and their state before the first update."""
     optimizer = Optimizer(plan.config.optimizer, schedule.updates)
     return optimizer, axis.start(partial(init_state, cell.model, optimizer, plan.task.spec.example))
 
@@ -202,11 +203,11 @@ def _evaluation(at: LoopState, axis: SeedAxis, measured: Mapping[str, np.ndarray
 
 @dataclasses.dataclass(frozen=True)
 class BatchMaker:
-    """From steps to the stored batches of the updates between them, on the devices; nothing for generated data.
+    """Puts the stored batches of a range of updates on the devices; makes none for generated data.
 
     Attributes:
-      steps: K, how many updates a call makes at most.
-      layout: shape, type and place of the batches `[S, K, B, ...]` by name; empty for generated data.
+      steps: K, the largest number of updates in a call.
+      layout: shape, type and sharding of the batches `[S, K, B, ...]` by name; empty for generated data.
     """
 
     steps: int
@@ -214,17 +215,17 @@ class BatchMaker:
     make: Callable[[int, int], dict[str, jax.Array]]
 
     def __call__(self, start: int, stop: int) -> dict[str, jax.Array]:
-        """The batches from step `start` to before `stop`, at most K of them; behind them is nothing of use."""
+        """Returns the batches of steps `start` to `stop - 1`, at most K; the rest of the K entries is unused."""
         return self.make(start, stop)
 
 
 def updates_per_call(schedule: Schedule) -> int:
-    """How many updates a call makes at most; fewer where batches are large."""
+    """Returns the largest number of updates in a call; `make_batch_maker` lowers it where batches are large."""
     return min(UPDATES_PER_CALL, schedule.eval_every, schedule.updates)
 
 
 def make_batch_maker(plan: Plan, sets: Sets, axis: SeedAxis, schedule: Schedule) -> BatchMaker:
-    """The batches of every member's seed."""
+    """Returns the maker of the batches of every member's seed."""
     steps = updates_per_call(schedule)
     if isinstance(plan.task.data, Generated):
         return BatchMaker(steps, {}, lambda start, stop: {})
@@ -237,10 +238,10 @@ def make_batch_maker(plan: Plan, sets: Sets, axis: SeedAxis, schedule: Schedule)
 
     def make(start: int, stop: int) -> dict[str, jax.Array]:
         def part(seeds: slice, rows: slice) -> dict[str, np.ndarray]:
-            """One device's, of which what no member reads stays 0."""
+            """Returns one device's batches; entries that no member reads stay 0."""
             here, members = range(len(sources))[seeds], [source for source in sources[seeds] if source is not None]
             sizes = len(here), steps, len(range(size)[rows])
-            # The system gives zeros where they are first read, so what isn't filled costs next to nothing.
+            # The system allocates zeros on first access, so unfilled entries cost almost nothing.
             out = {name: np.zeros((*sizes, *a.shape[3:]), a.dtype) for name, a in layout.items()}
             return chunk(members, start, stop - start, rows, out) if members else out
 

@@ -22,10 +22,10 @@ class LoopState:
 
     Attributes:
       step: the number of updates done.
-      sums: over the updates since the last evaluation.
+      sums: sums over the updates since the last evaluation.
       evaluations: all evaluations so far.
       train_seconds: the wall time of all calls of the training program, each until its results are ready. It excludes
-        waiting for batches and includes making the next ones meanwhile.
+        waiting for batches and includes making the next ones during a call.
       evaluation_seconds: the wall time of evaluations, in this process.
     """
 
@@ -38,7 +38,7 @@ class LoopState:
 
 
 def start_sums(axis: SeedAxis) -> Sums:
-    """Every member's sums before the first update."""
+    """Returns every member's sums before the first update."""
     return axis.put(jax.tree.map(lambda a: jnp.broadcast_to(a, (axis.length,)), no_sums()))
 
 
@@ -61,10 +61,10 @@ def from_arrays(
     """Inverts `to_arrays`; `fresh`, the state before training, gives the structure of the arrays.
 
     Raises:
-      UserError: the arrays are those of another model or optimiser.
+      UserError: the arrays belong to another model or optimiser.
     """
     state = axis.put_back(like(axis.gather(fresh.state), arrays["state"]))
-    # Copies have the first member's state; what they are not is active.
+    # Copies have the first member's state, but are inactive.
     state = state._replace(active=state.active & axis.put(axis.members))
     best = axis.put_back(like(axis.gather(fresh.state.params), arrays["best_params"]))
     selection.restore(arrays["selection"], best)
@@ -79,12 +79,12 @@ def from_arrays(
 
 
 def by_number(tree: Any) -> dict[str, np.ndarray]:
-    """The leaves of a tree by their number, as names that are safe on disk."""
+    """Returns the leaves of a tree by number, with names that are safe on disk."""
     return {f"{i:04d}": np.asarray(leaf) for i, leaf in enumerate(jax.tree.leaves(tree))}
 
 
 def like(tree: Any, leaves: Mapping[str, np.ndarray]) -> Any:
-    """The inverse of `by_number`, in the structure of `tree`; raises UserError where they don't fit."""
+    """Inverts `by_number`, in the structure of `tree`. Raises UserError where the leaves don't fit."""
     expected, structure = jax.tree.flatten(tree)
     found = [np.asarray(leaves[name]) for name in sorted(leaves)]
     if [(a.shape, a.dtype) for a in expected] != [(a.shape, a.dtype) for a in found]:

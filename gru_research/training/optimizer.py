@@ -1,4 +1,4 @@
-"""Optimisers and learning-rate schedules from a config, on optax."""
+"""Builds optax optimisers and learning-rate schedules from a config."""
 
 import dataclasses
 from collections.abc import Callable, Mapping
@@ -16,10 +16,10 @@ OPTIMIZERS: dict[str, Callable[[float], optax.GradientTransformation]] = {
     "rmsprop": lambda decay: optax.scale_by_rms(decay, eps=EPSILONS["rmsprop"]),
     "sgd": lambda decay: optax.identity(),
 }
-"""The optimisers that a config can name, from its `decay`, before the learning rate."""
+"""The optimisers that a config can name, as functions of its `decay`, without the learning rate."""
 
 EPSILONS = {"adam": 1e-8, "rmsprop": 1e-8}
-"""What an optimiser adds to its mean of squares, or to the root of it, to avoid division by 0."""
+"""The constants that optimisers add to their mean of squares, or to its root, to avoid division by 0."""
 
 SCHEDULES: dict[str, Callable[[int], optax.Schedule]] = {
     "constant": lambda updates: optax.constant_schedule(1.0),
@@ -27,39 +27,39 @@ SCHEDULES: dict[str, Callable[[int], optax.Schedule]] = {
     "linear": lambda updates: optax.linear_schedule(1.0, 0.0, updates),
     "onecycle": lambda updates: optax.cosine_onecycle_schedule(updates, 1.0),
 }
-"""The schedules that a config can name, as factors of the learning rate: from the updates after the warm-up."""
+"""The schedules that a config can name, as factors of the learning rate, from the number of updates after warm-up."""
 
 Scalars = Mapping[str, float] | Mapping[str, ArrayLike]
-"""The fields of the optimiser that may differ between the members of one program: `learning_rate`, `clip`,
-`weight_decay`; those left out are the config's."""
+"""The fields of the optimiser that may differ between the members of one program: `learning_rate`, `clip` and
+`weight_decay`. Missing ones have the config's value."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Optimizer:
-    """An optimiser for `updates` updates, as a function of the scalars that a member of a program has of its own."""
+    """An optimiser for `updates` updates, as a function of a member's own scalars."""
 
     config: OptimizerConfig
     updates: int
 
     def __call__(self, scalars: Scalars) -> optax.GradientTransformation:
-        """May be called inside jit: `scalars` may be traced."""
+        """Returns the optimiser of one member. It may be called inside jit: `scalars` may be traced."""
         return make_optimizer(self.config, self.updates, scalars)
 
     @property
     def program(self) -> tuple[OptimizerConfig, int]:
-        """What a program that is compiled with it depends on: of the number of updates only where the schedule does."""
+        """What a compiled program depends on; the number of updates counts only where the schedule uses it."""
         return self.config, 0 if self.config.schedule == "constant" else self.updates
 
     def clip(self, scalars: Scalars) -> ArrayLike | float | None:
-        """The global norm above which gradients are scaled down; None where they aren't."""
+        """Returns the global norm above which gradients are scaled down; None without clipping."""
         return clip_of(self.config, scalars)
 
 
 def check_precision(config: OptimizerConfig, path: str, dtype: DType) -> None:
-    """Raises UserError where parameters of `dtype` would end as 0 / 0, since the optimiser's epsilon is 0 in it.
+    """Raises UserError where the optimiser's epsilon rounds to 0 in `dtype`, so that updates would divide 0 by 0.
 
-    The least number of float16 is 6e-8: with Adam and RMSProp training isn't finite after a few updates. `path` is
-    what the message calls the field.
+    The smallest float16 is 6e-8: with Adam or RMSProp training isn't finite after a few updates. `path` names the field
+    in the message.
     """
     epsilon = EPSILONS.get(config.name)
     if epsilon is not None and not np.asarray(epsilon, dtype).any():
@@ -71,7 +71,7 @@ def check_precision(config: OptimizerConfig, path: str, dtype: DType) -> None:
 
 
 def make_schedule(config: OptimizerConfig, updates: int) -> optax.Schedule:
-    """The factor of the learning rate against the number of updates done: linear warm-up, then `config.schedule`."""
+    """Returns the learning rate's factor by the number of updates done: linear warm-up, then `config.schedule`."""
     choose("config.optimizer.schedule", config.schedule, SCHEDULES)
     if config.warmup >= updates:
         raise UserError(f"config.optimizer.warmup={config.warmup} must be below the number of updates, {updates}")
@@ -82,9 +82,9 @@ def make_schedule(config: OptimizerConfig, updates: int) -> optax.Schedule:
 
 
 def make_optimizer(config: OptimizerConfig, updates: int, scalars: Scalars) -> optax.GradientTransformation:
-    """Clipping by the global norm, the optimiser, decoupled weight decay, the schedule.
+    """Returns the chain of clipping by the global norm, the optimiser, decoupled weight decay and the schedule.
 
-    `scalars` may be traced: their values change nothing in the program and in the shape of the optimiser's state.
+    `scalars` may be traced: their values change neither the program nor the shape of the optimiser's state.
 
     Raises:
       UserError: an unknown optimiser or schedule, or a warm-up that is longer than the run.
@@ -103,5 +103,5 @@ def make_optimizer(config: OptimizerConfig, updates: int, scalars: Scalars) -> o
 
 
 def clip_of(config: OptimizerConfig, scalars: Scalars) -> ArrayLike | float | None:
-    """The scalars' `clip`, or the config's; None where that is 0."""
+    """Returns the scalars' `clip`, or the config's; None where the config's is 0."""
     return scalars.get("clip", config.clip or None)

@@ -1,4 +1,4 @@
-"""From a config to what will run: the task, and for each cell its model, its size and its learning rate."""
+"""Makes a plan from a config: the task, and for each cell its model, its size and its learning rate."""
 
 import dataclasses
 import math
@@ -23,8 +23,8 @@ from .sizes import SIZES, count_model_flops, matched_size
 class CellPlan:
     """One cell of the comparison, ready to train.
 
-    `reference_parameters` is the size that it was to match, where parameters are matched; `flops` are those of the
-    model's forward pass over one example; `scalars` are the optimiser's fields that are the cell's own.
+    `reference_parameters` is the number of parameters to match, where parameters are matched. `flops` counts the
+    model's forward pass over one example. `scalars` are the cell's own fields of the optimiser.
     """
 
     label: str
@@ -40,7 +40,7 @@ class CellPlan:
     eval_every: int
 
     def record(self) -> dict[str, Any]:
-        """What a `cell` record says of it."""
+        """Returns the fields of the cell's `cell` record."""
         return {
             "cell": self.label,
             "cell_kind": self.kind,
@@ -56,7 +56,7 @@ class CellPlan:
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """What a config describes, with every choice made. `files` are the user's own, with their sha256 by path."""
+    """A config with every choice made. `files` has the sha256 of the user's own files by path."""
 
     config: ExperimentConfig
     task: Task
@@ -70,12 +70,12 @@ class Plan:
 
 
 def make_plan(config: ExperimentConfig, dirs: DataDirs = DataDirs(), learned: Mapping[str, Any] | None = None) -> Plan:
-    """Builds the task and the models and chooses the hidden sizes. `learned` goes to `make_task`.
+    """Builds the task and the models and chooses the hidden sizes. `learned` is passed to `make_task`.
 
-    With `match="time"` cells without a hidden size have the reference's: `resolve_measured` gives them theirs.
+    With `match="time"`, cells without a hidden size get the reference's until `resolve_measured` sets their own.
 
     Raises:
-      UserError: an unknown task, cell, optimiser or option, or a value out of its range.
+      UserError: a task, cell, optimiser or option is unknown, or a value is out of its range.
     """
     trackers.check(split_names(config.trackers))
     evaluation_hooks.check(config.probes)
@@ -85,7 +85,7 @@ def make_plan(config: ExperimentConfig, dirs: DataDirs = DataDirs(), learned: Ma
         raise UserError(
             f"config.train_examples={config.train_examples} is for stored data: {task.name} is generated, without end"
         )
-    for cell in config.cells:  # those that `only` leaves out too: a mistake there is still a mistake
+    for cell in config.cells:  # including cells that `only` leaves out, to find their mistakes too
         build_model(config, task, cell, cell.hidden_size or size_unit(cell))
         dtype = getattr(build_cell(cell, cell.hidden_size or size_unit(cell)), "param_dtype", None)
         if dtype is not None:
@@ -111,7 +111,7 @@ def _plan_cell(
     def count(which: CellConfig, hidden_size: int) -> int:
         return SIZES[config.match](build_model(config, task, which, hidden_size), task.spec.example)
 
-    # Before sizes are counted, which a model that can't be made doesn't have.
+    # This comes before sizes are counted, which needs a model that can be made.
     smallest = build_model(config, task, cell, cell.hidden_size or size_unit(cell))
     check_outputs(smallest, task, f"config.model.kind={config.model.kind!r} with {cell.label}")
     hidden_size = cell.hidden_size or 0
@@ -149,8 +149,8 @@ def _plan_cell(
 
 
 def _check_optimizer(config: ExperimentConfig, cell: CellConfig, updates: int, scalars: Mapping[str, float]) -> None:
-    """Raises UserError where training or tuning couldn't begin, before anything runs."""
-    measured = config.seconds > 0 and cell.updates is None  # how many updates it will be isn't known yet
+    """Raises UserError where training or tuning couldn't start, before anything runs."""
+    measured = config.seconds > 0 and cell.updates is None  # the number of updates isn't known yet
     counts = [config.optimizer.warmup + 1 if measured else updates]
     if config.tune.draws and config.tune.updates:
         counts.append(config.tune.updates)

@@ -1,11 +1,11 @@
-"""The seed axis: all seeds of a cell side by side, sharded over devices, with the same bits on any number of them.
+"""The seed axis: all seeds of a cell side by side, sharded over devices, with the same bits on any number of devices.
 
-On a CPU each seed runs on its own within a device (`lax.map`): small products one after the other use
-the caches better than a batched one, and a seed's bits don't depend on who its neighbours are. On an
-accelerator the seeds of a device are one batched program (`vmap`).
+On a CPU the seeds of a device run one after the other (`lax.map`): small products use the caches better than a batched
+one, and a seed's bits don't depend on the other seeds. On an accelerator the seeds of a device are one batched program
+(`vmap`).
 
-The mesh has a second axis, `data`: a seed's batches may be divided over several devices, which changes sums by
-rounding. Devices may belong to several processes, all of which run the same program.
+The mesh has a second axis, `data`: a seed's batches may be divided over several devices, which changes the rounding of
+sums. Devices may belong to several processes, all of which run the same program.
 """
 
 import dataclasses
@@ -23,13 +23,13 @@ from gru_research.config import UserError
 
 SEED, DATA = "seed", "data"
 OWN = PartitionSpec(SEED)
-"""An argument with a leading seed axis."""
+"""The spec of an argument with a leading seed axis."""
 OWN_BATCHES = PartitionSpec(SEED, None, DATA)
-"""Batches of each seed's own, `[S, K, B, ...]`; every device of a seed has its rows of them."""
+"""The spec of each seed's own batches `[S, K, B, ...]`; every device of a seed holds part of the rows."""
 SHARED = PartitionSpec()
-"""An argument that all seeds read."""
+"""The spec of an argument that all seeds read."""
 SHARED_ROWS = PartitionSpec(DATA)
-"""A batch `[B, ...]` that all seeds read; every device of a seed has its rows of it."""
+"""The spec of a batch `[B, ...]` that all seeds read; every device of a seed holds part of the rows."""
 T = TypeVar("T")
 
 
@@ -38,9 +38,9 @@ class SeedAxis:
     """Seeds over the devices of a mesh. Inactive copies of the first seed pad each device to the same number.
 
     Attributes:
-      seeds: of the members. Those of a search are more of the same axis, where a seed may come more than once.
-      scalars: numbers of each member's own, [S] by name, such as its learning rate.
-      room: the least number of places on a device. More than needed makes the axis as long as another one, so that
+      seeds: the members' seeds. In a search a seed may occur in several members.
+      scalars: each member's own numbers, [S] by name, such as its learning rate.
+      room: the least number of places on a device. A larger number makes the axis as long as another one, so that
         both share programs.
     """
 
@@ -59,7 +59,7 @@ class SeedAxis:
 
     @property
     def _share(self) -> int:
-        """The number of members on the fullest device."""
+        """The number of members on the busiest device."""
         return -(-len(self.seeds) // self.mesh.shape[SEED])
 
     @property
@@ -70,11 +70,11 @@ class SeedAxis:
 
     @property
     def members(self) -> np.ndarray:
-        """Which places of the axis hold members and no copies: booleans, as long as the axis."""
+        """Booleans along the axis: True where a place holds a member, False for a copy."""
         return np.isin(np.arange(self.length), self.places)
 
     def fill(self, values: Sequence[T], other: T) -> list[T]:
-        """One value a member, at its place of the axis, and the other one at the places of copies."""
+        """Returns a list along the axis: each member's value at its place, and `other` at the places of copies."""
         filled = [other] * self.length
         for place, value in zip(self.places, values, strict=True):
             filled[place] = value
@@ -96,21 +96,21 @@ class SeedAxis:
         return self.mesh.devices.flat[0].platform != "cpu"
 
     def put(self, tree: Any, spec: PartitionSpec = OWN) -> Any:
-        """Arrays of the host on their devices; by default with a leading (padded) seed axis."""
+        """Puts host arrays on their devices; by default they have a leading (padded) seed axis."""
         sharding = NamedSharding(self.mesh, spec)
         if sharding.is_fully_addressable:
             return jax.device_put(tree, sharding)
         return jax.tree.map(lambda a: _put_own_part(np.asarray(a), sharding), tree)
 
     def layout(self, arrays: Mapping[str, tuple[tuple[int, ...], Any]]) -> dict[str, jax.ShapeDtypeStruct]:
-        """Batches `[S, K, B, ...]` of such shapes and types by name, and where they lie; nothing is allocated."""
+        """Returns batches `[S, K, B, ...]` as shapes, types and shardings by name; allocates nothing."""
         sharding = NamedSharding(self.mesh, OWN_BATCHES)
         return {name: jax.ShapeDtypeStruct(shape, dtype, sharding=sharding) for name, (shape, dtype) in arrays.items()}
 
     def put_parts(
         self, layout: Mapping[str, jax.ShapeDtypeStruct], part: Callable[[slice, slice], Mapping[str, Any]]
     ) -> dict[str, jax.Array]:
-        """Batches as `layout` has them, of which each device asks for its part alone: `part(seeds, rows)`."""
+        """Puts batches of `layout` on the devices. `part(seeds, rows)` is called for each device's part only."""
         sharding = NamedSharding(self.mesh, OWN_BATCHES)
         where = sharding.addressable_devices_indices_map(next(iter(layout.values())).shape[:3])
         parts = {device: part(index[0], index[2]) for device, index in where.items() if index is not None}
@@ -124,9 +124,9 @@ class SeedAxis:
     def shard_over_seeds(
         self, function: Callable[..., Any], *specs: PartitionSpec, donate: tuple[int, ...] = ()
     ) -> Any:
-        """`function` of one seed as a jitted function of all, whose arguments lie as `specs` say.
+        """Converts `function` of one seed to a jitted function of all seeds, with arguments sharded by `specs`.
 
-        Those that begin with the seed axis are a seed's own; what is returned is too.
+        Arguments whose spec begins with the seed axis differ between seeds, as do the results; others are shared.
         """
         own = [i for i, spec in enumerate(specs) if spec[:1] == (SEED,)]
 
@@ -140,18 +140,18 @@ class SeedAxis:
             mine = [arguments[i] for i in own]
             return jax.vmap(of_one)(mine) if self.batched else lax.map(of_one, mine)
 
-        # Seeds never meet, so there is nothing for the check of varying axes to find, and it costs tracing time.
+        # Seeds never interact, so the check of varying axes can find nothing, and it costs tracing time.
         on_mesh = jax.shard_map(on_device, mesh=self.mesh, in_specs=specs, out_specs=OWN, check_vma=False)
         return jax.jit(on_mesh, donate_argnums=donate)
 
     def start(self, init: Callable[[Any, Any, Any], Any]) -> Any:
-        """`init(seed, scalars, active)` of every member, each on its device."""
+        """Returns `init(seed, scalars, active)` of every member, each on its device."""
         seeds = self._with_copies(np.asarray(self.seeds, np.uint32))
         scalars = {name: self._with_copies(np.asarray(values, np.float32)) for name, values in self.scalars.items()}
         return self.shard_over_seeds(init, OWN, OWN, OWN)(*(self.put(tree) for tree in (seeds, scalars, self.members)))
 
     def put_back(self, tree: Any) -> Any:
-        """The inverse of `gather`: arrays `[S, ...]` of the host on the members' devices, copies filled up."""
+        """Inverts `gather`: puts host arrays `[S, ...]` on the members' devices and fills the copies."""
         return self.put(jax.tree.map(self._with_copies, tree))
 
     def _with_copies(self, array: np.ndarray) -> np.ndarray:
@@ -160,11 +160,11 @@ class SeedAxis:
         return filled
 
     def put_members(self, values: Sequence[Any]) -> Any:
-        """One value a member `[S]`, on the members' devices; copies get the first one's."""
+        """Puts one value per member `[S]` on the members' devices; copies get the first member's value."""
         return self.put(self._with_copies(np.asarray(values)))
 
     def gather(self, tree: Any) -> Any:
-        """Arrays of all seeds on the host, without the copies; all processes have to ask for them."""
+        """Returns arrays of all seeds on the host, without copies. All processes must call this."""
         if jax.process_count() > 1:
             tree = multihost_utils.process_allgather(tree, tiled=True)
         return jax.tree.map(lambda a: np.asarray(a)[self.places], tree)
@@ -180,15 +180,15 @@ def make_seed_axis(
     parts: int = 1,
     beside: int = 0,
 ) -> SeedAxis:
-    """The axis over the devices that jax has, but over no more than there are seeds; one number goes for all of them.
+    """Returns an axis over jax's devices, at most as many as there are seeds. A single scalar applies to all seeds.
 
     Args:
       parts: the number of devices over which each seed's batches are divided. Several processes use all devices.
-      beside: the number of seeds of another axis whose programs shall fit. Axes over other devices don't; nor do those
-        whose seeds are batched, where copies would cost as much as members.
+      beside: the number of seeds of another axis whose programs should be shared. Axes over different devices share
+        none, nor do axes with batched seeds, where copies would cost as much as members.
 
     Raises:
-      UserError: fewer devices than parts; of several processes, devices that the parts don't divide.
+      UserError: there are fewer devices than `parts`, or with several processes `parts` doesn't divide the devices.
     """
     devices, many = jax.devices(), jax.process_count() > 1
     if parts > len(devices) or (many and len(devices) % parts):

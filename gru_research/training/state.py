@@ -1,4 +1,4 @@
-"""The state of one seed's training between updates; on devices it has a leading seed axis."""
+"""The state of one seed's training between updates. On devices it has a leading seed axis."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -13,19 +13,19 @@ from gru_research.types import Array, Batch, Params, PRNGKey
 from .optimizer import Optimizer
 
 STREAMS = {"init": 0, "data": 1, "noise": 2}
-"""The independent streams of random numbers of a seed."""
+"""The independent random streams of a seed."""
 
 
 class TrainState(NamedTuple):
-    """One seed's training.
+    """The state of one seed's training.
 
     Attributes:
-      params, opt_state: as they were before `diverged_at`, where the seed diverged.
-      seed: of all random numbers.
+      params, opt_state: the current ones; of a diverged seed, those from before `diverged_at`.
+      seed: the seed of all random numbers.
       scalars: this member's own fields of the optimiser, such as `learning_rate`.
-      active: False for a copy that pads the seed axis, and for a seed that stopped.
+      active: False for a copy that pads the seed axis, and for a stopped seed.
       step: the number of updates done.
-      diverged_at: the number of the first update, from 1, whose loss or gradient wasn't finite; 0: none yet.
+      diverged_at: the first update, counted from 1, whose loss or gradient wasn't finite; 0: none yet.
       last_loss: the training loss of the last good update.
     """
 
@@ -40,14 +40,14 @@ class TrainState(NamedTuple):
 
 
 def stream(seed: Array, name: str) -> PRNGKey:
-    """The key of one of a seed's streams."""
+    """Returns the key of one of a seed's streams."""
     return jax.random.fold_in(jax.random.key(seed), STREAMS[name])
 
 
 def init_state(
     model: Model, optimizer: Optimizer, example: Batch, seed: Array, scalars: Mapping[str, Array], active: Array
 ) -> TrainState:
-    """The state before the first update."""
+    """Returns the state before the first update."""
     params = model.init(stream(seed, "init"), example)
     zero = jnp.zeros((), jnp.int32)
     return TrainState(params, optimizer(scalars).init(params), seed, scalars, active, zero, zero, jnp.zeros(()))

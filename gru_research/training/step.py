@@ -1,4 +1,4 @@
-"""One update of one seed, and a loop of many, inside jit."""
+"""One update of one seed, and a loop over updates, inside jit."""
 
 from typing import Any, NamedTuple
 
@@ -17,8 +17,8 @@ from .state import TrainState, stream
 
 class Sums(NamedTuple):
     """Sums over the finite updates since the last evaluation: the number of updates, training losses, gradient norms
-    before clipping, and clipped updates. They are passed from call to call, so that their rounding doesn't depend on
-    where calls begin and end."""
+    before clipping, and the number of clipped updates. They are carried from call to call, so that their rounding
+    doesn't depend on the boundaries of calls."""
 
     updates: Array
     loss: Array
@@ -27,18 +27,18 @@ class Sums(NamedTuple):
 
 
 def no_sums() -> Sums:
-    """The sums before the first update."""
+    """Returns the sums before the first update."""
     return Sums(jnp.zeros((), jnp.int32), jnp.zeros(()), jnp.zeros(()), jnp.zeros((), jnp.int32))
 
 
 def update(
     model: Model, optimizer: Optimizer, task: Task, state: TrainState, batch: Batch, mesh_axis: str | None = None
 ) -> tuple[TrainState, Sums]:
-    """One update on one batch. A loss or gradient that isn't finite leaves the parameters as they are and
-    is noted in `diverged_at`.
+    """Makes one update on one batch. A loss or gradient that isn't finite leaves the parameters unchanged and
+    sets `diverged_at`.
 
-    Where the rows of a batch are divided over `mesh_axis`, `batch` is this device's part, and all parts make the
-    same update. Each draws noise of its own.
+    Where the rows of a batch are divided over `mesh_axis`, `batch` is this device's part, and all devices make the
+    same update. Each device draws its own noise.
     """
     key = jax.random.fold_in(stream(state.seed, "noise"), state.step)
     if mesh_axis:
@@ -46,7 +46,7 @@ def update(
     prepared = task.prepare(batch)
 
     def loss_of(params: optax.Params) -> Array:
-        """What this part adds to the mean over the batch."""
+        """Returns this part's contribution to the mean over the batch."""
         values, weights = task.loss(model.apply(params, prepared, key), prepared)  # pyright: ignore[reportArgumentType]
         return jnp.sum(values * weights) / jnp.maximum(_total(weights.sum(), mesh_axis), 1)
 
@@ -72,7 +72,7 @@ def _total(tree: Any, mesh_axis: str | None) -> Any:
 
 
 def _part(batch: Batch, mesh_axis: str | None) -> Batch:
-    """This device's rows of a whole batch."""
+    """Returns this device's rows of a whole batch."""
     if mesh_axis is None:
         return batch
     parts, part = lax.axis_size(mesh_axis), lax.axis_index(mesh_axis)
@@ -80,12 +80,12 @@ def _part(batch: Batch, mesh_axis: str | None) -> Batch:
 
 
 def data_stream(seed: Array) -> PRNGKey:
-    """The key of all generated batches of a seed."""
+    """Returns the key of all generated batches of a seed."""
     return stream(seed, "data")
 
 
 def generated_batch(data: Generated, key: PRNGKey, step: Array, size: int) -> Batch:
-    """The whole batch of generated data for the update from `step` on; `key` is a seed's `data_stream`."""
+    """Returns the whole generated batch for the update after `step`; `key` is a seed's `data_stream`."""
     return data.make(jax.random.fold_in(key, step), size)
 
 
@@ -102,10 +102,9 @@ def run_updates(
 ) -> tuple[TrainState, Sums]:
     """Updates one seed until `until` updates are done, it diverges, or the stored batches are used up.
 
-    New updates are added to `sums`. `batches [K, B, ...]` are those of stored data from the current step on; it is
-    empty for generated data, which are made here. Where the batches are divided over `mesh_axis` they are this
-    device's parts, while `batch_size` is that of a whole one. A diverged seed, and a copy that isn't active, takes no
-    turn of the loop.
+    New updates are added to `sums`. `batches [K, B, ...]` holds stored data from the current step on; it is empty for
+    generated data, which are made here. Where batches are divided over `mesh_axis`, `batches` holds this device's
+    parts, and `batch_size` is the size of a whole batch. A diverged seed or an inactive copy makes no iteration.
     """
     data_key = data_stream(state.seed)
     start = state.step

@@ -1,4 +1,4 @@
-"""Trains one cell of a comparison from start to end: tunes, trains with fresh seeds, tests once, records, saves."""
+"""Trains one cell of a comparison: tunes, trains with fresh seeds, tests once, records and saves."""
 
 import contextlib
 import dataclasses
@@ -41,7 +41,7 @@ class Saving:
       workdir: the run's directory.
       every_seconds: the time between two snapshots.
       records: writes all records to disk; returns their number.
-      elapsed: the seconds that the run has taken.
+      elapsed: returns the seconds that the run has taken.
       resumption: from where an interrupted run is resumed.
     """
 
@@ -64,12 +64,12 @@ class Saving:
 def train_variant(
     plan: Plan, cell: CellPlan, sets: Sets, hooks: Hooks, saving: Saving, debug_nans: bool = False
 ) -> None:
-    """Trains all seeds of one cell, evaluates them as the config asks, tests them once, saves their parameters.
+    """Trains all seeds of one cell, evaluates them as the config says, tests them once, and saves their parameters.
 
     `debug_nans` finds the operation at which a seed diverged.
 
     Raises:
-      InterruptedRun: `hooks.stopping()` said so.
+      InterruptedRun: `hooks.stopping()` returned True.
     """
     tuned, snapshot = bool(plan.config.tune.draws), saving.snapshot(cell, "training")
     programs = ProgramCache(plan, cell)
@@ -102,7 +102,7 @@ def train_variant(
 
     tested = score_on("test", keep=True)
     on_training = score_on("train").metrics if plan.config.train_examples else None
-    # Before the results: a cell whose results are on record is never trained again.
+    # Parameters are saved before the results are recorded: a cell with recorded results is never trained again.
     params, best = axis.gather(trained.params), axis.gather(trained.best_params)
     if processes.is_first():
         save_parameters(saving.workdir, cell.label, axis.seeds, params, best)
@@ -117,7 +117,7 @@ def train_variant(
 def _causes(
     plan: Plan, cell: CellPlan, sets: Sets, axis: SeedAxis, trained: Trained, hooks: Hooks
 ) -> dict[int, str | None]:
-    """The operation at which each diverged seed diverged, by its place among the seeds."""
+    """Returns the operation at which each diverged seed diverged, by the seed's index."""
     states, found = axis.gather(trained.state), {}
     for s in np.flatnonzero(states.diverged_at) if processes.is_first() else ():
         where = f"{cell.label}, seed {plan.seeds[s]}: diverged at update {states.diverged_at[s]:,}"
@@ -149,7 +149,7 @@ def _save_attention(
     tested: Scores,
     workdir: Path,
 ) -> None:
-    """What the first seed that didn't diverge reads for its answers to a few test examples, where its model says it."""
+    """Saves the attention of the first seed that didn't diverge, for a few test examples, if its model has any."""
     finite = np.flatnonzero(trained.evaluations[-1].state["diverged_at"] == 0)
     if not finite.size or not has_attention(cell.model, plan.task):
         return
@@ -183,7 +183,7 @@ def _record_evaluation(plan: Plan, cell: CellPlan, evaluation: Evaluation, hooks
                 train_loss=float(evaluation.train_loss[s]) if trained else None,
                 gradient_norm=float(evaluation.gradient_norm[s]) if trained else None,
                 clipped_share=float(evaluation.clipped_share[s]) if trained and _clips(plan, cell) else None,
-                # A diverged seed keeps parameters that are better than where training led: they are no result.
+                # A diverged seed keeps its parameters from before the divergence, which are no result of training.
                 validation_loss=None if diverged_at else float(evaluation.measured["loss"][s]),
                 validation_metric=None if diverged_at else float(evaluation.measured[plan.task.validation_metric][s]),
                 metrics={} if diverged_at else {name: float(a[s]) for name, a in evaluation.measured.items()},
@@ -196,7 +196,7 @@ def _record_evaluation(plan: Plan, cell: CellPlan, evaluation: Evaluation, hooks
 def _on_training(
     task: Task, measured: Mapping[str, np.ndarray], member: int, diverged_at: int | None
 ) -> dict[str, float | None]:
-    """A member's loss and metric on the training examples, without the noise of training."""
+    """Returns a member's loss and metric on the training examples, without the noise of training."""
     fields = {"train_set_loss": "loss", "train_set_metric": task.metric}
     return {field: None if diverged_at else float(measured[name][member]) for field, name in fields.items()}
 
@@ -206,7 +206,7 @@ def _clips(plan: Plan, cell: CellPlan) -> bool:
 
 
 def _clipped_share(trained: Trained, member: int) -> float | None:
-    """Over all updates of a member; None where it made none."""
+    """Returns the share of clipped updates among all updates of a member; None without updates."""
     counts = [(e.updates[member], e.clipped_share[member]) for e in trained.evaluations if e.updates[member] > 0]
     updates = sum(updates for updates, _ in counts)
     return float(sum(updates * share for updates, share in counts) / updates) if updates else None
@@ -229,7 +229,7 @@ def _record_results(
         diverged_at = int(state["diverged_at"][s]) or None
         curve = trained.curve(task.validation_metric, s)
         selected = int(trained.selected_step[s])
-        # Evaluations after a seed stopped don't confirm its last one.
+        # Only evaluations up to a seed's last update count.
         own = sum(step <= int(state["step"][s]) for step in steps)
         hooks.record(
             records.Result(
@@ -238,7 +238,7 @@ def _record_results(
                 seed=seed,
                 updates=int(state["step"][s]),
                 train_loss=None if diverged_at else float(state["last_loss"][s]),
-                # Between evaluations only a seed ends that diverged.
+                # Only a diverged seed can end between two evaluations.
                 validation_metric=curve[steps.index(selected)] if selected in steps and not diverged_at else None,
                 test_loss=None if diverged_at else float(tested["loss"][s]),
                 test_metric=None if diverged_at else float(tested[task.metric][s]),
