@@ -1,9 +1,8 @@
-"""Makes a run's summary, figures and page from its `records.jsonl`, and what it saved of its attention, alone; never
-trains, imports no JAX.
+"""Makes a run's summary, figures and page, only from its `records.jsonl` and its saved attention. It never trains and
+doesn't import JAX.
 
-`write` makes summary.csv, seeds.csv, figures/*.png and report.html, and why.html of a run that was looked into.
-`print_table` shows the summary on a terminal. `write_together` makes the same of several runs, `write_study` of a suite
-or a horizon, from their records.
+`write` makes summary.csv, seeds.csv, figures/*.png and report.html, and why.html for a diagnosed run. `print_table`
+prints the summary on a terminal. `write_together` reports on several runs, and `write_study` on a suite or a horizon.
 """
 
 import dataclasses
@@ -45,12 +44,10 @@ write_study = study.write
 def write(workdir: Path, console: rich.console.Console | None = None, latex_by: str = "") -> files.ReportPaths:
     """Makes the report of the run in `workdir`, finished or not, and prints its table to `console`.
 
-    With `latex_by`, the command that asks for them, there are tables for LaTeX too. Each file is replaced in one step:
-    a reader sees the old one or the new one, never a part.
+    `latex_by` is the command that requests LaTeX tables; if empty, there are none. Each file is replaced atomically.
 
     Raises:
-      records.RecordsError: there is no readable `records.jsonl`, or what was saved of its attention is damaged;
-        nothing is written then.
+      records.RecordsError: `records.jsonl` can't be read, or the saved attention is damaged. Nothing is written then.
     """
     return _write([combined_runs.alone(workdir)], workdir, console, latex_by)
 
@@ -62,13 +59,12 @@ def write_together(
     latex_by: str = "",
     complete: combined_runs.Complete = combined_runs.as_given,
 ) -> files.ReportPaths:
-    """Makes one report of several finished runs of the same task and data in the directory `output`; as `write`.
+    """Makes one report of several finished runs of the same task and data, in the directory `output`, as `write` does.
 
-    `complete`: as in `combined_runs.read`.
+    `complete` is as in `combined_runs.read`.
 
     Raises:
-      records.RecordsError: as `combined_runs.read`, or what a run saved of its attention is damaged; nothing is written
-        then.
+      records.RecordsError: as `combined_runs.read`, or a run's saved attention is damaged. Nothing is written then.
     """
     return _write(combined_runs.read(workdirs, complete), output, console, latex_by)
 
@@ -109,7 +105,7 @@ def _summary(run: records.Run, sources: Sequence[combined_runs.Source]) -> str:
 
 
 def _apart(task: results.TaskResults, sources: Sequence[combined_runs.Source]) -> list[tuple[str, results.TaskResults]]:
-    """The results of each run by itself, under the labels that its cells have among all."""
+    """Returns each run's name and its own results, with its cells relabelled as in the merged run."""
     of_run = {source.name: set(source.labels.values()) for source in sources}
     return [
         (name, dataclasses.replace(task, cells=tuple(cell for cell in task.cells if cell.label in labels)))
@@ -118,7 +114,7 @@ def _apart(task: results.TaskResults, sources: Sequence[combined_runs.Source]) -
 
 
 def _made(sources: Sequence[combined_runs.Source], command: str) -> dict[str, str]:
-    """By which command tables are made, and of which runs."""
+    """Returns the command that made the tables, and their runs."""
     made = {"Made by": command}
     for source in sources:
         before = f"{source.name}: " if len(sources) > 1 else ""
@@ -128,7 +124,7 @@ def _made(sources: Sequence[combined_runs.Source], command: str) -> dict[str, st
 
 
 def print_table(run: records.Run, console: rich.console.Console, notes: Sequence[str] = ()) -> None:
-    """Prints the summary of each task, its baseline and threshold, and what to know of the numbers, `notes` first.
+    """Prints each task's summary, its baseline and threshold, and notes on the numbers. `notes` come first.
 
     Raises:
       records.RecordsError: as `results.collect`.

@@ -1,4 +1,4 @@
-"""What models read of a few test examples for their own answers: from the arrays and vocabularies that a run saved."""
+"""Attention weights of models on a few test examples, from the arrays and vocabularies that a run saved."""
 
 import dataclasses
 import re
@@ -11,29 +11,29 @@ from gru_research.report import exhibits, formatting
 from gru_research.run_files import AttentionExamples, load_attention, load_vocabularies
 
 _MOST_WORDS = 60
-"""The most words of a sequence that a caption or a description names."""
+"""The most words of a sequence in a caption or a text alternative."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Found:
-    """What there is of each cell, by its label, and the words of tokens by the name of their field."""
+    """Saved attention by cell label, and the words of the tokens by field name."""
 
     cells: Mapping[str, AttentionExamples]
     vocabularies: Mapping[str, Sequence[str]]
 
 
 def read(workdir: Path, labels: Sequence[str]) -> Found:
-    """What the run in `workdir` saved of these cells; nothing where it saved nothing.
+    """Reads the attention that the run in `workdir` saved for the cells `labels`, if any.
 
     Raises:
-      RecordsError: a file that can't be read.
+      RecordsError: a file can't be read.
     """
     found = {label: attended for label in labels if (attended := load_attention(workdir, label)) is not None}
     return Found(found, load_vocabularies(workdir) if found else {})
 
 
 def together(runs: Sequence[tuple[Path, Mapping[str, str]]]) -> Found:
-    """What runs of the same task saved: each with its directory and the labels of its cells, {there: here}.
+    """Reads the attention of several runs of one task: each a directory and {label in the run: label here}.
 
     Raises RecordsError as `read`.
     """
@@ -47,7 +47,7 @@ def together(runs: Sequence[tuple[Path, Mapping[str, str]]]) -> Found:
 
 
 def notes(found: Found) -> list[str]:
-    """How the maps are to be read; nothing where there is none."""
+    """Returns how to read the maps; empty without maps."""
     if not found.cells:
         return []
     shown = ", ".join(f"{label} with seed {attended.seed}" for label, attended in found.cells.items())
@@ -59,7 +59,7 @@ def notes(found: Found) -> list[str]:
 
 
 def grids(found: Found) -> list[exhibits.Grid]:
-    """A map for each example and cell; none of an example without inputs."""
+    """Returns a map for each example and cell, except for examples with an empty input or answer."""
     return [
         _grid(label, attended, found.vocabularies, i)
         for label, attended in found.cells.items()
@@ -77,7 +77,7 @@ def _grid(label: str, attended: AttentionExamples, vocabularies: Mapping[str, Se
             (attended.targets, attended.target_lengths),
         )
     )
-    # Inputs that are vectors have no words: their steps are numbered.
+    # Vector inputs have no words, so their steps are numbered.
     numbered = inputs.ndim > 1
     columns = _words(np.arange(len(inputs)), ()) if numbered else _words(inputs, vocabularies.get("inputs", ()))
     rows, wanted = (_words(tokens, vocabularies.get("targets", ())) for tokens in (answer, target))
@@ -100,14 +100,14 @@ def _grid(label: str, attended: AttentionExamples, vocabularies: Mapping[str, Se
 
 
 def _words(tokens: np.ndarray, vocabulary: Sequence[str]) -> tuple[str, ...]:
-    """Those of tokens `[T]`; a token without a word is its number, and one that nobody sees is shown in quotes."""
+    """Returns the words of tokens `[T]`: the number of a token without a word, and an invisible word in quotes."""
     known = dict(enumerate(vocabulary))
     words = (known.get(token, str(token)) for token in tokens.tolist())
     return tuple(word if word.strip() and word.isprintable() else repr(word) for word in words)
 
 
 def _alt(label: str, rows: Sequence[str], columns: Sequence[str], weights: np.ndarray) -> str:
-    """Which word of the input each token of the answer reads most."""
+    """Returns the input word with the largest weight for each token of the answer, as text."""
     most = [
         f"{row} reads {columns[int(of.argmax())]} with {formatting.number(float(of.max()), 2)}"
         if np.isfinite(of).all()

@@ -9,7 +9,7 @@ from gru_research.report import formatting, results, summary
 
 
 def curves(task: results.TaskResults) -> str:
-    """What the learning curves show, and which seeds solved the task when."""
+    """Describes the learning curves, and says how many seeds solved the task and when."""
     seeds = max(cell.curve.values.shape[1] for cell in task.cells if len(cell.curve.steps))
     metric = task.task.validation_metric
     if seeds == 1:
@@ -37,7 +37,7 @@ def _stopped_early(cell: results.CellResults) -> bool:
 
 
 def test(task: results.TaskResults) -> str:
-    """What the marks show, and each cell's IQM."""
+    """Describes the marks of the test metric, and gives each cell's IQM."""
     least = min(len(cell.seeds) for cell in task.complete)
     bar = " the bar is its bootstrap interval (nominally 95 %)," if least >= summary.MIN_SEEDS_FOR_INTERVAL else ""
     better = "lower" if task.task.direction == "min" else "higher"
@@ -47,7 +47,7 @@ def test(task: results.TaskResults) -> str:
 
 
 def solve(task: results.TaskResults) -> str:
-    """What the steps show, and each cell's median."""
+    """Describes the step chart of solved seeds, and gives each cell's median."""
     rows = [summary.row(task, cell) for cell in task.complete]
     medians = "; ".join(f"{row.cell} {formatting.count(row.steps_to_solve).replace('inf', 'infinite')}" for row in rows)
     left = {row.cell: row.seeds - (row.solved_seeds or 0) for row in rows}
@@ -63,7 +63,7 @@ def solve(task: results.TaskResults) -> str:
 
 
 def solving_table(task: results.TaskResults) -> str:
-    """What the table of the times to solve holds."""
+    """Describes the table of the times to solve."""
     text = (
         f"{task.task.name}: time to solve. Median: an unsolved seed counts as infinite. Mean: it counts as solved at "
         "a common end of training (restricted mean)"
@@ -77,7 +77,7 @@ def solving_table(task: results.TaskResults) -> str:
 
 
 def speed(rows: Sequence[summary.SummaryRow]) -> str:
-    """What the time measures, and which cells took the least and the most."""
+    """Says what the time measures, and which cells took the least and the most."""
     text = (
         "Wall time of compiled training divided by updates and seeds, without evaluation and compilation, while "
         "seeds share the machine. It is the cost of this run, not a benchmark of the cells."
@@ -91,7 +91,7 @@ def speed(rows: Sequence[summary.SummaryRow]) -> str:
 
 
 def _solved(task: results.TaskResults) -> str:
-    """Such as "GRU: 5 of 5 seeds solved the task, the first at step 1,200." for each complete cell."""
+    """Returns for each complete cell e.g. "GRU: 5 of 5 seeds solved the task, the first at step 1,200."."""
     if task.task.threshold is None:
         return ""
     return " ".join(_solved_by(cell) for cell in task.complete)

@@ -1,4 +1,4 @@
-"""Several finished runs as one: their cells side by side, refused where they aren't of the same task and data."""
+"""Combines the cells of several finished runs. The runs must have the same task and data."""
 
 import dataclasses
 import itertools
@@ -11,14 +11,14 @@ from gru_research import records
 from gru_research.plural import several
 
 _OWN = ("task", "train_examples", "cells", "only", "trackers", "horizon")
-"""Fields of a config that aren't said to differ: those that must be the same, and what a run's cells are called."""
+"""Config fields that aren't reported as differing: those that must be equal, and the names of a run's cells."""
 _MEASURED = ("name", "metric", "validation_metric", "directions", "threshold", "trivial", "length", "signatures")
-_NEARLY = 1e-4  # what a trivial answer reaches is a sum over the test set, which rounds differently on other machines
+_NEARLY = 1e-4  # trivial answers' metrics are sums over the test set, whose rounding depends on the machine
 
 
 @dataclasses.dataclass(frozen=True)
 class Source:
-    """One of several runs: its name among them, where it lies, its records, and its cells' labels: {there: here}."""
+    """One of several runs: its unique name, directory, records, and cells as {label in the run: label here}."""
 
     name: str
     workdir: Path
@@ -27,29 +27,29 @@ class Source:
 
 
 def alone(workdir: Path) -> Source:
-    """A run by itself, finished or not. Raises RecordsError as `records.read`."""
+    """Reads a single run, finished or not. Raises RecordsError as `records.read`."""
     run = records.read(workdir / records.FILE_NAME)
     return Source(workdir.name, workdir, run, {cell.cell: cell.cell for cell in run.cells})
 
 
 Complete = Callable[[Mapping[str, Any]], Mapping[str, Any]]
-"""From a run's config to its task's options, those that it leaves at their defaults too."""
+"""Maps a run's config to all options of its task, including those left at their defaults."""
 
 
 def as_given(config: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The options of the task that a config names."""
+    """Returns the task's options that the config gives explicitly."""
     return config.get("task") or {}
 
 
 def read(workdirs: Sequence[Path], complete: Complete = as_given) -> list[Source]:
-    """Finished runs of the same task and data, with names and labels that are unique and as short as they can be.
+    """Reads finished runs of the same task and data, and gives them short unique names and labels.
 
-    A cell keeps its label where no other run has that label; else its run's name is added. `complete` is asked where
-    one run names an option of the task and another doesn't.
+    A cell keeps its label if no other run has that label. Otherwise its run's name is added. `complete` is called if
+    two runs give different options of the task.
 
     Raises:
-      records.RecordsError: a directory named twice, one without readable records, a run that isn't finished, or one
-        that isn't of the same task and data as the first, with the fields that differ.
+      records.RecordsError: a directory is given twice, its records can't be read, its run isn't finished, or its task
+        or data differ from the first run's. The message names the differing fields.
     """
     places = [workdir.resolve() for workdir in workdirs]
     for place, workdir in zip(places, workdirs, strict=True):
@@ -69,9 +69,9 @@ def read(workdirs: Sequence[Path], complete: Complete = as_given) -> list[Source
 
 
 def merged(sources: Sequence[Source]) -> records.Run:
-    """The records of all, as those of one finished run; of a single one its own.
+    """Returns the records of all runs as one finished run. A single run is returned unchanged.
 
-    Its config has the fields that all share, so that `seeds` are there only where all have as many.
+    The config has the fields that are equal in all runs: `seeds`, for example, only if all runs have the same number.
     """
     if len(sources) == 1:
         return sources[0].run
@@ -109,7 +109,7 @@ def merged(sources: Sequence[Source]) -> records.Run:
 
 
 def notes(sources: Sequence[Source]) -> list[str]:
-    """What a reader must know before comparing cells of different runs; nothing of a single one."""
+    """Returns what a reader must know before comparing cells of different runs; empty for a single run."""
     if len(sources) == 1:
         return []
     said = [
@@ -140,7 +140,7 @@ def notes(sources: Sequence[Source]) -> list[str]:
 
 
 def differing_data(first: records.Run, other: records.Run, complete: Complete = as_given) -> list[str]:
-    """The fields in which two runs differ that say what is measured and on what data, each with both values."""
+    """Returns the fields of task and data in which two runs differ, each with both values, as texts."""
     options = [as_given(run.header.config) for run in (first, other)]
     if options[0].keys() != options[1].keys():
         options = [records.to_json(complete(run.header.config)) for run in (first, other)]
@@ -154,14 +154,14 @@ def differing_data(first: records.Run, other: records.Run, complete: Complete = 
     kept = [run.header.config.get("train_examples") or 0 for run in (first, other)]
     if kept[0] != kept[1]:
         found.append(_differs("train_examples", *kept))
-    if found:  # of which what follows would be a consequence
+    if found:  # further differences would follow from these
         return found
     measured = {name: (first.header.task.get(name), other.header.task.get(name)) for name in _MEASURED}
     return [_differs(f"the task's {name}", *pair) for name, pair in measured.items() if not _nearly_equal(*pair)]
 
 
 def _task_code(run: records.Run) -> set[str]:
-    """The files beside a task's of the user's own, which may be part of it; the task's file is compared by its name."""
+    """Returns the other Python files in or below the folder of the user's task file. They may be part of the task."""
     file = str((run.header.config.get("task") or {}).get("name") or "").rpartition(":")[0]
     folder = Path(file).parent
     return {path for path in run.header.files if file and path != file and Path(path).suffix == ".py"
@@ -179,7 +179,7 @@ def _value(value: Any) -> str:
 
 
 def _content(value: Any, files: Mapping[str, str]) -> Any:
-    """A value of the task's config, where it names a file of known check sum by that sum: a file may be moved."""
+    """Returns a value of the task's config. A file with a known checksum is replaced by it, as files may move."""
     if isinstance(value, list | tuple):
         return [_content(each, files) for each in value]
     if not isinstance(value, str):
@@ -196,11 +196,11 @@ def _nearly_equal(mine: Any, theirs: Any) -> bool:
         return mine.keys() == theirs.keys() and all(_nearly_equal(mine[k], theirs[k]) for k in mine)
     if isinstance(mine, float | int) and isinstance(theirs, float | int):
         return math.isclose(mine, theirs, rel_tol=_NEARLY)
-    return (mine or None) == (theirs or None)  # what an older schema lacks is empty in a newer one
+    return (mine or None) == (theirs or None)  # fields missing in an older schema are empty in a newer one
 
 
 def _names(places: Sequence[Path]) -> list[str]:
-    """The parts of the paths that tell them apart."""
+    """Returns the parts of the paths that differ."""
     parts = [list(place.parts) for place in places]
     while all(len(of) > 1 for of in parts) and len({of[0] for of in parts}) == 1:
         parts = [of[1:] for of in parts]
@@ -234,7 +234,7 @@ def _made_with(env: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _different(mappings: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
-    """The fields that aren't the same in all, with their values."""
+    """Returns the fields that aren't equal in all mappings, with their values."""
     names = dict.fromkeys(name for of in mappings for name in of)
     values = {name: [of.get(name) for of in mappings] for name in names}
     return {name: of for name, of in values.items() if any(value != of[0] for value in of)}

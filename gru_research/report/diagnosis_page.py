@@ -1,4 +1,4 @@
-"""`why.html` of a run: what its cells do inside. Made from `why.json`, which `experiments.diagnose` writes."""
+"""Makes `why.html` of a run, on the internals of its cells, from `why.json`, which `experiments.diagnose` writes."""
 
 import dataclasses
 import html
@@ -19,7 +19,7 @@ TITLE = "Why: what the cells do to gradients and memory"
 
 @dataclasses.dataclass(frozen=True)
 class Part:
-    """A part of the page: its heading, sentences, and tables and figures, whose names must differ over all parts."""
+    """A part of the page: heading, sentences, tables and figures. Figure names must be unique over all parts."""
 
     heading: str
     notes: tuple[str, ...] = ()
@@ -28,14 +28,14 @@ class Part:
 
 @dataclasses.dataclass(frozen=True)
 class Diagnosis:
-    """All that `why.json` holds: `header` says by which command, when and on what it was found."""
+    """The content of `why.json`. `header` has the command, the time and what was diagnosed."""
 
     header: Mapping[str, Any]
     parts: tuple[Part, ...]
 
 
 def save(workdir: Path, header: Mapping[str, Any], parts: Sequence[Part]) -> None:
-    """Writes `why.json` in one step."""
+    """Writes `why.json` atomically."""
     texts = [
         {"heading": part.heading, "notes": part.notes, "shown": [exhibits.to_json(exhibit) for exhibit in part.shown]}
         for part in parts
@@ -45,10 +45,10 @@ def save(workdir: Path, header: Mapping[str, Any], parts: Sequence[Part]) -> Non
 
 
 def read(workdir: Path) -> Diagnosis:
-    """What `why.json` holds.
+    """Reads `why.json`.
 
     Raises:
-      RecordsError: it isn't there, is damaged, or has another schema.
+      RecordsError: the file is missing or damaged, or has another schema.
     """
     path = workdir / FILE_NAME
     try:
@@ -71,7 +71,7 @@ def read(workdir: Path) -> Diagnosis:
 
 
 def write(workdir: Path) -> Path:
-    """Makes `why.html` and its figures; the page's path. Raises RecordsError as `read`."""
+    """Makes `why.html` and its figures. Returns the page's path. Raises RecordsError as `read`."""
     why = read(workdir)
     figures = files.Figures(workdir / "figures")
     sections = [

@@ -1,4 +1,4 @@
-"""The page of claims: what was claimed, what was run, what came out. Reads files alone, never trains."""
+"""Makes the page of claims, with what was run for each claim and its result. It only reads files and never trains."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ PAGE, TEXT = "claims.html", "claims.md"
 
 
 def write(workdir: Path, console: rich.console.Console | None = None) -> Path:
-    """Makes `claims.html`, `claims.md` and `figures/` of a directory of claims, finished or not; the page's path.
+    """Makes `claims.html`, `claims.md` and `figures/` for claims, finished or not. Returns the page's path.
 
     Raises:
       records.RecordsError: as `findings.read`.
@@ -30,7 +30,7 @@ def write(workdir: Path, console: rich.console.Console | None = None) -> Path:
 
 
 def print_verdicts(claims: findings.Claims, console: rich.console.Console) -> None:
-    """Each claim's verdict and its sentence."""
+    """Prints each claim's verdict and its sentence."""
     rows = [[f.name, f.verdict, f.says] for f in claims.findings]
     terminal.show(console, ["claim", "verdict", "what was found"], rows, title=findings.counted(claims.findings))
     if claims.missing:

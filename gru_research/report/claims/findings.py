@@ -1,6 +1,6 @@
-"""What was found of each claim, in files: `claims.json` for all of them, `findings/NAME.json` for each.
+"""The files of the claims: `claims.json` for all of them, `findings/NAME.json` for each.
 
-Written by the launcher that runs the claims, read by the page: figures and pages are made again without training.
+The launcher that runs the claims writes them. The page only reads them, so it can be made again without training.
 """
 
 import dataclasses
@@ -21,20 +21,20 @@ Verdict = Literal["holds", "holds when", "doesn't hold", "not shown", "not run"]
 
 @dataclasses.dataclass(frozen=True)
 class Finding:
-    """One claim and what came out.
+    """One claim and its result.
 
     Attributes:
-      name: short, as in a config: "gradients".
+      name: the short name in the config, such as "gradients".
       claim: the sentence that is tested.
       ran: what was run, with its sizes.
-      verdict: "holds when" where it does under a condition that `says` names; "not shown" where the numbers don't
-        decide; "not run" where they are missing, for the reason that `says` gives.
+      verdict: "holds when": it holds under a condition that `says` names; "not shown": the numbers don't decide;
+        "not run": the numbers are missing, and `says` gives the reason.
       says: the verdict in a sentence, with the numbers that decide it.
-      rule: by what rule the verdict follows from the numbers; it was written before they were seen.
+      rule: the rule from numbers to verdict, written before the numbers were seen.
       shown: tables and figures.
-      left: what this form leaves out and the full one has.
-      runs: folders of the runs behind it, below the directory.
-      seconds: how long it took.
+      left: what the full form of the experiment has and this one omits.
+      runs: folders of the claim's runs, relative to the directory.
+      seconds: the duration.
     """
 
     name: str
@@ -54,9 +54,9 @@ class Claims:
     """All claims of a directory.
 
     Attributes:
-      header: its config, command, environment and start, as `claims.json` holds them.
-      findings: in the order of the config; claims that aren't finished are missing.
-      missing: their names.
+      header: config, command, environment and start, from `claims.json`.
+      findings: the finished claims, in the order of the config.
+      missing: the names of the unfinished claims.
     """
 
     header: Mapping[str, Any]
@@ -65,7 +65,7 @@ class Claims:
 
 
 def write(workdir: Path, finding: Finding) -> Path:
-    """Writes a finding in one step."""
+    """Writes a finding atomically. Returns its path."""
     folder = workdir / FOLDER
     folder.mkdir(exist_ok=True)
     fields = {field.name: getattr(finding, field.name) for field in dataclasses.fields(finding)}
@@ -76,10 +76,10 @@ def write(workdir: Path, finding: Finding) -> Path:
 
 
 def read(workdir: Path) -> Claims:
-    """All that the directory holds.
+    """Reads all claims of the directory.
 
     Raises:
-      records.RecordsError: there is no `claims.json`, or a file is damaged.
+      records.RecordsError: `claims.json` is missing, or a file is damaged.
     """
     header = _parsed(workdir / FILE_NAME)
     if header.get("schema") != SCHEMA:
@@ -95,7 +95,7 @@ def read(workdir: Path) -> Claims:
 
 
 def read_one(workdir: Path, name: str) -> Finding | None:
-    """The finding of one claim; None where it isn't there. Raises RecordsError where it is damaged."""
+    """Reads the finding of one claim; None if there is none. Raises RecordsError if the file is damaged."""
     path = workdir / FOLDER / f"{name}.json"
     if not path.is_file():
         return None
@@ -117,7 +117,7 @@ def _parsed(path: Path) -> dict[str, Any]:
 
 
 def counted(found: Sequence[Finding]) -> str:
-    """Such as "3 hold, 1 holds under a condition, 2 don't hold"."""
+    """Returns the counts of verdicts, such as "3 hold, 1 holds under a condition, 2 don't hold"."""
     words = {
         "holds": ("holds", "hold"),
         "holds when": ("holds under a condition", "hold under a condition"),

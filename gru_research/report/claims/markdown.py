@@ -1,4 +1,4 @@
-"""`claims.md`: the same as the page, as Markdown with links to the figures' files."""
+"""Makes `claims.md`: the content of the page as Markdown, with links to the figures' files."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from gru_research.report.exhibits import Table, drawing
 
 
 def to_markdown(claims: Claims) -> str:
-    """The text; figures are `figures/NAME.png`, or of the first format of the settings."""
+    """Returns the Markdown. Figures are `figures/NAME.png`, or in the first format of the settings."""
     rows = [(f"[{f.claim}](#{f.name})", f"**{f.verdict}**", f.says) for f in claims.findings]
     pieces = [f"# {page.TITLE}", page.lead(claims), _table(("claim", "verdict", "what was found"), rows)]
     pieces += [_section(finding) for finding in claims.findings]

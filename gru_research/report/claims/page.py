@@ -1,4 +1,4 @@
-"""`claims.html`: a summary, then each claim with what was run, the verdict and its figures."""
+"""Makes `claims.html`: a summary, then each claim with what was run, the verdict and its figures."""
 
 import html
 import shlex
@@ -16,7 +16,7 @@ TITLE = "What gates do: a tutorial's claims about the GRU, run"
 
 
 def to_html(workdir: Path, claims: Claims, figures: files.Figures) -> str:
-    """The page; `figures` writes the figures' files."""
+    """Returns the page; `figures` writes the figures' files."""
     sections = [markup.Section("In short", _short(claims))]
     sections += [_section(workdir, finding, figures) for finding in claims.findings]
     sections.append(markup.Section("What was run", [facts(claims)]))
@@ -62,14 +62,14 @@ def _described(texts: Mapping[str, str]) -> str:
 
 
 def _link(workdir: Path, run: str) -> str | None:
-    """A run that has a report of its own."""
+    """Returns the link to a run's report; None if it has none."""
     if not (workdir / run / "report.html").is_file():
         return None
     return f'<a href="{urllib.parse.quote(run)}/report.html">{html.escape(run)}</a>'
 
 
 def named_facts(claims: Claims) -> dict[str, str]:
-    """Where, when and with what the claims were run."""
+    """Returns where, when and with which command and versions the claims were run."""
     header, env = claims.header, claims.header["env"]
     seconds = sum(finding.seconds for finding in claims.findings)
     facts = {
