@@ -1,6 +1,6 @@
-"""The outward face: Flax modules, and weights from and to other libraries. Parameters only, no maths.
+"""Flax modules around our cells, and conversion of weights from and to other libraries. No equations of cells.
 
-Nothing is imported here, so that `import gru_research` needs no Flax:
+Nothing is imported here, so `import gru_research` needs no Flax:
 
     from gru_research.adapters import linen, nnx
 """

@@ -1,4 +1,4 @@
-"""The simple cell with Flax's `residual=True`, a skip around the recurrent kernel (arXiv 1801.06105)."""
+"""Flax's simple cell with `residual=True`: a skip connection around the recurrent kernel (arXiv 1801.06105)."""
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
@@ -11,7 +11,7 @@ from gru_research.types import Array, DType, Params, PRNGKey
 
 @dataclasses.dataclass(frozen=True)
 class ResidualRNN:
-    """`h = activation(x W_h + b_h + h_prev U_h + h_prev)`: a `VanillaRNN` whose projection has the state added."""
+    """A `VanillaRNN` that adds the state to its projection: `h = activation(x W_h + b_h + h_prev U_h + h_prev)`."""
 
     hidden_size: int
     activation: str | Callable[[Array], Array] = "tanh"
@@ -24,7 +24,7 @@ class ResidualRNN:
 
     @property
     def plain(self) -> VanillaRNN:
-        """The cell without the skip."""
+        """The cell without the skip connection."""
         return VanillaRNN(
             self.hidden_size,
             self.activation,
@@ -34,15 +34,15 @@ class ResidualRNN:
         )
 
     def init(self, key: PRNGKey, input_size: int) -> dict[str, Array]:
-        """`W_h (I, H)`, `U_h (H, H)`, `b_h (H,)`."""
+        """Returns `W_h (I, H)`, `U_h (H, H)`, `b_h (H,)`."""
         return self.plain.init(key, input_size)
 
     def initial_carry(self, params: Params, batch: Sequence[int]) -> Array:
-        """`h [*batch, H]`."""
+        """Returns `h [*batch, H]`."""
         return self.plain.initial_carry(params, batch)
 
     def project(self, params: Params, x: Array) -> dict[str, Array]:
-        """`x W_h + b_h [..., H]`."""
+        """Returns `x W_h + b_h [..., H]`."""
         return self.plain.project(params, x)
 
     def gates(
@@ -52,17 +52,17 @@ class ResidualRNN:
         p: Mapping[str, Array],
         fixed: Mapping[str, Array] = base.NOTHING_FIXED,
     ) -> dict[str, Array]:
-        """The new state under the name h `[..., H]`, or the one in `fixed`."""
+        """Returns the new state under the name h, `[..., H]`, or the state in `fixed`."""
         return self.plain.gates(params, carry, {"h": (p["h"] + carry).astype(p["h"].dtype)}, fixed)
 
     def combine(self, carry: Array, g: Mapping[str, Array]) -> tuple[Array, Array]:
-        """The new state, as carry and as output."""
+        """Returns the new state as carry and as output."""
         return self.plain.combine(carry, g)
 
     def step(self, params: Params, carry: Array, x: Array) -> tuple[Array, Array]:
-        """One step: `h, y [..., H]` from `h [..., H]` and `x [..., I]`."""
+        """Runs one step. Returns `h, y [..., H]` from `h [..., H]` and `x [..., I]`."""
         return base.step(self, params, carry, x)
 
     def hidden(self, carry: Array) -> Array:
-        """The part of the carry that is the output: h."""
+        """Returns h, the part of the carry that is the output."""
         return carry

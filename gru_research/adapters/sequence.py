@@ -1,4 +1,4 @@
-"""Shared by both Flax APIs: a sequence's carry type, the order of outputs, and steps past a row's end."""
+"""Functions for both Flax APIs: a sequence's carry type, the order of outputs, and steps past a row's end."""
 
 import copy
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from gru_research.types import Array, ArrayLike, Carry, DType, Params
 
 
 class Layout(NamedTuple):
-    """Where the axes of a sequence are: `[*batch, time, *features]`, or time first."""
+    """The axes of a sequence: `[*batch, time, *features]` or `[time, *batch, *features]`."""
 
     batch: tuple[int, ...]
     time: int
@@ -24,7 +24,7 @@ class Layout(NamedTuple):
 
     @classmethod
     def of(cls, inputs: ArrayLike, feature_axes: int, time_major: bool) -> "Layout":
-        """The layout of `inputs`; raises ValueError where it has no time axis."""
+        """Returns the layout of `inputs`. Raises ValueError if they have no time axis."""
         shape = jnp.shape(inputs)
         if len(shape) <= feature_axes:
             raise ValueError(f"inputs has the shape {shape}; it must have a time axis and {feature_axes} of features")
@@ -33,12 +33,12 @@ class Layout(NamedTuple):
         return cls(outer[:time_axis] + outer[time_axis + 1 :], shape[time_axis], time_axis)
 
     def step_shape(self, inputs: ArrayLike) -> tuple[int, ...]:
-        """The shape of one step of `inputs`."""
+        """Returns the shape of one step of `inputs`."""
         shape = jnp.shape(inputs)
         return shape[: self.time_axis] + shape[self.time_axis + 1 :]
 
     def place(self, inputs: ArrayLike, carry: Carry) -> Carry:
-        """Divides an initial carry over devices as the rows of `inputs`, which a foreign cell's scan needs."""
+        """Shards an initial carry like the rows of `inputs`, as the scan of a foreign cell requires."""
         rows = divided_rows([(inputs, self.time_axis == 0)], len(self.batch))
         if rows is None:
             return carry
@@ -46,7 +46,7 @@ class Layout(NamedTuple):
         return jax.tree.map(lambda a: rows.place(a) if jnp.shape(a)[:by_row] == self.batch else rows.whole(a), carry)
 
     def lengths(self, seq_lengths: ArrayLike | None) -> Array | None:
-        """`seq_lengths` as whole numbers `[*batch]`, or None; raises ValueError where it isn't that."""
+        """Returns `seq_lengths` as integers `[*batch]`, or None. Raises ValueError for another shape or type."""
         if seq_lengths is None:
             return None
         lengths = jnp.asarray(seq_lengths)
@@ -57,11 +57,11 @@ class Layout(NamedTuple):
         return jnp.clip(lengths.astype(jnp.int32), 0, self.time)
 
     def real(self, lengths: Array | None) -> Array | None:
-        """`[T, *batch]`, True within a row's length; None: everywhere."""
+        """Returns a mask `[T, *batch]`, True within a row's length; None if `lengths` is None."""
         return real_steps(lengths, None, self.batch, self.time)
 
     def flip(self, tree: Any, lengths: Array | None) -> Any:
-        """Reverses time in arrays of this layout within each row's length; padding stays at the end."""
+        """Reverses arrays of this layout in time, within each row's length. Padding stays at the end."""
         return jax.tree.map(lambda a: self._flip(a, lengths), tree)
 
     def _flip(self, a: Array, lengths: Array | None) -> Array:
@@ -74,7 +74,7 @@ class Layout(NamedTuple):
 
 
 def step(cell: Any, params: Params, carry: Carry, x: ArrayLike) -> tuple[Carry, Array]:
-    """One step of one of our cells: Flax's `cell(carry, x)`."""
+    """Runs one step of one of our cells: Flax's `cell(carry, x)`."""
     x = jnp.asarray(x)
     for part in jax.tree.leaves(carry):
         if jnp.shape(part)[-1:] != (cell.hidden_size,):
@@ -93,7 +93,7 @@ def run(
     keep_order: bool,
     options: UnrollOptions,
 ) -> tuple[Carry, Array | None]:
-    """One of our cells over `inputs`, outputs in the order in which steps were taken unless `keep_order`."""
+    """Runs one of our cells over `inputs`. Outputs are in processing order unless `keep_order`."""
     layout = Layout.of(inputs, 1, options.time_major)
     lengths = layout.lengths(seq_lengths)
     carry, ys = unroll(
@@ -109,9 +109,9 @@ def run(
 
 
 def advance(real: Array | None, batch: Sequence[int], new: Carry, old: Carry, y: Any) -> tuple[Carry, Any]:
-    """Selects a foreign cell's results by row: past a row's end `old` stays the carry, and the output is 0.
+    """Selects a foreign cell's results by row: past a row's end the carry stays `old` and the output is 0.
 
-    A part of the carry without batch axes, such as a counter, belongs to no row and is always new.
+    A part of the carry without batch axes, such as a counter, is always new.
     """
     if real is None:
         return new, y
@@ -125,7 +125,7 @@ def advance(real: Array | None, batch: Sequence[int], new: Carry, old: Carry, y:
 
 
 def hide_padding(layout: Layout, inputs: Array, real: Array | None) -> Array:
-    """`inputs` with 0 at steps that aren't real, so that NaN there reaches no gradient."""
+    """Sets `inputs` to 0 at padding, so that NaN there reaches no gradient."""
     if real is None:
         return inputs
     mask = jnp.moveaxis(real, 0, layout.time_axis)
@@ -133,17 +133,17 @@ def hide_padding(layout: Layout, inputs: Array, real: Array | None) -> Array:
 
 
 def _typed(cell: Any, params: Params, carry: Carry, x: Array) -> Any:
-    """`cell` with the carry in Flax's type, the promotion of the given carry and of the computation.
+    """Returns `cell` with Flax's carry type: the given carry's type promoted with the computation's.
 
-    So a carry keeps its type over a step, as `lax.scan` needs, and is in 16 bits only if it was given so.
+    So a carry keeps its type over a step, as `lax.scan` requires. It has 16 bits only if the given carry has.
     """
     dtype = base.compute_dtype(cell, params, x)
     return _with_carry_dtype(cell, base.promoted(dtype, *jax.tree.leaves(carry)))
 
 
 def _with_carry_dtype(cell: Any, dtype: DType) -> Any:
-    """A copy of `cell` with this `carry_dtype`, which a wrapper has from its inner cell."""
-    typed = copy.copy(cell)  # not dataclasses.replace, which would drop methods that were replaced on the instance
+    """Returns a copy of `cell` with this `carry_dtype`. In a wrapper, the inner cell gets it."""
+    typed = copy.copy(cell)  # dataclasses.replace would drop methods that were replaced on the instance
     if isinstance(cell, CellWrapper):
         object.__setattr__(typed, "cell", _with_carry_dtype(cell.cell, dtype))
     else:

@@ -3,10 +3,9 @@
     from gru_research.adapters import linen as rnn      # instead of `from flax import linen as rnn`
     layer = rnn.RNN(rnn.GRUCell(128))
 
-What differs from Flax 0.12.8: outputs past a row's `seq_lengths` are 0, and a row of length 0 returns its
-initial carry; `dtype` is the type of the outputs, while a carry that isn't given is float32 or wider.
-ConvLSTMCell isn't here; Flax's works in this `RNN`. Swap the cell and `RNN` together: only the two of
-them are fast.
+Differences from Flax 0.12.8: outputs past a row's `seq_lengths` are 0, and a row of length 0 returns its initial carry.
+`dtype` is the type of the outputs; a carry that isn't given is float32 or wider. There is no ConvLSTMCell; Flax's works
+in this `RNN`. Replace both the cell and the `RNN`: only together are they fast.
 """
 
 from flax.linen import Bidirectional, RNNCellBase

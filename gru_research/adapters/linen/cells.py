@@ -1,4 +1,4 @@
-"""Linen cells: Flax's fields and parameters, our maths."""
+"""Linen cells with Flax's fields and parameters and our equations."""
 
 import dataclasses
 from collections.abc import Callable
@@ -26,16 +26,16 @@ RECURRENT = nn.initializers.orthogonal()
 
 
 READ: Final = "read"
-"""In place of a carry: a call returns the functional cell and its parameters."""
+"""Given in place of a carry, it makes a call return the functional cell and its parameters."""
 
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class WholeSequence:
-    """In place of a carry: a call runs over the inputs of all steps, as `RNN` does.
+    """Given in place of a carry, it makes a call run over the inputs of all steps, as `RNN` does.
 
     Attributes:
-      carry, seq_lengths, reverse, keep_order, options: those of `gru_research.adapters.sequence.run`.
+      carry, seq_lengths, reverse, keep_order, options: arguments of `gru_research.adapters.sequence.run`.
     """
 
     carry: Carry
@@ -45,28 +45,31 @@ class WholeSequence:
     options: UnrollOptions = dataclasses.field(metadata={"static": True})
 
     def step(self, inputs: Array) -> Array:
-        """An array like one step's inputs, for a cell whose parameters don't depend on its values."""
+        """Returns an array like one step's inputs, for a cell whose parameters don't depend on input values."""
         axis = 0 if self.options.time_major else inputs.ndim - 2
         return jnp.zeros((*inputs.shape[:axis], *inputs.shape[axis + 1 :]), inputs.dtype)
 
 
 class FunctionalCell(nn.RNNCellBase):
-    """What our linen cells share: one step. A cell adds `functional`, `parameters` and `initialize_carry`."""
+    """Base class of our linen cells. A subclass adds `functional`, `parameters` and `initialize_carry`."""
 
     @nn.nowrap
     def functional(self) -> Any:
-        """The functional cell, for `gr.unroll` with the parameters that `cell.apply(variables, None, x)` gives."""
+        """Returns the functional cell, for `gr.unroll` with the parameters from `cell.apply(variables, None, x)`."""
         raise NotImplementedError
 
     @nn.nowrap
     def parameters(self, inputs: ArrayLike) -> dict[str, Array]:
-        """The functional cell's parameters for a step's `inputs [..., I]`."""
+        """Returns the functional cell's parameters for a step's `inputs [..., I]`."""
         raise NotImplementedError
 
-    # The only compact method, as in Flax: linen forbids a second one in a user's subclass.
+    # The only compact method, as in Flax: linen allows one per class, subclasses included.
     @nn.compact
     def __call__(self, carry: Carry | None, inputs: ArrayLike) -> Any:
-        """One step: the new carry and the output `[..., H]` from `inputs [..., I]`; without a carry, `parameters`."""
+        """Runs one step on `inputs [..., I]`. Returns the new carry and the output `[..., H]`.
+
+        If `carry` is None, returns `parameters`.
+        """
         if isinstance(carry, WholeSequence):
             xs = check_inputs("inputs", inputs)
             cell, params = self.functional(), self.parameters(carry.step(xs))
@@ -84,7 +87,7 @@ class FunctionalCell(nn.RNNCellBase):
 
 
 class Parameters(nn.Module):
-    """The parameters of an `nn.Dense`, without its product."""
+    """The parameters of an `nn.Dense`, without its matrix product."""
 
     in_features: int
     features: int
@@ -94,7 +97,7 @@ class Parameters(nn.Module):
 
     @nn.compact
     def __call__(self) -> tuple[Array, Any]:
-        """`kernel (I, H)` and `bias (H,)`; None for the bias where `bias_init` is None."""
+        """Returns `kernel (I, H)` and `bias (H,)`. The bias is None if `bias_init` is None."""
         kernel = self.param("kernel", self.kernel_init, (self.in_features, self.features), self.param_dtype)
         if self.bias_init is None:
             return kernel, None
@@ -131,7 +134,7 @@ class GRUCell(FunctionalCell):
 
     @nn.nowrap
     def initialize_carry(self, rng: PRNGKey, input_shape: tuple[int, ...]) -> Array:
-        """`h [..., H]` for a step's `input_shape`, batch included, in float32 or wider."""
+        """Returns `h [..., H]` in float32 or wider, for a step's `input_shape` with the batch axes."""
         return _first_state(self, rng, input_shape)
 
 
@@ -143,7 +146,7 @@ class MGUCell(FunctionalCell):
         n = tanh(x W_n + b_n + h U_n)                  reset_gate=False
         h = f * h_prev + (1 - f) * n
 
-    That is a GRU whose reset and update gates share their parameters, or one without a reset gate.
+    This is a GRU whose reset and update gates share their parameters, or a GRU without a reset gate.
 
     Parameters: `if, in: kernel (I, H), bias (H,)`, `hf: kernel (H, H)`, `hn: kernel`, and `bias` with `reset_gate`.
     """
@@ -176,7 +179,7 @@ class MGUCell(FunctionalCell):
 
     @nn.nowrap
     def initialize_carry(self, rng: PRNGKey, input_shape: tuple[int, ...]) -> Array:
-        """`h [..., H]` for a step's `input_shape`, batch included, in float32 or wider."""
+        """Returns `h [..., H]` in float32 or wider, for a step's `input_shape` with the batch axes."""
         return _first_state(self, rng, input_shape)
 
 
@@ -210,17 +213,17 @@ class LSTMCell(FunctionalCell):
 
     @nn.nowrap
     def initialize_carry(self, rng: PRNGKey, input_shape: tuple[int, ...]) -> tuple[Array, Array]:
-        """`(c, h)`, each `[..., H]` for a step's `input_shape`, batch included, in float32 or wider."""
+        """Returns `(c, h)`, each `[..., H]` in float32 or wider, for a step's `input_shape` with the batch axes."""
         c_key, h_key = jax.random.split(rng)
         return _first_state(self, c_key, input_shape), _first_state(self, h_key, input_shape)
 
 
 class OptimizedLSTMCell(LSTMCell):
-    """Flax's `linen.OptimizedLSTMCell`, which has an `LSTMCell`'s parameters; here both are the same cell."""
+    """Flax's `linen.OptimizedLSTMCell`. It has the parameters of `LSTMCell`, and here both are the same cell."""
 
 
 class SimpleCell(FunctionalCell):
-    """Flax's `linen.SimpleCell`; `gru_research.VanillaRNN` has the equation, `ResidualRNN` the one with `residual`.
+    """Flax's `linen.SimpleCell`; `gru_research.VanillaRNN` has the equation, with `residual` `ResidualRNN`.
 
     Parameters: `i: kernel (I, H), bias (H,)`, `h: kernel (H, H)`.
     """
@@ -247,7 +250,7 @@ class SimpleCell(FunctionalCell):
 
     @nn.nowrap
     def initialize_carry(self, rng: PRNGKey, input_shape: tuple[int, ...]) -> Array:
-        """`h [..., H]` for a step's `input_shape`, batch included, in float32 or wider."""
+        """Returns `h [..., H]` in float32 or wider, for a step's `input_shape` with the batch axes."""
         return _first_state(self, rng, input_shape)
 
 
@@ -270,7 +273,7 @@ def _from_state(module: Any, name: str, bias_init: Initializer | None) -> tuple[
 
 
 def _drawn_wide(init: Initializer) -> Initializer:
-    """`init` drawn in float32 or wider and cast: 16-bit types have no QR decomposition. Metadata boxes stay."""
+    """Returns `init` drawn in float32 or wider, then cast: 16-bit types have no QR decomposition. Keeps metadata."""
 
     def init_wide(key: PRNGKey, shape: tuple[int, ...], dtype: DType) -> Any:
         return jax.tree.map(lambda a: a.astype(dtype), init(key, shape, accumulation_dtype(dtype)))

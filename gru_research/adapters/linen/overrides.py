@@ -1,4 +1,4 @@
-"""Whether a subclass of our linen cells can run as a whole sequence and give what its `__call__` gives step by step."""
+"""Decides whether a subclass of our linen cells can run over a whole sequence with the results of its `__call__`."""
 
 from typing import Any
 
@@ -16,11 +16,11 @@ ORIGINAL = OriginalMethods(
 
 
 def whole(cell: Any, x: jax.ShapeDtypeStruct) -> bool:
-    """Whether `cell`, bound, over a sequence is its functional cell with its parameters for a step `x` over that.
+    """Returns whether the functional cell of the bound `cell`, with its parameters for a step `x`, can run a sequence.
 
-    It is for a cell of ours. For a subclass it is where `__call__` is ours, and `functional` and `parameters` give the
-    same at every step: they read no values of their inputs, change no variables, draw nothing, and the step of the cell
-    is its `project`, `gates` and `combine`.
+    True for our cells. True for a subclass if `__call__` is ours and `functional` and `parameters` return the same at
+    every step: they read no input values, change no variables and draw no keys, and the functional cell's step consists
+    of its `project`, `gates` and `combine`.
     """
     if not ORIGINAL.holds(cell, "__call__", "num_feature_axes"):
         return False

@@ -1,4 +1,4 @@
-"""A linen cell as the analyses take one: a first carry and a step, functions of its variables."""
+"""Presents a linen cell to the analyses, with an initial carry and a step as functions of its variables."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -12,15 +12,14 @@ from gru_research.types import Array, Carry
 
 @dataclasses.dataclass(frozen=True)
 class Recurrence:
-    """A linen cell for `gru_research.analysis`, Flax's own or one of ours; its params are the cell's variables.
+    """A linen cell of Flax or of ours for `gru_research.analysis`. Its params are the cell's variables.
 
         gradient_flow(rnn.Recurrence(nn.GRUCell(64)), variables, xs)
 
-    Of a cell within a model, `variables` are its part of them: `{"params": variables["params"]["rnn"]["cell"]}`. What
-    only our own cells have (gates by name, interventions) takes them with weights brought over by
-    `gru_research.adapters.weights`.
+    For a cell in a model, give its part of the variables: `{"params": variables["params"]["rnn"]["cell"]}`. Analyses of
+    named gates and interventions need a cell of `gru_research`; `gru_research.adapters.weights` converts the weights.
 
-    Raises TypeError where it isn't a cell, such as an `nn.RNN`, or one with other inputs than `[*batch, I]`.
+    Raises TypeError if it isn't a cell (such as an `nn.RNN`), or if its inputs aren't `[*batch, I]`.
     """
 
     cell: nn.RNNCellBase
@@ -32,11 +31,11 @@ class Recurrence:
             )
 
     def initial_carry(self, params: Any, batch: Sequence[int]) -> Carry:
-        """The carry before the first step; where it is drawn, with one key, always the same."""
-        del params  # a linen cell's carry is none of its variables
-        return self.cell.initialize_carry(jax.random.key(0), (*batch, 1))  # of the input's shape it reads the batch
+        """Returns the initial carry. A random carry is always drawn with the same key."""
+        del params  # a linen cell's carry isn't one of its variables
+        return self.cell.initialize_carry(jax.random.key(0), (*batch, 1))  # it reads only the batch axes of the shape
 
     def step(self, params: Any, carry: Any, x: Array) -> tuple[Carry, Array]:
-        """The new carry, and the output `[*batch, H]` of `x [*batch, I]`."""
+        """Returns the new carry and the output `[*batch, H]` for `x [*batch, I]`."""
         new: Any = self.cell.apply(params, carry, x)
         return new

@@ -1,4 +1,4 @@
-"""Linen's `RNN`: our cells run under `unroll`, any other cell under linen's own scan."""
+"""Linen's `RNN`. Our cells run under `unroll`, other cells under linen's own scan."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -21,19 +21,19 @@ PLAIN = UnrollOptions()
 
 
 class RNN(nn.Module):
-    """Flax's `linen.RNN`: a cell over a sequence `[*batch, time, *features]`.
+    """Flax's `linen.RNN`: runs a cell over a sequence `[*batch, time, *features]`.
 
     Attributes:
-      cell: one of this module's, or any linen cell. What a subclass of ours changes holds for every step: `functional`
-        and `parameters` that give the same at every step run as fast as ours, anything else under linen's scan.
+      cell: a cell of this module, or any linen cell. A subclass's overrides apply at every step. It is as fast as our
+        cells if `functional` and `parameters` return the same at every step; otherwise it runs under linen's scan.
       time_major: whether inputs and outputs are `[time, *batch, *features]`.
       return_carry: whether a call returns `(carry, outputs)` instead of the outputs.
       reverse: whether rows are processed from their last real step to their first.
       keep_order: with `reverse`, whether outputs are in input order instead of the order of processing.
-      unroll: how many steps one turn of the loop holds.
-      variable_axes, variable_broadcast, variable_carry, split_rngs: of `nn.scan`; where parameters aren't
-        broadcast over time, our cells run there too.
-      options: of `unroll`, for our cells; `unroll` and `time_major` in it don't count.
+      unroll: the number of steps per loop iteration.
+      variable_axes, variable_broadcast, variable_carry, split_rngs: as in `nn.scan`. If parameters aren't broadcast
+        over time, our cells run under linen's scan too.
+      options: options of `gru_research.unroll` for our cells. Its `unroll` and `time_major` are ignored.
     """
 
     cell: Any
@@ -60,13 +60,13 @@ class RNN(nn.Module):
         reverse: bool | None = None,
         keep_order: bool | None = None,
     ) -> Any:
-        """Outputs `[*batch, time, *features]`, or `(carry, outputs)`; None stands for the attribute.
+        """Returns outputs `[*batch, time, *features]`, or `(carry, outputs)`. None selects the attribute's value.
 
-        `seq_lengths [*batch]`: steps past it leave the carry as it is and give 0. `carry` is each row's after
-        its last step; `initial_carry` before its first, drawn with `init_key` (`jax.random.key(0)`) if None.
+        Steps past `seq_lengths [*batch]` keep the carry and output 0. `carry` is each row's carry after its last step.
+        `initial_carry` is the carry before the first step; if None, it is drawn with `init_key` (`jax.random.key(0)`).
 
         Raises:
-          ValueError: a shape or type that doesn't fit; the message names the argument.
+          ValueError: a shape or type doesn't fit; the message names the argument.
         """
         return_carry = self.return_carry if return_carry is None else return_carry
         time_major = self.time_major if time_major is None else time_major

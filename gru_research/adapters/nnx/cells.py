@@ -1,7 +1,7 @@
-"""NNX cells: Flax's constructors and parameters, our maths.
+"""NNX cells with Flax's constructors and parameters and our equations.
 
-A cell holds its parameters where Flax does, in `nnx.Linear`s whose own product is never taken. A fused
-kernel `(I, 3H)` is split once a call, outside the time loop.
+A cell holds its parameters in `nnx.Linear`s, as in Flax, but never calls them. A fused kernel `(I, 3H)` is split once
+per call, outside the time loop.
 """
 
 import dataclasses
@@ -35,7 +35,7 @@ RECURRENT = nnx.initializers.orthogonal()
 
 
 class FunctionalCell(nnx.RNNCellBase):
-    """What our NNX cells share: one step, and the first carry. `functional` is all that a cell adds."""
+    """Base class of our NNX cells, with the step and the initial carry. A subclass adds only `functional`."""
 
     def __init_subclass__(cls, **options: Any) -> None:
         for name in ("functional", "initialize_carry"):
@@ -54,11 +54,11 @@ class FunctionalCell(nnx.RNNCellBase):
 
     @Unlisted
     def functional(self, inputs: ArrayLike) -> tuple[Any, dict[str, Array]]:
-        """The functional cell, in the type of a computation on a step's `inputs`, and its parameters."""
+        """Returns the functional cell, in the computation type for a step's `inputs`, and its parameters."""
         raise NotImplementedError
 
     def __call__(self, carry: Carry, inputs: ArrayLike) -> tuple[Carry, Array]:
-        """One step: the new carry and the output `[..., H]` from `inputs [..., I]`."""
+        """Runs one step on `inputs [..., I]`. Returns the new carry and the output `[..., H]`."""
         cell, params = self.functional(inputs)
         return step(cell, params, carry, inputs)
 
@@ -66,9 +66,9 @@ class FunctionalCell(nnx.RNNCellBase):
     def initialize_carry(
         self, input_shape: tuple[int, ...], rngs: Rngs | None = None, carry_init: Initializer | None = None
     ) -> Carry:
-        """The carry for a step's `input_shape`, batch included, in float32 or wider.
+        """Returns the initial carry in float32 or wider, for a step's `input_shape` with the batch axes.
 
-        Zeros need no `rngs`; an initialiser that draws does, and the stream moves on as in Flax.
+        Zeros need no `rngs`. A random initialiser does, and advances the stream as in Flax.
         """
         init = carry_init or self.carry_init or ZEROS
         shape = (*input_shape[:-1], self.hidden_features)
@@ -85,7 +85,7 @@ class FunctionalCell(nnx.RNNCellBase):
 
     @property
     def draws_carry(self) -> bool:
-        """Whether the first carry takes random numbers."""
+        """Whether the initial carry takes random numbers."""
         return (self.carry_init or ZEROS) is not ZEROS
 
     @property
@@ -111,7 +111,7 @@ class FunctionalCell(nnx.RNNCellBase):
         self.rngs = rngs.carry.fork() if keep_rngs else nnx.data(None)
 
     def _linear(self, gates: int, init: Initializer, bias_init: Initializer | None, rngs: nnx.Rngs, **more: Any) -> Any:
-        """Parameters of `gates` gates, from the input or, with `recurrent=True`, from the state."""
+        """Returns the layer with the kernels of `gates` gates, for the input or, if `recurrent`, for the state."""
         recurrent = more.pop("recurrent", False)
         return nnx.Linear(
             self.hidden_features if recurrent else self.in_features,
@@ -127,7 +127,7 @@ class FunctionalCell(nnx.RNNCellBase):
         )
 
     def _read(self, name: str) -> tuple[Array, Any]:
-        """Kernel and bias of the linear layer `name`."""
+        """Returns kernel and bias of the linear layer `name`."""
         linear = getattr(self, name)
         if type(linear) is not nnx.Linear:
             found = type(linear).__name__
@@ -135,7 +135,7 @@ class FunctionalCell(nnx.RNNCellBase):
         return linear.kernel[...], None if linear.bias is None else linear.bias[...]
 
     def _dtype(self, inputs: ArrayLike, kernel: Array, bias: Array | None) -> DType:
-        """The type that `promote_dtype` gives to a product of `inputs`."""
+        """Returns the type of a product with `inputs` under `promote_dtype`."""
         promoted = jax.eval_shape(lambda *a: self.promote_dtype(a, dtype=self.dtype), jnp.asarray(inputs), kernel, bias)
         return jnp.result_type(*jax.tree.leaves(promoted))
 
@@ -145,10 +145,10 @@ class GRUCell(FunctionalCell):
 
     Args:
       in_features, hidden_features: I and H.
-      hidden_bias: whether the candidate has a hidden bias, the parameter `bias_hn (H,)`. PyTorch, Keras and
-        linen have it and NNX hasn't. A state without it loads with `nnx.update`, which leaves the bias
-        what it is (0 in a new cell), or completed by `with_hidden_bias`.
-      The others are Flax's. `recurrent_kernel_init` draws each gate's `(H, H)` on its own.
+      hidden_bias: whether the candidate has a hidden bias, the parameter `bias_hn (H,)`. PyTorch, Keras and linen have
+        it; NNX doesn't. `nnx.update` loads a state without it and leaves the bias unchanged (0 in a new cell);
+        `with_hidden_bias` adds it to a state.
+      The others are Flax's. `recurrent_kernel_init` draws each gate's `(H, H)` separately.
 
     Parameters: `dense_i: kernel (I, 3H), bias (3H,)`, `dense_h: kernel (H, 3H)`, gates in the order r, z, n.
     """
@@ -244,10 +244,10 @@ class LSTMCell(FunctionalCell):
 
 
 class OptimizedLSTMCell(FunctionalCell):
-    """Flax's `nnx.OptimizedLSTMCell`: an `LSTMCell` with fused parameters, as fast as ours with separate ones.
+    """Flax's `nnx.OptimizedLSTMCell`: an `LSTMCell` with fused parameters. Here both are equally fast.
 
     Parameters: `dense_i: kernel (I, 4H)`, `dense_h: kernel (H, 4H), bias (4H,)`, gates in the order i, f, g, o.
-    `fuse_lstm` and `split_lstm` turn one cell's tree into the other's.
+    `fuse_lstm` and `split_lstm` convert between the two cells' trees.
     """
 
     carries = 2
@@ -284,10 +284,9 @@ class OptimizedLSTMCell(FunctionalCell):
 
 
 class SimpleCell(FunctionalCell):
-    """Flax's `nnx.SimpleCell`; `gru_research.VanillaRNN` has the equation, `ResidualRNN` the one with `residual`.
+    """Flax's `nnx.SimpleCell`; `gru_research.VanillaRNN` has the equation, with `residual` `ResidualRNN`.
 
-    Parameters: `dense_i: kernel (I, H), bias (H,)`, `dense_h: kernel (H, H)`. As in Flax, `dtype` is float32
-    unless it is given.
+    Parameters: `dense_i: kernel (I, H), bias (H,)`, `dense_h: kernel (H, H)`. As in Flax, `dtype` defaults to float32.
     """
 
     def __init__(
@@ -312,7 +311,7 @@ class SimpleCell(FunctionalCell):
     ) -> None:
         self._settle(in_features, hidden_features, dtype, param_dtype, promote_dtype, carry_init, keep_rngs, rngs)
         self.residual, self.activation_fn = residual, activation_fn
-        # In Flax's order, which is the order in which keys are drawn.
+        # In Flax's order, since each layer draws the next key.
         self.dense_h = self._linear(
             1, recurrent_kernel_init, None, rngs, recurrent=True, kernel_metadata=recurrent_kernel_metadata
         )
@@ -332,16 +331,16 @@ class SimpleCell(FunctionalCell):
 
 
 def gate_by_gate(init: Initializer, gates: int) -> Initializer:
-    """`init` for a fused recurrent kernel `(H, gates * H)`: each gate's block drawn on its own, in float32 or wider.
+    """Returns `init` for a fused kernel `(H, gates * H)`, which draws each gate's block alone, in float32 or wider.
 
-    One orthogonal draw of the fused shape has blocks that aren't orthogonal; 16-bit types have no QR decomposition.
+    One orthogonal draw of the fused shape has blocks that aren't orthogonal. 16-bit types have no QR decomposition.
     """
 
     def init_fused(key: PRNGKey, shape: tuple[int, int], dtype: DType) -> Any:
         rows, columns = shape
         keys = [key] if gates == 1 else jax.random.split(key, gates)
         drawn = [init(k, (rows, columns // gates), accumulation_dtype(dtype)) for k in keys]
-        if isinstance(drawn[0], nnx.VariableMetadata):  # of nnx.with_partitioning: the same for every gate
+        if isinstance(drawn[0], nnx.VariableMetadata):  # from nnx.with_partitioning, the same for every gate
             value = jnp.concatenate([d.raw_value for d in drawn], axis=-1).astype(dtype)
             return dataclasses.replace(drawn[0], raw_value=value)
         return jnp.concatenate(drawn, axis=-1).astype(dtype)
@@ -360,6 +359,6 @@ def _lstm(module: LSTMCell | OptimizedLSTMCell, dtype: DType) -> LSTM:
 
 
 def _by_gate(gates: str | tuple[str, ...], **fused: Array) -> dict[str, Array]:
-    """`W_r, U_r, b_r, W_z, ...` from arrays whose last axis holds the gates side by side."""
+    """Splits arrays, whose last axis concatenates the gates, into `W_r, U_r, b_r, W_z, ...`."""
     parts = {name: jnp.split(a, len(gates), axis=-1) for name, a in fused.items()}
     return {f"{name}_{gate}": parts[name][i] for i, gate in enumerate(gates) for name in fused}

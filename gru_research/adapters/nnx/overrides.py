@@ -1,5 +1,4 @@
-"""Whether a whole sequence can honour what a subclass of our NNX cells changes: `__call__` step after step is what
-counts."""
+"""Decides whether a subclass of our NNX cells can run over a whole sequence with the results of its `__call__`."""
 
 from typing import Any
 
@@ -18,11 +17,11 @@ ORIGINAL = OriginalMethods(
 
 
 def whole(cell: Any, x: jax.ShapeDtypeStruct) -> bool:
-    """Whether `cell` over a sequence is the functional cell that it gives for a step `x` over that sequence.
+    """Returns whether the functional cell of `cell` for a step `x` can run a whole sequence.
 
-    It is for a cell of ours. For a subclass it is where `__call__` is ours, and `functional` gives the same cell and
-    parameters at every step: it reads no values of its inputs, changes no state, draws nothing, and the step of the
-    cell is its `project`, `gates` and `combine`.
+    True for our cells. True for a subclass if `__call__` is ours and `functional` returns the same cell and parameters
+    at every step: it reads no input values, changes no state and draws no keys, and the functional cell's step consists
+    of its `project`, `gates` and `combine`.
     """
     if not ORIGINAL.holds(cell, "__call__", "num_feature_axes"):
         return False

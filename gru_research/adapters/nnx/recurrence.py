@@ -1,4 +1,4 @@
-"""An NNX cell as the analyses take one: a first carry and a step, functions of its state."""
+"""Presents an NNX cell to the analyses, with an initial carry and a step as functions of its state."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -11,31 +11,31 @@ from gru_research.types import Array, Carry
 
 @dataclasses.dataclass(frozen=True)
 class Recurrence:
-    """An NNX cell for `gru_research.analysis`, Flax's own or one of ours, made by `recurrence`."""
+    """An NNX cell of Flax or of ours for `gru_research.analysis`. `recurrence` makes it."""
 
     graph: nnx.GraphDef[Any]
 
     def initial_carry(self, params: Any, batch: Sequence[int]) -> Carry:
-        """The carry before the first step; where it is drawn, with one key, always the same."""
+        """Returns the initial carry. A random carry is always drawn with the same key."""
         cell: Any = nnx.merge(self.graph, params)
-        return cell.initialize_carry((*batch, 1), nnx.Rngs(0))  # of the input's shape it reads the batch
+        return cell.initialize_carry((*batch, 1), nnx.Rngs(0))  # it reads only the batch axes of the shape
 
     def step(self, params: Any, carry: Any, x: Array) -> tuple[Carry, Array]:
-        """The new carry, and the output `[*batch, H]` of `x [*batch, I]`."""
+        """Returns the new carry and the output `[*batch, H]` for `x [*batch, I]`."""
         cell: Any = nnx.merge(self.graph, params)
         carry, y = cell(carry, x)
         return carry, y
 
 
 def recurrence(cell: nnx.RNNCellBase) -> tuple[Recurrence, nnx.State]:
-    """An NNX cell and its state for `gru_research.analysis`, which take `(cell, params, inputs)`.
+    """Returns a cell and its state for the functions of `gru_research.analysis`, which take `(cell, params, inputs)`.
 
         gradient_flow(*rnn.recurrence(model.rnn.cell), xs)
 
-    What only our own cells have (gates by name, interventions) takes them with weights brought over by
-    `gru_research.adapters.weights`.
+    Analyses of named gates and interventions need a cell of `gru_research`; `gru_research.adapters.weights` converts
+    the weights.
 
-    Raises TypeError where it isn't a cell, such as an `nnx.RNN`, or one with other inputs than `[*batch, I]`.
+    Raises TypeError if it isn't a cell (such as an `nnx.RNN`), or if its inputs aren't `[*batch, I]`.
     """
     if not isinstance(cell, nnx.RNNCellBase) or cell.num_feature_axes != 1:
         raise TypeError(f"{type(cell).__name__} isn't an NNX cell of inputs [*batch, I]; of an RNN give .cell")

@@ -1,4 +1,4 @@
-"""NNX's `RNN`: our cells run under `unroll`, any other cell under NNX's own scan."""
+"""NNX's `RNN`. Our cells run under `unroll`, other cells under NNX's own scan."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -20,20 +20,20 @@ PLAIN = UnrollOptions()
 
 
 class RNN(nnx.Module):
-    """Flax's `nnx.RNN`: a cell over a sequence `[*batch, time, *features]`.
+    """Flax's `nnx.RNN`: runs a cell over a sequence `[*batch, time, *features]`.
 
     Args:
-      cell: one of this module's, or any NNX cell. What a subclass of ours changes holds for every step: `functional`
-        that gives the same at every step runs as fast as ours, anything else under NNX's scan.
+      cell: a cell of this module, or any NNX cell. A subclass's overrides apply at every step. It is as fast as our
+        cells if `functional` returns the same at every step; otherwise it runs under NNX's scan.
       time_major: whether inputs and outputs are `[time, *batch, *features]`.
       return_carry: whether a call returns `(carry, outputs)` instead of the outputs.
       reverse: whether rows are processed from their last real step to their first.
       keep_order: with `reverse`, whether outputs are in input order instead of the order of processing.
-      unroll: how many steps one turn of the loop holds.
-      state_axes, broadcast_rngs: of `nnx.scan`; parameters that vary over time send our cells there too.
-      rngs: where a cell whose `carry_init` draws takes its keys: True (a stream from seed 0), an Rngs, an
-        RngStream, or False for none. Zeros need none.
-      options: of `unroll`, for our cells; `unroll` and `time_major` in it don't count.
+      unroll: the number of steps per loop iteration.
+      state_axes, broadcast_rngs: as in `nnx.scan`. If parameters vary over time, our cells run under NNX's scan too.
+      rngs: the keys for a random `carry_init`: True (a stream from seed 0), an Rngs, an RngStream, or False for none.
+        Zeros need no keys.
+      options: options of `gru_research.unroll` for our cells. Its `unroll` and `time_major` are ignored.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class RNN(nnx.Module):
         self.state_axes = state_axes or nnx.StateAxes(ALL_CARRIED)
         self.broadcast_rngs = broadcast_rngs
         self.options = options
-        # The stream is part of Flax's state, so it is kept for whole states to load, and left alone.
+        # Flax's state contains this stream; keeping it lets whole states load. A zero carry doesn't advance it.
         if isinstance(rngs, bool):
             self.rngs = nnx.RngStream(0, tag="carry") if rngs else nnx.data(None)
         elif isinstance(rngs, nnx.Rngs | nnx.RngStream):
@@ -77,13 +77,13 @@ class RNN(nnx.Module):
         keep_order: bool | None = None,
         rngs: Rngs | None = None,
     ) -> Any:
-        """Outputs `[*batch, time, *features]`, or `(carry, outputs)`; None stands for the constructor's choice.
+        """Returns outputs `[*batch, time, *features]`, or `(carry, outputs)`. None selects the constructor's value.
 
-        `seq_lengths [*batch]`: steps past it leave the carry as it is and give 0. `carry` is each row's after
-        its last step; `initial_carry` before its first.
+        Steps past `seq_lengths [*batch]` keep the carry and output 0. `carry` is each row's carry after its last step,
+        `initial_carry` the carry before the first step.
 
         Raises:
-          ValueError: a shape or type that doesn't fit; the message names the argument.
+          ValueError: a shape or type doesn't fit; the message names the argument.
         """
         return_carry = self.return_carry if return_carry is None else return_carry
         time_major = self.time_major if time_major is None else time_major
@@ -95,7 +95,7 @@ class RNN(nnx.Module):
         x = jax.ShapeDtypeStruct(layout.step_shape(inputs), jnp.result_type(inputs))
         if self._runs_whole(x):
             options = dataclasses.replace(self.options, unroll=self.unroll, time_major=time_major)
-            cell, params = self.cell.functional(jnp.zeros(x.shape, x.dtype))  # whatever the values, it gives the same
+            cell, params = self.cell.functional(jnp.zeros(x.shape, x.dtype))  # independent of the values
             order = {"reverse": reverse, "keep_order": keep_order}
             carry, ys = run(cell, params, inputs, carry, seq_lengths, options=options, **order)
         else:
@@ -132,7 +132,7 @@ class RNN(nnx.Module):
         axes = (layout.time_axis, 0)[: len(streams)]
         state_axes = nnx.StateAxes({nnx.All(nnx.RngState, self.broadcast_rngs): None, **self.state_axes})
 
-        # One split squeezed away again: broadcast streams give other numbers at every call.
+        # One split, squeezed away again, makes broadcast streams draw other numbers at every call.
         @nnx.split_rngs(splits=1, only=self.broadcast_rngs, squeeze=True)
         @nnx.compat.scan(  # type: ignore[reportPrivateImportUsage]
             in_axes=(state_axes, nnx.Carry, *axes), out_axes=(nnx.Carry, layout.time_axis), unroll=self.unroll

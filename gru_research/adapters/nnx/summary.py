@@ -1,4 +1,4 @@
-"""Hides methods from `nnx.tabulate` that it can't call."""
+"""Hides from `nnx.tabulate` the methods that it can't compile."""
 
 import functools
 import types
@@ -7,10 +7,10 @@ from typing import Any
 
 
 class Unlisted:
-    """A method that isn't a plain function of its class, for `nnx.tabulate`.
+    """A method that isn't a plain function of its class, so that `nnx.tabulate` skips it.
 
-    That compiles every public function of the classes that it summarises (flax 0.12.8), and so fails at one that takes
-    a shape or returns anything but arrays.
+    `nnx.tabulate` compiles every public function of the classes in its summary (flax 0.12.8). It fails at functions
+    that take a shape or return anything but arrays.
     """
 
     def __init__(self, function: Callable[..., Any]) -> None:

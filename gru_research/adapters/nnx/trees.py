@@ -1,7 +1,7 @@
 """Converts NNX parameter trees between related cells, anywhere in a model's state.
 
-A tree is a nested mapping, as from `nnx.state(model, nnx.Param)` or `nnx.to_pure_dict` of it. Leaves are arrays or
-Variables and keep their kind.
+A tree is a nested mapping, as from `nnx.state(model, nnx.Param)` or its `nnx.to_pure_dict`. Leaves are arrays or
+Variables and stay so.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -16,7 +16,7 @@ STATE = ("hi", "hf", "hg", "ho")
 
 
 def fuse_lstm(tree: Tree) -> dict[Any, Any]:
-    """Every `LSTMCell` in `tree` as an `OptimizedLSTMCell`: `ii, if_, ..., ho` to `dense_i, dense_h`."""
+    """Converts every `LSTMCell` in `tree` to an `OptimizedLSTMCell`: `ii, if_, ..., ho` to `dense_i, dense_h`."""
 
     def fuse(node: Tree) -> Tree:
         if not set(node) >= {*INPUT, *STATE}:
@@ -30,7 +30,7 @@ def fuse_lstm(tree: Tree) -> dict[Any, Any]:
 
 
 def split_lstm(tree: Tree) -> dict[Any, Any]:
-    """Every `OptimizedLSTMCell` in `tree` as an `LSTMCell`: the inverse of `fuse_lstm`."""
+    """Converts every `OptimizedLSTMCell` in `tree` to an `LSTMCell`: the inverse of `fuse_lstm`."""
 
     def split(node: Tree) -> Tree:
         if _gates(node) != 4:
@@ -46,7 +46,7 @@ def split_lstm(tree: Tree) -> dict[Any, Any]:
 
 
 def with_hidden_bias(tree: Tree) -> dict[Any, Any]:
-    """Every `GRUCell` in `tree` with the parameter `bias_hn`, 0 where it had none: for `hidden_bias=True`."""
+    """Adds the parameter `bias_hn`, all 0, to every `GRUCell` in `tree` that lacks it, for `hidden_bias=True`."""
 
     def add(node: Tree) -> Tree:
         if _gates(node) != 3 or "bias_hn" in node:
@@ -63,7 +63,7 @@ def _rewrite(tree: Tree, change: Callable[[Tree], Tree]) -> dict[Any, Any]:
 
 
 def _gates(node: Tree) -> int:
-    """How many gates the fused kernel of a cell holds; 0 where `node` is no cell."""
+    """Returns the number of gates in a cell's fused kernel; 0 if `node` isn't a cell."""
     if not isinstance(node.get("dense_h"), Mapping) or not isinstance(node.get("dense_i"), Mapping):
         return 0
     rows, columns = _value(node["dense_h"]["kernel"]).shape[-2:]
