@@ -1,4 +1,4 @@
-"""What pages about analyses show: plain data, and how they are drawn."""
+"""Tables and figures of analyses: their plain data and how they are drawn."""
 
 from gru_research.report.exhibits.data import (
     Dot,

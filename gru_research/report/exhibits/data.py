@@ -1,7 +1,7 @@
-"""What pages about analyses show, as plain data: written to JSON where it is found, drawn where it is read.
+"""The data of tables and figures on the pages about analyses. Analyses write it to JSON; pages read and draw it.
 
-An exhibit is a `Table`, `Lines`, `Dots`, a `Heat` map or a `Grid`. Numbers that aren't finite are None: null in JSON,
-a gap in a figure, "-" in a table.
+An exhibit is a `Table`, `Lines`, `Dots`, a `Heat` map or a `Grid`. Non-finite numbers are None: null in JSON, a gap in
+a figure, "-" in a table.
 """
 
 import dataclasses
@@ -14,7 +14,7 @@ Number: TypeAlias = float | None
 
 @dataclasses.dataclass(frozen=True)
 class Table:
-    """`rows` are texts, the first of each its name."""
+    """A table. `rows` are texts; the first text of each row is its name."""
 
     caption: str
     headings: tuple[str, ...]
@@ -23,7 +23,7 @@ class Table:
 
 @dataclasses.dataclass(frozen=True)
 class Line:
-    """A line through `x`, `y`, with a band from `low` to `high` where they are given; `place` chooses its colour."""
+    """A line through `x`, `y`, with a band from `low` to `high` if given. `place` selects its colour."""
 
     label: str
     place: int
@@ -35,7 +35,7 @@ class Line:
 
 @dataclasses.dataclass(frozen=True)
 class Panel:
-    """Lines that share their axes; `title` stands above them."""
+    """Lines on the same axes, with `title` above them."""
 
     title: str
     lines: tuple[Line, ...]
@@ -43,7 +43,7 @@ class Panel:
 
 @dataclasses.dataclass(frozen=True)
 class Words:
-    """What a figure says in words: its title, what stands in place of it, and what to see in it."""
+    """The texts of a figure: title, text alternative and caption."""
 
     title: str
     alt: str
@@ -52,12 +52,12 @@ class Words:
 
 @dataclasses.dataclass(frozen=True)
 class Lines:
-    """Panels below each other, on the same scales.
+    """A figure of panels below each other, with the same scales.
 
     Attributes:
-      name: of the figure's file.
-      powers: whether `y` are exponents of ten, which the axis shows as powers.
-      x_logarithmic: whether x is.
+      name: the name of the figure's file.
+      powers: whether `y` are exponents of ten; the axis then shows powers.
+      x_logarithmic: whether the x axis is logarithmic.
     """
 
     name: str
@@ -71,7 +71,7 @@ class Lines:
 
 @dataclasses.dataclass(frozen=True)
 class Dot:
-    """A value with an interval, None at both ends where there is none; `group` chooses its colour and its mark."""
+    """A value with its interval; both ends are None without one. `group` selects colour and mark."""
 
     label: str
     value: Number
@@ -81,16 +81,16 @@ class Dot:
 
 
 def dot(label: str, estimate: Any, group: int = 0) -> Dot:
-    """A `Dot` from (value, low, high), which needn't be finite."""
+    """Makes a `Dot` from (value, low, high), which may be non-finite."""
     value, low, high = numbers(estimate)
     return Dot(label, value, low, high, group)
 
 
 @dataclasses.dataclass(frozen=True)
 class Dots:
-    """A row for each value; `reference` is a line across, `groups` are the names of the marks where there are several.
+    """A figure with a row for each value. `reference` is the value of a line across all rows.
 
-    `powers` as in `Lines`, of the values.
+    `groups` names the marks if there are several. `powers` is as in `Lines`, for the values.
     """
 
     name: str
@@ -104,13 +104,13 @@ class Dots:
 
 @dataclasses.dataclass(frozen=True)
 class Heat:
-    """One sequence: its inputs as lines, and below them what every unit's gates did at every step.
+    """A figure of one sequence: its inputs as lines, and below them a map of each gate over units and steps.
 
     Attributes:
       inputs: `[T]` by name.
-      gates: rows `[H][T]` of numbers from 0 to 1 by name, units in the order of `units`.
+      gates: rows `[H][T]` of numbers from 0 to 1 by name, with units in the order of `units`.
       units: the unit's number in each row.
-      readings: what a slider shows at each step beside inputs and the gates' means, by name.
+      readings: further values that a slider shows at each step, by name.
     """
 
     name: str
@@ -127,10 +127,10 @@ class Heat:
 
 @dataclasses.dataclass(frozen=True)
 class Grid:
-    """A number from 0 to 1 for each row and column.
+    """A map of numbers from 0 to 1 over rows and columns.
 
     Attributes:
-      rows, columns: their names `[R]` and `[C]`.
+      rows, columns: names `[R]` and `[C]`.
       values: `[R][C]`.
       row_label, column_label: what rows and columns are.
     """
@@ -149,18 +149,18 @@ _KINDS: Mapping[str, type] = {"table": Table, "lines": Lines, "dots": Dots, "hea
 
 
 def numbers(values: Any) -> tuple[Number, ...]:
-    """An array `[N]` as numbers, None where it isn't finite."""
+    """Converts an array `[N]` to numbers; non-finite ones become None."""
     return tuple(float(v) if v is not None and math.isfinite(v) else None for v in values)
 
 
 def to_json(exhibit: Exhibit) -> dict[str, Any]:
-    """Plain JSON."""
+    """Converts an exhibit to plain JSON."""
     kind = next(name for name, cls in _KINDS.items() if isinstance(exhibit, cls))
     return {"kind": kind, **dataclasses.asdict(exhibit)}
 
 
 def from_json(value: Mapping[str, Any]) -> Exhibit:
-    """The inverse of `to_json`. Raises KeyError, TypeError or ValueError where `value` isn't of its making."""
+    """Inverts `to_json`. Raises KeyError, TypeError or ValueError if `value` isn't its output."""
     fields = {name: _frozen(part) for name, part in value.items() if name != "kind"}
     if value["kind"] == "table":
         return Table(**fields)
@@ -176,7 +176,7 @@ def from_json(value: Mapping[str, Any]) -> Exhibit:
 
 
 def _frozen(value: Any) -> Any:
-    """Lists as tuples, at every depth."""
+    """Converts lists to tuples, at every depth."""
     if isinstance(value, Mapping):
         return {name: _frozen(part) for name, part in value.items()}
     if isinstance(value, Sequence) and not isinstance(value, str):

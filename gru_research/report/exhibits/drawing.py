@@ -1,4 +1,4 @@
-"""The figures of exhibits, and their places on a page."""
+"""Draws the figures of exhibits."""
 
 import dataclasses
 import math
@@ -15,17 +15,17 @@ from gru_research.report import figure_style
 from gru_research.report.exhibits import log_axis
 from gru_research.report.exhibits.data import Dots, Grid, Heat, Lines, Number, Panel, Words
 
-_COLOURS = "cividis"  # its lightness grows evenly, in print and for every kind of colour vision
+_COLOURS = "cividis"  # lightness increases evenly, also in print and for colour-blind readers
 _MARKS_PER_LINE = 8
 _LOG_MARGIN = 1.15
 _LEAST_ROWS, _INCHES_PER_ROW = 8, 0.055
 _LONGEST_NAME = 16  # characters
 _NAME_ROW, _NAME_CHARACTER = 0.15, 0.072  # inches
-_GRID_WIDTH, _GRID_HEIGHT = 3.4, 9.0  # inches: about what is left beside the names, and the most
+_GRID_WIDTH, _GRID_HEIGHT = 3.4, 9.0  # inches: about the width beside the names, and the largest height
 
 
 def lines(shown: Lines) -> figure_style.Illustration:
-    """Panels below each other; a legend for all of them."""
+    """Draws panels below each other, with one legend."""
     figure = figure_style.sheet(0.9 + 2.5 * len(shown.panels))
     rows = figure.subplots(len(shown.panels), sharex=True, sharey=True, squeeze=False)[:, 0]
     handles: dict[str, Line2D] = {}
@@ -38,7 +38,7 @@ def lines(shown: Lines) -> figure_style.Illustration:
             log_axis.fit(axes.yaxis, log_axis.window(log_axis.values(shown)))
     if shown.x_logarithmic:
         rows[-1].set_xscale("log")
-        # A logarithmic axis asks for a point, and there is none where no value is finite.
+        # A logarithmic axis needs a point, but all values may be non-finite. So limits are set explicitly.
         every = [x for panel in shown.panels for line in panel.lines for x in line.x]
         rows[-1].set_xlim(min(every) / _LOG_MARGIN, max(every) * _LOG_MARGIN)
         rows[-1].xaxis.set_major_formatter(matplotlib.ticker.FuncFormatter(lambda x, _: f"{x:,g}"))
@@ -59,7 +59,7 @@ def _panel(axes: Axes, panel: Panel, handles: dict[str, Line2D]) -> None:
 
 
 def dots(shown: Dots) -> figure_style.Illustration:
-    """A row for each value, its interval as a bar."""
+    """Draws a row for each value, with its interval as a bar."""
     figure = figure_style.sheet(1.0 + 0.36 * len(shown.rows))
     axes = figure.add_subplot()
     figure_style.plain(axes)
@@ -80,7 +80,7 @@ def dots(shown: Dots) -> figure_style.Illustration:
 
 
 def heat(shown: Heat) -> tuple[figure_style.Illustration, Axes]:
-    """Inputs above, a map for each gate below; and the axes whose x are the steps, for a slider over them."""
+    """Draws inputs above and a map for each gate below. Also returns the inputs' axes, for a slider over the steps."""
     tall = max(_LEAST_ROWS, len(shown.units)) * _INCHES_PER_ROW + 0.45
     ratios = [0.9, *[tall] * len(shown.gates)]
     figure = figure_style.sheet(0.9 + sum(ratios))
@@ -114,7 +114,7 @@ def heat(shown: Heat) -> tuple[figure_style.Illustration, Axes]:
 
 
 def grid(shown: Grid) -> figure_style.Illustration:
-    """A map of the values, with the names of the columns above it; where there is no room for all, of every n-th."""
+    """Draws a map of the values, with column names above it: only every n-th name if space is short."""
     columns = [figure_style.shortened(name, _LONGEST_NAME) for name in shown.columns]
     rows = [figure_style.shortened(name, _LONGEST_NAME) for name in shown.rows]
     longest = _NAME_CHARACTER * max(map(len, columns))
@@ -141,7 +141,7 @@ def grid(shown: Grid) -> figure_style.Illustration:
 
 
 def _named(names: Sequence[str], every: int) -> tuple[range, list[str]]:
-    """Ticks at every n-th name."""
+    """Returns ticks and labels of every n-th name."""
     places = range(0, len(names), every)
     return places, [figure_style.text(names[place]) for place in places]
 
@@ -151,7 +151,7 @@ def _axis_label(label: str, every: int) -> str:
 
 
 def captioned(shown: Lines | Dots | Heat | Grid) -> Words:
-    """The words of a figure, with what its axis leaves out."""
+    """Returns the words of a figure; the caption lists the values outside a cut axis."""
     left_out = log_axis.outside(shown) if isinstance(shown, Lines | Dots) else ""
     return dataclasses.replace(shown.words, caption=f"{shown.words.caption} {left_out}".strip())
 

@@ -1,4 +1,4 @@
-"""Exhibits as parts of a page."""
+"""Converts exhibits to parts of a page."""
 
 import dataclasses
 from collections.abc import Iterable
@@ -9,7 +9,7 @@ from gru_research.report.exhibits.data import Exhibit, Grid, Heat, Lines, Table
 
 
 def to_parts(exhibits: Iterable[Exhibit], figures: files.Figures) -> list[str | markup.Picture]:
-    """Tables as HTML, the others as pictures, whose files `figures` writes; a heat map has a slider over its steps."""
+    """Converts tables to HTML and other exhibits to pictures, whose files `figures` writes. A heat map has a slider."""
     return [to_part(exhibit, figures) for exhibit in exhibits]
 
 

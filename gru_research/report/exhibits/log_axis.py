@@ -1,7 +1,7 @@
-"""Axes of exponents of ten: what they reach over, their ticks, and what lies outside.
+"""Axes of exponents of ten: their limits, ticks, and the values outside.
 
-Values near 1 are what such a figure is about. Where others are hundreds of decades away, an axis over all of them
-would show nothing else: it is cut, and the caption says where and what lies outside.
+Values near 1 matter most in such figures. If other values are hundreds of decades away, the axis is cut to keep the
+values near 1 visible. The caption then says where it is cut and which values are outside.
 """
 
 import math
@@ -15,7 +15,7 @@ from gru_research.report import formatting
 from gru_research.report.exhibits.data import Dots, Lines, Number
 
 DECADES = 20
-"""How many decades an axis that is cut shows on each side of 1, or on one side of the value nearest to 1."""
+"""The number of decades that a cut axis shows on each side of 1, or beyond the value nearest to 1."""
 
 _MARGIN = 0.05  # of the axis, at both ends
 _FEWEST_TICKS, _TICKS = 3, 6
@@ -23,10 +23,7 @@ _PLAIN = range(-3, 5)  # exponents of numbers that are written out
 
 
 def window(exponents: Iterable[Number]) -> tuple[float, float] | None:
-    """Between which exponents an axis shows values; None where it shows all of them.
-
-    Values that span at most 2 `DECADES` are all shown.
-    """
+    """Returns the lowest and highest exponent that a cut axis shows; None if all values span at most 2 `DECADES`."""
     known = [value for value in exponents if value is not None]
     low, high = min(known, default=0.0), max(known, default=0.0)
     if high - low <= 2 * DECADES:
@@ -35,7 +32,7 @@ def window(exponents: Iterable[Number]) -> tuple[float, float] | None:
 
 
 def fit(axis: Axis, shown: tuple[float, float] | None) -> None:
-    """Gives an axis its ticks, and the limits of `window` where it is cut."""
+    """Sets an axis's ticks, and the limits `shown` from `window` if it is cut."""
     axis.set_major_locator(_Ticks())
     axis.set_major_formatter(_Labels())
     if shown is not None:
@@ -46,7 +43,7 @@ def fit(axis: Axis, shown: tuple[float, float] | None) -> None:
 
 
 def outside(figure: Lines | Dots) -> str:
-    """What lies outside an axis that is cut, as a sentence; empty where it shows all."""
+    """Returns the values outside a cut axis, as sentences; empty if the axis shows all."""
     named = list(_named(figure)) if figure.powers else []
     shown = window(value for _, values in named for value in values)
     if shown is None:
@@ -58,7 +55,7 @@ def outside(figure: Lines | Dots) -> str:
 
 
 def _named(figure: Lines | Dots) -> Iterator[tuple[str, Sequence[Number]]]:
-    """The values of each line or dot, ends of bands included, by what it is called."""
+    """Yields the name of each line or dot and its values, including interval ends."""
     if isinstance(figure, Dots):
         for row in figure.rows:
             yield row.label, (row.value, row.low, row.high)
@@ -70,7 +67,7 @@ def _named(figure: Lines | Dots) -> Iterator[tuple[str, Sequence[Number]]]:
 
 
 def values(figure: Lines | Dots) -> list[Number]:
-    """All values of a figure, ends of bands included."""
+    """Returns all values of a figure, including interval ends."""
     return [value for _, of in _named(figure) for value in of]
 
 
@@ -89,7 +86,7 @@ def _beyond(
 
 
 class _Ticks(matplotlib.ticker.Locator):
-    """Whole exponents over two decades or more; within less, numbers that are round themselves."""
+    """Ticks at whole exponents over two decades or more, otherwise at round numbers."""
 
     def __call__(self) -> np.ndarray:
         return self.tick_values(*self.axis.get_view_interval())  # type: ignore[union-attr]
@@ -102,14 +99,14 @@ class _Ticks(matplotlib.ticker.Locator):
         round_ones = np.array([k + math.log10(m) for k in decades for m in (1, 2, 5)])
         if ((round_ones >= low) & (round_ones <= high)).sum() >= _FEWEST_TICKS:
             return round_ones
-        # Within a part of a decade an axis is nearly linear. Relative to its first value, no power is out of range.
+        # Within a part of a decade the axis is nearly linear. Scaling by the first decade prevents overflow.
         scale = math.floor(low)
         near = np.asarray(matplotlib.ticker.MaxNLocator(_TICKS).tick_values(10 ** (low - scale), 10 ** (high - scale)))
         return scale + np.log10(near[near > 0])
 
 
 class _Labels(matplotlib.ticker.Formatter):
-    """Powers of ten where ticks are whole exponents, else the numbers."""
+    """Labels whole exponents as powers of ten, and other ticks as numbers."""
 
     def __call__(self, x: float, pos: int | None = None) -> str:
         if _whole(*sorted(self.axis.get_view_interval())):  # type: ignore[union-attr]

@@ -1,4 +1,4 @@
-"""Numbers over seeds as lines, dots and texts: the median, with its interval where there are seeds enough for one."""
+"""Summarises numbers over seeds as lines, dots and texts: the median with its interval, or the range for few seeds."""
 
 from collections.abc import Callable, Sequence
 
@@ -9,11 +9,11 @@ from gru_research import stats
 from gru_research.report.exhibits.data import Dot, Line, dot, numbers
 
 INTERVAL_FROM = 6
-"""The fewest seeds that give the 95 % interval of the median; fewer are shown by their range."""
+"""The fewest seeds with a 95 % interval of the median. Fewer seeds show their range."""
 
 
 def band(values: ArrayLike) -> tuple[float, float]:
-    """The ends of what is shown around the median of `values [S]`; they may be infinite where values are."""
+    """Returns the interval of the median of `values [S]`, or their range. Its ends may be infinite if values are."""
     array = np.asarray(values, np.float64)
     if array.size >= INTERVAL_FROM:
         return stats.median_interval(array)
@@ -21,7 +21,7 @@ def band(values: ArrayLike) -> tuple[float, float]:
 
 
 def line(label: str, place: int, x: Sequence[float], values: ArrayLike) -> Line:
-    """The median of `values [S, K]` at each x, with its band where there are several seeds."""
+    """Returns the median of `values [S, K]` at each x, with its band if there are several seeds."""
     rows = np.asarray(values, np.float64)
     bands = [band(column) for column in rows.T] if len(rows) > 1 else []
     return Line(
@@ -35,14 +35,14 @@ def line(label: str, place: int, x: Sequence[float], values: ArrayLike) -> Line:
 
 
 def dots(label: str, values: ArrayLike, group: int = 0) -> Dot:
-    """The median of `values [S]` with its band."""
+    """Returns the median of `values [S]` with its band."""
     array = np.asarray(values, np.float64)
     ends = band(array) if array.size > 1 else (np.nan, np.nan)
     return dot(label, (median(array), *ends), group)
 
 
 def text(values: ArrayLike, written: Callable[[float], str]) -> str:
-    """Such as "3.1 [2.0, 4.5]", or "3.1 (2.0 to 4.5)" where it is a range."""
+    """Returns the median with its band, such as "3.1 [2.0, 4.5]", or "3.1 (2.0 to 4.5)" for a range."""
     array = np.asarray(values, np.float64)
     middle = written(float(median(array)))
     if array.size == 1:
@@ -59,7 +59,7 @@ def shown(seeds: int) -> str:
 
 
 def median(values: np.ndarray) -> np.ndarray:
-    """Over the first axis; of an even number with infinite ones in the middle, the upper one rather than NaN."""
+    """Returns the median over the first axis. If the middle two values are equal infinities, it is that, not NaN."""
     ordered = np.sort(values, axis=0)
     low, high = ordered[(len(values) - 1) // 2], ordered[len(values) // 2]
     with np.errstate(invalid="ignore"):

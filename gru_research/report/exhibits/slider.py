@@ -1,4 +1,4 @@
-"""What a slider over the steps of a heat map shows."""
+"""The slider over the steps of a heat map."""
 
 from matplotlib.axes import Axes
 
@@ -7,10 +7,10 @@ from gru_research.report.exhibits.data import Heat, Number
 
 
 def steps(shown: Heat, top: Axes) -> markup.Steps:
-    """The slider of a heat map that is laid out, whose uppermost axes are `top`."""
+    """Returns the slider of a heat map whose layout is done and whose top axes are `top`."""
     assert top.figure is not None
     places = [axes.get_position() for axes in top.figure.axes]
-    of_steps = top.get_position()  # the maps share its x; half a step is left free at both ends
+    of_steps = top.get_position()  # the maps share its x axis, with half a step of margin at both ends
     return markup.Steps(
         left=of_steps.x0,
         right=of_steps.x1,
@@ -21,7 +21,7 @@ def steps(shown: Heat, top: Axes) -> markup.Steps:
 
 
 def text(shown: Heat, step: int) -> str:
-    """In lines: the step, inputs and readings, then each gate's mean and the units at its ends."""
+    """Returns, in lines, the step, the inputs and readings, and each gate's mean and extreme units."""
     named = {**shown.inputs, **shown.readings}
     values = ", ".join(f"{name} = {_number(of[step])}" for name, of in named.items())
     lines = [f"Step {step} of 0 to {shown.steps - 1}", values]
@@ -30,7 +30,7 @@ def text(shown: Heat, step: int) -> str:
 
 
 def _gate(column: list[Number], units: tuple[int, ...]) -> str:
-    """The values of a gate at one step, of these units."""
+    """Returns a gate's mean and extremes over `units` at one step, as text."""
     known = [(value, unit) for value, unit in zip(column, units, strict=True) if value is not None]
     if not known:
         return formatting.UNKNOWN
