@@ -1,8 +1,8 @@
 """The native CPU engine: recurrent layers as C++ kernels that XLA calls.
 
-`library` loads what was compiled at installation, or says why it can't; `describe` says which engine a process uses and
-`engine_of` which one a program calls.
-`time_loop/native/` makes the kernels JAX primitives and runs cells by them; docs/native.md describes the kernels.
+`library` loads the library that was compiled at installation, or returns why it can't. `describe` names the engine of
+this process, `engine_of` the engine of a lowered program. `time_loop/native/` wraps the kernels as JAX primitives and
+runs cells with them. docs/native.md describes the kernels.
 """
 
 from .description import describe, engine_of

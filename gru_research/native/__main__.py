@@ -1,4 +1,4 @@
-"""`python -m gru_research.native`: one line that says which engine is there, or why none is and what that costs."""
+"""`python -m gru_research.native` prints whether the native engine works, or why not and what that costs."""
 
 from .library import library
 

@@ -1,7 +1,7 @@
-"""Compiles the engine from the sources in this folder: for an installation (hatch_build.py) and for its own tests.
+"""Compiles the engine from the sources in this folder, for an installation (hatch_build.py) and for the engine's tests.
 
-It needs Python's standard library and a C++ compiler: GCC from 11 or Clang from 12 on, `CXX` or else the first of g++,
-clang++ and c++ on the PATH. Nothing of it is used when the package runs, and wheels don't hold it.
+It needs Python's standard library and a C++ compiler, GCC 11 or Clang 12 or newer: `CXX`, or else the first of g++,
+clang++ and c++ on the PATH. The installed package doesn't use this module, and wheels don't contain it.
 """
 
 import os
@@ -17,12 +17,12 @@ from pathlib import Path
 HERE = Path(__file__).parent
 LIBRARY = "_engine.so"
 REASON = "_missing.txt"
-"""Takes the library's place where it can't be compiled, and says why in one line."""
+"""A file that replaces the library if it can't be compiled. It gives the reason in one line."""
 SWITCH = "GRU_RESEARCH_NATIVE"
 COMPILERS = ("g++", "clang++", "c++")
 
-# Contraction of products and sums makes the kernels fast. None of these flags lets a compiler assume that there are no
-# NaN or infinities, or sum in another order.
+# Contracting products and sums (FMA) makes the kernels fast. None of these flags lets a compiler reorder sums, or
+# assume that NaN and infinities don't occur.
 ARITHMETIC = ("-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math")
 FLAGS = ("-std=gnu++17", "-fPIC", "-fvisibility=hidden", "-DNDEBUG", "-Wall", "-Wno-unknown-pragmas")
 KERNEL_FLAGS = ("-O3", *ARITHMETIC, "-Wno-psabi", "-Wno-ignored-attributes")
@@ -37,11 +37,11 @@ LINK_FLAGS = {"linux": ("-shared", "-pthread", "-Wl,-s"), "darwin": ("-shared", 
 
 
 class CannotCompile(Exception):
-    """The library can't be compiled; the message says why in one line."""
+    """The library can't be compiled. The message gives the reason in one line."""
 
 
 def compiler() -> list[str]:
-    """The command of the C++ compiler, `CXX` with its arguments or the first that is found."""
+    """Returns the command of the C++ compiler: `CXX` with its arguments, or the first compiler on the PATH."""
     asked = shlex.split(os.environ.get("CXX", ""))
     if asked:
         if not shutil.which(asked[0]):
@@ -54,7 +54,7 @@ def compiler() -> list[str]:
 
 
 def units(machine: str) -> list[tuple[str, tuple[str, ...]]]:
-    """What is compiled for a machine, the longest first: file and flags."""
+    """Returns the files to compile for a machine with their flags, those that take longest first."""
     if machine not in INSTRUCTION_SETS:
         raise CannotCompile(f"there are no kernels for the processor {machine!r}")
     kernels = [
@@ -64,10 +64,10 @@ def units(machine: str) -> list[tuple[str, tuple[str, ...]]]:
 
 
 def build(out: Path) -> None:
-    """Compiles the library to the file `out`, with as many compilers side by side as there are processors.
+    """Compiles the library to the file `out`, with one compiler process per processor.
 
     Raises:
-      CannotCompile: there is no compiler, none for this machine, or it failed. What was at `out` is left there.
+      CannotCompile: there is no compiler, no code for this machine, or compilation failed. `out` stays as it was.
     """
     if sys.platform not in LINK_FLAGS:
         raise CannotCompile(f"it isn't made for {sys.platform}")
@@ -75,16 +75,16 @@ def build(out: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
         objects = compile_all(command, units(platform.machine()), Path(folder))
         made = Path(folder) / LIBRARY
-        # Of symbols in several units the linker takes the first: it must be the one for any processor, not for AVX-512.
+        # The linker takes the first of duplicate symbols. It must be the one for any processor, not for AVX-512.
         run([*command, *map(str, reversed(objects)), *LINK_FLAGS[sys.platform], "-o", str(made)])
-        # A running process keeps the old file: the new one takes its name.
+        # Replaces the file by renaming, so that a running process keeps the old one.
         beside = out.with_name(f"{out.name}.new")
         shutil.copyfile(made, beside)
         os.replace(beside, out)
 
 
 def compile_all(command: list[str], sources: list[tuple[str, tuple[str, ...]]], folder: Path) -> list[Path]:
-    """Objects of `sources` (file in this folder, flags), in `folder`."""
+    """Compiles `sources` (file in this folder, flags) to objects in `folder`. Returns their paths."""
 
     def one(number: int) -> Path:
         name, flags = sources[number]
@@ -100,16 +100,16 @@ def run(command: list[str]) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, "LC_ALL": "C"})
     if done.returncode:
         lines = (done.stderr + done.stdout).strip().splitlines()
-        # The first error says what is wrong; those that follow from it, and notes, come later.
+        # The first error is the cause; consequent errors and notes come later.
         message = next((line for line in lines if "error" in line), lines[-1] if lines else "without a message")
         raise CannotCompile(f"{command[0]} failed with status {done.returncode}: {message.strip()}")
 
 
 def build_or_say_why(folder: Path) -> str | None:
-    """Puts the library into `folder`, or else a file with the reason, which is returned.
+    """Compiles the library into `folder`. If it can't, writes the reason to a file there and returns it.
 
     Raises:
-      CannotCompile: with GRU_RESEARCH_NATIVE=1, which insists.
+      CannotCompile: compilation failed with GRU_RESEARCH_NATIVE=1, which requires the library.
     """
     switch = os.environ.get(SWITCH, "")
     try:

@@ -8,13 +8,13 @@ import jax
 from .library import TARGETS, library
 
 POOL_SIZES = ("PJRT_NPROC", "NPROC")
-"""Environment variables that set the size of XLA's thread pool on a CPU; the first that is set counts."""
+"""Environment variables for the size of XLA's thread pool on a CPU, in order of precedence."""
 
 
 def describe() -> str:
-    """Which engine runs recurrent layers here, with whatever changes bits before the first comma.
+    """Returns a text on the engine of recurrent layers. The part before the first comma affects the bits of results.
 
-    "native avx512, 2 threads": layers that have a kernel run by it; or "XLA, because ...". Starts JAX's backend.
+    Either "native avx512, 2 threads" (for layers with a kernel) or "XLA, because ...". Starts JAX's backend.
     """
     if jax.default_backend() != "cpu":
         return f"XLA, because the native engine is for CPUs and jax runs on {jax.default_backend()}"
@@ -29,7 +29,7 @@ def describe() -> str:
 
 
 def engine_of(lowered: Any) -> str:
-    """Which engine a lowered program's recurrent layers run by: "native" where it calls it, else "XLA"."""
+    """Returns the engine of a lowered program's recurrent layers: "native" if it calls the kernels, else "XLA"."""
     if library().missing is not None:
         return "XLA"
     text = lowered.as_text()
@@ -37,7 +37,7 @@ def engine_of(lowered: Any) -> str:
 
 
 def threads() -> int:
-    """How many threads XLA's pool has for a CPU device: as many as cores that this process may use."""
+    """Returns the size of XLA's thread pool on a CPU: from `POOL_SIZES`, or the cores that this process may use."""
     asked = next((value for name in POOL_SIZES if (value := os.environ.get(name, "")).isdigit()), "")
     if asked:
         return max(1, int(asked))

@@ -1,4 +1,4 @@
-"""Loads and tests the compiled library once; where it can't be used, gives the reason."""
+"""Loads and tests the compiled library once, or gives the reason why it can't be used."""
 
 import ctypes
 import dataclasses
@@ -11,18 +11,18 @@ import jax
 
 FILE = Path(__file__).parent / "_engine.so"
 REASON = FILE.with_name("_missing.txt")
-"""`build.py` writes here in one line why it can't compile the library."""
+"""A file in which `build.py` writes one line on why it can't compile the library."""
 SWITCH = "GRU_RESEARCH_NATIVE"
 TARGETS = ("gru_research_forward", "gru_research_backward")
 
 
 @dataclasses.dataclass(frozen=True)
 class Library:
-    """The library as it was found.
+    """The state of the library.
 
     Attributes:
-      instruction_set: what the kernels use: "avx512", "avx2" or "neon"; None where there is no library to call.
-      missing: why there is none, in one line; None where there is one.
+      instruction_set: the kernels' instruction set, "avx512", "avx2" or "neon"; None if the library can't be used.
+      missing: the reason why it can't be used, in one line; None if it can.
     """
 
     instruction_set: str | None
@@ -31,7 +31,7 @@ class Library:
 
 @functools.cache
 def library() -> Library:
-    """Loads and tests the library at the first call, and registers its kernels with JAX. It takes milliseconds."""
+    """Loads and tests the library at the first call, and registers its kernels with JAX. Takes milliseconds."""
     missing = _switched_off() or _absent()
     if missing is not None:
         return Library(None, missing)
@@ -62,7 +62,7 @@ def _absent() -> str | None:
 
 
 def _untrusted(handle: ctypes.CDLL) -> str | None:
-    """Why the library mustn't be called, if so."""
+    """Returns the reason why the library must not be called, or None."""
     built, offered = handle.gru_research_ffi_version(), _offered_ffi_version()
     if offered is not None and built > offered:
         return (
@@ -83,7 +83,7 @@ def _text(handle: ctypes.CDLL, name: str) -> str | None:
 
 
 def _offered_ffi_version() -> int | None:
-    """The version of XLA's foreign function interface that jaxlib has, major * 1000 + minor; None if it doesn't say."""
+    """Returns the version of XLA's foreign function interface in jaxlib, major * 1000 + minor; None if unknown."""
     header = Path(jax.ffi.include_dir()) / "xla" / "ffi" / "api" / "c_api.h"
     if not header.exists():
         return None

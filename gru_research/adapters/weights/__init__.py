@@ -5,7 +5,7 @@ from gru_research.adapters import weights
 params = weights.from_library("torch.GRU", cell, module.state_dict())
 state_dict = weights.to_library("torch.GRU", cell, params)
 
-`LAYOUTS` says how each library arranges its arrays; none of the libraries is imported.
+`LAYOUTS` describes the arrays of each library. None of the libraries is imported.
 """
 
 from .convert import from_library, to_library

@@ -1,12 +1,12 @@
-"""Reads a library's weights into our parameters and writes them back, by the tables of `layouts`.
+"""Converts a library's weights to our parameters and back, by the tables in `layouts`.
 
-What a cell is may be given as the cell; as layers (a `Stack`, or a list); as two directions (a
-`Bidirectional`, or a dict with "forward" and "backward"); or as layers of directions. Parameters have
-the same structure: a dict, a list of dicts, `{"forward": ..., "backward": ...}`.
+The argument `cell` may be a cell, layers (a `Stack` or a list), two directions (a `Bidirectional` or a dict with
+"forward" and "backward"), or layers of directions. Parameters have the same structure: a dict, a list of dicts,
+`{"forward": ..., "backward": ...}`.
 
-Arrays come back as NumPy arrays in the type in which they came; `jax.tree.map(jnp.asarray, params)` puts
-them on the device. Values are exact, but for a sum where a library has two biases for our one, and
-for the 1 that Haiku's LSTM adds to the forget gate: each is one addition in the arrays' type.
+Results are NumPy arrays in the type of the input; `jax.tree.map(jnp.asarray, params)` puts them on the device. Values
+are exact except for one addition in the arrays' type: of a library's two biases for our one, and of the 1 that Haiku's
+LSTM adds to the forget gate.
 """
 
 import difflib
@@ -32,20 +32,20 @@ def from_library(
     prefix: str | None = None,
     bias: bool = True,
 ) -> Any:
-    """Parameters for `cell` from the weights of a library's layer.
+    """Returns the parameters of `cell` from the weights of a library's layer.
 
     Args:
       layer: the library's class, a name in `LAYOUTS`.
-      cell: the cell, or layers and directions of cells where the class has them (PyTorch's GRU, LSTM, RNN).
-      weights: arrays by name, nested or flat (joined by "." or "/"), of any kind that NumPy can read, and PyTorch's
-        tensors in bfloat16 and with a gradient too; or a list in the library's order, as Keras' `get_weights()` gives
-        it.
-      prefix: the path of the layer in `weights`, as "encoder.rnn"; other arrays are ignored. None is the name that
-        the library gives by itself: "gru", "lstm", "vanilla_rnn" for Haiku, nothing elsewhere.
-      bias: False for a layer that was made without biases.
+      cell: the cell, or layers and directions of cells if the class has them (PyTorch's GRU, LSTM, RNN).
+      weights: arrays by name, nested or flat (joined by "." or "/"), or a list in the library's order, as from Keras'
+        `get_weights()`. Arrays are anything that NumPy can read, and PyTorch tensors, in bfloat16 and with a gradient
+        too.
+      prefix: the path of the layer in `weights`, as "encoder.rnn". Other arrays are ignored. None means the library's
+        default name: "gru", "lstm", "vanilla_rnn" for Haiku, none elsewhere.
+      bias: False for a layer without biases.
 
-    Raises ValueError where the cell isn't what the class computes, and for all that is missing, left over or
-    of another shape, at once; TypeError where `weights` are neither a mapping nor a list, such as a module.
+    Raises ValueError if the cell and the class compute different functions, and lists all arrays that are missing, left
+    over or of another shape. Raises TypeError if `weights` are neither a mapping nor a list, such as a module.
     """
     asked = map_weights(layer, cell, prefix, bias)
     given = _by_name(asked, weights)
@@ -64,12 +64,12 @@ def from_library(
 
 
 def to_library(layer: str, cell: Any, params: Any, *, prefix: str | None = None, bias: bool = True) -> dict[str, Any]:
-    """The weights of a library's layer from parameters of `cell`; the arguments are those of `from_library`.
+    """Returns the weights of a library's layer from parameters of `cell`. The arguments are as in `from_library`.
 
-    The mapping is what the library loads, in the library's order: flat for PyTorch (`load_state_dict`), Keras
-    (`set_weights(list(weights.values()))`) and Equinox, nested for Flax, a dict a module for Haiku.
+    The library can load the mapping, which is in its order: flat for PyTorch (`load_state_dict`), Keras
+    (`set_weights(list(weights.values()))`) and Equinox, nested for Flax, one dict per module for Haiku.
 
-    Raises ValueError as `from_library` does, and where a parameter that isn't 0 has no place in the library.
+    Raises ValueError as in `from_library`, and if a nonzero parameter has no counterpart in the library.
     """
     asked = map_weights(layer, cell, prefix, bias)
     problems: list[str] = []
@@ -89,7 +89,7 @@ def to_library(layer: str, cell: Any, params: Any, *, prefix: str | None = None,
 
 
 def _by_name(asked: WeightMapping, weights: Mapping[str, Any] | Sequence[Any]) -> dict[Parts, Any]:
-    """The arrays by full name; a list has the library's order."""
+    """Returns the arrays by full name. A list must be in the library's order."""
     if isinstance(weights, Mapping):
         return _flatten(weights)
     if not isinstance(weights, Sequence) or isinstance(weights, str):
@@ -102,7 +102,7 @@ def _by_name(asked: WeightMapping, weights: Mapping[str, Any] | Sequence[Any]) -
 
 
 def _flatten(tree: Mapping[Any, Any], above: Parts = ()) -> dict[Parts, Any]:
-    """The leaves by name; None is no leaf (Equinox without biases)."""
+    """Returns the leaves by name. Skips None (Equinox without biases)."""
     flat: dict[Parts, Any] = {}
     for key, value in tree.items():
         name = above + parts(str(key))
@@ -114,7 +114,7 @@ def _flatten(tree: Mapping[Any, Any], above: Parts = ()) -> dict[Parts, Any]:
 
 
 def _tree(layout: Layout, flat: Mapping[Parts, np.ndarray]) -> dict[str, Any]:
-    """The mapping that the library loads."""
+    """Returns the mapping that the library loads."""
     if layout.tree == "flat":
         return {layout.separator.join(name): array for name, array in flat.items()}
     tree: dict[str, Any] = {}
@@ -128,7 +128,7 @@ def _tree(layout: Layout, flat: Mapping[Parts, np.ndarray]) -> dict[str, Any]:
 
 
 def _names_amiss(expected: Sequence[Parts], given: Mapping[Parts, Any], asked: WeightMapping) -> list[str]:
-    """What is missing and, under the prefix, left over, each with the nearest name of the other kind."""
+    """Returns messages on missing arrays and on arrays left over under the prefix, each with the nearest other name."""
     missing = [name for name in expected if name not in given]
     others = [name for name in given if name not in expected]
     problems = []
@@ -149,7 +149,7 @@ def _names_amiss(expected: Sequence[Parts], given: Mapping[Parts, Any], asked: W
 
 
 def _nearest(name: Parts, others: Sequence[Parts], show: Callable[[Parts], str]) -> str:
-    """The other name that ends in this one or is its end, or else the most alike."""
+    """Returns "(nearest: ...)" with a name that ends in `name` or that `name` ends in, or else a close match."""
     same = [show(o) for o in others if o[-len(name) :] == name or name[-len(o) :] == o]
     near = same or difflib.get_close_matches(show(name), [show(o) for o in others], n=1)
     return f" (nearest: {near[0]})" if near else ""
@@ -159,7 +159,7 @@ def _nearest(name: Parts, others: Sequence[Parts], show: Callable[[Parts], str])
 
 
 def _floats(given: Mapping[Parts, Any], show: Callable[[Parts], str], problems: list[str]) -> dict[Parts, np.ndarray]:
-    """Those that are arrays of floating-point numbers; the others go to `problems`."""
+    """Returns the floating-point arrays. Adds the others to `problems`."""
     arrays = {}
     for name, value in given.items():
         try:
@@ -175,7 +175,7 @@ def _floats(given: Mapping[Parts, Any], show: Callable[[Parts], str], problems: 
 
 
 def _shape(layout: Layout, block: Block, input_size: int | None, size: int) -> tuple[int | str, ...]:
-    """The shape of a library's array; "I" is the input size where it isn't known."""
+    """Returns the shape of a library's array. "I" stands in for an unknown input size."""
     kind = block[0][0].name[0]
     width = len(block[0]) * size
     if kind in "bc":
@@ -188,7 +188,7 @@ def _shape(layout: Layout, block: Block, input_size: int | None, size: int) -> t
 
 
 def _input_size(asked: WeightMapping, place: CellPlace, arrays: Mapping[Parts, np.ndarray]) -> int | None:
-    """The input size that the input kernel has; None where there is no such matrix."""
+    """Returns the input size by the input kernel's shape; None if there is no such matrix."""
     name, block = next((name, block) for name, block in asked.blocks.items() if block[0][0].name[0] == "W")
     array = arrays.get(place.names[name])
     if array is None or array.ndim != 2:
@@ -204,10 +204,10 @@ def _check_shape(name: str, array: np.ndarray | None, shape: tuple[int | str, ..
 
 
 def _pieces(layout: Layout, block: Block, array: np.ndarray, size: int) -> list[tuple[Term, np.ndarray]]:
-    """Each term of an array with its piece: kernels (in, out), biases `(H,)`."""
+    """Splits an array into its terms, each with its piece: a kernel (in, out) or a bias `(H,)`."""
     kernel = block[0][0].name[0] in "WU"
     table = np.atleast_2d(array.T if kernel and layout.kernels == "out_in" else array)
-    # Only the top row of a kernel can have another height than the units: the input's.
+    # The top row of a kernel may have the input's height; all others have the height of the units.
     heights = [size if kernel else 1] * (len(block) - 1)
     rows = np.split(table, np.cumsum([table.shape[0] - sum(heights), *heights])[:-1])
     return [
@@ -220,7 +220,7 @@ def _pieces(layout: Layout, block: Block, array: np.ndarray, size: int) -> list[
 def _read(
     asked: WeightMapping, place: CellPlace, arrays: Mapping[Parts, np.ndarray], input_size: int | None
 ) -> dict[str, np.ndarray]:
-    """The parameters of one cell from arrays of the right shapes."""
+    """Returns the parameters of one cell from arrays of the right shapes."""
     found: dict[str, np.ndarray] = {}
     for name, block in asked.blocks.items():
         for term, piece in _pieces(asked.layout, block, arrays[place.names[name]], place.cell.hidden_size):
@@ -233,7 +233,7 @@ def _read(
 
 
 def _write(layout: Layout, block: Block, ours: Mapping[str, np.ndarray]) -> np.ndarray:
-    """A library's array from the parameters of one cell."""
+    """Returns a library's array from the parameters of one cell."""
     kernel = block[0][0].name[0] in "WU"
     terms = [[np.atleast_2d(term.write(ours[term.name])) for term in row] for row in block]
     dtype = functools.reduce(jnp.promote_types, [piece.dtype for row in terms for piece in row])
@@ -243,11 +243,11 @@ def _write(layout: Layout, block: Block, ours: Mapping[str, np.ndarray]) -> np.n
     return array[0] if len(block) == 1 else array
 
 
-# Parameters of ours
+# Our parameters
 
 
 def _at(params: Any, path: Path, problems: list[str]) -> Any:
-    """The parameters of one cell within those of a model."""
+    """Returns the parameters of the cell at `path` in a model's parameters."""
     for key in path:
         try:
             params = in_layers(params)[key] if isinstance(key, int) else params[key]
@@ -258,7 +258,10 @@ def _at(params: Any, path: Path, problems: list[str]) -> Any:
 
 
 def _ours(asked: WeightMapping, place: CellPlace, params: Any, problems: list[str]) -> dict[str, np.ndarray]:
-    """One cell's parameters as arrays; what is amiss, or isn't 0 and has no place, goes to `problems`."""
+    """Returns one cell's parameters as arrays.
+
+    Adds to `problems` what is missing, left over or of another shape, and nonzero parameters without a counterpart.
+    """
     if not isinstance(params, Mapping):
         problems.append(f"the parameters of {place.cell!r} are a mapping by name, not a {type(params).__name__}")
         return {}
@@ -284,7 +287,7 @@ def _ours(asked: WeightMapping, place: CellPlace, params: Any, problems: list[st
 
 
 def _build(model: Any, leaf: Callable[[Path], Any], path: Path = ()) -> Any:
-    """The parameters of a model from those of its cells."""
+    """Builds a model's parameters from `leaf(path)`, the parameters of each cell."""
     below = children(model)
     if not below:
         return leaf(path)

@@ -1,4 +1,4 @@
-"""Files of named arrays: safetensors, which PyTorch, Hugging Face and others write too."""
+"""Reads and writes safetensors, the files of named arrays that PyTorch, Hugging Face and others use."""
 
 import importlib
 import os
@@ -11,9 +11,9 @@ from gru_research.types import ArrayLike
 
 
 def load_safetensors(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
-    """All arrays of the file by name, in the types that it has; ready for `from_library`.
+    """Returns all arrays of the file by name, in the file's types, for `from_library`.
 
-    Raises ValueError where the file is damaged, and ImportError where the package `safetensors` is missing.
+    Raises ValueError if the file is damaged, and ImportError if the package `safetensors` is missing.
     """
     files, damage = _safetensors(), importlib.import_module("safetensors").SafetensorError
     try:
@@ -25,14 +25,14 @@ def load_safetensors(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
 def save_safetensors(
     weights: Mapping[str, ArrayLike], path: str | os.PathLike[str], metadata: Mapping[str, str] | None = None
 ) -> None:
-    """Writes a flat mapping of arrays, such as what `to_library` gives for PyTorch, and texts that say what it is.
+    """Writes a flat mapping of arrays, such as `to_library` returns for PyTorch, and descriptive texts as `metadata`.
 
-    Raises ValueError for a nested mapping, and ImportError where the package `safetensors` is missing.
+    Raises ValueError for a nested mapping, and ImportError if the package `safetensors` is missing.
     """
     nested = [name for name, value in weights.items() if isinstance(value, Mapping | list | tuple)]
     if nested:
         raise ValueError(f"weights hold more than arrays under {', '.join(nested)}; a safetensors file is flat")
-    # The file is written from memory as it lies, which for a transposed view is another order than its shape's.
+    # safetensors writes raw memory. In a transposed view, that isn't in the order of its shape.
     arrays = {name: np.ascontiguousarray(value) for name, value in weights.items()}
     _safetensors().save_file(arrays, os.fspath(path), metadata=None if metadata is None else dict(metadata))
 

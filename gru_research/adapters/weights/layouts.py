@@ -1,15 +1,15 @@
-"""How other libraries arrange the weights of a recurrent layer: one small table for each of their classes.
+"""The layouts of other libraries' recurrent weights, one table for each class.
 
-A table maps the name of a library's array to what is in it, in terms of our parameters:
+A table maps the name of a library's array to its contents in terms of our parameters:
 
-    "W_r W_z W_n"   side by side along the axis of the units
-    "W_i / U_i"     on top of each other: along the input axis for kernels, a row each for biases
+    "W_r W_z W_n"   concatenated along the axis of the units
+    "W_i / U_i"     concatenated along the input axis for kernels, stacked as rows for biases
     "-W_z"          negated
-    "b_f-1"         minus 1: the library adds it back inside
+    "b_f-1"         minus 1, which the library adds inside
     "+b_r"          a further summand: added on reading, 0 on writing
 
-A parameter of ours that a table doesn't name has no place in the library: it is 0 on reading, and must
-be 0 on writing. Names, shapes and equations are those of the versions named at each table.
+Our parameters that a table doesn't name have no counterpart in the library. They are 0 on reading and must be 0 on
+writing. Names, shapes and equations are from the version named at each table.
 """
 
 import dataclasses
@@ -25,7 +25,7 @@ TERM = re.compile(r"(?P<sign>[+-]?)(?P<name>[WUbc]_\w)(?P<shift>-1)?")
 
 @dataclasses.dataclass(frozen=True)
 class Term:
-    """One of our parameters in an array of a library, which is `scale * parameter - shift`."""
+    """One of our parameters in a library's array. The array holds `scale * parameter - shift`."""
 
     name: str
     scale: int = 1
@@ -51,24 +51,24 @@ class Term:
 
 
 Block = tuple[tuple[Term, ...], ...]
-"""What an array holds: rows of terms."""
+"""The contents of an array: rows of terms."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Layout:
-    """How one class of a library arranges its weights.
+    """The weight layout of one class of a library.
 
     Attributes:
-      cell: our cell that computes the same.
-      arrays: the table, in the order in which the library lists its arrays.
-      fields: for fields of our cell that the library doesn't let its user choose, the values it can have.
-      kernels: "in_out", or "out_in" where the library stores kernels transposed.
-      tree: the mapping that the library loads: "flat", names joined by `separator`; "nested", a dict a
-        module; or "modules", one level of dicts whose names are joined by `separator`.
+      cell: our cell that computes the same function.
+      arrays: the table, in the library's order of arrays.
+      fields: the allowed values of our cell's fields that the library fixes.
+      kernels: "in_out", or "out_in" if the library stores kernels transposed.
+      tree: the mapping that the library loads: "flat", with names joined by `separator`; "nested", one dict per module;
+        or "modules", one level of dicts whose names are joined by `separator`.
       biasless: whether the library's layer can be made without biases.
-      module: the prefix that the library gives the names by itself.
-      several: whether one layer of the library may have several layers and two directions; names then end in
-        `_l{layer}`, and `_reverse` for the backward direction.
+      module: the library's default prefix of the names.
+      several: whether the library's module may have several layers and two directions. Names then end in `_l{layer}`,
+        with `_reverse` for the backward direction.
     """
 
     cell: type
@@ -93,8 +93,8 @@ class Layout:
 SIGMOID, TANH = {"gate": ("sigmoid",)}, {"activation": ("tanh",)}
 AFTER, BEFORE = {"reset": ("after",)}, {"reset": ("before",)}
 
-# PyTorch 2.13, torch/nn/modules/rnn.py: kernels (out, in); gates r, z, n and i, f, g, o; two biases everywhere,
-# which for all but the GRU's candidate only ever occur as a sum. h = (1 - z) * n + z * h, as ours.
+# PyTorch 2.13, torch/nn/modules/rnn.py: kernels (out, in); gates r, z, n and i, f, g, o. Every gate has two biases, of
+# which only the sum matters except in the GRU's candidate. h = (1 - z) * n + z * h, as in our GRU.
 TORCH_GRU = Layout(
     GRU,
     {
@@ -130,8 +130,8 @@ TORCH_RNN = Layout(
     several=True,
 )
 
-# Keras 3.15, keras/src/layers/rnn: gates z, r, h and i, f, c, o; with reset_after two rows of biases.
-# `unit_forget_bias` only initialises. Activations are the layer's own arguments.
+# Keras 3.15, keras/src/layers/rnn: gates z, r, h and i, f, c, o. With reset_after, biases have two rows.
+# `unit_forget_bias` affects only the initial values. Activations are arguments of the layer.
 KERAS_GRU = Layout(
     GRU,
     {
@@ -158,8 +158,8 @@ KERAS_RNN = Layout(
     VanillaRNN, {"kernel": "W_h", "recurrent_kernel": "U_h", "bias": "b_h"}, separator="/", biasless=True
 )
 
-# Flax 0.12, flax/linen/recurrent.py: a Dense a gate; the GRU's biases are on the input side, the LSTM's on the
-# recurrent side; `OptimizedLSTMCell` has the tree of `LSTMCell`. Functions are the cell's own arguments.
+# Flax 0.12, flax/linen/recurrent.py: a Dense for each gate. The GRU's biases are on the input side, the LSTM's on the
+# recurrent side. `OptimizedLSTMCell` has the tree of `LSTMCell`. Activations are arguments of the cell.
 LINEN_GRU = Layout(
     GRU,
     {
@@ -180,7 +180,7 @@ LINEN_LSTM = Layout(
 )
 LINEN_SIMPLE = Layout(VanillaRNN, {"i.kernel": "W_h", "i.bias": "b_h", "h.kernel": "U_h"}, tree="nested")
 
-# Flax 0.12, flax/nnx/nn/recurrent.py: fused but for `LSTMCell`; the GRU has no hidden bias, unlike linen's.
+# Flax 0.12, flax/nnx/nn/recurrent.py: fused kernels except in `LSTMCell`. The GRU has no hidden bias, unlike linen's.
 NNX_GRU = Layout(
     GRU,
     {"dense_i.kernel": "W_r W_z W_n", "dense_i.bias": "b_r b_z b_n", "dense_h.kernel": "U_r U_z U_n"},
@@ -203,8 +203,8 @@ NNX_SIMPLE = Layout(
     VanillaRNN, {"dense_i.kernel": "W_h", "dense_i.bias": "b_h", "dense_h.kernel": "U_h"}, tree="nested"
 )
 
-# Haiku 0.0.17, haiku/_src/recurrent.py: the GRU has h = (1 - z) * h + z * n, so its z is 1 - ours, and
-# sigmoid(-a) = 1 - sigmoid(a). The LSTM multiplies [x, h] with one kernel, gates i, g, f, o, and adds 1 to f.
+# Haiku 0.0.17, haiku/_src/recurrent.py: the GRU has h = (1 - z) * h + z * n, so its z is 1 minus our z, and
+# sigmoid(-a) = 1 - sigmoid(a). The LSTM multiplies [x, h] by one kernel with gates i, g, f, o, and adds 1 to f.
 HAIKU_GRU = Layout(
     GRU,
     {"w_i": "-W_z W_r W_n", "w_h": "-U_z U_r U_n", "b": "-b_z b_r b_n"},
@@ -275,4 +275,4 @@ LAYOUTS: dict[str, Layout] = {
     "equinox.GRUCell": EQUINOX_GRU,
     "equinox.LSTMCell": EQUINOX_LSTM,
 }
-"""What `from_library` and `to_library` know, by library and class; a new one is a table and a line here."""
+"""The classes that `from_library` and `to_library` support. A new one needs a table and a line here."""

@@ -1,6 +1,6 @@
-"""Converts a user's weights to NumPy, PyTorch's tensors included, and says which call gives the right ones.
+"""Converts a user's weights to NumPy, PyTorch tensors included, and names the calls that return a layer's weights.
 
-PyTorch isn't imported here: the user of a tensor has imported it.
+PyTorch isn't imported here: a user with a tensor has already imported it.
 """
 
 from collections.abc import Collection
@@ -19,14 +19,14 @@ GIVE = {
     "haiku": "the parameters that init returned",
     "equinox": "a dict of module.weight_ih, module.weight_hh, module.bias and, for a GRUCell, module.bias_n",
 }
-"""How each library's user gets the weights of a layer."""
+"""The expression for a layer's weights in each library."""
 NUMPY_FLOATS = ("float16", "float32", "float64")
 
 
 def as_numpy(value: Any) -> np.ndarray:
-    """`value` in its own type; a tensor's gradient and device are left behind.
+    """Returns `value` as a NumPy array of its own type, without a tensor's gradient and device.
 
-    Raises TypeError, ValueError or RuntimeError where it is no array.
+    Raises TypeError, ValueError or RuntimeError if it isn't an array.
     """
     if not any((kind.__module__, kind.__name__) == ("torch", "Tensor") for kind in type(value).__mro__):
         array = np.asarray(value)
@@ -41,7 +41,7 @@ def as_numpy(value: Any) -> np.ndarray:
 
 
 def wrong_type_message(layer: str, weights: Any) -> str:
-    """The message where `weights` are neither a mapping nor a list."""
+    """Returns the message for `weights` that are neither a mapping nor a list."""
     return (
         f"weights is a {type(weights).__name__}; it must be a mapping of arrays by name, or a list in the library's "
         f"order: for {layer}, {GIVE[layer.split('.')[0]]}"
@@ -49,7 +49,7 @@ def wrong_type_message(layer: str, weights: Any) -> str:
 
 
 def undo_call(name: Parts, given: Collection[Parts]) -> str | None:
-    """The call that puts the parameter `name` in place of those in `given` that PyTorch computes it from, or None."""
+    """Returns the call after which PyTorch stores `name` instead of computing it from tensors in `given`, or None."""
     module, last = name[:-1], name[-1]
 
     def there(*endings: str) -> bool:
@@ -66,7 +66,7 @@ def undo_call(name: Parts, given: Collection[Parts]) -> str | None:
 
 
 def belongs(other: Parts, name: Parts) -> bool:
-    """Whether PyTorch computes the parameter `name` from the tensor `other`, as `undo_call` finds them."""
+    """Returns whether PyTorch computes the parameter `name` from the tensor `other`, as recognised by `undo_call`."""
     module, last = name[:-1], name[-1]
     inside = (*module, "parametrizations", last)
     return other[: len(inside)] == inside or other in {

@@ -1,4 +1,4 @@
-"""Maps a library's layer to a model: its cells, the names of their arrays, and whether the class computes the same."""
+"""Maps a library's layer to a model's cells and array names, and checks that both compute the same function."""
 
 import dataclasses
 import difflib
@@ -14,12 +14,12 @@ from gru_research.cells.overrides import STEP_PARTS, defining_class, why_overrid
 from .layouts import LAYOUTS, Block, Layout
 
 Path: TypeAlias = tuple[int | str, ...]
-"""The path of a cell in a model, and of its parameters: `(layer,)`, `(layer, "forward")`."""
+"""The path of a cell and of its parameters in a model: `(layer,)`, `(layer, "forward")`."""
 Parts: TypeAlias = tuple[str, ...]
-"""The name of an array, split where modules end."""
+"""The name of an array, split into its modules and its last part."""
 DIRECTIONS = ("forward", "backward")
 ZERO_WHERE_ABSENT = re.compile(r"[bcp]_\w|[hc]_0")
-"""Biases, peepholes and learned first carries: a cell in which they are 0 computes the same as one without."""
+"""Biases, peepholes and learned initial carries. A cell with zeros there computes the same as a cell without them."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,10 +27,10 @@ class CellPlace:
     """One cell of a model.
 
     Attributes:
-      path: the path of its parameters in the model's.
+      path: the path of its parameters in the model's parameters.
       cell: the cell.
       names: the full name of each of its arrays, by the name in the table.
-      input_size: the outputs of the layer below; None for the first layer, whose size the weights give.
+      input_size: the output size of the layer below; None for the first layer, whose weights determine it.
     """
 
     path: Path
@@ -39,7 +39,7 @@ class CellPlace:
     input_size: int | None
 
     def shapes(self, input_size: int) -> dict[str, tuple[int, ...]]:
-        """Our parameters and their shapes."""
+        """Returns the shapes of our parameters, by name."""
         return dict(_shapes(self.cell, input_size))
 
 
@@ -55,8 +55,8 @@ class WeightMapping:
 
     Attributes:
       layer, layout: the library's class and its table.
-      blocks: the contents of the layer's arrays; without biases, the kernels alone.
-      prefix: the common start of the names of all its arrays.
+      blocks: the contents of the layer's arrays; without biases, only the kernels.
+      prefix: the common prefix of the names of all its arrays.
       places: the cells, from the input upwards, forward before backward.
     """
 
@@ -68,7 +68,7 @@ class WeightMapping:
 
     @property
     def held(self) -> set[str]:
-        """Our parameters that the arrays hold."""
+        """The names of our parameters that the arrays hold."""
         return {term.name for block in self.blocks.values() for row in block for term in row}
 
     def show(self, name: Parts) -> str:
@@ -76,7 +76,7 @@ class WeightMapping:
 
 
 def map_weights(layer: str, model: Any, prefix: str | None, bias: bool) -> WeightMapping:
-    """Raises ValueError where the class isn't known, or computes something else than the model."""
+    """Returns the mapping. Raises ValueError if the class is unknown, or computes something else than the model."""
     if layer not in LAYOUTS:
         near = difflib.get_close_matches(str(layer), LAYOUTS, n=1, cutoff=0.3)
         nearest = f" (nearest: {near[0]})" if near else ""
@@ -108,12 +108,12 @@ def map_weights(layer: str, model: Any, prefix: str | None, bias: bool) -> Weigh
 
 
 def parts(name: str) -> Parts:
-    """A name split at "." and "/"."""
+    """Splits a name at "." and "/"."""
     return tuple(part for part in re.split(r"[./]", name) if part)
 
 
 def children(model: Any) -> dict[Any, Any]:
-    """The layers or the two directions of a model; nothing for a cell."""
+    """Returns the layers or the two directions of a model; nothing for a cell."""
     if isinstance(model, Mapping) or (hasattr(model, "forward") and hasattr(model, "backward")):
         inside = model if isinstance(model, Mapping) else {key: getattr(model, key) for key in DIRECTIONS}
         if set(inside) != set(DIRECTIONS):
@@ -153,7 +153,10 @@ def _check_cell(layer: str, layout: Layout, cell: Any) -> None:
 
 
 def _check_structure(layer: str, layout: Layout, model: Any, cells: Mapping[Path, Any]) -> None:
-    """PyTorch's layers are of one size, and each reads both directions of the one below, side by side."""
+    """Raises ValueError unless the model has PyTorch's structure.
+
+    All layers have the same size. Each layer reads the concatenated directions of the layer below.
+    """
     if set(cells) == {()}:
         return
     if not layout.several:
