@@ -14,12 +14,12 @@ import matplotlib.style
 
 FORMATS = ("png", "pdf", "svg")
 WIDTH = 5.2
-"""Inches, of the style "screen": narrow, so that a figure's text is still legible on a telephone."""
+"""The width of the style "screen" in inches: narrow, so that text is legible on a phone."""
 
 STYLES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
         "screen": {"figure.figsize": (WIDTH, WIDTH)},
-        # One column of two, in a face that goes with a paper's text and comes with Matplotlib: the same anywhere.
+        # One of two columns. The font suits a paper's text and is included in Matplotlib, so it is always available.
         "paper": {
             "figure.figsize": (3.3, 3.3),
             "font.family": ["STIXGeneral", "DejaVu Sans"],
@@ -32,7 +32,7 @@ STYLES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     }
 )
 _WIDTHS, _FONT_SIZES = (2, 20), (4, 24)
-_INCHES_PER_POINT = 0.15  # with less, labels leave no room for what they label
+_INCHES_PER_POINT = 0.15  # below this, labels leave no room for the plot
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,14 +40,13 @@ class FigureSettings:
     """The formats, size and style of all figures of a report.
 
     Attributes:
-      formats: of the files in `figures/`, of `FORMATS`.
-      style: a name of `STYLES`, or the path of a file in Matplotlib's format, `FILE.mplstyle`, which is put over
-        "screen".
-      width_inches: of a figure; None: the style's. A figure's height follows the size of its text.
-      font_size: of ordinary text, in points; smaller and larger text keeps its proportion. None: the style's.
+      formats: the formats of the files in `figures/`, from `FORMATS`.
+      style: a name in `STYLES`, or the path of a Matplotlib style file, `FILE.mplstyle`, which overrides "screen".
+      width_inches: the width of a figure; None: the style's. A figure's height scales with its font size.
+      font_size: the size of ordinary text in points; other text scales with it. None: the style's.
 
     Raises:
-      ValueError: an unknown format or style, a width or a size out of range, or a style file that can't be read.
+      ValueError: an unknown format or style, a width or font size out of range, or a style file that can't be read.
     """
 
     formats: tuple[str, ...] = ("png",)
@@ -71,12 +70,12 @@ class FigureSettings:
 
     @property
     def inches(self) -> float:
-        """The width of a figure."""
+        """The width of a figure in inches."""
         return float(self._parameters()["figure.figsize"][0])
 
     @contextlib.contextmanager
     def applied(self) -> Iterator[None]:
-        """Figures that are made and written meanwhile have these settings, whatever Matplotlib's own settings are."""
+        """Applies these settings, instead of Matplotlib's own, to all figures made and written in the context."""
         token = _CURRENT.set(self)
         try:
             with matplotlib.style.context([self._parameters()], after_reset=True):
@@ -102,12 +101,12 @@ _CURRENT = contextvars.ContextVar("figure_settings", default=SCREEN)
 
 
 def current() -> FigureSettings:
-    """Returns the settings that are applied, `SCREEN` where none are."""
+    """Returns the applied settings; `SCREEN` by default."""
     return _CURRENT.get()
 
 
 def _read(style: str) -> dict[str, Any]:
-    """What a style file sets."""
+    """Returns the parameters that a style file sets."""
     path = Path(style)
     if path.suffix != ".mplstyle":
         raise ValueError(f"style={style!r} must be {', '.join(STYLES)} or the path of a FILE.mplstyle")
@@ -116,7 +115,7 @@ def _read(style: str) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError) as e:
         raise ValueError(f"style={style!r} can't be read: {getattr(e, 'strerror', None) or e}") from e
     for number, line in enumerate(text.splitlines(), 1):
-        # Matplotlib only logs a parameter that it doesn't know.
+        # Matplotlib only logs unknown parameters.
         name, separator, _ = re.split(r"(?<!['\"])#", line)[0].partition(":")
         if name.strip() and (not separator or name.strip() not in matplotlib.rcParams):
             raise ValueError(f"style={style!r}, line {number}: {line.strip()!r} sets no parameter of Matplotlib")
@@ -124,6 +123,6 @@ def _read(style: str) -> dict[str, Any]:
         found = matplotlib.rc_params_from_file(path, fail_on_error=True, use_default_template=False)
     except ValueError as e:
         raise ValueError(f"style={style!r}: {e}") from e
-    if found.get("text.usetex"):  # which would take labels, names of files and "%" for LaTeX
+    if found.get("text.usetex"):  # it would interpret labels, file names and "%" as LaTeX
         raise ValueError(f"style={style!r}: text.usetex must be False: labels are shown as they are")
     return {str(name): value for name, value in found.items()}

@@ -1,8 +1,8 @@
-"""How every figure looks.
+"""The style of all figures.
 
-Matplotlib's pyplot, which has global state and asks for a screen, is never imported. The colours are
-Okabe and Ito's, which colour-blind readers tell apart; a marker and a line style for each cell keep
-them apart in grey print. Widths and sizes of text follow `figure_settings`.
+Matplotlib's pyplot is never imported, as it has global state and may need a display. The colours are those of Okabe
+and Ito, which colour-blind readers can distinguish. Each cell also has a marker and a line style, for greyscale print.
+Widths and font sizes follow `figure_settings`.
 """
 
 import dataclasses
@@ -33,7 +33,7 @@ _BOX = "\u25a1"
 
 @dataclasses.dataclass(frozen=True)
 class Illustration:
-    """A figure, the `name` of its file, and its words as plain text: not yet escaped for HTML."""
+    """A figure with the `name` of its file. `title`, `alt` and `caption` are plain text, not escaped for HTML."""
 
     name: str
     figure: Figure
@@ -48,18 +48,18 @@ def width() -> float:
 
 
 def room() -> float:
-    """How much text a figure has room for from left to right, as a part of what the style "screen" has room for."""
+    """Returns how much text fits across a figure, relative to the style "screen"."""
     return width() / points(figure_settings.WIDTH)
 
 
 def points(size: float) -> float:
-    """A size of text, given for an ordinary one of 10 points."""
+    """Scales a size, given for ordinary text of 10 points, to the applied font size."""
     return size * matplotlib.rcParams["font.size"] / _ORDINARY
 
 
 def sheet(height: float, least_width: float = 0.0) -> Figure:
-    """Returns an empty figure with constrained layout. `height` is in inches, for text of 10 points; its width is that
-    of the settings, or `least_width` where that is more."""
+    """Returns an empty figure with constrained layout. `height` and `least_width` are in inches, for text of 10 points.
+    The width is from the settings, but at least `least_width`."""
     return Figure(figsize=(max(width(), points(least_width)), points(height)), layout="constrained")
 
 
@@ -78,7 +78,7 @@ def title(axes: Axes, words: str) -> None:
 
 
 def style(index: int) -> dict[str, Any]:
-    """Colour, marker and line style of the cell at `index`; no two of the first 315 are alike."""
+    """Returns colour, marker and line style of the cell at `index`. The first 315 all differ."""
     return {
         "color": _COLOURS[index % len(_COLOURS)],
         "linestyle": _LINES[index % len(_LINES)],
@@ -87,12 +87,12 @@ def style(index: int) -> dict[str, Any]:
 
 
 def key(label: str, index: int) -> Line2D:
-    """What a legend shows of the cell at `index`."""
+    """Returns the legend entry of the cell at `index`."""
     return Line2D([], [], label=text(shortened(label)), linewidth=1.9, markersize=5, **style(index))
 
 
 def legend(figure: Figure, handles: Sequence[Artist]) -> None:
-    """Below the axes, with as many columns as the longest label leaves room for; the figure grows by its rows."""
+    """Adds a legend below the axes. The longest label limits the number of columns; the figure grows with the rows."""
     if handles:
         longest = max(len(str(handle.get_label())) for handle in handles)
         columns = max(1, round(room() * (3 if longest <= 12 else 2 if longest <= 28 else 1)))
@@ -103,8 +103,8 @@ def legend(figure: Figure, handles: Sequence[Artist]) -> None:
 
 
 def name_rows(axes: Axes, labels: Sequence[str], remarks: Sequence[str] = (), characters: int = _ROW_LABEL) -> None:
-    """Names the rows of `axes`, the first on top. A label has at most two lines, of `characters` each or fewer on a
-    narrow figure, then its remark."""
+    """Names the rows of `axes`, the first on top. A label has at most two lines of `characters` each, scaled with the
+    figure's width. Its remark follows on a new line."""
     remarks = [*remarks, *[""] * (len(labels) - len(remarks))]
     names = [
         "\n".join(filter(None, [_wrapped(label, max(_LEAST_LABEL, int(characters * room()))), remark]))
@@ -116,7 +116,7 @@ def name_rows(axes: Axes, labels: Sequence[str], remarks: Sequence[str] = (), ch
 
 
 def _wrapped(label: str, characters: int) -> str:
-    # Underscores are where a name may break, besides spaces and hyphens.
+    # Names may break at spaces, hyphens and underscores.
     lines = textwrap.wrap(label.replace("_", "_ "), characters, max_lines=2, placeholder="…")
     return "\n".join(line.replace("_ ", "_") for line in lines)
 
@@ -126,8 +126,8 @@ def shortened(label: str, characters: int = _LEGEND_LABEL) -> str:
 
 
 def text(words: str) -> str:
-    """`words` as Matplotlib shows them literally: no mathematics between dollars, no hidden legend entry, and a box for
-    what its font lacks, without a warning."""
+    """Escapes `words` so that Matplotlib shows them literally: no mathematics between dollars and no hidden legend
+    entries. Characters that the font lacks become boxes, without a warning."""
     shown = "".join(
         c if c == "\n" or ord(c) in _glyphs(tuple(matplotlib.rcParams["font.family"])) else _BOX for c in words
     )
@@ -137,7 +137,7 @@ def text(words: str) -> str:
 
 @functools.cache
 def _glyphs(families: tuple[str, ...]) -> frozenset[int]:
-    """The characters of the fonts in which figures are set: what the first lacks is taken from the next."""
+    """Returns the characters in any of the figures' fonts. Later fonts supply characters that the first lacks."""
     fonts = matplotlib.font_manager
     found = [fonts.get_font(fonts.findfont(fonts.FontProperties(family=[family]))) for family in families]
     return frozenset().union(*(font.get_charmap() for font in found))

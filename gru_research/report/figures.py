@@ -1,4 +1,4 @@
-"""The figures of every run: `matplotlib.figure.Figure` objects made from the results of one task, with their words."""
+"""The figures of every run: `matplotlib.figure.Figure` objects with captions, made from the results of one task."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -14,12 +14,12 @@ from gru_research import stats
 from gru_research.report import captions, figure_style, formatting, results, scales, solve_times, summary
 
 _MARKS_PER_LINE, _MANY_BANDS = 8, 5
-_SUMMARY = 0.2  # how far below its row's middle a summary stands, in rows
-_ARROW_ROW = 0.45  # the room above the rows for what stands at an edge, in rows
+_SUMMARY = 0.2  # offset of a summary below the middle of its row, in rows
+_ARROW_ROW = 0.45  # space above the rows for labels at an edge, in rows
 
 
 def illustrations(task: results.TaskResults) -> list[figure_style.Illustration]:
-    """The figures that there are results for: none without evaluations."""
+    """Returns the figures for which there are results; none without evaluations."""
     made = []
     if any(len(cell.curve.steps) for cell in task.cells):
         made.append(learning_curves(task))
@@ -32,7 +32,7 @@ def illustrations(task: results.TaskResults) -> list[figure_style.Illustration]:
 
 
 def learning_curves(task: results.TaskResults) -> figure_style.Illustration:
-    """The validation metric against the step: the IQM over seeds, with a band or every seed's line."""
+    """Plots the validation metric against the step: the IQM over seeds, with a band or every seed's line."""
     shown = [(i, cell) for i, cell in enumerate(task.cells) if len(cell.curve.steps)]
     figure, axes = _new(task.task, height=3.9)
     measured = task.task.on_validation()
@@ -58,7 +58,7 @@ def learning_curves(task: results.TaskResults) -> figure_style.Illustration:
 
 
 def test_metric(task: results.TaskResults) -> figure_style.Illustration:
-    """The test metric of every seed as a dot, with the IQM and its interval."""
+    """Plots the test metric of every seed as a dot, with the IQM and its interval."""
     figure, axes = _new(task.task, height=1.4 + 0.6 * len(task.complete))
     compared = task.task.on_test()
     metrics = [stats.rank_worst([s.test_metric for s in cell.seeds], compared.direction) for cell in task.complete]
@@ -68,7 +68,7 @@ def test_metric(task: results.TaskResults) -> figure_style.Illustration:
         style = figure_style.style(task.cells.index(cell))
         low, high = summary.interval(metric)
         if low is not None and high is not None:
-            ends = np.clip([low, high], *axes.get_xlim())  # an infinite end stands at the edge
+            ends = np.clip([low, high], *axes.get_xlim())  # an infinite end is drawn at the edge
             axes.plot(ends, [y + _SUMMARY] * 2, color=style["color"], linewidth=2.5, solid_capstyle="butt")
         _draw_row(axes, metric, stats.iqm(metric), y, style)
     figure_style.name_rows(axes, [cell.label for cell in task.complete], [_lost(cell) for cell in task.complete])
@@ -87,7 +87,7 @@ def test_metric(task: results.TaskResults) -> figure_style.Illustration:
 
 
 def share_solved(task: results.TaskResults) -> figure_style.Illustration:
-    """The share of seeds that solved the task by each update, and by each second where that is on record."""
+    """Plots the share of seeds that solved the task by each update, and by each second if recorded."""
     units = solve_times.units(task.complete)
     figure = figure_style.sheet(0.7 + 2.5 * len(units))
     for axes, unit in zip(figure.subplots(len(units), squeeze=False)[:, 0], units, strict=True):
@@ -107,7 +107,7 @@ def share_solved(task: results.TaskResults) -> figure_style.Illustration:
 
 
 def speed_and_size(task: results.TaskResults) -> figure_style.Illustration:
-    """Training time for each update and seed, and parameters, as horizontal bars."""
+    """Plots the training time per update and seed, and the parameters, as horizontal bars."""
     rows = [summary.row(task, cell) for cell in task.complete]
     figure = figure_style.sheet(1.0 + 0.42 * len(rows))
     left, right = figure.subplots(1, 2, sharey=True)
@@ -134,7 +134,7 @@ def _draw_curve(axes: Axes, style: dict[str, Any], cell: results.CellResults, al
         low, high = values.min(axis=1), values.max(axis=1)
         if values.shape[1] > 1:
             axes.plot(steps, scales.drawable(values), color=colour, linewidth=0.7, alpha=0.55)
-    band = np.clip([low, high], *axes.get_ylim())  # an infinite end stands at the edge
+    band = np.clip([low, high], *axes.get_ylim())  # an infinite end is drawn at the edge
     axes.fill_between(steps, *band, color=colour, alpha=alpha, linewidth=0)
     middle = scales.drawable(np.array([stats.iqm(row) for row in values]))
     spacing = max(1, math.ceil(len(steps) / _MARKS_PER_LINE))
@@ -149,14 +149,14 @@ def _draw_curve(axes: Axes, style: dict[str, Any], cell: results.CellResults, al
     )
     for seed in range(values.shape[1]):
         finite = np.flatnonzero(np.isfinite(values[:, seed]))
-        if 0 < len(finite) < len(steps):  # this seed diverged: a cross where its finite values end
+        if 0 < len(finite) < len(steps):  # this seed diverged: mark its last finite value
             axes.plot(steps[finite[-1]], values[finite[-1], seed], marker="x", color=colour, markersize=8, mew=2)
     return line
 
 
 def _draw_row(axes: Axes, values: np.ndarray, middle: float, y: float, style: dict[str, Any]) -> None:
-    """Every finite value as an open mark in row `y`, and their `middle` as a filled one below them."""
-    # Spread over the row's height, so that equal values stay apart.
+    """Draws every finite value as an open mark in row `y`, and their `middle` as a filled mark below them."""
+    # Marks are spread over the row's height to separate equal values.
     heights = y - (np.linspace(0.05, 0.33, len(values)) if len(values) > 1 else np.array([0.15]))
     finite = np.isfinite(values)
     marks = {"linestyle": "none", "marker": style["marker"], "color": style["color"], "zorder": 3}
@@ -166,16 +166,16 @@ def _draw_row(axes: Axes, values: np.ndarray, middle: float, y: float, style: di
 
 
 def _draw_shares(axes: Axes, cells: Sequence[tuple[dict[str, Any], solve_times.Times]], unit: solve_times.Unit) -> None:
-    """Steps up at each solve, each with a mark; a bar across where a cell's training ended with seeds unsolved."""
+    """Draws a step up with a mark at each solve, and a bar where training ended with unsolved seeds."""
     last = max(at.end for _, at in cells)
     for style, at in cells:
         curve = at.curve()
         share = 1 - np.append(curve.unsolved, curve.unsolved[-1])
         look: dict[str, Any] = style | {"marker": "", "drawstyle": "steps-post"}
         (line,) = axes.plot(np.append(curve.times, at.end), share, linewidth=1.9, **look)
-        line.set_clip_on(False)  # at 0 and at 1 half of it lies outside
+        line.set_clip_on(False)  # at 0 and 1, half of the line is outside the axes
         marks: dict[str, Any] = {"linestyle": "none", "color": style["color"], "clip_on": False, "zorder": 3}
-        if at.solved.any():  # without any, an unclipped line of nothing breaks the layout
+        if at.solved.any():  # an empty unclipped line breaks the layout
             axes.plot(curve.times[1:], share[1:-1], marker=style["marker"], markersize=5, **marks)
         if share[-1] < 1:
             axes.plot([at.end], [share[-1]], marker="|", markersize=11, markeredgewidth=2, **marks)

@@ -1,4 +1,4 @@
-"""The files of a report: figures in the formats of the settings and as SVG for the page, each written in one step."""
+"""The files of a report: figures in the formats of the settings and as SVG for the page, each written atomically."""
 
 import dataclasses
 import io
@@ -13,8 +13,8 @@ from matplotlib.figure import Figure
 from gru_research.report import figure_settings, figure_style, markup
 
 _PNG_DOTS_PER_INCH = 200
-# Type 42 embeds fonts as publishers ask for, and keeps the text of a PDF selectable; an SVG has its letters as paths,
-# which need no font. Identifiers in an SVG are of its content, not of the time.
+# Type 42 embeds fonts as publishers require and keeps a PDF's text selectable. SVG letters are paths, which need no
+# font. The hash salt makes SVG identifiers depend only on the content.
 _SAVED: dict[Any, Any] = {"pdf.fonttype": 42, "svg.fonttype": "path", "svg.hashsalt": "gru_research"}
 _UNDATED: dict[str, dict[str, None]] = {
     "png": {"Software": None},
@@ -25,7 +25,7 @@ _UNDATED: dict[str, dict[str, None]] = {
 
 @dataclasses.dataclass(frozen=True)
 class ReportPaths:
-    """The files of a report; `figures` in the order in which they were drawn, `tables` are those for LaTeX."""
+    """The files of a report. `figures` are in drawing order; `tables` are for LaTeX."""
 
     summary: Path
     seeds: Path
@@ -35,8 +35,8 @@ class ReportPaths:
 
 
 class Figures:
-    """Writes figures to a folder, in the formats of the applied settings, and turns them into pictures of a page.
-    `paths` are the files written."""
+    """Writes figures to a folder in the formats of the applied settings, and converts them to pictures for a page.
+    `paths` lists the written files."""
 
     def __init__(self, folder: Path):
         folder.mkdir(exist_ok=True)
@@ -44,7 +44,7 @@ class Figures:
         self.paths: list[Path] = []
 
     def add(self, drawn: figure_style.Illustration) -> markup.Picture:
-        # Laid out once, not for each format again: that takes most of the time.
+        # Layout takes most of the time, so it runs once and not per format.
         drawn.figure.draw_without_rendering()
         drawn.figure.set_layout_engine("none")
         for kind in figure_settings.current().formats:
@@ -56,7 +56,7 @@ class Figures:
 
 
 def replace(path: Path, content: bytes) -> Path:
-    """Writes `content` beside `path` and moves it there; leaves nothing behind where that fails."""
+    """Replaces the file at `path` atomically. Leaves no temporary file if that fails."""
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         part.write_bytes(content)
@@ -67,7 +67,7 @@ def replace(path: Path, content: bytes) -> Path:
 
 
 def _image(figure: Figure, kind: str) -> bytes:
-    """The bytes of a file of this format; the same figure always gives the same ones."""
+    """Returns the bytes of the figure in the format `kind`, reproducibly."""
     content = io.BytesIO()
     with matplotlib.rc_context(_SAVED):
         figure.savefig(content, format=kind, dpi=_PNG_DOTS_PER_INCH, metadata=_UNDATED[kind])

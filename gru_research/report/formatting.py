@@ -1,4 +1,4 @@
-"""Numbers as the text of reports, tables and figures."""
+"""Formats numbers for reports, tables and figures."""
 
 import json
 import math
@@ -9,21 +9,21 @@ NOT_FINITE = "not finite"
 
 
 def number(value: float | None, digits: int = 4) -> str:
-    """`digits` significant digits; "-" where unknown, "not finite" where infinite."""
+    """Formats a number with `digits` significant digits; "-" if unknown, "not finite" if infinite."""
     if value is None:
         return UNKNOWN
     return f"{value:.{digits}g}" if math.isfinite(value) else NOT_FINITE
 
 
 def count(value: float | None) -> str:
-    """A count with thousands separated; "-" where unknown, "inf" where infinite."""
+    """Formats a count with thousands separators; "-" if unknown, "inf" if infinite."""
     if value is None:
         return UNKNOWN
     return f"{value:,.10g}" if math.isfinite(value) else "inf"
 
 
 def power(log10: float) -> str:
-    """A positive number from its logarithm to base 10, which may be too small or too large for a float."""
+    """Formats a positive number given by its logarithm to base 10. It may be outside the range of floats."""
     if not math.isfinite(log10):
         return "0" if log10 < 0 else NOT_FINITE
     exponent = math.floor(log10)
@@ -37,5 +37,5 @@ def percent(share: float, digits: int = 0) -> str:
 
 
 def json_text(value: Any) -> str:
-    """Plain JSON for people to read."""
+    """Formats plain JSON for readers."""
     return json.dumps(value, indent=2, ensure_ascii=False)

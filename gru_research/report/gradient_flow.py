@@ -1,4 +1,4 @@
-"""What probes recorded: how far the gradient reaches, at the start, at the end and along training."""
+"""The figures and table of recorded gradient flow: norms over lags at the start, at the end and along training."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -11,7 +11,7 @@ from gru_research.report.exhibits import over_seeds
 
 
 def flow_exhibits(run: records.Run) -> tuple[exhibits.Exhibit, ...]:
-    """The figures and the table of the probe "gradient_flow"; none where a run has no such records."""
+    """Returns the figures and the table of the probe "gradient_flow"; none if the run has no such records."""
     found = [record for record in run.probes if record.name == "gradient_flow"]
     if not found:
         return ()
@@ -20,7 +20,7 @@ def flow_exhibits(run: records.Run) -> tuple[exhibits.Exhibit, ...]:
 
 
 def along_training(found: Sequence[records.Probe], labels: Sequence[str]) -> exhibits.Lines:
-    """The norm at the longest lag against updates."""
+    """Returns the figure of the norm at the longest lag against updates."""
     lines = []
     for place, label in enumerate(labels):
         steps = sorted({record.step for record in found if record.cell == label})
@@ -75,7 +75,7 @@ def _table(found: Sequence[records.Probe], labels: Sequence[str]) -> exhibits.Ta
 
 
 def _by_seed(found: Sequence[records.Probe], label: str, steps: Sequence[int]) -> list[list[float]]:
-    """The norm at the longest lag, `[S, steps]`; a seed that diverged has none from there on and is left out."""
+    """Returns the norm at the longest lag, `[S, steps]`, without seeds that diverged and so lack some norms."""
     of_seed: dict[int, list[float]] = {}
     for step in steps:
         for record in _at(found, label, step):
@@ -109,5 +109,5 @@ def _step(found: Sequence[records.Probe], label: str, choose: Callable[..., int]
 
 
 def _log10(log_norm: float | None) -> float:
-    """From a natural logarithm; null is a gradient of 0."""
+    """Converts a natural logarithm to base 10; null means a gradient of 0."""
     return -math.inf if log_norm is None else log_norm / math.log(10)
