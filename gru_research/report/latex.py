@@ -1,4 +1,4 @@
-"""Tables for LaTeX, in the style of the package booktabs: `tables/*.tex`, each a `tabular` to be put into a paper."""
+"""Writes tables for LaTeX, in the style of the package booktabs: `tables/*.tex`, each a `tabular` for a paper."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -15,16 +15,16 @@ _SPECIAL = {
     "[": "{[}", "]": "{]}", "*": "{*}", "\u00a0": "~", "\u00b1": r"$\pm$", "\u2212": "$-$", "\u2026": r"\ldots{}",
     "\u201c": "``", "\u201d": "''",
 }  # fmt: skip
-# After "\\" a bracket or an asterisk would be its argument.
+# After "\\", LaTeX would read a bracket or an asterisk as an argument.
 _NUMBER = re.compile(r"(?<![\w.])-?\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?(?![\w.])")
 
 
 def write(
     workdir: Path, task: results.TaskResults, found: Sequence[pairwise_tests.Pair], made: Mapping[str, str]
 ) -> list[Path]:
-    """Writes the summary, the metrics where there are several, the pairs and the seeds of a task to `workdir/tables`.
+    """Writes a task's summary, metrics (if there are several), pairs and seeds to `workdir/tables`.
 
-    `made` says what the tables were made of and how, by name, for the comment at the top of each file.
+    `made` has facts on the origin of the tables, by name, for the comment at the top of each file.
     """
     folder = workdir / "tables"
     folder.mkdir(exist_ok=True)
@@ -42,7 +42,7 @@ def write(
 
 
 def to_latex(headings: Sequence[str], rows: Sequence[Sequence[str]], made: Mapping[str, str]) -> str:
-    """A `tabular` with the rules of booktabs, everything escaped; the first column is text, the others are numbers."""
+    """Returns an escaped `tabular` with the rules of booktabs. The first column is text, the others are numbers."""
     comments = [f"% {name}: {_one_line(text)}" for name, text in made.items()]
     lines = [
         *comments,
@@ -59,12 +59,12 @@ def to_latex(headings: Sequence[str], rows: Sequence[Sequence[str]], made: Mappi
 
 
 def escaped(text: str) -> str:
-    """Plain text as LaTeX shows it literally."""
+    """Escapes plain text for LaTeX."""
     return "".join(_SPECIAL.get(character, character) for character in _one_line(text))
 
 
 def number(text: str) -> str:
-    """Text with numbers in it: signs as a minus, exponents as powers of ten."""
+    """Escapes text with numbers for LaTeX: hyphens of numbers become minus signs, exponents powers of ten."""
     pieces, end = [], 0
     for found in _NUMBER.finditer(text):
         pieces += [escaped(text[end : found.start()]), _one(found[0])]
@@ -82,7 +82,7 @@ def _one(text: str) -> str:
 
 
 def _one_line(text: str) -> str:
-    """Without what would end a line or a comment, or is no letter at all; no-break spaces stay."""
+    """Replaces line breaks and other unprintable characters with spaces, except for no-break spaces."""
     return "".join(c if c.isprintable() or c == "\u00a0" else " " for c in text)
 
 

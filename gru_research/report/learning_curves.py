@@ -11,10 +11,10 @@ from gru_research import records, stats
 
 @dataclasses.dataclass(frozen=True)
 class Curve:
-    """The validation metric [N, S] at `steps` [N] (updates), non-finite seeds ranked worst.
+    """The validation metric [N, S] at `steps` [N] (updates), with non-finite seeds ranked worst.
 
-    Steps that some seed lacks, though it had not diverged before, are left out: an IQM over fewer
-    seeds isn't comparable with its neighbours.
+    Steps at which some seed has no value, and had not diverged before, are omitted: an IQM over fewer seeds isn't
+    comparable with those of other steps.
     """
 
     steps: np.ndarray
@@ -23,8 +23,8 @@ class Curve:
 
 
 def curve(evaluations: Sequence[records.Evaluation], direction: stats.Direction) -> Curve:
-    """Sorts the evaluations of a cell."""
-    # Of two evaluations of a seed at a step the later one counts.
+    """Returns the learning curves from the evaluations of a cell."""
+    # If a seed has two evaluations at a step, the later one counts.
     value: dict[tuple[int, int], float | None] = {}
     diverged: dict[int, int] = {}
     for line in evaluations:

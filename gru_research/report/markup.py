@@ -1,4 +1,4 @@
-"""HTML of a self-contained page: it loads nothing, and all text is escaped. It runs nothing but `slider`."""
+"""Makes the HTML of a self-contained page. It loads nothing, escapes all text, and runs only the slider's script."""
 
 import base64
 import dataclasses
@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from gru_research.report import slider_script
 
-# The page may show images that it carries and its own style, and may load nothing at all.
+# The page may use its embedded images and style, and load nothing.
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
 _STYLE = """
@@ -84,12 +84,12 @@ details { margin: 1rem 0; }
 
 @dataclasses.dataclass(frozen=True)
 class Steps:
-    """A slider over the steps that a picture shows side by side.
+    """A slider over the steps on a picture's x axis.
 
     Attributes:
-      left, right: where the first step begins and the last one ends, as parts of the picture's width from the left.
-      top, bottom: where the line at a step begins and ends, as parts of its height from the top.
-      texts: what is said at each step, plain text in lines.
+      left, right: the start of the first step and the end of the last, as fractions of the picture's width.
+      top, bottom: the ends of the line at a step, as fractions of the picture's height from the top.
+      texts: the text of each step, plain text in lines.
     """
 
     left: float
@@ -101,7 +101,7 @@ class Steps:
 
 @dataclasses.dataclass(frozen=True)
 class Picture:
-    """A figure as the page holds it: the bytes of its SVG, its words as plain text, and a slider over its steps."""
+    """A figure for the page: the bytes of its SVG, its words as plain text, and an optional slider over its steps."""
 
     svg: bytes
     title: str
@@ -112,9 +112,9 @@ class Picture:
 
 @dataclasses.dataclass(frozen=True)
 class Section:
-    """A part of a page: its heading as plain text, then pieces of HTML, and pictures, which the page numbers.
+    """A part of a page: its heading as plain text, then pieces of HTML and pictures. The page numbers the pictures.
 
-    `anchor` names the heading for links of the page, `#ANCHOR`.
+    `anchor` is the heading's target for links, `#ANCHOR`.
     """
 
     heading: str
@@ -123,7 +123,7 @@ class Section:
 
 
 def document(title: str, sections: Iterable[Section], lead: str = "", warning: str | None = None) -> str:
-    """The whole page; `title`, `lead` and `warning` are plain text."""
+    """Returns the whole page. `title`, `lead` and `warning` are plain text."""
     name = html.escape(title)
     banner = f'<p class="warning"><strong>{html.escape(warning)}</strong></p>' if warning else ""
     sections = list(sections)
@@ -156,12 +156,12 @@ def paragraph(text: str) -> str:
 
 
 def bullets(lines: Sequence[str]) -> str:
-    """A list of plain texts; nothing where there are none."""
+    """Returns a list of plain texts; empty without texts."""
     return "<ul>" + "\n".join(f"<li>{html.escape(line)}</li>" for line in lines) + "</ul>" if lines else ""
 
 
 def folded(summary: str, content: str) -> str:
-    """Pieces of HTML that a click on the plain text `summary` shows."""
+    """Returns HTML `content` that is hidden until a click on the plain text `summary`."""
     return f"<details>\n<summary>{html.escape(summary)}</summary>\n{content}\n</details>"
 
 
@@ -188,7 +188,7 @@ def _figure(index: int, picture: Picture) -> str:
 
 
 def _stepped(steps: Steps, title: str, image: str) -> tuple[str, str]:
-    """The beginning of a figure with a slider, and the picture with it; all of it shows once the script runs."""
+    """Returns the start tag of a figure with a slider, and the picture with the slider. The script shows the slider."""
     last, name = len(steps.texts) - 1, html.escape(f"Step of: {title}")
     begin = (
         f'<figure data-left="{steps.left:.5f}" data-right="{steps.right:.5f}" '

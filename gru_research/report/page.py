@@ -1,4 +1,4 @@
-"""`report.html` of a run: what came out, pair by pair, the figures, every seed, and what was run."""
+"""Makes `report.html` of a run: results, pairs of cells, figures, seeds, and what was run."""
 
 import collections
 import dataclasses
@@ -14,8 +14,8 @@ from gru_research.report import captions, formatting, markup, pairwise_tests, re
 
 @dataclasses.dataclass(frozen=True)
 class TaskPage:
-    """A task's results and pairs, their pictures, what probes found, and what models attended to; `notes` come before
-    all others."""
+    """The content of a task's page: results, pairs, pictures, and the exhibits of probes and attention. `notes` come
+    before all other notes."""
 
     task: results.TaskResults
     pairs: Sequence[pairwise_tests.Pair]
@@ -27,9 +27,9 @@ class TaskPage:
 
 
 def to_html(run: records.Run, shown: TaskPage, sources: Mapping[str, records.Run], why: str | None = None) -> str:
-    """The page of a run, or of several: `run` then holds the records of all, and `sources` each by its name.
+    """Returns the page of one run or several. `run` has the records of all runs, and `sources` each run by its name.
 
-    `why` is the address of the page on what the cells of a run do inside.
+    `why` is the address of the page on the internals of the cells.
     """
     sections = _task_sections(run, shown)
     if why:
@@ -55,7 +55,7 @@ def _lead(sources: Mapping[str, records.Run]) -> str:
 
 
 def _task_sections(run: records.Run, page: TaskPage) -> list[markup.Section]:
-    """From the table to the numbers of every seed."""
+    """Returns the sections from the results table to the numbers of every seed."""
     task = page.task
     nothing = markup.paragraph("No cell has the results of all its seeds.")
     summary = tables.to_html(*tables.summary_table(task, trivial=True), caption=_caption(task), css_class="summary")
@@ -123,13 +123,13 @@ def _caption(task: results.TaskResults) -> str:
 
 
 def facts(run: records.Run) -> str:
-    """`origin` as a list on the page."""
+    """Returns `origin` as an HTML list."""
     rows = "\n".join(_fact(name, text) for name, text in origin(run).items())
     return f"<dl>\n{rows}\n</dl>"
 
 
 def origin(run: records.Run) -> dict[str, str]:
-    """Where and with what the run was made, by name; what isn't known is left out."""
+    """Returns facts by name on where and with what the run was made, without unknown ones."""
     env: Mapping[str, Any] = run.header.env
     commit, command = env.get("git_commit"), env.get("command")
     versions = env.get("versions") or {}
@@ -157,7 +157,7 @@ def _fact(name: str, value: str) -> str:
 
 
 def _listed(values: Any) -> str | None:
-    """Equal ones once, with how many there are."""
+    """Lists each distinct value once, with its count."""
     if not values:
         return None
     counted = collections.Counter(map(str, values))

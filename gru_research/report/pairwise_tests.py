@@ -1,7 +1,6 @@
-"""Pairs of cells on one task or several: how often one beats the other, and what their seeds allow to claim.
+"""Compares pairs of cells on one task or several: how often one beats the other, and the verdict of a test.
 
-Tests that answer one question together are corrected together (Holm): within a run those of all its pairs, within a
-study those of one pair on all tasks.
+Tests of one question are corrected together (Holm). In a run, that is all pairs; in a study, one pair on all tasks.
 """
 
 import dataclasses
@@ -23,10 +22,10 @@ _MANY_ROWS = 10
 
 @dataclasses.dataclass(frozen=True)
 class Pair:
-    """Two cells on one task over their common seeds. `scores` are theirs, more is better: two of [S].
+    """Two cells on one task over their common seeds. `scores` are those of x and y, two arrays [S]; higher is better.
 
-    `difference` is the paired one of `metric`, x minus y, in its units. `verdict` is corrected over a
-    family of `tests` tests.
+    `difference` is the paired difference of `metric`, x minus y, in its units. `verdict` is corrected over a family of
+    `tests` tests.
     """
 
     task: str
@@ -45,23 +44,23 @@ class Pair:
         return len(self.scores[0])
 
     def needed(self) -> int | None:
-        """Seeds for a likely claim that the one that is ahead is better; None: too many."""
+        """Returns how many seeds would probably show the cell that is ahead as better; None: too many."""
         ahead, behind = self.scores if self.test.effect > 0 else self.scores[::-1]
         return stats.seeds_needed(ahead, behind, _POWER, LEVEL / self.tests, _MOST_SEEDS)
 
 
 def within(task: results.TaskResults) -> list[Pair]:
-    """All pairs of complete cells on a task, as one family of tests."""
+    """Tests all pairs of complete cells on a task, as one family of tests."""
     return _tested({task.task.name: task}, list(itertools.combinations([cell.label for cell in task.complete], 2)))
 
 
 def over(tasks: Mapping[str, results.TaskResults], x: str, y: str) -> list[Pair]:
-    """One pair of cells on each of `tasks`, by the name that stands for it, that has both; one family of tests."""
+    """Tests one pair of cells on each of `tasks` (by name) that has both, as one family of tests."""
     return _tested(tasks, [(x, y)])
 
 
 def against(task: results.TaskResults, x: str, others: Sequence[str]) -> list[Pair]:
-    """One cell and each of `others` on a task, as one family of tests."""
+    """Tests one cell against each of `others` on a task, as one family of tests."""
     return _tested({task.task.name: task}, [(x, y) for y in others])
 
 
@@ -95,7 +94,7 @@ def _tested(tasks: Mapping[str, results.TaskResults], labels: Sequence[tuple[str
 
 
 def table(pairs: Sequence[Pair], needed: bool = True) -> tuple[list[str], list[list[str]]]:
-    """The headings and a row for each pair of one family; `needed`: with the seeds that a claim would take."""
+    """Returns the headings and a row for each pair of one family. `needed` adds the seeds that a claim would need."""
     columns = [
         tables.Column("pair", lambda pair: f"{pair.x} over {pair.y}"),
         tables.Column("seeds", lambda pair: str(pair.seeds)),
@@ -110,8 +109,8 @@ def table(pairs: Sequence[Pair], needed: bool = True) -> tuple[list[str], list[l
 
 
 def sentences(pairs: Sequence[Pair]) -> list[str]:
-    """The pairs of one task for a terminal: a line each, or one for all of which nothing can be claimed, where they are
-    many or there is one seed."""
+    """Describes the pairs of one task for a terminal, one line each. With one seed, or many pairs with too few seeds,
+    one line covers all."""
     if pairs and all(pair.seeds == 1 for pair in pairs):
         least = stats.seeds_needed_for_level(LEVEL, len(pairs))
         return [f"With one seed no cells can be told apart; with {least} it is possible."]
@@ -128,7 +127,7 @@ def sentences(pairs: Sequence[Pair]) -> list[str]:
 
 
 def explanation(pairs: Sequence[Pair]) -> str:
-    """What the columns of `table` mean."""
+    """Explains the columns of `table`."""
     several = f", over the {len(pairs)} pairs" if len(pairs) > 1 else ""
     return (
         "Wins: how often a seed of the first cell has the better test metric than one of the second, ties counted "
@@ -144,7 +143,7 @@ def explanation(pairs: Sequence[Pair]) -> str:
 
 
 def verdict(pair: Pair) -> str:
-    """What may be said of the pair."""
+    """Returns the verdict on the pair as text."""
     found = pair.verdict
     if found.answer == "better" or found.answer == "worse":
         return f"{pair.x if found.answer == 'better' else pair.y} better"
@@ -158,7 +157,7 @@ def verdict(pair: Pair) -> str:
 def illustration(
     rows: Sequence[tuple[str, str, stats.Estimate]], over: str, intervals: bool
 ) -> figure_style.Illustration:
-    """The probability of improvement of x over y, a row each; `over` says over what, such as a study's title."""
+    """Plots the probability of improvement of x over y, one row per pair. `over` is the figure's title."""
     many = len(rows) > _MANY_ROWS
     figure = figure_style.sheet(1.1 + (0.3 if many else 0.45) * len(rows))
     axes = figure.add_subplot()
@@ -196,7 +195,7 @@ def _caption(rows: Sequence[tuple[str, str, stats.Estimate]], intervals: bool) -
 def _common(
     x: results.CellResults, y: results.CellResults, direction: stats.Direction
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The test metric of both cells over their common seeds [S], [S]; a seed that isn't finite is the worst."""
+    """Returns the test metric of both cells over their common seeds [S], [S]. A non-finite seed is the worst."""
     metric = [{seed.seed: seed.test_metric for seed in cell.seeds} for cell in (x, y)]
     common = [seed for seed in metric[0] if seed in metric[1]]
     first, second = (stats.rank_worst([values[seed] for seed in common], direction) for values in metric)
@@ -208,13 +207,13 @@ def _wins(pair: Pair) -> str:
 
 
 def wins(estimate: stats.Estimate, interval: bool) -> str:
-    """Such as "92 % [72, 100]"."""
+    """Formats a probability of improvement, such as "92 % [72, 100]"."""
     ends = f" [{100 * estimate.low:.0f}, {100 * estimate.high:.0f}]" if interval else ""
     return formatting.percent(estimate.value) + ends
 
 
 def difference(pair: Pair) -> str:
-    """The paired difference with its interval, where there are seeds enough for one."""
+    """Formats the paired difference, with its interval if there are enough seeds."""
     found = pair.difference
     text = formatting.number(found.value, 3)
     if pair.seeds < summary.MIN_SEEDS_FOR_INTERVAL:
@@ -226,6 +225,6 @@ def _needed(pair: Pair) -> str:
     if pair.verdict.answer in ("better", "worse") or pair.test.effect == 0:
         return formatting.UNKNOWN
     if pair.seeds == 1:
-        return formatting.UNKNOWN  # one seed knows nothing of the spread
+        return formatting.UNKNOWN  # one seed has no spread
     needed = pair.needed()
     return f"over {_MOST_SEEDS}" if needed is None else f"about {needed}"

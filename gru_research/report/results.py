@@ -1,7 +1,7 @@
-"""What a run's records say, by task and cell: the one place of the report that knows their fields.
+"""Collects the results of a run's records by task and cell. The rest of the report uses these, not the records.
 
-Numbers that the records lack or hold as null are None here. A seed that diverged has no numbers from
-there on, whatever its last finite state would score: it ranks worst.
+Numbers that are missing or null in the records are None here. A seed that diverged has no final metrics, whatever its
+last finite state would score: it ranks worst.
 """
 
 import dataclasses
@@ -15,9 +15,9 @@ from gru_research.report import learning_curves, tuning_draws
 
 @dataclasses.dataclass(frozen=True)
 class Task:
-    """What is measured. `metric` is the name of what is compared on the test set, and `trivial` are values of it that
-    trivial answers reach; `threshold` is a value of `validation_metric`. `directions` are those of all metrics,
-    `length` is of the longest training sequence, `scaling` a sentence on what it changes."""
+    """A task and its metrics. `metric` names the metric compared on the test set, and `trivial` has its values for
+    trivial answers. `threshold` is a value of `validation_metric`. `directions` has the direction of every metric.
+    `length` is the length of the longest training sequence; `scaling` is a sentence on its effect."""
 
     name: str
     metric: str
@@ -30,31 +30,31 @@ class Task:
 
     @property
     def direction(self) -> stats.Direction:
-        """Whether less or more of `metric` is better."""
+        """Whether a lower or a higher `metric` is better."""
         return self.directions[self.metric]
 
     @property
     def baseline_name(self) -> str:
-        """The best of the trivial answers; empty where there is none."""
+        """The name of the best trivial answer; empty if there is none."""
         best = min if self.direction == "min" else max
         return best(self.trivial, key=self.trivial.__getitem__) if self.trivial else ""
 
     @property
     def baseline(self) -> float | None:
-        """What the best of the trivial answers reaches."""
+        """The metric of the best trivial answer."""
         return self.trivial[self.baseline_name] if self.trivial else None
 
     @property
     def more_metrics(self) -> tuple[str, ...]:
-        """Those that are neither compared nor the loss."""
+        """The metrics other than `metric` and the loss."""
         return tuple(name for name in self.directions if name not in (self.metric, "loss"))
 
     def on_test(self) -> "Task":
-        """As the test set has it: without a threshold of another metric."""
+        """Returns the task for the test set: without the threshold if it is of another metric."""
         return self if self.metric == self.validation_metric else dataclasses.replace(self, threshold=None)
 
     def on_validation(self) -> "Task":
-        """As the validation set has it: `metric` is the validation metric, without trivial answers of another one."""
+        """Returns the task for the validation set: with its metric, and without trivial answers of another metric."""
         if self.metric == self.validation_metric:
             return self
         return dataclasses.replace(self, metric=self.validation_metric, trivial={})
@@ -62,8 +62,8 @@ class Task:
 
 @dataclasses.dataclass(frozen=True)
 class SeedResult:
-    """One seed at the end of training. `test_metric` is None where it diverged or isn't finite; `train_loss` is the
-    mean over the updates between its last two evaluations, None where it diverged."""
+    """One seed at the end of training. `test_metric` is None if the seed diverged or the metric isn't finite.
+    `train_loss` is the mean over the updates between the last two evaluations; None if the seed diverged."""
 
     seed: int
     updates: int | None
@@ -82,7 +82,7 @@ class SeedResult:
 
     @property
     def seconds_to_solve(self) -> float | None:
-        """Of training, without compilation and evaluation; None where unsolved or where no time is on record."""
+        """Seconds of training, without compilation and evaluation; None if unsolved or not recorded."""
         if self.steps_to_solve is None or self.ms_per_step is None:
             return None
         return self.steps_to_solve * self.ms_per_step / 1000
@@ -90,8 +90,8 @@ class SeedResult:
 
 @dataclasses.dataclass(frozen=True)
 class CellResults:
-    """One cell on one task. `updates` is how many it is given, `flops` of one example forward; `complete` is True
-    where every planned seed has its result."""
+    """One cell on one task. `updates` is its budget; `flops` is the cost of one example's forward pass. `complete` is
+    True if every planned seed has its result."""
 
     label: str
     hidden_size: int | None
@@ -109,9 +109,9 @@ class CellResults:
 
 @dataclasses.dataclass(frozen=True)
 class TaskResults:
-    """All cells on one task, in the order they were trained; `missing` cells were planned, not begun.
+    """All cells on one task, in the order of training. `missing` cells were planned but not begun.
 
-    `tunings` has the cells with draws, of which one that was interrupted there is in `missing` too.
+    `tunings` has the cells with draws. A cell interrupted during tuning is in `missing` too.
     """
 
     task: Task
@@ -125,7 +125,7 @@ class TaskResults:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """All cells in the order of their colours: those trained, then those only tuned."""
+        """All cells in the order of their colours: first the trained cells, then cells that were only tuned."""
         begun = tuple(cell.label for cell in self.cells)
         return begun + tuple(tuning.label for tuning in self.tunings if tuning.label not in begun)
 
@@ -134,8 +134,8 @@ def collect(run: records.Run) -> tuple[TaskResults, ...]:
     """Sorts a run's records by task and cell.
 
     Raises:
-      records.RecordsError: a record without a field that names it, or of a task or a cell that no
-        record before it describes.
+      records.RecordsError: the header lacks the task's name, metric or directions, or a record's task or cell was
+        never described.
     """
     task = _task(run.header.task)
     described = {cell.cell: cell for cell in run.cells}
@@ -188,7 +188,7 @@ def _grouped(lines: Iterable[Line], task: Task, described: Mapping[str, Any]) ->
 
 
 def _planned_labels(config: Mapping[str, Any]) -> list[str]:
-    """The labels of the config's cells that `only` selects."""
+    """Returns the labels of the config's cells that `only` selects."""
     only = config.get("only") or ""
     selected = [name.strip() for name in only.split(",")] if isinstance(only, str) else list(only)
     return [label for label in config.get("cells") or {} if label in selected or not any(selected)]
@@ -201,7 +201,7 @@ def _cell(
     results: Sequence[records.Result],
     planned: Mapping[str, Any],
 ) -> CellResults:
-    # The last of each seed; a result has the loss of the last batch alone.
+    # Each seed's last evaluation has a mean training loss; the result record only has the last batch's.
     losses = {line.seed: line.train_loss for line in evaluations}
     seeds = {line.seed: _seed_result(line, losses.get(line.seed)) for line in results}
     expected = planned.get("seeds") or len({line.seed for line in evaluations})

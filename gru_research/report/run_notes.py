@@ -1,4 +1,4 @@
-"""The notes below a table: what a reader must know before comparing its rows. Computed from the results."""
+"""Notes below a table, computed from the results: what a reader must know before comparing its rows."""
 
 from collections.abc import Iterable, Sequence
 
@@ -6,12 +6,12 @@ from gru_research import records, stats
 from gru_research.plural import several
 from gru_research.report import formatting, results, summary
 
-# Sizes further than this from the reference's are worth a note.
+# Relative deviations from the reference size above this get a note.
 _PARAMETER_TOLERANCE = 0.02
 
 
 def reference(task: results.Task) -> str:
-    """The trivial answers, the threshold and the length of a task, as one line."""
+    """Describes the trivial answers, the threshold and the length of a task in one line."""
     parts = []
     if len(task.trivial) == 1:
         parts.append(f"Baseline ({task.baseline_name}): {task.metric} {formatting.number(task.baseline)}.")
@@ -32,13 +32,13 @@ def reference(task: results.Task) -> str:
 
 
 def threshold(task: results.Task) -> str:
-    """Such as "below 0.01" or "at or above 0.9"."""
+    """Formats the threshold, such as "below 0.01" or "at or above 0.9"."""
     below = task.on_validation().direction == "min"
     return f"{'below' if below else 'at or above'} {formatting.number(task.threshold)}"
 
 
 def ending(run: records.Run) -> str | None:
-    """What to say of a run that didn't finish; None for one that did."""
+    """Returns a note on an unfinished run; None for a finished one."""
     if run.finished:
         return None
     if run.end is not None:
@@ -47,7 +47,7 @@ def ending(run: records.Run) -> str | None:
 
 
 def notes(run: records.Run, task: results.TaskResults) -> list[str]:
-    """What a reader must know, besides `ending`, before comparing the rows of a task."""
+    """Returns the notes on a task's rows, without `ending`."""
     lines = ["The records end in an incomplete line, which is ignored."] if run.incomplete_line else []
     if not task.complete:
         lines.append("No cell has the results of all its seeds.")
@@ -55,14 +55,14 @@ def notes(run: records.Run, task: results.TaskResults) -> list[str]:
     lines += _interval_notes(task.complete)
     lines += [*_training_notes(run, task), *(str(warning) for warning in run.header.warnings or ())]
     for cell in task.cells:
-        if run.header.warnings is None:  # those that are there say it
+        if run.header.warnings is None:  # recorded warnings already include sizes
             lines += _size_notes(cell)
         lines += _divergence_notes(cell)
     return lines
 
 
 def _training_notes(run: records.Run, task: results.TaskResults) -> Iterable[str]:
-    """What cells don't share, or not every run has: other numbers of updates, and which parameters were tested."""
+    """Yields notes on different numbers of updates and on which parameters were tested."""
     updates = {cell.label: cell.updates for cell in task.cells if cell.updates}
     if len(set(updates.values())) > 1:
         given = ", ".join(f"{label} {formatting.count(number)}" for label, number in updates.items())
