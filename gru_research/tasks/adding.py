@@ -12,10 +12,9 @@ from .base import SQUARED_ERROR, Generated, Task, squared_error
 def adding(length: int = 100, validation_size: int = 1000, test_size: int = 5000, threshold: float = 0.01) -> Task:
     """Add the two marked numbers of a sequence.
 
-    Each of `length` steps holds a number drawn from U[0, 1) and a marker, 1 at one step of the first
-    half and at one of the second, 0 elsewhere. The target is the sum of the two marked numbers, to be
-    given after the last step. Always answering 1 has a mean squared error of 1/6, the variance of the
-    sum; a lower one needs memory over up to `length` steps.
+    Each of `length` steps holds a number from U[0, 1) and a marker. The marker is 1 at one random step of each half
+    and 0 elsewhere. The target after the last step is the sum of the two marked numbers. The constant answer 1 has a
+    mean squared error of 1/6, the variance of the sum. A lower error needs memory over up to `length` steps.
     """
     if length < 2:
         raise ValueError(f"length={length!r} must be at least 2")
@@ -23,7 +22,7 @@ def adding(length: int = 100, validation_size: int = 1000, test_size: int = 5000
         raise ValueError(f"threshold={threshold!r} must be above 0")
 
     def make(key: PRNGKey, batch_size: int) -> Batch:
-        """`inputs [B, T, 2]`, `targets [B, 1]`."""
+        """Returns `inputs [B, T, 2]`, `targets [B, 1]`."""
         inputs_BT2, numbers_BT, marked_BT = marked_numbers(key, batch_size, length)
         return {"inputs": inputs_BT2, "targets": jnp.sum(numbers_BT * marked_BT, -1, keepdims=True)}
 
@@ -43,13 +42,13 @@ def adding(length: int = 100, validation_size: int = 1000, test_size: int = 5000
 
 
 def running_sum(batch: Batch) -> dict[str, Array]:
-    """The marker, and the sum of the numbers marked so far, `[B, T]` each."""
+    """Returns the marker and the running sum of the marked numbers, `[B, T]` each."""
     numbers_BT, marked_BT = batch["inputs"][..., 0], batch["inputs"][..., 1]
     return {"marker": marked_BT, "running sum": jnp.cumsum(numbers_BT * marked_BT, -1)}
 
 
 def marked_numbers(key: PRNGKey, batch_size: int, length: int) -> tuple[Array, Array, Array]:
-    """Numbers from U[0, 1), two of them marked, one in each half: inputs `[B, T, 2]`, numbers and marks `[B, T]`."""
+    """Returns inputs `[B, T, 2]`, numbers `[B, T]` from U[0, 1) and markers `[B, T]`, with one marker in each half."""
     numbers_key, first_key, second_key = jax.random.split(key, 3)
     half = length // 2
     numbers_BT = jax.random.uniform(numbers_key, (batch_size, length))

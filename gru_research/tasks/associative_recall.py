@@ -16,7 +16,7 @@ from .output_decoders import Classes
 
 BLANK = 0
 FILLERS = ("blank", "random")
-POWER = 0.01  # gaps between a pair and its query, in steps of two, have density proportional to gap ** (POWER - 1)
+POWER = 0.01  # place i of a query has probability proportional to i ** (POWER - 1)
 
 
 def associative_recall(
@@ -29,19 +29,19 @@ def associative_recall(
     test_size: int = 5000,
     threshold: float = 0.99,
 ) -> Task:
-    """Read `pairs` keys with their values; then, at each key that comes again, give its value.
+    """Read `pairs` key-value pairs, then return the value of each repeated key.
 
-    The first 2 `pairs` steps are key, value, key, value, ... Keys are tokens 1 .. V/2 - 1 and values V/2 .. V - 1 of
-    a `vocabulary` of V (rounded down), each drawn without replacement. Of the rest, every second step, from the first
-    on, can hold a query: `queries` of the keys, in order of the pairs, go each to another place, where the place i
-    (from 1) is drawn without replacement with probability proportional to i ** -0.99, so that most come soon.
-    The other steps hold token 0 (`filler="blank"`, as in the source's figure 2, which has every key
-    asked once, V = 8192, and 64 steps with 4 pairs, 128 with 8, 256 with 16) or, with "random", any token, keys
-    among them, which then look like queries but don't count.
+    The first 2 `pairs` steps are key, value, key, value, ... With a `vocabulary` of V (V/2 rounded down), keys are
+    tokens 1 .. V/2 - 1 and values are V/2 .. V - 1, each drawn without replacement. In the remaining steps, every
+    second one from the first on is a possible place of a query. `queries` of the keys, in order of the pairs, are
+    assigned to places drawn without replacement: place i (from 1) has probability proportional to i ** -0.99, so most
+    queries are early. The other steps hold token 0 (`filler="blank"`, as in the source's figure 2, which queries every
+    key once with V = 8192, and 64 steps with 4 pairs, 128 with 8, 256 with 16). With `filler="random"` they hold any
+    token. Keys among these look like queries but aren't scored.
 
-    A query is answered at its own step: targets are values, counted from 0. The metric is the share of queries
-    answered right; all sequences have as many. Always giving the value of one fixed pair, the last for
-    example, is right in 1 of `pairs`; a guess among all values in 1 of V/2.
+    The answer to a query is at its own step; targets are values, counted from 0. The metric is the share of correctly
+    answered queries. Always giving the value of one fixed pair, such as the last, is right in 1 of `pairs`; a guess
+    among all values is right in 1 of V/2.
     """
     if pairs < 1:
         raise ValueError(f"pairs={pairs!r} must be at least 1")
@@ -60,17 +60,17 @@ def associative_recall(
     log_density = (POWER - 1) * np.log(np.arange(1, places + 1, dtype=np.float32))
 
     def make(key: PRNGKey, batch_size: int) -> Batch:
-        """`inputs [B, T]` tokens; `query_steps [B, Q]` and `targets [B, Q]`, where queries stand and what they ask."""
+        """Returns tokens `inputs [B, T]`, the steps of queries `query_steps [B, Q]`, and values `targets [B, Q]`."""
         keys_key, values_key, asked_key, places_key, filler_key = jax.random.split(key, 5)
         rows_B1 = jnp.arange(batch_size)[:, None]
 
         def distinct(key: PRNGKey, of: int, count: int) -> Array:
-            """`[B, count]` different numbers below `of`, in random order."""
+            """Returns `[B, count]` distinct numbers below `of`, in random order."""
             return jax.lax.top_k(jax.random.uniform(key, (batch_size, of)), count)[1].astype(jnp.int32)
 
         keys_BP, values_BP = 1 + distinct(keys_key, keys, pairs), distinct(values_key, values, pairs)
         asked_BQ = distinct(asked_key, pairs, queries).sort(-1)
-        # The largest of Gumbel noise plus log density are draws without replacement, in the order of drawing.
+        # Gumbel top-k: the largest values of noise plus log density are draws without replacement, in order.
         noise = jax.random.gumbel(places_key, (batch_size, places))
         steps_BQ = 2 * pairs + 2 * jax.lax.top_k(log_density + noise, queries)[1].astype(jnp.int32)
 
@@ -83,15 +83,15 @@ def associative_recall(
         return {"inputs": inputs_BT, "query_steps": steps_BQ, "targets": jnp.take_along_axis(values_BP, asked_BQ, -1)}
 
     def at_queries(outputs: Array, batch: Batch) -> Array:
-        """Logits `[B, T, C]`, read at the queries."""
+        """Returns the logits `[B, Q, C]` at the queries, from `[B, T, C]`."""
         return jnp.take_along_axis(outputs, batch["query_steps"][..., None], 1)
 
     def loss(outputs: Array, batch: Batch) -> tuple[Array, Array]:
-        """Mean cross-entropy over the queries."""
+        """Returns the mean cross-entropy over queries."""
         return alike(cross_entropy(at_queries(outputs, batch), batch["targets"]).mean(-1))
 
     def answered(outputs: Array, batch: Batch) -> tuple[Array, Array]:
-        """The share of queries answered right."""
+        """Returns the share of correctly answered queries."""
         return alike(correct(at_queries(outputs, batch), batch["targets"]).mean(-1))
 
     def encode(raw: Any) -> dict[str, np.ndarray]:

@@ -1,4 +1,4 @@
-"""A language model of characters: of tiny Shakespeare, the text of Karpathy's char-rnn, or of one's own text."""
+"""Character-level language modelling of tiny Shakespeare, the text of Karpathy's char-rnn, or of a user's own text."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -12,11 +12,11 @@ from .base import Splits, Stored, Task
 from .files import files, texts
 
 CHARACTERS = "\n !$&',-.3:;?ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-"""The vocabulary of tiny Shakespeare: all that occur in the text; a character's token is its position here."""
+"""The vocabulary of tiny Shakespeare: all characters of the text. A character's token is its position here."""
 _TOKENS = np.full(256, -1, np.int32)
 _TOKENS[np.frombuffer(CHARACTERS.encode(), np.uint8)] = np.arange(len(CHARACTERS))
 COUNTED = 2.55
-"""What counting reaches on tiny Shakespeare: 5-grams with Witten-Bell's smoothing, the least of all orders, on test."""
+"""The test bits per character of 5-grams with Witten-Bell smoothing on tiny Shakespeare, the best n-gram order."""
 SHARE = 0.05
 
 
@@ -28,18 +28,18 @@ def characters(
     test: str = "",
     learned: Mapping[str, Any] | None = None,
 ) -> Task:
-    """Which character comes next?
+    """Predict the next character.
 
-    The first 90 % of the text are the training set, the next 5 % validation, the last 5 % test. Each is cut into
-    segments of `length` characters, one behind the other; the rest of less than a segment is left out. At every
-    character the model says which one follows; every segment starts from the initial state. The metric is the mean
-    over all characters of bits a character (the loss, in nats, divided by ln 2).
+    The first 90 % of the text are the training set, the next 5 % validation, the last 5 % test. Each set is cut into
+    consecutive segments of `length` characters; an incomplete last segment is dropped. The model predicts the next
+    character at every step. Every segment starts from the initial state. The metric is bits per character, the mean
+    over all characters of the loss in nats divided by ln 2.
 
-    `train` names a text in UTF-8 to be read instead of tiny Shakespeare; `validation` and `test` may name others. It is
-    then the task `files` with kind="next_token", which has more options.
+    `train` names a UTF-8 text to use instead of tiny Shakespeare; `validation` and `test` may name other texts. This
+    is the task `files` with kind="next_token", which has more options.
 
-    The baseline gives every character its frequency in the training set. The default of `threshold` is what counting
-    reaches on tiny Shakespeare, 2.55 bits; on a text of one's own nothing counts as solved by default.
+    The baseline predicts each character with its training frequency. The default `threshold` on tiny Shakespeare is the
+    result of n-grams, 2.55 bits. A user's own text has no default threshold.
     """
     if length < 1:
         raise ValueError(f"length={length!r} must be at least 1")
@@ -73,7 +73,7 @@ def characters(
 
 
 def as_tokens(text: np.ndarray) -> np.ndarray:
-    """ASCII codes `[N]` as tokens. Raises UserError for a character outside the vocabulary."""
+    """Converts ASCII codes `[N]` to tokens. Raises UserError for a character outside the vocabulary."""
     tokens = _TOKENS[text]
     unknown = np.flatnonzero(tokens < 0)
     if len(unknown):

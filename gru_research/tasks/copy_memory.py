@@ -27,18 +27,17 @@ def copy_memory(
     test_size: int = 5000,
     threshold_fraction: float = 0.1,
 ) -> Task:
-    """Repeat `symbols` tokens, drawn from `categories`, after `length` steps of nothing.
+    """Recall `symbols` tokens of `categories` kinds after a delay of `length` steps.
 
-    `form` "arjovsky": the symbols 0 .. categories - 1; then `length - 1` times blank, which is
-    `categories`; once the delimiter, `categories + 1`; blank at the last `symbols` steps. The target is blank
-    at the first `length + symbols` steps and then the symbols in their order. "bai", which the published
-    GRU and LSTM results of Bai et al. used: blank is 0, the symbols are 1 .. categories, and the
-    delimiter `categories + 1` stays on until the end, so that it need not be remembered. Both have
-    `length + 2 symbols` steps, `length + 20` as published, and an output at every step.
+    In the `form` "arjovsky", the symbols are 0 .. categories - 1. The inputs are the symbols, `length - 1` blanks
+    (`categories`), one delimiter (`categories + 1`), and `symbols` blanks. The targets are `length + symbols` blanks,
+    then the symbols in order. Bai et al. published GRU and LSTM results in the form "bai": blank is 0, the symbols are
+    1 .. categories, and the delimiter `categories + 1` repeats until the end, so that it need not be remembered. Both
+    forms have `length + 2 symbols` steps, `length + 20` as published, and an output at every step.
 
-    The loss and the metric, `nll`, are the cross-entropy in nats, averaged over all steps; `accuracy` is
-    that of the recalled symbols. Without memory the best is blank and then a uniform guess,
-    symbols ln(categories) / (length + 2 symbols). Solved: below `threshold_fraction` of that.
+    The loss and the metric, `nll`, are the cross-entropy in nats, averaged over all steps. `accuracy` is the share of
+    recalled symbols. The best answer without memory is blank, then a uniform guess. Its `nll` is
+    symbols ln(categories) / (length + 2 symbols), and the threshold is `threshold_fraction` of it.
     """
     if length < 1:
         raise ValueError(f"length={length!r} must be at least 1")
@@ -56,7 +55,7 @@ def copy_memory(
     baseline = symbols * math.log(categories) / steps
 
     def make(key: PRNGKey, batch_size: int) -> Batch:
-        """`inputs` and `targets [B, T]`, tokens."""
+        """Returns tokens `inputs` and `targets [B, T]`."""
         symbols_BK = jax.random.randint(key, (batch_size, symbols), first, first + categories, jnp.int32)
 
         def constant(token: int, count: int) -> Array:
@@ -69,11 +68,11 @@ def copy_memory(
         }
 
     def loss(outputs: Array, batch: Batch) -> tuple[Array, Array]:
-        """Mean cross-entropy over all steps: logits and targets at every step, `[B, T, C]` and `[B, T]`."""
+        """Returns the mean cross-entropy over all steps, from logits `[B, T, C]` and targets `[B, T]`."""
         return alike(cross_entropy(outputs, batch["targets"]).mean(-1))
 
     def recalled(outputs: Array, batch: Batch) -> tuple[Array, Array]:
-        """The share of the symbols that are recalled."""
+        """Returns the share of recalled symbols."""
         return alike(correct(outputs, batch["targets"])[:, -symbols:].mean(-1))
 
     def encode(raw: Any) -> dict[str, np.ndarray]:

@@ -9,7 +9,7 @@ from gru_research.types import Array, Batch, PRNGKey
 from .adding import marked_numbers
 from .base import SQUARED_ERROR, Generated, Task, squared_error
 
-VARIANCE = 7 / 144  # of the product of two U[0, 1): 1/9 - 1/16
+VARIANCE = 7 / 144  # the variance of a product of two numbers from U[0, 1): 1/9 - 1/16
 
 
 def multiplication(
@@ -17,15 +17,13 @@ def multiplication(
 ) -> Task:
     """Multiply the two marked numbers of a sequence.
 
-    Each of `length` steps holds a number drawn from U[0, 1) and a marker, 1 at one step of the first
-    half and at one of the second, 0 elsewhere. The target is the product of the two marked numbers, to
-    be given after the last step. Always answering 1/4 has a mean squared error of 7/144, the variance of
-    the product. Unlike a sum, a product can't be gathered in an integrator: the first number must be
-    kept until the second comes. The threshold is the square of 0.04, the error that the source allows.
+    Each of `length` steps holds a number from U[0, 1) and a marker. The marker is 1 at one random step of each half
+    and 0 elsewhere. The target after the last step is the product of the two marked numbers. The constant answer 1/4
+    has a mean squared error of 7/144, the variance of the product. An integrator can compute a sum but not a product:
+    the first number must be stored until the second. The threshold is the square of 0.04, the source's error limit.
 
-    The numbers are the source's; the markers are those of the adding problem here. The source draws the
-    length from T .. T + T/10, marks one of the first ten steps and one of the first T/2 - 1 others, and
-    marks the first and last step with -1.
+    The numbers follow the source; the markers follow the task `adding`. The source draws the length from T .. T + T/10,
+    marks one of the first ten steps and one of the first T/2 - 1 others, and marks the first and last step with -1.
     """
     if length < 2:
         raise ValueError(f"length={length!r} must be at least 2")
@@ -33,7 +31,7 @@ def multiplication(
         raise ValueError(f"threshold={threshold!r} must be above 0 and below the baseline, 7/144 = 0.0486")
 
     def make(key: PRNGKey, batch_size: int) -> Batch:
-        """`inputs [B, T, 2]`, `targets [B, 1]`."""
+        """Returns `inputs [B, T, 2]`, `targets [B, 1]`."""
         inputs_BT2, numbers_BT, marked_BT = marked_numbers(key, batch_size, length)
         product_B1 = jnp.prod(jnp.where(marked_BT, numbers_BT, 1), -1, keepdims=True)
         return {"inputs": inputs_BT2, "targets": product_B1}
@@ -54,6 +52,6 @@ def multiplication(
 
 
 def running_product(batch: Batch) -> dict[str, Array]:
-    """The marker, and the product of the numbers marked so far (1 before the first), `[B, T]` each."""
+    """Returns the marker and the running product of the marked numbers (1 before the first), `[B, T]` each."""
     numbers_BT, marked_BT = batch["inputs"][..., 0], batch["inputs"][..., 1]
     return {"marker": marked_BT, "running product": jnp.cumprod(jnp.where(marked_BT > 0, numbers_BT, 1), -1)}

@@ -11,9 +11,9 @@ from .base import ACCURACY, Generated, Task, check_share, class_loss
 
 
 def prototypes(classes: int, signal: int, features: int) -> np.ndarray:
-    """`[C, signal, features]` float32; over the classes each number has mean 0 and variance 1.
+    """Returns prototypes `[C, signal, features]` float32. Over the classes, each number has mean 0 and variance 1.
 
-    The same everywhere: numpy promises that RandomState's stream never changes.
+    They are the same on every machine, because NumPy guarantees RandomState's stream.
     """
     drawn = np.random.RandomState(0).standard_normal((classes, signal, features))
     return ((drawn - drawn.mean(0)) / drawn.std(0)).astype(np.float32)
@@ -29,18 +29,17 @@ def noisy_padded(
     test_size: int = 5000,
     threshold: float = 0.9,
 ) -> Task:
-    """Which of `classes` patterns did the first `signal` steps show, before noise only?
+    """Classify the pattern in the first `signal` steps, which are followed by noise.
 
-    The class is uniform. The first `signal` of `length` steps, of `features` numbers each, are its fixed prototype
-    (see `prototypes`) plus Gaussian noise of standard deviation `noise`, together divided by
-    sqrt(1 + noise ** 2). The steps after them are standard Gaussian noise, drawn anew for every sequence. So each
-    number of each step has mean 0 and variance 1: a step's scale doesn't tell signal from padding. The class is asked
-    for after the last step.
+    The class is uniform. The first `signal` of `length` steps, of `features` numbers each, are the class's fixed
+    prototype (see `prototypes`) plus Gaussian noise of standard deviation `noise`, divided by sqrt(1 + noise ** 2).
+    The later steps are standard Gaussian noise, drawn for each sequence. Each number of each step therefore has mean 0
+    and variance 1: its scale doesn't distinguish signal from padding. The answer is given after the last step.
 
-    Two prototypes are about sqrt(2 signal features) apart, so with 8 x 8 numbers and a noise of 1 the nearest
-    prototype is wrong less than once in 100,000; with few numbers or much noise the threshold can be out of reach.
-    The source pads the 32 rows of a CIFAR-10 image with noise to 1000 steps: an LSTM reached 11.6 %, a
-    gated antisymmetric RNN 54.7 % (its table 2). Here what has to be recognised is easy, which leaves the memory.
+    Two prototypes are about sqrt(2 signal features) apart. With 8 x 8 numbers and a noise of 1, the nearest prototype
+    is wrong less than once in 100,000. With few numbers or much noise the threshold can be out of reach.
+    The source pads the 32 rows of a CIFAR-10 image with noise to 1000 steps: an LSTM reached 11.6 %, a gated
+    antisymmetric RNN 54.7 % (its table 2). The patterns here are easy to recognise, so the task tests memory alone.
     """
     for name, value, lowest in (("signal", signal, 1), ("features", features, 1), ("classes", classes, 2)):
         if value < lowest:
@@ -54,7 +53,7 @@ def noisy_padded(
     scale = (1 + noise**2) ** -0.5
 
     def make(key: PRNGKey, batch_size: int) -> Batch:
-        """`inputs [B, T, I]`, `targets [B]`."""
+        """Returns `inputs [B, T, I]`, `targets [B]`."""
         classes_key, noise_key = jax.random.split(key)
         targets_B = jax.random.randint(classes_key, (batch_size,), 0, classes, jnp.int32)
         inputs_BTI = jax.random.normal(noise_key, (batch_size, length, features))

@@ -27,20 +27,20 @@ def selective_copy(
     test_size: int = 5000,
     threshold: float = 0.95,
 ) -> Task:
-    """Pick out `symbols` tokens among noise and repeat them in their order.
+    """Recall `symbols` tokens in order from a sequence of noise tokens.
 
-    `length` steps of the noise token, 0, but for `symbols` different ones, drawn uniformly, which hold
-    tokens drawn with replacement from 1 .. categories. `recall` says how they are asked for:
+    All `length` steps hold the noise token, 0, except `symbols` distinct steps, drawn uniformly. These hold tokens
+    drawn with replacement from 1 .. categories. `recall` is the form of the answer:
 
-    - "steps": by as many further steps of a marker, `categories + 1`, with one answer at each. So does the
-      code of S4 that the Mamba paper used (there 16 symbols of 14 categories in length 4096); the older denoise
-      task has one marker and then noise.
-    - "end": all at once from the last state, with no marker. So did a public, unreviewed study of 2026 with these
-      defaults: exact match 1.000 for a GRU and 0.389 for a minGRU of about 60,000 parameters each (embedding of
-      48, LayerNorm and a hidden layer of 64 before the answers), after 600 updates of 32 sequences.
+    - "steps": `symbols` further steps hold a marker, `categories + 1`, with one answer at each. This is the form in
+      S4's code, which the Mamba paper used (16 symbols of 14 categories in length 4096). The older denoise task has one
+      marker and then noise.
+    - "end": the last state gives all answers at once, without a marker. A public, unreviewed study of 2026 used this
+      form with these defaults: exact match 1.000 for a GRU and 0.389 for a minGRU of about 60,000 parameters each
+      (embedding of 48, LayerNorm and a hidden layer of 64 before the answers), after 600 updates of 32 sequences.
 
-    The loss is the mean cross-entropy over the recalled symbols, `exact_match` whether all of them are right,
-    `accuracy` the share of right ones. A uniform guess matches with probability categories ** -symbols.
+    The loss is the mean cross-entropy over the recalled symbols. `exact_match` is 1 if all symbols are right, and
+    `accuracy` is the share of right symbols. A uniform guess matches with probability categories ** -symbols.
     """
     if symbols < 1:
         raise ValueError(f"symbols={symbols!r} must be at least 1")
@@ -55,7 +55,7 @@ def selective_copy(
     steps = length + asked
 
     def make(key: PRNGKey, batch_size: int) -> Batch:
-        """`inputs [B, T]` tokens; `targets [B, symbols]`, token - 1, in order of appearance."""
+        """Returns tokens `inputs [B, T]` and `targets [B, symbols]`, token - 1, in order of appearance."""
         places_key, symbols_key = jax.random.split(key)
         places_BK = jax.lax.top_k(jax.random.uniform(places_key, (batch_size, length)), symbols)[1].sort(-1)
         targets_BK = jax.random.randint(symbols_key, (batch_size, symbols), 0, categories, jnp.int32)
@@ -65,7 +65,7 @@ def selective_copy(
         return {"inputs": jnp.concatenate([inputs_BT, markers_BK], 1), "targets": targets_BK}
 
     def logits(outputs: Array) -> Array:
-        """Outputs `[B, symbols * C]`, or `[B, T, C]` for `recall="steps"`, as `[B, symbols, C]`."""
+        """Returns logits `[B, symbols, C]` from outputs `[B, symbols * C]`, or `[B, T, C]` for `recall="steps"`."""
         return outputs[:, -symbols:] if recall == "steps" else outputs.reshape(-1, symbols, categories)
 
     def loss(outputs: Array, batch: Batch) -> tuple[Array, Array]:

@@ -14,20 +14,19 @@ from .input_encoders import Image
 
 VALIDATION_SIZE = 5000
 SIDE = 28
-# numpy promises that RandomState's stream never changes. 92916 is the seed that the code of the unitary
-# RNN (arXiv 1511.06464) and of recurrent batch normalisation (arXiv 1603.09025) use for theirs.
+# NumPy guarantees RandomState's stream. 92916 is the seed of the permutation in the code of the unitary RNN
+# (arXiv 1511.06464) and of recurrent batch normalisation (arXiv 1603.09025).
 PERMUTATION_SEED = 92916
 
 
 def smnist(order: Literal["pixels", "permuted", "rows"] = "pixels", pool: int = 1, threshold: float = 0.95) -> Task:
-    """Which digit was it?
+    """Classify the digit of an image that is read as a sequence.
 
-    `order` is how an image becomes a sequence: "pixels" one by one, row after row, 784 x 1; "permuted",
-    the same after one fixed permutation, `RandomState(92916).permutation(784)`, which leaves no pixel
-    near its neighbours; "rows", a row at a time, 28 x 28. Pixels are scaled to 0 .. 1. Of the 60,000
-    training images the last 5,000 are the validation set. `pool` makes sequences shorter: squares of
-    pool x pool pixels become their mean, so that 2 leaves 196 of 784 steps, which have a permutation of their own; the
-    published task has 1.
+    `order` converts an image to a sequence: "pixels" one by one, row after row, 784 x 1; "permuted", the same after one
+    fixed permutation, `RandomState(92916).permutation(784)`, which separates neighbouring pixels; "rows", a row at a
+    time, 28 x 28. Pixels are scaled to 0 .. 1. The last 5,000 of the 60,000 training images are the validation set.
+    `pool` shortens sequences: squares of pool x pool pixels become their mean, so 2 leaves 196 of 784 steps, with
+    their own permutation. The published task has 1.
     """
     if pool < 1 or SIDE % pool:
         raise ValueError(f"pool={pool!r} must divide {SIDE}")
@@ -45,7 +44,7 @@ def smnist(order: Literal["pixels", "permuted", "rows"] = "pixels", pool: int = 
         }
 
     def arranged(pixels: Array) -> Array:
-        """Pixels `[..., 28, 28]` from 0 to 1 as sequences `[..., T, I]`."""
+        """Converts pixels `[..., 28, 28]` from 0 to 1 to sequences `[..., T, I]`."""
         if pool > 1:
             pixels = pixels.reshape(*pixels.shape[:-2], side, pool, side, pool).mean((-3, -1))
         pixels = pixels.reshape(*pixels.shape[:-2], side * side)
@@ -54,7 +53,7 @@ def smnist(order: Literal["pixels", "permuted", "rows"] = "pixels", pool: int = 
         return pixels.reshape(*pixels.shape[:-1], *shape)
 
     def prepare(batch: Batch) -> Batch:
-        """`image [B, 28, 28]` bytes and `label [B]` to `inputs [B, T, I]` and `targets [B]`."""
+        """Converts bytes `image [B, 28, 28]` and `label [B]` to `inputs [B, T, I]` and `targets [B]`."""
         return {"inputs": arranged(batch["image"].astype(jnp.float32) / 255), "targets": batch["label"]}
 
     return Task(

@@ -15,9 +15,9 @@ from .output_decoders import Classes
 
 START, END, DISTRACTORS, X = 0, 1, 2, 6  # E; B; a, b, c, d are 2 .. 5; X is 6 and Y is 7
 SYMBOLS = "EBabcdXY"
-"""What each token is in the source."""
+"""The source's symbol for each token."""
 VOCABULARY = len(SYMBOLS)
-# First and last position of each relevant symbol, both included, in percent of the shortest length.
+# The range of each relevant symbol's position, ends included, in percent of the shortest length.
 WINDOWS = {2: ((10, 20), (50, 60)), 3: ((10, 20), (33, 43), (66, 76))}
 
 
@@ -28,19 +28,18 @@ def temporal_order(
     test_size: int = 5000,
     threshold: float = 0.99,
 ) -> Task:
-    """In which order did X and Y come? Two relevant symbols (task 6a, 4 classes) or three (6b, 8 classes).
+    """Classify the order of two relevant symbols X or Y (task 6a, 4 classes), or three (6b, 8 classes).
 
-    A sequence starts with E, ends with B and holds distractors, a to d, in between, except at two or
-    three positions, which hold X or Y, each with probability 1/2. Its length is uniform in
-    S .. `length` with S = 10 length // 11, 100 .. 110 as published. Positions count from 0, the E, and are
-    uniform within S 10 // 100 .. S 20 // 100 and S 50 // 100 .. S 60 // 100, ends included (10 .. 20 and
-    50 .. 60 as published), or for three symbols 10 .. 20, 33 .. 43 and 66 .. 76 percent. The class, which is
-    asked for after the last step, reads X as 0 and Y as 1, the first symbol as the highest bit: XX is 0
-    (Q in the source), XY 1 (R), YX 2 (S), YY 3 (U), and so on.
+    A sequence starts with E, ends with B and holds distractors, a to d, in between. Two or three positions instead
+    hold X or Y, each with probability 1/2. The length is uniform in S .. `length` with S = 10 length // 11, 100 .. 110
+    as published. Positions count from 0, the E. They are uniform within S 10 // 100 .. S 20 // 100 and
+    S 50 // 100 .. S 60 // 100, ends included (10 .. 20 and 50 .. 60 as published). For three symbols, the ranges are
+    10 .. 20, 33 .. 43 and 66 .. 76 percent. The class after the last step is a binary number with X = 0 and Y = 1, the
+    first symbol as the highest bit: XX is 0 (Q in the source), XY 1 (R), YX 2 (S), YY 3 (U), and so on.
 
-    Behind B a shorter sequence is padded; `lengths` says where. The source feeds symbols one-hot: that is
-    `model.embedding_size=0`. It counts an answer as right where every output is within 0.3 of its
-    target; here the largest output decides. Always answering one class is right in 1/4 or 1/8.
+    Shorter sequences are padded after B; `lengths` holds their lengths. The source uses one-hot inputs, here
+    `model.embedding_size=0`. The source accepts an answer if every output is within 0.3 of its target; here the largest
+    output decides. A constant class is right with probability 1/4 or 1/8.
     """
     if symbols not in WINDOWS:
         raise ValueError(f"symbols={symbols!r} must be 2 or 3")
@@ -51,7 +50,7 @@ def temporal_order(
     first_K, last_K = np.array(WINDOWS[symbols]).T * shortest // 100
 
     def make(key: PRNGKey, batch_size: int) -> Batch:
-        """`inputs [B, T]` tokens, `targets [B]` classes, `lengths [B]`."""
+        """Returns tokens `inputs [B, T]`, classes `targets [B]`, and `lengths [B]`."""
         lengths_key, places_key, symbols_key, distractors_key = jax.random.split(key, 4)
         lengths_B = jax.random.randint(lengths_key, (batch_size,), shortest, length + 1, jnp.int32)
         places_BK = jax.random.randint(places_key, (batch_size, symbols), first_K, last_K + 1)
