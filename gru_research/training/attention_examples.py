@@ -1,4 +1,4 @@
-"""The attention of a few test examples: the weights with which a model reads the inputs for its own answers."""
+"""Collects a model's attention weights over the inputs of a few test examples, for its own answers."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -15,7 +15,7 @@ from gru_research.types import Batch, Params
 from .evaluation import generate
 
 EXAMPLES = 4
-"""The number of examples chosen before any answer is seen."""
+"""The number of examples chosen independently of the answers."""
 PART = 500
 """The number of test examples prepared at once. Where no metric reads answers, only the first `PART` are answered."""
 
@@ -26,7 +26,7 @@ def has_attention(model: Any, task: Task) -> bool:
 
 
 def check_attend(model: Any, task: Task, params: Params, batch: Batch) -> None:
-    """Raises UserError where the model's `attend` gives no weights `[B, U, T]`; shapes alone are read."""
+    """Raises UserError where the model's `attend` doesn't return weights `[B, U, T]`. Only shapes are evaluated."""
     if not has_attention(model, task):
         return
     found = jax.eval_shape(model.attend, params, batch)
@@ -46,9 +46,9 @@ def collect_attention(
     """Collects the first test examples of different lengths and, where all are right, the first wrong one.
 
     Args:
-      params: of one seed.
-      test: the test set `[N, ...]` as stored.
-      predictions: what that seed answered: `tokens [N, U]` and `lengths [N]`; without them answers are generated again.
+      params: the parameters of `seed`.
+      test: the stored test set `[N, ...]`.
+      predictions: the seed's answers: `tokens [N, U]` and `lengths [N]`; without them answers are generated again.
     """
     assert task.spec.generation is not None, task.name
     prepare, end = jax.jit(task.prepare), task.spec.generation.end
@@ -89,7 +89,7 @@ def _answers(model: Any, task: Task, params: Params, batch: Batch) -> tuple[np.n
 
 
 def first_of_different_lengths(batch: Mapping[str, np.ndarray], count: int) -> list[int]:
-    """The places of `count` examples: of each length the first one, then the first others, in their order."""
+    """Returns the indices of `count` examples, sorted: the first of each length, then the first others."""
     lengths = _steps(batch)
     firsts = sorted(np.unique(lengths, return_index=True)[1].tolist())
     others = [place for place in range(len(lengths)) if place not in firsts]
@@ -99,7 +99,7 @@ def first_of_different_lengths(batch: Mapping[str, np.ndarray], count: int) -> l
 def first_wrong(
     tokens: np.ndarray, lengths: np.ndarray, rows: Callable[[slice], Mapping[str, np.ndarray]], end: int
 ) -> int | None:
-    """The first place in the test set whose answer isn't the target; None: all are right."""
+    """Returns the index of the first test example whose answer isn't the target; None where all are right."""
     for begin in range(0, len(tokens), PART):
         part = slice(begin, min(begin + PART, len(tokens)))
         wrong = np.flatnonzero(~right(tokens[part], lengths[part], rows(part), end))
@@ -109,7 +109,7 @@ def first_wrong(
 
 
 def right(tokens: np.ndarray, lengths: np.ndarray, batch: Mapping[str, np.ndarray], end: int) -> np.ndarray:
-    """`[B]`, whether answers `[B, N]` of `lengths [B]`, their end included, are the targets."""
+    """Returns `[B]`, True where an answer equals its target. `tokens [B, N]` and `lengths [B]` include the end."""
     wanted = lengths_of(batch, end)
     steps = min(tokens.shape[1], batch["targets"].shape[1])
     same = tokens[:, :steps] == batch["targets"][:, :steps]
@@ -118,7 +118,7 @@ def right(tokens: np.ndarray, lengths: np.ndarray, batch: Mapping[str, np.ndarra
 
 
 def lengths_of(batch: Mapping[str, np.ndarray], end: int) -> np.ndarray:
-    """`[B]`, how many tokens the targets have: where the batch doesn't say, all up to the first end, or all."""
+    """Returns the targets' numbers of tokens `[B]`: `target_lengths`, or up to the first end token, or all."""
     if "target_lengths" in batch:
         return batch["target_lengths"]
     ends = batch["targets"] == end
@@ -126,5 +126,5 @@ def lengths_of(batch: Mapping[str, np.ndarray], end: int) -> np.ndarray:
 
 
 def _steps(batch: Mapping[str, np.ndarray]) -> np.ndarray:
-    """`[B]`, how many steps the inputs have."""
+    """Returns the inputs' numbers of steps `[B]`."""
     return batch["lengths"] if "lengths" in batch else np.full(len(batch["inputs"]), batch["inputs"].shape[1])

@@ -14,13 +14,13 @@ from gru_research.tasks import Task
 from . import user_code
 
 CELL = ("hidden_size", "init", "initial_carry", "project", "gates", "combine", "step", "hidden")
-"""What a cell must have."""
+"""The attributes that a cell must have."""
 
 
 def make_task(config: TaskConfig, dirs: DataDirs, learned: Mapping[str, Any] | None = None) -> Task:
-    """The task that a config names; a function with a parameter `dirs` gets where data lie.
+    """Builds the task that a config names. A function with a parameter `dirs` gets the data directories.
 
-    `learned` is what the task of an earlier run took from its training data, for functions that ask for it.
+    `learned` is what the task of an earlier run took from its training data, for functions with this parameter.
     """
     function = user_code.task_function(config)
     offered = {"dirs": dirs, "learned": learned}
@@ -61,10 +61,10 @@ def build_model(config: ExperimentConfig, task: Task, cell: CellConfig, hidden_s
 
 
 def with_model_options(config: ExperimentConfig) -> ExperimentConfig:
-    """The config with every option of its model filled in.
+    """Returns the config with every option of its model filled in.
 
     Raises:
-      UserError: there is no such kind of model, or an option is another kind's.
+      UserError: there is no such kind of model, or an option belongs to another kind.
     """
     kind = config.model.kind
     known = inspect.signature(builder(kind)).parameters
@@ -80,16 +80,16 @@ def with_model_options(config: ExperimentConfig) -> ExperimentConfig:
 
 
 def _filled(defaults: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """`given`, groups within it too, with `defaults` where it leaves something out."""
+    """Returns `given` with missing values from `defaults`, also within groups."""
     whole = {**defaults, **given}
     groups = [name for name in defaults if isinstance(defaults[name], Mapping) and isinstance(whole[name], Mapping)]
     return whole | {name: _filled(defaults[name], whole[name]) for name in groups}
 
 
 def size_unit(cell: CellConfig) -> int:
-    """What the hidden size must be a multiple of: the value of the field that the cell names as `size_unit`, or 1."""
+    """Returns the number that the hidden size must be a multiple of: the field that `size_unit` names, or 1."""
     kind = user_code.cell_function(cell)
     if not hasattr(kind, "size_unit"):
         return 1
     unit = cell.options.get(kind.size_unit, getattr(kind, kind.size_unit))  # pyright: ignore
-    return unit if isinstance(unit, int) and unit > 0 else 1  # anything else is the cell's to refuse
+    return unit if isinstance(unit, int) and unit > 0 else 1  # the cell itself rejects anything else

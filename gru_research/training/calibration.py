@@ -1,6 +1,6 @@
-"""Measures what a config leaves to timing: `seconds` become numbers of updates, and `match="time"` hidden sizes.
+"""Measures update times: `seconds` determines numbers of updates, and `match="time"` determines hidden sizes.
 
-Both are measured once and written into the run's config, so that the run can be repeated without measuring.
+Both are measured once and written to the run's config, so that the run can be repeated without measuring.
 """
 
 import dataclasses
@@ -28,11 +28,11 @@ from .state import TrainState
 from .step import Sums
 
 MEASURED_SECONDS = 3.0
-"""The time for which a cell's updates are timed, without compilation and the first call."""
+"""The time for which a cell's updates are timed, without compilation and the first call, in seconds."""
 TIMED_CALLS = 10
 """The approximate number of calls in that time."""
 SIZE_STEP = 4
-"""Hidden sizes that match in time are multiples of this: finer differences are below the noise."""
+"""Hidden sizes matched by time are multiples of this: finer differences are below the noise."""
 
 
 def needs_measurement(config: ExperimentConfig) -> bool:
@@ -64,7 +64,7 @@ def resolve_measured(
 
 
 def affordable_updates(config: ExperimentConfig, label: str, seconds: float) -> int:
-    """The updates that fit in `config.seconds` at `seconds` per update and seed, rounded down to three digits."""
+    """Returns how many updates of `seconds` per seed fit in `config.seconds`, rounded down to three digits."""
     tune = config.tune
     tuned = tune.draws * tune.seeds
     if tune.updates:
@@ -87,13 +87,13 @@ def seconds_per_update(plan: Plan, cell: CellPlan, sets: Sets) -> float:
       UserError: no seed's loss is finite.
     """
     timed, _ = time_updates(compile_updates(plan, cell, plan.seeds, sets), MEASURED_SECONDS)
-    # Other work on the machine disturbs the quickest call least.
+    # The fastest call is the least disturbed by other work on the machine.
     return min(call.seconds / call.updates for call in timed)
 
 
 @dataclasses.dataclass(frozen=True)
 class TimedCall:
-    """One call of the training program: its wall time, and the updates that all members together made in it."""
+    """One call of the training program: its wall time, and its updates, summed over all members."""
 
     seconds: float
     updates: int
@@ -113,7 +113,7 @@ class Updates:
 
 
 def compile_updates(plan: Plan, cell: CellPlan, seeds: Sequence[int], sets: Sets) -> Updates:
-    """Compiles the updates of these seeds side by side, with a learning rate of 0."""
+    """Compiles the updates of all `seeds` side by side, with a learning rate of 0."""
     # A diverged seed makes no updates and takes no time, so the parameters must not change.
     axis = make_seed_axis(seeds, {**cell.scalars, "learning_rate": 0.0}, plan.config.data_parallel)
     schedule = Schedule("measuring", 2**30, 2**30, "last", 0)
@@ -125,8 +125,8 @@ def compile_updates(plan: Plan, cell: CellPlan, seeds: Sequence[int], sets: Sets
 
 
 def time_updates(compiled: Updates, seconds: float) -> tuple[list[TimedCall], Updates]:
-    """Times calls for `seconds` in all, after a first one. Returns them and the updates to time next; `compiled` is
-    donated.
+    """Times calls for `seconds` in total, after a first one. Returns them and the updates to time next. Donates
+    `compiled`.
 
     Raises:
       UserError: no seed's loss is finite.
@@ -146,7 +146,7 @@ def time_updates(compiled: Updates, seconds: float) -> tuple[list[TimedCall], Up
         if not made:
             raise UserError(f"config.cells.{compiled.label}: an update can't be timed, as no seed's loss is finite")
         long_enough = taken > seconds / TIMED_CALLS or until - step == maker.steps
-        if step and long_enough:  # the first call pages memory in
+        if step and long_enough:  # the first call touches memory for the first time
             timed.append(TimedCall(taken, made))
         elif not long_enough:
             calls *= 2
@@ -155,7 +155,7 @@ def time_updates(compiled: Updates, seconds: float) -> tuple[list[TimedCall], Up
 
 
 def _with_sizes(config: ExperimentConfig, dirs: DataDirs, sets: Sets, say: Callable[[str], None]) -> ExperimentConfig:
-    """Each cell with the hidden size whose update takes about as long as the reference's."""
+    """Gives each cell the hidden size whose update takes about as long as the reference's."""
     reference = next(cell for cell in config.cells if cell.label == config.reference)
 
     def seconds(label: str, size: int) -> float:
@@ -175,10 +175,10 @@ def _with_sizes(config: ExperimentConfig, dirs: DataDirs, sets: Sets, say: Calla
 
 
 def nearest_in_time(seconds: Callable[[int], float], wanted: float, step: int) -> tuple[int, float]:
-    """Finds the multiple of `step` whose measured time is nearest to `wanted`. Returns both. A size is measured once.
+    """Returns the multiple of `step` whose measured time is nearest to `wanted`, and that time.
 
-    Bisection, as if time grew with the size. Where noise or caches break this, the result is still the best of the
-    sizes measured.
+    Bisects as if time grew with the size, and measures each size once. Where noise or caches break this, the result is
+    still the best of the measured sizes.
     """
     measured: dict[int, float] = {}
 
@@ -195,7 +195,7 @@ def _step(cell: CellConfig) -> int:
 
 
 def _complete(config: ExperimentConfig, size: int) -> ExperimentConfig:
-    """Cells that aren't part of this comparison still need a size where none is chosen for them."""
+    """Sets missing hidden sizes to `size`, rounded up: cells outside this comparison need a size too."""
     cells = tuple(
         dataclasses.replace(c, hidden_size=c.hidden_size or -(-size // _step(c)) * _step(c)) for c in config.cells
     )

@@ -1,4 +1,4 @@
-"""Checks the shapes of a model's outputs and of a task's loss, answers and metrics, before anything is trained."""
+"""Checks the shapes of a model's outputs and of a task's loss, answers and metrics before training."""
 
 import math
 from collections.abc import Mapping
@@ -20,15 +20,15 @@ from .evaluation import generate
 
 
 def check_outputs(model: Model, task: Task, what: str) -> None:
-    """Raises UserError where a model can't be made or called, has nothing to train, or has outputs of another shape
-    than the task asks for. `what` names it."""
+    """Raises UserError where a model can't be made or called, has no parameters, or has outputs of another shape than
+    the task needs. `what` names the model in the message."""
     key, wanted = jax.random.key(0), task.spec.output_shape()
     batch = {name: jax.ShapeDtypeStruct((2, *a.shape), a.dtype) for name, a in task.spec.example.items()}
     try:
         params = jax.eval_shape(model.init, key, task.spec.example)
-        # As in training: there a module may ask for random numbers that nobody gives it.
+        # Called with a key, as in training, where a module may request a random stream that it isn't given.
         outputs = jax.eval_shape(model.apply, params, batch, key)
-    except Exception as e:  # whatever a user's model raises is for the user to read
+    except Exception as e:  # a user's model may raise anything; the user sees it
         raise UserError(f"{what} fails ({describe_error(e)})") from e
     if not any(math.prod(a.shape) for a in jax.tree.leaves(params)):
         raise UserError(f"{what} has no parameters to train")
@@ -43,8 +43,8 @@ def check_outputs(model: Model, task: Task, what: str) -> None:
 
 
 def check_measures(model: Model, task: Task, examples: Mapping[str, Any]) -> None:
-    """Raises UserError where a task's loss, answers or metrics can't be made of a model's outputs for such examples, or
-    where the model's attention isn't one."""
+    """Raises UserError where a task's loss, answers or metrics can't be computed from a model's outputs for such
+    examples, or where the model's attention weights have a wrong shape."""
     batch = {name: jax.ShapeDtypeStruct((2, *a.shape[1:]), a.dtype) for name, a in examples.items()}
     params = jax.eval_shape(model.init, jax.random.key(0), task.spec.example)
     prepared = jax.eval_shape(task.prepare, batch)
@@ -64,12 +64,12 @@ def check_measures(model: Model, task: Task, examples: Mapping[str, Any]) -> Non
 
 
 def _check_measure(task: Task, name: str, measure: Metric | Loss, read: Any, batch: Batch) -> None:
-    """Raises UserError where a loss or a metric can't be made of what it reads."""
+    """Raises UserError where a loss or a metric can't be computed from its input."""
     function = measure.statistics if isinstance(measure, Additive | Collected) else measure
     of = measure.of if isinstance(measure, Additive | Collected) else "outputs"
     try:
         found = jax.eval_shape(function, read, batch)
-    except Exception as e:  # whatever a user's metric raises is for the user to read
+    except Exception as e:  # a user's metric may raise anything; the user sees it
         raise UserError(f"{task.name}: its {name} doesn't fit the model's {of} ({first_line(e)})") from e
     shapes = [a.shape for a in jax.tree.leaves(found)]
     if isinstance(measure, Additive):

@@ -1,8 +1,8 @@
 """Checkpoints on disk, by orbax: the final parameters of a cell, and snapshots of its training.
 
 `checkpoints/LABEL` holds a finished cell's parameters. `checkpoints/_unfinished/LABEL/PHASE/STEP` is a snapshot from
-which training resumes; the newest two are kept, and all are removed when the cell is finished. A snapshot's arrays
-have check sums: a truncated or missing file would otherwise be read as zeros.
+which training resumes. The newest two are kept, and all are removed when the cell is finished. A snapshot's arrays
+have check sums: without them a truncated or missing file would be read as zeros.
 """
 
 import dataclasses
@@ -21,25 +21,25 @@ from . import processes
 
 FOLDER = "checkpoints"
 UNFINISHED = "_unfinished"
-"""No label of a cell begins with an underscore."""
+"""The folder of snapshots. No cell's label begins with an underscore."""
 KEPT = 2
-"""The number of snapshots kept in a phase: if the newest is damaged, there is one before it."""
+"""The number of snapshots kept in a phase: if the newest is damaged, the one before it is used."""
 
 
 def save_parameters(workdir: Path, label: str, seeds: tuple[int, ...], params: Any, best: Any) -> Path:
-    """Writes the parameters of all seeds of a cell to `workdir/checkpoints/label`, over what is there.
+    """Writes the parameters of all seeds of a cell to `workdir/checkpoints/label`, and overwrites earlier ones.
 
-    Every array of `params`, which were tested, and of `best`, which had the best validation metric, has a leading
-    seed axis `[S, ...]`, in the order of `seeds`.
+    `params` are the tested parameters; `best` had the best validation metric. Every array has a leading seed axis
+    `[S, ...]`, in the order of `seeds`.
     """
-    path = (workdir / FOLDER / label).absolute()  # orbax fails in the background with relative ones
+    path = (workdir / FOLDER / label).absolute()  # orbax fails in the background with relative paths
     with ocp.StandardCheckpointer(multiprocessing_options=_first_alone()) as checkpointer:
         checkpointer.save(path, {"params": params, "best": best, "seeds": list(seeds)}, force=True)
     return path
 
 
 def _first_alone() -> ocp.options.MultiprocessingOptions:
-    """Of several processes only the first writes, without waiting for the others."""
+    """Returns options by which only the first of several processes writes, without waiting for the others."""
     active = None if processes.alone() else {0}
     return ocp.options.MultiprocessingOptions(
         active_processes=active, barrier_sync_key_prefix="first" if active else None
@@ -47,13 +47,13 @@ def _first_alone() -> ocp.options.MultiprocessingOptions:
 
 
 def load_parameters(workdir: Path, label: str) -> dict[str, Any]:
-    """`{"params", "best", "seeds"}` as numpy arrays, as `save_parameters` wrote them."""
+    """Returns what `save_parameters` wrote: `{"params", "best", "seeds"}` as NumPy arrays."""
     with ocp.StandardCheckpointer() as checkpointer:
         return checkpointer.restore((workdir / FOLDER / label).absolute())
 
 
 def unfinished(workdir: Path, label: str) -> Path:
-    """The folder of a cell's snapshots, with one folder for each phase."""
+    """Returns the folder of a cell's snapshots, which has one folder for each phase."""
     return (workdir / FOLDER / UNFINISHED / label).absolute()
 
 
@@ -62,7 +62,7 @@ class Snapshot:
     """A snapshot that was read back.
 
     Attributes:
-      step: how many updates were done.
+      step: the number of updates done.
       arrays: numpy arrays by name, in nested dicts.
       note: plain JSON that was saved with them.
     """
@@ -76,9 +76,9 @@ class Checkpoints:
     """Writes snapshots of one phase of one cell in the background, at most one every `every_seconds`.
 
     Args:
-      folder: of the snapshots, made with the first one.
-      every_seconds: 0 takes one at every opportunity.
-      note: returns plain JSON to keep with each snapshot.
+      folder: the folder of the snapshots; made with the first one.
+      every_seconds: the least time between snapshots; 0 takes one at every opportunity.
+      note: returns plain JSON to save with each snapshot.
     """
 
     def __init__(self, folder: Path, every_seconds: float, note: Callable[[], Mapping[str, Any]]):
@@ -90,7 +90,7 @@ class Checkpoints:
         return time.monotonic() - self._last >= self._every
 
     def save(self, step: int, arrays: Mapping[str, Any]) -> None:
-        """Starts writing a snapshot, in the first process. Raises the error of the previous one, if there was one."""
+        """Starts writing a snapshot in the first process. Raises the error of the previous snapshot, if any."""
         self._last = time.monotonic()
         if step == self._last_step or not processes.is_first():
             return
@@ -121,9 +121,9 @@ class Checkpoints:
 def newest_whole(
     folder: Path, usable: Callable[[Mapping[str, Any]], bool], say: Callable[[str], None]
 ) -> Snapshot | None:
-    """The newest snapshot that is complete and whose note is `usable`; None where there is none.
+    """Returns the newest snapshot that is undamaged and has a `usable` note; None where there is none.
 
-    Others that are newer are removed, since orbax does not overwrite a step; `say` is called for each.
+    Removes newer snapshots, since orbax doesn't overwrite a step, and calls `say` for each.
     """
     if not folder.is_dir():
         return None
@@ -133,7 +133,7 @@ def newest_whole(
             if usable(found.note):
                 return found
             reason = "the records end before it"
-        except Exception as e:  # orbax and tensorstore raise many kinds for damaged files; each means: not whole
+        except Exception as e:  # orbax and tensorstore raise many kinds for damaged files
             reason = f"it is damaged ({' '.join(str(e).split())[:100] or type(e).__name__})"
         say(f"the snapshot of step {step} in {folder} is left out: {reason}")
         shutil.rmtree(folder / str(step))
@@ -141,12 +141,12 @@ def newest_whole(
 
 
 def read_newest(folder: Path) -> Snapshot | None:
-    """The newest snapshot that is whole, of a folder that is left as it is; None where there is none."""
+    """Returns the newest undamaged snapshot, or None, and doesn't change the folder."""
     steps = [int(path.name) for path in folder.iterdir() if path.name.isdigit()] if folder.is_dir() else []
     for step in sorted(steps, reverse=True):
         try:
             return _read(folder, step)
-        except Exception:  # orbax and tensorstore raise many kinds for damaged files; each means: not whole
+        except Exception:  # orbax and tensorstore raise many kinds for damaged files
             continue
     return None
 
@@ -164,7 +164,7 @@ def _read(folder: Path, step: int) -> Snapshot:
 
 
 def checks(arrays: Any) -> dict[str, str]:
-    """Shape, type and check sum of every array of a tree, by its path."""
+    """Returns shape, type and check sum of every array of a tree, by path."""
     leaves, _ = jax.tree_util.tree_flatten_with_path(arrays)
     found = {}
     for path, leaf in leaves:

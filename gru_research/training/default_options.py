@@ -1,4 +1,4 @@
-"""Fills in a config's options: those of its task, model and cells that it leaves at their defaults."""
+"""Fills in the options of a config's task, model and cells that the config leaves at their defaults."""
 
 import inspect
 from collections.abc import Callable, Mapping
@@ -13,13 +13,13 @@ from .build import with_model_options
 from .user_code import cell_function, task_function
 
 NOT_OPTIONS = ("dirs", "learned", "hidden_size")
-"""Parameters of tasks and cells that are no options."""
+"""Parameters of tasks and cells that aren't options."""
 
 
 def with_every_option(config: ExperimentConfig) -> dict[str, Any]:
-    """A valid config as plain values: types and initialisers by their names, as a config may name them.
+    """Returns a valid config as plain values, with types and initialisers by the names that a config uses.
 
-    What has no name, such as an own initialiser, is shown as Python shows it.
+    A value without a name, such as a user's own initialiser, is shown by its `repr`.
     """
     mapping = to_mapping(with_model_options(config))
     found: list[tuple[Any, Callable[..., Any]]] = [(mapping["task"], task_function(config.task))]
@@ -30,7 +30,7 @@ def with_every_option(config: ExperimentConfig) -> dict[str, Any]:
 
 
 def options_of_task(function: Callable[..., Any]) -> dict[str, Any]:
-    """The options of a task's function with their defaults, as plain values. Nothing is called."""
+    """Returns the options of a task's function with their defaults, as plain values, without calling it."""
     return _plain(_defaults(function))
 
 

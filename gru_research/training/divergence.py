@@ -1,5 +1,5 @@
-"""Finds the operation that made the first number that isn't finite, by repeating the update at which a seed diverged,
-operation by operation."""
+"""Finds the operation with the first result that isn't finite: repeats the update at which a seed diverged, operation
+by operation."""
 
 import re
 import traceback
@@ -23,10 +23,10 @@ PACKAGE = Path(__file__).parents[1]
 
 
 def first_not_finite(function: Callable[[], Any]) -> str | None:
-    """Returns the first operation in `function()` whose result holds an inf or nan, and its line of code.
+    """Returns the first operation in `function()` whose result has an inf or nan, and its line of code; None without.
 
-    Runs without compilation, so that each operation is checked; loops of `lax` become loops of Python. None where all
-    numbers are finite. An operation of a backward pass is named with the line that was differentiated.
+    Runs without compilation, so that each operation is checked; loops of `lax` become Python loops. An operation of a
+    backward pass is reported with the line that was differentiated.
     """
     try:
         with jax.disable_jit(), jax.debug_nans(True), jax.debug_infs(True):
@@ -39,7 +39,7 @@ def first_not_finite(function: Callable[[], Any]) -> str | None:
 
 
 def _where(error: BaseException) -> str:
-    """The innermost line that isn't jax's own."""
+    """Returns the innermost line of code outside jax."""
     jax_s_own = str(Path(jax.__file__).parent)
     frames = [f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith(jax_s_own)]
     frame = frames[-1]
@@ -49,11 +49,11 @@ def _where(error: BaseException) -> str:
 
 
 def find_cause(plan: Plan, cell: CellPlan, sets: Sets, state: TrainState) -> str | None:
-    """`first_not_finite` of the update that a diverged seed would make again.
+    """Applies `first_not_finite` to the update at which a seed diverged.
 
-    `state` is that seed's own, as training left it: from before the update at which it diverged. None where the update
-    is finite when it is made like this: compiled programs round otherwise, and the parts of a batch that is divided
-    over devices draw noise of their own.
+    `state` is the diverged seed's state after training, which is from before that update. Returns None where the
+    repeated update is finite: compiled programs round differently, and the devices that a batch is divided over draw
+    their own noise.
     """
     state = jax.tree.map(jnp.asarray, state)
     optimizer = Optimizer(plan.config.optimizer, cell.updates)

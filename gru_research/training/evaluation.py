@@ -1,4 +1,4 @@
-"""Evaluates one batch inside jit: the examples' statistics, their sums, and their predictions."""
+"""Evaluates one batch inside jit: the examples' statistics, the sums of these, and the predictions."""
 
 import math
 from collections.abc import Mapping
@@ -18,12 +18,12 @@ from gru_research.types import Array, Batch, Params
 from .state import TrainState
 
 SMALL = 256
-"""The largest number of outputs of an example that are kept as its prediction."""
+"""An example's outputs are kept as its prediction up to this number."""
 
 
 class BatchMeasures(NamedTuple):
-    """Of one batch: `sums` of additive metrics' statistics by metric and name, and `kept`: by metric, and
-    `PREDICTIONS`, the arrays `[B, ...]` of each example by name."""
+    """The results for one batch: `sums` has the summed statistics of additive metrics by metric and name; `kept` has
+    the arrays `[B, ...]` of each example by metric, or `PREDICTIONS`, and name."""
 
     sums: Mapping[str, Mapping[str, Array]]
     kept: Mapping[str, Mapping[str, Array]]
@@ -32,9 +32,9 @@ class BatchMeasures(NamedTuple):
 def evaluate(
     model: Model, task: Task, mesh_axis: str | None, state: TrainState, batch: Batch, counted: Array
 ) -> BatchMeasures:
-    """What the task measures of one batch; `counted [B]` is False for copies that only fill up a set's last batch.
+    """Returns the task's measures of one batch. `counted [B]` is False for copies that fill up a set's last batch.
 
-    Where rows are divided over `mesh_axis`, `batch` and `counted` are this device's parts; what is returned is whole.
+    Where rows are divided over `mesh_axis`, `batch` and `counted` are this device's parts; the result is whole.
     """
     prepared = task.prepare(batch)
     read = outputs_of(model, task, state.params, prepared)
@@ -60,7 +60,7 @@ def wide(arrays: Mapping[str, Array]) -> dict[str, Array]:
 
 
 def outputs_of(model: Model, task: Task, params: Params, batch: Batch) -> dict[str, Any]:
-    """A prepared batch's "outputs" and, where a metric reads them, the generated "answers"."""
+    """Returns a prepared batch's "outputs" and, where a metric reads them, the generated "answers"."""
     read = {"outputs": model.apply(params, batch)}
     if task.generates:
         read["answers"] = generate(model, task, params, batch)
@@ -68,7 +68,7 @@ def outputs_of(model: Model, task: Task, params: Params, batch: Batch) -> dict[s
 
 
 def predictions(read: Mapping[str, Any]) -> dict[str, Array]:
-    """The predictions of the examples, `[B, ...]`: answers, or outputs where they are small."""
+    """Returns the predictions of the examples, `[B, ...]`: answers, or outputs where they are small."""
     if "answers" in read:
         answers = read["answers"]
         return {"tokens": answers.tokens, "lengths": answers.lengths, "scores": answers.scores}
@@ -78,7 +78,7 @@ def predictions(read: Mapping[str, Any]) -> dict[str, Array]:
 
 
 def generate(model: Any, task: Task, params: Params, batch: Batch) -> Answers:
-    """Answers to a prepared batch, picked as the task says."""
+    """Generates answers to a prepared batch with the task's decoder."""
     generation = task.spec.generation
     assert generation is not None, task.name
     how = dict(task.answer)

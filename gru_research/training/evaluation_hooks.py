@@ -1,4 +1,4 @@
-"""What is measured of the members at every evaluation beside the metric; each probe becomes records of its name."""
+"""Probes: measurements at every evaluation beside the metrics. Each probe writes records under its name."""
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
@@ -23,25 +23,25 @@ EXAMPLES = 32
 _LAGS = 12
 
 EvaluationHook = Callable[[TrainState], list[dict[str, Any]]]
-"""Maps the members' states to the fields of a record for each member."""
+"""Maps the members' states to the fields of one record per member."""
 
 
 def check(names: str) -> None:
-    """Raises UserError where one of the names, separated by commas, is not a key of `PROBES`."""
+    """Raises UserError where one of the comma-separated names is not a key of `PROBES`."""
     for name in split_names(names):
         choose("config.probes", name, PROBES)
 
 
 def check_fit(names: str, models: Mapping[str, Any], fields: Iterable[str]) -> None:
-    """Raises UserError where one of the cells' models, by label, can't be probed on examples of these fields."""
+    """Raises UserError where one of the cells' models, by label, can't be probed on examples with these fields."""
     for label, model in models.items() if split_names(names) else ():
         if reason := unfit(model, fields):
             raise UserError(f"config.probes={names!r}: {label} {reason}")
 
 
 def unfit(model: Any, fields: Iterable[str]) -> str | None:
-    """Why gradients can't be followed back through a model on examples of these fields, as the end of a sentence that
-    begins with the cell; None where they can."""
+    """Returns why gradients can't be traced back through a model on examples with these fields, as the end of a
+    sentence that begins with the cell; None where they can."""
     if not isinstance(model, SequenceModel):
         return "isn't a model of kind='sequence', through whose layers a gradient is followed"
     if any(isinstance(layer, Bidirectional) for layer in model.stack.cells):
@@ -54,7 +54,7 @@ def unfit(model: Any, fields: Iterable[str]) -> str | None:
 def prepare(
     names: str, model: Any, task: Task, validation: Mapping[str, Any], axis: SeedAxis
 ) -> dict[str, EvaluationHook]:
-    """The probes of these names, ready for the members of an axis; `check_fit` has looked at the model."""
+    """Returns the named probes for the members of an axis, after `check_fit` has accepted the model."""
     if not split_names(names):
         return {}
     examples = axis.put({name: np.asarray(a[:EXAMPLES]) for name, a in validation.items()}, SHARED)
@@ -62,11 +62,11 @@ def prepare(
 
 
 def prepare_gradient_flow(model: SequenceModel, task: Task, axis: SeedAxis, examples: Batch) -> EvaluationHook:
-    """The gradient at the last output, followed back: its norm against the lag, with norm 1 at the output.
+    """Returns a probe of the norm of the gradient by lag, traced back from the last output, where it has norm 1.
 
-    Fields of a record: "of" says which gradient; `lags`, about 12 of them; `log_norm`, natural logarithms, medians
-    over the examples; `half_life` in steps, of the line through all lags. Null: 0 or not finite; of the half-life: the
-    gradient doesn't fall.
+    Fields of a record: "of" names the gradient; `lags`, about 12; `log_norm`, natural logarithms, medians over the
+    examples; `half_life` in steps, from the line through all lags. A null norm is 0 or not finite; a null half-life
+    means that the gradient doesn't fall.
     """
     program = axis.shard_over_seeds(partial(_flow, model, task), OWN, SHARED)
     of = "loss" if reads_last_state(model) else "random direction"
@@ -85,11 +85,11 @@ def prepare_gradient_flow(model: SequenceModel, task: Task, axis: SeedAxis, exam
 PROBES: dict[str, Callable[[SequenceModel, Task, SeedAxis, Batch], EvaluationHook]] = {
     "gradient_flow": prepare_gradient_flow
 }
-"""What `config.probes` may name."""
+"""The probes that `config.probes` may name."""
 
 
 def geometric_lags(steps: int, count: int = _LAGS) -> np.ndarray:
-    """About `count` lags from 1 to `steps`, geometrically spaced."""
+    """Returns about `count` lags from 1 to `steps`, geometrically spaced."""
     return np.unique(np.rint(np.geomspace(1, steps, count)).astype(int))
 
 
@@ -100,8 +100,8 @@ def _flow(model: SequenceModel, task: Task, params: Params, examples: Batch) -> 
 
 
 def loss_flow(model: SequenceModel, task: Task, params: Params, batch: Batch) -> Array:
-    """`gradient_flow` of the task's own loss through the whole stack, `[B, T]`, from a gradient of norm 1 at the last
-    output; where the readout reads more than the last state, of a random direction there."""
+    """Returns `gradient_flow` of the task's loss through the whole stack, `[B, T]`, from a gradient of norm 1 at the
+    last output. Where the readout reads more than the last state, the gradient there has a random direction."""
     xs = inputs_of(model, params, batch)
     lengths = batch.get("lengths")
     cotangent = _loss_direction(model, task, params, batch) if reads_last_state(model) else None
@@ -109,18 +109,18 @@ def loss_flow(model: SequenceModel, task: Task, params: Params, batch: Batch) ->
 
 
 def inputs_of(model: SequenceModel, params: Params, batch: Batch) -> Array:
-    """What the bottom layer reads, `[B, T, I]`: the inputs, or their embedding."""
+    """Returns the bottom layer's inputs `[B, T, I]`: the batch's inputs, or their embedding."""
     inputs = jnp.asarray(batch["inputs"])
     return model.embedding.apply(params["embedding"], inputs) if model.embedding else inputs
 
 
 def reads_last_state(model: SequenceModel) -> bool:
-    """Whether outputs depend on the top layer's last state alone."""
+    """Whether outputs depend only on the top layer's last state."""
     return model.readout.mode == "last" and model.stack.connections == "plain"
 
 
 def _loss_direction(model: SequenceModel, task: Task, params: Params, batch: Batch) -> Array:
-    """The gradient of each example's loss by its last state, scaled to norm 1 `[B, H]`; 0 where it is 0."""
+    """Returns the gradient of each example's loss by its last state `[B, H]`, scaled to norm 1 unless it is 0."""
     carry, _ = model.stack.apply(params["stack"], inputs_of(model, params, batch), lengths=batch.get("lengths"))
     gradient = jax.grad(lambda last: task.loss(model.readout.apply(params["readout"], last, None), batch)[0].sum())(
         model.stack.hidden(carry)

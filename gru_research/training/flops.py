@@ -1,4 +1,4 @@
-"""Floating-point operations of a program, counted in its jaxpr: the same number on every machine."""
+"""Counts a program's floating-point operations in its jaxpr, which gives the same number on every machine."""
 
 import functools
 import math
@@ -20,14 +20,14 @@ _FREE = frozenset(
 
 
 def count_flops(function: Callable[..., Any], *arguments: Any) -> int:
-    """How many floating-point operations `function(*arguments)` takes.
+    """Counts the floating-point operations of `function(*arguments)`.
 
-    A product of matrices (m, k) and (k, n) counts 2 m k n, anything else that computes counts one for each element
-    of its result, a transcendental function too; moving and converting is free, and the body of a scan counts for
-    each of its steps. Of a `cond` the longest branch counts.
+    A product of matrices (m, k) and (k, n) counts 2 m k n. Any other computation, transcendental functions included,
+    counts one per element of its result. Moving and converting data is free. The body of a scan counts once per step,
+    and of a `cond` the most expensive branch counts.
 
     Raises:
-      ValueError: a loop whose number of turns isn't known.
+      ValueError: a loop has no known number of iterations.
     """
     return _jaxpr(jax.make_jaxpr(function)(*arguments).jaxpr)
 
@@ -38,7 +38,7 @@ def _jaxpr(jaxpr: core.Jaxpr) -> int:
 
 def _equation(equation: core.JaxprEqn) -> int:
     name, parameters = equation.primitive.name, equation.params
-    if equation.primitive in IN_XLA:  # the native engine's call counts as what it stands for
+    if equation.primitive in IN_XLA:  # the native engine's call counts as the operation that it implements
         operands: list[Any] = [variable.aval for variable in equation.invars]
         shapes = [jax.ShapeDtypeStruct(a.shape, a.dtype) for a in operands]
         return count_flops(functools.partial(IN_XLA[equation.primitive], **parameters), *shapes)

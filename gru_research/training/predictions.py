@@ -1,4 +1,4 @@
-"""Saves what is kept of each test example, from which metrics can be recomputed without training."""
+"""Saves the arrays of each test example, from which metrics can be recomputed without training."""
 
 import io
 from collections.abc import Callable, Mapping, Sequence
@@ -31,7 +31,7 @@ def save_test(workdir: Path, label: str, seeds: Sequence[int], kept: Mapping[str
 
 
 def load_test(workdir: Path, label: str) -> tuple[tuple[int, ...], dict[str, dict[str, np.ndarray]]]:
-    """The seeds, and the arrays as `save_test` was given them."""
+    """Returns the seeds and the arrays that `save_test` wrote."""
     kept: dict[str, dict[str, np.ndarray]] = {}
     with np.load(test_file(workdir, label), allow_pickle=False) as arrays:
         for key in arrays.files:
@@ -42,10 +42,10 @@ def load_test(workdir: Path, label: str) -> tuple[tuple[int, ...], dict[str, dic
 
 
 def compute(metric: Metric, parts: Mapping[str, np.ndarray]) -> np.ndarray:
-    """A metric of each member `[S]` from its examples' arrays `[S, N, ...]`.
+    """Computes a metric of each member `[S]` from its examples' arrays `[S, N, ...]`.
 
     Raises:
-      UserError: its function fails, or gives no number for each seed.
+      UserError: the metric's function fails, or doesn't return one number for each seed.
     """
     if isinstance(metric, Additive):
         return finished(metric, {name: a.sum(1, dtype=np.float64) for name, a in parts.items()})
@@ -55,19 +55,19 @@ def compute(metric: Metric, parts: Mapping[str, np.ndarray]) -> np.ndarray:
 
 
 def finished(metric: Additive, sums: Mapping[str, np.ndarray]) -> np.ndarray:
-    """A metric of each member `[S]` from its sums `[S]`. Raises UserError where its function fails."""
+    """Computes a metric of each member `[S]` from its sums `[S]`. Raises UserError where its function fails."""
     return _one_number("finish", _called("finish", metric.finish, sums), next(iter(sums.values())).shape)
 
 
 def _called(name: str, function: Callable[[Any], Any], parts: Mapping[str, np.ndarray]) -> Any:
     try:
         return function(parts)
-    except Exception as e:  # whatever a user's metric raises is for the user to read
+    except Exception as e:  # a user's metric may raise anything; the user sees it
         raise UserError(f"a metric's {name} fails ({describe_error(e)})") from e
 
 
 def _one_number(name: str, found: Any, shape: tuple[int, ...]) -> np.ndarray:
-    """What a metric's function gave, as numbers `[S]`."""
+    """Converts the result of a metric's function to numbers `[S]`."""
     try:
         values = np.asarray(found)
     except ValueError:  # values of different shapes

@@ -1,4 +1,4 @@
-"""Makes the next batches while the devices train on the present ones."""
+"""Makes the next batches while the devices train on the current ones."""
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -11,8 +11,8 @@ T = TypeVar("T")
 class Prefetch(Generic[T]):
     """Calls `make(start, stop)` for consecutive ranges of steps; one thread may make the next range ahead.
 
-    Reading from disk, gathering and copying to the devices need Python's lock for little of their time, and the thread
-    that waits for a call of the training program doesn't hold it. At most one range is made ahead.
+    Reading from disk, gathering and copying to the devices hold Python's lock only briefly, and the thread that waits
+    for a call of the training program doesn't hold it. At most one range is made ahead.
     """
 
     def __init__(self, make: Callable[[int, int], T]) -> None:

@@ -28,8 +28,8 @@ class ProgramCache:
     optimiser that makes the same program. A member's own numbers, such as its learning rate, are arguments.
 
     Attributes:
-      seconds: the time that compilation took so far.
-      engine: of recurrent layers in training: "native" or "XLA"; "" before it is compiled.
+      seconds: the total time of compilation so far.
+      engine: the engine of recurrent layers in training, "native" or "XLA"; "" before compilation.
     """
 
     def __init__(self, plan: Plan, cell: CellPlan) -> None:
@@ -40,7 +40,7 @@ class ProgramCache:
     def training(
         self, axis: SeedAxis, optimizer: Optimizer, state: TrainState, sums: Sums, batches: Any
     ) -> Callable[..., tuple[TrainState, Sums]]:
-        """The training program for a state, sums and batches, or a layout of batches."""
+        """Returns the training program for a state, sums and batches, or a layout of batches."""
 
         def compile_it() -> Callable[..., tuple[TrainState, Sums]]:
             lowered = lower_training(self._plan, self._cell, axis, optimizer, state, sums, batches)
@@ -50,7 +50,7 @@ class ProgramCache:
         return self._once(("training", axis.mesh, optimizer.program, _fits((state, sums, batches))), compile_it)
 
     def evaluation(self, axis: SeedAxis, state: TrainState, batch: EvaluationBatch) -> Callable[..., BatchMeasures]:
-        """The evaluation program for a state and a batch."""
+        """Returns the evaluation program for a state and a batch."""
         return self._once(
             ("evaluation", axis.mesh, _fits((state, batch.examples))),
             lambda: compile_evaluation(self._plan, self._cell, axis, state, batch),
@@ -74,6 +74,6 @@ def lower_training(
 
 
 def _fits(arguments: Any) -> Hashable:
-    """The key under which arguments fit one compiled program: structure, shapes, types, shardings."""
+    """Returns a key that is equal for arguments of one compiled program: structure, shapes, types, shardings."""
     leaves, structure = jax.tree.flatten(arguments)
     return structure, tuple((a.shape, str(a.dtype), a.sharding) for a in leaves)

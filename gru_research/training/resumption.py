@@ -1,4 +1,4 @@
-"""Where an interrupted run is resumed."""
+"""Describes where an interrupted run is resumed."""
 
 import dataclasses
 
@@ -10,10 +10,10 @@ class Resumption:
     """Where a run is resumed.
 
     Attributes:
-      keep, dropped: the numbers of lines of its records that are kept and dropped.
-      done: the labels of the cells that are finished.
-      label, phase, snapshot: the cell that was under way, if a snapshot of it can be used.
-      seconds: the time that the run had taken by then.
+      keep, dropped: the numbers of lines of records that are kept and dropped.
+      done: the labels of the finished cells.
+      label, phase, snapshot: the cell that was in training, if a snapshot of it is usable.
+      seconds: the time that the run had taken so far.
     """
 
     keep: int

@@ -1,4 +1,4 @@
-"""Evaluates all members on a set, in batches of one shape, so that one program serves the whole set."""
+"""Evaluates all members on a set, in batches of one shape, so that the whole set needs one program."""
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
@@ -24,12 +24,12 @@ from .state import TrainState
 
 EVALUATION_BATCH = 500
 EVALUATION_NUMBERS = 2**25
-"""The most numbers of a layer's outputs in one batch."""
+"""The largest number of outputs of a layer in one batch."""
 
 
 class EvaluationBatch(NamedTuple):
-    """Examples `[B, ...]` by name, which of them count `[B]`, and how many: copies that fill up a set's last batch, at
-    its end, don't."""
+    """Examples `[B, ...]` by name, whether each counts `[B]`, and how many count. The copies at the end of a set's last
+    batch don't count."""
 
     examples: Mapping[str, Any]
     counted: Any
@@ -41,9 +41,9 @@ class Scores:
     """The result of evaluating a set.
 
     Attributes:
-      metrics: of each member `[S]` by name.
-      kept: by metric, and under `evaluation.PREDICTIONS`, the arrays `[S, N, ...]` of each example by name, in the
-        set's order.
+      metrics: each member's metrics `[S]` by name.
+      kept: the arrays `[S, N, ...]` of each example in the set's order, by metric, or `evaluation.PREDICTIONS`, and
+        name.
     """
 
     metrics: Mapping[str, np.ndarray]
@@ -66,9 +66,9 @@ def evaluation_batches(examples: Mapping[str, np.ndarray], size: int) -> list[Ev
 
 
 def evaluation_size(examples: Mapping[str, np.ndarray], task: Task, cell: CellPlan) -> int:
-    """How many examples of a set are evaluated at once: fewer where sequences are long."""
+    """Returns the number of examples evaluated at once, which is lower for long sequences."""
     total = len(next(iter(examples.values())))
-    # The first axis of an example as stored is its time, unless `prepare` makes more steps of it.
+    # The first axis of a stored example is time, unless `prepare` makes more steps.
     steps = max([task.length or 1, *(max(a.shape[1:2] or (1,)) for a in examples.values())])
     numbers = steps * (cell.hidden_size + task.spec.output_size)
     return max(1, min(EVALUATION_BATCH, total, EVALUATION_NUMBERS // numbers))
@@ -85,7 +85,7 @@ def put_evaluation(
 
 
 def shapes(batch: EvaluationBatch) -> dict[str, Any]:
-    """What a compiled program fits: shapes and types by name."""
+    """Returns the shapes and types by name for which a program is compiled."""
     return {name: (a.shape, a.dtype) for name, a in batch.examples.items()}
 
 
@@ -97,7 +97,7 @@ def score(
     task: Task,
     keep: bool = False,
 ) -> Scores:
-    """What the task measures of each member over a set; with `keep` also the arrays of each example."""
+    """Returns the task's metrics of each member over a set; with `keep` also the arrays of each example."""
     members = axis.put(axis.members)
     measured = [program(members, state, batch.examples, batch.counted) for batch in batches]
     collected = [name for name, metric in task.metrics.items() if not isinstance(metric, Additive)]
@@ -120,12 +120,12 @@ def score(
 
 
 def _summed(parts: Sequence[Mapping[str, Any]], axis: SeedAxis) -> dict[str, np.ndarray]:
-    """For each member the sums `[S]` over a set."""
+    """Returns each member's sums `[S]` over a set."""
     return {name: np.stack([axis.gather(part[name]) for part in parts]).sum(0, dtype=np.float64) for name in parts[0]}
 
 
 def _joined(parts: Sequence[Mapping[str, Any]], axis: SeedAxis, counts: Sequence[int]) -> dict[str, np.ndarray]:
-    """For each member the examples' arrays `[S, N, ...]`, without copies."""
+    """Returns each member's arrays of the examples `[S, N, ...]`, without copies."""
     return {
         name: np.concatenate(
             [axis.gather(part[name])[:, :count] for part, count in zip(parts, counts, strict=True)], axis=1
@@ -135,8 +135,8 @@ def _joined(parts: Sequence[Mapping[str, Any]], axis: SeedAxis, counts: Sequence
 
 
 def compile_evaluation(plan: Plan, cell: CellPlan, axis: SeedAxis, state: TrainState, batch: EvaluationBatch) -> Any:
-    """The program that evaluates all members on one batch: from which places of the axis hold members, their state, the
-    examples and which of them count."""
+    """Compiles the program that evaluates all members on one batch. Its arguments are the axis's `members`, the state,
+    the examples and `counted`."""
     program = partial(_unless_copy, cell.model, plan.task, axis.mesh_axis, axis.batched)
     spread = axis.shard_over_seeds(program, OWN, OWN, SHARED_ROWS, SHARED_ROWS)
     return spread.lower(axis.put(axis.members), state, batch.examples, batch.counted).compile()
@@ -146,8 +146,8 @@ def _unless_copy(
     model: Model, task: Task, mesh_axis: str | None, batched: bool, member: Array, state: TrainState, batch: Batch,
     counted: Array,
 ) -> BatchMeasures:  # fmt: skip
-    """Evaluates a member. A copy gives zeros, which take no time where members aren't batched."""
-    measure = jax.jit(partial(evaluate, model, task, mesh_axis))  # so that it is traced once for what follows
+    """Evaluates a member. Unless members are batched, a copy gives zeros, which takes no time."""
+    measure = jax.jit(partial(evaluate, model, task, mesh_axis))  # jitted so that it is traced only once below
     if batched:
         return measure(state, batch, counted)
     nothing = jax.tree.map(lambda a: jnp.zeros(a.shape, a.dtype), jax.eval_shape(measure, state, batch, counted))

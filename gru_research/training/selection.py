@@ -36,7 +36,7 @@ class Schedule:
     patience: int
 
     def end_of_call(self, step: int, steps: int) -> int:
-        """The end of a call of up to `steps` updates from `step` on: no later than the next evaluation."""
+        """Returns the end of a call of up to `steps` updates from `step` on, no later than the next evaluation."""
         return min(step + steps, self.updates, (step // self.eval_every + 1) * self.eval_every)
 
 
@@ -69,7 +69,7 @@ class Selection:
         """The parameters with each member's best validation metric so far."""
 
     def update(self, state: TrainState, evaluation: Evaluation) -> TrainState:
-        """Takes an evaluation into account; returns the state, in which members that stop are no longer active."""
+        """Takes an evaluation into account. Returns the state, in which stopped members are inactive."""
         direction = self._task.validation_direction
         sign = 1 if direction == "min" else -1
         self._diverged = evaluation.state["diverged_at"] > 0
@@ -96,11 +96,11 @@ class Selection:
         return state.params if self._schedule.select == "last" else self.best_params
 
     def selected_step(self, state: TrainState) -> np.ndarray:
-        """The step `[S]` of the parameters that are tested."""
+        """Returns the step `[S]` of the tested parameters."""
         return self._axis.gather(state.step) if self._schedule.select == "last" else self._best_step
 
     def numbers(self) -> dict[str, np.ndarray]:
-        """The state beside the parameters, arrays `[S]`."""
+        """Returns the state without the parameters, as arrays `[S]`."""
         return {
             "best": self._best,
             "best_step": self._best_step,

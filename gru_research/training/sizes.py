@@ -15,7 +15,7 @@ MATCH_TOLERANCE = 0.02
 
 
 def count_model_flops(model: Model, example: Batch) -> int:
-    """Floating-point operations of one example's forward pass, at the task's length."""
+    """Counts the floating-point operations of one example's forward pass, at the task's length."""
     params = jax.eval_shape(model.init, jax.random.key(0), example)
     batch = {name: jax.ShapeDtypeStruct((1, *a.shape), a.dtype) for name, a in example.items()}
     return count_flops(model.apply, params, batch)
@@ -25,7 +25,7 @@ SIZES: dict[str, Callable[[Model, Batch], int]] = {
     "parameters": count_parameters,
     "flops": count_model_flops,
 }
-"""What can be matched by counting, from (model, example)."""
+"""The counts that can be matched, as functions of (model, example)."""
 
 
 def matched_size(
@@ -35,7 +35,7 @@ def matched_size(
     count: Callable[[CellConfig, int], int],
     warnings: list[str],
 ) -> int:
-    """The hidden size that makes a cell as large as the reference, by what `config.match` counts."""
+    """Returns the hidden size with which a cell is as large as the reference, in the count of `config.match`."""
     assert reference.hidden_size
     unit = size_unit(cell)
     wanted = count(reference, reference.hidden_size)
@@ -49,9 +49,9 @@ def matched_size(
 
 
 def nearest_size(count: Callable[[int], float], wanted: float, high: int = 2) -> int:
-    """The hidden size, at least 1, whose `count` is nearest to `wanted`.
+    """Returns the hidden size, at least 1, whose `count` is nearest to `wanted`.
 
-    `count` must grow with the size: bisection, not a search through all of them, after doubling from `high` on.
+    `count` must grow with the size: the search doubles from `high` on, and then bisects.
     """
     low = 1
     while count(high) < wanted:

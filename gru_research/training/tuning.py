@@ -1,4 +1,4 @@
-"""Equal tuning: every cell gets the same draws of the optimiser's fields, and validation data choose."""
+"""Equal tuning: every cell gets the same draws of the optimiser's fields. Validation data choose among them."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ from .selection import Schedule
 
 @dataclasses.dataclass(frozen=True)
 class Draw:
-    """One draw: the optimiser's fields, and how its seeds [S] ended on validation data, non-finite ones worst."""
+    """One draw: the optimiser's fields, and its seeds' final validation results [S], with non-finite ones worst."""
 
     values: Mapping[str, float]
     metrics: np.ndarray
@@ -30,10 +30,10 @@ class Draw:
 
 
 def draw_values(tune: TuneConfig) -> list[dict[str, float]]:
-    """The draws, the same for every cell: log-uniform over each range, one in each of `draws` equal parts of it.
+    """Returns the draws for all cells, ordered by the first field. Each of `draws` equal parts of a range has one draw.
 
-    The parts (a Latin hypercube; McKay, Beckman and Conover 1979) cover the range also where draws are few; each
-    single draw is log-uniform over the whole range. In the order of the first field.
+    The parts form a Latin hypercube (McKay, Beckman and Conover 1979), which covers the range even with few draws. Each
+    single draw is log-uniform over the whole range.
     """
     rng = np.random.default_rng(tune.sample)
     columns = {}
@@ -47,7 +47,7 @@ def draw_values(tune: TuneConfig) -> list[dict[str, float]]:
 
 
 def _rounded(value: float, low: float, high: float) -> float:
-    """Rounds to four digits, as a report prints them, within the range."""
+    """Rounds to four digits, as in the report, within the range."""
     return min(max(float(f"{value:.4g}"), low), high)
 
 
@@ -60,10 +60,10 @@ def tune_variant(
     checkpoints: Checkpoints | None = None,
     snapshot: Snapshot | None = None,
 ) -> dict[str, float]:
-    """Trains every draw side by side, records how each did, and returns the chosen one's fields.
+    """Trains all draws side by side, records their results, and returns the fields of the chosen draw.
 
-    Chosen is the draw with the best interquartile mean over its seeds of the validation metric; of equal ones, as an
-    accuracy of 1 often is, the one with the lowest validation loss. Test data are not looked at.
+    The chosen draw has the best interquartile mean of the validation metric over its seeds. Ties, which are common at
+    an accuracy of 1, are broken by the lowest validation loss. Test data are not used.
     """
     tune = plan.config.tune
     values = draw_values(tune)
@@ -97,18 +97,18 @@ def tune_variant(
 
 
 def tuning_members(tune: TuneConfig) -> list[tuple[int, int]]:
-    """The pairs (draw, seed) that are trained side by side."""
+    """Returns the pairs (draw, seed) that are trained side by side."""
     seeds = range(tune.first_seed, tune.first_seed + tune.seeds)
     return [(draw, seed) for draw in range(tune.draws) for seed in seeds]
 
 
 def training_schedule(plan: Plan, cell: CellPlan) -> Schedule:
-    """The schedule of the comparison."""
+    """Returns the schedule of the comparison."""
     return Schedule("training", cell.updates, cell.eval_every, plan.config.select, plan.config.patience)
 
 
 def tuning_schedule(plan: Plan, cell: CellPlan) -> Schedule:
-    """As long as the comparison itself, unless the config says how long."""
+    """Returns the schedule of the tuning, which is as long as the comparison unless the config sets its length."""
     config = plan.config
     updates = config.tune.updates or cell.updates
     eval_every = -(-updates // config.evaluations) if config.evaluations else min(cell.eval_every, updates)
@@ -116,19 +116,19 @@ def tuning_schedule(plan: Plan, cell: CellPlan) -> Schedule:
 
 
 def shares_programs(plan: Plan, cell: CellPlan) -> bool:
-    """Whether a cell's tuning and training run by the same compiled programs."""
+    """Whether a cell's tuning and training use the same compiled programs."""
     tuning, training = tuning_schedule(plan, cell), training_schedule(plan, cell)
     draws, parts = len(tuning_members(plan.config.tune)), plan.config.data_parallel
     axes = make_seed_axis(range(draws), {}, parts, len(plan.seeds)), make_seed_axis(plan.seeds, {}, parts, draws)
     lengths = {(axis.mesh, axis.length) for axis in axes}
     optimizers = {Optimizer(plan.config.optimizer, schedule.updates).program for schedule in (tuning, training)}
     calls = {updates_per_call(schedule) for schedule in (tuning, training)}
-    generated = isinstance(plan.task.data, Generated)  # a call's batches aren't an argument then
+    generated = isinstance(plan.task.data, Generated)  # then a call's batches aren't an argument
     return len(lengths) == len(optimizers) == 1 and (generated or len(calls) == 1)
 
 
 def _result(plan: Plan, trained: Trained, values: Mapping[str, float], members: list[int]) -> Draw:
-    """The result of a draw: the metric and the loss of the parameters that `select` chooses."""
+    """Returns the result of a draw: the metric and the loss of the parameters that `select` chooses."""
     metrics, losses, diverged = [], [], []
     for member in members:
         steps = [evaluation.step for evaluation in trained.evaluations]

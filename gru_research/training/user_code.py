@@ -1,4 +1,4 @@
-"""Functions that a config names, built in or the user's own: finding them, their errors, and their files."""
+"""Finds the functions that a config names, built in or the user's own, and handles their errors and files."""
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
@@ -11,12 +11,12 @@ from gru_research.tasks import TASKS, Task
 
 
 def task_function(config: TaskConfig) -> Callable[..., Task]:
-    """The function of the task that a config names, in the literal dict or of the user's own. Raises UserError."""
+    """Returns the task function that a config names, built in or the user's own. Raises UserError."""
     return _callable("config.task.name", config.name, TASKS)
 
 
 def cell_function(cell: CellConfig) -> Callable[..., Cell]:
-    """The class of the cell that a config names, in the literal dict or of the user's own. Raises UserError."""
+    """Returns the cell class that a config names, built in or the user's own. Raises UserError."""
     return _callable(f"config.cells.{cell.label}.kind", cell.kind, CELLS)
 
 
@@ -29,7 +29,7 @@ def _callable(field: str, name: str, known: Mapping[str, Any]) -> Callable[..., 
 
 @contextlib.contextmanager
 def errors(field: str, name: str) -> Iterator[None]:
-    """Turns an exception of the user's own code into a UserError; those of built-in code pass."""
+    """Converts an exception of the user's own code to a UserError; exceptions of built-in code pass."""
     try:
         yield
     except UserError:
@@ -41,7 +41,7 @@ def errors(field: str, name: str) -> Iterator[None]:
 
 
 def files(config: ExperimentConfig, task: Task, data: bool) -> dict[str, str]:
-    """The sha256 of the user's own files in a run, by path: code and, with `data`, data files."""
+    """Returns the sha256 of the user's own files in a run by path: code and, with `data`, data files."""
     kinds = (config.task.name, *(cell.kind for cell in config.cells), config.model.kind)
     code = {file: known for kind in kinds for file, known in lookup.checksums(kind).items()}
     if not data:
