@@ -1,4 +1,4 @@
-"""Predicts what a comparison takes on this machine, in time and memory, from a few timed updates of each cell."""
+"""Predicts the time and memory that a comparison needs on this machine, from a few timed updates of each cell."""
 
 from .cells import CellForecasts, ConfigForecast, Forecast, PlanRequest, forecast_cell, horizon_configs
 

@@ -1,4 +1,4 @@
-"""Predicts what each cell of a config takes: chooses the measurements, and makes forecasts of them."""
+"""Predicts the time and memory of each cell of a config: chooses the measurements and makes forecasts from them."""
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
@@ -18,7 +18,7 @@ from .intervals import Interval, total
 from .measurement import Memory, Timing, TrialRun, compile_cell, measure, train_briefly
 
 CHECKED = 10
-"""`--check` trains this many times the updates that were timed."""
+"""`--check` trains this multiple of the timed updates."""
 
 Say = Callable[[str], None]
 
@@ -29,7 +29,7 @@ class PlanRequest:
 
     Attributes:
       seconds: how long the updates of each measurement are timed.
-      seeds: numbers of seeds to plan for beside the config's.
+      seeds: further numbers of seeds to plan for.
       check: whether to train briefly and compare the result with its forecast.
     """
 
@@ -40,16 +40,16 @@ class PlanRequest:
 
 @dataclasses.dataclass(frozen=True)
 class Forecast:
-    """What one cell takes in one setting.
+    """The predicted time and memory of one cell in one setting.
 
     Attributes:
       setting: "as configured" or, for example, "10 seeds".
-      basis: where the time of an update comes from: "measured", "interpolated", "extrapolated", or "as with other
-        seeds", where another number of seeds that fills a device equally was measured. Memory is always XLA's plan.
+      basis: the source of the time of an update: "measured", "interpolated", "extrapolated", or "as with other seeds",
+        measured with another number of seeds that fills a device equally. Memory is always XLA's plan.
       update: seconds of one update of one seed.
-      compile_seconds: compilation of the training's and the evaluation's programs.
+      compile_seconds: compilation of the training and evaluation programs.
       cost: the wall time of tuning, training and test together.
-      memory: of the training or of the tuning, whichever needs more.
+      memory: the memory of training or of tuning, whichever is larger.
       needed: bytes of the device's memory, or of the machine's.
     """
 
@@ -69,7 +69,7 @@ class Forecast:
 
 @dataclasses.dataclass(frozen=True)
 class RunCheck:
-    """The forecast of a brief training beside what it really took. `needed` and `found.memory` are bytes."""
+    """The forecast of a brief training and its measurement. `needed` and `found.memory` are bytes."""
 
     cell: str
     predicted: Cost
@@ -87,7 +87,7 @@ class CellForecasts:
 
 @dataclasses.dataclass(frozen=True)
 class ConfigForecast:
-    """The forecasts of one config; `startup` are the seconds from the process's start until all was loaded."""
+    """The forecasts of one config. `startup` is the time in seconds from the process's start until all was loaded."""
 
     plan: Plan
     startup: float
@@ -95,7 +95,7 @@ class ConfigForecast:
 
     @property
     def settings(self) -> dict[str, list[Forecast]]:
-        """The forecasts of all cells, by setting."""
+        """Returns the forecasts of all cells by setting."""
         made: dict[str, list[Forecast]] = {}
         for cell in self.cells:
             for forecast in cell.forecasts:
@@ -115,7 +115,7 @@ class ConfigForecast:
 
 
 def horizon_configs(config: ExperimentConfig) -> list[ExperimentConfig]:
-    """Returns a config for each value of the config's horizon; the config alone where it has none.
+    """Returns a config for each value of the config's horizon, or only the config where it has none.
 
     Raises:
       UserError: the horizon's field doesn't exist, or a value is wrong.
@@ -127,7 +127,7 @@ def horizon_configs(config: ExperimentConfig) -> list[ExperimentConfig]:
 
 
 def forecast_cell(plan: Plan, cell: CellPlan, sets: Sets, request: PlanRequest, say: Say) -> CellForecasts:
-    """Measures a cell and predicts what it takes in every setting of the request.
+    """Measures a cell and predicts its time and memory in every setting of the request.
 
     Raises:
       UserError: no seed's loss is finite.
@@ -136,7 +136,7 @@ def forecast_cell(plan: Plan, cell: CellPlan, sets: Sets, request: PlanRequest, 
     seeds, tuned = plan.config.seeds, plan.config.tune.draws * plan.config.tune.seeds
     members = [seeds, *planner.second_point({tuned, *request.seeds} - {0})]
     timings, run_check = [], None
-    if request.check:  # first, as every further compilation leaves something in the process's memory
+    if request.check:  # first, as every further compilation adds to the process's memory
         timings = planner.timings(members[:1])
         run_check = planner.check(timings[0])
     if run_check is None or len(members) > 1:
@@ -158,7 +158,7 @@ def forecast_cell(plan: Plan, cell: CellPlan, sets: Sets, request: PlanRequest, 
 
 @dataclasses.dataclass(frozen=True)
 class _Planner:
-    """What all measurements of a cell share."""
+    """The state that all measurements of a cell share."""
 
     plan: Plan
     cell: CellPlan
@@ -217,7 +217,7 @@ class _Planner:
         )  # fmt: skip
 
     def check(self, own: Timing) -> RunCheck:
-        """Trains for `CHECKED` times the updates that were timed, at most the cell's own number."""
+        """Trains for `CHECKED` times the timed updates, but at most for the cell's own number."""
         cell, updates = self.cell, min(self.cell.updates, CHECKED * own.timed_updates)
         schedule = dataclasses.replace(training_schedule(self.plan, cell), updates=updates, patience=0)
         self.say(f"{cell.label}: training {updates:,} of its {cell.updates:,} updates as a check")
@@ -226,7 +226,7 @@ class _Planner:
 
 
 def seed_devices(plan: Plan) -> int:
-    """Returns over how many devices, or groups of devices that divide a batch, seeds are sharded."""
+    """Returns the number of devices, or of device groups that share a batch, over which seeds are sharded."""
     return max(1, jax.device_count() // plan.config.data_parallel)
 
 

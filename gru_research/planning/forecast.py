@@ -1,4 +1,4 @@
-"""Turns measured rates into the wall time of a whole training. Nothing is timed here."""
+"""Computes the wall time of a whole training from measured rates. Nothing is timed here."""
 
 import dataclasses
 import math
@@ -53,7 +53,7 @@ class Rates:
 class Cost:
     """The wall time of training a cell, by part.
 
-    The next batches are loaded while updates run; `loading` is the part of it that training waits for.
+    The next batches are loaded while updates run. `loading` is the part of loading that training waits for.
     """
 
     compiling: Interval = exactly(0.0)
@@ -70,7 +70,7 @@ class Cost:
 
 
 def evaluations(schedule: Schedule) -> int:
-    """Counts evaluations on the validation set: before the first update, every `eval_every`, after the last."""
+    """Counts evaluations on the validation set: before the first update, every `eval_every`, and after the last."""
     return 1 + math.ceil(schedule.updates / schedule.eval_every)
 
 
@@ -86,5 +86,5 @@ def phase_cost(rates: Rates, schedule: Schedule, *, tested: bool) -> Cost:
 
 
 def busiest(members: int, devices: int) -> int:
-    """Returns how many members the busiest device has."""
+    """Returns the number of members on the busiest device."""
     return math.ceil(members / min(members, devices))

@@ -11,7 +11,7 @@ COVERED = 0.8
 
 @dataclasses.dataclass(frozen=True)
 class Interval:
-    """A number of seconds with its low and its high end."""
+    """A number of seconds with a low and a high end."""
 
     low: float
     middle: float
@@ -25,16 +25,16 @@ class Interval:
         return Interval(self.low * factor, self.middle * factor, self.high * factor)
 
     def excess_over(self, other: "Interval") -> "Interval":
-        """Returns what `self` takes beyond `other` when both run at the same time.
+        """Returns the time of `self` beyond that of `other` when both run concurrently.
 
-        `other + self.excess_over(other)` is the maximum of both at each end, so that `low` may exceed `high`.
+        `other + self.excess_over(other)` is the maximum of both at each end, so `low` may exceed `high`.
         """
         ends = ((self.low, other.low), (self.middle, other.middle), (self.high, other.high))
         return Interval(*(max(0.0, mine - its) for mine, its in ends))
 
 
 def exactly(value: float) -> Interval:
-    """Returns the interval of a number that was counted, or measured once."""
+    """Returns an interval without width, for a number that was counted or measured once."""
     return Interval(value, value, value)
 
 
@@ -49,7 +49,7 @@ def spread(values: Sequence[float]) -> Interval:
 
 
 def interpolate(points: Mapping[int, Interval], x: int) -> Interval:
-    """Reads the line through one or two points at `x`, for each end of the intervals separately.
+    """Evaluates the line through one or two points at `x`, separately for each end of the intervals.
 
     One point defines a line through 0. A falling line is noise: its highest value is returned.
     """

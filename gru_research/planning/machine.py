@@ -1,6 +1,6 @@
-"""What this process takes of the machine, and what the machine has: memory and time. Bytes and seconds throughout.
+"""Measures memory and time of this process and of the machine, in bytes and seconds.
 
-What only Linux tells is None elsewhere.
+Values that only Linux provides are None on other systems.
 """
 
 import os
@@ -10,16 +10,16 @@ from pathlib import Path
 import jax
 
 CGROUP_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
-"""What a container may take, in the second and the first version of control groups."""
+"""The files with a container's memory limit, for versions 2 and 1 of control groups."""
 
 
 def has_own_memory() -> bool:
-    """Whether devices have memory of their own; a CPU's devices share the process's."""
+    """Whether devices have their own memory; CPU devices share the process's memory."""
     return jax.devices()[0].platform != "cpu"
 
 
 def memory_limit() -> int | None:
-    """What a device has; on a CPU what the process may take: what is free, what can be freed, and what it has."""
+    """Returns a device's memory; on a CPU the process's own and the available memory, within a container's limit."""
     if has_own_memory():
         return (jax.local_devices()[0].memory_stats() or {}).get("bytes_limit")
     available = _kib(Path("/proc/meminfo"), "MemAvailable")
@@ -31,19 +31,19 @@ def memory_limit() -> int | None:
 
 
 def resident_memory() -> int | None:
-    """What the process has in memory now."""
+    """Returns the process's current resident memory."""
     return _kib(Path("/proc/self/status"), "VmRSS")
 
 
 def peak_memory() -> int | None:
-    """The most so far: on a device of its own memory, else of the process since `forget_peak`."""
+    """Returns the peak so far of a device's own memory, or else of the process's since `forget_peak`."""
     if has_own_memory():
         return (jax.local_devices()[0].memory_stats() or {}).get("peak_bytes_in_use")
     return _kib(Path("/proc/self/status"), "VmHWM")
 
 
 def forget_peak() -> None:
-    """Starts the process's peak anew, where the system lets us."""
+    """Resets the process's peak where the system allows it."""
     try:
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
     except OSError:
@@ -51,7 +51,7 @@ def forget_peak() -> None:
 
 
 def seconds_since_start() -> float | None:
-    """Since the process was started: what importing and loading took so far."""
+    """Returns the time since the process started, which includes imports and loading."""
     fields = _read(Path("/proc/self/stat")).rpartition(")")[2].split()
     uptime = _read(Path("/proc/uptime")).split()
     if not fields or not uptime:
@@ -60,7 +60,7 @@ def seconds_since_start() -> float | None:
 
 
 def load_average() -> float | None:
-    """How many processes wanted a core over the last minute, ours among them."""
+    """Returns the mean number of running or waiting processes over the last minute, this one included."""
     return os.getloadavg()[0] if hasattr(os, "getloadavg") else None
 
 

@@ -1,4 +1,4 @@
-"""Measures what one cell takes on this machine: compiles and times its programs, and reads their memory from XLA."""
+"""Measures time and memory of one cell on this machine: compiles and times its programs, and reads XLA memory plans."""
 
 import dataclasses
 import math
@@ -21,21 +21,21 @@ from .intervals import Interval, exactly, spread
 from .machine import forget_peak, has_own_memory, peak_memory, resident_memory
 
 TURNS = 3
-"""A measurement is divided into this many parts. Each evaluates the validation set once, after a first time."""
+"""The number of parts of a measurement. Each evaluates the validation set once, after a warm-up evaluation."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Memory:
-    """Bytes, for each device unless said otherwise.
+    """Memory in bytes, per device except for `process`.
 
     Attributes:
       state: the training program's arguments by XLA's plan (parameters, optimiser state, batches), and the batches of
         the next call.
-      temporaries: the most that a program needs beside its arguments, outputs included.
+      temporaries: the largest need of a program beside its arguments, outputs included.
       sets: the validation or the test set, whichever is larger.
       kept: the parameters with the best validation metric so far.
-      devices: how many devices hold members.
-      process: the whole process after compilation, before its first update; None where the system doesn't say.
+      devices: the number of devices that hold members.
+      process: the memory of the whole process after compilation, before its first update; None where unknown.
     """
 
     state: int
@@ -51,7 +51,7 @@ class Memory:
 
     @property
     def needed(self) -> int:
-        """The bytes that are needed of a device's own memory, or of the machine's where devices share it."""
+        """The bytes needed of a device's own memory, or of the machine's where devices share it."""
         return self.device if has_own_memory() else self.device * self.devices + (self.process or 0)
 
 
@@ -68,7 +68,7 @@ class Timing:
 
 @dataclasses.dataclass(frozen=True)
 class TrialRun:
-    """A short training that was really run: its wall time, the time of its updates alone, and its peak memory."""
+    """The measurement of a short training: its wall time, the time of its updates alone, and its peak memory."""
 
     updates: int
     seconds: float
@@ -79,7 +79,7 @@ class TrialRun:
 
 @dataclasses.dataclass(frozen=True)
 class Compiled:
-    """All programs of a cell, and the seconds that their compilation took."""
+    """All programs of a cell, and the seconds of their compilation."""
 
     updates: Updates
     validation: Sequence[EvaluationBatch]
@@ -113,7 +113,7 @@ def measure(plan: Plan, cell: CellPlan, sets: Sets, members: Sequence[int], seco
     Raises:
       UserError: no seed's loss is finite.
     """
-    # They take turns, so that a busy moment of the machine affects them all alike.
+    # The measurements take turns, so that a busy moment of the machine affects all of them equally.
     timers = [_Timer(compile_cell(plan, cell, count, sets), plan.task) for count in members]
     for _ in range(TURNS):
         for timer in timers:
@@ -128,7 +128,7 @@ class _Timer:
         self._compiled, self._updates, self._task = compiled, compiled.updates, task
         self._calls: list[TimedCall] = []
         self._evaluated: list[float] = []
-        self._evaluate(compiled.evaluate, compiled.validation)  # the first pages memory in
+        self._evaluate(compiled.evaluate, compiled.validation)  # warm-up: touches memory for the first time
         self._tested = self._evaluate(compiled.evaluate_test, compiled.test)
         self._loading = _loading(compiled.updates)
 
@@ -156,7 +156,7 @@ class _Timer:
 
 
 def train_briefly(plan: Plan, cell: CellPlan, members: int, sets: Sets, schedule: Schedule) -> TrialRun:
-    """Trains by `schedule` as a comparison does, and measures it; nothing is recorded."""
+    """Trains by `schedule` as a comparison does, and measures it. Writes no records."""
     forget_peak()
     axis = make_seed_axis(_seeds(plan, members), cell.scalars, plan.config.data_parallel)
     started = time.perf_counter()
@@ -171,7 +171,7 @@ def _seeds(plan: Plan, members: int) -> range:
 
 
 def _loading(updates: Updates) -> Interval:
-    """Times bringing the stored batches of one update to the devices, while nothing else runs."""
+    """Times loading the stored batches of one update to the devices, while nothing else runs."""
     batches, taken = updates.batches, []
     if not batches.layout:
         return exactly(0.0)
@@ -179,7 +179,7 @@ def _loading(updates: Updates) -> Interval:
         started = time.perf_counter()
         jax.block_until_ready(batches(start, start + batches.steps))
         taken.append((time.perf_counter() - started) / batches.steps)
-    return spread(taken[1:])  # the first draws the order of an epoch, and pages memory in
+    return spread(taken[1:])  # the first also draws an epoch's order and touches new memory
 
 
 def _memory(updates: Updates, programs: Sequence[Any], sets: Sequence[Sequence[Any]]) -> Memory:

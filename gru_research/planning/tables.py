@@ -1,4 +1,4 @@
-"""Prints forecasts: a table of all cells for each setting, their check, and what to change where memory is short."""
+"""Prints forecasts: a table of all cells per setting, their check, and what to change where memory is insufficient."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -68,7 +68,7 @@ def _table(planned: ConfigForecast, setting: str, forecasts: Sequence[Forecast],
         )  # fmt: skip
         table.add_row(*row)
     if len(forecasts) > 1:
-        most = max(f.needed for f in forecasts)  # cells take turns
+        most = max(f.needed for f in forecasts)  # cells train one after the other
         everything = duration(total(f.total for f in forecasts))
         table.add_row("all", "", "", "", "", everything, size(most), _fits(most, limit))
     return table
@@ -108,7 +108,7 @@ def _misfits(made: Sequence[ConfigForecast], limit: int | None) -> list[str]:
 
 
 def _notes(made: Sequence[ConfigForecast]) -> list[str]:
-    """Says what is measured and what is predicted."""
+    """Explains what is measured and what is predicted."""
     config = made[0].plan.config
     folder = getattr(jax.config, "jax_compilation_cache_dir", None)
     cached = f" (with jax's compilation cache in {folder})" if folder else ""
@@ -133,7 +133,7 @@ def numbers(interval: Interval) -> str:
 
 
 def duration(interval: Interval) -> str:
-    """Writes seconds in the unit that suits the middle, with the interval where it has a width."""
+    """Formats seconds in the unit that suits the middle, with the interval where it has a width."""
     scale, unit = next(((s, name) for s, name in UNITS if interval.middle >= 2 * s), (1.0, "s"))
     scaled = interval.times(1 / scale)
     text = f"{scaled.middle:.3g}" if interval.low == interval.high else numbers(scaled)
