@@ -1,8 +1,8 @@
 """Finds the object that a config names: a key of a literal dict, `path/to/file.py:Name`, or `module:Name`.
 
-Naming a file or a module runs its code (docs/safety.md). A file is run once, and again after it has changed. The bytes
-that are run are those of the recorded check sum. The file's folder is importable only while the file runs. Modules
-imported from there are visible to that file alone, so files of the same name in two folders don't conflict.
+Naming a file or a module runs its code (docs/safety.md). A file is run once, and again after it has changed. Its
+recorded check sum is computed from the bytes that are run. The file's folder is importable only while the file runs.
+Modules imported from there are visible to that file alone, so files of the same name in two folders don't conflict.
 """
 
 import contextlib
@@ -156,7 +156,7 @@ def _importable(folder: Path) -> Iterator[list[str]]:
 
 
 def _lies_in(name: str, module: Any, folder: Path) -> bool:
-    """Whether a module is the user's and lies in a folder; a package may have no file of its own."""
+    """Whether a module is the user's and located in `folder`; a package may have no file of its own."""
     if name.partition(".")[0] in ("__main__", "gru_research", "experiments", "tests") or module is None:
         return False
     # Read from __dict__: some modules, such as torch.classes, return something for any attribute.

@@ -39,9 +39,9 @@ class Spec:
       example: shapes and types of one example, without a batch axis: `inputs [T, I]`, or `[T]` for tokens. "generated"
         answers also have `targets [U]`, and `lengths` and `target_lengths` count the tokens.
       output_size: C, the number of outputs of an answer; for "generated" the size of the answers' vocabulary.
-      answers: which steps answer: the "last", the "mean" over all, "every" one; or "generated" token by token: by
-        `start` and `step`, and for given targets by `apply`. None: the outputs are any pytree with a leading batch axis
-        that the task's loss takes.
+      answers: which steps answer: the "last", the "mean" over all, or "every" one; or answers are "generated" token by
+        token with `start` and `step`, while `apply` takes given targets. None: the outputs are any pytree with a
+        leading batch axis that the task's loss takes.
       vocabulary: V where inputs are tokens.
       generation: describes "generated" answers.
     """

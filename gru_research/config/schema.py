@@ -35,7 +35,8 @@ class OptimizerConfig:
     """The optimiser and its fields.
 
     `schedule` shapes the learning rate after `warmup` linear updates. `clip` bounds the global gradient norm; 0 turns
-    it off. `weight_decay` is decoupled, as in AdamW. `decay` is that of rmsprop's mean of squares and momentum's trace.
+    it off. `weight_decay` is decoupled, as in AdamW. `decay` is the decay rate of rmsprop's mean of squares and of
+    momentum's trace.
     """
 
     name: str = "adam"

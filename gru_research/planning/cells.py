@@ -25,7 +25,7 @@ Say = Callable[[str], None]
 
 @dataclasses.dataclass(frozen=True)
 class PlanRequest:
-    """What to plan.
+    """A request for a plan.
 
     Attributes:
       seconds: how long the updates of each measurement are timed.

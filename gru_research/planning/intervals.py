@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import numpy as np
 
 COVERED = 0.8
-"""The share of repeated measurements that lies within an interval."""
+"""The share of repeated measurements within an interval."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Interval:
         return Interval(self.low * factor, self.middle * factor, self.high * factor)
 
     def excess_over(self, other: "Interval") -> "Interval":
-        """Returns the time of `self` beyond that of `other` when both run concurrently.
+        """Returns the time by which `self` exceeds `other` when both run concurrently.
 
         `other + self.excess_over(other)` is the maximum of both at each end, so `low` may exceed `high`.
         """

@@ -31,7 +31,7 @@ class Memory:
     Attributes:
       state: the training program's arguments by XLA's plan (parameters, optimiser state, batches), and the batches of
         the next call.
-      temporaries: the largest need of a program beside its arguments, outputs included.
+      temporaries: the most memory that a program needs beside its arguments, outputs included.
       sets: the validation or the test set, whichever is larger.
       kept: the parameters with the best validation metric so far.
       devices: the number of devices that hold members.

@@ -57,7 +57,7 @@ class Prediction:
 
 @dataclasses.dataclass(frozen=True)
 class Continuation:
-    """How a language model continues an input.
+    """Options for continuing an input with a language model.
 
     Attributes:
       length: the number of tokens to generate; at most this where the task has a token that ends an answer.
@@ -142,7 +142,7 @@ def predict(
 
 def best_seed(run: Trained, cell: str) -> int:
     """Returns the seed with the best validation metric among a cell's seeds that didn't diverge, or the first without
-    such records. The metric is that of the tested parameters; of an unfinished cell, that of the last evaluation."""
+    such records. The metric is from the tested parameters or, for an unfinished cell, the last evaluation."""
     sign = 1 if run.task.validation_direction == "min" else -1
     of_seeds = _validated(run, cell).items()
     ranks = {seed: sign * value for seed, (value, diverged) in of_seeds if value is not None and not diverged}

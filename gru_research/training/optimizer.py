@@ -47,7 +47,7 @@ class Optimizer:
 
     @property
     def program(self) -> tuple[OptimizerConfig, int]:
-        """What a compiled program depends on; the number of updates counts only where the schedule uses it."""
+        """The config and, where the schedule uses it, the number of updates, which determine a compiled program."""
         return self.config, 0 if self.config.schedule == "constant" else self.updates
 
     def clip(self, scalars: Scalars) -> ArrayLike | float | None:

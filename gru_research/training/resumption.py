@@ -7,7 +7,7 @@ from .checkpoint import Snapshot
 
 @dataclasses.dataclass(frozen=True)
 class Resumption:
-    """Where a run is resumed.
+    """The point at which a run is resumed.
 
     Attributes:
       keep, dropped: the numbers of lines of records that are kept and dropped.

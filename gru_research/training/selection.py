@@ -20,7 +20,7 @@ from .state import TrainState
 
 @dataclasses.dataclass(frozen=True)
 class Schedule:
-    """How long members train, and when they are evaluated.
+    """The length of training and the times of evaluation.
 
     Attributes:
       phase: "tuning" or "training", for the progress line.

@@ -35,7 +35,7 @@ from .tuning import training_schedule, tune_variant, tuning_members
 
 @dataclasses.dataclass(frozen=True)
 class Saving:
-    """Where and how often a cell is saved, and from where it is resumed.
+    """Settings for saving and resuming a cell.
 
     Attributes:
       workdir: the run's directory.
