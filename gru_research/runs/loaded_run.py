@@ -60,7 +60,7 @@ class LoadedRun:
     @functools.cached_property
     def cells(self) -> tuple[str, ...]:
         """The labels of the cells that have parameters, in the config's order. In an interrupted run this includes the
-        cell in training, with the parameters of its newest snapshot."""
+        cell whose training was interrupted, with the parameters of its newest snapshot."""
         return tuple(cell.label for cell in self.plan.cells if self._is_saved(cell.label) or self._snapshot(cell.label))
 
     @functools.cached_property
