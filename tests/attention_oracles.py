@@ -1,4 +1,4 @@
-"""Attention and an encoder-decoder in NumPy float64, one query, row and step after the other, with nothing of ours."""
+"""Oracles of attention and an encoder-decoder in NumPy float64, as loops over rows, steps and queries."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,7 +12,7 @@ Vector = NDArray[np.float64]
 
 
 def read(kind: str, params: Mapping[str, Any], query: Vector, memory: Vector, real: Vector) -> tuple[Vector, Vector]:
-    """The context `(E,)` and the weights `(T,)` of one query `(H,)`, a memory `(T, E)` and `real (T,)`.
+    """Returns context `(E,)` and weights `(T,)` for one query `(H,)`, a memory `(T, E)` and the mask `real (T,)`.
 
     Bahdanau et al. 2015, section A.1.2, equation for e_ij; Luong et al. 2015, section 3.1, general and dot.
     """
@@ -33,7 +33,7 @@ def read(kind: str, params: Mapping[str, Any], query: Vector, memory: Vector, re
 
 
 def encode(name: str, params: Any, xs: Vector, lengths: Vector, bidirectional: bool) -> tuple[list[Carry], Vector]:
-    """The decoder's first carry of each layer, arrays `(B, H)`, and the outputs of the encoder `(B, T, E)`."""
+    """Returns the decoder's initial carry of each layer, arrays `(B, H)`, and the encoder's outputs `(B, T, E)`."""
     carries = []
     for layer, bridge in zip(params["encoder"], params["bridge"], strict=True):
         if not bidirectional:
@@ -51,9 +51,9 @@ def encode(name: str, params: Any, xs: Vector, lengths: Vector, bidirectional: b
 def logits_and_weights(
     name: str, kind: str, params: Any, batch: Mapping[str, Any], begin: int, bidirectional: bool = False
 ) -> tuple[Vector, Vector]:
-    """Logits `(B, U, V)` under teacher forcing and weights `(B, U, T)`, both 0 at padding.
+    """Returns logits `(B, U, V)` under teacher forcing and attention weights `(B, U, T)`, both 0 at padding.
 
-    `kind` is "none", "bahdanau" or "general"; the vocabulary and the embeddings are the parameters'.
+    `kind` is "none", "bahdanau" or "general". The parameters determine the vocabulary and the embeddings.
     """
     inputs, targets = batch["inputs"], batch["targets"]
     xs = params["source"]["E"][inputs] if "source" in params else inputs

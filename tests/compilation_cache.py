@@ -1,10 +1,10 @@
-"""Compiled programs kept from one run of the tests to the next, in the environment's own folder.
+"""Keeps compiled programs between test runs, in a folder of the virtual environment.
 
 Most of the tests' time was compiling programs that other tests, launchers and earlier runs compile too. Each
-combination of jaxlib, Python and processor has a folder. JAX's own keys hold the program, its options and XLA_FLAGS.
+combination of jaxlib, Python and processor has a folder. JAX's cache keys cover the program, its options and XLA_FLAGS.
 
-JAX can bound such a folder (`jax_compilation_cache_max_size`), but it lists all entries under a lock each time that it
-writes one. So the folder is bounded once, before the tests start.
+JAX can bound such a folder (`jax_compilation_cache_max_size`), but lists all entries under a lock at each write. So the
+folder is bounded once, before the tests start.
 """
 
 import atexit
@@ -23,7 +23,7 @@ CHECKED = "checked"
 
 
 def root() -> Path | None:
-    """The folder of all versions' programs, or None outside a virtual environment or where it can't be written."""
+    """Returns the folder of all versions' programs; None outside a virtual environment or if it isn't writable."""
     environment = Path(sys.prefix)
     if sys.prefix == sys.base_prefix or not os.access(environment, os.W_OK):
         return None
@@ -31,7 +31,7 @@ def root() -> Path | None:
 
 
 def use() -> None:
-    """Has this process and those it starts keep every program. To be called before jax is imported."""
+    """Makes this process and its children cache every program. Must be called before JAX is imported."""
     kept = root()
     if kept is None:
         folder = tempfile.mkdtemp(prefix="gru_research-tests-")
@@ -44,7 +44,7 @@ def use() -> None:
 
 
 def version() -> str:
-    """What a program depends on besides JAX's key: code compiled for one processor may fail on another."""
+    """Returns what a program depends on besides JAX's key: code compiled for one processor may fail on another."""
     processor = platform.machine() + platform.processor()
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()

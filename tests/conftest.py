@@ -1,4 +1,4 @@
-"""What every test shares: parsed absl flags, compiled programs, and stored data sets, prepared once from raw files."""
+"""Fixtures for all tests: parsed absl flags, the compilation cache, and data sets prepared once from raw files."""
 
 import os
 from collections.abc import Iterator
@@ -39,7 +39,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def _raw_files(name: str) -> str:
-    """The folder of a data set's raw files; without it tests skip, or fail where REQUIRE_DATA=1 is set."""
+    """Returns the folder of a data set's raw files. Without it the test is skipped, or fails if REQUIRE_DATA=1."""
     folder = Path(__file__).resolve().parents[2] / "shared" / "data" / name
     if not folder.is_dir():
         reason = f"the raw files of {name} aren't in {folder}"
@@ -60,7 +60,7 @@ def native_or_skip() -> Library:
 
 @pytest.fixture(scope="session")
 def native_engine() -> Library:
-    """The native CPU engine; where it isn't there tests skip, or fail where REQUIRE_NATIVE=1 is set."""
+    """The native CPU engine. Without it the test is skipped, or fails if REQUIRE_NATIVE=1."""
     return native_or_skip()
 
 
@@ -86,7 +86,7 @@ def tiny_shakespeare_manual_dir() -> str:
 
 @pytest.fixture(scope="session")
 def mnist_data_dir(mnist_manual_dir: str, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A `data_dir` with MNIST prepared in it. Shared by all tests: copy it before damaging it."""
+    """A `data_dir` with MNIST prepared in it. All tests share it: copy it before damaging it."""
     data_dir = str(tmp_path_factory.mktemp("data_dir"))
     prepare("mnist", DataDirs(data_dir=data_dir, manual_dir=mnist_manual_dir))
     return data_dir
@@ -94,7 +94,7 @@ def mnist_data_dir(mnist_manual_dir: str, tmp_path_factory: pytest.TempPathFacto
 
 @pytest.fixture(scope="session")
 def music_data_dir(music_manual_dir: str, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A `data_dir` with the four collections of music prepared in it."""
+    """A `data_dir` with the four music data sets prepared in it."""
     data_dir = str(tmp_path_factory.mktemp("data_dir"))
     for name in ("music_jsb", "music_musedata", "music_nottingham", "music_piano_midi"):
         prepare(name, DataDirs(data_dir, music_manual_dir))
@@ -120,7 +120,7 @@ def tiny_shakespeare_data_dir(tiny_shakespeare_manual_dir: str, tmp_path_factory
 
 @pytest.fixture
 def compiled_fast() -> Iterator[None]:
-    """LLVM's costly passes off, for large programs that run once. XLA's own passes stay on."""
+    """Turns off LLVM's costly passes, for large programs that run once. XLA's own passes stay on."""
     before = jax.config.read("jax_disable_most_optimizations")
     jax.config.update("jax_disable_most_optimizations", True)
     yield

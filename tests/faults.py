@@ -1,6 +1,6 @@
-"""Faults that tests provoke, and the page with the message of each, which is written from what the tests saw.
+"""Marks for tests that provoke faults, and the page with the message of each fault, written from the tests.
 
-A test that provokes faults is marked with them, and shows for each, in their order, what a user gets:
+A test is marked with the faults that it provokes. It records what a user gets for each, in the order of the marks:
 
     @fault("records", "a line that isn't JSON")
     def test_...():
@@ -8,8 +8,8 @@ A test that provokes faults is marked with them, and shows for each, in their or
             ...
         seen(caught)
 
-`python -m pytest -m fault --faults=docs/faults.md` writes the page. Marks in the source are plain texts, so that
-`marked` finds them without running anything.
+`python -m pytest -m fault --faults=docs/faults.md` writes the page. Marks are string literals, so that `marked` finds
+them without running anything.
 """
 
 import ast
@@ -56,8 +56,8 @@ def seen(what: object, ends: str = "") -> None:
     """Records the message of the running test's next fault.
 
     Args:
-      what: the exception or `pytest.raises`' info of it, a finished command, or the text that a run prints.
-      ends: how the fault ends, if `what` doesn't say so.
+      what: the exception, its `pytest.raises` info, a finished command, or the text that a run prints.
+      ends: how the fault ends, if `what` doesn't determine it.
     """
     if isinstance(what, pytest.ExceptionInfo):
         what = what.value
@@ -69,7 +69,7 @@ def seen(what: object, ends: str = "") -> None:
 
 
 def plain(text: str) -> str:
-    """One line, without what differs from run to run."""
+    """Returns the text as one line, without the parts that differ between runs."""
     text = re.sub(r"(/[\w.-]+)*/pytest-\d+(/popen-gw\d+)?/[\w.-]+", "DIR", text)
     text = text.replace(f"{ROOT}/", "").replace(str(ROOT), ".")
     text = re.sub(r"process \d+ on [\w.-]+", "process 1234 on HOST", text)
@@ -79,7 +79,7 @@ def plain(text: str) -> str:
 
 
 class Faults:
-    """A pytest plugin that compares tests with their marks, and writes `page` if one is named."""
+    """A pytest plugin that compares tests with their marks, and writes `page` if it is given."""
 
     def __init__(self, page: Path | None):
         self.page = page
@@ -118,7 +118,7 @@ class Faults:
 
 
 def page_of(rows: Sequence[Sequence[str]]) -> str:
-    """The page of rows of area, kind, text, end and test."""
+    """Returns the page's text from rows of area, kind, text, end and test."""
     parts = [INTRODUCTION.format(longest=LONGEST, goes_on=GOES_ON), f"{len(rows)} kinds of faults."]
     for area in AREAS:
         lines = sorted(
@@ -139,7 +139,7 @@ def _code(text: str) -> str:
 
 
 def rows_of(page: str) -> Iterator[tuple[str, str, str]]:
-    """Area, kind and test of every row of the page's text."""
+    """Returns area, kind and test of every row of the page's text."""
     areas = {area.capitalize(): area for area in AREAS}
     area = ""
     for line in page.splitlines():
@@ -150,7 +150,7 @@ def rows_of(page: str) -> Iterator[tuple[str, str, str]]:
 
 
 def marked(folder: Path) -> Iterator[tuple[str, str, str]]:
-    """Area, kind and file of every fault that tests in a folder are marked with, from their source."""
+    """Returns area, kind and file of every fault mark in a folder's tests, read from their source."""
     for path in sorted(folder.rglob("test_*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "fault":

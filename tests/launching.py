@@ -1,7 +1,7 @@
-"""Launchers run as commands, each in a process of its own.
+"""Runs launchers as commands, each in its own process.
 
-Importing jax and its like takes longer than most of these commands do. So one process, which has imported what has no
-flags, forks for each; `command` is for tests that need a program from its very beginning, or its process.
+Importing JAX and similar packages takes longer than most commands. So one process imports the modules without flags and
+forks for each command. `command` is for tests that need a fresh process, or the process itself.
 """
 
 import atexit
@@ -14,8 +14,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 FAST = {"JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
-"""For programs that run for a moment: LLVM's costly passes off."""
-# Every launcher runs beside a package "tensorflow" that ends whoever imports it.
+"""Turns off LLVM's costly passes, for programs that run briefly."""
+# Every launcher sees a package "tensorflow" that ends the process that imports it.
 PYTHONPATH = os.pathsep.join([str(ROOT), str(ROOT / "tests" / "stand_ins")])
 
 FORKING = """
@@ -45,7 +45,7 @@ def command(name: str, *arguments: str) -> list[str]:
 
 
 def launch(name: str, *arguments: str, cwd: Path = ROOT, **variables: str) -> subprocess.CompletedProcess[str]:
-    """`python -m experiments.NAME ARGUMENTS`, with `variables` in its environment, to its end."""
+    """Runs `python -m experiments.NAME ARGUMENTS` to its end, with `variables` in its environment."""
     server = _server(tuple(sorted(variables.items())))
     assert server.stdin is not None and server.stdout is not None
     with tempfile.NamedTemporaryFile("r+") as out, tempfile.NamedTemporaryFile("r+") as err:

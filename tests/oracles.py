@@ -1,8 +1,8 @@
-"""Reference cells and sequences in NumPy float64, written from the papers as plain loops, with nothing of ours.
+"""Reference cells and sequences in NumPy float64, written from the papers as plain loops, without code of the package.
 
 A step takes the parameters, a carry (always a tuple of vectors `(H,)`), one input `(I,)` and the gates
-that are held fixed, and returns the new carry, the output and all gates by name. `sequence` runs a step
-over `xs (B, T, I)` row by row with lengths, mask, resets and direction as the design describes them.
+that are held fixed. It returns the new carry, the output and all gates by name. `sequence` runs a step
+over `xs (B, T, I)` row by row, with lengths, mask, resets and direction as in the design.
 """
 
 import functools
@@ -69,7 +69,7 @@ def lstm_step(
 def elman_step(
     params: Mapping[str, Any], carry: Carry, x: Vector, fixed: Mapping[str, Vector], activation: str
 ) -> tuple[Carry, Vector, dict[str, Vector]]:
-    """Elman 1990: the new state is a function of input and old state."""
+    """Elman 1990: the new state is a function of the input and the old state."""
     net = params["W_h"].T @ x + params["U_h"].T @ carry[0] + params["b_h"]
     h = fixed.get("h", np.tanh(net) if activation == "tanh" else np.where(net > 0, net, 0.0))
     return (h,), h, {"h": h}
@@ -95,7 +95,7 @@ def mgu_step(
 def min_gru_step(
     params: Mapping[str, Any], carry: Carry, x: Vector, fixed: Mapping[str, Vector]
 ) -> tuple[Carry, Vector, dict[str, Vector]]:
-    """Feng et al. 2024, section 3.1, with z the share of the old state."""
+    """Feng et al. 2024, section 3.1, with z as the weight of the old state."""
     z = fixed.get("z", sigmoid(params["W_z"].T @ x + params["b_z"]))
     n = fixed.get("n", params["W_n"].T @ x + params["b_n"])
     h = z * carry[0] + (1 - z) * n
@@ -116,18 +116,18 @@ def min_lstm_step(
 def block_gru_step(
     params: Mapping[str, Any], carry: Carry, x: Vector, fixed: Mapping[str, Vector], reset: str
 ) -> tuple[Carry, Vector, dict[str, Vector]]:
-    """The GRU with the blocks put into kernels (H, H)."""
+    """The GRU with its blocks expanded to kernels (H, H)."""
     dense = {key: scipy.linalg.block_diag(*a) if key.startswith("U_") else a for key, a in params.items()}
     return gru_step(dense, carry, x, fixed, reset)
 
 
 def layer_norm(a: Vector) -> Vector:
-    """Ba, Kiros and Hinton 2016, equation 4, with the 1e-5 of their code under the root."""
+    """Ba, Kiros and Hinton 2016, equation 4, with 1e-5 under the root, as in their code."""
     return (a - np.mean(a)) / np.sqrt(np.var(a) + 1e-5)
 
 
 def stacked(params: Mapping[str, Any], matrix: str, gain: str, gates: str, a: Vector) -> dict[str, Vector]:
-    """`gain * LN(a W)` with the gates' kernels side by side, as the papers have them, and cut into gates again."""
+    """Returns `gain * LN(a W)` by gate, computed with the gates' kernels concatenated, as in the papers."""
     kernel = np.concatenate([params[f"{matrix}_{gate}"] for gate in gates], 1)
     gains = np.concatenate([params[f"{gain}_{gate}"] for gate in gates])
     return dict(zip(gates, np.split(gains * layer_norm(kernel.T @ a), len(gates)), strict=True))
@@ -136,7 +136,7 @@ def stacked(params: Mapping[str, Any], matrix: str, gain: str, gates: str, a: Ve
 def layer_norm_gru_step(
     params: Mapping[str, Any], carry: Carry, x: Vector, fixed: Mapping[str, Vector]
 ) -> tuple[Carry, Vector, dict[str, Vector]]:
-    """Ba et al. 2016, the GRU of their supplement: r and z stacked, the candidate alone, the reset after."""
+    """Ba et al. 2016, supplement, GRU: r and z stacked, the candidate separate, reset after the product."""
     (h,) = carry
     from_x = stacked(params, "W", "alpha", "rz", x) | stacked(params, "W", "alpha", "n", x)
     from_h = stacked(params, "U", "gamma", "rz", h) | stacked(params, "U", "gamma", "n", h)
@@ -149,7 +149,7 @@ def layer_norm_gru_step(
 def layer_norm_lstm_step(
     params: Mapping[str, Any], carry: Carry, x: Vector, fixed: Mapping[str, Vector]
 ) -> tuple[Carry, Vector, dict[str, Vector]]:
-    """Ba et al. 2016, the LSTM of their supplement: all four gates stacked, and the cell state on its way to h."""
+    """Ba et al. 2016, supplement, LSTM: normalises all four gates stacked, and the cell state before h."""
     c_prev, h_prev = carry
     from_x, from_h = stacked(params, "W", "alpha", "ifgo", x), stacked(params, "U", "gamma", "ifgo", h_prev)
     net = {gate: from_x[gate] + from_h[gate] + params["b_" + gate] for gate in "ifgo"}
@@ -162,10 +162,10 @@ def layer_norm_lstm_step(
 
 
 class Variant(NamedTuple):
-    """A cell of `gru_research` by name and options, and the step it must equal.
+    """A cell of `gru_research`, by name and options, and the oracle step that it must equal.
 
     `recurrent` is the shape of `U_g`: "full", "blocks" (with the option `heads`) or "none".
-    `vectors` are the parameters `(H,)` beside the gates' biases; gates in `without_kernels` have no W and U.
+    `vectors` are the parameters `(H,)` besides the gates' biases. Gates in `without_kernels` have no W and U.
     """
 
     kind: str
@@ -248,7 +248,7 @@ VARIANTS = {
 
 
 def parameters(name: str, input_size: int, hidden_size: int, seed: int = 0, learned: bool = False) -> dict[str, Any]:
-    """Random parameters of a variant in float64, no entry 0, in the layout of the design; `learned` adds the carry."""
+    """Returns random float64 parameters of a variant, no entry 0, in our layout. `learned` adds the carry."""
     variant = VARIANTS[name]
     shapes: dict[str, tuple[int, ...]] = {}
     for gate in variant.gates:
@@ -268,7 +268,7 @@ def parameters(name: str, input_size: int, hidden_size: int, seed: int = 0, lear
 
 
 def first_carry(name: str, params: Mapping[str, Any]) -> Carry:
-    """The carry in which a segment starts: the learned one, or zeros."""
+    """Returns a segment's initial carry: the learned carry, or zeros."""
     size = next(value for key, value in params.items() if key.startswith("b_")).shape
     return tuple(params.get(state, np.zeros(size)) for state in VARIANTS[name].states)
 
@@ -279,7 +279,7 @@ def random_carry(name: str, batch: tuple[int, ...], hidden_size: int, seed: int 
 
 
 def pack(carry: Carry) -> Any:
-    """A carry as `gru_research` has it: the array alone where there is one."""
+    """Returns a carry in the form of `gru_research`: a tuple, or the array itself if there is only one."""
     return carry if len(carry) > 1 else carry[0]
 
 
@@ -294,7 +294,7 @@ def sequence(
     resets: NDArray[Any] | None = None,
     reverse: bool = False,
 ) -> tuple[Carry, NDArray[Any], dict[str, NDArray[Any]]]:
-    """Final carry (arrays `(B, H)`), outputs and gates `(B, T, H)` of a variant over `xs (B, T, I)`."""
+    """Returns a variant's final carry (arrays `(B, H)`), outputs and gates `(B, T, H)` over `xs (B, T, I)`."""
     step, first = VARIANTS[name].step, first_carry(name, params)
     batch, time, _ = xs.shape
     ys = np.zeros((batch, time, first[0].size))

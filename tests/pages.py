@@ -1,4 +1,4 @@
-"""The Python of the documentation's pages, run as it stands there."""
+"""Runs the Python code of the documentation's pages."""
 
 import re
 import types
@@ -13,19 +13,19 @@ def text(page: str) -> str:
 
 
 def blocks(page: str) -> list[str]:
-    """The page's Python blocks, in their order."""
+    """Returns the page's Python blocks in order."""
     return re.findall(r"^```python\n(.*?)^```", text(page), re.DOTALL | re.MULTILINE)
 
 
 def module(name: str, block: str, page: str) -> dict[str, Any]:
-    """The names of a block as a module of its own."""
+    """Runs a block as a module of its own. Returns its names."""
     made = types.ModuleType(name)
     exec(compile(block, str(DOCS / page), "exec"), made.__dict__)
     return made.__dict__
 
 
 def names(page: str, *wanted: str) -> dict[str, Any]:
-    """What the blocks that define `wanted` define, each block by itself."""
+    """Runs each block that defines one of `wanted`, as a module of its own. Returns all their names."""
     found: dict[str, Any] = {}
     for block in blocks(page):
         if any(re.search(rf"^(?:def|class) {name}\b", block, re.MULTILINE) for name in wanted):

@@ -1,4 +1,4 @@
-"""The examples of docs/reference/analysis.md: they run, and print what stands below them."""
+"""The examples of docs/reference/analysis.md run and print the output shown below them."""
 
 import contextlib
 import io

@@ -1,4 +1,4 @@
-"""docs/architecture.md against the code: its folders, its imports, its functions; and what is never imported."""
+"""Compares docs/architecture.md with the code: folders, imports and functions, and forbidden imports."""
 
 import ast
 import itertools
@@ -30,7 +30,7 @@ def allowed() -> dict[str, set[str]]:
 
 
 def imports(path: Path) -> set[str]:
-    """The modules that a file imports, at its top or anywhere inside, by absolute dotted name."""
+    """Returns the absolute names of the modules that a file imports, at top level or anywhere inside."""
     package = ".".join(path.relative_to(ROOT).with_suffix("").parts[:-1])
     found = set()
     for node in ast.walk(ast.parse(path.read_text())):
@@ -46,7 +46,7 @@ def imports(path: Path) -> set[str]:
 
 
 def room(module: str) -> str | None:
-    """The part of the package that a dotted name belongs to."""
+    """Returns the part of the package that a dotted name belongs to."""
     parts = module.split(".")
     return parts[1] if parts[0] == "gru_research" and len(parts) > 1 else None
 
@@ -90,7 +90,7 @@ def test_nothing_imports_tensorflow_or_utils() -> None:
 
 
 def packages(top: str) -> set[str]:
-    """The folders with Python files below a folder, and the modules directly in the package."""
+    """Returns the folders with Python files below a folder, and the modules directly in the package."""
     folders = {f"{path.parent.relative_to(ROOT / top)}/" for path in (ROOT / top).rglob("*.py")} - {"./"}
     return folders | ({p.name for p in PACKAGE.glob("*.py")} - {"__init__.py"} if top == "gru_research" else set())
 

@@ -1,4 +1,4 @@
-"""Compiled programs are kept between runs of the tests, without damaged ones and within a bound."""
+"""The compilation cache persists between test runs, drops damaged entries and stays within its bound."""
 
 import os
 import subprocess

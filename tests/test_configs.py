@@ -1,4 +1,4 @@
-"""Every shipped config: it says how to run it, makes a plan, and trains."""
+"""Every shipped config documents its command, makes a plan, and trains."""
 
 import ast
 import runpy

@@ -1,4 +1,4 @@
-"""docs/faults.md has a row for every fault that a test is marked with, and no other."""
+"""docs/faults.md has exactly one row for every fault mark of a test."""
 
 import ast
 import types

@@ -1,4 +1,4 @@
-"""docs/paper.md: its numbers are those of the seeds beside it, and what it names is there."""
+"""docs/paper.md: its numbers match the seeds file beside it, and everything that it names exists."""
 
 import csv
 import re
@@ -16,7 +16,7 @@ PLAIN = " ".join(TEXT.replace("\n> ", " ").split())
 
 @pytest.fixture(scope="module")
 def errors() -> dict[str, np.ndarray]:
-    """The test error of every seed of each cell, in the order of seeds."""
+    """Returns each cell's test errors in the order of seeds."""
     found: dict[str, list[float]] = {}
     with (DOCS / "figures" / "paper" / "seeds.csv").open(newline="") as file:
         for row in csv.DictReader(file):

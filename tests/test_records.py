@@ -1,4 +1,4 @@
-"""The records file: what is written is read back, and a damaged file is refused in one line."""
+"""The records file: records survive writing and reading, and a damaged file gives a one-line error."""
 
 import json
 

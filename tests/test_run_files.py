@@ -1,4 +1,4 @@
-"""Vocabularies and attention in a run's directory: there and back, and what is refused in one line."""
+"""Vocabularies and attention in a run's directory survive writing and reading; damaged files give a one-line error."""
 
 import dataclasses
 import json
@@ -17,7 +17,7 @@ WORDS = {"inputs": ("walk", "twice", "\u6b69\u304f"), "targets": ("<end>", 'a "w
 
 
 def attended(**changes: Any) -> AttentionExamples:
-    """Two examples: two words of three answered by three tokens, and one by one."""
+    """Returns two examples: two words (of a vocabulary of three) answered by three tokens, and one word by one."""
     fields: dict[str, Any] = {
         "seed": 3,
         "examples": np.array([0, 17]),

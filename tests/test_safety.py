@@ -1,4 +1,4 @@
-"""What docs/safety.md promises of files that are read back: they are parsed, and nothing in them is run."""
+"""The promise of docs/safety.md: files are only parsed on reading, and nothing in them is executed."""
 
 import ast
 import pickle
@@ -32,11 +32,11 @@ MODULES = {
     "code",
     "runpy",
 }
-"""Those that run what they read."""
+"""Modules and functions that execute what they read."""
 PICKLING = {"submitit", "ray"}
-"""Those that hand functions to other processes as pickles."""
+"""Packages that send functions to other processes as pickles."""
 ARCHIVES = {"zipfile", "tarfile", "extractall", "unpack_archive", "download_and_extract", "extract"}
-"""What writes files under names that an archive holds."""
+"""Modules and functions that can write files under names from an archive."""
 CALLS = {"eval", "exec", "compile", "__import__"}
 ALLOWED = {
     ("experiments/cli/config_files.py", "runpy"),  # configs are Python and run as such
@@ -61,7 +61,7 @@ ALLOWED = {
 
 
 def used(source: str) -> Iterator[str]:
-    """What a file uses of the above; `load` stands for numpy's and torch's."""
+    """Yields the names of the lists above that a file uses. `load` is NumPy's and PyTorch's."""
     for node in ast.walk(ast.parse(source)):
         names: list[str] = []
         if isinstance(node, ast.Import):
@@ -123,12 +123,12 @@ def _watch(event: str, arguments: tuple[Any, ...]) -> None:
 
 @pytest.fixture(scope="module")
 def hook() -> None:
-    sys.addaudithook(_watch)  # for good: there is no way to take one off
+    sys.addaudithook(_watch)  # permanently: an audit hook can't be removed
 
 
 @pytest.fixture
 def unpickled(hook: None, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The classes that a pickle asked for, whoever read it: Python itself says so."""
+    """The classes that any unpickling has requested, as reported by Python's audit hook."""
     UNPICKLED.clear()
     monkeypatch.setattr(sys.modules[__name__], "_watching", True)
     return UNPICKLED

@@ -1,4 +1,4 @@
-"""What a model may know of a task, and what can't be asked for."""
+"""`Spec`, a model's view of a task, and its invalid values."""
 
 import jax
 import jax.numpy as jnp

@@ -1,4 +1,4 @@
-"""Cells with a gate left out: the papers' equations, the gradients, and what the whole cell gives with the gate held.
+"""Ablated cells against the whole cells with the gate held fixed: values and gradients.
 
 Tolerances: 1e-12 in float64, 1e-6 against finite differences of size 1e-6.
 """
@@ -29,14 +29,14 @@ ABLATED = {
 
 
 def parameters(cell: Any) -> dict[str, jax.Array]:
-    """None of them 0, biases and peepholes included."""
+    """Returns random parameters, none of them 0, biases and peepholes included."""
     rng = np.random.default_rng(1)
     shapes = jax.eval_shape(lambda: cell.init(jax.random.key(0), I))
     return {name: jnp.asarray(rng.normal(size=a.shape)) for name, a in shapes.items()}
 
 
 def whole(cell: Any, params: dict[str, Any], x: np.ndarray, carry: tuple[np.ndarray, ...], held: dict[str, Any]) -> Any:
-    """The oracle of the whole cell, whose missing gate is held, or for "coupled" computed from the forget gate."""
+    """Runs the whole cell's oracle with the missing gate held, or for "coupled" computed from the forget gate."""
     full = {f"{kind}_{g}": np.zeros((I if kind == "W" else H, H)) for kind in "WU" for g in "rzifgo"}
     full |= {f"{kind}_{g}": np.zeros(H) for kind in "bp" for g in "rzifgo"} | {
         k: np.asarray(a) for k, a in params.items()

@@ -1,6 +1,6 @@
-"""Cells one step at a time: the papers' equations, the parts of a step, parameters, types, identity, mistakes.
+"""Cells, one step at a time: the papers' equations, the parts of a step, parameters, types, equality, errors.
 
-Tolerances: 1e-12 in float64 and 2e-6 in float32, on values of the size of 1.
+Tolerances: 1e-12 in float64 and 2e-6 in float32, on values of order 1.
 """
 
 import functools
@@ -34,7 +34,7 @@ def inputs(*shape: int, seed: int = 2) -> np.ndarray:
 
 
 def one_step(name: str, params: dict[str, Any], carry: Carry, x: np.ndarray, fixed: dict[str, Any]) -> Any:
-    """The oracle's step on every row of a batch: carry, y and gates."""
+    """Runs the oracle's step on every row of a batch. Returns carry, y and gates."""
     rows = []
     for b in range(x.shape[0]):
         row = VARIANTS[name].step(params, tuple(a[b] for a in carry), x[b], {k: v[b] for k, v in fixed.items()})

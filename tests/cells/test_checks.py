@@ -1,5 +1,5 @@
-"""Options of cells, layers and time loops: NumPy's scalars are the numbers they are, and anything else is refused with
-one line that names the field, the value and what is allowed."""
+"""Options of cells, layers and time loops: NumPy scalars count as numbers, and a wrong value raises a one-line error
+that names the field, the value and the allowed values."""
 
 from collections.abc import Callable
 from typing import Any

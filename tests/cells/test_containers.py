@@ -1,4 +1,4 @@
-"""Parameters in any mapping: the numbers are a dict's, and a gradient comes in the caller's own containers."""
+"""Parameters in any mapping give the same results as in dicts, and gradients have the caller's containers."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
@@ -49,7 +49,7 @@ def random(tree: Any) -> Any:
 
 
 def assert_same(contained: Any, expected: Any, container: Any) -> None:
-    """The gradient `contained` has the containers of the parameters `container`, and the numbers of `expected`."""
+    """Asserts that the gradient `contained` has the containers of `container` and the numbers of `expected`."""
     assert jax.tree.structure(contained) == jax.tree.structure(container)
     found = jax.tree.leaves_with_path(plain_tree(contained))
     wanted = jax.tree.leaves_with_path(expected)
@@ -59,7 +59,7 @@ def assert_same(contained: Any, expected: Any, container: Any) -> None:
 
 
 def plain_tree(tree: Any) -> Any:
-    """Dicts and lists of arrays, written anew here: boxes have one leaf."""
+    """Converts any containers to dicts and lists of arrays, without package code. Boxes have one leaf."""
     if isinstance(tree, Mapping):
         return {key: plain_tree(value) for key, value in tree.items()}
     if isinstance(tree, list | tuple):
@@ -132,7 +132,7 @@ def by_number(tree: Any) -> Any:
 
 
 def read_back(tree: Any) -> Any:
-    """What Flax reads from a file where no target says what was written."""
+    """Writes and reads a tree with Flax, without a target that describes its structure."""
     return serialization.msgpack_restore(serialization.to_bytes(tree))
 
 

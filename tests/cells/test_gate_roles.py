@@ -1,4 +1,4 @@
-"""What cells say of their gates: `kept` is the derivative of the state by the state before, with the gates held."""
+"""The roles of cells' gates: `kept` is the derivative of the state by the previous state, with the gates held."""
 
 import dataclasses
 from typing import Any, ClassVar

@@ -1,4 +1,4 @@
-"""Initialisers: what they promise about values, in every floating-point type, by name and as values."""
+"""Initialisers, given by name or as functions: properties of their values in every floating-point type."""
 
 import functools
 

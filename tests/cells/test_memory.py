@@ -1,6 +1,6 @@
-"""How a cell starts out: the biases that make it remember, chrono initialisation, kernels by gate.
+"""Initialisation for memory: biases that keep the state, chrono initialisation, kernels by gate.
 
-A unit whose gate keeps the share k of its state each step forgets over 1 / (1 - k) steps.
+A unit whose gate keeps the fraction k of its state each step has a time scale of 1 / (1 - k) steps.
 """
 
 import functools
@@ -40,7 +40,7 @@ def quiet(name: str, hidden_size: int = H, **options: Any) -> Any:
 
 
 def share_kept(cell: Any, params: Any) -> np.ndarray:
-    """How much of a state of 1 is there after a step from it, less a step from 0, by the cell's own arithmetic."""
+    """Returns the fraction of the state that one step keeps: the state after a step from 1 minus a step from 0."""
     x = jnp.zeros(I)
     g = cell.gates(params, cell.initial_carry(params, ()), cell.project(params, x))
     zero = cell.initial_carry(params, ())

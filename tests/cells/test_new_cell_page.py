@@ -1,4 +1,4 @@
-"""The code of docs/new_cell.md, run as it stands there, and its cell in an experiment."""
+"""The code of docs/new_cell.md runs as printed, and its cell works in an experiment."""
 
 import re
 from pathlib import Path
@@ -24,7 +24,7 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "new_cell.md"
 
 @pytest.fixture(scope="module")
 def page() -> dict[str, Any]:
-    """The names that the page's Python blocks define, run one after the other."""
+    """Runs the page's Python blocks in order. Returns the names that they define."""
     blocks = re.findall(r"^```python\n(.*?)^```", PAGE.read_text(), re.DOTALL | re.MULTILINE)
     assert len(blocks) == 3
     names: dict[str, Any] = {"__name__": "new_cell"}
@@ -34,7 +34,7 @@ def page() -> dict[str, Any]:
 
 
 def light_unit(params: Any, xs: np.ndarray, h: np.ndarray) -> np.ndarray:
-    """The equations of its docstring, row by row."""
+    """Computes the equations of the cell's docstring row by row."""
     params = {key: np.asarray(value, np.float64) for key, value in params.items()}
     ys = []
     for x in xs:

@@ -1,7 +1,7 @@
-"""Cells made from ours by changing a method: `unroll` computes and differentiates what their own steps do.
+"""Cells with an overridden method: `unroll` computes and differentiates their own steps.
 
-Values are compared with the cell's `step` in a Python loop, gradients with that loop's and with central differences
-of its values, in float64. Tolerances: 1e-11; differences 1e-7.
+Values are compared with a Python loop over the cell's `step`, gradients with the loop's gradients and with central
+differences of its values, in float64. Tolerances: 1e-11; differences 1e-7.
 """
 
 import dataclasses
@@ -40,7 +40,7 @@ pytestmark = pytest.mark.usefixtures("x64_compiled_fast")
 
 
 def new_method(what: str, old: Callable[..., Any]) -> Callable[..., Any]:
-    """What takes the place of the bound method `old`: arguments without `self`."""
+    """Returns a replacement of the bound method `old`. Its arguments lack `self`."""
 
     def project(params: Any, x: Any) -> Any:
         return old(params, 3 * x)
@@ -65,7 +65,7 @@ METHOD = {"project": "project", "gates": "gates", "combine": "combine", "output"
 
 
 def changed(kind: str, what: str, how: str) -> Any:
-    """A cell of `kind` with another method: by a subclass, one below it, or on the instance."""
+    """Returns a cell of `kind` with one method replaced: in its class, in a base of its class, or on the instance."""
     make = KINDS[kind]
     name = METHOD[what]
     cls: Any = getattr(make, "func", make)
@@ -83,7 +83,7 @@ def changed(kind: str, what: str, how: str) -> Any:
 
 
 def loop(cell: Any, params: Any, xs: Any, streams: Any) -> Any:
-    """`unroll` by `cell.step`, step after step."""
+    """Computes `unroll` as a Python loop over `cell.step`."""
     T = xs.shape[-2]
     real = np.ones(xs.shape[:-1], bool)
     if "lengths" in streams:
@@ -106,12 +106,12 @@ def loop(cell: Any, params: Any, xs: Any, streams: Any) -> Any:
 
 
 def loss(results: Any) -> Any:
-    """Of final carry and outputs, which weighs all of them differently."""
+    """Returns a scalar loss that weighs every entry of the final carry and the outputs differently."""
     return sum((jnp.cos(jnp.arange(a.size)).reshape(a.shape) * a).sum() for a in jax.tree.leaves(results))
 
 
 def assert_its_own_steps(run: Any, own: Any, params: Any, xs: Any) -> None:
-    """`run(params, xs)` has the results and the gradient of `own`, and that is the slope of its values."""
+    """Asserts that `run(params, xs)` has the results and the gradient of `own`, which match central differences."""
     value = jax.jit(jax.value_and_grad(lambda *a: (lambda r: (loss(r), r))(run(*a)), argnums=(0, 1), has_aux=True))
     expected = jax.jit(jax.value_and_grad(lambda *a: (lambda r: (loss(r), r))(own(*a)), argnums=(0, 1), has_aux=True))
     (_, found), grads = value(params, xs)
@@ -223,7 +223,7 @@ class SquashedLSTM(gr.LSTM):
 
 
 class LinearMin(gr.MinLSTM):
-    """Its combine is made of `linear`, which therefore holds."""
+    """A MinLSTM whose combine follows from its overridden `linear`."""
 
     def linear(self, g: Any, dtype: Any) -> Any:
         a, b = super().linear(g, dtype)
@@ -231,7 +231,7 @@ class LinearMin(gr.MinLSTM):
 
 
 class Halving(gr.GRU):
-    """A part of the hand-written gradient alone: what it would give isn't the gradient of the steps."""
+    """Overrides only a part of the hand-written gradient, which then isn't the gradient of the steps."""
 
     def backward(self, turned: Any, f: Any, d: Any) -> Any:
         d_before, kept = super().backward(turned, f, d)
@@ -251,7 +251,7 @@ class Leaky(gr.VanillaRNN):
 
 
 class LeakyWithItsGradient(Leaky):
-    """A changed cell whose author wrote its gradient, all of it: `h = .9 h_prev + .1 a`."""
+    """A changed cell with its complete hand-written gradient: `h = .9 h_prev + .1 a`."""
 
     def advance(self, params: Any, carry: Any, p: Any) -> Any:
         a = self.gates(params, carry, p)["h"]
@@ -301,7 +301,7 @@ def test_a_way_that_is_asked_for_and_no_longer_holds_says_why(cell: Any, backend
 
 @dataclasses.dataclass(frozen=True)
 class Configured(gr.GRU):
-    """Other defaults, another init and first carry, more fields and methods: the same maths."""
+    """A GRU with other defaults, init and initial carry, and more fields and methods, but the same equations."""
 
     reset: str = "before"
     activation: Any = jnp.tanh
@@ -321,7 +321,7 @@ class Configured(gr.GRU):
 
 
 class Mixin:
-    """Before a cell in a class's order of bases, whatever it defines comes first."""
+    """A mixin. Its `combine` overrides a cell's if it comes first among the bases."""
 
     def combine(self, carry: Any, g: Any) -> Any:
         h = carry - g["h"]
@@ -329,7 +329,7 @@ class Mixin:
 
 
 class GradientsAlone:
-    """Its cell is the class below it."""
+    """A mixin that defines only the gradient, for a subclass that is also a cell."""
 
     advance, factors = gr.VanillaRNN.advance, gr.VanillaRNN.factors
     backward, cotangents = gr.VanillaRNN.backward, gr.VanillaRNN.cotangents

@@ -1,4 +1,4 @@
-"""Everything runs where JAX is told to refuse that ranks or types are promoted without a word."""
+"""Everything runs with JAX's checks against implicit promotion of ranks and types turned on."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -29,7 +29,7 @@ CELLS = (
 
 @pytest.fixture(params=["ranks", "types"])
 def types(request: pytest.FixtureRequest) -> Iterator[dict[str, Any]]:
-    """The check turned on, and the options of cells: products in bfloat16 where types are checked."""
+    """Turns a check on and returns the options of cells: products in bfloat16 if types are checked."""
     if request.param == "ranks":
         with jax.numpy_rank_promotion("raise"):
             yield {}

@@ -1,6 +1,6 @@
-"""What is particular to the GRU's relatives: Flax's MGU, blocks as dense kernels, gates that sum to 1, mistakes.
+"""Properties of the GRU's relatives: Flax's MGU, blocks as dense kernels, gates that sum to 1, errors.
 
-Tolerances: 1e-12 in float64 and 2e-6 in float32, on values of the size of 1.
+Tolerances: 1e-12 in float64 and 2e-6 in float32, on values of order 1.
 """
 
 from typing import Any

@@ -1,6 +1,6 @@
-"""What doesn't fit a cell is refused with one line, before anything is traced, wherever a cell is run; what fits runs.
+"""Arrays that don't fit a cell raise a one-line error before tracing; arrays that fit run.
 
-The places: a step, unroll, trace, within jit, and as a layer of a Stack and of a Bidirectional.
+Tested in a step, unroll, trace, within jit, and in a layer of a Stack and of a Bidirectional.
 """
 
 import dataclasses
@@ -62,7 +62,7 @@ def refused(error: type[Exception], words: tuple[str, ...], function: Callable[.
 
 
 def path(place: str, name: str) -> str:
-    """How the message calls the parameter `name` in a place."""
+    """Returns the path of the parameter `name` in the message, by place."""
     return {"stack": "params[0]", "stack_step": "params[0]", "bidirectional": "params['forward']"}.get(
         place, "params"
     ) + f"[{name!r}]"
@@ -208,7 +208,7 @@ def test_what_isnt_a_cell_is_said_to_be_what_it_is() -> None:
 
 @dataclasses.dataclass(frozen=True)
 class Counting:
-    """h = tanh(x W), and a carry that counts steps beside it: a cell as `docs/new_cell.md` has them."""
+    """h = tanh(x W), with a carry that also counts steps: a cell in the style of `docs/new_cell.md`."""
 
     hidden_size: int
     dtype: Any = None
@@ -237,7 +237,7 @@ class Counting:
 
 
 def lacking(part: str) -> Any:
-    """A `Counting` without `part`."""
+    """Returns a `Counting` without `part`."""
     names = [f for f in ("dtype", "carry_dtype") if f != part]
     own = {name: value for name, value in vars(Counting).items() if callable(value) and not name.startswith("__")}
     own = {name: value for name, value in own.items() if name != part} | {"hidden_size": H} | dict.fromkeys(names)

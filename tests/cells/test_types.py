@@ -1,4 +1,4 @@
-"""The carry's type: a function of the cell and its parameters, the same in `initial_carry`, `step` and `unroll`."""
+"""The carry's type depends on the cell and its parameters, and is the same in `initial_carry`, `step` and `unroll`."""
 
 import dataclasses
 import itertools
@@ -99,7 +99,7 @@ def test_a_learned_first_carry_in_float64_keeps_its_digits(name: str) -> None:
 
 @dataclasses.dataclass(frozen=True)
 class Careless:
-    """A leaky sum that leaves types to JAX: its `combine` gives float64 from a float32 carry and float64 inputs."""
+    """A leaky sum that leaves types to JAX: `combine` returns float64 for a float32 carry and float64 inputs."""
 
     hidden_size: int = I
     dtype: Any = None

@@ -1,7 +1,7 @@
-"""Run by `test_sharding.py` with four devices: the native engine on a batch divided over Explicit axes, and in
-`jax.shard_map`, against one device, in float32.
+"""Compares the native engine, on a batch sharded over Explicit axes or in `jax.shard_map`, with one device.
 
-Tolerance 1e-5 of each array's largest entry: the gradients of parameters are sums over rows in another order.
+`test_sharding.py` runs it with four devices, in float32. Tolerance: 1e-5 of each array's largest entry, as parameter
+gradients sum over rows in another order.
 """
 
 from typing import Any

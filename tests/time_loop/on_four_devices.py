@@ -1,6 +1,7 @@
-"""Run by `test_sharding.py` with four devices: divided batches against the same arrays on one device, in float64.
+"""Compares sharded batches with the same arrays on one device, in float64.
 
-Tolerance 1e-10, relative and absolute: the gradients of parameters are sums over rows in another order.
+`test_sharding.py` runs it with four devices. Tolerance: 1e-10, relative and absolute, as parameter gradients sum over
+rows in another order.
 """
 
 import functools
@@ -35,14 +36,17 @@ FLOAT64: dict[str, Any] = {"param_dtype": "float64"}
 
 
 def drawn(cell: Any, inputs: int = I) -> Any:
-    """Parameters of a cell or layer, none of them 0."""
+    """Returns random parameters of a cell or layer, none of them 0."""
     shapes = jax.tree.leaves(cell.init(jax.random.key(0), inputs))
     tree = jax.tree.structure(cell.init(jax.random.key(0), inputs))
     return jax.tree.unflatten(tree, [RNG.normal(0, 0.5, a.shape) for a in shapes])
 
 
 def equal(run: Callable[..., Any], mesh: Any, params: Any, arrays: Any, places: Any, param_places: Any = None) -> None:
-    """`run(params, *arrays)` and its gradient with `arrays` at `places` (None: on one device) are one device's."""
+    """Asserts that `run(params, *arrays)` and its gradient with `arrays` at `places` equal one device's results.
+
+    A place of None means one device.
+    """
 
     @jax.jit
     @functools.partial(jax.grad, argnums=(0, 1), has_aux=True)
@@ -67,7 +71,7 @@ def unroll(cell: Any, params: Any, xs: Any, lengths: Any, resets: Any, *carry: A
 
 
 def check_cells() -> None:
-    """The three backends, directions and checkpoints; streams and carries that are divided otherwise, or not."""
+    """Checks the three backends, directions and checkpoints, with streams and carries sharded otherwise, or not."""
     arrays = XS, LENGTHS, RESETS
     gru = gr.GRU(H, learn_initial_carry=True, **FLOAT64)
     equal(functools.partial(unroll, gru, reverse=True), BOTH, drawn(gru), arrays, (P(("a", "b")), P("a"), None))
@@ -102,7 +106,7 @@ def check_batch_axes() -> None:
 
 
 def check_layers() -> None:
-    """A stack with all noise, the same on four devices as on one; embedding, highway, two directions, readout."""
+    """Checks a stack with all kinds of noise, embedding, highway connections, two directions and readout."""
     noise = gr.Noise(0.2, state_dropout=0.3, zoneout=0.2, drop_connect=0.1)
     plain = gr.VanillaRNN(H, **FLOAT64)
     stack = gr.Stack((plain, plain), dropout=0.2, connections="highway", noise=noise)
@@ -127,7 +131,7 @@ def check_layers() -> None:
 
 
 def check_encoder_decoder() -> None:
-    """With additive attention the memory is divided by rows; dropout is the same on four devices as on one."""
+    """Checks encoder-decoders with attention, whose memory is sharded by rows, and with dropout."""
     example = {"inputs": jax.ShapeDtypeStruct((T, I), float), "targets": jax.ShapeDtypeStruct((3,), int)}
     spec = Spec(example, 7, "generated", generation=Generation(0, 1, 3))
     targets = RNG.integers(0, 7, (B, 3))
@@ -145,7 +149,7 @@ def check_encoder_decoder() -> None:
 
 
 def check_adapters() -> None:
-    """Our RNNs with our cells, and with Flax's, whose first carry is made in whole."""
+    """Checks our `RNN`s with our cells and with Flax's cells, whose initial carry is created unsharded."""
     given: dict[str, Any] = {"seq_lengths": LENGTHS}
     for cell in (linen.SimpleCell(H, **FLOAT64), flax_linen.GRUCell(H, **FLOAT64)):
         layer = linen.RNN(cell, return_carry=True, reverse=True)

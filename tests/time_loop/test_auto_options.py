@@ -1,4 +1,4 @@
-"""What the time loop chooses from shapes, on a CPU: chunks that fit the cache, and where inputs are projected."""
+"""The time loop's automatic choices on a CPU: chunks that fit the cache, and where inputs are projected."""
 
 import jax
 import jax.numpy as jnp

@@ -1,6 +1,6 @@
-"""NaN in the padding where JAX checks the result of every operation: nothing raises, and it reaches nothing.
+"""NaN in the padding affects no result, and raises nothing under `jax.debug_nans`.
 
-Gradients outside `jit`, where each operation of ours is checked; in float32, against the same inputs with 0 there.
+Gradients are taken outside `jit`, where JAX checks each operation, in float32, and compared with padding of 0.
 """
 
 from collections.abc import Callable
@@ -33,7 +33,7 @@ UNROLLED = [
 
 @pytest.fixture(params=["jax.Array", "np.ndarray"])
 def check(request: pytest.FixtureRequest) -> Callable[..., None]:
-    """Raises where `run(params, xs)` or its gradient fails with `BAD`, or isn't the one with `CLEAN`."""
+    """Returns a function that asserts equal results and gradients of `run(params, xs)` for `BAD` and `CLEAN`."""
     as_given = jnp.asarray if request.param == "jax.Array" else np.asarray
 
     def compare(run: Callable[[Any, Any], Any], params: Any, time_major: bool = False) -> None:

@@ -1,8 +1,8 @@
-"""Gradients of 16-bit parameters over a thousand steps, on every path that JAX differentiates and on the hand-written.
+"""Gradients of 16-bit parameters over a thousand steps, with the hand-written gradient and under JAX's differentiation.
 
-Inputs are float32, so that the arithmetic is, and parameters bfloat16: a gradient then differs from that in float64 by
-the one rounding to bfloat16 at its end, 2^-8 of an entry at most, and by float32's errors, 1e-4 of the largest entry.
-Added up in bfloat16, single entries were off by 13 to 77 %.
+Parameters are bfloat16. Inputs are float32, which makes the arithmetic float32. A gradient then differs from float64 by
+its final rounding to bfloat16, at most 2^-8 of an entry, and by float32 errors, 1e-4 of the largest entry. With sums in
+bfloat16, single entries were off by 13 to 77 %.
 """
 
 import dataclasses
@@ -103,7 +103,7 @@ def test_the_gradient_is_that_in_float64_rounded_once(cell: Any, run: Any) -> No
 
 @dataclasses.dataclass(frozen=True)
 class Plain:
-    """A user's cell, all of whose arithmetic is its own and in the parameters' type."""
+    """A user's cell that does all arithmetic itself, in the parameters' type."""
 
     hidden_size: int = H
     dtype: Any = None

@@ -1,4 +1,4 @@
-"""The native engine against NumPy oracles, finite differences of them, and XLA's way under JAX's transformations."""
+"""The native engine against NumPy oracles, their finite differences, and the XLA path under JAX's transformations."""
 
 from collections.abc import Callable
 from typing import Any
@@ -28,7 +28,7 @@ def cell_of(name: str, hidden: int, **options: Any) -> Any:
 
 @st.composite
 def problems(draw: Any) -> Any:
-    """Sizes around the edges of tiles: of 4, 8 and 16 units, of 4, 8 and 12 rows, and of the fewest rows."""
+    """Draws problems with sizes at tile boundaries: 4, 8 and 16 units, 4, 8 and 12 rows, and very few rows."""
     name = draw(st.sampled_from(NAMES))
     rows = draw(st.sampled_from([1, 2, 3, 4, 8, 9, 13, 17]))
     steps, features = draw(st.integers(1, 9)), draw(st.sampled_from([1, 2, 7, 8, 17, 33]))
@@ -111,7 +111,7 @@ def test_any_sequence_and_its_gradient_are_the_oracles(problem: Any) -> None:
 
 
 def close(a: Any, b: Any, tolerance: float = 1e-5) -> None:
-    """Trees of arrays that are equal to `tolerance` of each array's largest entry."""
+    """Asserts that trees of arrays are equal within `tolerance` of each array's largest entry."""
 
     def check(x: Any, y: Any) -> None:
         np.testing.assert_allclose(x, y, rtol=0, atol=tolerance * max(1.0, float(np.abs(y).max(initial=0))))

@@ -1,7 +1,7 @@
-"""Carries of own cells that aren't one array of numbers: a count of steps stays whole numbers, everywhere.
+"""Carries of user cells that aren't one floating-point array: a step count stays integer everywhere.
 
-The cell is VanillaRNN with a count beside its h, so that outputs and gradients must be VanillaRNN's, and the count that
-of the real steps since the last reset. Tolerances in float64: 1e-12.
+The cell is a VanillaRNN with a step count beside its h. Outputs and gradients must equal VanillaRNN's, and the count
+must be the number of real steps since the last reset. Tolerances in float64: 1e-12.
 """
 
 import dataclasses
@@ -28,7 +28,7 @@ STREAMS: dict[str, Any] = {
 
 @dataclasses.dataclass(frozen=True)
 class Counted:
-    """VanillaRNN; its carry is `{"h": [*batch, H], "steps": whole numbers [*batch, *tail]}`."""
+    """A VanillaRNN with the carry `{"h": [*batch, H], "steps": [*batch, *tail]}`, where steps are integers."""
 
     hidden_size: int = H
     tail: tuple[int, ...] = (1,)
@@ -79,7 +79,7 @@ class Counted:
 
 
 def counts(reverse: bool, streams: dict[str, Any], begin: int = 0) -> np.ndarray:
-    """Real steps since the last reset, by a loop."""
+    """Counts the real steps since the last reset in a loop."""
     found = []
     for b in range(B):
         n = begin

@@ -1,8 +1,7 @@
-"""Cells whose gates don't see their state: all steps together against the oracle and the scan.
+"""backend="parallel", for cells whose gates don't depend on the state.
 
-`unroll` of such cells under backend="auto" is checked against the oracle and finite differences in
-test_unroll.py; here backend="parallel" is, by its results against the oracle and by its gradients
-against automatic differentiation of the scan. Tolerances: 1e-12 in float64, gradients 1e-11.
+Results are compared with the oracle, gradients with automatic differentiation of the scan. test_unroll.py
+checks the same cells under backend="auto". Tolerances: 1e-12 in float64, gradients 1e-11.
 """
 
 import functools
@@ -43,7 +42,7 @@ def arguments(name: str) -> tuple[Any, Any, Any]:
 
 @functools.cache
 def gradients(name: str, reverse: bool, options: gr.UnrollOptions) -> Any:
-    """Jitted (results, gradients by parameters, inputs and carry), with a learned first carry."""
+    """Returns a jitted function to (results, gradients by parameters, inputs and carry), with a learned carry."""
     cell = make(name, learn_initial_carry=True)
     weights = np.random.default_rng(5).normal(size=(B, T + 1, H))
 
@@ -111,7 +110,7 @@ def test_no_step_one_step_and_any_batch_axes(shape: tuple[int, ...], backend: st
 
 
 def primitives(jaxpr: Any) -> set[str]:
-    """The names of all primitives of a jaxpr, inner ones included."""
+    """Returns the names of all primitives in a jaxpr and its inner jaxprs."""
     found = set()
     for equation in jaxpr.eqns:
         found.add(equation.primitive.name)
@@ -155,7 +154,7 @@ def test_the_gradient_keeps_factors_and_states_and_with_chunks_less() -> None:
 
 
 def recurrences(reverse: bool = False) -> tuple[Any, Any, Any]:
-    """Losses of (a, b, before): a plain loop, `linear_recurrence` as on a CPU, and as an associative scan."""
+    """Returns losses of (a, b, before) by a loop, by `linear_recurrence` on a CPU, and by an associative scan."""
 
     def loop(a: Any, b: Any, before: Any) -> Any:
         h, states = before, []
@@ -292,7 +291,7 @@ def test_stacks_run_each_layer_as_it_can() -> None:
 
 
 def with_nan(cell: Any, options: gr.UnrollOptions, reverse: bool, bad: float) -> Any:
-    """Outputs, final carry, and gradients by inputs and parameters of a loss of all but the ended segments' outputs.
+    """Returns outputs, final carry, and gradients by inputs and parameters. The loss skips the ended segments' outputs.
 
     Row 0 has `bad` in an input of a segment that a reset ends, row 1 in the carry before a reset at its first step.
     """

@@ -1,4 +1,4 @@
-"""Every cell's gradient lowers for the accelerators that no test runs on, with none of the CPU engine's calls in it."""
+"""Every cell's gradient lowers for accelerators that tests don't run on, without calls of the CPU engine."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Properties of `unroll` over shapes, lengths, masks, resets, directions and options that hypothesis picks."""
+"""Properties of `unroll` for shapes, lengths, masks, resets, directions and options drawn by hypothesis."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.usefixtures("x64_compiled_fast")
 
 @st.composite
 def problems(draw: Any) -> tuple[str, dict[str, Any], np.ndarray, dict[str, Any], gr.UnrollOptions]:
-    """A cell's parameters, inputs, streams and options; the oracle's heads divide 5 units alone."""
+    """Draws a cell's parameters, inputs, streams and options. No cell has heads, which must divide the units."""
     name = draw(st.sampled_from(["gru_after", "gru_before", "lstm", "rnn_tanh", "mgu_after", "min_gru"]))
     batch, time = draw(st.integers(1, 3)), draw(st.integers(1, 6))
     features, hidden = draw(st.integers(1, 4)), draw(st.integers(1, 5))

@@ -1,7 +1,7 @@
-"""Explicit sharding: batches whose types say over which mesh axes they are divided.
+"""Explicit sharding: batches whose types contain the mesh axes of each dimension.
 
-Types are checked for any cell, option and placement without devices, on an abstract mesh; values against one device's
-in a process of its own that has four (`on_four_devices.py`).
+Types are checked for any cell, option and placement on an abstract mesh, without devices. Values are compared with one
+device's in a separate process with four devices (`on_four_devices.py`).
 """
 
 import os
@@ -47,7 +47,7 @@ def backends(cell: Any) -> list[str]:
 
 @st.composite
 def problems(draw: Any) -> tuple[Any, Any, dict[str, Any], dict[str, Any]]:
-    """A cell and a mesh; the types of its parameters and of `unroll`'s arrays, divided anyhow; its other arguments."""
+    """Draws a cell, the types of its parameters and of `unroll`'s arrays with any sharding, and other arguments."""
     cell, mesh = draw(st.sampled_from(CELLS)), draw(st.sampled_from(MESHES))
     options = gr.UnrollOptions(
         backend=draw(st.sampled_from(backends(cell))),
@@ -57,7 +57,7 @@ def problems(draw: Any) -> tuple[Any, Any, dict[str, Any], dict[str, Any]]:
     )
 
     def typed(shape: tuple[int, ...], dtype: Any, *axes: Any) -> Any:
-        """Of parameters and carries."""
+        """Returns the type of a parameter or carry."""
         return jax.ShapeDtypeStruct(shape, dtype, sharding=NamedSharding(mesh, P(*axes)))
 
     def over_time(dtype: Any, rows: Any, time: Any, *features: Any) -> Any:
@@ -125,7 +125,7 @@ def test_each_device_has_the_native_engine(native_engine: Any) -> None:
 
 
 def on_four_devices(name: str) -> None:
-    """Runs the script of this name beside this file, which ends with the word equal."""
+    """Runs the script of this name beside this file and asserts that its output ends with "equal"."""
     # The number of devices is set before jax starts, so in a process of its own.
     root = Path(__file__).resolve().parents[2]
     flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count=4"

@@ -1,6 +1,6 @@
-"""`jax.export` with symbolic sizes: one program, written and read back, gives at several sizes what the function gives.
+"""`jax.export` with symbolic sizes: one deserialised program gives the function's results at several sizes.
 
-Tolerance 1e-5 in float32, on sums of some tens of values of the size of 1.
+Tolerance 1e-5 in float32, on sums of some tens of values of order 1.
 """
 
 from typing import Any
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.usefixtures("compiled_fast")
 
 
 def exported_is_direct(cell: Any, shape: str, streams: tuple[str, ...] = (), **options: Any) -> None:
-    """Results and gradients, by parameters and inputs, of `unroll` over `xs` of the symbolic `shape`."""
+    """Compares results and gradients of the exported `unroll`, over `xs` of the symbolic `shape`, with direct calls."""
     reverse, how = options.pop("reverse", False), gr.UnrollOptions(**options)
 
     def gradient(params: Any, xs: Any, given: Any) -> Any:
@@ -52,7 +52,7 @@ def exported_is_direct(cell: Any, shape: str, streams: tuple[str, ...] = (), **o
 
 
 def close(a: Any, b: Any) -> None:
-    """To 1e-5 of the array's scale: the exported program is XLA's, and the direct one may be the native engine's."""
+    """Asserts equality within 1e-5 of the scale: the direct call may use the native engine, the export uses XLA."""
     np.testing.assert_allclose(a, b, rtol=0, atol=1e-5 * max(1.0, float(np.abs(b).max(initial=0))))
 
 

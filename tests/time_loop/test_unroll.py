@@ -1,7 +1,7 @@
 """`unroll` and `trace` against loops in NumPy: outputs, carries, gates and gradients under every option.
 
-Tolerances: 1e-12 in float64 and 1e-5 in float32, on values of the size of 1; gradients against central
-differences of the oracle 1e-8. Where two ways must do the same arithmetic, bits are compared.
+Tolerances: 1e-12 in float64 and 1e-5 in float32, on values of order 1; 1e-8 for gradients against central
+differences of the oracle. If two methods must do the same arithmetic, bits are compared.
 """
 
 import functools
@@ -67,7 +67,7 @@ def real_steps(scenario: str) -> np.ndarray:
 
 @functools.cache
 def compiled(name: str, reverse: bool = False, options: gr.UnrollOptions = PLAIN, traced: bool = False) -> Any:
-    """Jitted `unroll` or `trace` of (params, xs, carry, streams), with a learned first carry."""
+    """Returns the jitted `unroll` or `trace` of (params, xs, carry, streams), with a learned initial carry."""
     cell, run = make(name, learn_initial_carry=True), gr.trace if traced else gr.unroll
     return jax.jit(
         lambda params, xs, carry, streams: run(
@@ -83,7 +83,7 @@ def loss(carry: Any, ys: Any) -> Any:
 
 @functools.cache
 def gradients(name: str, reverse: bool = False, options: gr.UnrollOptions = PLAIN) -> Any:
-    """Jitted loss, results and gradients by parameters, inputs and initial carry."""
+    """Returns a jitted function to loss, results, and gradients by parameters, inputs and initial carry."""
     run = compiled(name, reverse, options)
 
     def value(params: Any, xs: Any, carry: Any, streams: Any) -> Any:
@@ -319,8 +319,10 @@ def test_trace_takes_the_arguments_of_unroll() -> None:
 
 
 def finite_differences(name: str, direction: Any, base: Any, step: float = 1e-5, **streams: Any) -> float:
-    """The derivative of the oracle's loss along `direction`, by central differences of fourth order: layer
-    normalisation curves so much that those of second order are off by 1e-6."""
+    """Returns the derivative of the oracle's loss along `direction`, by fourth-order central differences.
+
+    With layer normalisation, second-order differences are off by 1e-6.
+    """
 
     def value(sign: float) -> float:
         params, xs, carry = jax.tree.map(lambda a, d: a + sign * step * d, base, direction)
@@ -330,7 +332,7 @@ def finite_differences(name: str, direction: Any, base: Any, step: float = 1e-5,
 
 
 def assert_gradients(name: str, grads: Any, base: Any, **streams: Any) -> None:
-    """Every array's gradient along one random direction of its own."""
+    """Compares each array's gradient with finite differences along one random direction."""
     rng = np.random.default_rng(11)
     leaves, tree = jax.tree.flatten(base)
     paths = [jax.tree_util.keystr(path) for path, _ in jax.tree_util.tree_leaves_with_path(base)]
@@ -460,7 +462,7 @@ def test_hoisting_and_unrolling_change_no_result(name: str, input_size: int, opt
 
 
 def scans(jaxpr: Any) -> list[Any]:
-    """The `lax.scan`s of a jaxpr, those inside of others included."""
+    """Returns the `lax.scan`s in a jaxpr, nested ones included."""
     found = []
     for equation in jaxpr.eqns:
         if equation.primitive.name == "scan":

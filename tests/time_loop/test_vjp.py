@@ -1,7 +1,7 @@
-"""The hand-written gradient: equal to the derived one under every option, twice differentiable, no forward mode.
+"""The hand-written gradient equals the automatic one under every option, is differentiable, and has no forward mode.
 
-`test_unroll.py` holds the gradients of the default, which is the hand-written one, to finite differences of
-the oracle; here the other ways are held to it, to 1e-10 in float64.
+`test_unroll.py` compares the default, the hand-written gradient, with finite differences of the oracle. These
+tests compare the other methods with it, to 1e-10 in float64.
 """
 
 import dataclasses
