@@ -1,7 +1,7 @@
-"""What an axis of a figure reaches over, and where the trivial baseline and the threshold stand on it.
+"""Sets the limits of figures' axes, and draws the trivial baselines and the threshold.
 
-A reference value is never left out. One that stands far from what was measured would press the measured
-values together until nobody sees how they differ: it becomes an arrow at the edge, with its value.
+Reference values are never omitted. One far from the measured values would compress their range too much, so it becomes
+an arrow at the edge of the axes, with its value.
 """
 
 import dataclasses
@@ -16,8 +16,8 @@ from matplotlib.lines import Line2D
 
 from gru_research.report import figure_style, formatting, results, run_notes
 
-_ARROWS = {"x": "\u25c0\u25b6", "y": "\u25bc\u25b2"}  # to below the low end, beyond the high one
-_ROW = 15  # points from one arrow's text to the next, for text of 10 points
+_ARROWS = {"x": "\u25c0\u25b6", "y": "\u25bc\u25b2"}  # for values below the low end, above the high end
+_ROW = 15  # points between the texts of two arrows, for text of 10 points
 
 
 BASELINE: dict[str, Any] = {"color": figure_style.FAINT, "linestyle": (0, (6, 3)), "linewidth": 1.1}
@@ -26,7 +26,7 @@ THRESHOLD: dict[str, Any] = {"color": figure_style.INK, "linestyle": (0, (1, 2))
 
 @dataclasses.dataclass(frozen=True)
 class Reference:
-    """A value of the metric that results are compared with, and how its line looks."""
+    """A reference value of the metric, and the style of its line."""
 
     value: float
     label: str
@@ -34,11 +34,11 @@ class Reference:
 
 
 def references(task: results.Task) -> list[Reference]:
-    """The trivial answers and the threshold of a task, as far as it has them."""
+    """Returns the trivial answers and the threshold of a task, if any."""
     found = []
     for name, value in task.trivial.items():
         label = f"{figure_style.shortened(name)} ({formatting.number(value)})"
-        # The best one's line is the boldest: what lies beyond it has learned something.
+        # The best trivial answer has the boldest line: better values show that something was learned.
         found.append(Reference(value, label, BASELINE if name == task.baseline_name else BASELINE | {"linewidth": 0.7}))
     if task.threshold is not None:
         found.append(Reference(task.threshold, f"solved: {run_notes.threshold(task)}", THRESHOLD))
@@ -56,9 +56,9 @@ def fit(
     nearby: Sequence[float] = (),
     logarithmic: bool = False,
 ) -> None:
-    """Fits an axis, with a margin, to the finite `measured` values and to those of `nearby` that aren't far off.
+    """Fits an axis, with a margin, to the finite `measured` values and to values of `nearby` close to them.
 
-    It is logarithmic only where all finite values are above 0.
+    With `logarithmic`, the axis is logarithmic if all finite values are above 0.
     """
     finite = [v for v in measured if math.isfinite(v)] or list(nearby)
     if not finite:
@@ -69,7 +69,7 @@ def fit(
     axis = axes.yaxis if which == "y" else axes.xaxis
     if logarithmic:
         margin = max((high / low) ** 0.06, 1.05)
-        # Limits first: set to scale itself, Matplotlib warns of a single value that is a power of ten.
+        # Set limits first: autoscaling would warn if there is a single value and it is a power of ten.
         axes.set(**{f"{which}lim": (low / margin, high * margin), f"{which}scale": "log"})
         axis.set_major_locator(log_ticks(low, high))
         axis.set_major_formatter(matplotlib.ticker.FuncFormatter(lambda value, _: f"{value:g}"))
@@ -81,7 +81,7 @@ def fit(
 
 
 def draw_references(axes: Axes, which: Literal["x", "y"], task: results.Task) -> list[Line2D]:
-    """Draws `references(task)` across an axis that is fitted already; returns what a legend shows of them."""
+    """Draws `references(task)` across a fitted axis. Returns their legend entries."""
     handles, at_edge = [], {False: 0, True: 0}
     for reference in references(task):
         if _inside(axes, which, reference):
@@ -95,12 +95,12 @@ def draw_references(axes: Axes, which: Literal["x", "y"], task: results.Task) ->
 
 
 def far(axes: Axes, which: Literal["x", "y"], task: results.Task) -> int:
-    """How many of the references stand beyond the ends of an axis that is fitted already."""
+    """Returns the number of references beyond the ends of a fitted axis."""
     return sum(not _inside(axes, which, reference) for reference in references(task))
 
 
 def make_room(axes: Axes, task: results.Task, inches: float) -> None:
-    """Lengthens a fitted y axis, about so many `inches` high, where labels at its ends would cover what is measured."""
+    """Extends a fitted y axis, about `inches` high, so that labels at its ends don't cover measured values."""
     low, high = axes.get_ylim()
     share = 1.4 * _ROW / (72 * inches)
     below = sum(reference.value < low for reference in references(task))
@@ -114,9 +114,9 @@ def make_room(axes: Axes, task: results.Task, inches: float) -> None:
 
 
 def _draw_at_edge(axes: Axes, which: Literal["x", "y"], reference: Reference, beyond: bool, index: int) -> None:
-    """The label of `reference`, with an arrow to the end of the axis behind which its value is.
+    """Draws the label of `reference`, with an arrow to the end of the axis beyond which its value is.
 
-    They stand at the top of the axes where x is measured, at the right where y is, one above the other.
+    Labels are stacked at the top of the axes for x, and at the right for y.
     """
     right = beyond or which == "y"
     down = which == "x" or beyond
@@ -137,7 +137,7 @@ def _draw_at_edge(axes: Axes, which: Literal["x", "y"], reference: Reference, be
 
 
 def log_ticks(low: float, high: float) -> matplotlib.ticker.LogLocator:
-    # Within two decades a label at the decades alone could leave none.
+    # Within two decades, labels at decades only could leave the axis without labels.
     return matplotlib.ticker.LogLocator(subs=(1, 2, 5) if high / low < 100 else (1,))
 
 
@@ -146,12 +146,12 @@ def update_ticks() -> matplotlib.ticker.MaxNLocator:
 
 
 def drawable(values: np.ndarray) -> np.ndarray:
-    """Infinite values as NaN, where Matplotlib interrupts a line."""
+    """Replaces non-finite values by NaN, at which Matplotlib interrupts a line."""
     return np.where(np.isfinite(values), values, np.nan)
 
 
 def _near(references: Sequence[float], values: Sequence[float], logarithmic: bool) -> list[float]:
-    """Those that stand no further from the finite `values` than these spread."""
+    """Returns the references no further from the finite `values` than the spread of `values`."""
     kept = [value for value in references if value > 0] if logarithmic else references
     position = math.log if logarithmic else float
     low, high = position(min(values)), position(max(values))

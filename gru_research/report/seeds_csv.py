@@ -1,4 +1,4 @@
-"""`seeds.csv`: a row a seed, for whoever wants the numbers themselves."""
+"""Makes `seeds.csv`, with one row per seed, for further analysis."""
 
 import csv
 import io
@@ -8,14 +8,14 @@ from gru_research.report import results
 
 
 def to_csv(tasks: Iterable[tuple[str, results.TaskResults]], named: bool = False) -> str:
-    """Every seed that has a result, of every cell of each task, as CSV by RFC 4180 with a header line.
+    """Returns all seeds that have a result, of all cells and tasks, as CSV by RFC 4180 with a header line.
 
-    Numbers have all their digits; what isn't known or isn't finite is an empty field. Columns of metrics are called
-    after them, so that several tasks may have others.
+    Numbers have all digits. Unknown and non-finite values are empty fields. Metrics name their columns, so tasks may
+    have different ones.
 
     Args:
-      tasks: each with the name of its run.
-      named: whether there is a leading column `run` with these names.
+      tasks: the name of the run and the results of each task.
+      named: whether to add a leading column `run` with these names.
     """
     rows = [({"run": run} if named else {}) | row for run, task in tasks for row in _rows(task)]
     columns = list(dict.fromkeys([*(["run"] if named else []), *_FIRST, *(name for row in rows for name in row)]))
@@ -41,7 +41,7 @@ def _rows(task: results.TaskResults) -> Iterator[dict[str, str | float | None]]:
             found[f"validation_{about.validation_metric}"] = seed.validation_metric
             if any(other.train_set_metric is not None for of in task.cells for other in of.seeds):
                 found[f"train_set_{about.metric}"] = seed.train_set_metric
-            # Up to schema 3 there were no other metrics on record.
+            # Up to schema 3, no other metrics were recorded.
             found |= {"test_loss": seed.test_loss, f"test_{about.metric}": seed.test_metric}
             found |= {f"test_{name}": seed.test_metrics.get(name) for name in about.more_metrics}
             yield found

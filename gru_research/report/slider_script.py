@@ -1,7 +1,7 @@
-"""The one script of a page: a slider over the steps of a picture, with a line at the step and what its text says.
+"""The only script of a page: a slider over the steps of a picture, with a line at the step and the step's text.
 
-Where scripts don't run, and in print, there is the picture alone. A whole sequence plays in 20 s, at most 10 steps a
-second, and doesn't where motion isn't wanted.
+Without scripts, and in print, only the picture is shown. A whole sequence plays in 20 s, with at most 10 steps per
+second. The play button is hidden if the reader prefers reduced motion.
 """
 
 import base64
@@ -50,4 +50,4 @@ for (const figure of document.querySelectorAll("figure[data-texts]")) {
 """
 
 SHA256 = base64.b64encode(hashlib.sha256(SCRIPT.encode()).digest()).decode("ascii")
-"""By which a page's policy knows the script: it runs no other."""
+"""The script's hash for the page's policy, which allows no other script."""

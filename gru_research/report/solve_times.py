@@ -1,7 +1,7 @@
-"""How long the seeds of a cell took to solve the task, in updates and in seconds of training.
+"""The time that a cell's seeds took to solve the task, in updates and in seconds of training.
 
-A seed that diverged, or stopped early without having solved the task, counts as unsolved to the end of what its
-cell was given: to end its observation where it failed would make cells that fail look faster.
+A seed that diverged, or stopped early without solving the task, counts as unsolved until the end of its cell's budget.
+Ending its observation at the failure would make failing cells look faster.
 """
 
 import dataclasses
@@ -19,7 +19,7 @@ Unit = Literal["updates", "seconds"]
 
 @dataclasses.dataclass(frozen=True)
 class Times:
-    """When each seed [S] of a cell solved the task, infinite where it didn't, and the `end` of the cell's training.
+    """When each seed [S] of a cell solved the task, inf if it didn't, and the `end` of the cell's training.
 
     Both are in updates or in seconds; `end` is above 0.
     """
@@ -35,12 +35,12 @@ class Times:
         return stats.survival_curve(self.solved_at, self.solved, self.end)
 
     def mean(self, end: float) -> stats.Estimate:
-        """The mean time to solve where an unsolved seed counts as one that took until `end`."""
+        """Returns the restricted mean time to solve: an unsolved seed counts as solved at `end`."""
         return stats.restricted_mean(self.solved_at, self.solved, end)
 
 
 def times(cell: results.CellResults, unit: Unit) -> Times | None:
-    """The times of a cell with every seed's result; None where its records don't say how long it was trained."""
+    """Returns the solve times of a complete cell; None if its records lack the length of training."""
     given = cell.updates or max((seed.updates or 0 for seed in cell.seeds), default=0)
     if unit == "updates":
         at, end = [seed.steps_to_solve for seed in cell.seeds], float(given)
@@ -55,20 +55,22 @@ def times(cell: results.CellResults, unit: Unit) -> Times | None:
 
 
 def units(cells: Sequence[results.CellResults]) -> list[Unit]:
-    """The units in which the times of any of `cells` are on record."""
+    """Returns the units in which any of `cells` has recorded times."""
     known: tuple[Unit, ...] = ("updates", "seconds")
     return [unit for unit in known if any(times(cell, unit) for cell in cells)]
 
 
 def common_end(cells: Sequence[results.CellResults], unit: Unit) -> float | None:
-    """Up to when all `cells` were trained, in `unit`; None where that isn't known of each."""
+    """Returns the earliest end of training of `cells`, in `unit`; None if any end is unknown."""
     ends = [found.end if (found := times(cell, unit)) else None for cell in cells]
     known = [end for end in ends if end is not None]
     return min(known) if known and len(known) == len(ends) else None
 
 
 def restricted_mean(task: results.TaskResults, cell: results.CellResults, unit: Unit) -> stats.Estimate | None:
-    """The mean time of `cell` up to the common end of the task's complete cells; None without a threshold."""
+    """Returns the mean time to solve of `cell`, restricted to the common end of the task's complete cells.
+
+    None without a threshold or recorded times."""
     end, found = common_end(task.complete, unit), times(cell, unit)
     if task.task.threshold is None or end is None or found is None:
         return None

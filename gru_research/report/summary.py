@@ -1,4 +1,4 @@
-"""The summary: one row for each task and cell that has every seed's result, and `summary.csv`."""
+"""The summary: one row for each complete cell of a task, and `summary.csv`."""
 
 import csv
 import dataclasses
@@ -12,23 +12,27 @@ import numpy as np
 from gru_research import records, stats
 from gru_research.report import results, solve_times
 
-# The bootstrap interval of fewer seeds covers so much less than it says that it is not shown.
+# With fewer seeds, the bootstrap interval isn't shown, as its coverage is far below the nominal one.
 MIN_SEEDS_FOR_INTERVAL = 5
 
 
 @dataclasses.dataclass(frozen=True)
 class SummaryRow:
-    """One cell on one task, over its seeds; the fields are the columns of `summary.csv`, in order.
+    """One cell on one task, over its seeds. The fields are the columns of `summary.csv`, in order.
 
-    `iqm` is of the test metric, `metric` its name; seeds that aren't finite rank worst, so that `iqm`
-    and the ends of its 95 % interval may be infinite. The interval is None below 5 seeds.
-    `steps_to_solve` is the median over seeds in updates, infinite where unsolved. `ms_per_step` is
-    the mean over seeds of the training time for each update of one seed. `updates` is how many the cell was given,
-    `flops` of one example forward, `tuned` whether its learning rate comes from draws. `restricted_mean_steps` is the
-    mean of the updates to solve where an unsolved seed counts as one that took `restricted_to` updates, which all
-    cells of the task were given, with its interval; `seconds_to_solve` is the median, as `steps_to_solve`. `mean` and
-    `standard_deviation` (n - 1) are of the test metric over all seeds, None where a seed isn't finite; one seed has no
-    deviation. None elsewhere: not in the records, or the task has no threshold.
+    A value is None if it isn't recorded or needs a threshold that the task lacks. Intervals are None below 5 seeds.
+
+    Attributes:
+      metric, iqm: the test metric's name and its IQM. Non-finite seeds rank worst, so the IQM and the ends of its 95 %
+        interval, `ci_low` and `ci_high`, may be infinite.
+      steps_to_solve, seconds_to_solve: medians over seeds, infinite if unsolved.
+      ms_per_step: the mean over seeds of the training time per update of one seed.
+      updates, flops: the cell's budget of updates, and the operations of one example's forward pass.
+      tuned: whether the learning rate comes from draws.
+      restricted_mean_steps: the mean of the updates to solve. An unsolved seed counts as solved after `restricted_to`
+        updates, which all cells of the task were given.
+      mean, standard_deviation: of the test metric over all seeds, with n - 1. None if a seed isn't finite; one seed has
+        no deviation.
     """
 
     task: str
@@ -59,12 +63,12 @@ class SummaryRow:
 
 
 def summarize(run: records.Run) -> list[SummaryRow]:
-    """The rows of a run, in the order of its cells; a cell that lacks seeds has none."""
+    """Returns the rows of a run's complete cells, in order."""
     return [row(task, cell) for task in results.collect(run) for cell in task.complete]
 
 
 def row(task: results.TaskResults, cell: results.CellResults) -> SummaryRow:
-    """The summary of a cell that has at least one seed's result."""
+    """Summarises a cell that has the result of at least one seed."""
     values = stats.rank_worst([seed.test_metric for seed in cell.seeds], task.task.direction)
     low, high = interval(values)
     middle, deviation = mean_and_deviation(values)
@@ -103,22 +107,22 @@ def row(task: results.TaskResults, cell: results.CellResults) -> SummaryRow:
 
 
 def mean_and_deviation(values: np.ndarray) -> tuple[float | None, float | None]:
-    """The mean of `values` [S] and their standard deviation (n - 1): None, None where one isn't finite, and of a single
-    value no deviation."""
+    """Returns the mean and the standard deviation (n - 1) of `values` [S]. Both are None if a value isn't finite; the
+    deviation of a single value is None."""
     if not np.isfinite(values).all():
         return None, None
     return statistics.fmean(values), statistics.stdev(values.tolist()) if len(values) > 1 else None
 
 
 def interval(values: np.ndarray) -> tuple[float, float] | tuple[None, None]:
-    """The 95 % interval of the IQM of `values` [S]; (None, None) below 5 seeds."""
+    """Returns the 95 % interval of the IQM of `values` [S]; (None, None) below 5 seeds."""
     return stats.iqm_interval(values) if len(values) >= MIN_SEEDS_FOR_INTERVAL else (None, None)
 
 
 def to_csv(rows: Iterable[SummaryRow], runs: Sequence[str] | None = None) -> str:
-    """The rows as CSV with a header line; what isn't known or isn't finite is an empty field.
+    """Returns the rows as CSV with a header line. Unknown and non-finite values are empty fields.
 
-    With `runs`, the name of each row's run, there is a leading column `run`.
+    `runs` gives the name of each row's run, and adds a leading column `run`.
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")

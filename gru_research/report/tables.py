@@ -1,4 +1,4 @@
-"""The tables of a run, each declared as one list of columns; terminal, page and LaTeX show the same texts."""
+"""The tables of a run, each declared as a list of columns. Terminal, page and LaTeX show the same texts."""
 
 import dataclasses
 import functools
@@ -18,9 +18,9 @@ class Column:
     """A column of a table.
 
     Attributes:
-      heading: the text above it.
-      text: what it says of a row; takes the row's items as its arguments.
-      trivial: what it says of a trivial answer with this value; only the summary has such rows.
+      heading: the text above the column.
+      text: returns the column's text for a row; the row's items are its arguments.
+      trivial: returns the text for a trivial answer with this value; only the summary has such rows.
     """
 
     heading: str
@@ -36,11 +36,11 @@ def texts(columns: Sequence[Column], rows: Iterable[Sequence[Any]]) -> tuple[lis
 def summary_table(
     task: results.TaskResults, trivial: bool = False, narrow: bool = False
 ) -> tuple[list[str], list[list[str]]]:
-    """The headings and, for each complete cell, the texts of its row.
+    """Returns the headings and, for each complete cell, the texts of its row.
 
     Args:
-      trivial: whether rows of the trivial answers follow.
-      narrow: for a terminal, without what compilation took.
+      trivial: whether to add rows of the trivial answers.
+      narrow: for a terminal: omits the compilation time.
     """
     rows = [summary.row(task, cell) for cell in task.complete]
     columns = _summary_columns(task, rows, narrow)
@@ -70,7 +70,7 @@ def _summary_columns(task: results.TaskResults, rows: Sequence[summary.SummaryRo
 
 
 def mean(row: summary.SummaryRow) -> str:
-    """The mean over seeds and their standard deviation; the mean alone of one seed."""
+    """Formats the mean and standard deviation over seeds; only the mean for one seed."""
     return _mean_text(row.mean, row.standard_deviation)
 
 
@@ -82,8 +82,8 @@ def _mean_text(mean: float | None, deviation: float | None) -> str:
 
 
 def metrics_table(task: results.TaskResults) -> tuple[list[str], list[list[str]]] | None:
-    """Returns the headings and, for each complete cell, the IQM, mean and deviation of every test metric; None where
-    there is one metric alone."""
+    """Returns the headings and, for each complete cell, the IQM, mean and deviation of every test metric; None if there
+    is only one metric."""
     names = [name for name in task.task.more_metrics if _measured(task, name)]
     if not names:
         return None
@@ -149,7 +149,7 @@ def _clipped(seed: results.SeedResult) -> str:
 
 
 def solving_table(task: results.TaskResults) -> tuple[list[str], list[list[str]]] | None:
-    """The headings and a row for each complete cell on its time to solve; None without a threshold or any time."""
+    """Returns the headings and each complete cell's row of times to solve; None without a threshold or any time."""
     units = solve_times.units(task.complete)
     if task.task.threshold is None or not units:
         return None
@@ -174,7 +174,7 @@ def to_html(
     css_class: str,
     links: Sequence[str | None] = (),
 ) -> str:
-    """A table for the page, everything escaped; each cell names its column, for narrow screens.
+    """Returns an escaped table for the page. Each table cell names its column, for narrow screens.
 
     `links` are addresses for the first text of each row.
     """
@@ -215,14 +215,14 @@ def _mean(task: results.TaskResults, cell: results.CellResults, unit: solve_time
 
 
 def _rounded(value: float) -> float:
-    """A time to three digits, or to whole numbers where it has more."""
+    """Rounds a time to three significant digits, or to an integer if that has more."""
     if not math.isfinite(value) or value == 0:
         return value
     return round(value, max(0, 2 - math.floor(math.log10(abs(value)))))
 
 
 def interval_heading(rows: Sequence[summary.SummaryRow]) -> str:
-    """What `interval` shows in these rows."""
+    """Returns the heading of the column of `interval` for these rows."""
     shown = {row.ci_low is not None for row in rows}
     return {frozenset([True]): "95\u00a0% interval", frozenset([False]): "seeds"}.get(
         frozenset(shown), "interval or seeds"
@@ -230,7 +230,7 @@ def interval_heading(rows: Sequence[summary.SummaryRow]) -> str:
 
 
 def interval(row: summary.SummaryRow, cell: results.CellResults) -> str:
-    """The interval of the IQM; every seed's value where there are too few for one."""
+    """Formats the interval of the IQM; every seed's value if there are too few seeds."""
     if row.ci_low is not None:
         return f"[{formatting.number(row.ci_low, 3)}, {formatting.number(row.ci_high, 3)}]"
     values = (math.inf if seed.test_metric is None else seed.test_metric for seed in cell.seeds)

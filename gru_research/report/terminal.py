@@ -1,4 +1,4 @@
-"""Tables as plain text, within the width of a terminal."""
+"""Prints tables as plain text, within the width of a terminal."""
 
 import dataclasses
 import re
@@ -11,14 +11,14 @@ import rich.text
 
 _LEAST_NAME = 10  # characters
 _JOINT = re.compile(r"(?<=\w_)|(?<=[A-Za-z][/:])|(?<=[A-Za-z]-)(?=[A-Za-z])|(?<=[a-z])(?=[A-Z])")
-"""Where a name may break, besides spaces."""
+"""The places besides spaces at which a name may break."""
 
 
 def show(console: rich.console.Console, headings: Sequence[str], rows: Sequence[Sequence[str]], title: str) -> None:
-    """Prints a table; text is shown as it is, without rich's markup, and breaks at spaces, not at no-break spaces.
+    """Prints a table. Text is literal, without rich's markup, and breaks at spaces, not at no-break spaces.
 
-    Numbers are never broken. Where a terminal is too narrow for the longest names, these break at their joints, and
-    those of the first column anywhere if need be. Where that doesn't do, lines are longer than the terminal is wide.
+    Numbers are never broken. On a narrow terminal, the longest names break at `_JOINT`, and in the first column
+    anywhere if necessary. If that isn't enough, lines exceed the terminal's width.
     """
     columns = [list(texts) for texts in zip(headings, *rows, strict=True)]
     widths = _widths(columns, console.width - (len(columns) - 1))
@@ -31,7 +31,7 @@ def show(console: rich.console.Console, headings: Sequence[str], rows: Sequence[
         padding=0,
     )
     for i, (heading, width) in enumerate(zip(headings, widths, strict=True)):
-        name = "\n".join(wrapped(word, width) for word in heading.split(" "))  # a word a line
+        name = "\n".join(wrapped(word, width) for word in heading.split(" "))  # one word per line
         table.add_column(
             rich.text.Text(name), justify="right" if i else "left", vertical="top", overflow="fold", width=width
         )
@@ -42,7 +42,7 @@ def show(console: rich.console.Console, headings: Sequence[str], rows: Sequence[
 
 @dataclasses.dataclass(frozen=True)
 class _AtLeast:
-    """A table of `width` characters, also where the terminal has less: rich would break numbers."""
+    """A table of at least `width` characters, even on a narrower terminal, where rich would break numbers."""
 
     table: rich.table.Table
     width: int
@@ -54,7 +54,7 @@ class _AtLeast:
 
 
 def wrapped(text: str, width: int) -> str:
-    """`text` in lines of at most `width` characters, as far as spaces and the joints of longer words allow that."""
+    """Wraps `text` to at most `width` characters, as far as spaces, and joints of longer words, allow."""
     lines = [""]
     for word in text.split(" "):
         space = " " if lines[-1] else ""
@@ -68,15 +68,15 @@ def wrapped(text: str, width: int) -> str:
 
 
 def _widths(columns: Sequence[Sequence[str]], room: int) -> list[int]:
-    """The width of each column, of which the first text is its heading.
+    """Returns the width of each column; the first text of a column is its heading.
 
-    A column is as wide as its longest word or, where that leaves no room, as its longest piece. What room is left goes
-    to the columns that need the least to have each text in one line.
+    A column is as wide as its longest word or, if space is short, its longest piece. Remaining space goes to the
+    columns that need the least to fit each text on one line.
     """
     words = [[word for text in column for word in text.split(" ")] for column in columns]
     widths = [max(map(len, of)) for of in words]
     pieces = [max(len(piece) for word in of for piece in _pieces(word)) for of in words]
-    for i in sorted(range(len(widths)), key=lambda i: pieces[i] - widths[i]):  # what yields most comes first
+    for i in sorted(range(len(widths)), key=lambda i: pieces[i] - widths[i]):  # columns that can shrink most come first
         missing = max(0, sum(widths) - room)
         widths[i] = max(pieces[i], widths[i] - missing)
     missing = max(0, sum(widths) - room)

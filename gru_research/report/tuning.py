@@ -1,4 +1,4 @@
-"""What the tuning of each cell tried and chose: its notes, its table and its figure."""
+"""Notes, table and figure of the draws that each cell's tuning tried and chose."""
 
 import math
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ _COLUMNS = 2
 
 
 def notes(task: results.TaskResults) -> list[str]:
-    """For each tuned cell, what was chosen out of which range, and a warning where that is the end of it."""
+    """Describes each tuned cell's choice and range, with a warning if the choice is the highest or lowest draw."""
     lines = []
     measured = task.task.on_validation()
     for tuning in task.tunings:
@@ -32,7 +32,7 @@ def notes(task: results.TaskResults) -> list[str]:
 
 
 def table(task: results.TaskResults) -> tuple[list[str], list[list[str]]]:
-    """The headings and, for each draw of each cell, the texts of its row."""
+    """Returns the headings and, for each draw of each cell, the texts of its row."""
     measured = task.task.on_validation()
     fields = list(dict.fromkeys(name for tuning in task.tunings for draw in tuning.draws for name in draw.values))
     columns = [
@@ -53,7 +53,7 @@ def table(task: results.TaskResults) -> tuple[list[str], list[list[str]]]:
 
 
 def illustration(task: results.TaskResults) -> figure_style.Illustration | None:
-    """The validation metric of every draw against its learning rate, a panel a cell; None without such draws."""
+    """Plots the validation metric of every draw against its learning rate, one panel per cell; None without any."""
     tunings = [tuning for tuning in task.tunings if any(_RATE in draw.values for draw in tuning.draws)]
     if not tunings:
         return None
@@ -99,7 +99,7 @@ def _fit(axes: Axes, task: results.Task, tunings: Sequence[tuning_draws.Tuning])
 
 
 def _draw_draws(axes: Axes, tuning: tuning_draws.Tuning, style: dict[str, Any], direction: stats.Direction) -> None:
-    """A dot a draw and seed, the chosen draw filled and ringed; crosses at the bad edge for those that diverged."""
+    """Draws a dot per draw and seed: filled and ringed if chosen, a cross at the worse edge if the seed diverged."""
     look: dict[str, Any] = {"linestyle": "none", "color": style["color"], "markersize": 5.5}
     bad = 0.96 if direction == "min" else 0.04
     for draw in tuning.draws:
@@ -131,7 +131,7 @@ def _keys(tunings: Sequence[tuning_draws.Tuning]) -> list[Line2D]:
 
 
 def _caption(task: results.TaskResults, tunings: Sequence[tuning_draws.Tuning]) -> str:
-    """What the marks show, which rate each cell was given, and how many draws beat the baseline."""
+    """Explains the marks, and gives each cell's learning rate and the number of draws that beat the baseline."""
     measured = task.task.on_validation()
     better = "lower" if measured.direction == "min" else "higher"
     text = f"Each mark is a draw trained with one seed, {better} is better, the ringed one was chosen"
@@ -168,7 +168,7 @@ def _drawn(tuning: tuning_draws.Tuning) -> str:
 
 
 def _at_edge(tuning: tuning_draws.Tuning, name: str) -> str | None:
-    """A warning where no draw went further than the chosen one, so that the best may lie beyond."""
+    """Returns a warning if the chosen value is the highest or lowest draw, so that a better one may lie beyond."""
     assert tuning.chosen is not None
     chosen = tuning.chosen.values[name]
     others = [draw.values[name] for draw in tuning.draws if draw is not tuning.chosen and name in draw.values]
@@ -186,7 +186,7 @@ def _metric(draw: tuning_draws.Draw, direction: stats.Direction) -> str:
 
 
 def _middle(draw: tuning_draws.Draw, direction: stats.Direction) -> float:
-    """The interquartile mean over the draw's seeds, by which draws were chosen."""
+    """Returns the interquartile mean over the draw's seeds, by which draws were chosen."""
     return stats.iqm(stats.rank_worst(draw.metric, direction))
 
 

@@ -1,4 +1,4 @@
-"""What a cell's tuning tried: its draws, sorted."""
+"""Collects the draws of each cell's tuning."""
 
 import dataclasses
 import math
@@ -11,7 +11,7 @@ from gru_research import records
 @dataclasses.dataclass(frozen=True)
 class Draw:
     """One draw of the tuned fields, trained with one seed or several. `metric` is the validation metric of each seed
-    [S], None where it diverged or isn't finite."""
+    [S], None if the seed diverged or the metric isn't finite."""
 
     number: int
     values: Mapping[str, float]
@@ -23,7 +23,7 @@ class Draw:
 
 @dataclasses.dataclass(frozen=True)
 class Tuning:
-    """The draws of one cell, in order, and the range (low, high) each field was drawn from, where it is on record."""
+    """The draws of one cell, in order, and the recorded range (low, high) of each field."""
 
     label: str
     draws: tuple[Draw, ...]

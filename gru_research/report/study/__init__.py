@@ -1,4 +1,4 @@
-"""The shared report of a study: a suite of tasks, or one task at growing values of a field."""
+"""Makes the shared report of a study: a suite of tasks, or one task at increasing values of a field (a horizon)."""
 
 import itertools
 from pathlib import Path
@@ -13,10 +13,10 @@ from gru_research.report.study import aggregate, captions, figures, horizon, hor
 def write(workdir: Path, console: rich.console.Console | None = None) -> files.ReportPaths:
     """Makes the report of the study in `workdir` from the records of its runs, and prints its table to `console`.
 
-    Runs that are missing, unfinished or damaged are named in it. Each file is replaced in one step.
+    The report names runs that are missing, unfinished or damaged. Each file is replaced atomically.
 
     Raises:
-      records.RecordsError: there is no readable `study.json`; nothing is written then.
+      records.RecordsError: `study.json` can't be read. Nothing is written then.
     """
     study = reading.read(workdir)
     found = aggregate.scores(study)

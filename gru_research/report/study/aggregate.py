@@ -1,7 +1,7 @@
-"""What a suite says over tasks: normalised scores, their interquartile mean, and how often one cell beats another.
+"""Aggregates a suite over tasks: normalised scores, their interquartile mean, and how often one cell beats another.
 
-A score is 0 at the task's trivial baseline and 1 at its threshold of "solved". Cells are compared over the tasks
-alone that have all of them: a mean over other tasks isn't comparable.
+A score is 0 at the task's trivial baseline and 1 at its threshold of "solved". Cells are only compared over the tasks
+that have all cells, as means over different tasks aren't comparable.
 """
 
 import dataclasses
@@ -14,15 +14,15 @@ from gru_research import stats
 from gru_research.report import results
 from gru_research.report.study import reading
 
-# Stratified over tasks, an interval says something with fewer seeds than within one task.
+# An interval stratified over tasks needs fewer seeds per task than an interval within one task.
 MIN_SEEDS_FOR_INTERVAL = 3
 
 
 @dataclasses.dataclass(frozen=True)
 class Scores:
-    """Normalised scores [S] by run and cell, of all that can be had; `cells` are those with any.
+    """Normalised scores [S] by run and cell, where available. `cells` are the cells with any scores.
 
-    `common` are the runs that have every cell's; `without` says of each other run why it hasn't.
+    `common` are the runs with scores of all `cells`. `without` gives the reason for each other run.
     """
 
     by_run: Mapping[str, Mapping[str, np.ndarray]]
@@ -31,7 +31,7 @@ class Scores:
     without: Mapping[str, str]
 
     def of(self, label: str) -> list[np.ndarray]:
-        """A cell's scores on the common runs."""
+        """Returns a cell's scores on the common runs."""
         return [self.by_run[name][label] for name in self.common]
 
     @property
@@ -58,19 +58,19 @@ def scores(study: reading.Study) -> Scores:
 
 
 def iqms(found: Scores) -> dict[str, stats.Estimate]:
-    """The interquartile mean of each cell's scores over the common runs, with its stratified interval."""
+    """Returns the interquartile mean of each cell's scores over the common runs, with its stratified interval."""
     return {label: stats.aggregate_iqm(found.of(label)) for label in found.cells} if found.common else {}
 
 
 def profiles(found: Scores) -> dict[str, stats.Profile]:
-    """The share of runs above each score, by cell, over the common runs."""
-    # A score is at most 1, and the share above 1 itself is 0.
+    """Returns each cell's performance profile, the share of runs above each score, over the common runs."""
+    # Scores are at most 1, so the share above 1 would be 0.
     thresholds = np.append(np.linspace(0, 0.99, 100), 1 - 1e-6)
     return {label: stats.performance_profile(found.of(label), thresholds) for label in found.cells if found.common}
 
 
 def improvements(study: reading.Study) -> list[tuple[str, str, int, stats.Estimate]]:
-    """For each pair of cells: both, on how many tasks they meet, and how often the first beats the second there."""
+    """Returns each pair of cells, the number of their common tasks, and the probability that the first is better."""
     found = []
     for x, y in itertools.combinations(study.labels, 2):
         met = [(run, a, b) for run in study.runs if (a := run.cell(x)) and (b := run.cell(y))]
@@ -86,7 +86,7 @@ def _as_scores(run: reading.StudyRun, cell: results.CellResults) -> np.ndarray:
 
 
 def _not_normalised(task: results.Task) -> str | None:
-    """Why scores of a task can't be normalised; None where they can."""
+    """Returns why the scores of a task can't be normalised; None if they can."""
     if task.baseline is None or task.threshold is None:
         return f"its task has no {'trivial answer' if task.baseline is None else 'threshold'}"
     if task.metric != task.validation_metric:

@@ -10,7 +10,7 @@ from gru_research.report.study import aggregate, horizon, reading
 
 
 def notes(study: reading.Study) -> list[str]:
-    """Runs that aren't whole, and cells that some run lacks."""
+    """Returns notes on incomplete runs and incomplete cells."""
     lines = []
     for run in study.runs:
         if run.problem and not is_over(study, run):
@@ -30,7 +30,7 @@ def state(study: reading.Study, run: reading.StudyRun) -> str:
 
 
 def score(value: float) -> str:
-    """Two digits, never rounded to a score of 1 or 0 that it isn't."""
+    """Formats a score with two decimals. Scores between 0 and 1 are never rounded to 0 or 1."""
     shown = f"{value:.2f}"
     if value < 1 and shown == "1.00":
         return ">0.99"
@@ -38,7 +38,7 @@ def score(value: float) -> str:
 
 
 def table(study: reading.Study, intervals: bool = True) -> tuple[list[str], list[list[str]]]:
-    """The headings and a row for each run: its baseline, then every cell's IQM, interval and solved seeds."""
+    """Returns the headings and a row for each run: its baseline, then every cell's IQM, interval and solved seeds."""
     rows = []
     for run in study.runs:
         task = run.outcome.task if run.outcome else None
@@ -51,7 +51,7 @@ def table(study: reading.Study, intervals: bool = True) -> tuple[list[str], list
 
 
 def verdict_table(tested: Sequence[pairwise_tests.Pair]) -> tuple[list[str], list[list[str]]]:
-    """The headings and a row for each pair of cells: on how many tasks which verdict was reached."""
+    """Returns the headings and a row for each pair of cells: the number of tasks with each verdict."""
     counted: dict[tuple[str, str], dict[str, int]] = {}
     for pair in tested:
         answers = counted.setdefault((pair.x, pair.y), {})
@@ -64,7 +64,7 @@ def verdict_table(tested: Sequence[pairwise_tests.Pair]) -> tuple[list[str], lis
 
 
 def tests_table(tested: Sequence[pairwise_tests.Pair]) -> tuple[list[str], list[list[str]]]:
-    """The headings and a row for each pair on each task."""
+    """Returns the headings and a row for each pair on each task."""
     headings, rows = pairwise_tests.table(tested, needed=False)
     return ["run", *headings], [[pair.task, *row] for pair, row in zip(tested, rows, strict=True)]
 
@@ -102,13 +102,13 @@ def means_caption(found: aggregate.Scores) -> str:
 
 
 def means_line(found: aggregate.Scores) -> str:
-    """The means for a terminal."""
+    """Describes the means for a terminal."""
     said = "; ".join(f"{label} {score(estimate.value)}" for label, estimate in aggregate.iqms(found).items())
     return f"Normalised score, 0 at the baseline and 1 at the threshold, interquartile mean. {_common(found)} {said}."
 
 
 def profiles_caption(found: aggregate.Scores) -> str:
-    """What a curve shows, and each cell's share of runs near the threshold and at the baseline."""
+    """Explains the curves, and gives each cell's share of runs above the baseline and at the threshold."""
     ends = {label: (p.share[0], p.share[-1]) for label, p in aggregate.profiles(found).items()}
     said = "; ".join(
         f"{label} {formatting.percent(low)} and {formatting.percent(high)}" for label, (low, high) in ends.items()
@@ -121,7 +121,7 @@ def profiles_caption(found: aggregate.Scores) -> str:
 
 
 def left_out(found: aggregate.Scores) -> list[str]:
-    """Which runs the means and profiles leave out, and why."""
+    """Returns which runs the means and profiles omit, and why."""
     if not found.cells:
         return []
     nothing = [] if found.common else ["No run has every cell's score: there are no means and no profiles."]
@@ -160,7 +160,7 @@ def _mean(found: aggregate.Scores, name: str, label: str) -> float:
 
 
 def is_over(study: reading.Study, run: reading.StudyRun) -> bool:
-    """Whether no cell was left to be trained at this value of a horizon."""
+    """Whether all cells failed before this value of a horizon, so that none was trained."""
     if study.kind != "horizon" or run.outcome is not None:
         return False
     found = horizon.reaches(study)

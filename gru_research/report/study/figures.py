@@ -12,12 +12,12 @@ from gru_research.plural import several
 from gru_research.report import figure_style, pairwise_tests, scales
 from gru_research.report.study import aggregate, captions, horizon, reading
 
-_SLANTED = 9  # characters of a column's label that fit level
-_COLOURS = "cividis"  # equally bright steps, made for colour-blind readers
+_SLANTED = 9  # the longest column label that fits horizontally, in characters
+_COLOURS = "cividis"  # evenly increasing brightness, suitable for colour-blind readers
 
 
 def illustrations(study: reading.Study, found: aggregate.Scores) -> list[figure_style.Illustration]:
-    """Those that there are scores for."""
+    """Returns the figures for which there are scores."""
     made = []
     if found.cells:
         made.append(heat_map(study, found))
@@ -31,7 +31,7 @@ def illustrations(study: reading.Study, found: aggregate.Scores) -> list[figure_
 
 
 def heat_map(study: reading.Study, found: aggregate.Scores) -> figure_style.Illustration:
-    """The interquartile mean of the normalised scores of every cell on every task, as a number on a colour."""
+    """Draws the interquartile mean of the normalised scores of every cell on every task, as a number on a colour."""
     columns, rows = found.cells, [run.name for run in study.runs]
     slanted = max(map(len, columns)) > _SLANTED or len(columns) > 5
     height = 0.5 + 0.46 * len(rows) + (0.6 if slanted else 0)
@@ -63,7 +63,7 @@ def heat_map(study: reading.Study, found: aggregate.Scores) -> figure_style.Illu
 
 
 def means(study: reading.Study, found: aggregate.Scores) -> figure_style.Illustration:
-    """The interquartile mean of each cell's scores over the common tasks, with its interval."""
+    """Plots the interquartile mean of each cell's scores over the common tasks, with its interval."""
     figure = figure_style.sheet(1.1 + 0.45 * len(found.cells))
     axes = figure.add_subplot()
     figure_style.plain(axes)
@@ -87,7 +87,7 @@ def means(study: reading.Study, found: aggregate.Scores) -> figure_style.Illustr
 
 
 def profiles(study: reading.Study, found: aggregate.Scores) -> figure_style.Illustration:
-    """For each cell the share of all runs with more than a score, against the score."""
+    """Plots, for each cell, the share of all runs above a score, against the score."""
     figure = figure_style.sheet(3.9)
     axes = figure.add_subplot()
     figure_style.plain(axes)
@@ -136,7 +136,7 @@ def _solved(run: reading.StudyRun, label: str) -> str:
 
 
 def _score_axis(axes: Axes) -> None:
-    """From the baseline to the threshold, both of which have their line."""
+    """Sets the x axis from the baseline to the threshold, with a line at both."""
     axes.set_xlim(-0.02, 1.02)
     axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0\nbaseline", "0.25", "0.5", "0.75", "1\nthreshold"])
     axes.axvline(0, zorder=1, **scales.BASELINE)

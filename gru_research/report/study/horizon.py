@@ -1,4 +1,4 @@
-"""How far each cell goes: up to which value of the swept field enough of its seeds solve the task."""
+"""The horizon of each cell: the largest value of the swept field up to which enough of its seeds solve the task."""
 
 import dataclasses
 
@@ -9,13 +9,13 @@ from gru_research.report.study import reading
 
 @dataclasses.dataclass(frozen=True)
 class Reach:
-    """What a cell did at each value that it was trained at, in order, and where that ended.
+    """The results of a cell at each value, in order, and its horizon.
 
     Attributes:
-      values, cells: of the runs with its complete results, from the first value on without a gap.
+      values, cells: the values with complete results of the cell, from the first value without a gap, and the results.
       horizon: the largest value up to which a sufficient share of seeds solved; None: not even the first.
-      failed: the first value at which too few did; None where there is none.
-      next_value: the value that it wasn't trained at though it hasn't failed; None where there is none.
+      failed: the first value at which too few seeds solved; None if there is none.
+      next_value: the first value without complete results, if the cell hasn't failed before; otherwise None.
     """
 
     label: str
@@ -27,12 +27,12 @@ class Reach:
 
 
 def reaches(study: reading.Study) -> list[Reach]:
-    """Each cell's, in the order of `study.labels`."""
+    """Returns the `Reach` of each cell, in the order of `study.labels`."""
     return [_reach(study, label) for label in study.labels]
 
 
 def noun(study: reading.Study) -> str:
-    """What is swept, such as "length" for task.length."""
+    """Returns the name of the swept field, such as "length" for task.length."""
     return study.field.rpartition(".")[2].replace("_", " ") or "value"
 
 
@@ -41,7 +41,7 @@ def solved(cell: results.CellResults) -> int:
 
 
 def words(study: reading.Study, reach: Reach) -> str:
-    """One sentence: how far the cell goes and where it failed."""
+    """Describes a cell's horizon and where it failed, in one sentence."""
     name = noun(study)
     if reach.failed is not None:
         count = reach.cells[reach.values.index(reach.failed)]
@@ -63,7 +63,7 @@ def words(study: reading.Study, reach: Reach) -> str:
 
 
 def table(study: reading.Study) -> tuple[list[str], list[list[str]]]:
-    """The headings and a row for each cell: its horizon, and how many seeds solved each value."""
+    """Returns the headings and a row for each cell: its horizon, and the number of seeds that solved each value."""
     values = [run.value for run in study.runs]
     name = noun(study)
     headings = ["cell", f"horizon ({name})", "first failed", *(f"{name} {formatting.count(value)}" for value in values)]

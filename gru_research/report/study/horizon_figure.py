@@ -1,4 +1,4 @@
-"""The figure of a horizon: who solves the task at which value, and what the metric is there."""
+"""The figure of a horizon: which cells solve the task at each value, and the metric there."""
 
 import itertools
 
@@ -10,11 +10,11 @@ from gru_research import stats
 from gru_research.report import figure_style, results, scales
 from gru_research.report.study import captions, horizon, reading
 
-_SPREAD = 0.2  # over how much of the way to the next value the marks of all cells at one value spread
+_SPREAD = 0.2  # the spread of all cells' marks at one value, as a fraction of the distance to the next value
 
 
 def illustration(study: reading.Study) -> figure_style.Illustration | None:
-    """The share of solved seeds and the test metric against the swept value; None without any results."""
+    """Plots the share of solved seeds and the test metric against the swept value; None without any results."""
     found = [reach for reach in horizon.reaches(study) if reach.values]
     tasks = [(run.value, run.outcome.task) for run in study.runs if run.outcome and run.value is not None]
     if not found:
@@ -52,7 +52,7 @@ def _draw_shares(axes: Axes, study: reading.Study, found: list[horizon.Reach]) -
         at = _beside(study, reach, i, len(found))
         axes.plot(at, shares, linewidth=1.9, color=look["color"], linestyle=look["linestyle"], clip_on=False)
         for some, fill in ((passed, look["color"]), (~passed, "white")):
-            if some.any():  # an unclipped line of nothing breaks the layout
+            if some.any():  # an empty unclipped line breaks the layout
                 axes.plot(at[some], shares[some], linestyle="none", marker=look["marker"], color=look["color"],
                           markerfacecolor=fill, markersize=7, clip_on=False, zorder=3)  # fmt: skip
     axes.set_ylim(-0.04, 1.04)
@@ -83,7 +83,7 @@ def _draw_metrics(
 
 
 def _draw_references(axes: Axes, tasks: list[tuple[float, results.Task]]) -> list[Line2D]:
-    """The baseline and the threshold as curves over the values, as both may change with them."""
+    """Draws the baseline and the threshold as curves over the values, as both may depend on them."""
     handles = []
     names = {"baseline": figure_style.shortened(tasks[0][1].baseline_name), "threshold": "solved"}
     looks = {"baseline": scales.BASELINE, "threshold": scales.THRESHOLD}
@@ -92,13 +92,13 @@ def _draw_references(axes: Axes, tasks: list[tuple[float, results.Task]]) -> lis
         if known:
             line = axes.plot(*zip(*known, strict=True), label=figure_style.text(names[name]), zorder=1, **looks[name])
             handles += line
-            if len(known) == 1:  # a curve of one point doesn't show
+            if len(known) == 1:  # a curve of one point is invisible
                 axes.axhline(known[0][1], zorder=1, **looks[name])
     return handles
 
 
 def _beside(study: reading.Study, reach: horizon.Reach, index: int, count: int) -> np.ndarray:
-    """The reach's values, moved a little so that cells at one value don't hide each other."""
+    """Returns the reach's values, slightly shifted so that cells at one value don't overlap."""
     every, moved = _values(study), np.array(reach.values, dtype=float)
     if len(every) < 2 or every[0] <= 0:
         return moved

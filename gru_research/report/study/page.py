@@ -1,4 +1,4 @@
-"""`report.html` of a study: its runs, with links to their own pages, and what they say together."""
+"""Makes `report.html` of a study: its runs, with links to their pages, and their joint results."""
 
 import urllib.parse
 from collections.abc import Mapping, Sequence
@@ -7,7 +7,7 @@ from gru_research.plural import several
 from gru_research.report import formatting, markup, pairwise_tests, tables
 from gru_research.report.study import aggregate, captions, horizon, reading
 
-_FEW_TESTS = 12  # so many are shown at once, more behind a click
+_FEW_TESTS = 12  # more tests than this are shown after a click
 
 
 def to_html(
@@ -16,7 +16,7 @@ def to_html(
     tested: Sequence[pairwise_tests.Pair],
     pictures: Mapping[str, markup.Picture],
 ) -> str:
-    """The page; `pictures` by the name of their illustration."""
+    """Returns the page. `pictures` are by the name of their illustration."""
     shown = list(pictures.values())
     sections = _horizon_sections(study, shown) if study.kind == "horizon" else _suite_sections(study, found, pictures)
     if tested:

@@ -1,4 +1,4 @@
-"""What a study holds: `study.json`, and the records of each of its runs as far as there are any."""
+"""Reads a study: `study.json`, and the available records of its runs."""
 
 import dataclasses
 import json
@@ -10,13 +10,13 @@ from gru_research import records
 from gru_research.report import results, summary
 
 KINDS = ("suite", "horizon")
-_LONGEST_NAME = 255  # bytes: a longer one is an error of the file system
+_LONGEST_NAME = 255  # bytes; file systems reject longer names
 
 
 @dataclasses.dataclass(frozen=True)
 class StudyRun:
-    """One run of a study. `outcome` is None where there are no readable records, and `problem` says why, or why the
-    results aren't whole; `value` is of the swept field; `rows` are those of its summary."""
+    """One run of a study. `outcome` is None without readable records. `problem` is the reason for that, or why results
+    are incomplete. `value` is the value of the swept field; `rows` are the rows of the run's summary."""
 
     name: str
     outcome: results.TaskResults | None = None
@@ -26,16 +26,16 @@ class StudyRun:
     has_page: bool = False
 
     def cell(self, label: str) -> results.CellResults | None:
-        """The complete results of a cell; None where there are none."""
+        """Returns the complete results of a cell; None if there are none."""
         cells = self.outcome.complete if self.outcome else ()
         return next((cell for cell in cells if cell.label == label), None)
 
 
 @dataclasses.dataclass(frozen=True)
 class Study:
-    """A suite of runs, or the runs of a horizon over growing values of `field`, in order.
+    """A suite of runs, or the runs of a horizon over increasing values of `field`, in order.
 
-    `solved` is the share of seeds that must solve a value of a horizon for a cell to go on.
+    `solved` is the share of seeds that must solve the task at a value for a cell to be trained at the next one.
     """
 
     kind: Literal["suite", "horizon"]
@@ -46,15 +46,15 @@ class Study:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """All cells of all runs, in the order in which they first appear: the order of their colours."""
+        """The labels of all cells, in order of first appearance, which is also the order of their colours."""
         return tuple(dict.fromkeys(label for run in self.runs if run.outcome for label in run.outcome.labels))
 
 
 def read(workdir: Path) -> Study:
-    """Reads a study and its runs. A run without records, or with damaged ones, is kept with its problem.
+    """Reads a study and its runs. A run with missing or damaged records is kept, with its `problem`.
 
     Raises:
-      records.RecordsError: `study.json` can't be read or isn't one of this project.
+      records.RecordsError: `study.json` can't be read or isn't from this project.
     """
     path = workdir / records.STUDY_FILE_NAME
     fields = _fields(path)
