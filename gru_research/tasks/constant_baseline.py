@@ -1,4 +1,4 @@
-"""What a constant answer reaches, worked out exactly where the answer is the state of a finite automaton."""
+"""The exact accuracy of a constant answer where the true answer is the state of a finite automaton."""
 
 from collections.abc import Iterable
 
@@ -8,13 +8,13 @@ import numpy as np
 def best_constant(
     first: np.ndarray, following: np.ndarray, answers: np.ndarray, steps: Iterable[int]
 ) -> tuple[float, int]:
-    """The share of the commonest answer, averaged over `steps` (counted from 1), and that answer.
+    """Returns the share of the most frequent answer, averaged over `steps` (counted from 1), and that answer.
 
     Args:
       first: `[N]`, the probability of each state of the automaton after the first step.
-      following: `[N, A]`, the state that follows each state for each of A equally likely inputs.
-      answers: `[N]`, the class number that each state means.
-      steps: after which steps an answer is asked for, all equally often.
+      following: `[N, A]`, the next state for each state and each of A equally likely inputs.
+      answers: `[N]`, the class number of each state.
+      steps: the steps with an answer, all equally frequent.
     """
     wanted = set(steps)
     states, inputs = following.shape
@@ -25,6 +25,6 @@ def best_constant(
         if step in wanted:
             total += probability
     shares = np.bincount(answers, total / len(wanted))
-    # Shares that differ by rounding alone are equal: the first of them is named.
+    # Shares that differ only by rounding count as equal; the first one is returned.
     answer = int(np.argmax(np.round(shares, 12)))
     return float(shares[answer]), answer

@@ -2,12 +2,12 @@
 
 From "Neural Networks and the Chomsky Hierarchy" (Delétang et al. 2022, arXiv 2207.02098): parity check, modular
 arithmetic (simple) and cycle navigation, as its code defines them (google-deepmind/neural_networks_chomsky_hierarchy).
-A finite automaton solves each at any length, so whoever learns the rule also answers the long strings of the test set.
+A finite automaton solves each at any length, so a model that learns the rule also solves the long test strings.
 
-Training draws the length of each string uniformly from 1 to `length`, the test set from above `length` to
-`test_length`; the paper's are 40 and 500, and its score is the mean accuracy over those longer lengths, which is what
-the test accuracy here estimates. (The paper gives a whole batch one length and the best of ten seeds; we draw a length
-for each string and report every seed.) Strings are padded behind, with token 0, and read at their last real step.
+The length of each string is uniform: 1 to `length` for training, above `length` to `test_length` for the test set. The
+paper uses 40 and 500. Its score is the mean accuracy over the longer lengths, which the test accuracy here estimates.
+(The paper gives a whole batch one length and reports the best of ten seeds; we draw a length for each string and report
+every seed.) Strings are padded at the end with token 0, and the output is read at their last real step.
 """
 
 import re
@@ -36,9 +36,9 @@ def parity(
     test_size: int = 2000,
     threshold: float = 0.99,
 ) -> Task:
-    """Is the number of ones even (class 0) or odd (class 1)? Each token is 0 or 1, with equal probability.
+    """Classify the number of ones as even (class 0) or odd (class 1). Each token is 0 or 1 with equal probability.
 
-    Both answers are equally likely at every length.
+    Both classes are equally likely at every length.
     """
 
     def tokens(key: PRNGKey, shape: tuple[int, int]) -> Array:
@@ -75,10 +75,10 @@ def modular_arithmetic(
 ) -> Task:
     """The value of an expression such as `1 + 2 * 3 - 4`, modulo `modulus` (2 to 20).
 
-    Numbers 0 to `modulus` - 1 are their own tokens, the operators `+`, `-` and `*` the next three; all are drawn
-    uniformly. `*` binds tighter than `+` and `-`, which are taken from left to right; there are no brackets. An
-    expression has an odd length, so the longest is `length` or one less. Products favour 0, which shows in short
-    expressions: modulo 5, the answer is 0 in 20.6 % of those up to length 39 and in 20.0 % of the test's.
+    Numbers 0 to `modulus` - 1 are their own tokens, and the operators `+`, `-` and `*` are the next three; all are
+    drawn uniformly. `*` binds tighter than `+` and `-`, which are evaluated from left to right; there are no brackets.
+    An expression has an odd length, so the longest is `length` or one less. Products are more often 0, mainly in short
+    expressions: modulo 5, the answer is 0 in 20.6 % of expressions up to length 39 and in 20.0 % of the test set.
     """
     if not 2 <= modulus <= 20:
         raise ValueError(f"modulus={modulus!r} must be from 2 to 20")
@@ -90,7 +90,7 @@ def modular_arithmetic(
         return jnp.where(jnp.arange(shape[1]) % 2, operators_BT, numbers_BT)
 
     def answer(tokens_BT: Array, real_BT: Array) -> Array:
-        # What stands behind the end is "+ 0".
+        # Padding becomes "+ 0".
         numbers_KB = jnp.where(real_BT, tokens_BT, 0)[:, 2::2].T
         operators_KB = jnp.where(real_BT, tokens_BT - modulus, 0)[:, 1::2].T
 
@@ -124,10 +124,10 @@ def cycle_navigation(
     test_size: int = 2000,
     threshold: float = 0.99,
 ) -> Task:
-    """Where on a cycle of `cycle` places (2 to 100) does a walk end that starts at place 0?
+    """Predict the end of a walk from place 0 on a cycle of `cycle` places (2 to 100).
 
-    Tokens 0, 1 and 2, equally likely, move by -1, 0 and +1. Short walks end near their start: at 0, for 5 places, in
-    21.0 % of those up to length 40 and in 20.0 % of the test's.
+    Tokens 0, 1 and 2, equally likely, move by -1, 0 and +1. Short walks often end near their start: for 5 places, the
+    end is 0 in 21.0 % of walks up to length 40 and in 20.0 % of the test set.
     """
     if not 2 <= cycle <= 100:
         raise ValueError(f"cycle={cycle!r} must be from 2 to 100")
@@ -157,7 +157,7 @@ def cycle_navigation(
 
 
 def _apply(total: Array, term: Array, operator: Array, number: Array, modulus: int) -> tuple[Array, Array]:
-    """A sum of finished terms and the product under way, after `operator` (0 +, 1 -, 2 *) and `number`."""
+    """Returns the sum of completed terms and the current product after `operator` (0 +, 1 -, 2 *) and `number`."""
     product = operator == 2
     new_total = jnp.where(product, total, total + term)
     new_term = jnp.where(product, term * number, jnp.where(operator == 1, -number, number))
@@ -165,7 +165,7 @@ def _apply(total: Array, term: Array, operator: Array, number: Array, modulus: i
 
 
 def _arithmetic_automaton(modulus: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """`best_constant`'s automaton; a step is one number with the operator before it, a state a sum and a product."""
+    """Returns the automaton for `best_constant`. A state is a sum and a product; a step is an operator and a number."""
     totals, terms = (a.ravel() for a in np.mgrid[:modulus, :modulus])
     operators, numbers = (a.ravel() for a in np.mgrid[:3, :modulus])
     new = [np.asarray(a) for a in _apply(totals[:, None], terms[:, None], operators, numbers, modulus)]  # pyright: ignore[reportArgumentType]
@@ -188,17 +188,23 @@ def _task(
     answers: tuple[str, ...] = (),
     latents: Callable[[Array], Mapping[str, Array]] | None = None,
 ) -> Task:
-    """The task. `lengths` are `length`, `test_length` and the step between lengths; `tokens (key, [B, T])` draws a
-    batch, whose classes `answer(tokens, real)` gives; `automaton` is what `best_constant` takes, a step of it `step`
-    tokens; `written` is how a person writes each token, and what divides a text into them; `answers` name the
-    classes."""
+    """Returns the task.
+
+    Args:
+      lengths: `length`, `test_length` and the step between lengths.
+      tokens: `(key, [B, T])`, draws a batch.
+      answer: `(tokens, real)`, returns the classes.
+      automaton: the arguments of `best_constant`; one step of it is `step` tokens.
+      written: the text of each token, and the function that splits a text into tokens.
+      answers: the names of the classes.
+    """
     length, test_length, step = lengths
     test_shortest, test_longest = evaluation_lengths(length, test_length, 1, step)
     check_share("threshold", threshold)
 
     def maker(shortest: int, longest: int) -> Callable[[PRNGKey, int], Batch]:
         def make(key: PRNGKey, batch_size: int) -> Batch:
-            """Tokens `inputs [B, T]`, `lengths [B]`, class numbers `targets [B]`."""
+            """Returns tokens `inputs [B, T]`, `lengths [B]`, class numbers `targets [B]`."""
             lengths_key, tokens_key = jax.random.split(key)
             lengths_B = sample_lengths(lengths_key, batch_size, shortest, longest, step)
             real_BT = length_mask(lengths_B, longest)

@@ -1,4 +1,4 @@
-"""Sequences shorter and longer than those of training: which lengths are allowed, and how one is drawn."""
+"""Lengths of training and test sequences for length generalisation."""
 
 import jax
 
@@ -6,13 +6,13 @@ from gru_research.types import Array, PRNGKey
 
 
 def evaluation_lengths(length: int, test_length: int, shortest: int, step: int = 1) -> tuple[int, int]:
-    """The shortest and the longest sequence of the test set, for training on lengths up to `length`.
+    """Returns the shortest and the longest length of the test set, for training on lengths up to `length`.
 
-    Lengths are `shortest`, `shortest + step`, ...; the test set has all those above `length` and up to `test_length`.
-    A `test_length` of 0 stands for training's own lengths.
+    Lengths are `shortest`, `shortest + step`, ...; the test set has all lengths above `length` and up to `test_length`.
+    A `test_length` of 0 means the training lengths.
 
     Raises:
-      ValueError: a `length` below `shortest + step`, or a `test_length` that leaves no length.
+      ValueError: `length` is below `shortest + step`, or `test_length` leaves no length.
     """
     if length < shortest + step:
         raise ValueError(f"length={length!r} must be at least {shortest + step}")
@@ -25,10 +25,10 @@ def evaluation_lengths(length: int, test_length: int, shortest: int, step: int =
 
 
 def longest_up_to(length: int, shortest: int, step: int = 1) -> int:
-    """The longest of `shortest`, `shortest + step`, ... that isn't above `length`."""
+    """Returns the longest of `shortest`, `shortest + step`, ... that isn't above `length`."""
     return shortest + (length - shortest) // step * step
 
 
 def sample_lengths(key: PRNGKey, batch_size: int, shortest: int, longest: int, step: int = 1) -> Array:
-    """`[B]` lengths, each of `shortest`, `shortest + step`, ..., `longest` as likely as the others."""
+    """Returns lengths `[B]`, uniform over `shortest`, `shortest + step`, ..., `longest`."""
     return shortest + step * jax.random.randint(key, (batch_size,), 0, (longest - shortest) // step + 1)

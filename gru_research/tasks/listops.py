@@ -1,20 +1,20 @@
-"""ListOps: nested lists of digits under MAX, MIN, MED and SM, of which one digit is the value.
+"""ListOps: nested lists of digits under MAX, MIN, MED and SM. The value of a list is a digit.
 
-Nangia and Bowman 2018 (arXiv 1804.06028); long ones are from the Long Range Arena, Tay et al. 2020 (arXiv 2011.04006,
-code google-research/long-range-arena). Both draw trees like this: a tree is a digit, uniform over 0 to 9, with
-probability 3/4, and always at depth `max_depth` (the root's depth is 1); else one of the four operators, uniform,
-around 2 to `max_args` trees one deeper, uniform. An operator is one token and its closing bracket another. A tree is
-kept if its number of tokens is in range.
+Nangia and Bowman 2018 (arXiv 1804.06028); the Long Range Arena has long lists, Tay et al. 2020 (arXiv 2011.04006,
+code google-research/long-range-arena). Both draw trees as follows. With probability 3/4, and always at depth
+`max_depth` (the root's depth is 1), a tree is a digit, uniform over 0 to 9. Otherwise it is one of the four operators,
+uniform, with 2 to `max_args` arguments, uniform, which are trees one level deeper. An operator and its closing bracket
+are two tokens. A tree is kept if its number of tokens is in range.
 
-We draw from exactly that distribution, but throw no tree away, so that a batch has a fixed cost inside jit: the odds of
-every length of every kind of subtree are computed once (`listops_distribution`); the length of the whole is drawn,
-then, from left to right, that of each argument, given how many tokens are left of its list. A turn of a scan over the
-positions writes one token, works on the value and costs O(T) for an example.
+We draw from exactly this distribution without rejection, so a batch has a fixed cost inside jit. The length
+distribution of every kind of subtree is computed once (`listops_distribution`). The total length is drawn first, then
+the length of each argument from left to right, given the remaining tokens of its list. Each step of a scan over
+positions writes one token, updates the value, and costs O(T) for an example.
 
-Ours differ from the published sets in three ways: a batch is drawn anew, where theirs hold no tree twice; they are
-shorter by default; and the parentheses that the published files print around every pair are left out. The Long Range
-Arena's set is `length=1999, min_length=501`; Nangia and Bowman's has `max_depth=20, max_args=5` and every length from
-4 up.
+Our sets differ from the published ones in three ways: batches are drawn independently, while the published sets hold no
+tree twice; sequences are shorter by default; and we omit the parentheses that the published files print around every
+pair. The Long Range Arena's set is `length=1999, min_length=501`. Nangia and Bowman's set has `max_depth=20,
+max_args=5` and every length from 4 up.
 """
 
 import math
@@ -36,11 +36,11 @@ from .listops_distribution import VALUES, LengthDistribution, length_distributio
 from .output_decoders import Classes
 
 TOKENS = (*"0123456789", "[MAX", "[MIN", "[MED", "[SM", "]")
-"""What each token number stands for."""
+"""The text of each token, in the order of their numbers."""
 FIRST_OPERATOR, CLOSE = 10, 14
 SHORTEST = 4
 RAREST = 1e-6
-"""Of all trees, at least so many must be kept: single precision tells no rarer ones apart."""
+"""The smallest share of trees whose length may be in range. Single precision can't resolve rarer trees."""
 
 
 def listops(
@@ -52,15 +52,15 @@ def listops(
     test_size: int = 2000,
     threshold: float = 0.9,
 ) -> Task:
-    """The value, 0 to 9, of an expression such as `[MAX 4 [SM 7 5 ] 0 ]`, read token by token (see `TOKENS`).
+    """Predict the value, 0 to 9, of an expression such as `[MAX 4 [SM 7 5 ] 0 ]`, read token by token (see `TOKENS`).
 
-    SM is the sum modulo 10; MED the median, rounded down where it lies between two digits. An expression has
-    `min_length` to `length` tokens (`min_length` 0: a quarter of `length`, as in the Long Range Arena); it is padded
-    behind with token 0. A digit has at most `max_depth` - 1 operators around it, an operator 2 to `max_args` arguments.
+    SM is the sum modulo 10; MED is the median, rounded down between two digits. An expression has `min_length` to
+    `length` tokens (`min_length` 0: a quarter of `length`, as in the Long Range Arena) and is padded at the end with
+    token 0. A digit has at most `max_depth` - 1 operators around it; an operator has 2 to `max_args` arguments.
 
-    The threshold of 0.9 is far above what was published for recurrent networks in the Long Range Arena: 0.44 for a tanh
-    RNN and 0.60 for an LRU (Orvieto et al. 2023, arXiv 2303.06349). The baseline is the exact share of the commonest
-    value.
+    The threshold of 0.9 is far above published results of recurrent networks in the Long Range Arena: 0.44 for a tanh
+    RNN and 0.60 for an LRU (Orvieto et al. 2023, arXiv 2303.06349). The baseline is the exact share of the most
+    frequent value.
     """
     min_length = min_length or max(SHORTEST, length // 4)
     _check(length, min_length, max_depth, max_args, threshold)
@@ -75,7 +75,7 @@ def listops(
     sample = _sampler(odds, min_length)
 
     def make(key: PRNGKey, batch_size: int) -> Batch:
-        """Tokens `inputs [B, T]`, `lengths [B]`, values `targets [B]`."""
+        """Returns tokens `inputs [B, T]`, `lengths [B]`, values `targets [B]`."""
         tokens_BT, lengths_B, values_B = jax.vmap(sample)(jax.random.split(key, batch_size))
         return {"inputs": tokens_BT, "lengths": lengths_B, "targets": values_B}
 
@@ -96,7 +96,7 @@ def listops(
 
 
 def tokens_of(text: str) -> list[str]:
-    """The tokens of an expression; brackets need no blanks around them, and parentheses are left out."""
+    """Returns the tokens of an expression, without parentheses. Brackets need no blanks around them."""
     return re.findall(r"\[\w*|\]|[^\s\[\]()]+", text)
 
 
@@ -113,10 +113,13 @@ def _check(length: int, min_length: int, max_depth: int, max_args: int, threshol
 
 
 class _Stack(NamedTuple):
-    """The open lists, outermost first, of D levels; level 0 is none, its only argument is the whole expression.
+    """The open lists of D levels, outermost first. Level 0 isn't a list; its only argument is the whole expression.
 
-    level []: the innermost. arguments [D], tokens [D]: how many are still to come in the list of each level, its
-    closing bracket not counted. operator [D]: 0 MAX, 1 MIN, 2 MED, 3 SM. counts [D, 10]: of its arguments' values.
+    Attributes:
+      level: `[]`, the innermost open level.
+      arguments, tokens: `[D]`, the number of arguments and tokens left in each level's list, without its bracket.
+      operator: `[D]`, 0 MAX, 1 MIN, 2 MED, 3 SM.
+      counts: `[D, 10]`, the counts of its arguments' values.
     """
 
     level: Array
@@ -127,15 +130,15 @@ class _Stack(NamedTuple):
 
 
 def _sampler(odds: LengthDistribution, min_length: int) -> Callable[[PRNGKey], tuple[Array, Array, Array]]:
-    """`key -> tokens [T], length [], value []`, from `length_distribution`."""
+    """Returns `key -> tokens [T], length [], value []`, from the result of `length_distribution`."""
     levels, length = odds.tree.shape[0], odds.tree.shape[1] - 1
     tree_DN, arguments_DAN = (np.asarray(a, np.float32) for a in odds)
     sizes_N = np.arange(length + 1)
 
     def draw_argument(stack: _Stack, draws: Array) -> tuple[Array, Array]:
-        """Tokens of the next argument, and arguments of its own if it is a list."""
+        """Returns the number of tokens of the next argument, and its number of arguments if it is a list."""
         here, tokens = stack.level, stack.tokens[stack.level]
-        # The arguments behind it must fit what it leaves.
+        # The later arguments must fit the remaining tokens.
         left_N = tokens - sizes_N
         behind = jnp.maximum(stack.arguments[here] - 1, 0)
         behind_N = jnp.asarray(arguments_DAN)[here, behind, jnp.maximum(left_N, 0)]
@@ -144,7 +147,7 @@ def _sampler(odds: LengthDistribution, min_length: int) -> Callable[[PRNGKey], t
         return size, 2 + _categorical(draws[2:4], inner_A)
 
     def write(stack: _Stack, draws: Array) -> tuple[_Stack, Array]:
-        """One token, and the stack behind it; `draws [5]` are uniform in [0, 1)."""
+        """Returns the next stack and one token. `draws [5]` are uniform in [0, 1)."""
         here = stack.level
         full = stack.arguments[here] == 0
         done, closing = full & (here == 0), full & (here > 0)
@@ -156,7 +159,7 @@ def _sampler(odds: LengthDistribution, min_length: int) -> Callable[[PRNGKey], t
 
         level_D = jnp.arange(levels)
         here_D, opened_D = level_D == here, opening & (level_D == here + 1)
-        # A digit goes to the list that it stands in, the value of a closing list to the one around it.
+        # A digit is added to its list; the value of a closing list is added to the list around it.
         receives_D = ~opening & ~done & (level_D == here - closing)
         counts_DV = jnp.where(opened_D[:, None], 0, stack.counts)
         behind = _Stack(
@@ -187,9 +190,9 @@ def _sampler(odds: LengthDistribution, min_length: int) -> Callable[[PRNGKey], t
 
 
 def _categorical(uniforms: Array, weights: Array) -> Array:
-    """An index of `weights [N]`, each as likely as its weight; `uniforms [2]` are in [0, 1).
+    """Returns an index with probability proportional to `weights [N]`; `uniforms [2]` are in [0, 1).
 
-    A block of about sqrt(N) indices is drawn first, then one of them: sums up to every index would cost far more.
+    A block of about sqrt(N) indices is drawn first, then an index in it. A cumulative sum over all N costs far more.
     """
     side = math.isqrt(weights.shape[0] - 1) + 1
     weights_RK = jnp.pad(weights, (0, side * side - weights.shape[0])).reshape(side, side)
@@ -198,19 +201,19 @@ def _categorical(uniforms: Array, weights: Array) -> Array:
 
 
 def _inverse(uniform: Array, weights: Array) -> Array:
-    """The first index up to which more than a share `uniform []` of `weights [N]` lies."""
+    """Returns the first index whose cumulative share of `weights [N]` exceeds `uniform []`."""
     cumulative = jnp.cumsum(weights)
-    # Summed in parallel they don't always grow. An index of positive weight is chosen, always: the uniform is so far
-    # below 1 that its product with the largest sum is smaller than that.
+    # Parallel sums aren't always monotonic. The chosen index always has a positive weight: the uniform is far enough
+    # below 1 that its product with the largest sum is less than that sum.
     reached = jnp.where(weights > 0, cumulative, -1)
     return jnp.argmax(reached > uniform * reached.max()).astype(jnp.int32)
 
 
 def _value(counts: Array, operator: Array) -> Array:
-    """The value of a list from how often each digit is in it, `counts [10]`."""
+    """Returns the value of a list from the count of each digit, `counts [10]`."""
     number = counts.sum()
     until = jnp.cumsum(counts)
-    # The n-th smallest, from 0, is the number of digits that fewer than n + 1 arguments reach up to.
+    # The n-th smallest value, from 0, is the number of digits whose cumulative count is at most n.
     low, high = jnp.sum(until <= (number - 1) // 2), jnp.sum(until <= number // 2)
     maximum, minimum = jnp.sum(until < number), jnp.sum(until <= 0)
     total = jnp.sum(counts * jnp.arange(VALUES)) % VALUES

@@ -1,7 +1,7 @@
-"""The odds of ListOps' trees: how long they are, and what their value is.
+"""The distributions of the lengths and the values of ListOps trees.
 
-Levels count from 0; a tree of a level has depth level + 1. Of level `max_depth` - 1 it is a digit; of a level above, a
-digit with probability 3/4, else an operator around 2 to `max_args` trees of the next level.
+Levels count from 0; a tree at a level has depth level + 1. At level `max_depth` - 1 it is a digit. At a lower level it
+is a digit with probability 3/4, else an operator with 2 to `max_args` trees of the next level.
 """
 
 import math
@@ -14,9 +14,11 @@ VALUES = 10
 
 
 class LengthDistribution(NamedTuple):
-    """Probabilities of lengths in tokens, of D levels.
+    """Probabilities of lengths in tokens at D levels.
 
-    tree: `[D, N + 1]`, of a tree; arguments: `[D, A + 1, N + 1]`, of 0 to A trees together.
+    Attributes:
+      tree: `[D, N + 1]`, for one tree.
+      arguments: `[D, A + 1, N + 1]`, for 0 to A trees together.
     """
 
     tree: np.ndarray
@@ -24,7 +26,7 @@ class LengthDistribution(NamedTuple):
 
 
 def length_distribution(length: int, max_depth: int, max_args: int) -> LengthDistribution:
-    """The probabilities of all lengths from 0 to `length`."""
+    """Returns the probabilities of all lengths from 0 to `length`."""
     tree = np.zeros((max_depth, length + 1))
     arguments = np.zeros((max_depth, max_args + 1, length + 1))
     tree[:-1, 1], tree[-1, 1] = DIGIT, 1
@@ -38,11 +40,11 @@ def length_distribution(length: int, max_depth: int, max_args: int) -> LengthDis
 
 
 def value_distribution(min_length: int, length: int, max_depth: int, max_args: int) -> np.ndarray:
-    """`[10]`, the share of every value among trees of `min_length` to `length` tokens.
+    """Returns `[10]`, the share of each value among trees of `min_length` to `length` tokens.
 
-    With z to the power of a tree's length as its weight, the weights of a tree's values follow from those of the level
-    below; taken at points z on a circle, they are a Fourier transform over lengths. The circle is a little smaller than
-    1, so that the lengths beyond the transform's hardly show: its error is below 1e-10 of all trees.
+    A tree of n tokens has the weight z^n. The weights of its values follow from the weights of the next level. At
+    points z on a circle, the weights are a Fourier transform over lengths. The circle's radius is slightly below 1 to
+    suppress lengths beyond the transform's: the error is below 1e-10 of all trees.
     """
     points = 1 << (4 * (int(length) + 1) - 1).bit_length()
     radius = 10 ** (-12 / points)
@@ -58,18 +60,18 @@ def value_distribution(min_length: int, length: int, max_depth: int, max_args: i
 
 
 def _list_values(values: np.ndarray, number: int) -> np.ndarray:
-    """Weights `[10, Z]` of the value of any of the four operators around `number` trees of weights `[10, Z]`."""
+    """Returns weights `[10, Z]` of the values of an operator, a mean over the four, on `number` trees `[10, Z]`."""
     at_most = np.cumsum(values, 0)
     at_least = np.cumsum(values[::-1], 0)[::-1]
     maximum = np.diff(at_most**number, axis=0, prepend=0)
     minimum = -np.diff(at_least**number, axis=0, append=0)
-    # The value of a sum modulo 10: characters multiply.
+    # A sum modulo 10: the characters of the cyclic group multiply.
     total = np.fft.ifft(np.fft.fft(values, axis=0) ** number, axis=0)
     return (maximum + minimum + total + _median(at_most, at_least, number)) / 4
 
 
 def _median(at_most: np.ndarray, at_least: np.ndarray, number: int) -> np.ndarray:
-    """Weights of the median, rounded down; `at_most, at_least [10, Z]` are one tree's cumulative weights."""
+    """Returns weights of the median, rounded down. `at_most, at_least [10, Z]` are one tree's cumulative weights."""
     half = (number + 1) // 2
     more = at_most[-1] - at_most
     # The half-th smallest is at most v if at least `half` are.
@@ -77,8 +79,8 @@ def _median(at_most: np.ndarray, at_least: np.ndarray, number: int) -> np.ndarra
     lower = np.diff(orders, axis=0, prepend=0)
     if number % 2:
         return lower
-    # An even number has two middle ones. They differ, a below and b above, if half are at most a, one of them a, and
-    # half at least b, one of them b.
+    # An even number of trees has two middle values. They are a < b if half of the values are at most a, including an a,
+    # and half are at least b, including a b.
     low = np.diff(at_most**half, axis=0, prepend=0)
     high = -np.diff(at_least**half, axis=0, append=0) * math.comb(number, half)
     median = np.zeros_like(lower)

@@ -1,7 +1,7 @@
-"""The word problem of a finite group: multiply a sequence of its elements, and say the product after every step.
+"""The word problem of a finite group: predict the product of a sequence of elements after every step.
 
-State tracking in the form of Merrill, Petty and Sabharwal 2024 (arXiv 2404.08819; code jopetty/word-problem), whose
-groups of order 60 are here, and S5; inputs from a set of generators are those of Liu et al. 2022 (arXiv 2210.10749).
+State tracking in the form of Merrill, Petty and Sabharwal 2024 (arXiv 2404.08819; code jopetty/word-problem), with
+their groups of order 60 and S5. Inputs from a set of generators follow Liu et al. 2022 (arXiv 2210.10749).
 One recurrent layer can track any finite group. For A5 and S5, which aren't solvable, the problem is complete for NC1,
 and a transformer or a linear state-space model of fixed depth can't solve it at every length unless NC1 = TC0.
 """
@@ -24,7 +24,7 @@ from .input_encoders import Tokens
 from .length_generalization import evaluation_lengths
 from .output_decoders import Classes
 
-# Generators as permutations of points. Those of S5 and A5 are Liu et al.'s: a rotation and a swap; the cycles (0 1 x).
+# Generators as permutations of points. S5 and A5 follow Liu et al.: a rotation and a swap; the cycles (0 1 x).
 GENERATORS: dict[str, tuple[tuple[int, ...], ...]] = {
     "s5": ((1, 2, 3, 4, 0), (1, 0, 2, 3, 4)),
     "a5": ((1, 2, 0, 3, 4), (1, 3, 2, 0, 4), (1, 4, 2, 3, 0)),
@@ -42,7 +42,7 @@ def word_problem(
     test_size: int = 2000,
     threshold: float = 0.99,
 ) -> Task:
-    """The product of all elements so far, at every step.
+    """Predict the product of all elements so far, at every step.
 
     `group` is all permutations of five things ("s5", 120 elements), the even ones ("a5", 60), the product of the even
     permutations of four things and the cyclic group of order 5 ("a4xz5", 60), or the cyclic group of order 60 ("z60").
@@ -68,10 +68,10 @@ def word_problem(
 
     def maker(steps: int, first_scored: int) -> Callable[[PRNGKey, int], Batch]:
         def make(key: PRNGKey, batch_size: int) -> Batch:
-            """Tokens `inputs [B, T]`, elements `targets [B, T]`, `scored [B, T]`."""
+            """Returns tokens `inputs [B, T]`, elements `targets [B, T]`, and `scored [B, T]`."""
             inputs_BT = jax.random.randint(key, (batch_size, steps), 0, len(used))
             table_GG = jnp.asarray(products_GG)
-            # A prefix product is associative, so that it takes log T turns instead of T.
+            # Multiplication is associative, so the scan takes log T steps instead of T.
             targets_BT = lax.associative_scan(lambda p, q: table_GG[p, q], jnp.asarray(used_V)[inputs_BT], axis=1)
             scored_BT = jnp.broadcast_to(jnp.arange(1, steps + 1) >= first_scored, targets_BT.shape)
             return {"inputs": inputs_BT, "targets": targets_BT, "scored": scored_BT}
@@ -99,9 +99,9 @@ def word_problem(
 
 
 def multiplication_table(generators: tuple[tuple[int, ...], ...]) -> tuple[list[tuple[int, ...]], np.ndarray]:
-    """The elements of the group that permutations generate, in lexicographic order, and their products `[G, G]`.
+    """Returns the elements of the generated group, in lexicographic order, and their products `[G, G]`.
 
-    Element p at row p times element q at column q is p after q: `(p q)(i) = p(q(i))`.
+    The entry at row p and column q is p after q: `(p q)(i) = p(q(i))`.
     """
 
     def times(p: tuple[int, ...], q: tuple[int, ...]) -> tuple[int, ...]:
@@ -118,11 +118,11 @@ def multiplication_table(generators: tuple[tuple[int, ...], ...]) -> tuple[list[
 
 
 def scored_loss(outputs: Array, batch: Batch) -> tuple[Array, Array]:
-    """Cross-entropy in nats of each example, the mean over its scored steps: logits `[B, T, C]`, class numbers
-    `targets [B, T]`, `scored [B, T]`."""
+    """Returns each example's cross-entropy in nats, the mean over scored steps, from logits `[B, T, C]`, class numbers
+    `targets [B, T]` and `scored [B, T]`."""
     return alike(jnp.mean(cross_entropy(outputs, batch["targets"]), -1, where=batch["scored"]))
 
 
 def scored_accuracy(outputs: Array, batch: Batch) -> tuple[Array, Array]:
-    """The share of its scored steps that are right."""
+    """Returns each example's share of scored steps with the right element."""
     return alike(jnp.mean(correct(outputs, batch["targets"]), -1, where=batch["scored"]))
