@@ -1,4 +1,4 @@
-"""Stored data sets by name: found prepared, or prepared from a folder or the network, and read into memory."""
+"""Loads built-in data sets by name. Prepares them first, from a folder or the network, if necessary."""
 
 import contextlib
 import io
@@ -34,7 +34,7 @@ BUILDERS: Mapping[str, type[tfds.core.GeneratorBasedBuilder]] = {
     "scan_simple": scan.Simple,
     "tiny_shakespeare": tiny_shakespeare.Builder,
 }
-"""TFDS builders by name. An example of theirs is a block: arrays `[n, ...]` by name, n examples of the data set."""
+"""TFDS builders by name. One TFDS example is a block of n examples of the data set: arrays `[n, ...]` by name."""
 
 _PROBE_SECONDS = 5
 _REMOVAL_SECONDS = 5
@@ -42,28 +42,32 @@ _REMOVAL_SECONDS = 5
 
 @dataclass(frozen=True)
 class DataDirs:
-    """`data_dir` holds prepared data sets; "" is TFDS's default, `$TFDS_DATA_DIR` or `~/tensorflow_datasets`.
-    `manual_dir` holds the raw files, for machines without a network; "" downloads them."""
+    """The folders of data sets.
+
+    Attributes:
+      data_dir: the folder of prepared data sets; "" is TFDS's default, `$TFDS_DATA_DIR` or `~/tensorflow_datasets`.
+      manual_dir: the folder of the raw files, for machines without a network; "" downloads them.
+    """
 
     data_dir: str = ""
     manual_dir: str = ""
 
     def absolute(self) -> dict[str, str]:
-        """Both as absolute paths, by name, with the default filled in: what they mean wherever they are read again."""
+        """Returns both as absolute paths by name, with the default filled in, for use in another working directory."""
         manual = str(Path(self.manual_dir).expanduser().absolute()) if self.manual_dir else ""
         return {"data_dir": str(root_of(self).absolute()), "manual_dir": manual}
 
 
 def load(name: str, dirs: DataDirs = DataDirs(), max_examples: int = 0) -> dict[str, dict[str, np.ndarray]]:
-    """Reads a data set into memory, after preparing it where that hasn't been done yet.
+    """Reads a data set into memory, and prepares it first if necessary.
 
     Args:
       name: a key of `BUILDERS`.
-      dirs: where to look.
-      max_examples: only the first so many of every split; 0 is all.
+      dirs: the folders of data sets.
+      max_examples: the number of examples to read from the start of every split; 0 reads all.
 
     Returns:
-      `{split: {name: array [N, ...]}}`, in the stored order; integers that TFDS widens to int64 are int32.
+      `{split: {name: array [N, ...]}}`, in the stored order; int64 arrays are converted to int32.
       mnist: `train` (60,000) and `test` (10,000) with `image` uint8 [N, 28, 28] and `label` int32 [N].
       music_*: `train`, `validation` and `test` with `frames` uint8 [N, T, 11], 88 keys as bits, padded with 0 to the
       longest of the split, and `length` int32 [N].
@@ -72,8 +76,8 @@ def load(name: str, dirs: DataDirs = DataDirs(), max_examples: int = 0) -> dict[
       tiny_shakespeare: `train`, `validation` and `test` with `text` uint8 [N], ASCII codes; an example is a character.
 
     Raises:
-      UserError: as `prepare`, and a prepared data set that is damaged or holds floats that aren't finite.
-      ValueError: a negative `max_examples`.
+      UserError: `prepare` raises it, or the prepared data set is damaged or holds floats that aren't finite.
+      ValueError: `max_examples` is negative.
     """
     if max_examples < 0:
         raise ValueError(f"max_examples={max_examples} must be 0 or more")
@@ -83,7 +87,7 @@ def load(name: str, dirs: DataDirs = DataDirs(), max_examples: int = 0) -> dict[
             builder = BUILDERS[name](data_dir=os.fspath(root_of(dirs)))
             splits: Any = builder.as_data_source()
             found = {split: _arrays(blocks, max_examples) for split, blocks in splits.items()}
-    except Exception as e:  # array_record, protobuf and TFDS report damage by half a dozen unrelated types
+    except Exception as e:  # array_record, protobuf and TFDS report damage by several unrelated types
         raise UserError(f"the data set in {folder} is damaged ({one_line(e)}): delete that folder and run again") from e
     for split, arrays in found.items():
         check_finite(arrays, f"the data set in {folder}, split {split!r}")
@@ -91,14 +95,14 @@ def load(name: str, dirs: DataDirs = DataDirs(), max_examples: int = 0) -> dict[
 
 
 def prepare(name: str, dirs: DataDirs = DataDirs()) -> Path:
-    """Makes sure that a data set lies prepared in `data_dir` and returns its folder.
+    """Prepares a data set in `data_dir` if necessary, and returns its folder.
 
-    A prepared one is left as it is. The folder appears in one step, complete: whatever interrupts the
-    preparation leaves at most a folder `incomplete.*`, which nothing ever reads.
+    A prepared data set is left unchanged. The complete folder appears atomically. An interrupted preparation leaves at
+    most a folder `incomplete.*`, which is never read.
 
     Raises:
-      UserError: an unknown name; raw files that are missing or have a wrong checksum; neither raw files nor
-        a network; a `data_dir` that can't be written.
+      UserError: the name is unknown; raw files are missing or have a wrong checksum; there are neither raw files nor a
+        network; or `data_dir` can't be written.
     """
     builder_class = BUILDERS[choose("dataset", name, BUILDERS)]
     root, folder = root_of(dirs), folder_of(name, dirs)
@@ -122,25 +126,25 @@ def prepare(name: str, dirs: DataDirs = DataDirs()) -> Path:
         raise UserError(f"{wrong} {where} has a wrong checksum: get that file again") from e
     except (requests.RequestException, tfds.download.DownloadError) as e:
         raise UserError(f"the download of {name} broke off ({one_line(e)}): run again") from e
-    except (OSError, RuntimeError, ValueError) as e:  # array_record's, when the disk is full; the builders' own
-        if not os.path.exists(folder):  # else another process was faster, and both wrote the same
+    except (OSError, RuntimeError, ValueError) as e:  # from array_record, if the disk is full, or from the builders
+        if not os.path.exists(folder):  # else another process prepared the same data set first
             raise UserError(f"{name} can't be prepared in data_dir={os.fspath(root)!r} ({one_line(e)})") from e
     return folder
 
 
 def folder_of(name: str, dirs: DataDirs) -> Path:
-    """Where a data set of `BUILDERS` lies once it is prepared."""
+    """Returns the folder of a prepared data set of `BUILDERS`."""
     return root_of(dirs) / BUILDERS[name].name / str(BUILDERS[name].VERSION)
 
 
 def root_of(dirs: DataDirs) -> Path:
-    """The folder that holds prepared data sets."""
+    """Returns the folder of prepared data sets."""
     return Path(dirs.data_dir or get_default_data_dir()).expanduser()
 
 
 def _raw_files(builder_class: type[tfds.core.GeneratorBasedBuilder]) -> dict[str, str]:
-    """The addresses of the raw files by file name, as the builder's `checksums.tsv` lists them; where several builders
-    share it, those of the builder's `FILES`."""
+    """Returns the addresses of the raw files by file name, from the builder's `checksums.tsv`. A builder with `FILES`
+    needs only those files."""
     url_infos = builder_class.url_infos
     assert url_infos, f"{builder_class.__module__} has no checksums.tsv"
     files = {str(info.filename): url for url, info in url_infos.items()}
@@ -154,7 +158,7 @@ def _check_manual_dir(name: str, manual_dir: str, files: Mapping[str, str]) -> N
 
 
 def _reachable(url: str) -> bool:
-    """Whether an address answers soon. In a thread, because looking up a host's name has no time limit of its own."""
+    """Returns whether an address answers in time. Runs in a thread, because a DNS lookup has no time limit."""
     answers = []
 
     def ask() -> None:
@@ -168,7 +172,7 @@ def _reachable(url: str) -> bool:
 
 
 def _download_and_prepare(builder_class: type[tfds.core.GeneratorBasedBuilder], folder: Path, manual_dir: str) -> None:
-    """Prepares aside and moves the result into place: a failure leaves nothing of TFDS's in `data_dir`."""
+    """Prepares in a scratch folder and moves the result, so that a failure leaves no TFDS files in `data_dir`."""
     root = folder.parent.parent
     root.mkdir(parents=True, exist_ok=True)
     with quiet_tfds(), scratch_folder(root) as scratch:
@@ -186,9 +190,8 @@ def _download_and_prepare(builder_class: type[tfds.core.GeneratorBasedBuilder], 
 
 @contextlib.contextmanager
 def scratch_folder(root: Path) -> Iterator[str]:
-    """A folder `incomplete.*` in `root` that goes at the end. TFDS lets a file's thread run on when another file's
-    download has failed, and it may write while its folder is being removed: that is tried again for some seconds, and
-    never hides the failure."""
+    """Creates a folder `incomplete.*` in `root` and removes it at the end. After a failed download, other threads of
+    TFDS may still write to the folder. Removal is therefore retried for some seconds, and never hides the failure."""
     folder = tempfile.mkdtemp(prefix="incomplete.", dir=root)
     try:
         yield folder
@@ -202,7 +205,7 @@ def scratch_folder(root: Path) -> Iterator[str]:
 
 @contextlib.contextmanager
 def quiet_tfds() -> Iterator[None]:
-    """TFDS prints to stdout, logs through absl and draws bars, which stay off: there is no asking how they were."""
+    """Silences TFDS's prints, logs and progress bars. Bars stay off, because TFDS doesn't expose their state."""
     tfds.disable_progress_bar()
     verbosity = logging.get_verbosity()
     logging.set_verbosity(logging.ERROR)
@@ -214,7 +217,7 @@ def quiet_tfds() -> Iterator[None]:
 
 
 def _arrays(blocks: Sequence[Mapping[str, np.ndarray]], max_examples: int) -> dict[str, np.ndarray]:
-    """The first `max_examples` rows (0: all) of the blocks, joined: arrays `[N, ...]` by name."""
+    """Joins the blocks and returns their first `max_examples` rows (0: all): arrays `[N, ...]` by name."""
     taken: list[Mapping[str, Any]] = []
     rows = 0
     for block in blocks:
@@ -231,5 +234,5 @@ def _narrow(array: np.ndarray) -> np.ndarray:
 
 
 def one_line(error: Exception) -> str:
-    """An error as one line."""
+    """Returns an error as one line."""
     return " ".join(f"{type(error).__name__}: {error}".split())[:200]

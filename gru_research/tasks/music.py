@@ -28,9 +28,8 @@ _BYTES = KEYS // 8
 
 @dataclasses.dataclass(frozen=True)
 class _Collection:
-    """What is known of a collection: its `longest` training sequence in frames; the default of `segment`; the test
-    `baseline`; and what Chung et al. (arXiv 1412.3555, table 2) report on test for `tanh`
-    units."""
+    """Facts about a collection: its `longest` training sequence in frames; the default of `segment`; the test nll of
+    the `baseline`; and the test nll that Chung et al. (arXiv 1412.3555, table 2) report for `tanh` units."""
 
     longest: int
     segment: int
@@ -51,20 +50,20 @@ def music(
     segment: int | None = None,
     threshold: float | None = None,
 ) -> Task:
-    """Which keys sound in the next frame?
+    """Predict the keys that sound in the next frame.
 
-    At every frame the model has seen the frames before it, the first time none (88 zeros), and gives 88
-    independent probabilities. The loss is the negative log-likelihood of a frame in nats, summed over its keys;
-    the metric "nll" is its mean over all frames of a set, so that a long piece counts more than a short one.
+    At every step the model has read the frames before it (for the first frame, 88 zeros) and returns 88 independent
+    probabilities. The loss is the negative log-likelihood of a frame in nats, summed over keys. The metric "nll" is its
+    mean over all frames of a set, so a long piece has more weight than a short one.
 
-    Training cuts sequences longer than `segment` frames into the fewest pieces of equal length (give or take a
-    frame) that are not longer. A piece starts from the initial state and sees, of what came before it, the one
-    frame that its first prediction continues. 0 cuts nothing; None is 0 for JSB and Nottingham and 200 for MuseData
-    and Piano-midi. Nottingham's sequences have 254 frames on average and 1,788 at most: whole, most of a batch is
-    padding, and `segment=512` cuts one in twenty. Validation and test sequences are always whole, as in the papers.
+    Training cuts sequences longer than `segment` frames into the fewest pieces of at most that length, equal up to one
+    frame. A piece starts from the initial state and reads only one frame of the previous piece, its last one. 0 cuts
+    nothing; None is 0 for JSB and Nottingham and 200 for MuseData and Piano-midi. Nottingham's sequences have 254
+    frames on average and 1,788 at most: uncut, most of a batch is padding, and `segment=512` cuts one in twenty.
+    Validation and test sequences are always whole, as in the papers.
 
-    The baseline gives each key its share of the training frames, (count + 1) / (frames + 2), at every frame. The
-    default of `threshold`, which the validation set has to pass, is what Chung et al. report for tanh units on test.
+    The baseline predicts each key with its share of training frames, (count + 1) / (frames + 2). The default
+    `threshold` of the validation metric is the test result of Chung et al. for tanh units.
     """
     collection = COLLECTIONS[dataset]
     segment = collection.segment if segment is None else segment
@@ -129,10 +128,10 @@ def _read_frames(text: str) -> np.ndarray:
 
 @dataclasses.dataclass(frozen=True)
 class Keys:
-    """The keys that are more likely to sound than not in the frame behind each step, from logits `[T, 88]`."""
+    """The keys with a probability of at least 0.5 in the frame after each step, from logits `[T, 88]`."""
 
     def __call__(self, output: Any) -> dict[str, Any]:
-        """MIDI numbers, one list a step, and their probabilities."""
+        """Returns a list of MIDI numbers for each step, and their probabilities."""
         shares = expit(np.asarray(output, np.float64))
         sounding = [np.flatnonzero(share >= 0.5) for share in shares]
         return {
@@ -141,21 +140,21 @@ class Keys:
         }
 
     def mean(self, outputs: Any) -> np.ndarray:
-        """Logits whose probabilities are the mean of all seeds', `[S, T, 88]`."""
+        """Returns the logits of the mean probabilities of all seeds, `[S, T, 88]`."""
         share = np.mean([expit(np.asarray(output, np.float64)) for output in outputs], axis=0)
         with np.errstate(divide="ignore"):
             return np.log(share) - np.log1p(-share)
 
 
 def pieces(stored: Mapping[str, np.ndarray], longest: int = 0) -> dict[str, np.ndarray]:
-    """Sequences, cut to at most `longest` frames (0: not at all), each behind the frame that it continues.
+    """Cuts sequences into pieces of at most `longest` frames (0: uncut), each preceded by one context frame.
 
     Args:
-      stored: `frames [N, T, 11]`, the bits of the keys, padded, and `length [N]`. The first frame of a sequence
-        continues one of zeros.
+      stored: `frames [N, T, 11]`, the bits of the keys, padded, and `length [N]`. The context frame of a sequence's
+        first piece is zeros.
 
     Returns:
-      `frames [M, 1 + T', 11]`, padded with zeros to the longest piece, and `length [M]`, without the one in front.
+      `frames [M, 1 + T', 11]`, padded with zeros to the longest piece, and `length [M]`, without the context frame.
     """
     frames, length = stored["frames"], stored["length"]
     cuts = []
@@ -171,7 +170,7 @@ def pieces(stored: Mapping[str, np.ndarray], longest: int = 0) -> dict[str, np.n
 
 
 def padded(arrays: dict[str, np.ndarray], steps: int) -> dict[str, np.ndarray]:
-    """`frames [N, T, 11]` with zeros behind, up to T = `steps`. Raises UserError where they are longer."""
+    """Pads `frames [N, T, 11]` with zeros to T = `steps`. Raises UserError for longer sequences."""
     frames = arrays["frames"]
     missing = steps - frames.shape[1]
     if missing < 0:
@@ -180,15 +179,15 @@ def padded(arrays: dict[str, np.ndarray], steps: int) -> dict[str, np.ndarray]:
 
 
 def _prepare(batch: Batch) -> Batch:
-    """`frames [B, 1 + T, 11]` and `length [B]` to `inputs` and `targets [B, T, 88]` of 0 and 1, and `lengths [B]`."""
+    """Converts `frames [B, 1 + T, 11]`, `length [B]` to binary `inputs`, `targets [B, T, 88]` and `lengths [B]`."""
     keys = jnp.unpackbits(batch["frames"], axis=-1)
     inputs = keys[:, :-1].astype(jnp.float32)
     return {"inputs": inputs, "targets": keys[:, 1:], "lengths": batch["length"]}
 
 
 def note_likelihood(outputs: Array, batch: Batch) -> tuple[Array, Array]:
-    """Negative log-likelihood in nats, summed over keys, of each example's mean frame: logits `[B, T, 88]`,
-    `targets [B, T, 88]` of 0 and 1, `lengths [B]`. The weight of an example is its number of frames."""
+    """Returns each example's negative log-likelihood in nats, summed over keys and averaged over frames, from logits
+    `[B, T, 88]`, binary `targets [B, T, 88]` and `lengths [B]`. An example's weight is its number of frames."""
     lengths = batch["lengths"]
     logits, targets = outputs.astype(jnp.float32), batch["targets"].astype(jnp.float32)
     nll_BT = jnp.sum(jnp.logaddexp(0.0, logits) - targets * logits, -1)

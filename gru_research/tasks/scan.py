@@ -1,4 +1,4 @@
-"""SCAN: commands to actions, and how far what was learned carries (Lake and Baroni, ICML 2018, arXiv 1711.00350)."""
+"""SCAN: translates commands to actions and tests generalisation (Lake and Baroni, ICML 2018, arXiv 1711.00350)."""
 
 import collections
 import dataclasses
@@ -21,15 +21,15 @@ from .base import Splits, Stored, Task, alike, check_share, correct, cross_entro
 from .output_decoders import Words
 
 WORDS = (*ACTIONS, "<end>", "<begin>")
-"""The vocabulary of answers: actions, what ends an answer, and what a decoder reads first."""
+"""The vocabulary of answers: actions, the end token, and the decoder's first input."""
 END, BEGIN = WORDS.index("<end>"), WORDS.index("<begin>")
 Sequences = list[tuple[int, ...]]
 
 
 @dataclasses.dataclass(frozen=True)
 class _Split:
-    """What is known of a split: how many `commands` of training occur once, the `longest` of training's action
-    sequences, and what `trivial_answers` gives: the `frequent` answer's share, `nearest` and `halves`."""
+    """Facts about a split: the number of training `commands` that occur once, the `longest` training action sequence,
+    and the results of `trivial_answers`: `frequent`, `nearest` and `halves`."""
 
     commands: int
     longest: int
@@ -53,25 +53,24 @@ def scan(
     validation_size: int = 1000,
     threshold: float | None = None,
 ) -> Task:
-    """Which actions carry out a command, such as "walk twice and jump left"?
+    """Predict the actions of a command, such as "walk twice and jump left".
 
-    A command has up to 9 of 13 words, its answer up to 48 of 6 actions and an end token. The metric "exact_match" is
-    the share of commands whose generated answer is right as a whole, to its end. "token_accuracy" is the share of
-    right tokens, each after the right ones before it.
+    A command has up to 9 words out of 13. Its answer has up to 48 actions out of 6, and an end token. The metric
+    "exact_match" is the share of commands with an exactly right generated answer, including its end. "token_accuracy"
+    is the share of right tokens with teacher forcing.
 
     `split` is the paper's: "simple" draws the test set at random (experiment 1); "length" trains on answers of up to 22
     actions and tests on 24 to 48 (experiment 2); "jump" trains on all commands without "jump", and on "jump" alone, and
     tests on its combinations (experiment 3).
 
-    The validation set is drawn from the training examples, always the same ones for a `validation_size`. It is drawn
-    among commands that occur once, so that none of them is trained on and "jump" alone stays in training. In "length"
-    and "jump" it is like the training set and unlike the test set: a model can be right on all of it and wrong on test.
+    The validation set is a fixed random subset of the training examples for each `validation_size`. It is drawn from
+    commands that occur once, so no validation command is in training, and "jump" alone stays in training. In "length"
+    and "jump" it resembles the training set, not the test set: a model can solve validation and fail on test.
 
-    Of the trivial answers (`trivial_answers`) one says how much of a split is memory: joining two answers that were
-    both seen is right for 67 % of "simple", 20 % of "length" and 4 % of "jump".
+    One of the trivial answers (`trivial_answers`) measures memorisation: joining two known answers is right for 67 % of
+    "simple", 20 % of "length" and 4 % of "jump".
 
-    The default of `threshold`, which the validation set has to pass, is 0.99 in "simple"; for the two others None
-    means that nothing counts as solved.
+    The default `threshold` of the validation metric is 0.99 in "simple". The other two splits have no default.
     """
     known = SPLITS[choose("split", split, SPLITS)]
     if not 1 <= validation_size < known.commands:
@@ -125,18 +124,18 @@ def scan(
 
 
 def drawn(train: Mapping[str, np.ndarray], size: int) -> np.ndarray:
-    """`[N]`, True for `size` training examples, drawn among those whose commands occur once."""
+    """Returns `[N]`, True for `size` training examples, drawn from commands that occur once."""
     commands = sequences(train, "command")
     counts = collections.Counter(commands)
     once = [n for n, command in enumerate(commands) if counts[command] == 1]
-    # RandomState's numbers never change, unlike those of NumPy's Generator.
+    # RandomState's stream never changes. The stream of NumPy's Generator may.
     chosen = np.random.RandomState(0).permutation(once)[:size]
     return np.isin(np.arange(len(commands)), chosen)
 
 
 def _prepare(batch: Batch) -> Batch:
-    """`command [B, 9]` and `actions [B, U]` with their lengths to tokens: `inputs [B, 9]` and `targets [B, U + 1]`,
-    with `lengths` and `target_lengths [B]`. Targets end with `END`, and their padding is `END` too."""
+    """Converts `command [B, 9]`, `actions [B, U]` and their lengths to tokens `inputs [B, 9]`, `targets [B, U + 1]`,
+    with `lengths` and `target_lengths [B]`. Targets end with `END`, and their padding is `END`."""
     actions, length = batch["actions"].astype(jnp.int32), batch["actions_length"]
     actions = jnp.pad(actions, ((0, 0), (0, 1)))
     real = length_mask(length, actions.shape[1])
@@ -149,25 +148,25 @@ def _prepare(batch: Batch) -> Batch:
 
 
 def _over_tokens(values_BU: Array, batch: Batch) -> tuple[Array, Array]:
-    """The mean of each example's real tokens, with their number as its weight: over a set, the mean of all tokens."""
+    """Returns each example's mean over real tokens, weighted by their number: a set's mean is then over all tokens."""
     lengths = batch["target_lengths"]
     real = length_mask(lengths, values_BU.shape[1])
     return jnp.where(real, values_BU, 0).sum(1) / lengths, lengths.astype(jnp.float32)
 
 
 def token_loss(outputs: Array, batch: Batch) -> tuple[Array, Array]:
-    """Cross-entropy in nats of each answer's mean token: logits `[B, U, V]`, `targets [B, U]`, `target_lengths [B]`."""
+    """Returns each answer's mean cross-entropy in nats, from logits `[B, U, V]`, `targets` and `target_lengths`."""
     return _over_tokens(cross_entropy(outputs, batch["targets"]), batch)
 
 
 def token_accuracy(outputs: Array, batch: Batch) -> tuple[Array, Array]:
-    """The share of each answer's tokens whose logit is the largest."""
+    """Returns the share of each answer's tokens that have the largest logit."""
     return _over_tokens(correct(outputs, batch["targets"]), batch)
 
 
 def exact_match(answers: Any, batch: Batch) -> tuple[Array, Array]:
-    """1 where a generated answer is the target, from its first token to its end: `tokens [B, N]` and `lengths [B]` of
-    `decoding.Answers`; `targets [B, U]` and `target_lengths [B]`."""
+    """Returns 1 for each generated answer that equals the target, including its end, else 0, from `tokens [B, N]` and
+    `lengths [B]` of `decoding.Answers`, and `targets [B, U]` and `target_lengths [B]`."""
     steps = min(answers.tokens.shape[1], batch["targets"].shape[1])
     lengths = batch["target_lengths"]
     same = answers.tokens[:, :steps] == batch["targets"][:, :steps]
@@ -179,8 +178,8 @@ def encode(command: str) -> dict[str, np.ndarray]:
     """A command as the model sees it: `inputs [9]` and `lengths []`.
 
     Raises:
-      TypeError: something that is no text.
-      ValueError: no word, more than 9, or one that isn't among the 13.
+      TypeError: `command` isn't a text.
+      ValueError: no word, more than 9 words, or a word outside the 13.
     """
     if not isinstance(command, str):
         raise TypeError(f"command={command!r} must be a text, such as 'walk twice and jump left'")
@@ -191,11 +190,11 @@ def encode(command: str) -> dict[str, np.ndarray]:
 
 
 def trivial_answers(stored: Splits) -> dict[str, float]:
-    """The share of test commands that each trivial way of answering gets right, from all training examples.
+    """Returns the share of test commands that each trivial answer gets right, from all training examples.
 
-    The nearest command is the one of training at which the fewest words have to be inserted, deleted or replaced, the
-    first of several. The answers of both halves are those that the commands before and behind "and" or "after" have in
-    training, put together in the right order; a command without both has no such answer, and counts as wrong.
+    The nearest command is the training command with the fewest inserted, deleted or replaced words, the first of
+    several. The answer of both halves joins, in the right order, the training answers of the commands before and after
+    "and" or "after". A command without both answers counts as wrong.
     """
     (commands, answers), (asked, right) = (
         (sequences(stored[part], "command"), sequences(stored[part], "actions")) for part in ("train", "test")
@@ -225,17 +224,17 @@ def _halves(command: tuple[int, ...], known: Mapping[tuple[int, ...], tuple[int,
 
 
 def nearest(asked: Sequences, commands: Sequences) -> list[int]:
-    """For each command that is asked, which of `commands` has the least edit distance in words (Levenshtein 1966), the
-    first of several."""
+    """Returns, for each command in `asked`, the position in `commands` of the least edit distance in words
+    (Levenshtein 1966), the first of several."""
     longest = max(len(command) for command in commands)
     differs = np.ones((len(COMMANDS), longest, len(commands)), np.int8)
     for n, command in enumerate(commands):
         differs[command, range(len(command)), n] = 0
     ends = np.array([len(command) for command in commands]), np.arange(len(commands))
 
-    @functools.lru_cache(maxsize=32)  # asked in sorted order, the prefixes of the one before are still there
+    @functools.lru_cache(maxsize=32)  # in sorted order, the prefixes of the previous command are still cached
     def distances(prefix: tuple[int, ...]) -> np.ndarray:
-        """`[1 + longest, N]`, from `prefix` to the first 0, 1, ... words of each command."""
+        """Returns edit distances `[1 + longest, N]` from `prefix` to the first 0, 1, ... words of each command."""
         if not prefix:
             return np.repeat(np.arange(longest + 1, dtype=np.int8)[:, None], len(commands), 1)
         before = distances(prefix[:-1])
@@ -250,6 +249,6 @@ def nearest(asked: Sequences, commands: Sequences) -> list[int]:
 
 
 def sequences(arrays: Mapping[str, np.ndarray], name: Literal["command", "actions"]) -> Sequences:
-    """The numbers of each example's words, without what stands behind them."""
+    """Returns the numbers of each example's words, without padding."""
     lengths = arrays[f"{name}_length"].tolist()
     return [tuple(row[:length]) for row, length in zip(arrays[name].tolist(), lengths, strict=True)]

@@ -1,7 +1,7 @@
-"""MNIST (LeCun, Bottou, Bengio and Haffner, 1998), from the IDX files to array_record, in the files' order.
+"""Converts MNIST (LeCun, Bottou, Bengio and Haffner, 1998) from IDX files to array_record, in the files' order.
 
-An example is a block of 1,000 images, not one image: TFDS decodes some ten thousand examples a second, so that
-70,000 single images take 8 s to read (and 8 s to prepare), and 70 blocks take 0.3 s (and 1 s).
+A TFDS example is a block of 1,000 images, because TFDS decodes about ten thousand examples a second: 70,000 single
+images take 8 s to read (and 8 s to prepare), and 70 blocks take 0.3 s (and 1 s).
 """
 
 import gzip
@@ -67,7 +67,7 @@ def read_idx(path: os.PathLike | str, axes: int) -> np.ndarray:
     """Reads a gzipped IDX file of unsigned bytes; the header gives the lengths of its `axes` axes.
 
     Raises:
-      ValueError: another magic number, or more or fewer bytes than the header says.
+      ValueError: the magic number is wrong, or the number of bytes differs from the header.
     """
     with gzip.open(path) as file:
         content = file.read()

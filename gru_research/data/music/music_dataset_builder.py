@@ -1,10 +1,10 @@
-"""Polyphonic music as piano rolls (Boulanger-Lewandowski, Bengio and Vincent, ICML 2012), to array_record.
+"""Converts polyphonic music as piano rolls (Boulanger-Lewandowski, Bengio and Vincent, ICML 2012) to array_record.
 
-JSB chorales, Nottingham, MuseData and Piano-midi.de in the authors' splits, from the MATLAB files that the repository
-of Bai, Kolter and Koltun (arXiv 1803.01271) holds. The repository is under the MIT licence; for the music itself no
-licence is stated, neither there nor by its authors.
+JSB chorales, Nottingham, MuseData and Piano-midi.de in the authors' splits, from the MATLAB files in the repository of
+Bai, Kolter and Koltun (arXiv 1803.01271). The repository is under the MIT licence. Neither the repository nor the
+authors state a licence for the music itself.
 
-A split is one example, padded and compressed, so that reading it is reading one array.
+A split is one TFDS example, padded and compressed, so that it is read as one array.
 """
 
 import os
@@ -19,8 +19,8 @@ _FIELDS = {"train": "traindata", "validation": "validdata", "test": "testdata"}
 
 
 class _Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
-    """Blocks of `frames` uint8 [N, T, 11], the 88 keys of each frame as bits, and `length` [N], how many frames there
-    are: those behind are 0. T is the longest sequence of the split. `numpy.unpackbits(frames, -1)` is [N, T, 88].
+    """Blocks of `frames` uint8 [N, T, 11], the 88 keys of each frame as bits, and `length` [N], the numbers of frames.
+    Padding is 0. T is the longest sequence of the split. `numpy.unpackbits(frames, -1)` is [N, T, 88].
 
     Prepare it with `file_format="array_record"`; TFDS's default format needs TensorFlow.
     """
@@ -28,7 +28,7 @@ class _Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES: ClassVar[dict[str, str]] = {"1.0.0": "A block a split, in the order of the MATLAB files."}
     FILES: ClassVar[tuple[str, ...]]
-    """Of the raw files in `checksums.tsv` those that this builder needs."""
+    """The raw files in `checksums.tsv` that this builder needs."""
 
     def _info(self) -> tfds.core.DatasetInfo:
         features = {
@@ -84,16 +84,16 @@ class PianoMidi(_Builder):
 
 
 def read_mat(path: os.PathLike | str, field: str) -> list[np.ndarray]:
-    """The piano rolls `[T, 88]` of 0 and 1 that one field of a MATLAB file holds.
+    """Returns the binary piano rolls `[T, 88]` in one field of a MATLAB file.
 
     Raises:
-      ValueError: a file that isn't MATLAB's or is cut short, lacks the field, or holds something else in it.
+      ValueError: the file isn't a MATLAB file, is truncated, lacks the field, or holds other data in it.
     """
-    import scipy.io  # only whoever prepares this data set needs it, and it takes 0.2 s
+    import scipy.io  # imported here because only preparation needs it, and it takes 0.2 s
 
     try:
         content = scipy.io.loadmat(path)
-    except Exception as e:  # scipy reports damage by half a dozen unrelated types
+    except Exception as e:  # scipy reports damage by several unrelated types
         raise ValueError(f"{os.fspath(path)} can't be read as a MATLAB file ({type(e).__name__}: {e})") from e
     if field not in content:
         names = ", ".join(name for name in content if not name.startswith("__"))

@@ -1,6 +1,6 @@
-"""A user's own files, read with care: arrays (.npz, .npy), tables (.csv, .tsv) and plain texts.
+"""Reads a user's own files: arrays (.npz, .npy), tables (.csv, .tsv) and plain texts.
 
-Every fault is one line, `FILE:LINE: what is wrong`, of a `FileError`. Nothing that is read can run code.
+Every fault raises a `FileError` with one line, `FILE:LINE: what is wrong`. No file can execute code.
 """
 
 from gru_research.data.own_files.arrays import FLOAT32, out_of_range, read_npy, read_npz
@@ -9,7 +9,7 @@ from gru_research.data.own_files.tables import DELIMITERS, Table, read_table
 from gru_research.data.own_files.texts import read_text
 
 TABLES = tuple(DELIMITERS)
-"""The endings of tables."""
+"""The extensions of tables."""
 
 __all__ = [
     "FLOAT32",

@@ -1,4 +1,4 @@
-"""Arrays of NumPy's files, read without pickle."""
+"""Reads arrays from NumPy files, without pickle."""
 
 import zipfile
 import zlib
@@ -12,15 +12,15 @@ from gru_research.config import FileError
 from gru_research.data.own_files.file_checks import cannot_read, check_memory
 
 FLOAT32 = float(np.finfo(np.float32).max)
-"""The largest number of float32."""
-_FACTOR = 2  # beside what is stored there is what is made of it
+"""The largest finite float32."""
+_FACTOR = 2  # the stored array and its converted copy are both in memory
 
 
 def read_npz(path: Path, names: Sequence[str], optional: Sequence[str] = ()) -> dict[str, np.ndarray]:
-    """The arrays `names` of an .npz file, and those of `optional` that are there.
+    """Reads the arrays `names` of an .npz file, and the existing ones of `optional`.
 
     Raises:
-      FileError: it isn't one, is damaged, lacks an array, is too large, or holds Python objects.
+      FileError: the file isn't an .npz, is damaged, lacks an array, is too large, or holds Python objects.
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -38,7 +38,7 @@ def read_npz(path: Path, names: Sequence[str], optional: Sequence[str] = ()) -> 
 
 
 def read_npy(path: Path) -> np.ndarray:
-    """The array of an .npy file. Raises FileError where it isn't one, is damaged, or holds Python objects."""
+    """Reads the array of an .npy file. Raises FileError if it isn't one, is damaged, or holds Python objects."""
     try:
         size = path.stat().st_size
     except OSError as e:
@@ -48,14 +48,14 @@ def read_npy(path: Path) -> np.ndarray:
 
 
 def out_of_range(array: np.ndarray) -> np.ndarray:
-    """Where numbers aren't finite in float32, which models read."""
+    """Returns True where numbers aren't finite in float32, the dtype that models read."""
     return ~(np.abs(np.asarray(array, np.float64)) <= FLOAT32)
 
 
 def _loaded(path: Path, name: str) -> np.ndarray:
     what = f"the array {name!r}" if name else "the array"
     try:
-        # A path that is opened here is closed here, whatever happens.
+        # An open file, not a path: `with` closes it even if `np.load` fails.
         with path.open("rb") as file:
             content: Any = np.load(file, allow_pickle=False)
             array = content[name] if name else content

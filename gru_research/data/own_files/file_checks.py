@@ -1,4 +1,4 @@
-"""Whether a file is there, whether memory holds it, and its bytes as text."""
+"""Checks that a file exists and fits memory, and reads it as text."""
 
 import os
 from pathlib import Path
@@ -7,10 +7,10 @@ from gru_research.config import FileError, UserError
 
 
 def existing_file(field: str, name: str) -> Path:
-    """The file that a field of the config names, as an absolute path.
+    """Returns the absolute path of the file that a field of the config names.
 
     Raises:
-      UserError: it isn't there, or is a folder.
+      UserError: the file doesn't exist, can't be read, or is a folder.
     """
     path = Path(name).expanduser().absolute()
     try:
@@ -24,7 +24,7 @@ def existing_file(field: str, name: str) -> Path:
 
 
 def machine_memory() -> int | None:
-    """Bytes of this machine's memory; None where the system doesn't say."""
+    """Returns this machine's memory in bytes; None if the system doesn't report it."""
     try:
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, ValueError, OSError):
@@ -32,7 +32,7 @@ def machine_memory() -> int | None:
 
 
 def check_memory(path: Path, needed: int, what: str) -> None:
-    """Raises FileError where `needed` bytes, which `what` takes, are more than the machine has."""
+    """Raises FileError if the `needed` bytes for `what` exceed this machine's memory."""
     there = machine_memory()
     if there is not None and needed > there:
         raise FileError(
@@ -42,19 +42,19 @@ def check_memory(path: Path, needed: int, what: str) -> None:
 
 
 def cannot_read(path: Path, error: OSError) -> FileError:
-    """What to raise where a file can't be opened."""
+    """Returns the error to raise if a file can't be opened."""
     reason = "no such file" if isinstance(error, FileNotFoundError) else f"can't be read: {error.strerror}"
     return FileError(f"{path}: {reason}")
 
 
 def read_utf8(path: Path, factor: int) -> str:
-    """A file's text in UTF-8, with or without a byte order mark; "\\r\\n" and "\\r" are "\\n".
+    """Reads a UTF-8 text, with or without a byte order mark; "\\r\\n" and "\\r" become "\\n".
 
     Args:
-      factor: how many times the file's size the caller makes of it in memory.
+      factor: the memory that the caller needs, as a multiple of the file's size.
 
     Raises:
-      FileError: it is too large, can't be read, is empty, or is in another encoding; that names the line.
+      FileError: the file is too large, can't be read, is empty, or has another encoding. The last error names the line.
     """
     try:
         check_memory(path, path.stat().st_size * factor, "reading it")

@@ -14,7 +14,7 @@ from gru_research.config import FileError, UserError, choose
 from gru_research.data.own_files.arrays import FLOAT32
 from gru_research.data.own_files.file_checks import read_utf8
 
-_FACTOR = 16  # a cell is a Python text of its own, some 60 bytes with the pointer to it
+_FACTOR = 16  # a cell is a Python string of about 60 bytes with its pointer
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
 _THOUSANDS = re.compile(r"[+-]?\d{1,3}([,'\u2019]\d{3})+(\.\d+)?")
 _NAMES = {",": "commas", "\t": "tabs"}
@@ -22,13 +22,13 @@ _NAMES = {",": "commas", "\t": "tabs"}
 
 @dataclasses.dataclass(frozen=True)
 class Table:
-    """A table as texts.
+    """A table with its cells as strings.
 
     Attributes:
-      path: of its file.
+      path: the file.
       header: the names of the columns.
-      rows: N rows of texts.
-      lines: `[N]`, the line of the file at which each row starts, from 1.
+      rows: N rows of strings.
+      lines: `[N]`, the line of the file where each row starts, from 1.
     """
 
     path: Path
@@ -37,16 +37,16 @@ class Table:
     lines: list[int]
 
     def texts(self, column: str) -> list[str]:
-        """The cells of a column."""
+        """Returns the cells of a column."""
         position = self.header.index(column)
         return [row[position] for row in self.rows]
 
     def place(self, row: int) -> str:
-        """Where a row is, for errors."""
+        """Returns the place of a row in the file, for errors."""
         return f"{self.path}:{self.lines[row]}"
 
     def chosen(self, field: str, names: str) -> tuple[str, ...]:
-        """The columns that a field of the config names, separated by commas. Raises UserError."""
+        """Returns the columns that a field of the config names, separated by commas. Raises UserError."""
         wanted = tuple(name.strip() for name in names.split(",") if name.strip())
         for name in wanted:
             choose(field, name, self.header)
@@ -55,13 +55,13 @@ class Table:
         return wanted
 
     def is_numeric(self, column: str) -> bool:
-        """Whether most cells of a column are numbers, with separators of thousands or without: a column with a typing
-        mistake is one of numbers."""
+        """Returns whether most cells of a column are numbers, with or without thousands separators. A column with a
+        typing mistake is thus numeric."""
         cells = self.texts(column)
         return 2 * sum(_number(cell) is not None or _has_thousands(cell) for cell in cells) > len(cells)
 
     def numbers(self, columns: Sequence[str]) -> np.ndarray:
-        """Columns as float64 `[N, C]`. Raises FileError at the first cell that isn't a finite number of float32."""
+        """Converts columns to float64 `[N, C]`. Raises FileError at the first cell that isn't finite in float32."""
         out = np.empty((len(self.rows), len(columns)))
         for c, column in enumerate(columns):
             for n, cell in enumerate(self.texts(column)):
@@ -73,10 +73,10 @@ class Table:
 
 
 def read_table(path: Path) -> Table:
-    """The table of a .csv or .tsv file; lines without anything are left out.
+    """Reads the table of a .csv or .tsv file. Empty lines are skipped.
 
     Raises:
-      FileError: no header that names the columns; a row with more or fewer cells; a quote that isn't closed; no rows.
+      FileError: no header that names the columns; a row with more or fewer cells; an unclosed quote; no rows.
     """
     delimiter = DELIMITERS[path.suffix.lower()]
     reader = csv.reader(io.StringIO(read_utf8(path, _FACTOR), newline=""), delimiter=delimiter, strict=True)

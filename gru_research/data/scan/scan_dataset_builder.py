@@ -1,9 +1,9 @@
-"""SCAN: commands such as "walk twice and jump left", and the actions that carry them out, to array_record.
+"""Converts SCAN, commands such as "walk twice and jump left" with their actions, to array_record.
 
 Lake and Baroni, ICML 2018 (arXiv 1711.00350), from the archive of the authors' repository, which is under the BSD
-licence. Its address names a branch, not a commit; the sha256 sum says which state of the repository it has to be.
+licence. The address names a branch, not a commit; the sha256 sum fixes the state of the repository.
 
-A split is one example, padded and compressed, so that reading it is reading one array.
+A split is one TFDS example, padded and compressed, so that it is read as one array.
 """
 
 import os
@@ -29,8 +29,8 @@ _FOLDER = "SCAN-master"  # the archive's one folder
 
 
 class _Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
-    """Blocks of `command` uint8 [N, 9] and `actions` uint8 [N, 48], the numbers of words in `COMMANDS` and `ACTIONS`,
-    and `command_length` and `actions_length` int32 [N], how many words there are: the numbers behind them are 0.
+    """Blocks of `command` uint8 [N, 9] and `actions` uint8 [N, 48], the positions of words in `COMMANDS` and `ACTIONS`,
+    and `command_length` and `actions_length` int32 [N], the numbers of words. Padding is 0.
 
     Prepare it with `file_format="array_record"`; TFDS's default format needs TensorFlow.
     """
@@ -68,7 +68,7 @@ class _Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
 
 
 class Simple(_Builder):
-    """Experiment 1: all 20,910 commands, 16,728 of them drawn at random to train and 4,182 to test."""
+    """Experiment 1: 20,910 commands, split at random into 16,728 for training and 4,182 for test."""
 
     name = "gru_research_scan_simple"
     MEMBERS: ClassVar[dict[str, str]] = {
@@ -78,7 +78,7 @@ class Simple(_Builder):
 
 
 class Length(_Builder):
-    """Experiment 2: the 16,990 commands of up to 22 actions to train, the 3,920 of 24 to 48 to test."""
+    """Experiment 2: 16,990 commands of up to 22 actions for training, and 3,920 of 24 to 48 actions for test."""
 
     name = "gru_research_scan_length"
     MEMBERS: ClassVar[dict[str, str]] = {
@@ -88,8 +88,8 @@ class Length(_Builder):
 
 
 class Jump(_Builder):
-    """Experiment 3: to train, the 13,203 commands without "jump", and "jump" alone, 1,467 times over, a tenth of all;
-    the 7,706 others with "jump" to test."""
+    """Experiment 3: training has the 13,203 commands without "jump", and "jump" alone 1,467 times, a tenth of all. The
+    test set has the 7,706 other commands with "jump"."""
 
     name = "gru_research_scan_jump"
     MEMBERS: ClassVar[dict[str, str]] = {
@@ -99,11 +99,11 @@ class Jump(_Builder):
 
 
 def read_pairs(path: os.PathLike | str, member: str) -> tuple[list[list[int]], list[list[int]]]:
-    """The commands and the action sequences of one text file in an archive, as the numbers of their words.
+    """Returns the commands and the action sequences of one text file in an archive, as the numbers of their words.
 
     Raises:
-      ValueError: a file that isn't a zip archive, one that is damaged or lacks the text file, and a line that isn't a
-        command and its actions in SCAN's words.
+      ValueError: the file isn't a zip archive, is damaged or lacks the text file, or a line isn't a command with its
+        actions in SCAN's words.
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -128,10 +128,10 @@ def read_pairs(path: os.PathLike | str, member: str) -> tuple[list[list[int]], l
 
 
 def numbers(text: str, words: Sequence[str], longest: int) -> list[int]:
-    """The numbers in `words` of a text's words, which blanks divide.
+    """Returns the positions in `words` of a text's words, which are separated by blanks.
 
     Raises:
-      ValueError: no word, more than `longest`, or a word that isn't in `words`.
+      ValueError: no word, more than `longest` words, or a word that isn't in `words`.
     """
     found = text.split()
     if not 1 <= len(found) <= longest:
@@ -141,7 +141,7 @@ def numbers(text: str, words: Sequence[str], longest: int) -> list[int]:
 
 
 def _padded(sequences: Sequence[Sequence[int]], longest: int) -> tuple[np.ndarray, np.ndarray]:
-    """Sequences as uint8 `[N, longest]`, with 0 behind them, and their lengths `[N]`."""
+    """Returns sequences as uint8 `[N, longest]`, padded with 0, and their lengths `[N]`."""
     out = np.zeros((len(sequences), longest), np.uint8)
     for row, sequence in zip(out, sequences, strict=True):
         row[: len(sequence)] = sequence

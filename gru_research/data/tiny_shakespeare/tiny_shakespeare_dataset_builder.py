@@ -1,4 +1,4 @@
-"""Tiny Shakespeare: 1,115,394 characters of his plays, as Karpathy's char-rnn has them, to array_record.
+"""Converts tiny Shakespeare, the 1,115,394 characters of plays in Karpathy's char-rnn, to array_record.
 
 The text is in the public domain; the repository states the MIT licence.
 """
@@ -47,10 +47,10 @@ class Builder(tfds.core.GeneratorBasedBuilder):
 
 
 def read_text(path: os.PathLike | str) -> np.ndarray:
-    """The characters of a file of ASCII text: `[N]` uint8.
+    """Reads the characters of an ASCII text: `[N]` uint8.
 
     Raises:
-      ValueError: fewer than 20 characters, which leaves a split without any, or one outside ASCII.
+      ValueError: fewer than 20 characters, which leaves a split empty, or a character outside ASCII.
     """
     with open(path, "rb") as file:
         text = np.frombuffer(file.read(), np.uint8)
