@@ -45,7 +45,7 @@ def read(workdirs: Sequence[Path], complete: Complete = as_given) -> list[Source
     """Reads finished runs of the same task and data, and gives them short unique names and labels.
 
     A cell keeps its label if no other run has that label. Otherwise its run's name is added. `complete` is called if
-    two runs give different options of the task.
+    one run gives an option of the task and another doesn't.
 
     Raises:
       records.RecordsError: a directory is given twice, its records can't be read, its run isn't finished, or its task

@@ -19,7 +19,7 @@ WIDTH = 5.2
 STYLES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
         "screen": {"figure.figsize": (WIDTH, WIDTH)},
-        # One of two columns. The font suits a paper's text and is included in Matplotlib, so it is always available.
+        # For one column of a two-column paper. The font suits its text and comes with Matplotlib.
         "paper": {
             "figure.figsize": (3.3, 3.3),
             "font.family": ["STIXGeneral", "DejaVu Sans"],

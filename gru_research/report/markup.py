@@ -1,4 +1,4 @@
-"""Makes the HTML of a self-contained page. It loads nothing, escapes all text, and runs only the slider's script."""
+"""Makes HTML for a self-contained page. The page loads nothing, and the slider is its only script. Text is escaped."""
 
 import base64
 import dataclasses

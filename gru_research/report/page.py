@@ -129,7 +129,7 @@ def facts(run: records.Run) -> str:
 
 
 def origin(run: records.Run) -> dict[str, str]:
-    """Returns facts by name on where and with what the run was made, without unknown ones."""
+    """Returns the known facts on where and with what the run was made, by name."""
     env: Mapping[str, Any] = run.header.env
     commit, command = env.get("git_commit"), env.get("command")
     versions = env.get("versions") or {}

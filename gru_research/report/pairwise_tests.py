@@ -157,7 +157,7 @@ def verdict(pair: Pair) -> str:
 def illustration(
     rows: Sequence[tuple[str, str, stats.Estimate]], over: str, intervals: bool
 ) -> figure_style.Illustration:
-    """Plots the probability of improvement of x over y, one row per pair. `over` is the figure's title."""
+    """Plots the probability of improvement of x over y, a row per pair. `over` names the task or study."""
     many = len(rows) > _MANY_ROWS
     figure = figure_style.sheet(1.1 + (0.3 if many else 0.45) * len(rows))
     axes = figure.add_subplot()

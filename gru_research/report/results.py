@@ -1,4 +1,4 @@
-"""Collects the results of a run's records by task and cell. The rest of the report uses these, not the records.
+"""Collects the results of a run's records by task and cell. The rest of the report takes them from here.
 
 Numbers that are missing or null in the records are None here. A seed that diverged has no final metrics, whatever its
 last finite state would score: it ranks worst.

@@ -10,8 +10,8 @@ from gru_research.report import results
 def to_csv(tasks: Iterable[tuple[str, results.TaskResults]], named: bool = False) -> str:
     """Returns all seeds that have a result, of all cells and tasks, as CSV by RFC 4180 with a header line.
 
-    Numbers have all digits. Unknown and non-finite values are empty fields. Metrics name their columns, so tasks may
-    have different ones.
+    Numbers have all digits. Unknown and non-finite values are empty fields. Metric columns are named after the metric,
+    so tasks may have different ones.
 
     Args:
       tasks: the name of the run and the results of each task.
@@ -20,7 +20,7 @@ def to_csv(tasks: Iterable[tuple[str, results.TaskResults]], named: bool = False
     rows = [({"run": run} if named else {}) | row for run, task in tasks for row in _rows(task)]
     columns = list(dict.fromkeys([*(["run"] if named else []), *_FIRST, *(name for row in rows for name in row)]))
     text = io.StringIO()
-    writer = csv.DictWriter(text, columns, restval="")  # ends lines as RFC 4180 says
+    writer = csv.DictWriter(text, columns, restval="")  # line ends follow RFC 4180
     writer.writeheader()
     writer.writerows({name: _field(value) for name, value in row.items()} for row in rows)
     return text.getvalue()

@@ -29,10 +29,10 @@ class SummaryRow:
       ms_per_step: the mean over seeds of the training time per update of one seed.
       updates, flops: the cell's budget of updates, and the operations of one example's forward pass.
       tuned: whether the learning rate comes from draws.
-      restricted_mean_steps: the mean of the updates to solve. An unsolved seed counts as solved after `restricted_to`
-        updates, which all cells of the task were given.
-      mean, standard_deviation: of the test metric over all seeds, with n - 1. None if a seed isn't finite; one seed has
-        no deviation.
+      restricted_mean_steps: the mean of the updates to solve, with its interval. An unsolved seed counts as solved
+        after `restricted_to` updates, which all cells of the task were given.
+      mean, standard_deviation: mean and standard deviation (n - 1) of the test metric over all seeds; None if a seed
+        isn't finite. The deviation of one seed is None.
     """
 
     task: str

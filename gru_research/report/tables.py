@@ -215,7 +215,7 @@ def _mean(task: results.TaskResults, cell: results.CellResults, unit: solve_time
 
 
 def _rounded(value: float) -> float:
-    """Rounds a time to three significant digits, or to an integer if that has more."""
+    """Rounds a time to three significant digits, and to an integer from 100 on."""
     if not math.isfinite(value) or value == 0:
         return value
     return round(value, max(0, 2 - math.floor(math.log10(abs(value)))))

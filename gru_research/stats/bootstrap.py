@@ -1,7 +1,7 @@
 """The percentile bootstrap over seeds (Efron and Tibshirani 1993, chapter 13), stratified by task if there are several.
 
-The ends of every interval are resampled values, never interpolated: a finite and an infinite value have no
-interpolation. With few seeds the true coverage is below the nominal one (`interval_coverage` measures it). With one
+The ends of every interval are resampled values. They are never interpolated, as one may be finite and its neighbour
+infinite. With few seeds the true coverage is below the nominal one (`interval_coverage` measures it). With one
 seed, or with equal seeds, the interval is a point. That doesn't show that further seeds would agree.
 """
 

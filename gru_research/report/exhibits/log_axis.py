@@ -17,9 +17,9 @@ from gru_research.report.exhibits.data import Dots, Lines, Number
 DECADES = 20
 """The number of decades that a cut axis shows on each side of 1, or beyond the value nearest to 1."""
 
-_MARGIN = 0.05  # of the axis, at both ends
+_MARGIN = 0.05  # fraction of the axis, at both ends
 _FEWEST_TICKS, _TICKS = 3, 6
-_PLAIN = range(-3, 5)  # exponents of numbers that are written out
+_PLAIN = range(-3, 5)  # exponents of numbers written without a power of ten
 
 
 def window(exponents: Iterable[Number]) -> tuple[float, float] | None:

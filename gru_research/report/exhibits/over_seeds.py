@@ -59,7 +59,7 @@ def shown(seeds: int) -> str:
 
 
 def median(values: np.ndarray) -> np.ndarray:
-    """Returns the median over the first axis. If the middle two values are equal infinities, it is that, not NaN."""
+    """Returns the median over the first axis. If the middle two values are equal, it is exactly that value."""
     ordered = np.sort(values, axis=0)
     low, high = ordered[(len(values) - 1) // 2], ordered[len(values) // 2]
     with np.errstate(invalid="ignore"):
