@@ -6,11 +6,10 @@
 Takes 1 to 2 minutes on two cores of an AMD EPYC with AVX-512 (98 GFLOP/s each). Expect test errors, as IQM of the mean
 squared error, of 3e-4 (GRU), 8e-4 (LSTM) and 1.6e-3 (vanilla RNN), all 5 seeds solved; docs/results.md has the tables.
 
-The vanilla RNN is given its best chance. Tried, two seeds each: tanh with an orthogonal recurrent kernel
-at the rates 3e-4, 1e-3 and 3e-3, which stayed at the trivial error of 1/6; relu with an orthogonal one at
-1e-3; relu with the identity (which is orthogonal) at 3e-4, 1e-3, 2e-3 and 3e-3. Relu with the identity
-solved the task best; at 2e-3 and 3e-3 it did so a little faster, but seeds diverged, hence 1e-3. `tanh` is
-the textbook's form.
+The vanilla RNN has its best setting of those tried with two seeds each: tanh with an orthogonal recurrent kernel at the
+rates 3e-4, 1e-3 and 3e-3, which stayed at the trivial error of 1/6; relu with an orthogonal kernel at 1e-3; relu with
+the identity (which is orthogonal) at 3e-4, 1e-3, 2e-3 and 3e-3. Relu with the identity was best. At 2e-3 and 3e-3 it
+was slightly faster, but seeds diverged, so the rate is 1e-3. `tanh` is the textbook form.
 """
 
 import ml_collections
@@ -19,7 +18,7 @@ VARIANTS = ("relu", "tanh")
 
 
 def get_config(variant: str = "relu") -> ml_collections.ConfigDict:
-    """The config; `variant` is the vanilla RNN's activation."""
+    """Returns the config. `variant` is the vanilla RNN's activation."""
     if variant not in VARIANTS:
         raise ValueError(f"configs/adding.py has no variant {variant!r}; choose from {', '.join(VARIANTS)}")
     config = ml_collections.ConfigDict()

@@ -1,4 +1,4 @@
-"""Characters of tiny Shakespeare, which comes next, in segments of 64; about 52,000 parameters each.
+"""Prediction of the next character of tiny Shakespeare, in segments of 64; about 52,000 parameters each.
 
     python -m experiments.compare --config=configs/characters.py
 
@@ -16,7 +16,7 @@ import ml_collections
 
 
 def get_config() -> ml_collections.ConfigDict:
-    """The config."""
+    """Returns the config."""
     config = ml_collections.ConfigDict()
     config.task = ml_collections.ConfigDict({"name": "characters", "length": 64})
     config.cells = ml_collections.ConfigDict()

@@ -1,15 +1,15 @@
-"""What a tutorial claims about the GRU, run: gradients, memory, size, speed, overfitting, gates, ablations.
+"""Tests a tutorial's claims about the GRU: gradients, memory, size, speed, overfitting, gates, ablations.
 
     python -m experiments.claims --config=configs/claims.py
     python -m experiments.claims --config=configs/claims.py:full --require_backend=gpu
     python -m experiments.claims --config=configs/claims.py --config.only=size,speed
 
-`claims` are the claims with their options (experiments/claims has a file for each), `runs` the experiments that they
-look into, `only` keeps some claims. Every cell's learning rate comes from the same draws, with seeds of their own.
+`claims` holds the claims with their options (experiments/claims has a file for each), `runs` holds the experiments that
+they use, and `only` selects claims. All cells' learning rates come from the same draws, with separate seeds.
 `quick` takes 13 minutes on two cores of an AMD EPYC, 23 on two of a slower Xeon; three claims hold there and four hold
 under a condition (docs/claims.md).
-MNIST is downloaded once, or read from a folder with the four original files: `--manual_dir=DIR`; without it the claim
-about overfitting is not run, and the page says so.
+MNIST is downloaded once, or read from a folder with the four original files: `--manual_dir=DIR`. Without MNIST the
+claim about overfitting is not run, and the page says so.
 """
 
 import ml_collections
@@ -30,7 +30,7 @@ REMEDIES = {
 
 
 def get_config(variant: str = "quick") -> ml_collections.ConfigDict:
-    """The claims; `quick` is for two cores, `full` for an accelerator."""
+    """Returns the claims: `quick` for two cores, or `full` for an accelerator."""
     if variant not in VARIANTS:
         raise ValueError(f"configs/claims.py has no variant {variant!r}; choose from {', '.join(VARIANTS)}")
     full = variant == "full"
@@ -64,7 +64,7 @@ def get_config(variant: str = "quick") -> ml_collections.ConfigDict:
 
 
 def memory(full: bool) -> dict:
-    """The adding problem over 200 steps, six cells of as many parameters."""
+    """The adding problem over 200 steps, six cells with equal numbers of parameters."""
     return {
         "task": {"name": "adding", "length": 200, **SIZES},
         "cells": {
@@ -87,7 +87,7 @@ def memory(full: bool) -> dict:
 
 
 def copying() -> dict:
-    """Ten symbols wanted again after a delay at which published GRUs and LSTMs stay at the baseline."""
+    """Copy memory of ten symbols with a delay at which published GRUs and LSTMs stay at the baseline."""
     adding = memory(full=True)
     return {
         **adding,
@@ -99,7 +99,7 @@ def copying() -> dict:
 
 
 def mnist(examples: int, full: bool) -> dict:
-    """Rows of MNIST images, the first so many of the training set."""
+    """MNIST row by row, with the first `examples` training images."""
     return {
         "task": {"name": "smnist", "order": "rows"},
         "cells": {
@@ -125,7 +125,7 @@ def remedied(fields: dict, full: bool) -> dict:
 
 
 def ablations(task: dict, full: bool) -> dict:
-    """GRU and LSTM whole and with a gate taken out, at equal width."""
+    """GRU and LSTM, complete and without one gate each, at equal width."""
     return {
         "task": task,
         "cells": {

@@ -1,10 +1,10 @@
-"""Copy memory: 5 symbols of 8 kinds, wanted again after 20 steps of nothing; about 9,400 parameters each.
+"""Copy memory: recall of 5 symbols of 8 kinds after a delay of 20 steps; about 9,400 parameters each.
 
     python -m experiments.compare --config=configs/copy_memory.py
 
 Takes 2.7 minutes on two cores of an AMD EPYC that another job shared (3.7 minutes of CPU time). Expect test errors, as
 IQM of the cross-entropy of a step in nats, of .027 (chrono, 4 of 5 seeds solved), .051 (GRU, 2 of 5), .285 (LSTM, none)
-and .333 (vanilla RNN, none); the trivial error is .347. `chrono` is the GRU with update gates that start out open for
+and .333 (vanilla RNN, none); the trivial error is .347. `chrono` is the GRU with update gates initialised for
 spans of up to 25 steps (Tallec and Ollivier 2018).
 
 Rates are tuned in 1e-3 to 1e-1; of 4 draws chrono, GRU and LSTM chose the highest, 0.032, the vanilla RNN 0.0043.
@@ -14,7 +14,7 @@ import ml_collections
 
 
 def get_config() -> ml_collections.ConfigDict:
-    """The config."""
+    """Returns the config."""
     config = ml_collections.ConfigDict()
     config.task = ml_collections.ConfigDict({"name": "copy_memory", "length": 20, "symbols": 5})
     config.cells = ml_collections.ConfigDict()

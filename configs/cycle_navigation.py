@@ -13,7 +13,7 @@ import ml_collections
 
 
 def get_config() -> ml_collections.ConfigDict:
-    """The config."""
+    """Returns the config."""
     config = ml_collections.ConfigDict()
     config.task = ml_collections.ConfigDict({"name": "cycle_navigation", "length": 20, "test_length": 100})
     config.cells = ml_collections.ConfigDict()

@@ -1,37 +1,37 @@
-"""Your own files, without a line of code: arrays, tables and texts.
+"""Trains on your own files without code: arrays, tables and texts.
 
-Sequences in arrays, `inputs`, `targets` and, where they are padded, `lengths`: a class, a label each step, or numbers:
+Sequences in arrays `inputs`, `targets` and, if padded, `lengths`, with a class, a label for each step, or numbers:
 
     python -m experiments.compare --config=configs/files.py --config.task.train=beats.npz
 
-Labelled sentences, in a table with columns such as `text` and `label`; `--config.task.unit=characters` reads them
-letter by letter:
+Labelled sentences in a table with columns such as `text` and `label`; `--config.task.unit=characters` splits them into
+characters:
 
     python -m experiments.compare --config=configs/files.py --config.task.train=sentences.tsv
 
-A series, a step a row, with times in the first column or without; the trivial answers are the last step again and,
-with a season, what was a season before:
+A series with one step in each row, optionally with times in the first column. The trivial answers repeat the last step
+and, with a season, the value one season before:
 
     python -m experiments.compare --config=configs/files.py --config.task.train=prices.csv \\
 --config.task.target=price --config.task.season=7
 
-A text: which character, or with `--config.task.unit=words` which word, comes next:
+A text, to predict the next character, or with `--config.task.unit=words` the next word:
 
     python -m experiments.compare --config=configs/files.py --config.task.train=text.txt
 
-`--config.task.validation=FILE` and `--config.task.test=FILE` name other files; left out, a tenth of the first file is
-drawn for each (of a series and of a text: its end). docs/own_data.md has the formats and all options.
+`--config.task.validation=FILE` and `--config.task.test=FILE` name other files. By default, each is a random tenth of
+the first file (for a series or a text: its end). docs/own_data.md has the formats and all options.
 
 GRU, LSTM and vanilla RNN of equal size, 5 seeds, 300 updates of 32 examples, rates tuned by 4 draws: about 13,000
 parameters each for a few numbers a step, 26,000 for tokens with their embedding. Takes half a minute to two minutes on
-two cores of an AMD EPYC for the files of docs/own_data.md, which has what to expect of each.
+two cores of an AMD EPYC for the files of docs/own_data.md, which states the expected results.
 """
 
 import ml_collections
 
 
 def get_config() -> ml_collections.ConfigDict:
-    """The config."""
+    """Returns the config."""
     config = ml_collections.ConfigDict()
     config.task = ml_collections.ConfigDict({"name": "files", "train": ""})
     config.cells = ml_collections.ConfigDict()

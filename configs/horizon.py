@@ -1,22 +1,22 @@
-"""How far each cell gets: the adding problem at growing lengths, until fewer than half of its seeds solve it.
+"""The longest solvable adding problem of each cell: lengths grow until fewer than half of its seeds solve it.
 
     python -m experiments.compare --config=configs/horizon.py
 
-Takes 4.7 minutes on two cores of an AMD EPYC that another job shared (7.5 minutes of CPU time). Expect the GRU to go up
-to length 200 (5 of 5 seeds; at 400 2 of 5), the vanilla RNN up to 100 (3 of 5; at 200 none) and the LSTM up to 50 (4 of
-5; at 100 none), each with about 1,690 parameters and 500 updates: with more updates every cell goes further
-(configs/adding.py has all three at 100 after 1,400).
+Takes 4.7 minutes on two cores of an AMD EPYC that another job shared (7.5 minutes of CPU time). Expect the GRU to reach
+length 200 (5 of 5 seeds; at 400 2 of 5), the vanilla RNN 100 (3 of 5; at 200 none) and the LSTM 50 (4 of 5; at 100
+none), each with about 1,690 parameters and 500 updates. With more updates every cell reaches longer sequences (in
+configs/adding.py all three solve 100 after 1,400).
 
-Every length has its own search in 3e-4 to 1e-1. GRU and LSTM chose the highest of 4 draws, 0.024, at each; the vanilla
-RNN, relu units and the identity as in configs/adding.py, chose 0.0058, and at 200 the lowest, the only one that didn't
-diverge.
+Every length has its own search in 3e-4 to 1e-1. GRU and LSTM chose the highest of 4 draws, 0.024, at each length. The
+vanilla RNN, with relu and identity as in configs/adding.py, chose 0.0058, and at 200 the lowest rate, the only one that
+didn't diverge.
 """
 
 import ml_collections
 
 
 def get_config() -> ml_collections.ConfigDict:
-    """The config."""
+    """Returns the config."""
     config = ml_collections.ConfigDict()
     config.task = ml_collections.ConfigDict({"name": "adding", "length": 25, "test_size": 2000})
     config.horizon = ml_collections.ConfigDict(

@@ -1,12 +1,11 @@
-"""Three cells, tuned and trained within seconds: what `experiments.killtest` interrupts.
+"""Three cells, tuned and trained within seconds, for the interruptions of `experiments.killtest`.
 
     python -m experiments.killtest
     python -m experiments.compare --config=configs/killtest.py
 
-Alone it takes 25 seconds to a minute on two cores, most of it compiling. Its numbers are beside the point: 1,000
-updates at 30 steps of the adding problem, for which expect GRU and LSTM to solve it (mean squared errors of 2e-4 and
-2e-3) and the tanh RNN not to (0.14). Every phase of a run is in it: draws, training, the best parameters by
-validation, the test.
+The comparison alone takes 25 seconds to a minute on two cores, most of it for compilation. It trains 1,000 updates
+on 30 steps of the adding problem. Expect GRU and LSTM to solve it (mean squared errors of 2e-4 and 2e-3) and the tanh
+RNN to fail (0.14). It has every phase of a run: draws, training, the best parameters by validation, and the test.
 """
 
 import ml_collections

@@ -14,7 +14,7 @@ import ml_collections
 
 
 def get_config() -> ml_collections.ConfigDict:
-    """The config."""
+    """Returns the config."""
     config = ml_collections.ConfigDict()
     config.task = ml_collections.ConfigDict({"name": "listops", "length": 30})
     config.cells = ml_collections.ConfigDict()

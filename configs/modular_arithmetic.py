@@ -13,7 +13,7 @@ import ml_collections
 
 
 def get_config() -> ml_collections.ConfigDict:
-    """The config."""
+    """Returns the config."""
     config = ml_collections.ConfigDict()
     config.task = ml_collections.ConfigDict({"name": "modular_arithmetic", "length": 11, "test_length": 51})
     config.cells = ml_collections.ConfigDict()

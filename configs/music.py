@@ -1,11 +1,11 @@
-"""Polyphonic music, JSB Chorales: which of 88 keys sound in the next frame; about 22,800 parameters each.
+"""Polyphonic music, JSB Chorales: predicts the 88 keys of the next frame; about 22,800 parameters each.
 
     python -m experiments.compare --config=configs/music.py
 
-Takes 3.3 minutes of CPU time; the run was paused for a while, so that it has no wall time. With other rates it took 1.8
+Takes 3.3 minutes of CPU time; the run was paused, so its wall time is unknown. With other rates it took 1.8
 minutes on two cores of an AMD EPYC that another job shared. Expect test errors, as IQM of the negative log-likelihood
-of a frame in nats, of 8.76 (GRU), 8.88 (LSTM) and 8.88 (vanilla RNN with tanh), all 5 seeds solved; how often each key
-sounds has 11.06. Tested are the parameters that were best in validation.
+of a frame in nats, of 8.76 (GRU), 8.88 (LSTM) and 8.88 (vanilla RNN with tanh), all 5 seeds solved; the
+frequencies of keys have 11.06. The test uses the best parameters by validation.
 
 Rates are tuned in 1e-3 to 1e-1; of 4 draws GRU and LSTM chose the highest, 0.032, the vanilla RNN 0.010. The range
 matters: in 3e-4 to 3e-2 all three chose the highest, 0.0097, and had 9.42, 9.70 and 8.91, in another order.
@@ -17,7 +17,7 @@ import ml_collections
 
 
 def get_config() -> ml_collections.ConfigDict:
-    """The config."""
+    """Returns the config."""
     config = ml_collections.ConfigDict()
     config.task = ml_collections.ConfigDict({"name": "music", "dataset": "jsb"})
     config.cells = ml_collections.ConfigDict()

@@ -1,10 +1,10 @@
-"""A finished run once more: the config that it wrote, with the sizes and the numbers of updates measured for it.
+"""Repeats a finished run from its written config, with the sizes and the numbers of updates measured for it.
 
     python -m experiments.compare --config=configs/rerun.py:runs/RUN --workdir=runs/AGAIN
     python -m experiments.compare --config=configs/rerun.py:runs/RUN,seeds=10 --workdir=runs/MORE
 
-Takes as long as the run did, and needs the same `--data_dir`. It says where a file of your own, code or data, isn't as
-it was for the run. On the same machine, with the same versions, expect the same records but for their times.
+Takes as long as the run did, and needs the same `--data_dir`. It warns if one of your own files, code or data, has
+changed since the run. On the same machine with the same versions, expect the same records except for their times.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ import ml_collections
 
 
 def get_config(run: str = "") -> ml_collections.ConfigDict:
-    """The config of a run's directory, `run`."""
+    """Returns the config in the run's directory `run`."""
     path = Path(run) / "config.json"
     if not run:
         raise ValueError("configs/rerun.py needs a run's directory: --config=configs/rerun.py:runs/RUN")
@@ -34,16 +34,16 @@ def get_config(run: str = "") -> ml_collections.ConfigDict:
 
 
 def files_of(run: Path) -> dict[str, str]:
-    """The user's own files that a run was made of, check sums by path; none where it says nothing of them."""
+    """Returns the checksums by path of the user's own files that a run used; empty if the run records none."""
     try:
         with (run / "records.jsonl").open(encoding="utf-8") as lines:
             return json.loads(next(lines, "{}")).get("files", {})
-    except FileNotFoundError:  # of a sweep's trial there is a config alone
+    except FileNotFoundError:  # a sweep's trial has only a config
         return {}
 
 
 def without_none(fields: dict[str, Any]) -> dict[str, Any]:
-    """The fields that have a value, group by group: None is a default, and a ConfigDict can't override it."""
+    """Returns the fields without None values, recursively: None is a default that a ConfigDict can't override."""
     return {
         name: without_none(value) if isinstance(value, dict) else value
         for name, value in fields.items()

@@ -1,4 +1,4 @@
-"""Selective copying: 4 of 32 steps hold a symbol, the others noise; all four are wanted at the end; 52,400 parameters.
+"""Selective copying: 4 of 32 steps hold a symbol to recall at the end, the others hold noise; 52,400 parameters.
 
     python -m experiments.compare --config=configs/selective_copy.py
 
@@ -12,7 +12,7 @@ import ml_collections
 
 
 def get_config() -> ml_collections.ConfigDict:
-    """The config."""
+    """Returns the config."""
     config = ml_collections.ConfigDict()
     config.task = ml_collections.ConfigDict({"name": "selective_copy", "length": 32, "symbols": 4, "recall": "end"})
     config.cells = ml_collections.ConfigDict()

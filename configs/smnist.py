@@ -6,12 +6,11 @@
 
 `rows` takes 6 minutes on two cores of an AMD EPYC (34 GFLOP/s a core). Expect test accuracies, as IQM, of .985 (GRU),
 .983 (LSTM) and .967 (vanilla RNN); docs/results.md has the table. `pixels` and `permuted` were not run to their end:
-6 updates of `pixels` took 0.55, 0.75 and 0.62 s an update and seed (GRU, LSTM, vanilla RNN), so that their 5,500
-updates, 10 epochs, with 3 seeds would take about 12 hours on the same two cores, evaluations included. They are for
-an accelerator.
+6 updates of `pixels` took 0.55, 0.75 and 0.62 s an update and seed (GRU, LSTM, vanilla RNN). Their 5,500 updates, 10
+epochs, with 3 seeds would take about 12 hours on the same two cores, with evaluations. They are for an accelerator.
 
-Real MNIST, 55,000 images to train, 5,000 to validate, 10,000 to test; downloaded once, or read from a
-folder with the four original files: `--manual_dir=DIR`.
+MNIST has 55,000 training, 5,000 validation and 10,000 test images. It is downloaded once, or read from a folder with
+the four original files: `--manual_dir=DIR`.
 """
 
 import ml_collections
@@ -20,7 +19,7 @@ VARIANTS = ("rows", "pixels", "permuted")
 
 
 def get_config(variant: str = "rows") -> ml_collections.ConfigDict:
-    """The config of one way to read an image as a sequence."""
+    """Returns the config of a variant, the task's `order`."""
     if variant not in VARIANTS:
         raise ValueError(f"configs/smnist.py has no variant {variant!r}; choose from {', '.join(VARIANTS)}")
     rows = variant == "rows"

@@ -1,11 +1,11 @@
-"""Temporal order (task 6a): of two symbols among distractors, which came first and which second; 3,300 parameters.
+"""Temporal order (task 6a): the order of two symbols among distractors; 3,300 parameters.
 
     python -m experiments.compare --config=configs/temporal_order.py         lengths 100 to 110, as published
     python -m experiments.compare --config=configs/temporal_order.py:short   lengths 40 to 44
 
 `long` takes 5.4 minutes on two cores of an AMD EPYC that several jobs shared (4.6 minutes of CPU time). Expect test
 accuracies, as IQM, of 1.000 (chrono, 5 of 5 seeds solved), .250 (GRU, none; chance is .25), .715 (LSTM, 1 of 5) and
-.253 (vanilla RNN, none). `chrono` is the GRU with update gates that start out open for spans of up to `length` steps
+.253 (vanilla RNN, none). `chrono` is the GRU with update gates initialised for spans of up to `length` steps
 (Tallec and Ollivier 2018).
 
 Rates are tuned in 1e-3 to 1e-1; of 4 draws chrono and GRU chose the highest, 0.032 (chrono solved it at all of them),
@@ -19,7 +19,7 @@ VARIANTS = ("long", "short")
 
 
 def get_config(variant: str = "long") -> ml_collections.ConfigDict:
-    """The config of one range of lengths."""
+    """Returns the config of a variant, a range of lengths."""
     if variant not in VARIANTS:
         raise ValueError(f"configs/temporal_order.py has no variant {variant!r}; choose from {', '.join(VARIANTS)}")
     long = variant == "long"

@@ -1,17 +1,17 @@
 """A data set of TFDS's catalogue by name: Fashion-MNIST, an image row by row, 28 steps of 28 pixels.
 
-Prepare it once, as array_record, on a machine with a network. TFDS's own code for some data sets, this one too, wants
-TensorFlow there (pip install tensorflow, in an environment of its own); to read what was prepared takes none:
+Prepare it once, as array_record, on a machine with a network. For this and some other data sets, TFDS's preparation
+needs TensorFlow (pip install tensorflow, in a separate environment). Reading a prepared data set doesn't:
 
     python -c "import tensorflow_datasets as tfds; \\
 tfds.builder('fashion_mnist', data_dir='DIR').download_and_prepare(file_format='array_record')"
     python -m experiments.compare --config=configs/tfds.py --data_dir=DIR
 
-Not run on Fashion-MNIST yet, so that no runtime and no accuracy is known. It was tried on a stand-in of the same
-features, 3,500 images of a bright bar whose place is the class: a GRU, 60 updates, 2 seeds, 2 draws, had .885 after 0.7
+Not run on Fashion-MNIST yet, so runtime and accuracy are unknown. It was run on a substitute with the same features,
+3,500 images of a bright bar whose position is the class: a GRU with 60 updates, 2 seeds and 2 draws had .885 after 0.7
 minutes.
 
-Any other one works by its name and those of its features; tasks/tfds.py says what can be read:
+Other data sets need their name and the names of their features; tasks/tfds.py lists the supported features:
 
     python -m experiments.compare --config=configs/tfds.py --data_dir=DIR --config.task.dataset=imdb_reviews \\
 --config.task.inputs=text --config.task.max_length=500 --config.task.cut=true
@@ -21,7 +21,7 @@ import ml_collections
 
 
 def get_config() -> ml_collections.ConfigDict:
-    """The config."""
+    """Returns the config."""
     config = ml_collections.ConfigDict()
     config.task = ml_collections.ConfigDict(
         {

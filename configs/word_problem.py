@@ -13,7 +13,7 @@ import ml_collections
 
 
 def get_config() -> ml_collections.ConfigDict:
-    """The config."""
+    """Returns the config."""
     config = ml_collections.ConfigDict()
     config.task = ml_collections.ConfigDict(
         {"name": "word_problem", "group": "a5", "tokens": "generators", "length": 12, "test_length": 48}

@@ -20,7 +20,7 @@ import ml_collections
 
 
 def get_config() -> ml_collections.ConfigDict:
-    """The suite; what `shared` says goes for every run, over what its config says."""
+    """Returns the suite. The fields of `shared` override every run's config."""
     config = ml_collections.ConfigDict()
     config.title = "Five short tasks"
     config.runs = ml_collections.ConfigDict(

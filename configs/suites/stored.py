@@ -2,19 +2,19 @@
 
     python -m experiments.suite --config=configs/suites/stored.py
 
-Not run as a whole yet; about 25 minutes on two cores of an AMD EPYC, by the times of its configs, most of them for
-MNIST, which takes 9 runs a cell here, its draws included, instead of 3. Each config says in its own file what to
-expect; MNIST is tuned here in TuneConfig's 1e-4 to 1e-1.
+Not run as a whole yet. The times of its configs add up to about 25 minutes on two cores of an AMD EPYC, mainly for
+MNIST, which takes 9 runs for each cell here, including draws, instead of 3. Each config states its expected results.
+MNIST is tuned here in TuneConfig's 1e-4 to 1e-1.
 
-The data are downloaded once. Without a network prepare each from its own folder first, as `python -m
-experiments.prepare --help` says, all into one `--data_dir`.
+The data are downloaded once. Without a network, first prepare each data set from its own folder into one `--data_dir`
+(see `python -m experiments.prepare --help`).
 """
 
 import ml_collections
 
 
 def get_config() -> ml_collections.ConfigDict:
-    """The suite; what `shared` says goes for every run, over what its config says."""
+    """Returns the suite. The fields of `shared` override every run's config."""
     config = ml_collections.ConfigDict()
     config.title = "Stored data sets"
     config.runs = ml_collections.ConfigDict(

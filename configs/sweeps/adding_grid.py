@@ -1,4 +1,4 @@
-"""The adding problem, a grid: three learning rates of the GRU by two bounds of the gradient.
+"""A grid on the adding problem: three learning rates of the GRU by two gradient clipping thresholds.
 
 python -m experiments.sweep --config=configs/adding.py:relu,only=gru,seeds=2 --sweep=configs/sweeps/adding_grid.py
 """
@@ -7,7 +7,7 @@ import ml_collections
 
 
 def get_config() -> ml_collections.ConfigDict:
-    """The sweep: every combination of the values."""
+    """Returns the sweep: every combination of the values."""
     sweep = ml_collections.ConfigDict()
     sweep.search = "grid"
     sweep.fields = ml_collections.ConfigDict()

@@ -1,4 +1,4 @@
-"""The adding problem, a search: 30 trials of rate, bound and warm-up for the GRU by TPE, with median pruning.
+"""A TPE search on the adding problem: 30 trials of the GRU's rate, clipping and warm-up, with median pruning.
 
 python -m experiments.sweep --config=configs/adding.py:relu,only=gru,seeds=2 --sweep=configs/sweeps/adding_tpe.py
 """
@@ -7,7 +7,7 @@ import ml_collections
 
 
 def get_config() -> ml_collections.ConfigDict:
-    """The sweep: ranges, of which low and high are included."""
+    """Returns the sweep: ranges that include low and high."""
     sweep = ml_collections.ConfigDict()
     sweep.search = "tpe"
     sweep.trials = 30
@@ -21,6 +21,6 @@ def get_config() -> ml_collections.ConfigDict:
     sweep.pruning = ml_collections.ConfigDict({"kind": "median", "warmup": 400, "startup": 8})
     sweep.retries = 1
     sweep.limits = ml_collections.ConfigDict({"minutes": 30.0, "memory_gb": 4.0})
-    # What --engine=slurm asks for; names are your cluster's own, e.g. {"partition": "cpu", "account": "lab"}.
+    # The options of --engine=slurm, with your cluster's names, e.g. {"partition": "cpu", "account": "lab"}.
     sweep.slurm = ml_collections.ConfigDict({"minutes": 240})
     return sweep

@@ -46,15 +46,15 @@ def word_problem(
 
     `group` is all permutations of five things ("s5", 120 elements), the even ones ("a5", 60), the product of the even
     permutations of four things and the cyclic group of order 5 ("a4xz5", 60), or the cyclic group of order 60 ("z60").
-    Elements are numbered in lexicographic order, so that 0 is the identity; of z60, i is i. The product of x1 .. xt is
-    x1 x2 .. xt with (p q)(i) = p(q(i)), as in both sources. (The other order is the same problem with every element
-    renamed to its inverse.)
+    Elements are numbered in lexicographic order, so 0 is the identity; in z60, element i has number i. The product of
+    x1 .. xt is x1 x2 .. xt with (p q)(i) = p(q(i)), as in both sources. (The other order is the same problem with every
+    element renamed to its inverse.)
 
     `tokens` are all elements, as in Merrill et al., or the identity (token 0) and a few generators (1, 2, ...), as in
-    Liu et al.; either way they are drawn uniformly, and the answer is one of all elements.
+    Liu et al. Tokens are drawn uniformly, and the answer can be any element.
 
-    A training sequence has `length` steps, each with its answer: every prefix is a shorter problem. The test set's have
-    `test_length`, and only the steps after `length` are scored there; 0 makes them as in training.
+    A training sequence has `length` steps, each with an answer: every prefix is a shorter problem. Test sequences have
+    `test_length` steps, and only steps after `length` are scored. A `test_length` of 0 means the training length.
     """
     if group not in GENERATORS:
         raise ValueError(f"group={group!r} must be one of {', '.join(GENERATORS)}")
