@@ -1,4 +1,4 @@
-"""Records of runs and studies that nobody trained, and what a report made of them, read back."""
+"""Writes synthetic records of runs and studies, and reads the reports made from them."""
 
 import csv
 import dataclasses
@@ -18,14 +18,14 @@ from gru_research import records, report, stats
 
 @dataclasses.dataclass(frozen=True)
 class Cell:
-    """One cell of a synthetic run: a curve and a test metric a seed; None as in the records."""
+    """One cell of a synthetic run, with a curve and a test metric for each seed. None means the same as in records."""
 
     curves: list[list[float | None]]  # by seed, then by evaluation
     tests: list[float | None]
     parameters: int = 1000
-    ms_per_step: float = 2.0  # of seed 0; each further seed takes 1 more
+    ms_per_step: float = 2.0  # for seed 0; each further seed takes 1 more
     diverged: dict[int, int] = dataclasses.field(default_factory=dict)  # seed: step
-    results: int | None = None  # how many seeds have a result; None: all
+    results: int | None = None  # the number of seeds with a result; None: all
     draws: tuple[tuple[float, float | None], ...] = ()  # learning rate, validation metric; None: diverged
     chosen: int | None = None  # which draw
     described: bool = True  # whether training had begun
@@ -46,9 +46,9 @@ def write_run(
     files: Mapping[str, str] = MappingProxyType({}),
     **task_fields: object,
 ) -> records.Run:
-    """Writes the records of a run; `bare` leaves out every field that may be missing.
+    """Writes the records of a run. `bare` leaves out every optional field.
 
-    `task_fields` are more of the task's, or others than usual; `config` are more of the run's.
+    `task_fields` add to the task's fields or replace them; `config` adds to the run's config.
     """
     workdir.mkdir(exist_ok=True)
     seeds = max((len(cell.curves) for cell in cells.values()), default=5)
@@ -123,14 +123,14 @@ def two_cells(seeds: int) -> dict[str, Cell]:
 
 
 def write_study(workdir: Path, kind: str, runs: list[str], **fields: object) -> None:
-    """Writes `study.json`; of a horizon, `fields` hold its field, values and solved."""
+    """Writes `study.json`. For a horizon, `fields` hold its field, values and solved."""
     content = {"schema": "gru_research.study/1", "kind": kind, "title": "A study", "runs": runs}
     content |= {"field": None, "values": None, "solved": None} | fields
     (workdir / "study.json").write_text(json.dumps(content))
 
 
 def constant(*tests: float | None, solved: int = 0) -> Cell:
-    """A cell with these test metrics, whose first `solved` seeds solve the task at step 100, the others never."""
+    """Returns a cell with these test metrics. Its first `solved` seeds solve the task at step 100, the others never."""
     curves = [[0.2, 0.0001, 0.0001] if seed < solved else [0.2, 0.19, 0.18] for seed in range(len(tests))]
     diverged = {seed: 150 for seed, test in enumerate(tests) if test is None}
     return Cell(curves, list(tests), diverged=diverged)
@@ -148,7 +148,7 @@ def table_text(run: records.Run, width: int = 200) -> str:
 
 
 class Page(html.parser.HTMLParser):
-    """Every start tag with its attributes, the shown text, and whether the tags close in order."""
+    """Parses a page: every start tag with its attributes, the visible text, and whether the tags close in order."""
 
     VOID = ("meta", "img", "br", "hr", "link")
 

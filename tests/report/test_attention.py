@@ -1,4 +1,4 @@
-"""What the report shows of attention, from arrays that nobody trained."""
+"""Attention in the report, from synthetic arrays."""
 
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ VOCABULARIES = {"inputs": ("walk", "twice"), "targets": ("WALK", "RUN", "<end>")
 
 
 def attended(**changes: Any) -> AttentionExamples:
-    """ "walk twice" answered by WALK WALK, and "walk" by RUN, which is wrong."""
+    """Returns two examples: "walk twice" answered by WALK WALK, and "walk" answered wrongly by RUN."""
     fields: dict[str, Any] = {
         "seed": 4,
         "examples": np.array([0, 17]),

@@ -1,6 +1,6 @@
-"""Every kind of page, opened in a real headless browser: whole, quiet, alone, narrow and wide, and the slider.
+"""Every kind of page in a real headless browser: no errors or requests, narrow and wide layouts, and the slider.
 
-The texts of the pages are hostile where a user's may be.
+Texts that a user can set contain HTML.
 """
 
 import dataclasses
@@ -33,7 +33,7 @@ STEPS = 40
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """A real one; where none is installed tests skip, or fail where REQUIRE_BROWSER=1 is set."""
+    """A real browser. Without one the test is skipped, or fails if REQUIRE_BROWSER=1."""
     path = next(filter(None, map(shutil.which, BROWSERS)), None)
     if path is None or importlib.util.find_spec("playwright") is None:
         reason = f"pages are looked at with playwright and one of {', '.join(BROWSERS)}, and one of the two isn't here"
@@ -55,7 +55,7 @@ def hostile(texts: Sequence[str]) -> list[str]:
 
 
 def heat() -> exhibits.Heat:
-    """Two units over 40 steps, whose names try to be HTML."""
+    """Returns a heat map of two units over 40 steps, with HTML in their names."""
     steps = range(STEPS)
     return exhibits.Heat(
         "gates",
@@ -68,7 +68,7 @@ def heat() -> exhibits.Heat:
 
 
 def write_pages(folder: Path) -> dict[str, Path]:
-    """A page of each kind."""
+    """Writes a page of each kind."""
     quiet = rich.console.Console(quiet=True)
     cells = two_cells(6) | {
         "tuned": Cell([falling(0)] * 6, [0.1] * 6, draws=((1e-3, 0.2), (1e-2, None)), chosen=0),
@@ -113,7 +113,7 @@ def write_pages(folder: Path) -> dict[str, Path]:
 
 
 def write_sweep(path: Path) -> Path:
-    """A sweep of three trials, one of which failed."""
+    """Writes a sweep of three trials, one of which failed."""
     for package in ("optuna", "submitit"):
         if importlib.util.find_spec(package) is None:
             pytest.skip(f"a sweep needs {package}")
@@ -140,7 +140,7 @@ def pages(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[str, P
 
 @dataclasses.dataclass
 class Opened:
-    """A page with all that the browser told of it: console, errors, dialogs, and addresses that it asked for."""
+    """A page with the browser's console messages, errors and dialogs, and the addresses that it requested."""
 
     page: Any
     told: list[str]
@@ -204,7 +204,7 @@ def test_no_other_script_runs(browser: Any, pages: dict[str, Path], kind: str) -
 
 
 def at(page: Any) -> tuple[str, float]:
-    """What is read at the slider's step, and where the line stands, in steps."""
+    """Returns the text at the slider's step and the line's position in steps."""
     figure = page.locator("figure[data-texts]")
     left, right = (float(figure.get_attribute(f"data-{side}")) for side in ("left", "right"))
     image, line = figure.locator("img").bounding_box(), figure.locator(".line").bounding_box()

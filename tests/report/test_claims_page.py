@@ -1,4 +1,4 @@
-"""The page of claims from findings that nobody found: what it holds, and what damaged files get."""
+"""The page of claims from synthetic findings: its contents, and the errors of damaged files."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""One report of several runs: whose cell is whose, pairs across runs, and which runs aren't put together."""
+"""One report of several runs: labels of cells, pairs across runs, and runs that can't be combined."""
 
 import csv
 import re
@@ -17,7 +17,7 @@ ADDING = {"task": {"name": "adding", "length": 20}, "updates": 1200, "optimizer"
 
 
 def shifted(workdir: Path, by: int) -> None:
-    """The run with other seeds."""
+    """Shifts the seeds in a run's records by `by`."""
     path = workdir / records.FILE_NAME
     text = re.sub(r'"seed":(\d+)', lambda found: f'"seed":{int(found[1]) + by}', path.read_text())
     path.write_text(text)
@@ -25,7 +25,7 @@ def shifted(workdir: Path, by: int) -> None:
 
 @pytest.fixture(scope="module")
 def two(tmp_path_factory) -> tuple[list[Path], report.ReportPaths]:
-    """Two runs that both have a "GRU", and their report."""
+    """Two runs that both have a "GRU", and their combined report."""
     folder = tmp_path_factory.mktemp("together")
     workdirs = [folder / "2025-01" / "adding", folder / "2025-02" / "adding"]
     for workdir in workdirs:

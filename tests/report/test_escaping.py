@@ -1,4 +1,4 @@
-"""Whatever text a run, a study or a sweep holds, its page shows it as text: nothing of it becomes HTML."""
+"""Pages escape every text from a run, a study or a sweep: none of it becomes HTML."""
 
 import json
 from pathlib import Path
@@ -23,7 +23,7 @@ ALLOWED = {
 
 
 def poisoned(value: Any, key: str = "") -> Any:
-    """A record whose every text ends in HTML, the names of cells, metrics, trivial answers and packages included."""
+    """Appends HTML to every text of a record, and to the names of cells, metrics, trivial answers and packages."""
     if isinstance(value, dict):
         if key == "directions":
             return {f"{name}{EVIL}": direction for name, direction in value.items()}

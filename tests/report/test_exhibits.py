@@ -1,4 +1,4 @@
-"""Exhibits: there and back through JSON, their figures' bytes, and what stands around numbers over seeds."""
+"""Exhibits: writing and reading as JSON, reproducible figure files, and the intervals of numbers over seeds."""
 
 import json
 import math

@@ -1,4 +1,4 @@
-"""The settings of figures: their formats, sizes and styles, the same bytes each time, and what is refused."""
+"""The settings of figures: formats, sizes, styles, reproducible files, and invalid values."""
 
 import re
 import struct

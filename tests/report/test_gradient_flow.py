@@ -1,4 +1,4 @@
-"""The figures and the table of the gradient's reach, from records that nobody trained."""
+"""The figures and the table of the gradient's reach, from synthetic records."""
 
 import json
 import math
@@ -14,7 +14,10 @@ LAGS = [1, 10, 100]
 
 
 def with_probes(workdir: Path, seeds: int) -> records.Run:
-    """Gradients that fall by a factor of 10 a lag of 10 at first, and stay level at the end; seed 0's is 0 then."""
+    """Writes a run's gradients: at first they fall by a factor of 10 every 10 lags; at the end they are constant.
+
+    Seed 0's gradient is 0 at the end.
+    """
     write_run(workdir, {"GRU": Cell([[0.1, 0.01]] * seeds, [0.01] * seeds)})
     path = workdir / records.FILE_NAME
     lines = path.read_text().splitlines()

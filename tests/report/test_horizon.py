@@ -1,4 +1,4 @@
-"""The horizon of each cell: numbers, words, table, figure and page."""
+"""The horizon of each cell: numbers, texts, table, figure and page."""
 
 import math
 import subprocess
@@ -13,7 +13,7 @@ from tests.report.synthetic import Page, constant, read_csv, write_run, write_st
 
 
 def write_horizon(workdir: Path, values: list[int], solved: dict[str, list[int | None]], share: float = 0.5, **fields):
-    """A horizon with four seeds a run: `solved` has how many of a cell's solved each value; None: not trained."""
+    """Writes a horizon with four seeds per run. `solved` has each cell's solved seeds by value; None: not trained."""
     names = [f"length-{value}" for value in values]
     for i, (name, value) in enumerate(zip(names, values, strict=True)):
         cells = {

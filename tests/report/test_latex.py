@@ -1,4 +1,4 @@
-"""Tables for LaTeX: their structure, and that nothing of a label or a number is lost or becomes a command."""
+"""LaTeX tables: their structure, and the escaping of labels and numbers without loss."""
 
 import re
 from pathlib import Path
@@ -13,13 +13,13 @@ HOSTILE = r"""50% of $x_1$ & #2 {a}~b^c\input{/etc/passwd} <|"'>"""
 
 
 def columns(line: str) -> list[str]:
-    """The texts of a row, split where an ampersand isn't escaped."""
+    """Splits a row into its texts at unescaped ampersands."""
     assert line.endswith(r" \\"), line
     return [text.strip() for text in re.split(r"(?<!\\)&", line.removesuffix(r"\\"))]
 
 
 def rows(text: str) -> tuple[list[str], list[list[str]]]:
-    """The headings and rows of a table, whose structure is checked."""
+    """Checks a table's structure and returns its headings and rows."""
     lines = [line for line in text.splitlines() if not line.startswith("%")]
     begin, top, heading, middle, *body, bottom, end = lines
     found = re.fullmatch(r"\\begin\{tabular\}\{@\{\}(l?r*)@\{\}\}", begin)
@@ -30,7 +30,7 @@ def rows(text: str) -> tuple[list[str], list[list[str]]]:
 
 
 def shown(text: str) -> str:
-    """What LaTeX would print of escaped text, for the commands that escaping makes."""
+    """Returns the text that LaTeX would print for escaped text. Knows only the commands of our escaping."""
     named = {"textbackslash": "\\", "textasciitilde": "~", "textasciicircum": "^", "textless": "<",
              "textgreater": ">", "textbar": "|"}  # fmt: skip
     text = text.replace(r"{\char34}", '"').replace("{[}", "[").replace("{]}", "]").replace("{*}", "*")

@@ -1,4 +1,4 @@
-"""Axes of powers of ten: ticks that say where they are, over any range, and what an axis that is cut leaves out."""
+"""Logarithmic axes: correct tick labels over any range, and the values beyond a clipped axis."""
 
 import math
 import re
@@ -21,7 +21,7 @@ def curves(*panels: exhibits.Panel) -> exhibits.Lines:
 
 
 def number(label: str) -> float:
-    """What a tick's label says: "1", "0.5", "$10^{-3}$" or "$2\\times 10^{7}$"."""
+    """Parses a tick label: "1", "0.5", "$10^{-3}$" or "$2\\times 10^{7}$"."""
     text = label.strip("$").replace("\u2212", "-")
     if found := re.fullmatch(r"(?:(.*)\\times )?10\^\{(.*)\}", text):
         return float(found[1] or 1) * 10 ** float(found[2])
@@ -29,7 +29,7 @@ def number(label: str) -> float:
 
 
 def ticks(axis) -> dict[float, str]:
-    """The labels within the axis' limits by where they are."""
+    """Returns the labels within the axis limits, by position."""
     axis.axes.figure.draw_without_rendering()
     low, high = sorted(axis.get_view_interval())
     shown = zip(axis.get_majorticklocs(), axis.get_majorticklabels(), strict=True)

@@ -1,4 +1,4 @@
-"""What a run's report claims of pairs of cells."""
+"""The claims of a run's report about pairs of cells."""
 
 import numpy as np
 import pytest

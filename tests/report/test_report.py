@@ -26,13 +26,13 @@ COLUMNS = (
 
 
 def csv_rows(run: records.Run) -> list[dict[str, str]]:
-    """What `summary.csv` would hold, without the figures, which take most of the time."""
+    """Returns the contents of `summary.csv` without drawing figures, which takes most of the time."""
     return list(csv.DictReader(io.StringIO(summary.to_csv(summary.summarize(run)))))
 
 
 @pytest.fixture(scope="module")
 def usual(tmp_path_factory) -> report.ReportPaths:
-    """The report of a finished run of two cells with five seeds; only to be read."""
+    """The report of a finished run of two cells with five seeds. Read-only."""
     workdir = tmp_path_factory.mktemp("usual")
     write_run(workdir, two_cells(5))
     return report.write(workdir)

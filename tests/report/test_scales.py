@@ -1,4 +1,4 @@
-"""The trivial baseline and the threshold stand in every figure of a metric, far off ones as an arrow at the edge."""
+"""Every figure of a metric shows the trivial baseline and the threshold; an arrow at the edge if they are far off."""
 
 import pytest
 
@@ -9,7 +9,7 @@ NEAR, FAR = 0.15, 5000.0
 
 
 def drawn(axes) -> str:
-    """All words in the axes and the legend of their figure."""
+    """Returns all texts in the axes and in their figure's legend."""
     legends = [text.get_text() for legend in axes.figure.legends for text in legend.get_texts()]
     return " | ".join([text.get_text() for text in axes.texts] + legends)
 

@@ -1,4 +1,4 @@
-"""`seeds.csv`: every seed's numbers with all their digits, whatever labels and names are."""
+"""`seeds.csv`: every seed's numbers with all digits, for any labels and names."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""Times to solve: what counts how long, and the steps that are drawn."""
+"""Times to solve: their definition, and the steps of the drawn curves."""
 
 import dataclasses
 

@@ -1,4 +1,4 @@
-"""The shared report of a suite, through `report.write_study` and its parts."""
+"""The shared report of a suite, by `report.write_study` and its parts."""
 
 import io
 import json
@@ -18,7 +18,7 @@ ACCURACY = {"name": "digits", "trivial": {"always 1": 0.1}, "threshold": 0.9, "d
 
 
 def usual_suite(workdir, seeds: int = 3) -> None:
-    """Two whole runs of two cells; one that lacks a cell, unfinished; one that isn't there; one that's damaged."""
+    """Writes a suite: two complete runs of two cells, one unfinished run without a cell, one missing, one damaged."""
     better, worse = [0.01] * seeds, [0.05] * seeds
     write_run(workdir / "adding", {"GRU": constant(*better, solved=1), "RNN": constant(*worse)}, **ERROR)
     write_run(workdir / "digits", {"GRU": constant(*[0.9] * seeds), "RNN": constant(*[0.5] * seeds)}, **ACCURACY)
@@ -30,7 +30,7 @@ def usual_suite(workdir, seeds: int = 3) -> None:
 
 @pytest.fixture(scope="module")
 def usual(tmp_path_factory) -> tuple[report.ReportPaths, str]:
-    """The report of `usual_suite` and what it printed; only to be read."""
+    """The report of `usual_suite` and its printed text. Read-only."""
     workdir = tmp_path_factory.mktemp("suite")
     usual_suite(workdir)
     (workdir / "adding" / "report.html").write_text("")

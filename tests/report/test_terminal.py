@@ -1,4 +1,4 @@
-"""Tables within 80 columns: names whole or broken at their joints, numbers never."""
+"""Tables within 80 columns: names break only between words, numbers never break."""
 
 import io
 

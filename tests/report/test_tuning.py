@@ -1,4 +1,4 @@
-"""What a run's report says and draws of the tuning."""
+"""The texts and figures on tuning in a run's report."""
 
 import dataclasses
 import json

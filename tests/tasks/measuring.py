@@ -1,4 +1,4 @@
-"""What tests ask of a task: each example's measures, and its one trivial answer."""
+"""Measurements of a task for tests: each example's metrics, and the only trivial answer."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from gru_research.tasks import Task
 
 
 def measures(task: Task, outputs: Any, batch: Any) -> dict[str, Any]:
-    """Of each example `[B]` every metric that is a mean, "loss" among them."""
+    """Returns every metric that is a mean, including "loss", for each example `[B]`."""
     found = {}
     for name, metric in task.metrics.items():
         parts = metric.statistics(outputs, batch)
@@ -16,7 +16,7 @@ def measures(task: Task, outputs: Any, batch: Any) -> dict[str, Any]:
 
 
 def baseline(task: Task) -> float:
-    """What the task's only trivial answer reaches."""
+    """Returns the metric of the task's only trivial answer."""
     (value,) = task.trivial.values()
     return value
 

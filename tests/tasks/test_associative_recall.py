@@ -1,4 +1,4 @@
-"""Associative recall: each query answered again by a dictionary, and where queries stand."""
+"""Associative recall: answers against a dictionary, and the positions of queries."""
 
 import itertools
 from functools import partial
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.usefixtures("compiled_fast")
 
 
 def made(task: Task, seed: int, size: int) -> Batch:
-    """A batch of `size` examples, made inside jit as in training."""
+    """Makes a batch of `size` examples inside jit, as in training."""
     return jax.jit(task.data.make, static_argnums=1)(jax.random.key(seed), size)
 
 

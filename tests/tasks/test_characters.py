@@ -1,4 +1,4 @@
-"""Characters: what is asked, in which segments, and what trivial answers reach."""
+"""The characters task: targets, segments, and the metrics of trivial answers."""
 
 import math
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Copy memory: both published layouts written down step by step, and what an answer without memory reaches."""
+"""Copy memory: both published layouts step by step, and the metric of an answer without memory."""
 
 import math
 from functools import partial
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.usefixtures("compiled_fast")
 
 
 def made(task: Task, seed: int, size: int) -> Batch:
-    """A batch of `size` examples, made inside jit as in training."""
+    """Makes a batch of `size` examples inside jit, as in training."""
     return jax.jit(task.data.make, static_argnums=1)(jax.random.key(seed), size)
 
 

@@ -1,4 +1,4 @@
-"""The numbers of docs/tasks.md are those of the tasks."""
+"""The numbers in docs/tasks.md match the tasks."""
 
 import ast
 import inspect
@@ -39,7 +39,7 @@ def defaults(name: str) -> dict[str, Any]:
 
 
 def solved(task: Task) -> str:
-    """As a report says it."""
+    """Returns the condition for a solved task, as formatted in a report."""
     return f"{'below' if task.direction == 'min' else 'at or above'} {formatting.number(task.threshold)}"
 
 

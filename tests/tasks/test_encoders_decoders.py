@@ -1,4 +1,4 @@
-"""How a person asks a task, and how its answers read: `Task.encode` and `Task.decode`."""
+"""`Task.encode` of a user's inputs and `Task.decode` of outputs."""
 
 import dataclasses
 import functools
@@ -42,7 +42,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
 
 
 def text_of(words: str | tuple[str, ...], joint: str = " ") -> Callable[[Mapping[str, np.ndarray]], str]:
-    """How a person writes an example's real tokens."""
+    """Returns a function that writes an example's real tokens as a user would."""
     return lambda example: joint.join(words[token] for token in real(example))
 
 
@@ -86,7 +86,7 @@ def test_what_a_person_writes_is_encoded_as_the_data_are(name: str) -> None:
 
 
 def one_hot(size: int, *numbers: int) -> np.ndarray:
-    """Logits whose largest are these classes': one row, or one a step."""
+    """Returns logits that are largest at these classes: one row, or one row per step."""
     logits = np.log(np.where(np.eye(size)[list(numbers)], 0.75, 0.25 / (size - 1)))
     return logits[0] if len(numbers) == 1 else logits
 
@@ -162,7 +162,7 @@ def test_music_is_frames_and_the_keys_that_come_next() -> None:
 
 
 class Answers(NamedTuple):
-    """The part of `decoding.Answers` that is read."""
+    """The fields of `decoding.Answers` that are read."""
 
     tokens: Any
 

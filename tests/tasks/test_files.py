@@ -1,4 +1,4 @@
-"""Tasks of one's own files: arrays, labelled sentences, a series and a text, from file to training."""
+"""Tasks from a user's files: arrays, labelled sentences, a series and a text, from file to training."""
 
 import dataclasses
 import inspect
@@ -33,7 +33,7 @@ PARTS = ("train", "validation", "test")
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The files: each is sorted or grows, so that a share from its end would differ from training."""
+    """A folder with the files. Each is sorted or increasing, so that its end differs from the training part."""
     path, draws = tmp_path_factory.mktemp("own"), np.random.default_rng(0)
     lengths = draws.integers(3, 8, 60)
     lengths[:5] = 7
@@ -61,7 +61,7 @@ def sets_of(task: Task) -> dict[str, Any]:
 
 
 def scores(task: Task, outputs: Any, batch: Any) -> dict[str, float]:
-    """Every metric of a whole set."""
+    """Returns every metric of a whole set."""
     found = {}
     for name, metric in task.metrics.items():
         parts = metric.statistics(outputs, batch)
@@ -410,7 +410,7 @@ def test_a_row_may_be_a_sequence(tmp_path: Path) -> None:
 
 
 def mistakes(folder: Path) -> list[tuple[str, dict[str, Any], str]]:
-    """What is wrong, the options and the line."""
+    """Returns the mistakes, each with a description, the options and the error message."""
     one = folder / "one"
     one.mkdir()
     draws = np.random.default_rng(0)

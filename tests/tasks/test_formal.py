@@ -1,4 +1,4 @@
-"""Regular languages: every answer against one worked out string by string, lengths, baselines, padding."""
+"""Regular languages: answers against a computation string by string, lengths, baselines, padding."""
 
 import functools
 import re

@@ -1,4 +1,4 @@
-"""The quantities that a task says a solver has to carry: at the last step they are what the target is made of."""
+"""A task's latent quantities, which a solver has to carry: at the last step they determine the target."""
 
 import jax
 import numpy as np

@@ -1,4 +1,4 @@
-"""ListOps: values against a parser, lengths and values against the published way of drawing trees, odds by hand."""
+"""ListOps: values against a parser, lengths and values against the published sampling of trees, odds by hand."""
 
 import functools
 import random
@@ -29,7 +29,7 @@ Tree = int | tuple
 
 
 def parse(words: list[str]) -> Tree:
-    """A digit or `(operator, *trees)`; every word is taken from `words`."""
+    """Parses a digit or `(operator, *trees)` and removes its words from `words`."""
     word = words.pop(0)
     if word.isdigit():
         return int(word)
@@ -49,14 +49,14 @@ def length_of(tree: Tree) -> int:
 
 
 def lists_of(tree: Tree, depth: int = 1) -> list[tuple[int, Tree]]:
-    """Every list in a tree, with its depth."""
+    """Returns every list in a tree, with its depth."""
     if isinstance(tree, int):
         return []
     return [(depth, tree), *(found for a in tree[1:] for found in lists_of(a, depth + 1))]
 
 
 def published(rng: random.Random, depth: int = 1) -> Tree:
-    """A tree drawn as the papers describe it."""
+    """Draws a tree as described in the papers."""
     if depth == MAX_DEPTH or rng.random() > 0.25:
         return rng.randrange(10)
     arguments = [published(rng, depth + 1) for _ in range(rng.randint(2, MAX_ARGS))]
@@ -82,7 +82,7 @@ def trees() -> list[Tree]:
 
 
 def assert_same_shares(counts: np.ndarray, shares: np.ndarray) -> None:
-    """Five standard errors, for every share."""
+    """Asserts that every share of the counts is within five standard errors."""
     total = counts.sum()
     assert shares.sum() == pytest.approx(1, abs=1e-6)
     np.testing.assert_array_less(np.abs(counts - total * shares), 5 * np.sqrt(total * shares) + 1)

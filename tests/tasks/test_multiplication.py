@@ -1,4 +1,4 @@
-"""The multiplication problem: targets worked out again from the inputs, and what always answering 1/4 reaches."""
+"""The multiplication problem: targets recomputed from the inputs, and the error of always answering 1/4."""
 
 import math
 from functools import partial
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("compiled_fast")
 
 
 def made(task: Task, seed: int, size: int) -> Batch:
-    """A batch of `size` examples, made inside jit as in training."""
+    """Makes a batch of `size` examples inside jit, as in training."""
     return jax.jit(task.data.make, static_argnums=1)(jax.random.key(seed), size)
 
 

@@ -1,4 +1,4 @@
-"""Music: what is asked, in which pieces, and what constant probabilities reach."""
+"""The music task: targets, pieces of sequences, and the likelihood of constant probabilities."""
 
 import math
 
@@ -14,7 +14,7 @@ from tests.faults import fault, seen
 
 
 def packed(lengths: list[int], seed: int = 0) -> dict[str, np.ndarray]:
-    """Random music as it is stored, no frame of it silent."""
+    """Returns random music in the stored format, without silent frames."""
     frames = np.random.default_rng(seed).integers(1, 256, (len(lengths), max(lengths), 11), np.uint8)
     frames[np.arange(max(lengths)) >= np.array(lengths)[:, None]] = 0
     return {"frames": frames, "length": np.array(lengths, np.int32)}

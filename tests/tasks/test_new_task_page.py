@@ -1,4 +1,4 @@
-"""The code of docs/new_task.md, run as it stands there: its tasks in experiments, its tests, its data set."""
+"""The code of docs/new_task.md runs as printed: its tasks in experiments, its tests, its data set."""
 
 import hashlib
 import importlib
@@ -37,7 +37,7 @@ def module(name: str, block: str) -> dict[str, Any]:
 
 @pytest.fixture
 def registered(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The line in TASKS, as the page has it."""
+    """Registers the page's tasks by the page's lines for TASKS."""
     lines = re.findall(r'`("\w+": \w+,)`', TEXT)
     for line, block in zip(lines, (TASK, ANSWERS), strict=True):
         for name, made in eval(f"{{{line}}}", module("its_task", block)).items():
@@ -139,7 +139,7 @@ def test_its_task_that_reads_a_file_draws_its_sets(tmp_path: Path) -> None:
 
 @pytest.fixture
 def manual_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """The page's data set in a package of its own, registered; the folder with its raw file."""
+    """Registers the page's data set in its own package. Yields the folder with its raw file."""
     raw, package = tmp_path / "raw", tmp_path / "modules" / "beats"
     for folder in (raw, package):
         folder.mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""Noise-padded sequences: the nearest prototype answers from the signal and knows nothing from the padding."""
+"""Noise-padded sequences: the nearest prototype solves the task from the signal, and is at chance on the padding."""
 
 import itertools
 from functools import partial
@@ -20,18 +20,18 @@ pytestmark = pytest.mark.usefixtures("compiled_fast")
 
 
 def made(task: Task, seed: int, size: int) -> Batch:
-    """A batch of `size` examples, made inside jit as in training."""
+    """Makes a batch of `size` examples inside jit, as in training."""
     return jax.jit(task.data.make, static_argnums=1)(jax.random.key(seed), size)
 
 
 def nearest(shown: np.ndarray, patterns: np.ndarray) -> np.ndarray:
-    """The class of the nearest pattern: `[B, P, D]`, `[C, P, D]` -> `[B]`."""
+    """Returns the class of the nearest pattern: `[B, P, D]`, `[C, P, D]` -> `[B]`."""
     return np.square(shown[:, None] - patterns).sum((2, 3)).argmin(1)
 
 
 @pytest.fixture(scope="module")
 def batch() -> dict[str, np.ndarray]:
-    """Of 20 steps, signal 8 x 8, noise 1."""
+    """A batch with 20 steps, a signal of 8 x 8 and noise 1."""
     return {name: np.asarray(a) for name, a in made(noisy_padded(length=20), 1, SIZE).items()}
 
 

@@ -1,4 +1,4 @@
-"""docs/own_data.md: its files are made as it says, and its notes and trivial answers are those of its tasks."""
+"""docs/own_data.md: its code makes the files, and its notes and trivial answers match the tasks."""
 
 import ast
 import re

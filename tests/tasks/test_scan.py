@@ -1,4 +1,4 @@
-"""SCAN as a task: values against NumPy and by hand, trivial answers and the validation set on the real data."""
+"""The SCAN task: values against NumPy and by hand, and trivial answers and the validation set on the real data."""
 
 import collections
 import re
@@ -38,14 +38,14 @@ NAMES: Any = tuple(SPLITS)
 
 
 class Answers(NamedTuple):
-    """The part of `decoding.Answers` that the task reads."""
+    """The fields of `decoding.Answers` that the task reads."""
 
     tokens: Any
     lengths: Any
 
 
 def arrays(commands: Sequence[str]) -> dict[str, np.ndarray]:
-    """Commands with their actions, as they are stored."""
+    """Returns commands with their actions in the stored format."""
     found: dict[str, Any] = {}
     pairs = [(command.split(), meaning(command.split())) for command in commands]
     for name, words, column, width in (("command", COMMANDS, 0, 9), ("actions", ACTIONS, 1, 48)):
@@ -57,7 +57,7 @@ def arrays(commands: Sequence[str]) -> dict[str, np.ndarray]:
 
 @pytest.fixture(scope="module")
 def batch() -> Batch:
-    """Three commands, of 3, 4 and 1 actions, as the model sees them."""
+    """Returns the model's batch of three commands with 3, 4 and 1 actions."""
     return scan().prepare(
         {k: jnp.asarray(a) for k, a in arrays(["walk twice and jump", "look left twice", "run"]).items()}
     )
@@ -89,7 +89,7 @@ def test_the_spec_says_what_a_model_may_know() -> None:
 
 
 def measured(name: str, outputs: Any, batch: Batch) -> np.ndarray:
-    """A metric of the task over one batch as the whole set."""
+    """Returns a metric of the task over one batch as the whole set."""
     metric = scan().metrics[name]
     assert isinstance(metric, Additive)
     return metric.finish({part: np.sum(np.asarray(a)) for part, a in metric.statistics(outputs, batch).items()})
@@ -120,7 +120,7 @@ def test_logits_behind_an_answers_end_count_for_nothing(batch: Batch) -> None:
 
 
 def generated(rows: Sequence[Sequence[int]], longest: int) -> Answers:
-    """Answers as a decoder gives them, with the end behind the end; those without one have `longest` tokens."""
+    """Returns answers as from a decoder, filled with end tokens. Answers without an end have `longest` tokens."""
     lengths = [row.index(END) + 1 if END in row else longest for row in map(list, rows)]
     return Answers(jnp.array([[*row, *[END] * (longest - len(row))] for row in rows]), jnp.array(lengths))
 

@@ -1,4 +1,4 @@
-"""Selective copying: targets read again from the inputs, in both ways of asking for them."""
+"""Selective copying: targets recomputed from the inputs, for both kinds of recall."""
 
 import itertools
 from collections import Counter
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("compiled_fast")
 
 
 def made(task: Task, seed: int, size: int) -> Batch:
-    """A batch of `size` examples, made inside jit as in training."""
+    """Makes a batch of `size` examples inside jit, as in training."""
     return jax.jit(task.data.make, static_argnums=1)(jax.random.key(seed), size)
 
 
@@ -44,7 +44,7 @@ def test_targets_are_the_tokens_among_the_noise_in_their_order(recall: str) -> N
 
 
 def logits_of(classes_BK: np.ndarray, categories: int, recall: str, length: int) -> jax.Array:
-    """Outputs that are sure of these classes, laid out as the task's model gives them."""
+    """Returns confident outputs for these classes, in the layout of the task's model."""
     sure = 100 * np.eye(categories, dtype=np.float32)[classes_BK]
     if recall == "end":
         return jnp.asarray(sure.reshape(len(sure), -1))

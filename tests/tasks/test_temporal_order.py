@@ -1,4 +1,4 @@
-"""Temporal order: classes read again from the sequences, and the published windows."""
+"""Temporal order: classes recomputed from the sequences, and the published windows."""
 
 from functools import partial
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.usefixtures("compiled_fast")
 
 
 def made(task: Task, seed: int, size: int) -> Batch:
-    """A batch of `size` examples, made inside jit as in training."""
+    """Makes a batch of `size` examples inside jit, as in training."""
     return jax.jit(task.data.make, static_argnums=1)(jax.random.key(seed), size)
 
 

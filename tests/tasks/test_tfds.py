@@ -1,4 +1,4 @@
-"""Data sets that TFDS prepared, made here by a builder like anybody's, read by name with features mapped by options."""
+"""Tasks from TFDS data sets: read by name, with features mapped by options. A builder makes the data set here."""
 
 import io
 import json
@@ -29,7 +29,7 @@ LETTERS = "abcdefghijklmnopqrstuvwxyzé"
 
 
 def example(i: int) -> dict[str, Any]:
-    """Example i, of test too. Sequences have 0 to 6 steps; the last feature is true of the padded series."""
+    """Returns example i of any split. Sequences have 0 to 6 steps. `steps` is the length of the padded series."""
     steps = i % 7
     return {
         "text": LETTERS[-steps:] if steps else "",
@@ -96,7 +96,7 @@ def make(data_dir: str, **options: Any) -> Any:
 
 
 def first(task: Any, split: str, count: int = 9) -> tuple[dict[str, np.ndarray], list[dict[str, Any]]]:
-    """The first examples of a set, as the model sees them and as the builder made them."""
+    """Returns the first examples of a set, as the model's batch and as the builder made them."""
     rows = {name: jnp.asarray(a[:count]) for name, a in task.data.load(DataDirs())[split].items()}
     start = {"train": 0, "validation": 45, "test": TRAIN}[split]
     batch = {name: np.asarray(a) for name, a in jax.jit(task.prepare)(rows).items()}
@@ -359,7 +359,7 @@ def test_tokens_outside_the_vocabulary(data_dir: str) -> None:
 
 @pytest.fixture
 def copy(data_dir: str, tmp_path: Path) -> Path:
-    """The data set in a place of its own, to be damaged; returns its folder."""
+    """Copies the data set to `tmp_path`, to be damaged there. Returns its folder."""
     shutil.copytree(data_dir, tmp_path, dirs_exist_ok=True)
     return tmp_path / "stock" / "plain" / "1.2.0"
 

@@ -1,4 +1,4 @@
-"""Values in stored data that aren't finite: refused by data set, part, array and example, in memory and from disk."""
+"""Non-finite values in stored data raise an error with data set, split, array and example, in memory and on disk."""
 
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ STEPS = 3
 
 
 class Holes(tfds_library.core.GeneratorBasedBuilder, skip_registration=True):
-    """`nan` has NaN in example 7 of train, `inf` is infinite in example 4 of test, `behind` is NaN behind its end."""
+    """`nan` has NaN in train's example 7, `inf` is infinite in test's example 4, `behind` is NaN after its end."""
 
     name = "holes"
     VERSION = tfds_library.core.Version("1.0.0")

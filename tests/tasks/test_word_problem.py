@@ -1,4 +1,4 @@
-"""Word problems: products against permutations composed one by one, group laws, scored steps, baselines."""
+"""Word problems: products against permutations composed in a loop, group laws, scored steps, baselines."""
 
 import functools
 import itertools

@@ -1,4 +1,4 @@
-"""Programs of these tests are compiled once a file: most of them train one small config again and again."""
+"""Compiles programs once per test file, since most of these tests train the same small config."""
 
 import dataclasses
 import functools
@@ -17,8 +17,11 @@ from gru_research.training.seeds import SeedAxis
 
 @pytest.fixture(scope="module", autouse=True)
 def _programs_of_equal_functions_are_shared() -> Iterator[None]:
-    """jax knows a function by its identity, and every plan makes its own. Here functions of equal code, closures and
-    arguments share a jitted one; so a test must not replace what a traced function calls by its global name."""
+    """Makes functions with equal code, closures and arguments share a jitted function.
+
+    JAX caches programs by the function's identity, and every plan makes its own functions. A test must not replace
+    what a traced function calls by its global name.
+    """
     spread, made = SeedAxis.shard_over_seeds, {}
 
     def once(self: SeedAxis, function: Callable[..., Any], *specs: PartitionSpec, donate: tuple[int, ...] = ()) -> Any:
@@ -34,12 +37,15 @@ def _programs_of_equal_functions_are_shared() -> Iterator[None]:
 
 
 def _key(value: Any, kept: list[Any]) -> Any:
-    """What a program depends on. What is not known is taken for itself, and `kept`, so that no other gets its id."""
+    """Returns a hashable key of what a program depends on.
+
+    Unknown objects are identified by `id`, and `kept` alive so that no other object gets the same id.
+    """
 
     def of(inner: Any) -> Any:
         return _key(inner, kept)
 
-    if isinstance(value, Lazy):  # a task's own forms, which no program calls
+    if isinstance(value, Lazy):  # a task's forms for users' inputs and answers, which no program calls
         return "later"
     if isinstance(value, functools.partial):
         return "partial", of(value.func), of(value.args), of(value.keywords)

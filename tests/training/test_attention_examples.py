@@ -1,4 +1,4 @@
-"""What is kept of attention: which examples, whose answers, which weights."""
+"""Attention examples of a run: the choice of examples, the answers and the weights."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -35,14 +35,13 @@ from gru_research.training.state import stream
 from tests.training import toy
 
 V, END, BEGIN, T = 5, 3, 4, 4
-"""Words 0 to 2, what ends an answer and what begins it; at most T words."""
+"""Words are 0 to 2; END ends an answer and BEGIN begins it. Inputs have at most T words."""
 WORDS = ("red", "green", "blue", "<end>", "<begin>")
 
 
 @dataclasses.dataclass(frozen=True)
 class Copier:
-    """Reads one word after the other and says it; instead of a 2 it says "w", rounded. The first logit of what begins
-    an answer is "w"."""
+    """A model that repeats its input word by word, with "w" rounded in place of the word 2. BEGIN's logit is "w"."""
 
     reads: str = "one"
 
@@ -76,7 +75,7 @@ class Copier:
         return "reads nothing" if self.reads == "nothing" else None
 
     def attend(self, params: Any, batch: Mapping[str, Any]) -> Any:
-        """Half of the weight is on the word, half on the token's number, to tell whose answers were read."""
+        """Puts half of the weight on the word, half on the target token's number, which identifies the answers."""
         del params
         steps, lengths = batch["targets"].shape[1], batch["lengths"]
         place = jnp.minimum(jnp.arange(steps), lengths[:, None] - 1)
@@ -86,7 +85,7 @@ class Copier:
 
 
 def commands(rows: list[list[int]], sized: bool = True) -> dict[str, np.ndarray]:
-    """Words to be said again."""
+    """Returns a batch whose targets repeat the words of its inputs."""
     inputs = np.array([row + [0] * (T - len(row)) for row in rows], np.int32)
     targets = np.array([row + [END] * (T + 1 - len(row)) for row in rows], np.int32)
     lengths = np.array([len(row) for row in rows], np.int32)
@@ -98,13 +97,13 @@ TEST = [[0, 1], [1, 1], [0], [0, 1, 1], [0, 0], [1], [1, 0, 0, 1], [1], [0], [2,
 
 
 def make(key: Any, size: int) -> dict[str, Any]:
-    """The same for every key: the first `size` of TEST."""
+    """Returns the first `size` rows of TEST, for every key."""
     del key
     return {name: jnp.asarray(a[:size]) for name, a in commands(TEST).items()}
 
 
 def task(asked: bool = True, **fields: Any) -> Task:
-    """`asked`: whether a metric reads answers."""
+    """Returns the copy task. `asked`: whether a metric reads answers."""
     tokens = jax.ShapeDtypeStruct((), jnp.int32)
     example = {"inputs": (T,), "lengths": (), "targets": (T + 1,), "target_lengths": ()}
     known: dict[str, Any] = {
@@ -220,7 +219,7 @@ def test_targets_without_lengths_end_at_their_end() -> None:
 
 
 def of(model: Any, task: Task, **fields: Any) -> Plan:
-    """The plan of a run of this model, with two seeds and two updates."""
+    """Returns the plan of a run of `model` with two seeds and two updates."""
     config = toy.CONFIG | {"seeds": 2, "updates": 2, "eval_every": 2, "batch_size": 4} | fields
     plan = make_plan(experiment(config))
     return dataclasses.replace(plan, task=task, cells=tuple(dataclasses.replace(c, model=model) for c in plan.cells))
@@ -273,7 +272,7 @@ def test_a_model_without_attention_keeps_none(tmp_path: Path) -> None:
 
 
 def losing(limit: float) -> Task:
-    """Without a loss for models whose "w" is above the limit."""
+    """Returns a task whose loss is NaN for models with "w" above the limit."""
 
     def loss(outputs: Any, batch: Any) -> Any:
         values, weights = token_loss(outputs, batch)

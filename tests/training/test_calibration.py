@@ -1,4 +1,4 @@
-"""Equal seconds as updates and equal time as sizes: the sums, with clocks that nobody waits for."""
+"""Conversion of equal seconds to updates and of equal time to sizes, with fake clocks."""
 
 import dataclasses
 import itertools
@@ -31,7 +31,7 @@ PER_UNIT = {"gru": 3e-3, "lstm": 4e-3, "block_gru": 1e-3}
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
-    """An update takes time in proportion to the units; the list fills with what was measured."""
+    """Makes an update's time proportional to the hidden size. Returns the list of measured cells."""
     measured: list[tuple[str, int]] = []
 
     def seconds(plan: Plan, cell: CellPlan, sets: Any) -> float:
@@ -138,7 +138,7 @@ def test_noise_ends_at_the_nearest_that_was_measured() -> None:
 
 
 def ticking(monkeypatch: pytest.MonkeyPatch, tick: float) -> None:
-    """Each look at the clock is so many seconds after the one before."""
+    """Makes the clock advance by `tick` seconds at each reading."""
     now = iter(range(10**6))
     monkeypatch.setattr(calibration, "time", types.SimpleNamespace(perf_counter=lambda: tick * next(now)))
 

@@ -1,4 +1,4 @@
-"""The operation at which a seed diverged: found in functions whose answer is known, and in a run."""
+"""The operation at which a seed diverged, in functions with a known answer and in a run."""
 
 import dataclasses
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What is measured: every metric of every set, however batches and devices divide it, and what is kept of the test."""
+"""Evaluation: every metric of every set, for any division over batches and devices, and the stored test outputs."""
 
 import dataclasses
 import json
@@ -38,7 +38,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @dataclasses.dataclass(frozen=True)
 class Line:
-    """One number w; the output is w times the last input."""
+    """A model with one number w. The output is w times the last input."""
 
     def init(self, key: Any, example: Any) -> dict[str, Any]:
         return toy.Counter().init(key, example)
@@ -49,14 +49,14 @@ class Line:
 
 
 def sets(key: Any, size: int) -> dict[str, Any]:
-    """Inputs 1, 2, 3, ..., and targets that are drawn, of which the third is 0."""
+    """Returns inputs 1, 2, 3, ... and random targets, of which the third is 0."""
     xs = jnp.broadcast_to(1.0 + jnp.arange(size)[:, None, None], (size, toy.STEPS, 1))
     targets = jax.random.uniform(key, (size,), minval=1.0, maxval=20.0)
     return {"inputs": xs, "targets": jnp.where(jnp.arange(size) == 2, 0.0, targets)}
 
 
 def slope(outputs: Any, batch: Any) -> Any:
-    """-w, whose gradient is -1: w grows by the learning rate."""
+    """Returns the loss -w and weight 1. Its gradient is -1, so w grows by the learning rate."""
     return -outputs[:, 0] / batch["inputs"][:, -1, 0], jnp.ones(len(outputs))
 
 
@@ -70,7 +70,7 @@ def off_target(outputs: Any, batch: Any) -> Any:
 
 
 def gained(outputs: Any, batch: Any) -> Any:
-    """w, weighted by the examples' numbers."""
+    """Returns w, weighted by the example's number."""
     return -slope(outputs, batch)[0], batch["inputs"][:, -1, 0]
 
 
@@ -108,7 +108,7 @@ def plan(made: Task, **fields: Any) -> Plan:
 
 
 def expected(split: str, seed: int, step: int) -> dict[str, float]:
-    """Every metric, worked out with NumPy over the whole set at once."""
+    """Computes every metric with NumPy over the whole set at once."""
     data = task().data.load(DataDirs())[split]
     w, x, target = toy.start(seed) + step, data["inputs"][:, -1, 0].astype(float), data["targets"].astype(float)
     error = np.abs(w * x - target)

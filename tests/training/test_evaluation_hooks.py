@@ -1,4 +1,4 @@
-"""Probes at evaluations: what they record, that training doesn't notice them, and what they can't look at."""
+"""Probes at evaluations: their records, no effect on training, and models that they can't probe."""
 
 from pathlib import Path
 from typing import Any

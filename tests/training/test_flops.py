@@ -1,4 +1,4 @@
-"""Floating-point operations against formulas."""
+"""Counts of floating-point operations against formulas."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Killed between any two of the steps by which a cell and a run end, a run goes on and ends alike."""
+"""A run that is killed between any two of the final steps of a cell or run resumes and ends with the same result."""
 
 import json
 import shutil
@@ -36,7 +36,7 @@ PLAN = make_plan(
 
 
 class Killed(BaseException):
-    """What nothing catches, as a signal that can't be."""
+    """An exception that no code catches, like a signal that can't be handled."""
 
 
 def run(workdir: Path, **arguments: Any) -> bool:
@@ -44,7 +44,7 @@ def run(workdir: Path, **arguments: Any) -> bool:
 
 
 def ended(workdir: Path) -> tuple[list[dict[str, Any]], list[bytes], list[str]]:
-    """The records without what may differ, the parameters' bits, and what lies beside them."""
+    """Returns the records without times and environments, the parameters' bits, and the names of the run's files."""
     lines = (workdir / records.FILE_NAME).read_text().splitlines()
     found = [{k: v for k, v in json.loads(line).items() if k not in ("time", "env")} for line in lines]
     parameters = [load_parameters(workdir, label) for label in ("gru", "rnn")]
@@ -60,7 +60,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[dict[str, Any]
 
 
 def dies(function: Callable[..., Any], when: Callable[..., bool], after: bool) -> Callable[..., Any]:
-    """`function`, but it is killed before or after the first call for which `when(*args)` holds."""
+    """Returns `function`, killed before or after the first call for which `when(*args)` holds."""
 
     def dying(*args: Any, **kwargs: Any) -> Any:
         last = when(*args)
@@ -75,7 +75,7 @@ def dies(function: Callable[..., Any], when: Callable[..., bool], after: bool) -
 
 
 def half_removed(folder: Path, **_: Any) -> None:
-    """A folder's removal, killed when half of its files are gone."""
+    """Removes a folder, but is killed after half of its files."""
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     assert len(files) > 3
     for path in files[::2]:

@@ -1,4 +1,4 @@
-"""Every kind of model: it trains, is matched in size, goes on where it stopped; and what it can't do is said."""
+"""Every kind of model: training, matching of sizes, resuming, and errors for unsupported uses."""
 
 import dataclasses
 import inspect
@@ -54,7 +54,7 @@ CONFIG: dict[str, Any] = {
 
 @pytest.fixture(autouse=True)
 def _backwards(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A task whose answers are generated: the page's."""
+    """Registers the task of docs/new_task.md whose answers are generated."""
     monkeypatch.setitem(TASKS, "backwards", pages.names("new_task.md", "backwards")["backwards"])
 
 
@@ -68,7 +68,7 @@ def test_the_kinds_of_these_tests_are_all() -> None:
 
 
 def results_of(workdir: Path) -> tuple[list[Any], list[bytes]]:
-    """Records without what may differ between equal runs, and the bits of the parameters."""
+    """Returns the records without times and environments, and the bits of the parameters."""
     lines = map(json.loads, (workdir / records.FILE_NAME).read_text().splitlines())
     kept = [{k: v for k, v in line.items() if k not in ("time", "env")} for line in lines]
     return kept, [np.asarray(a).tobytes() for a in jax.tree.leaves(load_parameters(workdir, "gru"))]
@@ -138,7 +138,7 @@ def test_a_config_s_model_can_be_exchanged_on_the_command_line() -> None:
 
 
 class Counted(flax_linen.Module):
-    """Gives `size` numbers for each example, and says what it was given."""
+    """A module with `size` outputs for each example and fields that record its options."""
 
     size: int
     scale: float = 1.0
@@ -185,7 +185,7 @@ class Normalised(flax_linen.Module):
 
 
 class Noisy(flax_linen.Module):
-    """Draws from a stream that nobody gives it in training."""
+    """A module that draws from a key stream which training doesn't provide."""
 
     @flax_linen.compact
     def __call__(self, inputs: Any, train: bool) -> Any:
@@ -213,7 +213,7 @@ def named(module: type) -> str:
 
 
 def line_of(module: type, behind: int) -> int:
-    """The number of a line of this file, by how many lines it comes behind a class's first one."""
+    """Returns the number of the line that is `behind` lines after a class's first line in this file."""
     return inspect.getsourcelines(module)[1] + behind
 
 
@@ -337,7 +337,7 @@ def test_own_kinds_are_held_to_what_the_task_asks_for(monkeypatch: pytest.Monkey
 
 
 def changed(**fields: Any) -> Callable[..., Task]:
-    """The adding problem with other metrics, or another loss."""
+    """Returns a factory of the adding problem with other metrics or another loss."""
 
     def make() -> Task:
         task = TASKS["adding"](length=2, validation_size=3, test_size=3)

@@ -1,4 +1,4 @@
-"""Training one cell with several seeds: against a plain loop, with seeds that diverge, and stopped half-way."""
+"""Training one cell with several seeds: against a plain loop, with seeds that diverge, and interrupted."""
 
 import dataclasses
 from collections.abc import Callable
@@ -43,7 +43,7 @@ def run(config: dict[str, Any], workdir: Path, change: Callable[[Plan], Plan] = 
 
 
 def trained_by_hand(plan: Plan, cell: CellPlan, seed: int) -> tuple[Any, list[float]]:
-    """The same training as a Python loop over updates, for one seed."""
+    """Trains one seed in a Python loop over updates."""
     task, data = plan.task, plan.task.data
     params = cell.model.init(stream(jnp.uint32(seed), "init"), task.spec.example)
     optimizer = make_optimizer(plan.config.optimizer, cell.updates, cell.scalars)
@@ -139,7 +139,7 @@ def test_seeds_batched_as_on_an_accelerator_train_alike(
 
 
 def poisoned(plan: Plan) -> Plan:
-    """The plan with a task whose seed 1 gets a NaN as its third batch."""
+    """Returns the plan with a task whose third batch of seed 1 has NaN targets."""
     data = plan.task.data
     bad = jax.random.key_data(jax.random.fold_in(stream(jnp.uint32(1), "data"), 2))
 
@@ -246,7 +246,7 @@ def test_stored_data_come_in_the_order_of_the_seed(tmp_path: Path, mnist_data_di
 
 
 class Standing:
-    """An optimiser that never moves."""
+    """An optimiser that never changes the parameters."""
 
     def __call__(self, scalars: Any) -> optax.GradientTransformation:
         return optax.sgd(0.0)

@@ -1,4 +1,4 @@
-"""Schedules, clipping and weight decay, against numbers worked out by hand."""
+"""Schedules, clipping and weight decay against numbers computed by hand."""
 
 from typing import Any
 

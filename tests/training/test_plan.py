@@ -1,4 +1,4 @@
-"""From a config to models: sizes that match, and mistakes named before anything runs."""
+"""Plans from configs: matching sizes, and errors of a config before anything runs."""
 
 from typing import Any
 
@@ -74,7 +74,10 @@ def test_a_cell_takes_its_memory_from_the_config() -> None:
 
 
 def flops(kind: str, size: int, length: int = 10) -> int:
-    """Of one example of the adding problem, two inputs and one output: products as multiply and add, see test_flops."""
+    """Returns the operations for one example of the adding problem, with two inputs and one output; see test_flops.
+
+    A product counts as a multiplication and an addition.
+    """
     gates, rest = {"gru": (3, 12), "lstm": (4, 13), "rnn": (1, 2)}[kind]
     return length * (2 * gates * size * (2 + size) + rest * size) + 2 * size + 1
 

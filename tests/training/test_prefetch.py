@@ -1,4 +1,4 @@
-"""Batches that are made ahead: the same ones, in order, each once; what goes wrong in making them, and stops."""
+"""Prefetched batches: the same batches in order, each once; errors while making them; and stopping."""
 
 import threading
 from collections.abc import Callable
@@ -89,7 +89,7 @@ def test_nothing_runs_on_behind_its_end() -> None:
 
 
 class Rows:
-    """Numbers 0 to 10 as if on disk: it notes which are read, where, and one of them may be damaged."""
+    """Simulates the numbers 0 to 10 on disk, one perhaps damaged. Records which are read, and whether in a thread."""
 
     def __init__(self, damaged: int | None = None) -> None:
         self.damaged = damaged
@@ -108,12 +108,12 @@ class Rows:
 
 
 def grows(outputs: Any, batch: Any) -> dict[str, Any]:
-    """The number grows by the mean of a batch's inputs."""
+    """Returns a loss by which the number grows by the mean of a batch's inputs."""
     return toy.distance(outputs, batch) | {"loss": -outputs[:, 0] * batch["inputs"][:, 0, 0]}
 
 
 class Sets:
-    """A training set on disk, and two in memory."""
+    """A training set on disk, and validation and test sets in memory."""
 
     def __init__(self, rows: Rows) -> None:
         self._rows = rows
@@ -198,7 +198,7 @@ def test_stopped_while_batches_are_made_it_goes_on_to_the_same_bits(
 
 
 def after(calls: int) -> Callable[[], bool]:
-    """Asks to stop at that opportunity, counted from 0."""
+    """Returns a function that is False for the first `calls` calls, then True: it requests a stop."""
     counter = iter(range(10**6))
     return lambda: next(counter) >= calls
 

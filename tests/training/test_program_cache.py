@@ -1,4 +1,4 @@
-"""One compiled program for a cell's tuning, training and test, and copies that take no part in it."""
+"""A cell's tuning, training and test share a compiled program. Copies of seeds aren't trained or evaluated."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -26,7 +26,7 @@ TUNED: dict[str, Any] = {"updates": 6, "eval_every": 2, "seeds": 2, "tune": {"dr
 
 @pytest.fixture
 def compilations(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The names of what is compiled."""
+    """The names of the programs that are compiled."""
     seen: list[str] = []
     for name in ("lower_training", "compile_evaluation"):
         make = getattr(program_cache, name)

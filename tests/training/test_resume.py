@@ -1,4 +1,4 @@
-"""Interrupted runs go on and end with the same bits and records as one that was never interrupted."""
+"""Interrupted runs resume and end with the same bits and records as an uninterrupted run."""
 
 import errno
 import fcntl
@@ -53,7 +53,7 @@ def run(workdir: Path, config: dict[str, Any] = CONFIG, **hooks: Any) -> bool:
 
 
 def fixed(workdir: Path) -> list[dict[str, Any]]:
-    """The records without what may differ between equal runs."""
+    """Returns the records without times and environments, which differ between equal runs."""
     lines = (workdir / records.FILE_NAME).read_text().splitlines()
     return [{k: v for k, v in json.loads(line).items() if k not in ("time", "env")} for line in lines]
 
@@ -70,7 +70,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def after(calls: int) -> Callable[[], bool]:
-    """Asks to stop at that opportunity, counted from 0."""
+    """Returns a function that is False for the first `calls` calls, then True: it requests a stop."""
     counter = iter(range(10**6))
     return lambda: next(counter) >= calls
 
@@ -103,11 +103,11 @@ def test_by_the_native_engine_too_it_ends_alike(native_engine: Library, tmp_path
 
 
 class Killed(BaseException):
-    """What nothing catches, as a signal that can't be."""
+    """An exception that no code catches, like a signal that can't be handled."""
 
 
 def killed(workdir: Path, at: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A run that ends at its n-th progress report, and doesn't get to write how it ended."""
+    """Runs a comparison that is killed at progress report number `at`, before it can record its end."""
     seen = iter(range(10**6))
 
     def progress(_: Any) -> None:
@@ -141,7 +141,7 @@ def test_killed_it_drops_records_past_the_checkpoint_and_ends_alike(
 
 @pytest.fixture(scope="module")
 def interrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run killed in the training of its first cell, with two snapshots of it."""
+    """A run that was killed while training its first cell, with two checkpoints."""
     workdir = tmp_path_factory.mktemp("interrupted") / "run"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(loop, "UPDATES_PER_CALL", 1)
@@ -151,7 +151,7 @@ def interrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def broken(interrupted: Path, tmp_path: Path) -> Path:
-    """A copy to damage."""
+    """A copy of `interrupted`, to be damaged."""
     shutil.copytree(interrupted, tmp_path / "run")
     return tmp_path / "run"
 
@@ -270,7 +270,7 @@ def test_a_harmless_change_goes_on(whole: Path, broken: Path) -> None:
 
 
 def begun_elsewhere(path: Path, **env: Any) -> None:
-    """Changes the environment that a run's records say it began in; what is None, they don't say."""
+    """Changes the recorded environment in which a run began. A value of None removes the field."""
     header, *rest = path.read_text().splitlines(keepends=True)
     changed = json.loads(header)
     merged = changed["env"] | env
@@ -324,7 +324,7 @@ def test_a_checkpoint_of_another_model_is_refused() -> None:
 
 @pytest.fixture
 def holder(tmp_path: Path) -> Iterator[Any]:
-    """Another process that holds a directory until it is killed."""
+    """Another process that holds the run's directory until it is killed."""
     context = multiprocessing.get_context("spawn")
     ready = context.Event()
     process = context.Process(target=_hold, args=(tmp_path / "run", ready), daemon=True)

@@ -1,4 +1,4 @@
-"""The mesh: a seed's bits on 1, 2 and 4 devices, batches divided over them, and copies that are thrown away."""
+"""The device mesh: a seed's bits on 1, 2 and 4 devices, batches divided over devices, and discarded copies of seeds."""
 
 import os
 import subprocess
@@ -53,10 +53,10 @@ DIVIDED = 1e-5
 
 
 def trained(folder: Path, devices: int, *runs: str) -> dict[str, np.ndarray]:
-    """The parameters that runs end with, in a process with so many host devices.
+    """Returns the final parameters of runs in a process with `devices` host devices.
 
-    It compiles as a user's does. Under the suite's own XLA flag, with XLA's passes off too, a device with one seed
-    rounded otherwise than one with three; under either alone, and as users run it, the bits are the same.
+    The process compiles with a user's settings. With both the suite's XLA flag and XLA's passes off, a device with one
+    seed rounded differently from a device with three. With either alone, or with a user's settings, the bits are equal.
     """
     workdir = folder / str(devices)
     subprocess.run(

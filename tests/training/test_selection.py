@@ -1,4 +1,4 @@
-"""Which parameters are tested, when a seed stops, and when it is looked at: all of it against sums on paper."""
+"""Choice of the tested parameters, early stopping, and evaluation steps, against numbers computed by hand."""
 
 import dataclasses
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Tasks: what is asked, and what trivial answers reach."""
+"""Tasks: inputs, targets, and the metrics of trivial answers."""
 
 import jax
 import jax.numpy as jnp

@@ -1,4 +1,4 @@
-"""Training on the first examples alone, and what is reached on them."""
+"""Training on only the first examples, and the metric on them."""
 
 from pathlib import Path
 from typing import Any

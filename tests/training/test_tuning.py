@@ -1,4 +1,4 @@
-"""Equal tuning: what is drawn, how draws are ranked, and what isn't looked at."""
+"""Equal tuning: the draws, their ranking, and no use of test data."""
 
 from pathlib import Path
 from typing import Any
@@ -50,7 +50,7 @@ TUNE: dict[str, Any] = {"draws": 4, "learning_rate": (0.3, 5.0), "seeds": 2, "fi
 
 
 def tuned(plan: Any) -> tuple[dict[str, float], list[Any], list[str]]:
-    """The chosen values, the records of the draws, and the phases that were shown; there is no test set to look at."""
+    """Returns the chosen values, the records of the draws and the reported phases. Tuning gets no test set."""
     seen: list[Any] = []
     phases: list[str] = []
     hooks = Hooks(seen.append, lambda p: phases.append(p.phase))
@@ -61,7 +61,7 @@ def tuned(plan: Any) -> tuple[dict[str, float], list[Any], list[str]]:
 
 
 def ends_at(draw: Any, updates: int = 3) -> float:
-    """Where the number of a draw's seed ends: gradient -1, clipped, with decoupled weight decay."""
+    """Returns the final number of a draw's seed, with gradient -1, clipping and decoupled weight decay."""
     w, values = toy.start(draw.seed), draw.values
     for _ in range(updates):
         w += values["learning_rate"] * (min(1.0, values.get("clip", 1.0)) - values.get("weight_decay", 0.0) * w)

@@ -1,4 +1,4 @@
-"""Training that is worked out by hand: the model is one number, which grows by the learning rate at every update."""
+"""A toy model for training computed by hand: one number, which grows by the learning rate at every update."""
 
 import dataclasses
 from collections.abc import Callable, Mapping
@@ -24,7 +24,7 @@ STEPS = 4
 
 @dataclasses.dataclass(frozen=True)
 class Counter:
-    """Starts between 0 and 5, as the seed says; every output is the number."""
+    """A model with one number, drawn between 0 and 5 by the seed. Every output is the number."""
 
     def init(self, key: Any, example: Any) -> dict[str, Any]:
         del example
@@ -36,18 +36,18 @@ class Counter:
 
 
 def start(seed: int) -> float:
-    """Where a seed's number starts."""
+    """Returns a seed's initial number."""
     return float(Counter().init(stream(jnp.uint32(seed), "init"), None)["w"])
 
 
 def distance(outputs: Any, batch: Any) -> dict[str, Any]:
-    """A gradient of -1, and how far the number is from the goal, a sequence's length times."""
+    """Returns a loss with gradient -1, and the number's distance from the goal times the sequence's length."""
     w = outputs[:, 0]
     return {"loss": -w, "distance": jnp.abs(w - GOAL) * batch["inputs"].shape[1]}
 
 
 def until(limit: float) -> Callable[..., dict[str, Any]]:
-    """`distance`, but there is no loss above a limit."""
+    """Returns a variant of `distance` whose loss is NaN for numbers above the limit."""
 
     def measure(outputs: Any, batch: Any) -> dict[str, Any]:
         measured = distance(outputs, batch)
@@ -61,8 +61,7 @@ def ones(steps: int) -> Callable[[Any, int], dict[str, Any]]:
 
 
 def task(measure: Callable[..., dict[str, Any]] = distance, direction: Any = "min", **fields: Any) -> Task:
-    """A task whose `measure(outputs, batch)` gives each example's "loss", "distance" and, unless they count alike,
-    "weight"."""
+    """Returns a task. `measure(outputs, batch)` returns each example's "loss", "distance" and optional "weight"."""
 
     def part(name: str) -> Callable[[Any, Any], tuple[Any, Any]]:
         def values(outputs: Any, batch: Any) -> tuple[Any, Any]:
@@ -95,12 +94,12 @@ CONFIG: dict[str, Any] = {
 
 
 def make(task: Task = TASK, **fields: Any) -> Plan:
-    """The plan of a config whose cells are all counters."""
+    """Returns the plan of a config whose cells are all counters."""
     return of(make_plan(experiment(CONFIG | fields)), task)
 
 
 def of(plan: Plan, task: Task = TASK) -> Plan:
-    """A plan with its task and its models exchanged for these."""
+    """Returns a plan with its task replaced by `task` and its models by counters."""
     cells = tuple(dataclasses.replace(cell, model=Counter()) for cell in plan.cells)  # pyright: ignore
     return dataclasses.replace(plan, task=task, cells=cells)
 
@@ -111,5 +110,5 @@ def run(plan: Plan, workdir: Path, **hooks: Any) -> records.Run:
 
 
 def timeless(record: Any) -> dict[str, Any]:
-    """A record's fields, without what may differ between equal runs."""
+    """Returns a record's fields without times and environments, which differ between equal runs."""
     return {k: v for k, v in records.fields_of(record).items() if k not in ("time", "env")}
