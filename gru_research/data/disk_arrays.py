@@ -52,7 +52,7 @@ class DiskArrays(Mapping[str, "DiskArray"]):
 
     @property
     def rows(self) -> int:
-        """N."""
+        """N, the number of rows."""
         return len(self.examples)
 
     @property
@@ -83,7 +83,7 @@ class DiskArrays(Mapping[str, "DiskArray"]):
     def _read(self, positions: list[int]) -> Sequence[Any]:
         try:
             return self.examples.__getitems__(positions)
-        except Exception as e:  # array_record, protobuf and TFDS report damage by half a dozen unrelated types
+        except Exception as e:  # array_record, protobuf and TFDS report damage by several unrelated types
             line = " ".join(f"{type(e).__name__}: {e}".split())[:200]
             raise UserError(f"{self.what} is damaged ({line}): prepare it again") from e
 

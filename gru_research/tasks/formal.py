@@ -73,7 +73,7 @@ def modular_arithmetic(
     test_size: int = 2000,
     threshold: float = 0.99,
 ) -> Task:
-    """The value of an expression such as `1 + 2 * 3 - 4`, modulo `modulus` (2 to 20).
+    """Predict the value of an expression such as `1 + 2 * 3 - 4`, modulo `modulus` (2 to 20).
 
     Numbers 0 to `modulus` - 1 are their own tokens, and the operators `+`, `-` and `*` are the next three; all are
     drawn uniformly. `*` binds tighter than `+` and `-`, which are evaluated from left to right; there are no brackets.

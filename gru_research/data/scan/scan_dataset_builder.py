@@ -25,7 +25,7 @@ ACTIONS = ("I_JUMP", "I_LOOK", "I_RUN", "I_TURN_LEFT", "I_TURN_RIGHT", "I_WALK")
 """The words of action sequences; a word's number is its position here."""
 LONGEST_COMMAND = 9
 LONGEST_ACTIONS = 48
-_FOLDER = "SCAN-master"  # the archive's one folder
+_FOLDER = "SCAN-master"  # the archive's only folder
 
 
 class _Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
