@@ -18,7 +18,7 @@ from importlib import metadata
 from pathlib import Path
 
 LIMIT = 2 << 30
-"""Bytes that entries of all versions may take together before the least recently read are deleted."""
+"""The most bytes of all versions' entries. Beyond it, the least recently read entries are deleted."""
 CHECKED = "checked"
 
 
@@ -73,17 +73,17 @@ def clean(folder: Path | None = None, limit: int = LIMIT) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     stamp = folder / CHECKED
     checked = stamp.stat().st_mtime if stamp.exists() else 0.0
-    stamp.touch()  # before the entries are read: those written meanwhile are checked next time
+    stamp.touch()  # before entries are read: entries written meanwhile are checked next time
     entries: list[tuple[float, int, Path]] = []
     for path in folder.rglob("*-cache"):
         try:
             found = path.stat()
             if found.st_mtime >= checked:
                 decompress_executable(path.read_bytes())
-                os.utime(path, ns=(found.st_atime_ns, found.st_mtime_ns))  # a check isn't a use
-        except FileNotFoundError:  # deleted by another run of the tests
+                os.utime(path, ns=(found.st_atime_ns, found.st_mtime_ns))  # a check doesn't count as a use
+        except FileNotFoundError:  # another test run deleted it
             continue
-        except Exception:  # the kinds differ between the libraries that compress
+        except Exception:  # compression libraries raise different exceptions
             path.unlink(missing_ok=True)
             continue
         entries.append((found.st_atime, found.st_size, path))

@@ -9,9 +9,9 @@ from tests import compilation_cache
 
 if "JAX_COMPILATION_CACHE_DIR" not in os.environ:  # workers and launchers inherit the first process' choice
     compilation_cache.use()
-# XLA's fusion emitters take two fifths of the time that compiling takes. Without them the same operations are fused by
-# its older code. A flag that XLA doesn't know ends the process, so other versions than those it was tried with go
-# without; and so do tests that are started with XLA_FLAGS of their own, empty too.
+# XLA's fusion emitters take two fifths of the compilation time. Without them, XLA's older code fuses the same
+# operations. A flag that XLA doesn't know ends the process, so only tested versions get the flag. It isn't set if
+# XLA_FLAGS is in the environment, even if empty.
 if metadata.version("jaxlib").startswith("0.10."):
     os.environ.setdefault("XLA_FLAGS", "--xla_cpu_use_fusion_emitters=false")
 

@@ -31,7 +31,7 @@ AREAS = (
     "file contents",
 )  # fmt: skip
 GOES_ON = "continues"
-LONGEST = 300  # characters of a message on the page
+LONGEST = 300  # the most characters of a message on the page
 
 INTRODUCTION = """# Faults and their messages
 
@@ -96,7 +96,7 @@ class Faults:
         if kinds and len(kinds) != len(shown):
             pytest.fail(f"is marked with {len(kinds)} faults and shows {len(shown)}")
         test = f"{item.location[0]}::{item.originalname}"
-        # Properties come along from xdist's workers.
+        # xdist's workers send user properties to the main process.
         item.user_properties += [("fault", [*kind, *what, test]) for kind, what in zip(kinds, shown, strict=False)]
         return result
 

@@ -31,7 +31,7 @@ CONFIGS: dict[str, tuple[str, ...]] = {
     "words": ("--config=configs/word_problem.py", *FEW),
     "selective copy": ("--config=configs/selective_copy.py", *FEW),
     "characters": ("--config=configs/characters.py", *FEW),
-    # The quick suite's.
+    # The quick suite's configs.
     "quick adding": ("--config=configs/adding.py:task.length=50", *TUNED),
     "quick parity": ("--config=configs/parity.py:task.length=20,task.test_length=100", *TUNED),
     "quick order": ("--config=configs/temporal_order.py:short", *TUNED),

@@ -17,7 +17,7 @@ NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?")
 
 @pytest.mark.parametrize(("code", "printed"), EXAMPLES, ids=[str(i) for i in range(len(EXAMPLES))])
 def test_an_example_prints_what_the_page_says(code: str, printed: str) -> None:
-    """The words exactly; numbers to a tenth, for other machines and versions round in other ways."""
+    """Compares words exactly, and numbers to a tenth, since machines and versions round differently."""
     out = io.StringIO()
     with contextlib.redirect_stdout(out):
         exec(code, {})

@@ -61,7 +61,7 @@ def test_imports_follow_the_arrows(path: Path) -> None:
     if own == "__init__":
         return
     used = {room(m) for m in imports(path)} - {None, own}
-    used &= rooms()  # a name imported from a package that isn't a room of it is a function or a class
+    used &= rooms()  # other names imported from a package are functions or classes
     assert used <= allowed().get(own, set()), f"{path} imports {used - allowed().get(own, set())}"
 
 

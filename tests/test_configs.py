@@ -18,7 +18,7 @@ from gru_research.training import make_plan
 ROOT = Path(__file__).parents[1]
 ALL = sorted((ROOT / "configs").rglob("*.py"))
 OTHERS = ("claims", "files", "rerun", "tfds")
-"""No config of a comparison that makes a plan by itself."""
+"""Configs that aren't a comparison with a plan of its own."""
 RUNS = [path for path in ALL if path.parent.name == "configs" and path.stem not in OTHERS]
 CLAIMS = ROOT / "configs" / "claims.py"
 SUITES = sorted((ROOT / "configs" / "suites").glob("*.py"))

@@ -39,11 +39,11 @@ ARCHIVES = {"zipfile", "tarfile", "extractall", "unpack_archive", "download_and_
 """Modules and functions that can write files under names from an archive."""
 CALLS = {"eval", "exec", "compile", "__import__"}
 ALLOWED = {
-    ("experiments/cli/config_files.py", "runpy"),  # configs are Python and run as such
+    ("experiments/cli/config_files.py", "runpy"),  # configs are Python code
     ("experiments/benchmarks/input_pipeline.py", "runpy"),  # the same
-    ("gru_research/lookup.py", "exec"),  # the user's own code, which a config names by its file
+    ("gru_research/lookup.py", "exec"),  # the user's code, a file named in a config
     ("gru_research/lookup.py", "compile"),
-    ("gru_research/data/scan/scan_dataset_builder.py", "zipfile"),  # reads texts in an archive, and writes none
+    ("gru_research/data/scan/scan_dataset_builder.py", "zipfile"),  # reads texts from an archive, writes none
     ("gru_research/data/own_files/arrays.py", "np.load"),  # with allow_pickle=False
     ("gru_research/data/own_files/arrays.py", "allow_pickle"),
     ("gru_research/data/own_files/arrays.py", "zipfile"),  # reads the sizes of the arrays in an .npz
@@ -52,7 +52,7 @@ ALLOWED = {
     ("gru_research/run_files.py", "zipfile"),  # the name of its error
     ("gru_research/training/predictions.py", "np.load"),  # with allow_pickle=False
     ("gru_research/training/predictions.py", "allow_pickle"),
-    ("experiments/sweeps/submitit_engine.py", "submitit"),  # in a folder that is new with each command
+    ("experiments/sweeps/submitit_engine.py", "submitit"),  # in a folder that each command creates anew
     ("experiments/sweeps/submitit_engine.py", "submitit.core.utils"),
     ("experiments/sweeps/submitit_engine.py", "submitit.helpers"),
     ("experiments/sweeps/ray_engine.py", "ray"),  # over its own connections
@@ -152,7 +152,7 @@ def test_runs_and_their_checkpoints_are_read_without_pickles(
     monkeypatch.setattr(loop, "UPDATES_PER_CALL", 1)
     plan, calls, said = make_plan(experiment(CONFIG)), iter(range(100)), []
     assert not run_comparison(plan, tmp_path / "run", stopping=lambda: next(calls) >= 2)
-    unpickled.clear()  # jax may look at its cache of programs while it compiles
+    unpickled.clear()  # JAX may read its compilation cache while it compiles
     assert run_comparison(plan, tmp_path / "run", say=said.append)
     assert any("going on with gru, training" in line for line in said)
     assert set(load_parameters(tmp_path / "run", "gru")) == {"params", "best", "seeds"}

@@ -17,7 +17,7 @@ from gru_research.cells import CELLS
 
 KEY = jax.random.key(0)
 I, H, LONGEST = 2, 1000, 784  # noqa: E741
-# The cell, the field that chrono takes the place of, the gate that keeps, and the sign of its bias.
+# The cell, the field that chrono replaces, the gate that keeps the state, and the sign of its bias.
 KEEPING: dict[str, tuple[Any, str, str, int]] = {
     "gru": (gr.GRU, "update_bias", "z", 1),
     "gru_none": (functools.partial(gr.GRU, reset="none"), "update_bias", "z", 1),
@@ -30,7 +30,7 @@ KEEPING: dict[str, tuple[Any, str, str, int]] = {
     "mgu_paper": (functools.partial(gr.MGU, reset="before", keep="1-f"), "forget_bias", "f", -1),
 }
 QUIET = {"kernel_init": "zeros", "bias_init": gr.Constant(0.25)}
-"""Without kernels a gate is a function of its bias alone; nothing orthogonal of size 1000 is drawn either."""
+"""With zero kernels a gate is a function of its bias alone. It also avoids orthogonal draws of size 1000."""
 
 
 def quiet(name: str, hidden_size: int = H, **options: Any) -> Any:

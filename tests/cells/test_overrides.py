@@ -116,7 +116,7 @@ def assert_its_own_steps(run: Any, own: Any, params: Any, xs: Any) -> None:
     expected = jax.jit(jax.value_and_grad(lambda *a: (lambda r: (loss(r), r))(own(*a)), argnums=(0, 1), has_aux=True))
     (_, found), grads = value(params, xs)
     (_, wanted), derived = expected(params, xs)
-    forward = jax.jit(run)(params, xs)  # without a gradient it is another loop
+    forward = jax.jit(run)(params, xs)  # without a gradient, `unroll` runs another loop
     for actual, other, want in zip(*map(jax.tree.leaves, (found, forward, wanted)), strict=True):
         np.testing.assert_allclose(actual, want, rtol=1e-11, atol=1e-11)
         np.testing.assert_allclose(other, want, rtol=1e-11, atol=1e-11)

@@ -55,7 +55,7 @@ def refused(error: type[Exception], words: tuple[str, ...], function: Callable[.
     with pytest.raises(error) as caught:
         function(*arguments)
     assert type(caught.value) is error
-    message = str(caught.value).partition("\n--------------------\n")[0]  # where JAX says that it left frames out
+    message = str(caught.value).partition("\n--------------------\n")[0]  # JAX notes there that it hid frames
     assert "\n" not in message
     for word in words:
         assert word in message, message

@@ -24,7 +24,7 @@ from tests.report.test_claims_page import HEADER
 from tests.report.test_escaping import EVIL, poison
 from tests.report.test_exhibits import EXAMPLES
 
-# A metric of that length leaves no room for its own axis.
+# With such a long metric name, a figure has no room for its axes.
 pytestmark = pytest.mark.filterwarnings("ignore:constrained_layout not applied")
 KINDS = ("run", "attention", "suite", "horizon", "sweep", "claims", "why")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")

@@ -10,11 +10,11 @@ import rich.console
 from gru_research import records, report
 from tests.report.synthetic import Cell, Page, constant, falling, flat, two_cells, write_run, write_study
 
-# A metric of that length leaves no room for its own axis.
+# With such a long metric name, a figure has no room for its axes.
 pytestmark = pytest.mark.filterwarnings("ignore:constrained_layout not applied")
 EVIL = "<script>alert(1)</script>\"' onload='x' <img src=x onerror=alert(2)> &lt;b&gt;"
 KEPT = {"kind", "schema", "status"}
-"""Fields whose words mean something."""
+"""Fields whose values have a fixed meaning and stay unchanged."""
 ALLOWED = {
     "html", "head", "meta", "title", "style", "body", "main", "h1", "h2", "p", "strong", "div", "table", "caption",
     "thead", "tbody", "tr", "th", "td", "figure", "img", "figcaption", "b", "ul", "li", "dl", "dt", "dd", "code",

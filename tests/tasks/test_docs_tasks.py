@@ -22,9 +22,9 @@ ROWS = {
 }
 SECTIONS = dict(re.findall(r"^## (\w+)\n(.*?)(?=^## )", TEXT, re.DOTALL | re.MULTILINE))
 OWN = ("tfds", "files")
-"""What they are depends on the data that the config names."""
+"""Tasks whose properties depend on the config's data."""
 COMMON = {"validation_size", "test_size", "threshold"}
-# Other values than the defaults, for the formulas.
+# Values other than the defaults, to check the formulas.
 OPTIONS: dict[str, dict[str, Any]] = {
     "copy_memory": {"length": 30, "symbols": 3, "categories": 5},
     "selective_copy": {"symbols": 2, "categories": 6},

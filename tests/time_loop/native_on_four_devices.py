@@ -20,7 +20,7 @@ XS = jnp.asarray(RNG.normal(size=(B, T, I)), jnp.float32)
 LENGTHS = jnp.array([0, 9, 4, 2, 9, 1, 7, 9])
 MASK, RESETS = jnp.asarray(RNG.random((B, T)) < 0.7), jnp.asarray(RNG.random((B, T)) < 0.3)
 NATIVE = gr.UnrollOptions(backend="native")
-MESH = jax.make_mesh((2, 2), ("a", "b"))  # Explicit, as it is where nothing else is said
+MESH = jax.make_mesh((2, 2), ("a", "b"))  # axes are Explicit by default
 CALLS = ("gru_research_forward", "gru_research_backward")
 
 

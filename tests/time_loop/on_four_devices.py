@@ -29,7 +29,7 @@ XS = RNG.normal(size=(B, T, I))
 LENGTHS, RESETS = np.array([0, 5, 4, 2]), RNG.random((B, T)) < 0.3
 CARRY = RNG.normal(size=(B, H))
 EXPLICIT, AUTO = AxisType.Explicit, AxisType.Auto
-BOTH = jax.make_mesh((2, 2), ("a", "b"))  # Explicit, as it is where nothing else is said
+BOTH = jax.make_mesh((2, 2), ("a", "b"))  # axes are Explicit by default
 MIXED = jax.make_mesh((2, 2), ("a", "b"), axis_types=(EXPLICIT, AUTO))
 assert len(jax.devices()) == 4 and BOTH.axis_types == (EXPLICIT, EXPLICIT)
 FLOAT64: dict[str, Any] = {"param_dtype": "float64"}

@@ -146,7 +146,7 @@ def test_own_arithmetic_reads_the_parameters_own_type_and_is_summed_in_float32()
 
 @pytest.mark.parametrize("options", [{}, {"backend": "autodiff"}, {"checkpoint": 16}, {"chunk": 16}])
 def test_a_learned_first_carry_counts_every_reset_of_every_row(options: dict[str, Any]) -> None:
-    """With a reset before every step, all of 4 rows x 512 steps add 1; 256 + 1 is 256 in bfloat16."""
+    """With a reset before every step, each of 4 rows x 512 steps adds 1. In bfloat16, 256 + 1 is 256."""
     cell = gr.VanillaRNN(1, activation="relu", learn_initial_carry=True, param_dtype="bfloat16", carry_dtype="bfloat16")
     params = {"W_h": np.zeros((1, 1)), "U_h": np.ones((1, 1)), "b_h": np.zeros(1), "h_0": np.ones(1)}
     params = jax.tree.map(lambda a: jnp.asarray(a, "bfloat16"), params)

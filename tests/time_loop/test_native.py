@@ -195,7 +195,7 @@ def test_forward_mode_names_the_option() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_what_stands_in_the_padding_reaches_nothing(name: str) -> None:
-    """NaN and infinity at unreal steps, and in the cotangents of their outputs."""
+    """Inputs at steps that aren't real, and the cotangents of their outputs, are NaN and infinite."""
     cell = cell_of(name, 5)
     params = cell.init(jax.random.key(0), 3)
     lengths, mask = jnp.array([9, 4, 0, 7]), MASK[0]

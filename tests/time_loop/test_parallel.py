@@ -20,7 +20,7 @@ from tests.oracles import VARIANTS, parameters, random_carry, sequence
 
 I, H, B, T = 3, 4, 3, 7  # noqa: E741
 NAMES = ("min_gru", "min_lstm")
-# Row 0 has no real step; the others have holes, padding, and segments that start at unreal steps too.
+# Row 0 has no real step. The others have masked steps, padding, and segments that also start at steps that aren't real.
 STREAMS: dict[str, Any] = {
     "lengths": np.array([0, 7, 5]),
     "mask": np.array([[1, 1, 1, 1, 1, 1, 1], [1, 0, 1, 1, 0, 1, 1], [1, 1, 0, 1, 1, 1, 1]], bool),

@@ -15,7 +15,7 @@ import gru_research as gr
 
 I, H = 3, 4  # noqa: E741
 SIZES = ((3, 9), (1, 1))
-"""Of the batch and of the steps: two whole chunks of a checkpoint and a rest, and one chunk that isn't full."""
+"""Batch sizes and steps: two full checkpoint chunks and a remainder; one partial chunk."""
 
 pytestmark = pytest.mark.usefixtures("compiled_fast")
 
@@ -92,7 +92,7 @@ def test_final_carry_alone_from_a_checkpoint_that_jax_differentiates() -> None:
 
 @pytest.mark.parametrize("cell", [gr.GRU(H), gr.MinLSTM(H)], ids=lambda cell: type(cell).__name__)
 def test_an_unroll_as_it_is_for_every_platform_can_be_differentiated_after_reading_it_back(cell: Any) -> None:
-    """No option is chosen; the gradient is that of the file, not of the function that was exported."""
+    """Uses default options. The gradient is taken of the deserialised program, not of the exported function."""
     params = cell.init(jax.random.key(0), I)
     xs = jax.ShapeDtypeStruct((*export.symbolic_shape("b, t"), I), jnp.float32)
     unroll = jax.jit(lambda params, xs: gr.unroll(cell, params, xs))

@@ -22,7 +22,7 @@ from tests.faults import fault, seen
 from tests.oracles import VARIANTS, Carry, first_carry, pack, parameters, random_carry, sequence
 
 I, H, B, T = 4, 5, 3, 8  # noqa: E741
-WEIGHTS = np.random.default_rng(5).normal(size=(B, T + 2, H))  # of the outputs, then of the carry, in the loss
+WEIGHTS = np.random.default_rng(5).normal(size=(B, T + 2, H))  # weights in the loss: outputs, then carry
 PLAIN = gr.UnrollOptions()
 
 

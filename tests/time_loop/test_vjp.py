@@ -155,7 +155,7 @@ def test_equal_cells_stay_equal_whichever_way_a_function_is_given() -> None:
 
 
 def test_bfloat16_products_are_accumulated_in_float32() -> None:
-    """The gradient of a weight over 4,096 equal steps is its exact sum, which bfloat16 can't count to."""
+    """A weight's gradient over 4,096 equal steps is the exact sum, which a bfloat16 accumulator can't reach."""
     cell = gr.VanillaRNN(1, activation="relu", dtype="bfloat16", recurrent_init="zeros")
     params = {"W_h": jnp.ones((1, 1)), "U_h": jnp.zeros((1, 1)), "b_h": jnp.zeros(1)}
     params = jax.tree.map(lambda a: a.astype("float32"), params)
@@ -166,7 +166,7 @@ def test_bfloat16_products_are_accumulated_in_float32() -> None:
 
 
 def test_gradients_of_bfloat16_parameters_are_added_up_in_float32_over_chunks() -> None:
-    """2,048 and 8 more are 2,048 in bfloat16."""
+    """In bfloat16, 2,048 + 8 is 2,048."""
     cell = gr.VanillaRNN(1, activation="relu", param_dtype="bfloat16", recurrent_init="zeros")
     params = {"W_h": jnp.ones((1, 1)), "U_h": jnp.zeros((1, 1)), "b_h": jnp.zeros(1)}
     params = jax.tree.map(lambda a: a.astype("bfloat16"), params)

@@ -164,7 +164,7 @@ def test_the_least_disturbed_call_counts(monkeypatch: pytest.MonkeyPatch) -> Non
 
 @pytest.mark.usefixtures("compiled_fast")
 def test_seeds_that_would_diverge_are_timed_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A seed that diverged takes no turn: its time would be nothing, and the updates that it pays for endless."""
+    """Training skips a diverged seed: an update would then take no time, and the number of updates be unbounded."""
     ticking(monkeypatch, 1.5)
     fast = toy.make(toy.task(toy.until(5.0)), seeds=3)
     assert calibration.seconds_per_update(fast, fast.cells[0], {}) == pytest.approx(1.5 / 3)

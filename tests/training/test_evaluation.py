@@ -32,7 +32,7 @@ pytestmark = pytest.mark.usefixtures("compiled_fast")
 
 SEEDS, EXAMPLES, UPDATES = (0, 1, 2), 7, 4
 BATCH = 3
-"""Doesn't divide the examples: two of a set's last batch are copies."""
+"""The batch size doesn't divide the examples: a set's last batch contains two copies."""
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -244,7 +244,7 @@ def test_what_does_not_count_reaches_no_sum_not_even_as_nan() -> None:
 
 
 TWO = {"metric": "gain", "validation_metric": "distance", "threshold": 1.25}
-"""The test set is compared by w itself; what is looked at on the way is how far w is from the goal."""
+"""The test metric is w. The validation metric is the distance of w from the goal."""
 
 
 def best_step(seed: int, last: int) -> int:
@@ -279,7 +279,7 @@ def test_the_validation_metric_selects_and_solves_and_the_metric_is_compared(tmp
 
 @pytest.mark.parametrize("validation_metric", ["distance", "gain"])
 def test_the_validation_metric_tunes(validation_metric: str, tmp_path: Path) -> None:
-    """By distance a rate that ends near the goal is chosen, by gain the largest."""
+    """Tuning by distance chooses a rate that ends near the goal; tuning by gain chooses the largest rate."""
     tune = {"draws": 3, "learning_rate": (0.1, 80.0), "first_seed": 50, "updates": 2}
     made = task(metric="median", validation_metric=validation_metric)
     run = toy.run(plan(made, tune=tune, seeds=1, eval_every=1), tmp_path / "run")

@@ -154,7 +154,7 @@ def test_killed_between_two_steps_it_ends_alike(
 def test_killed_while_it_goes_on_it_goes_on_again(
     after: bool, whole: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Before and after the records are replaced by those that hold."""
+    """The run is killed before and after its records are replaced by the valid records."""
     workdir = tmp_path / "run"
     killed_at(workdir, POINTS["results of one of three seeds"](), monkeypatch)
     killed_at(workdir, (records, "write_whole", dies(records.write_whole, always, after)), monkeypatch)
@@ -177,7 +177,7 @@ def test_killed_within_the_replacement_of_the_records(
 
 
 def test_killed_within_the_saving_of_parameters(whole: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Orbax writes into a folder of another name; what is left of it there doesn't stay."""
+    """Orbax writes into a folder of another name first. Its leftovers are removed."""
     workdir = tmp_path / "run"
     killed_at(workdir, POINTS["tested, but no parameters"](), monkeypatch)
     left = workdir / checkpoint.FOLDER / "gru.orbax-checkpoint-tmp"

@@ -107,7 +107,7 @@ def test_operations_grow_with_the_length_and_parameters_do_not() -> None:
 
 
 def test_sizes_that_match_in_time_are_open_until_they_are_measured() -> None:
-    """The reference's size, or the next that the cell can have."""
+    """Before measurement, a cell has the reference's size, or the next size that it can have."""
     cells = CONFIG["cells"] | {"block": {"kind": "block_gru", "heads": 4}}
     plan = make_plan(experiment(CONFIG | {"cells": cells, "match": "time"}))
     assert {cell.label: cell.hidden_size for cell in plan.cells} == {"gru": 37, "lstm": 37, "rnn": 37, "block": 40}

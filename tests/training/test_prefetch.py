@@ -25,7 +25,7 @@ pytestmark = pytest.mark.usefixtures("compiled_fast")
 
 EXAMPLES, SIZE, UPDATES, SEEDS = 11, 2, 13, 3
 WAIT = 30
-"""Seconds after which a test gives up on a thread."""
+"""Seconds that a test waits for a thread."""
 
 
 def test_a_range_is_made_in_another_thread_before_it_is_asked_for() -> None:

@@ -16,7 +16,7 @@ from tests.faults import fault, seen
 
 ROOT = Path(__file__).parents[2]
 
-# Runs by name, `KIND-PARTS`: generated or stored data, each batch divided into so many parts.
+# Runs by name, `KIND-PARTS`: generated or stored data, and the number of parts of each batch.
 PROGRAM = """
 import dataclasses, sys
 from pathlib import Path
@@ -49,7 +49,7 @@ for run in runs:
     np.save(Path(folder) / f"{run}-{devices}.npy", np.concatenate([np.ravel(a) for a in leaves]))
 """
 DIVIDED = 1e-5
-"""How much the parameters, which are around 1, may differ after 20 updates whose sums were added up in parts."""
+"""The tolerance for parameters of order 1 after 20 updates whose sums are computed in parts."""
 
 
 def trained(folder: Path, devices: int, *runs: str) -> dict[str, np.ndarray]:

@@ -91,7 +91,7 @@ def test_a_seed_that_diverged_keeps_nobody_waiting(tmp_path: Path) -> None:
 
 
 def test_evaluations_after_a_seed_stopped_do_not_solve_its_task(tmp_path: Path) -> None:
-    """Its last evaluation is past the threshold, and its metric stands still while a neighbour goes on."""
+    """The seed's last evaluation is past the threshold. Its metric stays constant while another seed continues."""
     starts = {seed: toy.start(seed) for seed in range(20)}
     stops = next(seed for seed in starts if starts[seed] % 1 < 0.4)
     goes_on = next(seed for seed in starts if seed > stops and starts[seed] % 1 > 0.6)
@@ -132,7 +132,7 @@ def test_a_test_set_may_have_longer_sequences(select: str, tmp_path: Path) -> No
 
 
 def test_examples_count_by_their_weight(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In the training loss, and over a set that doesn't divide into batches."""
+    """Weights count in the training loss, and in a set that doesn't divide into batches."""
     monkeypatch.setattr(scoring, "EVALUATION_BATCH", 2)
 
     def make(key: Any, size: int) -> dict[str, Any]:
@@ -161,7 +161,7 @@ def test_examples_count_by_their_weight(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_the_share_of_updates_at_which_clipping_acted_is_recorded(tmp_path: Path) -> None:
-    """The gradient's norm is the mean of a batch's slopes, which an update's number makes 1, 2, 1, 2, ..."""
+    """The gradient's norm is a batch's slope, drawn as 1 or 3. Clipping at 2 acts on slopes of 3."""
 
     def measure(outputs: Any, batch: Any) -> dict[str, Any]:
         return {"loss": -outputs[:, 0] * batch["slope"], "distance": jnp.abs(outputs[:, 0])}

@@ -91,7 +91,7 @@ def test_the_best_draw_by_validation_is_chosen(direction: Any) -> None:
 
 
 def test_a_draw_that_diverged_ranks_worst() -> None:
-    """Above the limit there is no loss, and right below it the number is as near to the goal as it gets."""
+    """Above the limit the loss is NaN. Right below it, the number is closest to the goal."""
     plan = toy.make(toy.task(toy.until(toy.GOAL - 0.5)), tune=TUNE)
     chosen, draws, _ = tuned(plan)
     for draw in draws:
@@ -149,7 +149,7 @@ def test_tuning_is_as_long_as_training_unless_the_config_says(fields: dict[str, 
 
 
 def test_a_draw_is_trained_as_if_it_were_alone() -> None:
-    """The same bits, with its rate, clipping and weight decay, for a cell and not only on paper."""
+    """A draw beside others has the same bits as the draw alone, with its rate, clipping and weight decay."""
     ranges = {"clip": (0.01, 0.1), "weight_decay": (0.1, 1.0)}
     config = {
         "task": {"name": "adding", "length": 4, "validation_size": 5, "test_size": 1},
