@@ -1,5 +1,6 @@
 """Fixtures for all tests: parsed absl flags, the compilation cache, and data sets prepared once from raw files."""
 
+import gc
 import os
 from collections.abc import Iterator
 from importlib import metadata
@@ -36,6 +37,13 @@ def pytest_configure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):
         compilation_cache.clean()
     config.pluginmanager.register(Faults(config.getoption("--faults")))
+
+
+def pytest_collection_finish() -> None:
+    # Tracing makes objects by the million, and each full collection would look through all that was imported.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 20, 20)
 
 
 def _raw_files(name: str) -> str:
