@@ -44,7 +44,7 @@ def main() -> int:
     made: list[ConfigForecast] = []
     for each in configs:
         plan, sets = prepare_comparison(each, running.data_dirs(), say)
-        startup = 0.0 if made else seconds_since_start() or 0.0  # all configs run in one process
+        startup = 0.0 if made else seconds_since_start()  # all configs run in one process
         cells = [forecast_cell(plan, cell, sets, request, say) for cell in plan.cells]
         made.append(ConfigForecast(plan, startup, tuple(cells)))
     if JSON.value:

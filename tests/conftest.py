@@ -33,7 +33,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "fault(area, kind, ...): the test provokes these faults; see tests/faults.py")
-    config.addinivalue_line("markers", "processes: many processes, or several devices; left to `make test-all`")
+    config.addinivalue_line(
+        "markers", "processes: many processes, several devices, a browser or a compiler; left to `make test-all`"
+    )
     if not hasattr(config, "workerinput"):
         compilation_cache.clean()
     config.pluginmanager.register(Faults(config.getoption("--faults")))

@@ -167,7 +167,7 @@ def _train(workdir: Path, runs: Mapping[str, ExperimentConfig], stop: running.St
 
 
 def _find(context: ClaimContext, name: str, claim: Claim, title: str, full: bool) -> None:
-    """Tests a claim and writes its finding, unless the finding exists. The `full` variant runs every experiment."""
+    """Tests a claim and writes its finding, unless the finding exists. With `full` it names nothing as left out."""
     if findings.read_one(context.workdir, name) is not None:
         print(f"\n{title}: found already")
         return

@@ -19,7 +19,7 @@ WEIGHTS = {
     stages.END: 2,
     ANYWHERE: 3,
 }
-"""Later stages weigh more than the first ones, so that runs reach their ends."""
+"""The stages after start-up and set-up weigh most together, so that runs reach their ends."""
 MOST_VISITS = 2
 PAST = 1.1  # a stage may take longer than in the reference
 

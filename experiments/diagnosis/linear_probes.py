@@ -44,10 +44,6 @@ class ProbedLayer:
         """Returns R^2 from each unit alone, `[S, H]`."""
         return np.stack([probe.r2_units for probe in self.probes[quantity]])
 
-    def best_gate(self, mark: str) -> np.ndarray:
-        """The largest area of the gates proper, `[S]`."""
-        return np.max([self.areas[mark][gate] for gate in self.trace.proper], axis=0)
-
 
 def is_binary(values: np.ndarray) -> bool:
     """Whether a quantity is 0 or 1 at each step."""

@@ -140,7 +140,7 @@ def _distribution(name: str, found: Mapping[str, linear_probes.ProbedLayer], gat
         "Distribution of gate values",
         "Histograms of the gates' values over all units, steps and sequences, before and after training.",
         "The share of values in each twentieth from 0 (closed) to 1 (open). Values at the ends are saturated: such a "
-        "gate is decided, and little gradient passes through it.",
+        "gate is decided, and little gradient reaches its own parameters.",
     )
     return exhibits.Lines(name, words, tuple(panels), "value of the gate", "percent of values")
 

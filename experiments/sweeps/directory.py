@@ -9,6 +9,7 @@ heartbeats/7          the heartbeat of the journal's entry 7
 workers/              what the workers printed, and submitit's files
 """
 
+import contextlib
 import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
@@ -87,7 +88,8 @@ class SweepDirectory:
     def make(self) -> None:
         for old, new in RENAMED.items():
             if (self.path / old).is_dir() and not (self.path / new).exists():
-                (self.path / old).rename(self.path / new)
+                with contextlib.suppress(FileNotFoundError):  # another command on this directory was first
+                    (self.path / old).rename(self.path / new)
         for name in ("trial_configs", "trials", "logs", "heartbeats", "workers"):
             (self.path / name).mkdir(exist_ok=True)
 

@@ -44,7 +44,7 @@ def run(
         for problem in started.problems():
             print(f"warning: {problem}", file=sys.stderr)
     else:
-        print(f"{directory.path} holds this very sweep, finished: its report is made again")
+        print(f"{directory.path} holds this sweep, finished: its report is made again")
     report.write(journal, rich.console.Console())
     if stop.signal:
         return 128 + stop.signal

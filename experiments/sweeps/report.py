@@ -199,7 +199,7 @@ def to_markdown(journal: TrialJournal, notes: Sequence[str], weights: Table, att
     listed = "\n".join(f"- {note}" for note in notes)
     parts = [f"# {journal.description.title}", listed]
     parts += [f"## Importance\n\n{_markdown(weights)}"] if weights[1] else []
-    return "\n\n".join([*parts, f"## TrialJournal\n\n{_markdown(attempts)}"]) + "\n"
+    return "\n\n".join([*parts, f"## Trials\n\n{_markdown(attempts)}"]) + "\n"
 
 
 def _markdown(made: Table) -> str:

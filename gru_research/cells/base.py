@@ -95,8 +95,9 @@ def check_fields(cell: Any) -> None:
 
     `__post_init__` calls it.
     """
+    fields = {field.name for field in dataclasses.fields(cell)}
     for field in ("gate", "activation"):
-        if hasattr(cell, field):
+        if field in fields:
             object.__setattr__(cell, field, activation_name(field, getattr(cell, field)))
     object.__setattr__(cell, "hidden_size", whole("hidden_size", cell.hidden_size, 1))
     for field in ("kernel_init", "recurrent_init", "bias_init"):

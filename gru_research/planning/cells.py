@@ -90,7 +90,7 @@ class ConfigForecast:
     """The forecasts of one config. `startup` is the time in seconds from the process's start until all was loaded."""
 
     plan: Plan
-    startup: float
+    startup: float | None
     cells: tuple[CellForecasts, ...]
 
     @property

@@ -44,7 +44,7 @@ def show(
         whole = total(cell.forecasts[0].total for config in made for cell in config.cells)
         text = f"All values of {horizon.field} in {horizon.values}, if every cell trains at each of them: "
         console.print(text + duration(whole), highlight=False)
-    startup = duration(exactly(made[0].startup))
+    startup = duration(exactly(made[0].startup or 0.0))
     console.print(f"Start-up, before the first cell: {startup}. The report isn't part of any total.")
     checks = [cell.run_check for config in made for cell in config.cells if cell.run_check]
     for line in [*map(_check_line, checks), *_misfits(made, limit), *_notes(made)]:

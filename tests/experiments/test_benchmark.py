@@ -101,7 +101,7 @@ def test_repetitions_fill_the_budget(call: float, expected: int) -> None:
     assert results.repetitions(call, budget=3.0, rounds=5) == expected
 
 
-def test_the_fastest_way_of_a_peer_counts_and_the_others_stay_on_record() -> None:
+def test_the_fastest_variant_of_a_peer_counts_and_the_others_stay_on_record() -> None:
     failed = Result(BenchmarkCase("linen", "a", "gru", TINY), "forward", "failed", "why")
     variants = [failed, result("linen", 2.0, variant="b"), result("linen", 1.0, variant="c"), result("ours", 3.0)]
     assert [r.case.variant for r in results.fastest_variants(variants)] == ["c", ""]
@@ -130,7 +130,7 @@ def test_systems_with_options_and_shapes_by_index_or_numbers() -> None:
     assert cases.parse_shapes("2;1,2,3,4") == (cases.SHAPES[2], Shape(1, 2, 3, 4))
 
 
-def test_a_job_survives_its_command_line() -> None:
+def test_a_case_survives_its_command_line() -> None:
     case = BenchmarkCase(
         "ours[unroll=2]", "", "lstm", Shape(1, 2, 3, 4), "bfloat16", "time", "gpu", sets=4, busy_processes=2
     )

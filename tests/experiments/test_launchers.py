@@ -516,6 +516,7 @@ def test_smnist_runs(variant: str, tmp_path: Path, mnist_data_dir: str) -> None:
     assert {row["task"] for row in rows} == {f"smnist-{variant}"} and all(0 <= float(row["iqm"]) <= 1 for row in rows)
 
 
+@pytest.mark.processes
 @fault("signals", "SIGTERM", "SIGUSR2", "Ctrl-C")
 def test_signals_leave_a_checkpoint_and_the_same_command_goes_on(tmp_path: Path) -> None:
     """Preemption's exit with 143 at once, Ctrl-C's with 130 after a report."""

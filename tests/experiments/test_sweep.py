@@ -1,6 +1,6 @@
 """Sweeps: the shared journal, workers that die, limits, engines, the report and the command.
 
-TrialJournal are `stand_ins/trial.py` where it doesn't matter what trains; one sweep at the end is of real runs.
+Trials are `stand_ins/trial.py` where it doesn't matter what trains; one sweep at the end is of real runs.
 """
 
 import csv
@@ -452,7 +452,8 @@ def test_the_command_trains_and_reports(files: Path) -> None:
     assert "1 of 1 trials done" in done.stdout and "Importance needs 2 finished trials" in done.stdout
     config = json.loads((files / "it/trials/0000/config.json").read_text())
     assert config["optimizer"]["learning_rate"] == 3e-3
-    assert "first_seed=1" in (files / "it" / "report.md").read_text()
+    text = (files / "it" / "report.md").read_text()
+    assert "first_seed=1" in text and "\n## Trials\n" in text
 
 
 @fault("sweeps", "a sweep file that isn't there")

@@ -12,6 +12,7 @@ import pytest
 from gru_research.native import Library
 from tests.native.checking import compile_check
 
+pytestmark = pytest.mark.processes
 ROOT = Path(__file__).resolve().parents[2]
 CROSS, EMULATOR = "aarch64-linux-gnu-g++", "qemu-aarch64"
 AVX2 = """

@@ -25,7 +25,7 @@ from tests.report.test_escaping import EVIL, poison
 from tests.report.test_exhibits import EXAMPLES
 
 # With such a long metric name, a figure has no room for its axes.
-pytestmark = pytest.mark.filterwarnings("ignore:constrained_layout not applied")
+pytestmark = [pytest.mark.processes, pytest.mark.filterwarnings("ignore:constrained_layout not applied")]
 KINDS = ("run", "attention", "suite", "horizon", "sweep", "claims", "why")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 STEPS = 40
