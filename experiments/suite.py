@@ -4,7 +4,7 @@ python -m experiments.suite --config=configs/suites/generated.py
 python -m experiments.suite --config=configs/suites/generated.py --runs=adding,copy --config.shared.seeds=10
 
 A suite's config names other configs, as `FILE.py[:variant,field=value]`, and fields that they all share. The same
-command with the same --workdir goes on where it was interrupted.
+command with the same --workdir resumes an interrupted suite.
 """
 
 from pathlib import Path

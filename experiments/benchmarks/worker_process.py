@@ -3,6 +3,7 @@
 import json
 import os
 import select
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -44,12 +45,19 @@ class WorkerProcess:
         env |= {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
         command = [sys.executable, "-m", "experiments.benchmarks.worker", *self._case.to_flags()]
         self._stderr = self._log.open("wb")
-        self._process = subprocess.Popen(
-            command, cwd=CHECKOUT, env=env, bufsize=0, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            stderr=self._stderr, start_new_session=True,  # Ctrl-C is the parent's to handle
-        )  # fmt: skip
+        # Ctrl-C waits for the `try` below: before it nobody would end the worker.
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            self._process = subprocess.Popen(
+                command, cwd=CHECKOUT, env=env, bufsize=0, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                stderr=self._stderr, start_new_session=True,  # Ctrl-C is the parent's to handle
+            )  # fmt: skip
+        except BaseException:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+            raise
         self.pid = self._process.pid
         try:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
             greeting = self._answer()
         except BaseException:
             self._end()
