@@ -116,7 +116,7 @@ def split_system(system: str) -> tuple[str, dict[str, Any]]:
 
 
 def our_options(options: Mapping[str, Any], **fixed: Any) -> UnrollOptions:
-    """Returns our layer's options; `fixed` are those that the benchmark sets. Raises UserError."""
+    """Returns our layer's options; `fixed` names options that the benchmark itself sets. Raises UserError."""
     for name in FIXED_OPTIONS:
         if name in options:
             raise UserError(f"--systems={OURS}[{name}=...]: the benchmark chooses {name} itself")

@@ -26,7 +26,7 @@ def modes(platform: str, dtype: str) -> tuple[str, ...]:
 
 
 class MatmulProgram:
-    """Products of square matrices by XLA and, on a CPU, by NumPy's BLAS. The best rate bounds that of a layer."""
+    """Products of square matrices by XLA and, on a CPU, by NumPy's BLAS. No layer can exceed the best rate."""
 
     def __init__(self, case: BenchmarkCase):
         if jax.default_backend() != case.platform:

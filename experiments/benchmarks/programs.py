@@ -180,7 +180,7 @@ def make_inputs(case: BenchmarkCase) -> np.ndarray:
 
 
 def check_parameters(case: BenchmarkCase, count: int) -> None:
-    """Raises ValueError unless `count` is that of the standard layer with one or two biases per gate."""
+    """Raises ValueError unless `count` is the standard layer's, with one or two biases per gate."""
     hidden = case.shape.hidden_size
     kernels = GATES[case.cell] * hidden * (case.shape.input_size + hidden)
     biases = GATES[case.cell] * hidden

@@ -94,7 +94,7 @@ def ratios(seconds: Mapping[str, float | None]) -> dict[str, float | None]:
 
 
 def fastest_variants(results: Iterable[Result]) -> list[Result]:
-    """One result for each system in each setting and mode: that of its fastest variant, or the first where none ran."""
+    """Keeps each system's fastest variant in each setting and mode, or its first variant where none ran."""
     chosen: dict[tuple[Any, ...], Result] = {}
     for result in results:
         key = (result.case.system, *_group(result), result.case.sets, result.case.busy_processes)

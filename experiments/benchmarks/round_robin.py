@@ -39,7 +39,7 @@ class TimingSettings:
 
 @dataclasses.dataclass
 class RoundTimes:
-    """A system's turns so far: the seconds of those that count, and how many were discarded or disturbed."""
+    """A system's turns so far: the seconds of counted turns, and the numbers of discarded and disturbed ones."""
 
     exclusive: bool
     seconds: list[float] = dataclasses.field(default_factory=list)
