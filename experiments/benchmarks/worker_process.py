@@ -45,19 +45,23 @@ class WorkerProcess:
         env |= {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
         command = [sys.executable, "-m", "experiments.benchmarks.worker", *self._case.to_flags()]
         self._stderr = self._log.open("wb")
-        # Ctrl-C waits for the `try` below: before it nobody would end the worker.
-        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        interrupts: list[int] = []
+        # Ctrl-C waits for the `try` below: before it nobody would end the worker. A blocked signal would not
+        # wait: another thread of this process takes it, and the main thread raises KeyboardInterrupt all the same.
+        handler = signal.signal(signal.SIGINT, lambda number, _: interrupts.append(number))
         try:
             self._process = subprocess.Popen(
                 command, cwd=CHECKOUT, env=env, bufsize=0, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                 stderr=self._stderr, start_new_session=True,  # Ctrl-C is the parent's to handle
             )  # fmt: skip
         except BaseException:
-            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+            signal.signal(signal.SIGINT, handler)
             raise
         self.pid = self._process.pid
         try:
-            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+            signal.signal(signal.SIGINT, handler)
+            if interrupts:
+                raise KeyboardInterrupt
             greeting = self._answer()
         except BaseException:
             self._end()
