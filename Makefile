@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 TOOLS := $(VENV)/.tools
 CONFIG ?= configs/adding.py
 CLAIMS ?= configs/claims.py
-EXTRAS ?= dev
+EXTRAS ?= dev,applications
 ARGS ?=
 NATIVE := hatch_build.py $(shell find gru_research/native -name "*.cc" -o -name "*.h" -o -name build.py)
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from .adding import adding
+from .application import Application, Breakdown, Published
 from .associative_recall import associative_recall
 from .base import Generated, Stored, Task
 from .characters import characters
@@ -42,4 +43,4 @@ TASKS: dict[str, Callable[..., Task]] = {
 }
 """The tasks that a config can name. To add a task, write a function with typed options and add a line here."""
 
-__all__ = ["TASKS", "Generated", "Stored", "Task"]
+__all__ = ["TASKS", "Application", "Breakdown", "Generated", "Published", "Stored", "Task"]

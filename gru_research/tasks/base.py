@@ -14,6 +14,7 @@ from gru_research.metrics import Collected, Direction, Metric, mean
 from gru_research.spec import Spec
 from gru_research.types import Array, Batch, PRNGKey
 
+from .application import Application
 from .input_encoders import default_encoder
 from .output_decoders import Lazy, default_decoder
 
@@ -122,6 +123,7 @@ class Task:
         `data.load`.
       files: the user's own files that hold the data. A run records their paths and checksums.
       warnings: sentences that a user should read before training, such as that a set lacks a class.
+      application: what a report and `predict` need beyond this, for an application. None: the task isn't one.
     """
 
     name: str
@@ -144,6 +146,7 @@ class Task:
     learned: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     files: tuple[Path, ...] = ()
     warnings: tuple[str, ...] = ()
+    application: Application | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "metrics", {"loss": mean(self.loss, "min"), **self.metrics})
@@ -160,6 +163,8 @@ class Task:
                 f"metrics: {', '.join(names)} of generated answers needs spec.answers='generated', here "
                 f"{self.spec.answers!r}"
             )
+        if self.application is not None:
+            self.application.check(self.metrics, self.trivial)
         # A copy with another spec gets its own encoder and decoder.
         if self.encode is None or isinstance(self.encode, Lazy):
             object.__setattr__(self, "encode", Lazy(self._input_form))
@@ -211,15 +216,20 @@ class Task:
     def summary(self) -> dict[str, Any]:
         """Returns the facts about the task that a report states."""
         fields = ("name", "metric", "validation_metric", "threshold", "length", "scaling")
-        return {field: getattr(self, field) for field in fields} | {
-            "trivial": dict(self.trivial),
-            "directions": {name: metric.direction for name, metric in self.metrics.items()},
-            "signatures": {
-                name: metric.signature
-                for name, metric in self.metrics.items()
-                if isinstance(metric, Collected) and metric.signature
-            },
-        }
+        own = {} if self.application is None else {"application": self.application.summary()}
+        return (
+            {field: getattr(self, field) for field in fields}
+            | own
+            | {
+                "trivial": dict(self.trivial),
+                "directions": {name: metric.direction for name, metric in self.metrics.items()},
+                "signatures": {
+                    name: metric.signature
+                    for name, metric in self.metrics.items()
+                    if isinstance(metric, Collected) and metric.signature
+                },
+            }
+        )
 
 
 def check_share(field: str, value: float) -> None:

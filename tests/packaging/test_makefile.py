@@ -103,7 +103,7 @@ def checkout(tmp_path: Path) -> Checkout:
 def test_running_installs_no_extra_and_tests_add_theirs_once(checkout: Checkout) -> None:
     assert checkout.make("compare") == ["--editable .", "experiments.compare"]
     assert checkout.make("claims") == ["experiments.claims"]
-    assert checkout.make("test") == [required("dev"), "pytest"]
+    assert checkout.make("test") == [required("dev", "applications"), "pytest"]
     assert checkout.make("test") == ["pytest"] and checkout.make("compare") == ["experiments.compare"]
     assert checkout.make("benchmark") == [required("peers"), "experiments.benchmark"]
 
