@@ -5,12 +5,16 @@ python -m experiments.predict --workdir=RUN --input=commands.txt --json
 python -m experiments.predict --workdir=RUN --input=digits.npy --cell=gru --seed=all
 python -m experiments.predict --workdir=RUN --input="ROMEO:" --length=300 --temperature=0.8
 
+python -m experiments.predict --workdir=RUN --interactive
+python -m experiments.predict --workdir=RUN --input=FILE --output=DIR
+
 A file has an input a line; .npy, .npz (inputs, lengths), .csv and .tsv have arrays. The name of a file that is there is
 a file, not a text. Without --seed a cell answers with the seed that had the best validation metric.
 """
 
 import signal
 import sys
+from pathlib import Path
 from typing import Literal
 
 import rich.console
@@ -18,10 +22,10 @@ from absl import flags
 
 from experiments.cli import running
 from experiments.cli.launcher import launch
-from experiments.prediction import answers, inputs
+from experiments.prediction import answers, inputs, interactive, outputs
 from gru_research import runs
 from gru_research.config import UserError, split_names
-from gru_research.runs.predict import BATCH, Continuation, Prediction, predict
+from gru_research.runs.predict import BATCH, Prediction, Sampling, predict, sampling_of
 from gru_research.tasks import Task
 
 running.define_data_flags()
@@ -34,27 +38,34 @@ SEED = flags.DEFINE_string(
 ENSEMBLE = flags.DEFINE_bool("ensemble", False, "one answer for all seeds: the mean of class probabilities or numbers.")
 JSON = flags.DEFINE_bool("json", False, "print one JSON object a line: input, cell, seed, answer.")
 BATCH_SIZE = flags.DEFINE_integer("batch_size", BATCH, "how many inputs are computed at once.", lower_bound=1)
-LENGTH = flags.DEFINE_integer("length", Continuation.length, "tokens of a continuation.", lower_bound=1)
-TEMPERATURE = flags.DEFINE_float(
-    "temperature", Continuation.temperature, "of a continuation: above 0 tokens are drawn.", lower_bound=0.0
+flags.DEFINE_integer("length", None, "tokens, steps or frames to generate; default: the task's.", lower_bound=1)
+flags.DEFINE_float(
+    "temperature", None, "of generated tokens: above 0 they are drawn; default: the task's.", lower_bound=0.0
 )
-RANDOM_SEED = flags.DEFINE_integer(
-    "random_seed", Continuation.random_seed, "from which a continuation's tokens are drawn.", lower_bound=0
-)
+flags.DEFINE_integer("top_k", None, "draw from this number of most probable tokens; 0: all.", lower_bound=0)
+flags.DEFINE_float("top_p", None, "draw from the most probable tokens that together reach this probability.")
+flags.DEFINE_integer("random_seed", None, "from which generated tokens are drawn; default: 0.", lower_bound=0)
+OUTPUT = flags.DEFINE_string("output", "", "folder for the answers as files: pictures, tables, music.")
+INTERACTIVE = flags.DEFINE_bool("interactive", False, "answer line after line, as they are typed.")
+SAMPLING = ("length", "temperature", "top_k", "top_p", "random_seed")
 
 
 def main() -> int:
     if not WORKDIR.value:
         raise UserError("--workdir is missing: name a run's directory")
-    if INPUT.value is None:
+    if INPUT.value is None and not INTERACTIVE.value:
         raise UserError('--input is missing: give a text, a file, or - for stdin, as --input="walk twice"')
+    if INPUT.value is not None and INTERACTIVE.value:
+        raise UserError("--interactive reads the terminal: leave --input out")
     seeds, cells = _seeds(SEED.value), split_names(CELL.value) or None
-    continuation = Continuation(LENGTH.value, TEMPERATURE.value, RANDOM_SEED.value)
     running.start_backend()
     run = runs.load(WORKDIR.value, flags.FLAGS.data_dir, flags.FLAGS.manual_dir)
     for path, how in run.changed.items():
         print(f"warning: {path} {how} since the run began", file=sys.stderr)
-    _check_continuation(run.task)
+    sampling = _sampling(run.task)
+    write = outputs.writer(run.task) if OUTPUT.value else None
+    if INPUT.value is None:
+        return interactive.converse(run, cells, seeds, sampling)
     asked = inputs.read(INPUT.value, run.task)
     if not asked:
         raise UserError(f"--input={INPUT.value} holds no input")
@@ -65,12 +76,15 @@ def main() -> int:
         seeds,
         ENSEMBLE.value,
         batch_size=BATCH_SIZE.value,
-        continuation=continuation,
+        sampling=sampling,
         progress=answers.Line().show if len(asked) > 1 else None,
     )
     for line in inputs.unknown(asked, run.task):
         print(f"warning: {line}", file=sys.stderr)
     _print(predictions, [one.name for one in asked])
+    if write is not None:
+        for path in outputs.write_all(write, predictions, Path(OUTPUT.value)):
+            print(f"wrote {path}", file=sys.stderr)
     return 0
 
 
@@ -96,11 +110,16 @@ def _seeds(given: str) -> list[int] | Literal["all"] | None:
     return [int(word) for word in words]
 
 
-def _check_continuation(task: Task) -> None:
-    """Raises UserError if a flag for continuations is given but the task's answers don't continue their inputs."""
-    for name in ("length", "temperature", "random_seed"):
-        if flags.FLAGS[name].present and not task.continues:
-            raise UserError(f"--{name} is for answers that continue their inputs; those of {task.name} don't")
+def _sampling(task: Task) -> Sampling:
+    """Returns the options of generation. Raises UserError if one is given and the task's answers aren't generated."""
+    given = {name: flags.FLAGS[name].value for name in SAMPLING}
+    own = task.application is not None and task.application.generate is not None
+    for name, value in given.items():
+        if value is not None and not (task.continues or own):
+            raise UserError(
+                f"--{name} is for answers that are generated after their inputs; those of {task.name} aren't"
+            )
+    return sampling_of(task, **given)
 
 
 if __name__ == "__main__":

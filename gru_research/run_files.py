@@ -1,4 +1,4 @@
-"""Files of a run's directory beside its records: vocabularies, what a task learned from its data, attention weights."""
+"""Files of a run's directory beside its records: vocabularies, what a task learned from its data, test examples."""
 
 import dataclasses
 import io
@@ -130,12 +130,7 @@ def _json(path: Path) -> Any:
 
 def save_attention(workdir: Path, label: str, attended: AttentionExamples) -> None:
     """Writes the arrays of a cell atomically."""
-    whole = io.BytesIO()
-    fields = {field.name: np.asarray(getattr(attended, field.name)) for field in dataclasses.fields(attended)}
-    np.savez_compressed(whole, **fields)  # pyright: ignore[reportArgumentType]
-    folder = workdir / ARRAYS
-    folder.mkdir(exist_ok=True)
-    records.write_whole(folder / _attended_name(label), whole.getvalue())
+    _save(workdir, f"attention-{label}.npz", dataclasses.asdict(attended))
 
 
 def load_attention(workdir: Path, label: str) -> AttentionExamples | None:
@@ -144,20 +139,61 @@ def load_attention(workdir: Path, label: str) -> AttentionExamples | None:
     Raises:
       RecordsError: the file can't be read, or holds something else.
     """
-    folder, name = workdir / ARRAYS, _attended_name(label)
-    # The name must be in the folder's listing, so that a label from untrusted records can't lead to another folder.
-    if not folder.is_dir() or name not in {path.name for path in folder.iterdir()}:
+    path = _saved(workdir, f"attention-{label}.npz")
+    if path is None:
         return None
     try:
-        with np.load(folder / name, allow_pickle=False) as arrays:
-            fields: dict[str, Any] = {field.name: arrays[field.name] for field in dataclasses.fields(AttentionExamples)}
+        fields: dict[str, Any] = _load(path)
         fields["seed"] = int(fields["seed"].item())
-        return AttentionExamples(**fields)
-    except OSError as e:
-        raise records.RecordsError(f"can't read {folder / name}: {e.strerror or e}") from e
+        return AttentionExamples(**{field.name: fields[field.name] for field in dataclasses.fields(AttentionExamples)})
     except _DAMAGED as e:
-        raise records.RecordsError(f"{folder / name} is damaged: remove it, and the report is made without it") from e
+        raise _damaged(path) from e
 
 
-def _attended_name(label: str) -> str:
-    return f"attention-{label}.npz"
+def save_examples(workdir: Path, label: str, seed: int, arrays: Mapping[str, np.ndarray]) -> None:
+    """Writes the examples that a report draws of a cell, atomically. `seed` is the seed of the parameters."""
+    _save(workdir, f"examples-{label}.npz", {"seed": seed, **arrays})
+
+
+def load_examples(workdir: Path, label: str) -> dict[str, np.ndarray] | None:
+    """Returns the arrays that `save_examples` wrote and `seed []`; None where the cell has no such file.
+
+    Raises:
+      RecordsError: the file can't be read, or holds something else.
+    """
+    path = _saved(workdir, f"examples-{label}.npz")
+    if path is None:
+        return None
+    try:
+        return _load(path)
+    except _DAMAGED as e:
+        raise _damaged(path) from e
+
+
+def _save(workdir: Path, name: str, arrays: Mapping[str, Any]) -> None:
+    whole = io.BytesIO()
+    fields: Any = {field: np.asarray(array) for field, array in arrays.items()}
+    np.savez_compressed(whole, **fields)
+    folder = workdir / ARRAYS
+    folder.mkdir(exist_ok=True)
+    records.write_whole(folder / name, whole.getvalue())
+
+
+def _saved(workdir: Path, name: str) -> Path | None:
+    """Returns the path of a file of arrays; None where there is no such file."""
+    folder = workdir / ARRAYS
+    # The name must be in the folder's listing, so that a label from untrusted records can't lead to another folder.
+    there = folder.is_dir() and name in {path.name for path in folder.iterdir()}
+    return folder / name if there else None
+
+
+def _load(path: Path) -> dict[str, np.ndarray]:
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in arrays.files}
+    except OSError as e:
+        raise records.RecordsError(f"can't read {path}: {e.strerror or e}") from e
+
+
+def _damaged(path: Path) -> records.RecordsError:
+    return records.RecordsError(f"{path} is damaged: remove it, and the report is made without it")

@@ -56,17 +56,21 @@ class Prediction:
 
 
 @dataclasses.dataclass(frozen=True)
-class Continuation:
-    """Options for continuing an input with a language model.
+class Sampling:
+    """Options for answers that a model generates after its input, such as the continuation of a text.
 
     Attributes:
       length: the number of tokens to generate; at most this where the task has a token that ends an answer.
       temperature: 0 takes the most probable token at every step; above 0 tokens are drawn, see `decoding.sample`.
+      top_k, top_p: draw from the `top_k` most probable tokens (0: all), and from the most probable ones that together
+        reach the probability `top_p`.
       random_seed: the seed of the draws. An input's noise depends only on this seed and the input's index.
     """
 
     length: int = 200
     temperature: float = 0.0
+    top_k: int = 0
+    top_p: float = 1.0
     random_seed: int = 0
 
     def __post_init__(self) -> None:
@@ -74,8 +78,18 @@ class Continuation:
             raise UserError(f"length={self.length!r} must be at least 1")
         if not 0 <= self.temperature < float("inf"):
             raise UserError(f"temperature={self.temperature!r} must be 0 or more, and finite")
+        if self.top_k < 0:
+            raise UserError(f"top_k={self.top_k!r} must be 0 (all tokens) or more")
+        if not 0 < self.top_p <= 1:
+            raise UserError(f"top_p={self.top_p!r} must be above 0 and at most 1")
         if not 0 <= self.random_seed < 2**32:
             raise UserError(f"random_seed={self.random_seed!r} must be from 0 to {2**32 - 1}")
+
+
+def sampling_of(task: Task, **given: Any) -> Sampling:
+    """Returns the task's defaults, overridden by the options that are `given` and not None. Raises UserError."""
+    own = {} if task.application is None else dict(task.application.sampling)
+    return Sampling(**own | {name: value for name, value in given.items() if value is not None})
 
 
 def predict(
@@ -86,7 +100,7 @@ def predict(
     ensemble: bool = False,
     *,
     batch_size: int = BATCH,
-    continuation: Continuation = Continuation(),
+    sampling: Sampling | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[Prediction]:
     """Predicts the answers of a run's cells to raw inputs.
@@ -99,7 +113,7 @@ def predict(
         left out unless they are named. Generated answers and continuations have no ensemble.
       batch_size: the number of inputs computed at once. Inputs of one shape are batched. Inputs whose example has
         `lengths` or a `mask` are padded to the length of training, or to a power of two times it.
-      continuation: options for tasks whose answers continue their inputs.
+      sampling: options for tasks whose answers are generated after their inputs; None: the task's defaults.
       progress: called with the number of answers so far and the total.
 
     Returns:
@@ -114,15 +128,16 @@ def predict(
     if batch_size < 1:
         raise UserError(f"batch_size={batch_size!r} must be at least 1")
     asked = list(_asked(run, cells, seeds, ensemble))
+    sampling = sampling or sampling_of(run.task)
     raw = list(inputs)
     groups = _groups([_encoded(run.task, given, n) for n, given in enumerate(raw)], run.task)
     found: dict[tuple[int, str, int | None], Any] = {}
     total = len(raw) * sum(1 if ensemble else len(numbers) for _, numbers in asked)
     for cell, numbers in asked:
-        program = _program(run, cell, continuation)
+        program = _program(run, cell, sampling)
         members = [run.parameters(cell, number) for number in numbers]
         for places, batch, steps in _batches(groups, batch_size):
-            keys = _keys(continuation, places, len(batch["inputs"]))
+            keys = _keys(sampling, places, len(batch["inputs"]))
             outputs = [jax.device_get(program(params, batch, keys)) for params in members]
             for row, place in enumerate(places):
                 each = [_row(output, row, steps[row], run.task) for output in outputs]
@@ -248,32 +263,37 @@ def _batches(groups: Groups, size: int) -> Iterator[tuple[list[int], dict[str, n
             yield [place for place, _, _ in part], batch, [steps for _, _, steps in part]
 
 
-def _program(run: Trained, cell: str, continuation: Continuation) -> Callable[[Params, Batch, PRNGKey], Any]:
+def _program(run: Trained, cell: str, sampling: Sampling) -> Callable[[Params, Batch, PRNGKey], Any]:
     """Returns `(params, batch, keys [B]) -> outputs`, compiled once for each shape."""
     task, model = run.task, run.model(cell)
     if (task.continues or task.spec.generation is not None) and (reason := no_generation(model)):
         raise UserError(f"{cell} can't generate the answer that {task.name} asks for: its model {reason}")
+    if task.application is not None and task.application.generate is not None:
+        generated = task.application.generate
+        return jax.jit(lambda params, batch, keys: generated(model, params, batch, keys, sampling))
     if task.continues:
-        return jax.jit(partial(_continue, model, task, continuation.length, continuation.temperature))
+        return jax.jit(partial(_continue, model, task, sampling))
     if task.spec.generation is not None:
         return jax.jit(lambda params, batch, keys: generate(model, task, params, batch))
     return jax.jit(lambda params, batch, keys: model.apply(params, batch))
 
 
-def _continue(
-    model: Any, task: Task, length: int, temperature: float, params: Params, batch: Batch, keys: PRNGKey
-) -> Array:
+def _continue(model: Any, task: Task, how: Sampling, params: Params, batch: Batch, keys: PRNGKey) -> Array:
     """Returns the tokens `[B, N]` that follow each row."""
     end = None if task.spec.generation is None else task.spec.generation.end
-    if temperature == 0:
-        return greedy(model, params, batch, end=end, longest=length).tokens
-    return sample(model, params, batch, keys, end=end, longest=length, temperature=temperature).tokens
+    if how.temperature == 0:
+        return greedy(model, params, batch, end=end, longest=how.length).tokens
+    drawn = sample(
+        model, params, batch, keys, end=end, longest=how.length, temperature=how.temperature, top_k=how.top_k,
+        top_p=how.top_p,
+    )  # fmt: skip
+    return drawn.tokens
 
 
-def _keys(continuation: Continuation, places: Sequence[int], rows: int) -> PRNGKey:
+def _keys(sampling: Sampling, places: Sequence[int], rows: int) -> PRNGKey:
     """Returns one key for each row, which depends only on the row's index among the inputs."""
     filled = [*places, *[0] * (rows - len(places))]
-    key = jax.random.key(continuation.random_seed)
+    key = jax.random.key(sampling.random_seed)
     return jax.vmap(partial(jax.random.fold_in, key))(jnp.asarray(filled, jnp.uint32))
 
 
@@ -282,7 +302,8 @@ def _row(output: Any, row: int, steps: int, task: Task) -> Any:
     if isinstance(output, Answers):
         return Answers(*(a[row] for a in output))
     one = jax.tree.map(lambda a: a[row], output)
-    every = task.spec.answers == "every" and not task.continues
+    own = task.application is not None and task.application.generate is not None
+    every = task.spec.answers == "every" and not task.continues and not own
     return jax.tree.map(lambda a: a[:steps], one) if every else one
 
 

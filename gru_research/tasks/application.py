@@ -70,7 +70,8 @@ class Application:
       examples: collects what the report draws of a trained cell: `(model, params, test) -> arrays by name`, for the
         seed with the best validation metric. `test` is the stored test set `[N, ...]`.
       generate: computes the answers to a batch of raw inputs, where that isn't `model.apply` or the task's decoder:
-        `(model, params, batch, keys [B], sampling) -> outputs`. `sampling` is a `runs.predict.Continuation`.
+        `(model, params, batch, keys [B], sampling) -> outputs`. `sampling` is a `runs.predict.Sampling`.
+      sampling: the defaults of `runs.predict.Sampling` for this application, by field.
     """
 
     form: str
@@ -80,6 +81,7 @@ class Application:
     breakdowns: Mapping[str, Breakdown] = dataclasses.field(default_factory=dict)
     examples: Collect | None = None
     generate: Generate | None = None
+    sampling: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     def check(self, metrics: Mapping[str, Any], trivial: Mapping[str, float]) -> None:
         """Raises ValueError unless every metric and every trivial answer that is named exists."""

@@ -11,8 +11,8 @@ import jax
 import numpy as np
 
 from gru_research import records
-from gru_research.run_files import save_attention
-from gru_research.stats import solved_at
+from gru_research.run_files import save_attention, save_examples
+from gru_research.stats import rank_worst, solved_at
 from gru_research.tasks import Task
 
 from . import evaluation_hooks, processes
@@ -108,6 +108,7 @@ def train_variant(
         save_parameters(saving.workdir, cell.label, axis.seeds, params, best)
         save_test(saving.workdir, cell.label, axis.seeds, tested.kept)
         _save_attention(plan, cell, sets["test"], trained, params, tested, saving.workdir)
+        _save_examples(plan, cell, sets["test"], trained, params, saving.workdir)
     _record_results(plan, cell, trained, tested.metrics, on_training, causes, hooks, saving.elapsed())
     saving.records()
     if processes.is_first():
@@ -156,6 +157,26 @@ def _save_attention(
     s = int(finite[0])
     own, answers = jax.tree.map(lambda a: a[s], (params, dict(tested.kept[PREDICTIONS])))
     save_attention(workdir, cell.label, collect_attention(cell.model, plan.task, own, plan.seeds[s], test, answers))
+
+
+def _save_examples(
+    plan: Plan, cell: CellPlan, test: Mapping[str, np.ndarray], trained: Trained, params: Any, workdir: Path
+) -> None:
+    """Saves what the report draws of an application: test examples of the seed with the best validation metric."""
+    application, metric = plan.task.application, plan.task.validation_metric
+    if application is None or application.examples is None:
+        return
+    steps = [evaluation.step for evaluation in trained.evaluations]
+    ends = [
+        trained.curve(metric, s)[steps.index(step) if step in steps else -1]
+        for s, step in enumerate(trained.selected_step.tolist())
+    ]
+    if all(value is None for value in ends):
+        return
+    sign = 1 if plan.task.validation_direction == "min" else -1
+    s = int(np.argmin(sign * rank_worst(ends, plan.task.validation_direction)))
+    own = jax.tree.map(lambda a: a[s], params)
+    save_examples(workdir, cell.label, plan.seeds[s], application.examples(cell.model, own, test))
 
 
 def _record_probe(

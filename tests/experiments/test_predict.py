@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from experiments.prediction import answers, inputs
+from experiments.prediction import answers, inputs, interactive, outputs
 from gru_research import runs
 from gru_research.config import UserError
 from gru_research.data import DataDirs
 from gru_research.runs import loaded_run
-from gru_research.runs.predict import Prediction, predict
+from gru_research.runs.predict import Prediction, Sampling, predict
 from gru_research.tasks import TASKS
 from tests.faults import fault, seen
 from tests.launching import FAST, launch
@@ -135,7 +135,8 @@ def test_a_run_that_can_not_be_asked_is_one_line(parity: Path, tmp_path: Path) -
 
 @fault(
     "predictions", "a word that isn't known", "a cell that isn't there", "a seed that is no number", "no input",
-    "a length where nothing is continued",
+    "a length where nothing is generated", "a nucleus where nothing is generated", "files of answers that have none",
+    "an input beside --interactive",
 )  # fmt: skip
 def test_a_mistake_is_one_line_and_status_2(parity: Path) -> None:
     for flags, says in (
@@ -143,11 +144,69 @@ def test_a_mistake_is_one_line_and_status_2(parity: Path) -> None:
         (["--input=01", "--cell=lstm"], "cell='lstm' is unknown; choose from gru, rnn"),
         (["--input=01", "--seed=x"], "--seed=x must be whole numbers separated by commas, or all"),
         ([], '--input is missing: give a text, a file, or - for stdin, as --input="walk twice"'),
-        (["--input=01", "--length=3"], "--length is for answers that continue their inputs; those of parity don't"),
+        (
+            ["--input=01", "--length=3"],
+            "--length is for answers that are generated after their inputs; those of parity aren't",
+        ),
+        (
+            ["--input=01", "--top_p=0.9"],
+            "--top_p is for answers that are generated after their inputs; those of parity aren't",
+        ),
+        (
+            ["--input=01", "--output=DIR"],
+            f"--output is for answers that have files ({', '.join(outputs.WRITERS)}); those of parity don't",
+        ),
+        (["--input=01", "--interactive"], "--interactive reads the terminal: leave --input out"),
     ):
         done = asked(parity, *flags)
         assert (done.returncode, done.stderr) == (2, f"error: {says}\n")
         seen(done)
+
+
+def test_lines_are_answered_as_they_come(
+    parity: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO("0110\n01x\n1\n\n01\n"))
+    run = runs.load(parity)
+    assert interactive.converse(run, ["gru"], None, Sampling()) == 0
+    printed = capsys.readouterr()
+    assert printed.err == "input 1: character='x' is unknown; choose from 0, 1\n"
+    rows = [line.split() for line in printed.out.splitlines() if line.strip()[:1] in ("0", "1")]
+    assert rows == [
+        [text, *answers.said(p.answer).split()] for text in ("0110", "1") for p in predict(run, [text], "gru")
+    ]
+
+
+def test_a_conversation_answers_in_turn(
+    parity: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = dataclasses.replace(runs.load(parity))
+    heard: list[str] = []
+
+    def session(*_: Any) -> interactive.Session:
+        return lambda line: {"gru": f"{line}!", "rnn": str(heard.append(line) or len(heard))}
+
+    monkeypatch.setattr(interactive, "SESSIONS", {"": session})
+    monkeypatch.setattr(sys, "stdin", io.StringIO("a b\nc\n"))
+    assert interactive.converse(run, None, None, Sampling()) == 0
+    assert capsys.readouterr().out == "gru: a b!\nrnn: 1\ngru: c!\nrnn: 2\n"
+
+
+def test_answers_are_written_by_input_cell_and_seed(tmp_path: Path) -> None:
+    def write(given: Any, answer: Any, stem: Path) -> list[Path]:
+        path = stem.with_suffix(".txt")
+        path.write_text(f"{given} {answer}")
+        return [path]
+
+    found = [
+        Prediction(text, cell, seed, text[::-1]) for text in ("ab", "cd") for cell, seed in (("gru", 3), ("rnn", None))
+    ]
+    paths = outputs.write_all(write, found, tmp_path / "new" / "folder")
+    assert [path.name for path in paths] == [f"{n}-{of}.txt" for n in (1, 2) for of in ("gru-seed-3", "rnn-ensemble")]
+    assert [path.read_text() for path in paths] == ["ab ba", "ab ba", "cd dc", "cd dc"]
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match=r"--output=.*/file can't be written: File exists"):
+        outputs.write_all(write, found, tmp_path / "file")
 
 
 PARITY = TASKS["parity"](length=8)

@@ -125,7 +125,9 @@ def test_changed_dependencies_are_installed_for_whoever_asks(checkout: Checkout)
     checkout.make("test")
     stamp = (checkout.folder / ".venv" / ".tools").stat().st_mtime_ns
     os.utime(checkout.folder / "pyproject.toml", ns=(stamp + 1, stamp + 1))
-    assert checkout.make("compare")[:1] == ["--editable ."] and checkout.make("test")[:1] == [required("dev", "applications")]
+    assert checkout.make("compare")[:1] == ["--editable ."] and checkout.make("test")[:1] == [
+        required("dev", "applications")
+    ]
 
 
 def test_each_tier_runs_once(checkout: Checkout) -> None:

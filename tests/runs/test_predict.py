@@ -16,7 +16,7 @@ from gru_research import runs
 from gru_research.config import UserError, experiment
 from gru_research.decoding import greedy, sample
 from gru_research.models import Model, sequence
-from gru_research.runs.predict import Continuation, predict
+from gru_research.runs.predict import Sampling, predict
 from gru_research.spec import Spec
 from gru_research.tasks import Stored, Task
 from gru_research.tasks.base import class_loss
@@ -179,8 +179,8 @@ def test_an_input_is_continued(letters: Untrained) -> None:
     texts = ["ab", "cab", "cc"]
     model: Any = letters.model("gru")
     for temperature in (0.0, 0.7):
-        how = Continuation(length=9, temperature=temperature, random_seed=5)
-        found = predict(letters, texts, "gru", 4, continuation=how)
+        how = Sampling(length=9, temperature=temperature, random_seed=5)
+        found = predict(letters, texts, "gru", 4, sampling=how)
         for place, prediction in enumerate(found):
             batch = {name: a[None] for name, a in letters.task.encode(prediction.input).items()}
             arguments = (model, letters.parameters("gru", 4), batch)
@@ -191,7 +191,7 @@ def test_an_input_is_continued(letters: Untrained) -> None:
                 answers = greedy(*arguments, end=None, longest=9)
             assert prediction.answer == "".join("abc"[token] for token in answers.tokens[0])
             assert len(prediction.answer) == 9
-        assert predict(letters, texts, "gru", 4, continuation=how, batch_size=1) == found
+        assert predict(letters, texts, "gru", 4, sampling=how, batch_size=1) == found
     assert len({p.answer for p in found}) > 1
 
 
@@ -214,7 +214,7 @@ def test_what_can_not_be_generated_or_averaged_is_one_line(letters: Untrained) -
     options: tuple[dict[str, Any], ...] = ({"length": 0}, {"temperature": -1.0}, {"random_seed": -1})
     for option in options:
         with pytest.raises(UserError, match=f"^{next(iter(option))}=-?[01](.0)? must be "):
-            Continuation(**option)
+            Sampling(**option)
 
 
 @fault(
