@@ -4,6 +4,7 @@ python -m experiments.prepare --dataset=mnist [--data_dir=DIR] [--manual_dir=DIR
 python -m experiments.prepare --dataset=music_jsb        # also music_nottingham, music_musedata, music_piano_midi
 python -m experiments.prepare --dataset=scan_simple      # also scan_length, scan_jump
 python -m experiments.prepare --dataset=tiny_shakespeare
+python -m experiments.prepare --dataset=sst2             # also goemotions
 """
 
 from absl import flags

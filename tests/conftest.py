@@ -90,6 +90,16 @@ def scan_manual_dir() -> str:
 
 
 @pytest.fixture(scope="session")
+def sst2_manual_dir() -> str:
+    return _raw_files("sst2")
+
+
+@pytest.fixture(scope="session")
+def goemotions_manual_dir() -> str:
+    return _raw_files("goemotions")
+
+
+@pytest.fixture(scope="session")
 def tiny_shakespeare_manual_dir() -> str:
     return _raw_files("tiny_shakespeare")
 
@@ -117,6 +127,22 @@ def scan_data_dir(scan_manual_dir: str, tmp_path_factory: pytest.TempPathFactory
     data_dir = str(tmp_path_factory.mktemp("data_dir"))
     for name in ("scan_jump", "scan_length", "scan_simple"):
         prepare(name, DataDirs(data_dir, scan_manual_dir))
+    return data_dir
+
+
+@pytest.fixture(scope="session")
+def sst2_data_dir(sst2_manual_dir: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A `data_dir` with SST-2 prepared in it."""
+    data_dir = str(tmp_path_factory.mktemp("data_dir"))
+    prepare("sst2", DataDirs(data_dir, sst2_manual_dir))
+    return data_dir
+
+
+@pytest.fixture(scope="session")
+def goemotions_data_dir(goemotions_manual_dir: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A `data_dir` with GoEmotions prepared in it."""
+    data_dir = str(tmp_path_factory.mktemp("data_dir"))
+    prepare("goemotions", DataDirs(data_dir, goemotions_manual_dir))
     return data_dir
 
 

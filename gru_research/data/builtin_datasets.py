@@ -20,10 +20,11 @@ from tensorflow_datasets.core.constants import get_default_data_dir
 from tensorflow_datasets.core.download.download_manager import NonMatchingChecksumError
 
 from gru_research.config import UserError, choose
-from gru_research.data import mnist, music, scan, tiny_shakespeare
+from gru_research.data import goemotions, mnist, music, scan, sst2, tiny_shakespeare
 from gru_research.data.check_finite import check_finite
 
 BUILDERS: Mapping[str, type[tfds.core.GeneratorBasedBuilder]] = {
+    "goemotions": goemotions.Builder,
     "mnist": mnist.Builder,
     "music_jsb": music.Jsb,
     "music_musedata": music.MuseData,
@@ -32,6 +33,7 @@ BUILDERS: Mapping[str, type[tfds.core.GeneratorBasedBuilder]] = {
     "scan_jump": scan.Jump,
     "scan_length": scan.Length,
     "scan_simple": scan.Simple,
+    "sst2": sst2.Builder,
     "tiny_shakespeare": tiny_shakespeare.Builder,
 }
 """TFDS builders by name. One TFDS example is a block of n examples of the data set: arrays `[n, ...]` by name."""
@@ -68,11 +70,16 @@ def load(name: str, dirs: DataDirs = DataDirs(), max_examples: int = 0) -> dict[
 
     Returns:
       `{split: {name: array [N, ...]}}`, in the stored order; int64 arrays are converted to int32.
+      goemotions: `train` (43,410), `validation` (5,426) and `test` (5,427) with `text` uint8 [N, W], UTF-8 padded with
+      0, `length` int32 [N], its bytes (`text_arrays.to_texts` reads both), and `labels` uint8 [N, 28], 1 for each of
+      `goemotions.EMOTIONS` that a comment has.
       mnist: `train` (60,000) and `test` (10,000) with `image` uint8 [N, 28, 28] and `label` int32 [N].
       music_*: `train`, `validation` and `test` with `frames` uint8 [N, T, 11], 88 keys as bits, padded with 0 to the
       longest of the split, and `length` int32 [N].
       scan_*: `train` and `test` with `command` uint8 [N, 9] and `actions` uint8 [N, 48], numbers of words in
       `scan.COMMANDS` and `scan.ACTIONS`, padded with 0, and `command_length` and `actions_length` int32 [N].
+      sst2: `train` (67,349), `validation` (872) and `test` (1,821) with `text` and `length` as above, and `label` int32
+      [N], 1 for a positive sentiment.
       tiny_shakespeare: `train`, `validation` and `test` with `text` uint8 [N], ASCII codes; an example is a character.
 
     Raises:

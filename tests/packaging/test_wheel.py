@@ -70,7 +70,8 @@ def pure(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_it_holds_the_package_alone_with_types_and_checksums(pure: Path) -> None:
     found = names(pure)
     assert {name.split("/")[0] for name in found if ".dist-info/" not in name} == {"gru_research"}
-    checksums = {f"gru_research/data/{name}/checksums.tsv" for name in ("mnist", "music", "scan", "tiny_shakespeare")}
+    datasets = ("goemotions", "mnist", "music", "scan", "sst2", "tiny_shakespeare")
+    checksums = {f"gru_research/data/{name}/checksums.tsv" for name in datasets}
     assert {"gru_research/py.typed", *checksums} <= set(found)
     assert "gru_research/native/build.py" not in found
     assert {name.split("/")[-1] for name in found if "/licenses/" in name} == {"LICENSE", "NOTICE"}

@@ -1,0 +1,20 @@
+"""Texts as two arrays: their UTF-8 bytes, padded to the longest text, and the number of bytes of each."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+
+def to_arrays(texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the bytes uint8 `[N, W]` of N texts, padded with 0 to the longest, and their numbers of bytes `[N]`."""
+    encoded = [text.encode() for text in texts]
+    lengths = np.array([len(line) for line in encoded], np.int32)
+    out = np.zeros((len(encoded), lengths.max(initial=0)), np.uint8)
+    for row, line in zip(out, encoded, strict=True):
+        row[: len(line)] = np.frombuffer(line, np.uint8)
+    return out, lengths
+
+
+def to_texts(text: np.ndarray, length: np.ndarray) -> list[str]:
+    """Returns the N texts that `to_arrays` wrote as `text [N, W]` and `length [N]`."""
+    return [row[:n].tobytes().decode() for row, n in zip(text, length.tolist(), strict=True)]
