@@ -75,6 +75,21 @@ def native_engine() -> Library:
 
 
 @pytest.fixture(scope="session")
+def chatterbot_manual_dir() -> str:
+    return f"{_raw_files('chatterbot_corpus')}/chatterbot_corpus/data/english"
+
+
+@pytest.fixture(scope="session")
+def clinc_oos_manual_dir() -> str:
+    return _raw_files("clinc_oos")
+
+
+@pytest.fixture(scope="session")
+def dialog_babi_manual_dir() -> str:
+    return _raw_files("dialog_babi")
+
+
+@pytest.fixture(scope="session")
 def mnist_manual_dir() -> str:
     return _raw_files("mnist")
 
@@ -102,6 +117,31 @@ def goemotions_manual_dir() -> str:
 @pytest.fixture(scope="session")
 def tiny_shakespeare_manual_dir() -> str:
     return _raw_files("tiny_shakespeare")
+
+
+@pytest.fixture(scope="session")
+def chatterbot_data_dir(chatterbot_manual_dir: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A `data_dir` with the ChatterBot corpus prepared in it."""
+    data_dir = str(tmp_path_factory.mktemp("data_dir"))
+    prepare("chatterbot", DataDirs(data_dir, chatterbot_manual_dir))
+    return data_dir
+
+
+@pytest.fixture(scope="session")
+def clinc_oos_data_dir(clinc_oos_manual_dir: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A `data_dir` with CLINC150 prepared in it."""
+    data_dir = str(tmp_path_factory.mktemp("data_dir"))
+    prepare("clinc_oos", DataDirs(data_dir, clinc_oos_manual_dir))
+    return data_dir
+
+
+@pytest.fixture(scope="session")
+def dialog_babi_data_dir(dialog_babi_manual_dir: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A `data_dir` with the six dialog bAbI tasks prepared in it."""
+    data_dir = str(tmp_path_factory.mktemp("data_dir"))
+    for task in range(1, 7):
+        prepare(f"dialog_babi_{task}", DataDirs(data_dir, dialog_babi_manual_dir))
+    return data_dir
 
 
 @pytest.fixture(scope="session")

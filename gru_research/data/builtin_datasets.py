@@ -20,10 +20,28 @@ from tensorflow_datasets.core.constants import get_default_data_dir
 from tensorflow_datasets.core.download.download_manager import NonMatchingChecksumError
 
 from gru_research.config import UserError, choose
-from gru_research.data import goemotions, mnist, music, scan, sst2, tiny_shakespeare
+from gru_research.data import (
+    chatterbot,
+    clinc_oos,
+    dialog_babi,
+    goemotions,
+    mnist,
+    music,
+    scan,
+    sst2,
+    tiny_shakespeare,
+)
 from gru_research.data.check_finite import check_finite
 
 BUILDERS: Mapping[str, type[tfds.core.GeneratorBasedBuilder]] = {
+    "chatterbot": chatterbot.Builder,
+    "clinc_oos": clinc_oos.Builder,
+    "dialog_babi_1": dialog_babi.ApiCalls,
+    "dialog_babi_2": dialog_babi.Refine,
+    "dialog_babi_3": dialog_babi.Options,
+    "dialog_babi_4": dialog_babi.PhoneAddress,
+    "dialog_babi_5": dialog_babi.FullDialogs,
+    "dialog_babi_6": dialog_babi.Dstc2,
     "goemotions": goemotions.Builder,
     "mnist": mnist.Builder,
     "music_jsb": music.Jsb,
@@ -70,6 +88,10 @@ def load(name: str, dirs: DataDirs = DataDirs(), max_examples: int = 0) -> dict[
 
     Returns:
       `{split: {name: array [N, ...]}}`, in the stored order; int64 arrays are converted to int32.
+      chatterbot: `train` with `text` uint8 [N], UTF-8 bytes of dialogues; an example is a byte.
+      clinc_oos: `train`, `validation`, `test` and `intents` with `text` and `length` as goemotions, and `label` int32
+      [N].
+      dialog_babi_*: `train`, `validation`, `test`, and in 1 to 5 `test_oov` and `knowledge`, with `text` as chatterbot.
       goemotions: `train` (43,410), `validation` (5,426) and `test` (5,427) with `text` uint8 [N, W], UTF-8 padded with
       0, `length` int32 [N], its bytes (`text_arrays.to_texts` reads both), and `labels` uint8 [N, 28], 1 for each of
       `goemotions.EMOTIONS` that a comment has.

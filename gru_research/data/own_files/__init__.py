@@ -1,9 +1,18 @@
-"""Reads a user's own files: arrays (.npz, .npy), tables (.csv, .tsv) and plain texts.
+"""Reads a user's own files: arrays (.npz, .npy), tables (.csv, .tsv), plain texts and dialogues.
 
 Every fault raises a `FileError` with one line, `FILE:LINE: what is wrong`. No file can execute code.
 """
 
 from gru_research.data.own_files.arrays import FLOAT32, out_of_range, read_npy, read_npz
+from gru_research.data.own_files.dialogues import (
+    RESERVED,
+    SILENCE,
+    Dialogue,
+    Fact,
+    Turn,
+    parse_dialogues,
+    read_dialogues,
+)
 from gru_research.data.own_files.file_checks import check_memory, existing_file
 from gru_research.data.own_files.tables import DELIMITERS, Table, read_table
 from gru_research.data.own_files.texts import read_text
@@ -13,11 +22,18 @@ TABLES = tuple(DELIMITERS)
 
 __all__ = [
     "FLOAT32",
+    "RESERVED",
+    "SILENCE",
     "TABLES",
+    "Dialogue",
+    "Fact",
     "Table",
+    "Turn",
     "check_memory",
     "existing_file",
     "out_of_range",
+    "parse_dialogues",
+    "read_dialogues",
     "read_npy",
     "read_npz",
     "read_table",
