@@ -113,13 +113,15 @@ def backend_arguments() -> list[str]:
 class StopRequest:
     """Handles requests to stop: Ctrl-C; or SIGTERM and SIGUSR2, which announce preemption.
 
-    While cells train, a request takes effect between two calls, after a checkpoint. A second request stops at once, as
-    does any request at other times. `status` is the exit status, 0 without a request.
+    While cells train, a request takes effect between two calls, after a checkpoint. At other times a first request
+    stops at once. Only a second Ctrl-C cuts an orderly stop short: Slurm signals a trial and its worker, and the worker
+    signals the trial too, so that one request arrives twice. `status` is the exit status, 0 without a request.
     """
 
     def __init__(self) -> None:
         self.status = 0
         self._waits = False
+        self._interrupts = 0
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR2):
             signal.signal(number, self._on_signal)
 
@@ -134,13 +136,16 @@ class StopRequest:
 
     def _on_signal(self, number: int, frame: object) -> None:
         del frame
-        first, self.status = not self.status, INTERRUPTED if number == signal.SIGINT else PREEMPTED
-        if not (first and self._waits):
-            if self.status == INTERRUPTED:
+        first, interrupted = not self.status, number == signal.SIGINT
+        self._interrupts += interrupted
+        self.status = self.status or (INTERRUPTED if interrupted else PREEMPTED)
+        if self._interrupts > 1 or (first and not self._waits):
+            if interrupted:
                 raise KeyboardInterrupt
             raise SystemExit(PREEMPTED)
-        again = "; Ctrl-C again stops at once" if self.status == INTERRUPTED else ""
-        print(f"\nstopping after this step, with a checkpoint{again}", file=sys.stderr, flush=True)
+        if first or interrupted:
+            again = "; Ctrl-C again stops at once" if interrupted else ""
+            print(f"\nstopping after this step, with a checkpoint{again}", file=sys.stderr, flush=True)
 
 
 def run(config: ExperimentConfig, folder: Path, stop: StopRequest, workdir: Path | None = None) -> int:

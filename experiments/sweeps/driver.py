@@ -38,8 +38,10 @@ def run(
     journal.add_missing_attempts()
     printer = AttemptPrinter(journal)
     if journal.unfinished():
-        print(f"{printer.summary()}; {workers} workers by --engine={engine}, writing to {directory.path}", flush=True)
-        started = engines.start(engine, description.sweep, directory.path, min(workers, journal.unfinished()), program)
+        workers = min(workers, journal.unfinished())
+        by = f"{several(workers, 'worker')} by --engine={engine}"
+        print(f"{printer.summary()}; {by}, writing to {directory.path}", flush=True)
+        started = engines.start(engine, description.sweep, directory.path, workers, program)
         _wait(started, printer, stop)
         for problem in started.problems():
             print(f"warning: {problem}", file=sys.stderr)
@@ -48,7 +50,8 @@ def run(
     report.write(journal, rich.console.Console())
     if stop.signal:
         return 128 + stop.signal
-    if left := journal.add_missing_attempts() + journal.unfinished():
+    journal.add_missing_attempts()
+    if left := journal.unfinished():
         print(
             f"{several(left, 'trial')} left: the same command with --workdir={directory.path} resumes the sweep",
             file=sys.stderr,
@@ -57,18 +60,21 @@ def run(
 
 
 class StopSignal:
-    """Records the first Ctrl-C or SIGTERM, which asks for an orderly stop. A second one stops at once."""
+    """Records the first Ctrl-C or SIGTERM, which asks for an orderly stop. A second Ctrl-C stops at once."""
 
     def __init__(self) -> None:
         self.signal = 0
+        self._interrupts = 0
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._on_signal)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        if self.signal:
+        self._interrupts += number == signal.SIGINT
+        if self._interrupts > 1:
             raise KeyboardInterrupt
-        self.signal = number
-        print("\nstopping the workers; Ctrl-C again stops at once", file=sys.stderr, flush=True)
+        if not self.signal:
+            self.signal = number
+            print("\nstopping the workers; Ctrl-C again stops at once", file=sys.stderr, flush=True)
 
 
 class AttemptPrinter:
@@ -114,11 +120,17 @@ def _line(entry: FrozenTrial, entries: Sequence[FrozenTrial], journal: TrialJour
 
 
 def _wait(workers: engines.Workers, printer: AttemptPrinter, stop: StopSignal) -> None:
-    """Waits until no worker runs; after a signal, until the workers have stopped."""
+    """Waits until no worker runs; after a signal, until the workers have stopped. Says what workers wait for."""
+    said: list[str] = []
     while workers.running():
         printer.print_ended()
         if stop.signal:
             workers.stop()
             break
+        waiting = workers.waiting()
+        for line in waiting:
+            if line not in said:
+                print(line, flush=True)
+        said = waiting
         time.sleep(POLL_SECONDS)
     printer.print_ended()

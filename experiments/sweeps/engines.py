@@ -20,6 +20,10 @@ class Workers(Protocol):
         """Returns how many workers haven't ended, queued ones included."""
         ...
 
+    def waiting(self) -> list[str]:
+        """Returns a line for each reason why workers haven't begun."""
+        ...
+
     def problems(self) -> list[str]:
         """Returns a line for each worker that ended with an error."""
         ...

@@ -15,7 +15,7 @@ import os
 import socket
 import warnings
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -69,9 +69,15 @@ class TrialJournal:
                 )
         return len(wanted)
 
-    def claim_attempt(self) -> optuna.Trial | None:
-        """Claims a waiting attempt for this worker; returns None if none waits."""
-        for entry in self.study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
+    def claim_attempt(self, is_in_use: Callable[[Path], bool] = lambda folder: False) -> optuna.Trial | None:
+        """Claims a waiting attempt for this worker, further attempts first; returns None if none can begin.
+
+        An attempt waits while a process uses its trial's directory: that process may be suspended, and continue later.
+        """
+        waiting = self.study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
+        for entry in sorted(waiting, key=lambda entry: entry.user_attrs["attempt"] == 1):
+            if is_in_use(self.directory.run_folder(entry.user_attrs["trial"])):
+                continue
             try:
                 if not self._storage.set_trial_state_values(entry._trial_id, TrialState.RUNNING):
                     continue

@@ -19,11 +19,13 @@ from gru_research.config import UserError
 
 from . import subprocess_limits
 from .search_space import Sweep
+from .slurm_jobs import SlurmWorkers
 from .worker import work
 
 FOREVER_MINUTES = 60 * 24 * 365  # submitit's local executor has a default limit of 2 minutes
 STOP_SECONDS = subprocess_limits.TERM_SECONDS + 15
 SPARE_GB = 1.0  # for the worker, in addition to its trial
+REQUEUES = 1_000_000  # submitit gives a job up after 3 time limits; its trials' own limits are the journal's
 SIGNAL_SECONDS = 120  # from SIGUSR2 to the end of a Slurm job's time
 
 
@@ -43,8 +45,8 @@ class SubmittedWorker:
         return DelayedSubmission(self)
 
 
-class SubmititWorkers:
-    """Workers that are submitit jobs."""
+class LocalWorkers:
+    """Workers that are submitit jobs on this machine."""
 
     def __init__(self, jobs: Sequence[Any]):
         self._jobs = list(jobs)
@@ -60,23 +62,20 @@ class SubmititWorkers:
             if not job.paths.result_pickle.exists() or job.exception() is not None
         ]
 
+    def waiting(self) -> list[str]:
+        return []
+
     def stop(self) -> None:
         for job in self._jobs:
             if not job.done():
-                self._end(job)
+                # Its id is its controller's process, which forwards SIGTERM; `cancel` would kill the worker after 1 s.
+                os.kill(int(job.job_id), signal.SIGTERM)
         deadline = time.monotonic() + STOP_SECONDS
         while self.running() and time.monotonic() < deadline:
             time.sleep(0.2)
 
-    def _end(self, job: Any) -> None:
-        if isinstance(job, submitit.LocalJob):
-            # Its id is its controller's process, which forwards SIGTERM; `cancel` would kill the worker after 1 s.
-            os.kill(int(job.job_id), signal.SIGTERM)
-        else:
-            job.cancel()
 
-
-def start_local(sweep: Sweep, workdir: Path, workers: int, program: Sequence[str]) -> SubmititWorkers:
+def start_local(sweep: Sweep, workdir: Path, workers: int, program: Sequence[str]) -> LocalWorkers:
     executor = submitit.LocalExecutor(folder=_own_folder(workdir))
     gpus, jobs = sweep.limits.gpus, []
     with _ignoring_sigint():
@@ -84,21 +83,21 @@ def start_local(sweep: Sweep, workdir: Path, workers: int, program: Sequence[str
             visible = tuple(range(index * gpus, (index + 1) * gpus))
             executor.update_parameters(timeout_min=FOREVER_MINUTES, gpus_per_node=gpus, visible_gpus=visible)
             jobs.append(executor.submit(SubmittedWorker(str(workdir), index, tuple(program))))
-    return SubmititWorkers(jobs)
+    return LocalWorkers(jobs)
 
 
-def start_slurm(sweep: Sweep, workdir: Path, workers: int, program: Sequence[str]) -> SubmititWorkers:
+def start_slurm(sweep: Sweep, workdir: Path, workers: int, program: Sequence[str]) -> SlurmWorkers:
     """Submits an array of jobs. Raises UserError if this machine has no Slurm, or Slurm refuses."""
     if shutil.which("sbatch") is None or shutil.which("srun") is None:
         raise UserError(
             "--engine=slurm: there is no sbatch and srun here: run it where jobs are submitted, or add --dry_run"
         )
-    executor = submitit.SlurmExecutor(folder=_own_folder(workdir))
+    executor = submitit.SlurmExecutor(folder=_own_folder(workdir), max_num_timeout=REQUEUES)
     executor.update_parameters(**slurm_parameters(sweep, workers))
     try:
         with executor.batch():  # one array
             jobs = [executor.submit(SubmittedWorker(str(workdir), index, tuple(program))) for index in range(workers)]
-        return SubmititWorkers(jobs)
+        return SlurmWorkers(jobs, STOP_SECONDS)
     except FailedJobError as e:
         raise UserError(f"--engine=slurm: sbatch refused: {e}") from e
 

@@ -1,6 +1,7 @@
 """A worker: claims trials from the sweep's journal until none is left, and runs each in a process of its own."""
 
 import dataclasses
+import fcntl
 import json
 import os
 import signal
@@ -16,6 +17,7 @@ import optuna
 import experiments
 from gru_research import lookup, records
 from gru_research.config import with_fields
+from gru_research.runs.lock import FILE_NAME
 
 from . import objective, subprocess_limits
 from .directory import SweepDescription, SweepDirectory, read
@@ -28,6 +30,8 @@ COMPARE = (sys.executable, "-m", "experiments.compare")
 IDLE_SECONDS = 1.0
 BEATS = 5  # heartbeats within `dead_after` seconds
 REFUSED = 2  # a launcher's exit status for a user's mistake
+STOPPED = tuple(128 + number for number in (signal.SIGTERM, signal.SIGUSR2, signal.SIGINT))
+SIGNAL_SECONDS = 2.0  # between a signal to a trial and the same signal to its worker
 
 
 def work(workdir: str, index: int, program: Sequence[str] = COMPARE) -> int:
@@ -47,7 +51,7 @@ def work(workdir: str, index: int, program: Sequence[str] = COMPARE) -> int:
     while not stop.requested:
         journal.fail_lost_attempts(heartbeats)
         journal.add_missing_attempts()
-        trial = journal.claim_attempt()
+        trial = journal.claim_attempt(is_in_use)
         if trial is not None:
             made += 1
             Attempt(directory, description, journal, trial, tuple(program), index, stop).run()
@@ -56,6 +60,18 @@ def work(workdir: str, index: int, program: Sequence[str] = COMPARE) -> int:
         else:
             time.sleep(IDLE_SECONDS)
     return made
+
+
+def is_in_use(workdir: Path) -> bool:
+    """Whether a process has locked a run's directory, such as the trial of a suspended job."""
+    try:
+        with (workdir / FILE_NAME).open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
 
 
 class StopFlag:
@@ -139,6 +155,8 @@ class Attempt:
         elif ended.why == "memory":
             reason = f"had {ended.peak_gb:.2f} GB resident, more than {limits.memory_gb:g}"
             self.journal.fail(self.trial, "memory", reason, **spent)
+        elif ended.status in STOPPED and self._is_stopping():
+            self.journal.fail(self.trial, "stopped", "it was told to stop, as was its worker", **spent)
         elif ended.status:
             how = "refused" if ended.status == REFUSED else "crashed"
             self.journal.fail(
@@ -149,6 +167,13 @@ class Attempt:
             )
         else:
             self._judge(number, spent)
+
+    def _is_stopping(self) -> bool:
+        """Whether this worker was told to stop. Slurm signals both at once, so its own signal may come a bit later."""
+        deadline = time.monotonic() + SIGNAL_SECONDS
+        while not self.stop.requested and time.monotonic() < deadline:
+            time.sleep(0.05)
+        return self.stop.requested
 
     def _judge(self, number: int, spent: dict[str, Any]) -> None:
         try:

@@ -383,7 +383,8 @@ def test_slurm_s_script_asks_for_what_the_sweep_says(tmp_path: Path) -> None:
 
 
 @fault("sweeps", "Slurm where there is none")
-def test_slurm_where_there_is_none(tmp_path: Path) -> None:
+def test_slurm_where_there_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(UserError, match="no sbatch and srun here") as caught:
         submitit_engine.start_slurm(described().sweep, tmp_path, 2, TRIAL)
     seen(caught)
