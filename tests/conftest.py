@@ -90,6 +90,11 @@ def dialog_babi_manual_dir() -> str:
 
 
 @pytest.fixture(scope="session")
+def ett_manual_dir() -> str:
+    return _raw_files("ett")
+
+
+@pytest.fixture(scope="session")
 def mnist_manual_dir() -> str:
     return _raw_files("mnist")
 
@@ -141,6 +146,15 @@ def dialog_babi_data_dir(dialog_babi_manual_dir: str, tmp_path_factory: pytest.T
     data_dir = str(tmp_path_factory.mktemp("data_dir"))
     for task in range(1, 7):
         prepare(f"dialog_babi_{task}", DataDirs(data_dir, dialog_babi_manual_dir))
+    return data_dir
+
+
+@pytest.fixture(scope="session")
+def ett_data_dir(ett_manual_dir: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A `data_dir` with ETTh1 and ETTh2 prepared in it."""
+    data_dir = str(tmp_path_factory.mktemp("data_dir"))
+    for name in ("etth1", "etth2"):
+        prepare(name, DataDirs(data_dir, ett_manual_dir))
     return data_dir
 
 

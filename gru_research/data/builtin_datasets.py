@@ -24,6 +24,7 @@ from gru_research.data import (
     chatterbot,
     clinc_oos,
     dialog_babi,
+    ett,
     goemotions,
     mnist,
     music,
@@ -42,6 +43,8 @@ BUILDERS: Mapping[str, type[tfds.core.GeneratorBasedBuilder]] = {
     "dialog_babi_4": dialog_babi.PhoneAddress,
     "dialog_babi_5": dialog_babi.FullDialogs,
     "dialog_babi_6": dialog_babi.Dstc2,
+    "etth1": ett.Etth1,
+    "etth2": ett.Etth2,
     "goemotions": goemotions.Builder,
     "mnist": mnist.Builder,
     "music_jsb": music.Jsb,
@@ -92,6 +95,8 @@ def load(name: str, dirs: DataDirs = DataDirs(), max_examples: int = 0) -> dict[
       clinc_oos: `train`, `validation`, `test` and `intents` with `text` and `length` as goemotions, and `label` int32
       [N].
       dialog_babi_*: `train`, `validation`, `test`, and in 1 to 5 `test_oov` and `knowledge`, with `text` as chatterbot.
+      etth*: `train` (8,640 hours), `validation` and `test` (2,880 each) with `values` float64 [N, 7], columns
+      `ett.COLUMNS`.
       goemotions: `train` (43,410), `validation` (5,426) and `test` (5,427) with `text` uint8 [N, W], UTF-8 padded with
       0, `length` int32 [N], its bytes (`text_arrays.to_texts` reads both), and `labels` uint8 [N, 28], 1 for each of
       `goemotions.EMOTIONS` that a comment has.

@@ -74,6 +74,7 @@ def test_it_holds_the_package_alone_with_types_and_checksums(pure: Path) -> None
         "chatterbot",
         "clinc_oos",
         "dialog_babi",
+        "ett",
         "goemotions",
         "mnist",
         "music",
