@@ -43,6 +43,7 @@ class Spec:
         token with `start` and `step`, while `apply` takes given targets. None: the outputs are any pytree with a
         leading batch axis that the task's loss takes.
       vocabulary: V where inputs are tokens.
+      unknown: the input token for everything that training lacks; None: there is none.
       generation: describes "generated" answers.
     """
 
@@ -51,8 +52,11 @@ class Spec:
     answers: Literal["last", "mean", "every", "generated"] | None
     vocabulary: int | None = None
     generation: Generation | None = None
+    unknown: int | None = None
 
     def __post_init__(self) -> None:
+        if self.unknown is not None and not 0 <= self.unknown < (self.vocabulary or 0):
+            raise ValueError(f"unknown={self.unknown!r} must be a token: at least 0 and below {self.vocabulary or 0}")
         if self.answers is not None and self.answers not in ANSWERS:
             raise ValueError(f"answers={self.answers!r} must be one of {', '.join(ANSWERS)}, or None")
         if (self.answers == "generated") != (self.generation is not None):

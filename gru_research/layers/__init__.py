@@ -5,6 +5,7 @@ from .attention_wrapper import AttentionWrapper
 from .bidirectional import MERGES, Bidirectional
 from .connections import CONNECTIONS
 from .noise import Noise, has_cell_state
+from .pooling import AttentionPooling
 from .readout import READOUTS, Embedding, OneHot, Readout, read_states, real_steps
 from .stack import Stack
 
@@ -14,6 +15,7 @@ __all__ = [
     "READOUTS",
     "SCORES",
     "Attention",
+    "AttentionPooling",
     "AttentionWrapper",
     "Bahdanau",
     "Bidirectional",

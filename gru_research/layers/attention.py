@@ -147,7 +147,7 @@ class Luong:
 
 def _read(scores: Array, memory: Memory, many: bool) -> tuple[Array, Array]:
     """The context in the memory's type and the weights in float32 or wider, from scores `[..., T]`, `[..., U, T]`."""
-    weights = _masked_softmax(scores, memory.real if memory.real is None or not many else memory.real[..., None, :])
+    weights = masked_softmax(scores, memory.real if memory.real is None or not many else memory.real[..., None, :])
     equation = "...ut,...te->...ue" if many else "...t,...te->...e"
     dtype = memory.values.dtype
     return _sums(equation, weights.astype(dtype), memory.values).astype(dtype), weights
@@ -158,7 +158,7 @@ def _sums(equation: str, a: Array, b: Array) -> Array:
     return jnp.einsum(equation, a, b, preferred_element_type=accumulation_dtype(a.dtype))
 
 
-def _masked_softmax(scores: Array, real: Array | None) -> Array:
+def masked_softmax(scores: Array, real: Array | None) -> Array:
     """The softmax over the last axis where `real`, else 0; all 0 where no step is real, with gradients of 0."""
     if real is None:
         return jax.nn.softmax(scores)

@@ -7,8 +7,10 @@ import jax
 import jax.numpy as jnp
 
 from gru_research.cells import Cell
+from gru_research.cells.checks import rate
 from gru_research.layers import (
     READOUTS,
+    AttentionPooling,
     Bidirectional,
     Embedding,
     Noise,
@@ -22,6 +24,8 @@ from gru_research.spec import Spec
 from gru_research.time_loop import UnrollOptions
 from gru_research.types import Array, Batch, Carry, Params, PRNGKey
 
+_OWN_NOISE = 2**32 - 1
+
 
 @dataclasses.dataclass(frozen=True)
 class SequenceModel:
@@ -31,6 +35,9 @@ class SequenceModel:
     layer's after each row's last real step; of a `Bidirectional`, each direction's after the last step that it takes,
     merged. Where the outputs are logits of the next token, it generates, after the tokens of a batch's inputs.
 
+    Attributes:
+      word_dropout: the rate at which tokens become `unknown` in training, a new draw for each token.
+
     Raises:
       ValueError: the "last" state of a `Bidirectional` with residual or highway connections, which is none.
     """
@@ -39,8 +46,13 @@ class SequenceModel:
     readout: Readout
     embedding: Embedding | OneHot | None = None
     unroll: UnrollOptions = UnrollOptions()
+    word_dropout: float = 0.0
+    unknown: int | None = None
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "word_dropout", rate("word_dropout", self.word_dropout))
+        if self.word_dropout and self.unknown is None:
+            raise ValueError(f"word_dropout={self.word_dropout!r} needs tokens with one for unknown words")
         top, connections = self.stack.cells[-1], self.stack.connections
         if self.readout.mode == "last" and connections != "plain" and isinstance(top, Bidirectional):
             raise ValueError(
@@ -62,7 +74,12 @@ class SequenceModel:
 
     def apply(self, params: Params, batch: Batch, key: PRNGKey | None = None) -> Array:
         """Outputs in the parameters' type; `key` draws the noise of training, None is evaluation."""
+        # The stack splits `key`, whose parts are those of small numbers folded into it.
+        word_key, readout_key = (None, None) if key is None else jax.random.split(jax.random.fold_in(key, _OWN_NOISE))
         xs = batch["inputs"]
+        if self.word_dropout and word_key is not None:
+            assert self.unknown is not None
+            xs = jnp.where(jax.random.bernoulli(word_key, self.word_dropout, xs.shape), self.unknown, xs)
         if self.embedding:
             xs = self.embedding.apply(params["embedding"], xs)
         lengths, mask, resets = batch.get("lengths"), batch.get("mask"), batch.get("resets")
@@ -74,7 +91,7 @@ class SequenceModel:
         real = real_steps(xs.shape[-2], lengths, mask)
         # What a connection adds to the top layer's state is in its outputs and not in its carry.
         last = last_real(ys, real) if around and ys is not None else self.stack.hidden(carries)
-        return self.readout.apply(params["readout"], last, ys, real)
+        return self.readout.apply(params["readout"], last, ys, real, readout_key)
 
     @property
     def bidirectional(self) -> bool:
@@ -128,12 +145,15 @@ def sequence(
     cell: Cell,
     *,
     layers: int = 1,
-    readout: Literal["task", "last", "mean", "every"] = "task",
+    readout: Literal["task", "last", "mean", "attention", "every"] = "task",
+    attention_size: int = 64,
     embedding_size: int = 64,
     bidirectional: bool = False,
     merge: Literal["concat", "sum", "mean", "product"] = "concat",
     connections: Literal["plain", "residual", "highway"] = "plain",
     dropout: float = 0.0,
+    readout_dropout: float = 0.0,
+    word_dropout: float = 0.0,
     input_dropout: float = 0.0,
     state_dropout: float = 0.0,
     zoneout: float = 0.0,
@@ -145,10 +165,14 @@ def sequence(
     """An embedding for tokens, `layers` cells on top of each other, and a linear readout.
 
     Args:
-      readout: from the "last" step, the "mean" over time or "every" step; "task" takes the one of the task.
+      readout: from the "last" step, the "mean" over time, the mean weighted by "attention" or "every" step; "task"
+        takes the one of the task.
+      attention_size: the number of hidden units that score a step for readout="attention".
       embedding_size: of tokens; 0 makes them one-hot.
       bidirectional: makes each layer two cells of the given size, whose outputs become one by `merge`.
       connections, dropout: between layers.
+      readout_dropout: of the states that the readout reads.
+      word_dropout: of tokens, which become the task's token for unknown words.
       input_dropout, state_dropout, zoneout, zoneout_cell, drop_connect, weight_noise: the noise of training in every
         layer, as `layers.Noise` has it; `zoneout_cell` is for cells that have a cell state, and left out for others.
       unroll: how the time loop runs; `outputs` and `time_major` are the model's own.
@@ -178,9 +202,23 @@ def sequence(
         drop_connect=drop_connect,
         weight_noise=weight_noise,
     )
+    if word_dropout and spec.unknown is None:
+        raise ValueError(f"word_dropout={word_dropout!r} is for tasks with a token for unknown words; this has none")
     layer = Bidirectional(cell, cell, merge) if bidirectional else cell
     stack = Stack((layer,) * layers, dropout, connections, noise)
-    return SequenceModel(stack, Readout(spec.output_size, mode), embedding, unroll)
+    return SequenceModel(
+        stack,
+        Readout(
+            spec.output_size,
+            mode,
+            dropout=readout_dropout,
+            pooling=AttentionPooling(attention_size) if mode == "attention" else None,
+        ),
+        embedding,
+        unroll,
+        word_dropout,
+        spec.unknown,
+    )
 
 
 def last_real(ys: Array, real: Array | None) -> Array:

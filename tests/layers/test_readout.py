@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import gru_research as gr
-from gru_research.layers import Embedding, Readout
+from gru_research.layers import AttentionPooling, Embedding, Readout
 from tests.oracles import parameters
 
 H, C, B, T = 5, 2, 3, 6
@@ -78,20 +78,40 @@ def test_last_after_unroll_is_the_last_real_step() -> None:
 
 
 def test_it_says_what_the_layer_below_must_store() -> None:
-    assert [Readout(C, mode).outputs for mode in ("last", "mean", "every")] == ["none", "all", "all"]
+    assert [Readout(C, mode).outputs for mode in ("last", "mean", "attention", "every")] == ["none", *["all"] * 3]
 
 
-@pytest.mark.parametrize("mode", ["mean", "every"])
+@pytest.mark.parametrize("mode", ["mean", "attention", "every"])
 def test_missing_outputs_are_named(mode: str) -> None:
     params, last, _ = arguments()
     with pytest.raises(ValueError, match=f"mode='{mode}'"):
-        Readout(C, mode).apply(params, jnp.asarray(last), None)
+        Readout(C, mode).apply({**params, "attention": {}}, jnp.asarray(last), None)
+
+
+def test_a_readout_drops_states_in_training_alone() -> None:
+    params, last, ys = arguments()
+    readout = Readout(C, "mean", dropout=0.75)
+    clean = Readout(C, "mean").apply(params, jnp.asarray(last), jnp.asarray(ys), REAL)
+    assert_close(readout.apply(params, jnp.asarray(last), jnp.asarray(ys), REAL), clean)
+    kept = np.asarray(jax.random.bernoulli(KEY, 0.25, (B, H)))
+    assert kept.any() and not kept.all()
+    states = np.where(kept, ys.sum(1) / np.maximum(LENGTHS, 1)[:, None] / 0.25, 0)
+    assert_close(
+        readout.apply(params, jnp.asarray(last), jnp.asarray(ys), REAL, KEY), states @ params["W"] + params["b"]
+    )
+    with pytest.raises(ValueError, match=r"^dropout=1 must be a rate: a number, at least 0 and below 1$"):
+        Readout(C, dropout=1)
+
+
+def test_pooling_belongs_to_attention() -> None:
+    with pytest.raises(ValueError, match=r"^pooling=.* is for mode='attention', here mode='mean'$"):
+        Readout(C, "mean", pooling=AttentionPooling(3))
 
 
 def test_an_unknown_mode_is_named_with_the_choices() -> None:
     with pytest.raises(ValueError, match="mode='first'") as caught:
         Readout(C, "first")
-    for mode in ("last", "mean", "every"):
+    for mode in ("last", "mean", "attention", "every"):
         assert mode in str(caught.value)
 
 

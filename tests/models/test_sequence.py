@@ -1,13 +1,16 @@
 """The model of an experiment: tokens or vectors in, outputs of the last, the mean or every step."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 import gru_research as gr
-from gru_research.layers import Embedding, Readout
-from gru_research.models import SequenceModel, count_parameters
+from gru_research.layers import AttentionPooling, Embedding, Readout
+from gru_research.models import SequenceModel, count_parameters, sequence
+from gru_research.spec import Spec
 
 KEY = jax.random.key(0)
 LENGTHS = jnp.array([2, 5])
@@ -82,7 +85,7 @@ def test_the_last_output_of_a_residual_stack_has_what_goes_around_its_top_layer(
 
 def test_the_last_state_of_two_directions_with_connections_is_refused() -> None:
     layers = (gr.Bidirectional(gr.GRU(3), gr.GRU(3)),) * 2
-    with pytest.raises(ValueError, match=r"readout='last'.*connections='highway'.*choose from mean, every"):
+    with pytest.raises(ValueError, match=r"readout='last'.*connections='highway'.*choose from mean, attention, every"):
         SequenceModel(gr.Stack(layers, connections="highway"), Readout(2, "last"))
 
 
@@ -98,6 +101,61 @@ def test_a_key_draws_noise_and_without_one_there_is_none() -> None:
     np.testing.assert_array_equal(noisy.apply(params, batch), expected)
     np.testing.assert_array_equal(plain.apply(params, batch, KEY), expected)
     assert (np.asarray(noisy.apply(params, batch, KEY)) != expected).any()
+
+
+def test_attention_pools_both_directions() -> None:
+    layer = gr.Bidirectional(gr.GRU(3), gr.GRU(3))
+    model = SequenceModel(gr.Stack((layer,)), Readout(2, "attention"))
+    batch = {"inputs": jax.random.normal(KEY, (2, 5, 6)), "lengths": LENGTHS}
+    params = model.init(KEY, batch)
+    _, ys = layer.apply(params["stack"][0], batch["inputs"], lengths=LENGTHS)
+    real = jnp.arange(5) < LENGTHS[:, None]
+    assert ys is not None
+    pooled, weights = AttentionPooling(64).apply(params["readout"]["attention"], ys, real)
+    expected = pooled @ params["readout"]["W"] + params["readout"]["b"]
+    np.testing.assert_allclose(model.apply(params, batch), expected, rtol=1e-5, atol=1e-6)
+    np.testing.assert_array_equal(weights[0, 2:], 0)
+
+
+def test_words_become_unknown_in_training_alone() -> None:
+    embedding = Embedding(vocabulary=7, size=6)
+    plain, noisy, always = (
+        SequenceModel(gr.Stack((gr.GRU(3),)), Readout(2), embedding, word_dropout=rate, unknown=4)
+        for rate in (0.0, 0.3, 1 - 1e-6)
+    )
+    tokens = jnp.asarray(np.random.default_rng(0).integers(0, 7, (64, 40)))
+    params = plain.init(KEY, {"inputs": tokens})
+    expected = plain.apply(params, {"inputs": tokens})
+    np.testing.assert_array_equal(noisy.apply(params, {"inputs": tokens}), expected)
+    np.testing.assert_array_equal(plain.apply(params, {"inputs": tokens}, KEY), expected)
+    unknown = plain.apply(params, {"inputs": jnp.full_like(tokens, 4)})
+    np.testing.assert_array_equal(always.apply(params, {"inputs": tokens}, KEY), unknown)
+    # A token is replaced exactly where another number for unknown words changes the output of a sequence of one.
+    ones = {"inputs": tokens.reshape(-1, 1)}
+    replaced = noisy.apply(params, ones, KEY) != dataclasses.replace(noisy, unknown=5).apply(params, ones, KEY)
+    share = np.asarray(replaced).any(-1).mean()
+    assert abs(share - 0.3) < 0.05  # 2,560 tokens: more than 5 standard errors
+
+
+def test_a_dropped_readout_is_noise_of_training() -> None:
+    model = SequenceModel(gr.Stack((gr.GRU(3),)), Readout(2, "mean", dropout=0.5))
+    batch = {"inputs": jax.random.normal(KEY, (2, 5, 6))}
+    params = model.init(KEY, batch)
+    clean = SequenceModel(gr.Stack((gr.GRU(3),)), Readout(2, "mean")).apply(params, batch)
+    np.testing.assert_array_equal(model.apply(params, batch), clean)
+    assert (np.asarray(model.apply(params, batch, KEY)) != np.asarray(clean)).any()
+
+
+def test_word_dropout_without_an_unknown_token_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"word_dropout=0.1 needs tokens with one for unknown words"):
+        SequenceModel(gr.Stack((gr.GRU(3),)), Readout(2), Embedding(7, 6), word_dropout=0.1)
+    spec = Spec({"inputs": jax.ShapeDtypeStruct((5,), jnp.int32)}, 2, "last", 7)
+    with pytest.raises(
+        ValueError, match=r"word_dropout=0.1 is for tasks with a token for unknown words; this has none"
+    ):
+        sequence(spec, gr.GRU(3), word_dropout=0.1)
+    made = sequence(dataclasses.replace(spec, unknown=6), gr.GRU(3), word_dropout=0.1, readout="attention")
+    assert made.unknown == 6 and made.readout.pooling == AttentionPooling(64)
 
 
 def test_generation_starts_from_the_real_tokens_whichever_way_they_are_named() -> None:
