@@ -11,6 +11,7 @@ from gru_research.config import UserError, split_names
 from gru_research.plural import several
 from gru_research.report import exhibits, pairwise_tests, results
 from gru_research.report.claims.findings import Finding
+from gru_research.tables import Table
 from gru_research.training import Plan
 
 CLAIM = "The reset gate and the update gate each do work that the cell can't do without."
@@ -120,7 +121,7 @@ def _family(task: results.TaskResults, cell: str, whole: tuple[str, ...]) -> lis
     return pairwise_tests.against(task, cell, mine)
 
 
-def _only(table: exhibits.Table, labels: list[str]) -> exhibits.Table:
+def _only(table: Table, labels: list[str]) -> Table:
     names = {plain_label(label) for label in labels}
     return dataclasses.replace(table, rows=tuple(row for row in table.rows if row[0] in names))
 

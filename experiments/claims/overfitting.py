@@ -14,6 +14,7 @@ from gru_research.report import exhibits, formatting
 from gru_research.report.claims.findings import Finding, Verdict
 from gru_research.runs.comparison import load_sets
 from gru_research.runs.trained import FinishedRun
+from gru_research.tables import Column, Table, tabulate
 from gru_research.training import Plan
 from gru_research.training.plan import make_plan
 
@@ -219,22 +220,18 @@ def _table(
     remedied: Mapping[str, Gap],
     finished: Mapping[str, FinishedRun],
     gru: str,
-) -> exhibits.Table:
-    def row(what: str, gap: Gap) -> tuple[str, ...]:
-        return (
-            what,
-            *(f"{100 * stats.iqm(_finite(values)):.1f}" for values in (gap.train, gap.test)),
-            _points(gap),
-        )
-
+) -> Table:
     rows = [
-        row(f"{plain_label(label)}, {train_size(finished[run]):,} examples", gap)
+        (f"{plain_label(label)}, {train_size(finished[run]):,} examples", gap)
         for run, found in by_size.items()
         for label, gap in found.items()
     ]
     smallest = train_size(finished[next(iter(by_size))])
-    rows += [
-        row(f"{plain_label(gru)}, {smallest:,} examples, {remedy_name(run)}", gap) for run, gap in remedied.items()
+    rows += [(f"{plain_label(gru)}, {smallest:,} examples, {remedy_name(run)}", gap) for run, gap in remedied.items()]
+    columns = [
+        Column("cell", lambda what, gap: what, "left"),
+        Column("training accuracy, %", lambda what, gap: f"{100 * stats.iqm(_finite(gap.train)):.1f}"),
+        Column("test accuracy, %", lambda what, gap: f"{100 * stats.iqm(_finite(gap.test)):.1f}"),
+        Column("gap and 95 % interval, points", lambda what, gap: _points(gap)),
     ]
-    headings = ("cell", "training accuracy, %", "test accuracy, %", "gap and 95 % interval, points")
-    return exhibits.Table("Interquartile means over seeds", headings, tuple(rows))
+    return tabulate(columns, rows, "Interquartile means over seeds")

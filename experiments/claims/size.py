@@ -8,8 +8,8 @@ import jax
 
 import gru_research as gr
 from experiments.claims.context import ClaimContext, WithoutRuns
-from gru_research.report import exhibits
 from gru_research.report.claims.findings import Finding
+from gru_research.tables import Column, Table, tabulate
 from gru_research.training import nearest_size
 from gru_research.training.flops import count_flops
 
@@ -67,35 +67,28 @@ class Size(WithoutRuns):
         wanted = parameters(gr.LSTM(H), self.input_size)
         return nearest_size(lambda size: parameters(gr.GRU(size), self.input_size), wanted) / H
 
-    def _table(self, counts: dict[int, dict[str, int]]) -> exhibits.Table:
-        rows = []
-        for H, count in counts.items():
-            for label, make in _CELLS.items():
-                matched = nearest_size(lambda size, make=make: parameters(make(size), self.input_size), count["LSTM"])
-                rows.append(
-                    (
-                        f"{label}, {H} units",
-                        f"{count[label]:,}",
-                        f"{count[label] / count['LSTM']:.4f}",
-                        f"{operations(make(H), self.input_size):,}",
-                        f"{numbers_of_a_carry(make(H), self.input_size) / H:g}",
-                        f"{matched:,}",
-                        f"{operations(make(matched), self.input_size):,}",
-                    )
-                )
-        return exhibits.Table(
+    def _table(self, counts: dict[int, dict[str, int]]) -> Table:
+        def matched(H: int, make: Any) -> Any:
+            wanted = counts[H]["LSTM"]
+            return make(nearest_size(lambda size: parameters(make(size), self.input_size), wanted))
+
+        columns = [
+            Column("cell", lambda H, label, cell, other: f"{label}, {H} units", "left"),
+            Column("parameters", lambda H, label, cell, other: f"{counts[H][label]:,}"),
+            Column("of the LSTM's", lambda H, label, cell, other: f"{counts[H][label] / counts[H]['LSTM']:.4f}"),
+            Column("operations a step", lambda H, label, cell, other: f"{operations(cell, self.input_size):,}"),
+            Column(
+                "numbers of carry a unit",
+                lambda H, label, cell, other: f"{numbers_of_a_carry(cell, self.input_size) / H:g}",
+            ),
+            Column("width at equal parameters", lambda H, label, cell, other: f"{other.hidden_size:,}"),
+            Column("operations there", lambda H, label, cell, other: f"{operations(other, self.input_size):,}"),
+        ]
+        return tabulate(
+            columns,
+            ((H, label, make(H), matched(H, make)) for H in counts for label, make in _CELLS.items()),
             "Size at equal width, then the width at which a cell has as many parameters as the LSTM of that width, and "
             "its operations there",
-            (
-                "cell",
-                "parameters",
-                "of the LSTM's",
-                "operations a step",
-                "numbers of carry a unit",
-                "width at equal parameters",
-                "operations there",
-            ),
-            tuple(rows),
         )
 
 

@@ -17,6 +17,7 @@ from experiments.claims.verdicts import verdict
 from gru_research.config import UserError
 from gru_research.report import exhibits
 from gru_research.report.claims.findings import Finding
+from gru_research.tables import Column, Table, tabulate
 from gru_research.training import nearest_size
 
 CLAIM = "A GRU trains faster than an LSTM."
@@ -152,17 +153,13 @@ def _dots(ratios: Sequence[Ratio]) -> exhibits.Dots:
     return exhibits.Dots("speed", words, rows, "time over the LSTM's", 1.0, ("equal width", "equal parameters"))
 
 
-def _table(ratios: Sequence[Ratio]) -> exhibits.Table:
-    rows = [
-        (
-            _label(ratio),
-            "parameters" if ratio.matched else "width",
-            f"{ratio.milliseconds:.3g}",
-            f"{ratio.value:.3f}",
-            f"[{ratio.low:.3f}, {ratio.high:.3f}]",
-            "-" if ratio.memory is None else f"{ratio.memory / MIB:.1f}",
-        )
-        for ratio in ratios
+def _table(ratios: Sequence[Ratio]) -> Table:
+    columns = [
+        Column("cell", _label, "left"),
+        Column("equal", lambda ratio: "parameters" if ratio.matched else "width"),
+        Column("ms a step", lambda ratio: f"{ratio.milliseconds:.3g}"),
+        Column("of the LSTM's", lambda ratio: f"{ratio.value:.3f}"),
+        Column("95 % interval", lambda ratio: f"[{ratio.low:.3f}, {ratio.high:.3f}]"),
+        Column("temporary MiB", lambda ratio: "-" if ratio.memory is None else f"{ratio.memory / MIB:.1f}"),
     ]
-    headings = ("cell", "equal", "ms a step", "of the LSTM's", "95 % interval", "temporary MiB")
-    return exhibits.Table("A training step, timed in turns with the LSTM's", headings, tuple(rows))
+    return tabulate(columns, zip(ratios), "A training step, timed in turns with the LSTM's")

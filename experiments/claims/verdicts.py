@@ -8,6 +8,7 @@ from gru_research import stats
 from gru_research.report import exhibits, formatting, pairwise_tests, results, summary
 from gru_research.report.claims.findings import Verdict
 from gru_research.runs.trained import FinishedRun
+from gru_research.tables import Column, Table, tabulate
 from gru_research.tasks import Task
 
 LEARNED = 0.1
@@ -31,34 +32,25 @@ def estimate(row: summary.SummaryRow) -> str:
     return f"{formatting.number(row.iqm, 3)} [{formatting.number(row.ci_low, 3)}, {formatting.number(row.ci_high, 3)}]"
 
 
-def table(task: results.TaskResults, found: Sequence[pairwise_tests.Pair], caption: str) -> exhibits.Table:
+def table(task: results.TaskResults, found: Sequence[pairwise_tests.Pair], caption: str) -> Table:
     """Makes a table of each cell's test metric, solved seeds and verdict; `found` pairs one cell with the others."""
     tests = {pair.y: pair for pair in found}
-    lines = []
-    for label, row in rows(task).items():
-        pair = tests.get(label)
-        lines.append(
-            (
-                plain_label(label),
-                formatting.count(row.parameters),
-                estimate(row),
-                f"{row.solved_seeds}/{row.seeds}",
-                formatting.count(row.steps_to_solve),
-                f"{formatting.number(pair.verdict.adjusted_p, 3)}: {plain_label(pairwise_tests.verdict(pair))}"
-                if pair
-                else "-",
-            )
-        )
-    against = f"p against {plain_label(found[0].x)} (Holm)" if found else "p"
-    headings = (
-        "cell",
-        "parameters",
-        f"test {task.task.metric}, IQM and 95 % interval",
-        "solved",
-        "steps to solve",
-        against,
-    )
-    return exhibits.Table(caption, headings, tuple(lines))
+    columns = [
+        Column("cell", lambda label, row: plain_label(label), "left"),
+        Column("parameters", lambda label, row: formatting.count(row.parameters)),
+        Column(f"test {task.task.metric}, IQM and 95 % interval", lambda label, row: estimate(row)),
+        Column("solved", lambda label, row: f"{row.solved_seeds}/{row.seeds}"),
+        Column("steps to solve", lambda label, row: formatting.count(row.steps_to_solve)),
+        Column(
+            f"p against {plain_label(found[0].x)} (Holm)" if found else "p",
+            lambda label, row: _tested(tests[label]) if label in tests else formatting.UNKNOWN,
+        ),
+    ]
+    return tabulate(columns, rows(task).items(), caption)
+
+
+def _tested(pair: pairwise_tests.Pair) -> str:
+    return f"{formatting.number(pair.verdict.adjusted_p, 3)}: {plain_label(pairwise_tests.verdict(pair))}"
 
 
 def dots(task: results.TaskResults, name: str, words: exhibits.Words, reference: float | None = None) -> exhibits.Dots:

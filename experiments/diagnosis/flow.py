@@ -14,6 +14,7 @@ from gru_research.analysis import half_life
 from gru_research.report import exhibits, formatting
 from gru_research.report.exhibits import over_seeds
 from gru_research.runs import trained
+from gru_research.tables import Column, Table, tabulate
 from gru_research.tasks import Task
 from gru_research.training import evaluation_hooks
 from gru_research.types import Batch, Params
@@ -91,17 +92,17 @@ def curves(flows: Flows) -> exhibits.Lines:
     return exhibits.Lines("gradients", words, tuple(panels), "lag in steps", "gradient norm", True, True)
 
 
-def table(flows: Flows) -> exhibits.Table:
+def table(flows: Flows) -> Table:
     """Tabulates the norm at the longest lag and the half-life, before and after training."""
     length, seeds = shape(flows)
-    rows = []
-    for label, of in flows.items():
-        row = [gate_panels.plain_label(label)]
-        row += [over_seeds.text(of[when].at_end, formatting.power) for when in WHEN]
-        row += [steps(float(over_seeds.median(of[when].half_life))) for when in WHEN]
-        rows.append(tuple(row))
-    headings = ("cell", "before training", "after", "half-life before, steps", "half-life after, steps")
-    return exhibits.Table(f"Gradient norm at lag {length}: {over_seeds.shown(seeds)}", headings, tuple(rows))
+    columns = [
+        Column("cell", lambda label, of: gate_panels.plain_label(label), "left"),
+        Column("before training", lambda label, of: over_seeds.text(of["before"].at_end, formatting.power)),
+        Column("after", lambda label, of: over_seeds.text(of["after"].at_end, formatting.power)),
+        Column("half-life before, steps", lambda label, of: median_half_life(of["before"])),
+        Column("half-life after, steps", lambda label, of: median_half_life(of["after"])),
+    ]
+    return tabulate(columns, flows.items(), f"Gradient norm at lag {length}: {over_seeds.shown(seeds)}")
 
 
 def shape(flows: Flows) -> tuple[int, int]:
@@ -115,6 +116,7 @@ def power(of: Flow) -> str:
     return formatting.power(float(over_seeds.median(of.at_end)))
 
 
-def steps(value: float) -> str:
-    """Formats a half-life."""
+def median_half_life(of: Flow) -> str:
+    """Formats the median half-life in steps."""
+    value = float(over_seeds.median(of.half_life))
     return formatting.number(value, 3) if math.isfinite(value) else "doesn't fall"

@@ -12,6 +12,7 @@ from gru_research.analysis import input_influence, memory_horizon
 from gru_research.report import exhibits, formatting
 from gru_research.report.exhibits import over_seeds
 from gru_research.runs import trained
+from gru_research.tables import Column, Table, tabulate
 from gru_research.training import evaluation_hooks
 from gru_research.types import Batch, Params
 
@@ -70,20 +71,22 @@ def figure(reach: Mapping[str, Reach]) -> exhibits.Lines:
     return exhibits.Lines("influence", words, tuple(panels), "steps ago", "change of the state", True, True)
 
 
-def table(reach: Mapping[str, Reach]) -> exhibits.Table:
+def table(reach: Mapping[str, Reach]) -> Table:
     """Tabulates the horizons before and after training."""
-    rows = [
-        (
-            gate_panels.plain_label(label),
-            *(over_seeds.text(of.horizon[when], lambda steps, of=of: _steps(steps, of)) for when in flow.WHEN),
-        )
-        for label, of in reach.items()
+
+    def text(of: Reach, when: str) -> str:
+        return over_seeds.text(of.horizon[when], lambda steps: _steps(steps, of))
+
+    columns = [
+        Column("cell", lambda label, of: gate_panels.plain_label(label), "left"),
+        Column("before training, steps", lambda label, of: text(of, "before")),
+        Column("after", lambda label, of: text(of, "after")),
     ]
-    headings = ("cell", "before training, steps", "after")
     caption = (
         f"Horizon: how far back exchanging an input changes the state by {formatting.percent(SHARE)} of the most; "
+        + over_seeds.shown(_seeds(reach))
     )
-    return exhibits.Table(caption + over_seeds.shown(_seeds(reach)), headings, tuple(rows))
+    return tabulate(columns, reach.items(), caption)
 
 
 def median(of: Reach, when: str) -> str:

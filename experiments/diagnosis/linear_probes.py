@@ -11,6 +11,7 @@ from gru_research.cells.gate_roles import kept_share
 from gru_research.report import exhibits, formatting
 from gru_research.report.exhibits import over_seeds
 from gru_research.runs import trained
+from gru_research.tables import Column, Table, tabulate
 from gru_research.tasks import Task
 from gru_research.types import Batch, Params
 
@@ -66,27 +67,29 @@ def probe_layer(
     return ProbedLayer(trace, probes, areas, steps)
 
 
-def table(found: Mapping[str, ProbedLayer], seeds: int) -> exhibits.Table:
+def table(found: Mapping[str, ProbedLayer], seeds: int) -> Table:
     """Tabulates the probes' results, one column per time of training."""
-
-    def row(what: str, values: list[np.ndarray], digits: str) -> tuple[str, ...]:
-        return (what, *(over_seeds.text(of, lambda value: f"{value:{digits}}") for of in values))
-
     some = next(iter(found.values()))
-    rows = []
+    rows: list[tuple[str, list[np.ndarray], str]] = []
     for name in some.probes:
-        rows.append(row(f"{name} from the whole state, R^2", [of.whole(name) for of in found.values()], ".3f"))
-        rows.append(row(f"{name} from the best unit, R^2", [of.units(name).max(-1) for of in found.values()], ".3f"))
+        rows.append((f"{name} from the whole state, R^2", [of.whole(name) for of in found.values()], ".3f"))
+        rows.append((f"{name} from the best unit, R^2", [of.units(name).max(-1) for of in found.values()], ".3f"))
     for name, by_gate in some.areas.items():
         for gate in by_gate:
             what = f"{name} from the {some.trace.title(gate)} of one unit, area"
-            rows.append(row(what, [of.areas[name][gate] for of in found.values()], ".3f"))
+            rows.append((what, [of.areas[name][gate] for of in found.values()], ".3f"))
     if some.timescales is not None:
         for what, take in (("median", np.median), ("slowest", np.max)):
             values = [take(of.timescales, axis=-1) for of in found.values()]  # type: ignore[call-overload]
-            rows.append(row(f"timescale of the {what} unit, steps", values, ".3g"))
-    headings = ("what is read", *(f"{when} training" for when in found))
-    return exhibits.Table(f"What can be read: {over_seeds.shown(seeds)}", headings, tuple(rows))
+            rows.append((f"timescale of the {what} unit, steps", values, ".3g"))
+    columns = [Column("what is read", lambda what, values, digits: what, "left")]
+    for i, when in enumerate(found):
+        columns.append(Column(f"{when} training", lambda what, values, digits, i=i: _text(values[i], digits)))
+    return tabulate(columns, rows, f"What can be read: {over_seeds.shown(seeds)}")
+
+
+def _text(values: np.ndarray, digits: str) -> str:
+    return over_seeds.text(values, lambda value: f"{value:{digits}}")
 
 
 def ranking(name: str, found: ProbedLayer, quantity: str, seed: int) -> exhibits.Dots:
@@ -179,17 +182,19 @@ def cost_dots(name: str, found: InterventionCosts) -> exhibits.Dots:
     return exhibits.Dots(name, words, tuple(rows), unit, 0.0, powers=factors)
 
 
-def cost_table(found: InterventionCosts) -> exhibits.Table:
+def cost_table(found: InterventionCosts) -> Table:
     """Tabulates the metric and its loss for each held part."""
 
-    def number(value: float) -> str:
-        return formatting.number(value, 3)
+    def text(values: np.ndarray) -> str:
+        return over_seeds.text(values, lambda value: formatting.number(value, 3))
 
-    rows = [("nothing held", over_seeds.text(found.plain, number), "")]
-    rows += [
-        (what, over_seeds.text(values, number), over_seeds.text(found.of(what), number))
-        for what, values in found.held.items()
+    columns = [
+        Column("held", lambda what, values: what, "left"),
+        Column(found.metric, lambda what, values: text(values)),
+        Column(
+            "times" if found.direction == "min" else "lost",
+            lambda what, values: text(found.of(what)) if what in found.held else "",
+        ),
     ]
-    lost = "times" if found.direction == "min" else "lost"
-    caption = f"Cost of holding: {over_seeds.shown(len(found.plain))}"
-    return exhibits.Table(caption, ("held", found.metric, lost), tuple(rows))
+    rows = [("nothing held", found.plain), *found.held.items()]
+    return tabulate(columns, rows, f"Cost of holding: {over_seeds.shown(len(found.plain))}")

@@ -1,6 +1,6 @@
 """Makes the parts of a run's page `why.html`."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from gru_research.report import exhibits, formatting
 from gru_research.report.diagnosis_page import Part
 from gru_research.report.exhibits import over_seeds
 from gru_research.runs import trained
+from gru_research.tables import Column, Table, tabulate
 
 _FLOW_EXAMPLES = 32
 
@@ -97,33 +98,34 @@ def _short(
     flows: flow.Flows,
     reach: Mapping[str, horizons.Reach],
     found: Mapping[str, spectra.Spectrum],
-) -> exhibits.Table:
+) -> Table:
     """Makes the overview, one row per cell."""
     length, seeds = flow.shape(flows)
-    rows = []
-    for label, of in flows.items():
-        clipped = [result.clipped_share for result in run.records.results if result.cell == label]
-        shares = [share for share in clipped if share is not None]
-        rows.append(
-            (
-                gate_panels.plain_label(label),
-                f"{flow.power(of['before'])} to {flow.power(of['after'])}",
-                *(flow.steps(float(over_seeds.median(of[when].half_life))) for when in flow.WHEN),
-                horizons.median(reach[label], "after") if label in reach else formatting.UNKNOWN,
-                spectra.exponents(found[label], "after") if label in found else formatting.UNKNOWN,
-                formatting.percent(float(np.mean(shares)), 1) if shares else formatting.UNKNOWN,
-            )
-        )
-    headings = (
-        "cell",
-        f"gradient at lag {length}, before to after training",
-        "half-life before, steps",
-        "after",
-        "horizon after, steps",
-        "largest Lyapunov exponent after, nats a step",
-        "updates clipped",
-    )
-    return exhibits.Table(f"{run.plan.task.name}: medians over {several(seeds, 'seed')}", headings, tuple(rows))
+
+    def clipped(label: str) -> str:
+        shares = [result.clipped_share for result in run.records.results if result.cell == label]
+        known = [share for share in shares if share is not None]
+        return formatting.percent(float(np.mean(known)), 1) if known else formatting.UNKNOWN
+
+    columns = [
+        Column("cell", lambda label, of: gate_panels.plain_label(label), "left"),
+        Column(
+            f"gradient at lag {length}, before to after training",
+            lambda label, of: f"{flow.power(of['before'])} to {flow.power(of['after'])}",
+        ),
+        Column("half-life before, steps", lambda label, of: flow.median_half_life(of["before"])),
+        Column("after", lambda label, of: flow.median_half_life(of["after"])),
+        Column(
+            "horizon after, steps",
+            lambda label, of: horizons.median(reach[label], "after") if label in reach else formatting.UNKNOWN,
+        ),
+        Column(
+            "largest Lyapunov exponent after, nats a step",
+            lambda label, of: spectra.exponents(found[label], "after") if label in found else formatting.UNKNOWN,
+        ),
+        Column("updates clipped", lambda label, of: clipped(label)),
+    ]
+    return tabulate(columns, flows.items(), f"{run.plan.task.name}: medians over {several(seeds, 'seed')}")
 
 
 def _distribution(name: str, found: Mapping[str, linear_probes.ProbedLayer], gated: Sequence[str]) -> exhibits.Lines:
@@ -145,12 +147,17 @@ def _distribution(name: str, found: Mapping[str, linear_probes.ProbedLayer], gat
     return exhibits.Lines(name, words, tuple(panels), "value of the gate", "percent of values")
 
 
-def _saturation(found: linear_probes.ProbedLayer, gated: Sequence[str]) -> exhibits.Table:
+def _saturation(found: linear_probes.ProbedLayer, gated: Sequence[str]) -> Table:
     """Makes the table of each gate's mean and saturation."""
-    rows = []
-    for gate in gated:
-        each = [gate_statistics({gate: values})[gate] for values in found.trace.gates[gate]]
-        columns = ([of.mean.mean() for of in each], [of.low.mean() for of in each], [of.high.mean() for of in each])
-        rows.append((found.trace.title(gate), *(over_seeds.text(column, lambda v: f"{v:.3f}") for column in columns)))
-    headings = ("gate", "mean", "share below 0.1", "share above 0.9")
-    return exhibits.Table(f"Gates after training: {over_seeds.shown(len(found.trace.states))}", headings, tuple(rows))
+
+    def text(values: Iterable[np.ndarray]) -> str:
+        return over_seeds.text([value.mean() for value in values], lambda value: f"{value:.3f}")
+
+    columns = [
+        Column("gate", lambda gate, each: found.trace.title(gate), "left"),
+        Column("mean", lambda gate, each: text(of.mean for of in each)),
+        Column("share below 0.1", lambda gate, each: text(of.low for of in each)),
+        Column("share above 0.9", lambda gate, each: text(of.high for of in each)),
+    ]
+    rows = [(gate, [gate_statistics({gate: values})[gate] for values in found.trace.gates[gate]]) for gate in gated]
+    return tabulate(columns, rows, f"Gates after training: {over_seeds.shown(len(found.trace.states))}")

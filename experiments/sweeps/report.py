@@ -5,8 +5,6 @@ report.md     best, importance and trials, as Markdown
 report.html   the same as a self-contained page
 """
 
-import csv
-import io
 import math
 import shlex
 import warnings
@@ -19,14 +17,15 @@ import rich.console
 import rich.text
 from optuna.trial import FrozenTrial, TrialState
 
+from gru_research import tables
 from gru_research.plural import several
-from gru_research.report import files, formatting, markup, tables, terminal
+from gru_research.report import files, formatting, markup
 from gru_research.stats import Direction
+from gru_research.tables import Column, Table, terminal
 
 from . import figure
 from .journal import TrialJournal
 
-Table = tuple[list[str], list[list[str]]]
 LEAST_TRIALS = 2
 FEW_TRIALS = 20
 BEST_SHARE, BEST_TRIALS = 0.1, 4
@@ -45,19 +44,18 @@ def write(journal: TrialJournal, console: rich.console.Console) -> None:
     directory, entries = journal.directory.path, journal.entries()
     weights, note = importance(journal.study, list(journal.sweep.fields))
     found = best(entries, journal.description.direction)
-    ranked, attempts = ranking(journal, entries), table(journal, entries)
+    attempts = table(journal, entries)
     notes = [*best_lines(journal, found), *([note] if note else [])]
-    weighed = importance_table(weights)
+    weighed = importance_table(weights, "PED-ANOVA over the finished trials")
     drawn = figure.illustration(journal.sweep, entries, journal.description.metric, journal.description.direction)
     pictures = [files.Figures(directory / "figures").add(drawn)] if drawn else []
     files.replace(directory / "trials.csv", to_csv(journal, entries).encode())
     files.replace(directory / "report.md", to_markdown(journal, notes, weighed, attempts).encode())
     files.replace(directory / "report.html", to_html(journal, notes, weighed, attempts, pictures).encode())
     if found is not None:
-        title = f"{journal.description.title}: the best trials"
-        terminal.show(console, ranked[0], ranked[1][:SHOWN], title=title)
+        terminal.show(console, ranking(journal, entries))
     if weights:
-        terminal.show(console, *weighed, title="importance")
+        terminal.show(console, importance_table(weights, "importance"))
     for line in notes:
         console.print(rich.text.Text(line), soft_wrap=True)
     console.print(rich.text.Text(f"Report: {directory / 'report.html'}"), soft_wrap=True)
@@ -136,88 +134,89 @@ def best_lines(journal: TrialJournal, found: FrozenTrial | None) -> list[str]:
 
 
 def ranking(journal: TrialJournal, entries: Sequence[FrozenTrial]) -> Table:
-    """Returns the table of finished trials, the best first."""
+    """Returns the table of the best trials, the best first."""
     complete = [entry for entry in entries if entry.state == TrialState.COMPLETE]
     complete.sort(key=_value, reverse=journal.description.direction == "max")
-    fields = list(journal.sweep.fields)
-    headings = ["trial", f"validation {journal.description.metric}", *fields, "seconds"]
-    rows = [
-        [
-            str(entry.user_attrs["trial"]),
-            text(entry.value),
-            *(text(entry.params.get(name)) for name in fields),
-            text(entry.user_attrs.get("seconds")),
-        ]
-        for entry in complete
+    columns = [
+        Column("trial", lambda entry: str(entry.user_attrs["trial"]), "left"),
+        Column(f"validation {journal.description.metric}", lambda entry: text(entry.value)),
+        *(Column(name, lambda entry, name=name: text(entry.params.get(name))) for name in journal.sweep.fields),
+        Column("seconds", lambda entry: text(entry.user_attrs.get("seconds"))),
     ]
-    return headings, rows
+    return tables.tabulate(columns, zip(complete[:SHOWN]), f"{journal.description.title}: the best trials")
 
 
 def table(journal: TrialJournal, entries: Sequence[FrozenTrial]) -> Table:
     """Returns the table of all attempts, by trial."""
-    fields = list(journal.sweep.fields)
-    headings = ["trial", "attempt", "outcome", f"validation {journal.description.metric}", *fields]
-    headings += ["seconds", "peak GB", "log", "why"]
-    rows = []
-    for entry in sorted(entries, key=lambda e: (e.user_attrs["trial"], e.number)):
-        known = entry.user_attrs
-        values = [formatting.UNKNOWN if entry.params.get(name) is None else text(entry.params[name]) for name in fields]
-        rows.append(
-            [
-                str(known["trial"]),
-                str(known["attempt"]),
-                outcome(entry),
-                text(entry.value) if entry.value is not None else formatting.UNKNOWN,
-                *values,
-                *(str(known.get(name, formatting.UNKNOWN)) for name in ("seconds", "peak_gb", "log", "reason")),
-            ]
-        )
-    return headings, rows
+    known = (("seconds", "seconds"), ("peak GB", "peak_gb"), ("log", "log"), ("why", "reason"))
+    columns = [
+        Column("trial", lambda entry: str(entry.user_attrs["trial"]), "left"),
+        Column("attempt", lambda entry: str(entry.user_attrs["attempt"])),
+        Column("outcome", outcome),
+        Column(f"validation {journal.description.metric}", lambda entry: _known(entry.value)),
+        *(Column(name, lambda entry, name=name: _known(entry.params.get(name))) for name in journal.sweep.fields),
+        *(
+            Column(heading, lambda entry, name=name: str(entry.user_attrs.get(name, formatting.UNKNOWN)))
+            for heading, name in known
+        ),
+    ]
+    search, metric = journal.sweep.search, journal.description.metric
+    caption = f"One row per attempt; {search}, objective: validation {metric}"
+    return tables.tabulate(columns, zip(_by_trial(entries)), caption)
 
 
-def importance_table(weights: Mapping[str, float]) -> Table:
-    return ["field", "importance"], [[name, formatting.percent(share)] for name, share in weights.items()]
+def importance_table(weights: Mapping[str, float], caption: str) -> Table:
+    columns = [
+        Column("field", lambda name, share: name, "left"),
+        Column("importance", lambda name, share: formatting.percent(share)),
+    ]
+    return tables.tabulate(columns, weights.items(), caption)
 
 
 def to_csv(journal: TrialJournal, entries: Sequence[FrozenTrial]) -> str:
     """Returns CSV with one row per attempt and all digits of its numbers."""
-    fields, known = list(journal.sweep.fields), ("seconds", "peak_gb", "worker", "log", "reason")
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(["trial", "attempt", "outcome", f"validation_{journal.description.metric}", *fields, *known])
-    for entry in sorted(entries, key=lambda e: (e.user_attrs["trial"], e.number)):
-        attributes = entry.user_attrs
-        writer.writerow(
-            [attributes["trial"], attributes["attempt"], outcome(entry), entry.value]
-            + [entry.params.get(name) for name in fields]
-            + [attributes.get(name) for name in known]
-        )
-    return out.getvalue()
+
+    def number(value: Any) -> str:
+        return "" if value is None else str(value)
+
+    columns = [
+        Column("trial", lambda entry: str(entry.user_attrs["trial"])),
+        Column("attempt", lambda entry: str(entry.user_attrs["attempt"])),
+        Column("outcome", outcome),
+        Column(f"validation_{journal.description.metric}", lambda entry: number(entry.value)),
+        *(Column(name, lambda entry, name=name: number(entry.params.get(name))) for name in journal.sweep.fields),
+        *(
+            Column(name, lambda entry, name=name: number(entry.user_attrs.get(name)))
+            for name in ("seconds", "peak_gb", "worker", "log", "reason")
+        ),
+    ]
+    return tables.to_csv(tables.tabulate(columns, zip(_by_trial(entries))))
+
+
+def _by_trial(entries: Sequence[FrozenTrial]) -> list[FrozenTrial]:
+    return sorted(entries, key=lambda entry: (entry.user_attrs["trial"], entry.number))
+
+
+def _known(value: Any) -> str:
+    return formatting.UNKNOWN if value is None else text(value)
 
 
 def to_markdown(journal: TrialJournal, notes: Sequence[str], weights: Table, attempts: Table) -> str:
     listed = "\n".join(f"- {note}" for note in notes)
     parts = [f"# {journal.description.title}", listed]
-    parts += [f"## Importance\n\n{_markdown(weights)}"] if weights[1] else []
-    return "\n\n".join([*parts, f"## Trials\n\n{_markdown(attempts)}"]) + "\n"
-
-
-def _markdown(made: Table) -> str:
-    headings, rows = made
-    escaped = ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in [headings, *rows]]
-    return "\n".join([escaped[0], "|" + "---|" * len(headings), *escaped[1:]])
+    parts += [f"## Importance\n\n{tables.to_markdown(weights)}"] if weights.rows else []
+    return "\n\n".join([*parts, f"## Trials\n\n{tables.to_markdown(attempts)}"]) + "\n"
 
 
 def to_html(
     journal: TrialJournal, notes: Sequence[str], weights: Table, attempts: Table, pictures: Sequence[markup.Picture]
 ) -> str:
-    weighed = [tables.to_html(*weights, caption="PED-ANOVA over the finished trials", css_class="importance")]
-    caption = f"One row per attempt; {journal.sweep.search}, objective: validation {journal.description.metric}"
+    weighed = [tables.to_html(weights, "importance")]
     sections = [
         markup.Section("Best", [markup.bullets(notes)]),
-        *([markup.Section("Importance of each field", weighed)] if weights[1] else []),
+        *([markup.Section("Importance of each field", weighed)] if weights.rows else []),
         *([markup.Section("Figures", pictures)] if pictures else []),
-        markup.Section("Every trial", [tables.to_html(*attempts, caption=caption, css_class="seeds")]),
+        markup.Section("Every trial", [tables.to_html(attempts, "seeds")]),
     ]
     return markup.document(f"{journal.description.title}: {several(journal.sweep.count, 'trial')}", sections)
 

@@ -26,14 +26,14 @@ from gru_research.report import (
     pairwise_tests,
     results,
     run_notes,
+    run_tables,
     seeds_csv,
     study,
     summary,
-    tables,
-    terminal,
     tuning,
 )
 from gru_research.report.exhibits import html
+from gru_research.tables import terminal
 
 __all__ = ["ReportPaths", "print_table", "write", "write_study", "write_together"]
 
@@ -133,7 +133,7 @@ def print_table(run: records.Run, console: rich.console.Console, notes: Sequence
         console.print(rich.text.Text(unfinished, style="bold"))
     for task in results.collect(run):
         if task.complete:
-            terminal.show(console, *tables.summary_table(task, narrow=True), title=task.task.name)
+            terminal.show(console, run_tables.summary_table(task, narrow=True))
         console.print(rich.text.Text(run_notes.reference(task.task)))
         for note in [*notes, *run_notes.notes(run, task), *tuning.notes(task)]:
             console.print(rich.text.Text(f"Note: {note}"))

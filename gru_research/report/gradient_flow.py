@@ -5,9 +5,10 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from gru_research import records
+from gru_research import records, tables
 from gru_research.report import exhibits, formatting
 from gru_research.report.exhibits import over_seeds
+from gru_research.tables import Column
 
 
 def flow_exhibits(run: records.Run) -> tuple[exhibits.Exhibit, ...]:
@@ -58,20 +59,27 @@ def _reach(found: Sequence[records.Probe], labels: Sequence[str]) -> exhibits.Li
     )
 
 
-def _table(found: Sequence[records.Probe], labels: Sequence[str]) -> exhibits.Table:
-    rows = []
-    for label in labels:
-        row = [label]
-        for choose in (min, max):
-            here = _at(found, label, _step(found, label, choose))
-            row.append(formatting.power(float(np.median([_log10(r.measured["log_norm"][-1]) for r in here]))))
-            lives = [math.inf if r.measured["half_life"] is None else r.measured["half_life"] for r in here]
-            median = float(np.median(lives))
-            row.append(formatting.number(median, 3) if math.isfinite(median) else "doesn't fall")
-        rows.append((row[0], row[1], row[3], row[2], row[4]))
+def _table(found: Sequence[records.Probe], labels: Sequence[str]) -> tables.Table:
     lag = found[0].measured["lags"][-1]
-    headings = ("cell", f"norm at lag {lag} before", "at the end", "half-life before, steps", "at the end")
-    return exhibits.Table("The gradient's reach: medians over seeds", headings, tuple(rows))
+    columns = [
+        Column("cell", lambda label, first, last: label, "left"),
+        Column(f"norm at lag {lag} before", lambda label, first, last: _norm(first)),
+        Column("at the end", lambda label, first, last: _norm(last)),
+        Column("half-life before, steps", lambda label, first, last: _half_life(first)),
+        Column("at the end", lambda label, first, last: _half_life(last)),
+    ]
+    rows = [(label, *(_at(found, label, _step(found, label, choose)) for choose in (min, max))) for label in labels]
+    return tables.tabulate(columns, rows, "The gradient's reach: medians over seeds")
+
+
+def _norm(of_seeds: Sequence[records.Probe]) -> str:
+    return formatting.power(float(np.median([_log10(record.measured["log_norm"][-1]) for record in of_seeds])))
+
+
+def _half_life(of_seeds: Sequence[records.Probe]) -> str:
+    lives = [record.measured["half_life"] for record in of_seeds]
+    median = float(np.median([math.inf if life is None else life for life in lives]))
+    return formatting.number(median, 3) if math.isfinite(median) else "doesn't fall"
 
 
 def _by_seed(found: Sequence[records.Probe], label: str, steps: Sequence[int]) -> list[list[float]]:

@@ -32,10 +32,11 @@ table { border-collapse: collapse; width: 100%; font-size: .88rem; font-variant-
 caption { text-align: left; color: #55555c; padding-bottom: .4rem; }
 th, td { padding: .4rem .5rem; text-align: right; vertical-align: top; border-bottom: 1px solid #e3e3e8; }
 th:first-child { text-align: left; padding-left: 0; }
+td.left, th.left { text-align: left; }
+td.right, th.right { text-align: right; }
 td:last-child, th:last-child { padding-right: 0; }
 thead th { font-weight: 600; vertical-align: bottom; border-bottom: 2px solid #8e8e96; }
 .seeds td, .seeds th { white-space: nowrap; }
-.verdicts td, .verdicts th { text-align: left; }
 .verdicts td:nth-child(2) { white-space: nowrap; font-weight: 600; }
 .verdict { border-left: .3rem solid #8e8e96; background: #f6f6f8; padding: .7rem 1rem; margin: .4rem 0 1rem; }
 .verdict.holds, .verdict.holds-when { border-color: #0072b2; background: #eef5fa; }

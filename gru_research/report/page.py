@@ -7,9 +7,9 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gru_research import records
+from gru_research import records, tables
 from gru_research.plural import several
-from gru_research.report import captions, formatting, markup, pairwise_tests, results, run_notes, tables, tuning
+from gru_research.report import formatting, markup, pairwise_tests, results, run_notes, run_tables, tuning
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,7 +58,7 @@ def _task_sections(run: records.Run, page: TaskPage) -> list[markup.Section]:
     """Returns the sections from the results table to the numbers of every seed."""
     task = page.task
     nothing = markup.paragraph("No cell has the results of all its seeds.")
-    summary = tables.to_html(*tables.summary_table(task, trivial=True), caption=_caption(task), css_class="summary")
+    summary = tables.to_html(run_tables.summary_table(task, trivial=True), "summary")
     notes = [*page.notes, *run_notes.notes(run, task), *tuning.notes(task)]
     sections = [
         markup.Section(
@@ -70,18 +70,14 @@ def _task_sections(run: records.Run, page: TaskPage) -> list[markup.Section]:
             ],
         )
     ]
-    if several_metrics := tables.metrics_table(task):
-        caption = f"{task.task.name}: every metric of the test set, the interquartile mean over seeds, mean and SD"
-        sections.append(
-            markup.Section("Metrics", [tables.to_html(*several_metrics, caption=caption, css_class="metrics")])
-        )
+    if several_metrics := run_tables.metrics_table(task):
+        sections.append(markup.Section("Metrics", [tables.to_html(several_metrics, "metrics")]))
     if page.pairs:
         sections.append(markup.Section("Pairs", _pair_parts(page)))
     figures = list(page.pictures) or [markup.paragraph("There is no evaluation to draw yet.")]
     sections.append(markup.Section("Figures", figures))
-    if solving := tables.solving_table(task):
-        table = tables.to_html(*solving, caption=captions.solving_table(task), css_class="solving")
-        sections.append(markup.Section("Time to solve", [table]))
+    if solving := run_tables.solving_table(task):
+        sections.append(markup.Section("Time to solve", [tables.to_html(solving, "solving")]))
     if page.probed:
         sections.append(markup.Section("Gradients", page.probed))
     if page.attended:
@@ -93,13 +89,12 @@ def _task_sections(run: records.Run, page: TaskPage) -> list[markup.Section]:
 
 
 def _pair_parts(page: TaskPage) -> list[str | markup.Picture]:
-    caption = f"{page.task.task.name}: pairs of cells, by the test {page.task.task.metric}"
-    table = tables.to_html(*pairwise_tests.table(page.pairs), caption=caption, css_class="pairs")
+    table = tables.to_html(pairwise_tests.table(page.pairs), "pairs")
     return [table, markup.paragraph(pairwise_tests.explanation(page.pairs))]
 
 
 def _tuning_parts(page: TaskPage) -> list[str | markup.Picture]:
-    table = tables.to_html(*tuning.table(page.task), caption="One row a draw", css_class="seeds")
+    table = tables.to_html(tuning.table(page.task), "seeds")
     picture = [page.tuning_picture] if page.tuning_picture else []
     return [*picture, markup.folded("Every draw", table)]
 
@@ -107,19 +102,7 @@ def _tuning_parts(page: TaskPage) -> list[str | markup.Picture]:
 def _seeds(task: results.TaskResults) -> str:
     if not any(cell.seeds for cell in task.cells):
         return markup.paragraph("No seed has a result yet.")
-    caption = (
-        "One row a seed, as in seeds.csv, where numbers have all their digits. Train loss: the mean over the updates "
-        "between the last two evaluations."
-    )
-    return tables.to_html(*tables.seeds_table(task), caption=caption, css_class="seeds")
-
-
-def _caption(task: results.TaskResults) -> str:
-    better = "less" if task.task.direction == "min" else "more"
-    return (
-        f"{task.task.name}: test {task.task.metric} ({better} is better). IQM is the interquartile mean over seeds, "
-        "SD the standard deviation between them (n - 1); ms/step is training time for each update and seed."
-    )
+    return tables.to_html(run_tables.seeds_table(task), "seeds")
 
 
 def facts(run: records.Run) -> str:

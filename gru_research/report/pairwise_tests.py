@@ -9,9 +9,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from gru_research import stats
+from gru_research import stats, tables
 from gru_research.plural import several
-from gru_research.report import figure_style, formatting, results, summary, tables
+from gru_research.report import figure_style, formatting, results, summary
+from gru_research.tables import Column
 
 LEVEL = 0.05
 _POWER = 0.8
@@ -93,19 +94,24 @@ def _tested(tasks: Mapping[str, results.TaskResults], labels: Sequence[tuple[str
     ]
 
 
-def table(pairs: Sequence[Pair], needed: bool = True) -> tuple[list[str], list[list[str]]]:
-    """Returns the headings and a row for each pair of one family. `needed` adds the seeds that a claim would need."""
-    columns = [
-        tables.Column("pair", lambda pair: f"{pair.x} over {pair.y}"),
-        tables.Column("seeds", lambda pair: str(pair.seeds)),
-        tables.Column("wins", _wins),
-        tables.Column("difference", difference),
-        tables.Column("p", lambda pair: formatting.number(pair.test.p, 3)),
-        tables.Column("p (Holm)", lambda pair: formatting.number(pair.verdict.adjusted_p, 3)),
-        tables.Column("verdict", verdict),
-        *[tables.Column("seeds needed", _needed)] * needed,
+def columns(needed: bool = True) -> list[Column]:
+    """Returns the columns of a table with a row for each `Pair`. `needed` adds the seeds that a claim would need."""
+    return [
+        Column("pair", lambda pair: f"{pair.x} over {pair.y}", "left"),
+        Column("seeds", lambda pair: str(pair.seeds)),
+        Column("wins", _wins),
+        Column("difference", difference),
+        Column("p", lambda pair: formatting.number(pair.test.p, 3)),
+        Column("p (Holm)", lambda pair: formatting.number(pair.verdict.adjusted_p, 3)),
+        Column("verdict", verdict),
+        *[Column("seeds needed", _needed)] * needed,
     ]
-    return tables.texts(columns, ((pair,) for pair in pairs))
+
+
+def table(pairs: Sequence[Pair]) -> tables.Table:
+    """Returns the table of the pairs of one task."""
+    caption = f"{pairs[0].task}: pairs of cells, by the test {pairs[0].metric}"
+    return tables.tabulate(columns(), zip(pairs), caption)
 
 
 def sentences(pairs: Sequence[Pair]) -> list[str]:

@@ -8,9 +8,10 @@ import matplotlib.ticker
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from gru_research import stats
+from gru_research import stats, tables
 from gru_research.plural import several
-from gru_research.report import figure_style, formatting, results, scales, tables, tuning_draws
+from gru_research.report import figure_style, formatting, results, scales, tuning_draws
+from gru_research.tables import Column
 
 _RATE = "learning_rate"
 _COLUMNS = 2
@@ -31,25 +32,24 @@ def notes(task: results.TaskResults) -> list[str]:
     return lines
 
 
-def table(task: results.TaskResults) -> tuple[list[str], list[list[str]]]:
-    """Returns the headings and, for each draw of each cell, the texts of its row."""
+def table(task: results.TaskResults) -> tables.Table:
+    """Returns a row for each draw of each cell."""
     measured = task.task.on_validation()
     fields = list(dict.fromkeys(name for tuning in task.tunings for draw in tuning.draws for name in draw.values))
     columns = [
-        tables.Column("cell", lambda tuning, draw: tuning.label),
-        tables.Column("draw", lambda tuning, draw: str(draw.number)),
+        Column("cell", lambda tuning, draw: tuning.label, "left"),
+        Column("draw", lambda tuning, draw: str(draw.number)),
         *(
-            tables.Column(
-                name.replace("_", " "), lambda tuning, draw, name=name: formatting.number(draw.values.get(name))
-            )
+            Column(name.replace("_", " "), lambda tuning, draw, name=name: formatting.number(draw.values.get(name)))
             for name in fields
         ),
-        tables.Column(f"validation {measured.metric}", lambda tuning, draw: _metric(draw, measured.direction)),
-        tables.Column("seeds", lambda tuning, draw: str(len(draw.seeds))),
-        tables.Column("diverged at", lambda tuning, draw: _diverged(draw)),
-        tables.Column("chosen", lambda tuning, draw: "chosen" if draw.chosen else ""),
+        Column(f"validation {measured.metric}", lambda tuning, draw: _metric(draw, measured.direction)),
+        Column("seeds", lambda tuning, draw: str(len(draw.seeds))),
+        Column("diverged at", lambda tuning, draw: _diverged(draw)),
+        Column("chosen", lambda tuning, draw: "chosen" if draw.chosen else ""),
     ]
-    return tables.texts(columns, ((tuning, draw) for tuning in task.tunings for draw in tuning.draws))
+    draws = ((tuning, draw) for tuning in task.tunings for draw in tuning.draws)
+    return tables.tabulate(columns, draws, "One row a draw")
 
 
 def illustration(task: results.TaskResults) -> figure_style.Illustration | None:

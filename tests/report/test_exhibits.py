@@ -9,10 +9,11 @@ import pytest
 
 from gru_research.report import exhibits, files, markup
 from gru_research.report.exhibits import html, over_seeds
+from gru_research.tables import Heading, Table
 
 WORDS = exhibits.Words("Title", "what is in it", "what to see")
 EXAMPLES = (
-    exhibits.Table("caption", ("cell", "value"), (("GRU", "1"), ("a|b", "-"))),
+    Table("caption", (Heading("cell", "left"), Heading("value")), (("GRU", "1"), ("a|b", "-"))),
     exhibits.Lines(
         "lines",
         WORDS,
@@ -40,6 +41,12 @@ EXAMPLES = (
 def test_they_come_back_from_json_as_they_were(exhibit: exhibits.Exhibit) -> None:
     text = json.dumps(exhibits.to_json(exhibit), allow_nan=False)
     assert exhibits.from_json(json.loads(text)) == exhibit
+
+
+def test_a_table_of_an_old_file_has_a_left_aligned_first_column() -> None:
+    rows = [["GRU", "1"], ["a|b", "-"]]
+    old = {"kind": "table", "caption": "caption", "headings": ["cell", "value"], "rows": rows}
+    assert exhibits.from_json(old) == EXAMPLES[0]
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import pytest
 
 from gru_research import records, report
 from gru_research.report import exhibits, gradient_flow
+from gru_research.tables import Table
 from tests.report.synthetic import Cell, write_run
 
 LAGS = [1, 10, 100]
@@ -51,7 +52,7 @@ def test_medians_and_bands_are_those_of_the_seeds(tmp_path: Path, seeds: int, lo
     assert (line.low[-1], line.high[-1]) == (pytest.approx(low), pytest.approx(high))
     assert training.panels[0].lines[0].y == (pytest.approx(middle), 0.0)
     assert training.panels[0].lines[0].low[-1] is None  # the seed whose gradient is 0
-    assert isinstance(table, exhibits.Table)
+    assert isinstance(table, Table)
     assert table.rows[0][-2:] == ("3", "doesn't fall")
 
 

@@ -69,13 +69,13 @@ def test_a_cell_that_is_missing_at_the_first_value_has_no_horizon(tmp_path):
 
 def test_the_table(tmp_path):
     write_horizon(tmp_path, [10, 20, 40], {"GRU": [4, 3, 3], "LSTM": [4, 1, None], "RNN": [0, None, None]})
-    headings, rows = horizon.table(reading.read(tmp_path))
-    assert headings == ["cell", "horizon (length)", "first failed", "length 10", "length 20", "length 40"]
-    assert rows == [
-        ["GRU", "at least 40", "-", "4/4", "3/4", "3/4"],
-        ["LSTM", "10", "20", "4/4", "1/4", "-"],
-        ["RNN", "below 10", "10", "0/4", "-", "-"],
-    ]
+    table = horizon.table(reading.read(tmp_path), "")
+    assert table.headings == ("cell", "horizon (length)", "first failed", "length 10", "length 20", "length 40")
+    assert table.rows == (
+        ("GRU", "at least 40", "-", "4/4", "3/4", "3/4"),
+        ("LSTM", "10", "20", "4/4", "1/4", "-"),
+        ("RNN", "below 10", "10", "0/4", "-", "-"),
+    )
 
 
 def test_the_figure_has_shares_metric_baseline_and_which_values_count(tmp_path):

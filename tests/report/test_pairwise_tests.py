@@ -57,12 +57,13 @@ def test_pairs_of_a_task_are_corrected_together(tmp_path):
 def test_the_table_has_an_interval_from_five_seeds_on_and_the_seeds_that_a_claim_takes(tmp_path):
     x, y = [0.1, 0.2, 0.3, 0.4, 0.5], [0.2, 0.3, 0.4, 0.5, 0.45]
     found = within(tmp_path, {"GRU": constant(*x), "RNN": constant(*y)})
-    headings, (row,) = pairwise_tests.table(found)
-    assert headings == ["pair", "seeds", "wins", "difference", "p", "p (Holm)", "verdict", "seeds needed"]
+    table = pairwise_tests.table(found)
+    assert table.headings == ("pair", "seeds", "wins", "difference", "p", "p (Holm)", "verdict", "seeds needed")
+    (row,) = table.rows
     # 0.1 beats 5, 0.2 beats 4 and ties 1, 0.3 beats 3 and ties 1, 0.4 beats 2 and ties 1, 0.5 ties 1.
     share = (5 + 4.5 + 3.5 + 2.5 + 0.5) / 25
     estimate = stats.probability_of_improvement([stats.as_scores(x, "min")], [stats.as_scores(y, "min")])
-    assert row[:2] == ["GRU over RNN", "5"]
+    assert row[:2] == ("GRU over RNN", "5")
     assert row[2] == f"{100 * share:.0f} % [{100 * estimate.low:.0f}, {100 * estimate.high:.0f}]"
     # Seed by seed -0.1, -0.1, -0.1, -0.1 and 0.05: the middle three.
     low, high = stats.iqm_interval(np.array(x) - np.array(y))
@@ -73,7 +74,7 @@ def test_the_table_has_an_interval_from_five_seeds_on_and_the_seeds_that_a_claim
 
 @pytest.mark.parametrize(("x", "y"), [([0.1], [0.2]), ([None, None], [None, None]), ([0.1, 0.2, 0.3], [0.1, 0.2, 0.3])])
 def test_one_seed_lost_seeds_and_equal_seeds_claim_nothing(tmp_path, x, y):
-    _, (row,) = pairwise_tests.table(within(tmp_path, {"GRU": constant(*x), "RNN": constant(*y)}))
+    (row,) = pairwise_tests.table(within(tmp_path, {"GRU": constant(*x), "RNN": constant(*y)})).rows
     assert "too few seeds" in row[-2]
     assert row[-1] == "-"
     assert "[" not in row[2] + row[3]

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from gru_research import records, report, stats
-from gru_research.report import results, summary, tables
+from gru_research.report import results, run_tables, summary
 from tests.faults import fault, seen
 from tests.report.synthetic import Cell, Page, falling, read_csv, table_text, two_cells, write_run
 
@@ -95,19 +95,19 @@ def test_every_metric_has_its_iqm_its_mean_and_its_deviation(tmp_path):
     F1 = [0.1, 0.2, 0.6, 0.8, 1.0]
     told = [dataclasses.replace(r, test_metrics={"MSE": r.test_metric, "F1": F1[r.seed]}) for r in run.results]
     (task,) = results.collect(dataclasses.replace(run, results=tuple(told)))
-    found = tables.metrics_table(task)
+    found = run_tables.metrics_table(task)
     assert found is not None
-    headings, (row,) = found
-    assert headings == ["cell", "test MSE (IQM)", "mean \u00b1\u00a0SD", "test F1 (IQM)", "mean \u00b1\u00a0SD"]
+    (row,) = found.rows
+    assert found.headings == ("cell", "test MSE (IQM)", "mean \u00b1\u00a0SD", "test F1 (IQM)", "mean \u00b1\u00a0SD")
     mean = 2.7 / 5
     deviation = math.sqrt(sum((value - mean) ** 2 for value in F1) / 4)
-    assert row == ["GRU", "0.003", "0.003 \u00b1\u00a00.0016", "0.5333", f"{mean:.3g} \u00b1\u00a0{deviation:.2g}"]
+    assert row == ("GRU", "0.003", "0.003 \u00b1\u00a00.0016", "0.5333", f"{mean:.3g} \u00b1\u00a0{deviation:.2g}")
     told[2] = dataclasses.replace(told[2], test_metrics={"MSE": 0.003, "F1": None})
     (task,) = results.collect(dataclasses.replace(run, results=tuple(told)))
-    found = tables.metrics_table(task)
+    found = run_tables.metrics_table(task)
     assert found is not None
-    _, (row,) = found
-    assert row[3:] == [f"{(0.1 + 0.2 + 0.8) / 3:.4g}", "not finite"]  # it ranks worst, and leaves no mean
+    (row,) = found.rows
+    assert row[3:] == (f"{(0.1 + 0.2 + 0.8) / 3:.4g}", "not finite")  # it ranks worst, and leaves no mean
 
 
 def test_the_table_on_a_terminal(tmp_path):

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from gru_research.report import figures, results, solve_times, tables
+from gru_research.report import figures, results, run_tables, solve_times
 from tests.report.synthetic import Cell, constant, write_run
 
 INF = float("inf")
@@ -43,23 +43,24 @@ def test_cells_are_compared_up_to_what_all_were_given(tmp_path):
 def test_without_times_or_a_threshold_there_is_nothing_to_say(tmp_path):
     bare = collected(tmp_path / "bare", {"GRU": constant(0.1)}, bare=True)
     assert solve_times.units(bare.complete) == []
-    assert tables.solving_table(bare) is None
+    assert run_tables.solving_table(bare) is None
     none = collected(tmp_path / "none", {"GRU": constant(0.1)}, threshold=None)
     assert solve_times.restricted_mean(none, none.cells[0], "updates") is None
-    assert tables.solving_table(none) is None
+    assert run_tables.solving_table(none) is None
     assert [made.name for made in figures.illustrations(none)] == ["learning_curves", "test_metric", "speed_and_size"]
 
 
 def test_the_table(tmp_path):
     task = collected(tmp_path, {"GRU": constant(*[0.001] * 4, 0.18, solved=4), "RNN": constant(0.1, 0.1)})
     task = dataclasses.replace(task, cells=tuple(dataclasses.replace(cell, complete=True) for cell in task.cells))
-    headings, (gru, rnn) = tables.solving_table(task)
-    assert headings == [
+    table = run_tables.solving_table(task)
+    assert table.headings == (
         "cell", "solved", "median updates", "mean updates up to 200", "median seconds", "mean seconds up to 0.4",
-    ]  # fmt: skip
-    assert gru[:3] == ["GRU", "4/5", "100"]
+    )  # fmt: skip
+    gru, rnn = table.rows
+    assert gru[:3] == ("GRU", "4/5", "100")
     assert gru[3].startswith("120 [100, ")
-    assert rnn[:4] == ["RNN", "0/2", "inf", "200"]
+    assert rnn[:4] == ("RNN", "0/2", "inf", "200")
 
 
 def test_the_steps_drawn_are_the_shares_solved(tmp_path):

@@ -50,10 +50,10 @@ def test_one_draw_or_one_value_has_no_edge(tmp_path):
 
 def test_every_draw_is_in_the_table(tmp_path):
     task = collected(write_run(tmp_path, {"GRU": tuned([0.1, 0.01, 0.02, None], chosen=1)}))
-    headings, rows = tuning.table(task)
-    assert headings == ["cell", "draw", "learning rate", "validation MSE", "seeds", "diverged at", "chosen"]
-    assert rows[1] == ["GRU", "1", "0.003", "0.01", "1", "-", "chosen"]
-    assert rows[3] == ["GRU", "3", "0.03", "not finite", "1", "321", ""]
+    table = tuning.table(task)
+    assert table.headings == ("cell", "draw", "learning rate", "validation MSE", "seeds", "diverged at", "chosen")
+    assert table.rows[1] == ("GRU", "1", "0.003", "0.01", "1", "-", "chosen")
+    assert table.rows[3] == ("GRU", "3", "0.03", "not finite", "1", "321", "")
 
 
 def test_seeds_of_a_draw_are_one_draw_ranked_by_their_interquartile_mean(tmp_path):
@@ -73,7 +73,7 @@ def test_seeds_of_a_draw_are_one_draw_ranked_by_their_interquartile_mean(tmp_pat
     task = collected(records.read(tmp_path / records.FILE_NAME))
     draw = task.tunings[0].draws[1]
     assert (draw.seeds, draw.metric) == ((1000, 1001, 1002), (0.1, 0.3, None))
-    assert tuning.table(task)[1][1][3:5] == ["not finite", "3"]  # the plain mean up to 3 seeds, the lost one worst
+    assert tuning.table(task).rows[1][3:5] == ("not finite", "3")  # the plain mean up to 3 seeds, the lost one worst
 
 
 def test_every_draw_is_drawn_the_chosen_one_ringed_and_the_lost_ones_at_the_edge(tmp_path):

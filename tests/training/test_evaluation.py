@@ -20,7 +20,7 @@ from gru_research import records, report, stats
 from gru_research.config import experiment
 from gru_research.data import DataDirs
 from gru_research.metrics import Collected, mean, ratio
-from gru_research.report import captions, figures, results, run_notes, tables
+from gru_research.report import captions, figures, results, run_notes, run_tables
 from gru_research.spec import Spec
 from gru_research.tasks import Generated, Task
 from gru_research.training import Plan, make_plan, predictions, scoring
@@ -302,10 +302,10 @@ def test_a_task_without_a_threshold_solves_nothing_and_its_report_says_nothing_o
     empty = ("solved_seeds", "steps_to_solve", "seconds_to_solve", "restricted_mean_steps", "restricted_to")
     assert [summary[name] for name in empty] == [""] * 5 and float(summary["iqm"]) > 0
     (collected,) = results.collect(run)
-    for headings, rows in (tables.summary_table(collected), tables.seeds_table(collected)):
-        assert not [heading for heading in headings if "solve" in heading]
-        assert {len(texts) for texts in rows} == {len(headings)}
-    assert tables.solving_table(collected) is None
+    for table in (run_tables.summary_table(collected), run_tables.seeds_table(collected)):
+        assert not [heading for heading in table.headings if "solve" in heading]
+        assert {len(texts) for texts in table.rows} == {len(table.headings)}
+    assert run_tables.solving_table(collected) is None
     page = paths.page.read_text()
     assert "states no trivial answer and no threshold" in page and "steps to solve" not in page
     assert "steps_to_solve.png" not in [path.name for path in paths.figures]
@@ -316,7 +316,7 @@ def test_every_trivial_answer_is_in_the_table_the_figure_and_the_words(tmp_path:
     run = toy.run(plan(task(trivial=trivial)), tmp_path / "run")
     assert run.header.task["trivial"] == trivial and task(trivial=trivial).baseline == 2.5
     (collected,) = results.collect(run)
-    _, rows = tables.summary_table(collected, trivial=True)
+    rows = run_tables.summary_table(collected, trivial=True).rows
     assert [[row[0], row[3]] for row in rows[1:]] == [["the median target", "2.5"], ["nothing", "11"]]
     assert "Trivial answers, median: the median target 2.5; nothing 11." in run_notes.reference(collected.task)
     (drawn,) = (made for made in figures.illustrations(collected) if made.name == "test_metric")

@@ -5,8 +5,9 @@ from pathlib import Path
 import rich.console
 import rich.text
 
-from gru_research.report import files, terminal
+from gru_research.report import files
 from gru_research.report.claims import findings, markdown, page
+from gru_research.tables import Column, tabulate, terminal
 
 __all__ = ["findings", "print_verdicts", "write"]
 
@@ -31,7 +32,11 @@ def write(workdir: Path, console: rich.console.Console | None = None) -> Path:
 
 def print_verdicts(claims: findings.Claims, console: rich.console.Console) -> None:
     """Prints each claim's verdict and its sentence."""
-    rows = [[f.name, f.verdict, f.says] for f in claims.findings]
-    terminal.show(console, ["claim", "verdict", "what was found"], rows, title=findings.counted(claims.findings))
+    columns = [
+        Column("claim", lambda finding: finding.name, "left"),
+        Column("verdict", lambda finding: finding.verdict),
+        Column("what was found", lambda finding: finding.says),
+    ]
+    terminal.show(console, tabulate(columns, zip(claims.findings), findings.counted(claims.findings)))
     if claims.missing:
         console.print(rich.text.Text(f"Not finished: {', '.join(claims.missing)}"))

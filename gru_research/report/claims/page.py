@@ -7,10 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from gru_research import tables
 from gru_research.plural import several
-from gru_research.report import files, formatting, markup, tables
+from gru_research.report import files, formatting, markup
 from gru_research.report.claims.findings import Claims, Finding, counted
 from gru_research.report.exhibits.html import to_parts
+from gru_research.tables import Column
 
 TITLE = "What gates do: a tutorial's claims about the GRU, run"
 
@@ -32,9 +34,13 @@ def lead(claims: Claims) -> str:
 
 
 def _short(claims: Claims) -> list[str]:
-    rows = [(f.claim, f.verdict, f.says) for f in claims.findings]
-    links = [f"#{f.name}" for f in claims.findings]
-    return [tables.to_html(["claim", "verdict", "what was found"], rows, "The claims", "verdicts", links)]
+    columns = [
+        Column("claim", lambda finding: finding.claim, "left"),
+        Column("verdict", lambda finding: finding.verdict, "left"),
+        Column("what was found", lambda finding: finding.says, "left"),
+    ]
+    table = tables.tabulate(columns, zip(claims.findings), "The claims")
+    return [tables.to_html(table, "verdicts", [f"#{finding.name}" for finding in claims.findings])]
 
 
 def _section(workdir: Path, finding: Finding, figures: files.Figures) -> markup.Section:

@@ -1,4 +1,4 @@
-"""Tables and figures of analyses: their plain data and how they are drawn."""
+"""Figures of analyses: their plain data and how they are drawn. A table is an exhibit too."""
 
 from gru_research.report.exhibits.data import (
     Dot,
@@ -10,7 +10,6 @@ from gru_research.report.exhibits.data import (
     Lines,
     Number,
     Panel,
-    Table,
     Words,
     dot,
     from_json,
@@ -28,7 +27,6 @@ __all__ = [
     "Lines",
     "Number",
     "Panel",
-    "Table",
     "Words",
     "dot",
     "from_json",

@@ -9,16 +9,9 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
+from gru_research.tables import Heading, Table
+
 Number: TypeAlias = float | None
-
-
-@dataclasses.dataclass(frozen=True)
-class Table:
-    """A table. `rows` are texts; the first text of each row is its name."""
-
-    caption: str
-    headings: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -163,7 +156,10 @@ def from_json(value: Mapping[str, Any]) -> Exhibit:
     """Inverts `to_json`. Raises KeyError, TypeError or ValueError if `value` isn't its output."""
     fields = {name: _frozen(part) for name, part in value.items() if name != "kind"}
     if value["kind"] == "table":
-        return Table(**fields)
+        if "headings" in fields:  # files had no alignments once
+            aligned = enumerate(fields.pop("headings"))
+            fields["columns"] = [{"text": text, "align": "right" if i else "left"} for i, text in aligned]
+        return Table(**{**fields, "columns": tuple(Heading(**column) for column in fields["columns"])})
     fields["words"] = Words(**fields["words"])
     if value["kind"] == "lines":
         panels = [Panel(p["title"], tuple(Line(**line) for line in p["lines"])) for p in fields["panels"]]

@@ -3,9 +3,10 @@
 import dataclasses
 from collections.abc import Iterable
 
-from gru_research.report import files, markup, tables
+from gru_research import tables
+from gru_research.report import files, markup
 from gru_research.report.exhibits import drawing, slider
-from gru_research.report.exhibits.data import Exhibit, Grid, Heat, Lines, Table
+from gru_research.report.exhibits.data import Exhibit, Grid, Heat, Lines
 
 
 def to_parts(exhibits: Iterable[Exhibit], figures: files.Figures) -> list[str | markup.Picture]:
@@ -14,8 +15,8 @@ def to_parts(exhibits: Iterable[Exhibit], figures: files.Figures) -> list[str | 
 
 
 def to_part(exhibit: Exhibit, figures: files.Figures) -> str | markup.Picture:
-    if isinstance(exhibit, Table):
-        return tables.to_html(exhibit.headings, exhibit.rows, exhibit.caption, css_class="pairs")
+    if isinstance(exhibit, tables.Table):
+        return tables.to_html(exhibit, "pairs")
     if isinstance(exhibit, Heat):
         illustration, top = drawing.heat(exhibit)
         picture = figures.add(illustration)

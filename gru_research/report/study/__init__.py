@@ -6,8 +6,9 @@ from pathlib import Path
 import rich.console
 import rich.text
 
-from gru_research.report import files, pairwise_tests, seeds_csv, summary, terminal
+from gru_research.report import files, pairwise_tests, seeds_csv, summary
 from gru_research.report.study import aggregate, captions, figures, horizon, horizon_figure, page, reading
+from gru_research.tables import terminal
 
 
 def write(workdir: Path, console: rich.console.Console | None = None) -> files.ReportPaths:
@@ -44,10 +45,10 @@ def write(workdir: Path, console: rich.console.Console | None = None) -> files.R
 
 def _print(study: reading.Study, found: aggregate.Scores, console: rich.console.Console) -> None:
     if study.kind == "horizon":
-        terminal.show(console, *horizon.table(study), title=study.title)
+        terminal.show(console, horizon.table(study, study.title))
         lines = [horizon.words(study, reach) for reach in horizon.reaches(study)]
     else:
-        terminal.show(console, *captions.table(study, intervals=False), title=study.title)
+        terminal.show(console, captions.table(study, study.title, intervals=False))
         lines = [captions.means_line(found)] if found.common else []
     for line in [*lines, *(f"Note: {note}" for note in captions.notes(study))]:
         console.print(rich.text.Text(line))

@@ -1,12 +1,15 @@
 """Notes, captions and tables of a study's report, computed from its results."""
 
+import collections
+import functools
 import math
 from collections.abc import Sequence
 
-from gru_research import stats
+from gru_research import stats, tables
 from gru_research.plural import several
 from gru_research.report import formatting, pairwise_tests
 from gru_research.report.study import aggregate, horizon, reading
+from gru_research.tables import Column
 
 
 def notes(study: reading.Study) -> list[str]:
@@ -37,36 +40,36 @@ def score(value: float) -> str:
     return "<0.01" if value > 0 and shown == "0.00" else shown
 
 
-def table(study: reading.Study, intervals: bool = True) -> tuple[list[str], list[list[str]]]:
-    """Returns the headings and a row for each run: its baseline, then every cell's IQM, interval and solved seeds."""
-    rows = []
-    for run in study.runs:
-        task = run.outcome.task if run.outcome else None
-        baseline = formatting.UNKNOWN
-        if task and task.trivial:
-            baseline = "; ".join(f"{name}: {formatting.number(value)}" for name, value in task.trivial.items())
-        rows.append([run.name, task.metric if task else formatting.UNKNOWN, baseline])
-        rows[-1] += [_result(run, label, intervals) for label in study.labels]
-    return ["run", "test metric", "baseline", *study.labels], rows
-
-
-def verdict_table(tested: Sequence[pairwise_tests.Pair]) -> tuple[list[str], list[list[str]]]:
-    """Returns the headings and a row for each pair of cells: the number of tasks with each verdict."""
-    counted: dict[tuple[str, str], dict[str, int]] = {}
-    for pair in tested:
-        answers = counted.setdefault((pair.x, pair.y), {})
-        answers[pair.verdict.answer] = answers.get(pair.verdict.answer, 0) + 1
-    headings = ["pair", "first better", "second better", "no difference shown", "too few seeds"]
-    answers = ("better", "worse", "not shown", "too few seeds")
-    return headings, [
-        [f"{x} over {y}", *(str(found.get(answer, 0)) for answer in answers)] for (x, y), found in counted.items()
+def table(study: reading.Study, caption: str, intervals: bool = True) -> tables.Table:
+    """Returns a row for each run: its baseline, then every cell's IQM, interval and solved seeds."""
+    columns = [
+        Column("run", lambda run: run.name, "left"),
+        Column("test metric", lambda run: run.outcome.task.metric if run.outcome else formatting.UNKNOWN),
+        Column("baseline", _baseline),
+        *(Column(label, functools.partial(_result, label=label, intervals=intervals)) for label in study.labels),
     ]
+    return tables.tabulate(columns, zip(study.runs), caption)
 
 
-def tests_table(tested: Sequence[pairwise_tests.Pair]) -> tuple[list[str], list[list[str]]]:
-    """Returns the headings and a row for each pair on each task."""
-    headings, rows = pairwise_tests.table(tested, needed=False)
-    return ["run", *headings], [[pair.task, *row] for pair, row in zip(tested, rows, strict=True)]
+def verdict_table(tested: Sequence[pairwise_tests.Pair]) -> tables.Table:
+    """Returns a row for each pair of cells: the number of tasks with each verdict."""
+    counted: dict[str, collections.Counter[str]] = collections.defaultdict(collections.Counter)
+    for pair in tested:
+        counted[f"{pair.x} over {pair.y}"][pair.verdict.answer] += 1
+    columns = [
+        Column("pair", lambda pair, answers: pair, "left"),
+        Column("first better", lambda pair, answers: str(answers["better"])),
+        Column("second better", lambda pair, answers: str(answers["worse"])),
+        Column("no difference shown", lambda pair, answers: str(answers["not shown"])),
+        Column("too few seeds", lambda pair, answers: str(answers["too few seeds"])),
+    ]
+    return tables.tabulate(columns, counted.items(), "Number of tasks, by verdict")
+
+
+def tests_table(tested: Sequence[pairwise_tests.Pair]) -> tables.Table:
+    """Returns a row for each pair on each task."""
+    run = Column("run", lambda pair: pair.task, "left")
+    return tables.tabulate([run, *pairwise_tests.columns(needed=False)], zip(tested), "One row a pair and task")
 
 
 def tests_explanation(tested: Sequence[pairwise_tests.Pair]) -> str:
@@ -141,6 +144,11 @@ def horizon_caption(study: reading.Study) -> str:
         "Below: the test metric, the interquartile mean over seeds with the lowest and the highest. "
         + " ".join(horizon.words(study, reach) for reach in horizon.reaches(study))
     )
+
+
+def _baseline(run: reading.StudyRun) -> str:
+    trivial = run.outcome.task.trivial if run.outcome else {}
+    return "; ".join(f"{name}: {formatting.number(value)}" for name, value in trivial.items()) or formatting.UNKNOWN
 
 
 def _result(run: reading.StudyRun, label: str, intervals: bool) -> str:

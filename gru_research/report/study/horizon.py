@@ -1,10 +1,13 @@
 """The horizon of each cell: the largest value of the swept field up to which enough of its seeds solve the task."""
 
 import dataclasses
+import functools
 
+from gru_research import tables
 from gru_research.plural import several
 from gru_research.report import formatting, results
 from gru_research.report.study import reading
+from gru_research.tables import Column
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,17 +65,24 @@ def words(study: reading.Study, reach: Reach) -> str:
     )
 
 
-def table(study: reading.Study) -> tuple[list[str], list[list[str]]]:
-    """Returns the headings and a row for each cell: its horizon, and the number of seeds that solved each value."""
-    values = [run.value for run in study.runs]
+def table(study: reading.Study, caption: str) -> tables.Table:
+    """Returns a row for each cell: its horizon, and the number of seeds that solved each value."""
     name = noun(study)
-    headings = ["cell", f"horizon ({name})", "first failed", *(f"{name} {formatting.count(value)}" for value in values)]
-    rows = []
-    for reach in reaches(study):
-        at = {value: f"{solved(cell)}/{len(cell.seeds)}" for value, cell in zip(reach.values, reach.cells, strict=True)}
-        rows.append([reach.label, _horizon(study, reach), formatting.count(reach.failed)])
-        rows[-1] += [at.get(value, formatting.UNKNOWN) for value in values if value is not None]
-    return headings, rows
+    columns = [
+        Column("cell", lambda reach: reach.label, "left"),
+        Column(f"horizon ({name})", functools.partial(_horizon, study)),
+        Column("first failed", lambda reach: formatting.count(reach.failed)),
+    ]
+    for value in (run.value for run in study.runs):
+        columns.append(Column(f"{name} {formatting.count(value)}", functools.partial(_solved_at, value)))
+    return tables.tabulate(columns, zip(reaches(study)), caption)
+
+
+def _solved_at(value: float | None, reach: Reach) -> str:
+    if value not in reach.values:
+        return formatting.UNKNOWN
+    cell = reach.cells[reach.values.index(value)]
+    return f"{solved(cell)}/{len(cell.seeds)}"
 
 
 def _reach(study: reading.Study, label: str) -> Reach:

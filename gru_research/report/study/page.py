@@ -3,9 +3,11 @@
 import urllib.parse
 from collections.abc import Mapping, Sequence
 
+from gru_research import tables
 from gru_research.plural import several
-from gru_research.report import formatting, markup, pairwise_tests, tables
+from gru_research.report import formatting, markup, pairwise_tests
 from gru_research.report.study import aggregate, captions, horizon, reading
+from gru_research.tables import Column
 
 _FEW_TESTS = 12  # more tests than this are shown after a click
 
@@ -29,8 +31,7 @@ def to_html(
 def _suite_sections(
     study: reading.Study, found: aggregate.Scores, pictures: Mapping[str, markup.Picture]
 ) -> list[markup.Section]:
-    caption = f"{study.title}: test metric, the interquartile mean over seeds with its nominal 95 % interval"
-    sections = [markup.Section("Results", [_table(*captions.table(study), caption, study), _notes(study)])]
+    sections = [markup.Section("Results", [_results(study), _notes(study)])]
     if "scores" in pictures:
         over = [pictures[name] for name in ("scores", "means", "profiles") if name in pictures]
         sections.append(markup.Section("Over all tasks", [*over, markup.bullets(captions.left_out(found))]))
@@ -44,17 +45,17 @@ def _horizon_sections(study: reading.Study, pictures: Sequence[markup.Picture]) 
     name = horizon.noun(study)
     share = formatting.percent(study.solved)
     caption = f"{study.title}: the largest {name} up to which at least {share} of the seeds solved the task"
-    summary = tables.to_html(*horizon.table(study), caption=caption, css_class="summary")
+    summary = tables.to_html(horizon.table(study, caption), "summary")
     lines = [horizon.words(study, reach) for reach in horizon.reaches(study)]
-    results = f"{study.title}: test metric, the interquartile mean over seeds with its nominal 95 % interval"
     return [
         markup.Section("Horizon", [summary, markup.bullets(lines), *pictures, _notes(study)]),
-        markup.Section("Results", [_table(*captions.table(study), results, study), *_scaling(study)]),
+        markup.Section("Results", [_results(study), *_scaling(study)]),
     ]
 
 
-def _table(headings: list[str], rows: list[list[str]], caption: str, study: reading.Study) -> str:
-    return tables.to_html(headings, rows, caption, css_class="summary", links=[_link(run) for run in study.runs])
+def _results(study: reading.Study) -> str:
+    caption = f"{study.title}: test metric, the interquartile mean over seeds with its nominal 95 % interval"
+    return tables.to_html(captions.table(study, caption), "summary", list(map(_link, study.runs)))
 
 
 def _notes(study: reading.Study) -> str:
@@ -67,16 +68,19 @@ def _scaling(study: reading.Study) -> list[str]:
 
 
 def _test_parts(tested: Sequence[pairwise_tests.Pair]) -> list[str]:
-    verdicts = tables.to_html(*captions.verdict_table(tested), caption="Number of tasks, by verdict", css_class="pairs")
-    every = tables.to_html(*captions.tests_table(tested), caption="One row a pair and task", css_class="pairs")
+    verdicts = tables.to_html(captions.verdict_table(tested), "pairs")
+    every = tables.to_html(captions.tests_table(tested), "pairs")
     every = every if len(tested) <= _FEW_TESTS else markup.folded(f"All {len(tested)} tests", every)
     return [verdicts, markup.paragraph(captions.tests_explanation(tested)), every]
 
 
 def _runs(study: reading.Study) -> str:
-    rows = [[run.name, captions.state(study, run)] for run in study.runs]
-    links = [_link(run) for run in study.runs]
-    return tables.to_html(["run", "state"], rows, "Each run has a page of its own", "runs", links)
+    columns = [
+        Column("run", lambda run: run.name, "left"),
+        Column("state", lambda run: captions.state(study, run)),
+    ]
+    table = tables.tabulate(columns, zip(study.runs), "Each run has a page of its own")
+    return tables.to_html(table, "runs", list(map(_link, study.runs)))
 
 
 def _link(run: reading.StudyRun) -> str | None:

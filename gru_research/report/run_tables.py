@@ -1,60 +1,31 @@
-"""The tables of a run, each declared as a list of columns. Terminal, page and LaTeX show the same texts."""
+"""The tables of a run. Terminal, page and LaTeX show the same texts."""
 
 import dataclasses
 import functools
-import html
 import math
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
-from gru_research import stats
-from gru_research.report import formatting, results, solve_times, summary
+from gru_research import stats, tables
+from gru_research.report import captions, formatting, results, solve_times, summary
+from gru_research.tables import Column
 
 
-@dataclasses.dataclass(frozen=True)
-class Column:
-    """A column of a table.
-
-    Attributes:
-      heading: the text above the column.
-      text: returns the column's text for a row; the row's items are its arguments.
-      trivial: returns the text for a trivial answer with this value; only the summary has such rows.
-    """
-
-    heading: str
-    text: Callable[..., str]
-    trivial: Callable[[float], str] = lambda value: formatting.UNKNOWN
-
-
-def texts(columns: Sequence[Column], rows: Iterable[Sequence[Any]]) -> tuple[list[str], list[list[str]]]:
-    """Returns the headings of `columns` and the texts of each row."""
-    return [column.heading for column in columns], [[column.text(*row) for column in columns] for row in rows]
-
-
-def summary_table(
-    task: results.TaskResults, trivial: bool = False, narrow: bool = False
-) -> tuple[list[str], list[list[str]]]:
-    """Returns the headings and, for each complete cell, the texts of its row.
+def summary_table(task: results.TaskResults, trivial: bool = False, narrow: bool = False) -> tables.Table:
+    """Returns the table of complete cells.
 
     Args:
       trivial: whether to add rows of the trivial answers.
-      narrow: for a terminal: omits the compilation time.
+      narrow: for a terminal: omits the compilation time, and has a short caption.
     """
     rows = [summary.row(task, cell) for cell in task.complete]
-    columns = _summary_columns(task, rows, narrow)
-    headings, found = texts(columns, zip(rows, task.complete, strict=True))
-    answers = task.task.trivial.items() if trivial else ()
-    return headings, [*found, *([name, *(column.trivial(value) for column in columns[1:])] for name, value in answers)]
-
-
-def _summary_columns(task: results.TaskResults, rows: Sequence[summary.SummaryRow], narrow: bool) -> list[Column]:
+    metric = f"test {task.task.metric} (IQM)"
     columns = [
-        Column("cell", lambda row, cell: row.cell),
+        Column("cell", lambda row, cell: row.cell, "left"),
         Column("hidden size", lambda row, cell: formatting.count(row.hidden_size)),
         Column("params", lambda row, cell: formatting.count(row.parameters)),
-        Column(f"test {task.task.metric} (IQM)", lambda row, cell: formatting.number(row.iqm), formatting.number),
+        Column(metric, lambda row, cell: formatting.number(row.iqm)),
         Column(interval_heading(rows), interval),
         Column("mean \u00b1\u00a0SD", lambda row, cell: mean(row)),
     ]
@@ -66,7 +37,19 @@ def _summary_columns(task: results.TaskResults, rows: Sequence[summary.SummaryRo
     columns.append(Column("ms/step", lambda row, cell: formatting.number(row.ms_per_step)))
     if not narrow:
         columns.append(Column("compile s", lambda row, cell: formatting.number(row.compile_seconds)))
-    return columns
+    caption = task.task.name if narrow else _summary_caption(task)
+    made = tables.tabulate(columns, zip(rows, task.complete, strict=True), caption)
+    known = [{"cell": name, metric: formatting.number(value)} for name, value in task.task.trivial.items() if trivial]
+    answers = (tuple(texts.get(heading, formatting.UNKNOWN) for heading in made.headings) for texts in known)
+    return dataclasses.replace(made, rows=(*made.rows, *answers))
+
+
+def _summary_caption(task: results.TaskResults) -> str:
+    better = "less" if task.task.direction == "min" else "more"
+    return (
+        f"{task.task.name}: test {task.task.metric} ({better} is better). IQM is the interquartile mean over seeds, "
+        "SD the standard deviation between them (n - 1); ms/step is training time for each update and seed."
+    )
 
 
 def mean(row: summary.SummaryRow) -> str:
@@ -81,13 +64,12 @@ def _mean_text(mean: float | None, deviation: float | None) -> str:
     return text if deviation is None else f"{text} \u00b1\u00a0{formatting.number(deviation, 2)}"
 
 
-def metrics_table(task: results.TaskResults) -> tuple[list[str], list[list[str]]] | None:
-    """Returns the headings and, for each complete cell, the IQM, mean and deviation of every test metric; None if there
-    is only one metric."""
+def metrics_table(task: results.TaskResults) -> tables.Table | None:
+    """Returns each complete cell's IQM, mean and deviation of every test metric; None if there is only one metric."""
     names = [name for name in task.task.more_metrics if _measured(task, name)]
     if not names:
         return None
-    columns = [Column("cell", lambda cell: cell.label)]
+    columns = [Column("cell", lambda cell: cell.label, "left")]
     for name in (task.task.metric, *names):
         ranked = functools.partial(_ranked, task, name)
         columns += [
@@ -97,7 +79,8 @@ def metrics_table(task: results.TaskResults) -> tuple[list[str], list[list[str]]
                 lambda cell, ranked=ranked: _mean_text(*summary.mean_and_deviation(ranked(cell))),
             ),
         ]
-    return texts(columns, ((cell,) for cell in task.complete))
+    caption = f"{task.task.name}: every metric of the test set, the interquartile mean over seeds, mean and SD"
+    return tables.tabulate(columns, zip(task.complete), caption)
 
 
 def _ranked(task: results.TaskResults, metric: str, cell: results.CellResults) -> np.ndarray:
@@ -109,12 +92,12 @@ def _measured(task: results.TaskResults, metric: str) -> bool:
     return any(metric in seed.test_metrics for cell in task.cells for seed in cell.seeds)
 
 
-def seeds_table(task: results.TaskResults) -> tuple[list[str], list[list[str]]]:
-    """Returns the headings and, for each seed of every cell that has a result, the texts of its row."""
+def seeds_table(task: results.TaskResults) -> tables.Table:
+    """Returns a row for each seed of every cell that has a result."""
     metric = task.task.metric
     rows = [(cell, seed) for cell in task.cells for seed in cell.seeds]
     columns = [
-        Column("cell", lambda cell, seed: cell.label),
+        Column("cell", lambda cell, seed: cell.label, "left"),
         Column("seed", lambda cell, seed: str(seed.seed)),
         Column("updates", lambda cell, seed: formatting.count(seed.updates)),
         Column("tested at", lambda cell, seed: formatting.count(seed.selected_step)),
@@ -141,20 +124,24 @@ def seeds_table(task: results.TaskResults) -> tuple[list[str], list[list[str]]]:
             columns.append(
                 Column(f"test {name}", lambda cell, seed, name=name: formatting.number(seed.test_metrics.get(name)))
             )
-    return texts(columns, rows)
+    caption = (
+        "One row a seed, as in seeds.csv, where numbers have all their digits. Train loss: the mean over the updates "
+        "between the last two evaluations."
+    )
+    return tables.tabulate(columns, rows, caption)
 
 
 def _clipped(seed: results.SeedResult) -> str:
     return formatting.UNKNOWN if seed.clipped_share is None else formatting.percent(seed.clipped_share)
 
 
-def solving_table(task: results.TaskResults) -> tuple[list[str], list[list[str]]] | None:
-    """Returns the headings and each complete cell's row of times to solve; None without a threshold or any time."""
+def solving_table(task: results.TaskResults) -> tables.Table | None:
+    """Returns each complete cell's times to solve; None without a threshold or any time."""
     units = solve_times.units(task.complete)
     if task.task.threshold is None or not units:
         return None
     columns = [
-        Column("cell", lambda cell: cell.label),
+        Column("cell", lambda cell: cell.label, "left"),
         Column("solved", lambda cell: f"{sum(s.steps_to_solve is not None for s in cell.seeds)}/{len(cell.seeds)}"),
     ]
     for unit in units:
@@ -164,37 +151,7 @@ def solving_table(task: results.TaskResults) -> tuple[list[str], list[list[str]]
             Column(f"median {unit}", functools.partial(_median, unit=unit)),
             Column(f"mean {unit}{up_to}", functools.partial(_mean, task, unit=unit)),
         ]
-    return texts(columns, ((cell,) for cell in task.complete))
-
-
-def to_html(
-    headings: Sequence[str],
-    rows: Sequence[Sequence[str]],
-    caption: str,
-    css_class: str,
-    links: Sequence[str | None] = (),
-) -> str:
-    """Returns an escaped table for the page. Each table cell names its column, for narrow screens.
-
-    `links` are addresses for the first text of each row.
-    """
-    head = "".join(f'<th scope="col">{html.escape(heading)}</th>' for heading in headings)
-    body = "\n".join(_html_row(headings, row, links[i] if links else None) for i, row in enumerate(rows))
-    return (
-        f'<div class="scroll" role="region" aria-label="{html.escape(caption)}" tabindex="0">\n'
-        f'<table class="{html.escape(css_class)}">\n<caption>{html.escape(caption)}</caption>\n'
-        f"<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>\n</div>"
-    )
-
-
-def _html_row(headings: Sequence[str], row: Sequence[str], link: str | None) -> str:
-    first, *rest = row
-    name = f'<a href="{html.escape(link)}">{html.escape(first)}</a>' if link else html.escape(first)
-    cells = "".join(
-        f'<td data-heading="{html.escape(heading)}">{html.escape(text)}</td>'
-        for heading, text in zip(headings[1:], rest, strict=True)
-    )
-    return f'<tr><th scope="row">{name}</th>{cells}</tr>'
+    return tables.tabulate(columns, zip(task.complete), captions.solving_table(task))
 
 
 def _median(cell: results.CellResults, unit: solve_times.Unit) -> str:

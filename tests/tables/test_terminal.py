@@ -5,13 +5,14 @@ import io
 import pytest
 import rich.console
 
-from gru_research.report import terminal
+from gru_research.tables import Column, tabulate, terminal
 from tests.report.synthetic import Cell, falling, table_text, write_run
 
 
 def shown(headings: list[str], rows: list[list[str]], width: int = 80) -> list[str]:
     out = io.StringIO()
-    terminal.show(rich.console.Console(file=out, width=width), headings, rows, "a title")
+    columns = [Column(text, lambda *row, i=i: row[i], "right" if i else "left") for i, text in enumerate(headings)]
+    terminal.show(rich.console.Console(file=out, width=width), tabulate(columns, rows, "a title"))
     return out.getvalue().splitlines()
 
 

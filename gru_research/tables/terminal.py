@@ -3,41 +3,51 @@
 import dataclasses
 import re
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import rich.box
 import rich.console
 import rich.table
 import rich.text
 
+from gru_research.tables.table import Heading, Table
+
 _LEAST_NAME = 10  # characters
 _JOINT = re.compile(r"(?<=\w_)|(?<=[A-Za-z][/:])|(?<=[A-Za-z]-)(?=[A-Za-z])|(?<=[a-z])(?=[A-Z])")
 """The places besides spaces at which a name may break."""
 
 
-def show(console: rich.console.Console, headings: Sequence[str], rows: Sequence[Sequence[str]], title: str) -> None:
-    """Prints a table. Text is literal, without rich's markup, and breaks at spaces, not at no-break spaces.
+def grid(table: Table, **layout: Any) -> rich.table.Table:
+    """Returns a table for `console.print`, with its caption above. Text is literal, without rich's markup.
+
+    `layout` are arguments of `rich.table.Table` on padding, edges and title.
+    """
+    title = rich.text.Text(table.caption, "bold") if table.caption else None
+    made = rich.table.Table(title=title, box=rich.box.SIMPLE_HEAD, **{"title_justify": "left", **layout})
+    for column in table.columns:
+        made.add_column(rich.text.Text(column.text), justify=column.align, overflow="fold")
+    for row in table.rows:
+        made.add_row(*map(rich.text.Text, row))
+    return made
+
+
+def show(console: rich.console.Console, table: Table) -> None:
+    """Prints a table within the terminal's width. Text breaks at spaces, not at no-break spaces.
 
     Numbers are never broken. On a narrow terminal, the longest names break at `_JOINT`, and in the first column
     anywhere if necessary. If that isn't enough, lines exceed the terminal's width.
     """
-    columns = [list(texts) for texts in zip(headings, *rows, strict=True)]
+    columns = [list(texts) for texts in zip(table.headings, *table.rows, strict=True)]
     widths = _widths(columns, console.width - (len(columns) - 1))
-    table = rich.table.Table(
-        title=rich.text.Text(title),
-        title_justify="left",
-        title_style="bold",
-        box=rich.box.SIMPLE_HEAD,
-        show_edge=False,
-        padding=0,
+    headings = tuple(
+        Heading("\n".join(wrapped(word, width) for word in column.text.split(" ")), column.align)  # one word per line
+        for column, width in zip(table.columns, widths, strict=True)
     )
-    for i, (heading, width) in enumerate(zip(headings, widths, strict=True)):
-        name = "\n".join(wrapped(word, width) for word in heading.split(" "))  # one word per line
-        table.add_column(
-            rich.text.Text(name), justify="right" if i else "left", vertical="top", overflow="fold", width=width
-        )
-    for row in rows:
-        table.add_row(*(rich.text.Text(wrapped(text, width)) for text, width in zip(row, widths, strict=True)))
-    console.print(_AtLeast(table, sum(widths) + len(widths) - 1), crop=False)
+    rows = tuple(tuple(map(wrapped, row, widths)) for row in table.rows)
+    made = grid(Table(table.caption, headings, rows), show_edge=False, padding=0)
+    for column, width in zip(made.columns, widths, strict=True):
+        column.width = width
+    console.print(_AtLeast(made, sum(widths) + len(widths) - 1), crop=False)
 
 
 @dataclasses.dataclass(frozen=True)
