@@ -94,7 +94,7 @@ def _print(predictions: list[Prediction], names: list[str]) -> None:
     if JSON.value:
         print("\n".join(answers.to_json(predictions, names)))
     else:
-        rich.console.Console().print(answers.to_table(predictions, names))
+        answers.show(rich.console.Console(), predictions, names)
 
 
 def _seeds(given: str) -> list[int] | Literal["all"] | None:

@@ -15,20 +15,18 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import jax
-import rich.box
 import rich.console
-import rich.table
 import rich.text
 from absl import flags
 
 from experiments.cli import running, studies
 from experiments.cli.launcher import command, launch, use_cores
 from experiments.replications import TABLES, PublishedTable
-from experiments.replications.table import RowResult
 from gru_research import records
 from gru_research.config import UserError, choose, experiment
 from gru_research.plural import several
 from gru_research.runs import study
+from gru_research.tables import Column, Table, tabulate, terminal, to_markdown
 
 running.define_flags()
 TABLE = flags.DEFINE_string("table", "", f"one of {', '.join(TABLES)}.")
@@ -74,14 +72,9 @@ def finished_runs(table: PublishedTable, workdir: Path) -> dict[str, records.Run
 
 def show(table: PublishedTable, runs: Mapping[str, records.Run], workdir: Path) -> None:
     """Prints the table and, where it has runs, writes it as Markdown."""
-    lines = [row_texts(row.label, row.published, row.judge(runs)) for row in table.rows]
-    printed = rich.table.Table(title=rich.text.Text(table.title), title_justify="left", box=rich.box.SIMPLE_HEAD)
-    for heading in HEADINGS:
-        printed.add_column(heading, overflow="fold")
-    for line in lines:
-        printed.add_row(*map(rich.text.Text, line))
+    compared = tabulate(COLUMNS, ((row, row.judge(runs)) for row in table.rows), table.title)
     console = rich.console.Console()
-    console.print(printed)
+    console.print(terminal.grid(compared))
     console.print(rich.text.Text(f"Published: {table.source}"))
     notes = [*training_notes(runs), *(f"Differs: {difference}" for difference in table.differences)]
     if fixed := [name for name, run in table.runs.items() if not run.share and name in runs]:
@@ -90,17 +83,18 @@ def show(table: PublishedTable, runs: Mapping[str, records.Run], workdir: Path) 
         console.print(rich.text.Text(note))
     if runs:
         path = workdir / FILE_NAME
-        path.write_text(to_markdown(table, lines, notes), encoding="utf-8")
+        path.write_text(as_markdown(compared, table.source, notes), encoding="utf-8")
         console.print(rich.text.Text(f"Written: {path}"), soft_wrap=True)
 
 
-HEADINGS = ("", "published", "ours", "95 % interval", "verdict")
-
-
-def row_texts(label: str, published: str, ours: RowResult | None) -> tuple[str, ...]:
-    if ours is None:
-        return label, published, "-", "-", NOT_RUN
-    return label, published, ours.value, ours.interval, ours.verdict
+COLUMNS = (
+    Column("", lambda row, ours: row.label, "left"),
+    Column("published", lambda row, ours: row.published, "left"),
+    Column("ours", lambda row, ours: ours.value if ours else "-", "left"),
+    Column("95 % interval", lambda row, ours: ours.interval if ours else "-", "left"),
+    Column("verdict", lambda row, ours: ours.verdict if ours else NOT_RUN, "left"),
+)
+"""The texts of a row of the published table and of our result; None: not run."""
 
 
 def training_notes(runs: Mapping[str, records.Run]) -> list[str]:
@@ -125,11 +119,16 @@ def training_notes(runs: Mapping[str, records.Run]) -> list[str]:
     return lines
 
 
-def to_markdown(table: PublishedTable, lines: list[tuple[str, ...]], notes: list[str]) -> str:
-    head = "| " + " | ".join(HEADINGS) + " |\n|" + "---|" * len(HEADINGS)
-    body = "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+def as_markdown(compared: Table, source: str, notes: list[str]) -> str:
     listed = "\n".join(f"- {note}" for note in notes)
-    return f"## {table.title}\n\n`{shlex.join(command())}`\n\nPublished: {table.source}\n\n{head}\n{body}\n\n{listed}\n"
+    parts = (
+        f"## {compared.caption}",
+        f"`{shlex.join(command())}`",
+        f"Published: {source}",
+        to_markdown(compared),
+        listed,
+    )
+    return "\n\n".join(parts) + "\n"
 
 
 if __name__ == "__main__":

@@ -10,13 +10,12 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-import rich.box
 import rich.console
-import rich.table
 
 from experiments.cli.launcher import use_cores
 from gru_research.config import experiment
 from gru_research.data import DataDirs
+from gru_research.tables import Column, tabulate, terminal
 from gru_research.tasks import Generated
 from gru_research.training import Plan, SeedAxis, make_plan, make_seed_axis
 from gru_research.training.loop import BatchMaker, make_batch_maker, start
@@ -31,21 +30,22 @@ CONFIGS = (("configs/adding.py", ""), ("configs/smnist.py", "rows"))
 def run(rounds: int, dirs: DataDirs) -> int:
     """Prints the table for two seeds side by side."""
     use_cores(2)
-    table = rich.table.Table(
-        title="Input against training (GRU, 2 seeds side by side, medians)", box=rich.box.SIMPLE_HEAD
-    )
-    table.add_column("config", no_wrap=True)
-    for heading in ("batch", "input, ms/batch", "input, examples/s", "training, ms/batch", "ratio"):
-        table.add_column(heading, justify="right")
+    columns = [
+        Column("config", lambda name, size, input_ms, train_ms: name, "left"),
+        Column("batch", lambda name, size, input_ms, train_ms: str(size)),
+        Column("input, ms/batch", lambda name, size, input_ms, train_ms: f"{input_ms:.3f}"),
+        Column("input, examples/s", lambda name, size, input_ms, train_ms: f"{1e3 * size / input_ms:,.0f}"),
+        Column("training, ms/batch", lambda name, size, input_ms, train_ms: f"{train_ms:.2f}"),
+        Column("ratio", lambda name, size, input_ms, train_ms: f"{train_ms / input_ms:.0f}"),
+    ]
+    rows = []
     for path, variant in CONFIGS:
         values = runpy.run_path(path)["get_config"](*filter(None, [variant])).to_dict()
         plan = make_plan(experiment(values | {"seeds": 2, "only": values["reference"]}))
-        input_ms, train_ms = measure_input(plan, dirs, rounds)
-        size = plan.config.batch_size
-        rate = f"{1e3 * size / input_ms:,.0f}"
         name = path + (f":{variant}" if variant else "")
-        table.add_row(name, str(size), f"{input_ms:.3f}", rate, f"{train_ms:.2f}", f"{train_ms / input_ms:.0f}")
-    rich.console.Console().print(table)
+        rows.append((name, plan.config.batch_size, *measure_input(plan, dirs, rounds)))
+    table = tabulate(columns, rows, "Input against training (GRU, 2 seeds side by side, medians)")
+    rich.console.Console().print(terminal.grid(table, title_justify="center"))
     print("ratio: the time of a training step over the time to make its batch; it should be at least 20.")
     return 0
 

@@ -58,7 +58,7 @@ def run(settings: Settings, workdir: Path, header: dict[str, Any], console: rich
             found += measure(case, settings, logs, status.show)
             status.end()
             results.write(workdir / results.FILE_NAME, header | {"settings": settings.record()}, found)
-    console.print(tables.memory_table(found))
+    tables.show(console, tables.memory_table(found))
     for result in found:
         if result.reason:
             console.print(f"{result.case.system} {result.case.shape}: {result.status}: {result.reason}", markup=False)

@@ -84,7 +84,7 @@ def run(settings: Settings, workdir: Path, header: dict[str, Any], console: rich
                     kept += found
                     save()
                     if kept is compared:
-                        console.print(tables.shape_table(found))
+                        tables.show(console, tables.shape_table(found))
                         for line in tables.notes(found):
                             console.print(line, markup=False)
                         console.print()
@@ -118,7 +118,7 @@ def _conclude(
 
     summary = tables.summary_table(compared)
     if summary is not None:
-        console.print(summary)
+        tables.show(console, summary)
     if lengths:
-        console.print(tables.length_table(lengths))
+        tables.show(console, tables.length_table(lengths))
     figures.write(compared, lengths, workdir / "figures")

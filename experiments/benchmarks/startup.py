@@ -11,11 +11,10 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-import rich.box
 import rich.console
-import rich.table
 
 from gru_research.config import UserError
+from gru_research.tables import Column, tabulate, terminal
 
 ROOT = Path(__file__).parents[2]
 FIRST_UPDATE = r"\[ *\d+%\] \S+ 1/1 "
@@ -60,12 +59,14 @@ def run(rounds: int) -> int:
         for name, start in COMMANDS.items():
             taken = [measure(start, Path(folder) / f"{name} {i}", cache) for i in range(rounds)]
             least[name] = StartupTime(min(t.wall for t in taken), min(t.cpu for t in taken))
-    table = rich.table.Table(title=f"Start-up, seconds, the minimum of {rounds}", box=rich.box.SIMPLE_HEAD)
-    for heading in ("", "wall", "cpu"):
-        table.add_column(heading, justify="right" if heading else "left")
-    for name, taken in {**least, "the same, compiling, once": compiled}.items():
-        table.add_row(name, f"{taken.wall:.2f}", f"{taken.cpu:.2f}")
-    rich.console.Console().print(table)
+    columns = [
+        Column("", lambda name, taken: name, "left"),
+        Column("wall", lambda name, taken: f"{taken.wall:.2f}"),
+        Column("cpu", lambda name, taken: f"{taken.cpu:.2f}"),
+    ]
+    times = {**least, "the same, compiling, once": compiled}
+    table = tabulate(columns, times.items(), f"Start-up, seconds, the minimum of {rounds}")
+    rich.console.Console().print(terminal.grid(table, title_justify="center"))
     print("compare takes its programs from jax's compilation cache, except in the last line.")
     return 0
 

@@ -4,12 +4,11 @@ import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import rich.box
-import rich.table
-import rich.text
+import rich.console
 
 from experiments.benchmarks.cases import OURS, Shape, is_ours, split_system
 from experiments.benchmarks.results import MIB, Result, comparisons, fastest_variants, ratios
+from gru_research.tables import Column, Heading, Table, tabulate, terminal
 
 NOTHING = "-"
 MODE_NAMES = {"forward": "forward", "train": "training", "last": "training, last output"}
@@ -19,22 +18,22 @@ def name_shape(shape: Shape) -> str:
     return f"B={shape.batch} T={shape.time} D={shape.input_size} H={shape.hidden_size}"
 
 
-def shape_table(results: Sequence[Result]) -> rich.table.Table:
+def show(console: rich.console.Console, table: Table) -> None:
+    console.print(terminal.grid(table, show_edge=False, pad_edge=False, collapse_padding=True))
+
+
+def shape_table(results: Sequence[Result]) -> Table:
     """Returns the table of all systems at one cell and shape, forward and training."""
     case = results[0].case
     modes = list(dict.fromkeys(result.mode for result in results))
-    table = _table(f"{case.cell}  {name_shape(case.shape)}  {case.dtype}")
-    _column(table, "system", "left")
-    for mode in modes:
-        for heading in (f"{MODE_NAMES[mode]}\nms", "spread", "ratio", "share"):
-            _column(table, heading)
-    _column(table, "peak\nMiB")
     groups = {mode: group for (_, _, mode), group in comparisons(results).items()}
-    for system in dict.fromkeys(result.case.system for result in results):
-        found = [groups[mode][system] for mode in modes]
-        cells = [text for mode, result in zip(modes, found, strict=True) for text in _times(result, groups[mode])]
-        _row(table, system, *cells, _bytes(found[-1].peak_bytes))
-    return table
+    columns = [Column("system", lambda system: system, "left")]
+    for mode in modes:
+        for i, heading in enumerate((f"{MODE_NAMES[mode]}\nms", "spread", "ratio", "share")):
+            columns.append(Column(heading, lambda system, group=groups[mode], i=i: _times(group[system], group)[i]))
+    columns.append(Column("peak\nMiB", lambda system: _bytes(groups[modes[-1]][system].peak_bytes)))
+    systems = dict.fromkeys(result.case.system for result in results)
+    return tabulate(columns, zip(systems), f"{case.cell}  {name_shape(case.shape)}  {case.dtype}")
 
 
 def notes(results: Iterable[Result]) -> list[str]:
@@ -58,17 +57,12 @@ def notes(results: Iterable[Result]) -> list[str]:
     return list(dict.fromkeys([*lines, *thrown]))
 
 
-def summary_table(results: Sequence[Result]) -> rich.table.Table | None:
+def summary_table(results: Sequence[Result]) -> Table | None:
     """Returns the table of ours against the best peer, by cell, shape and mode; None if nothing can be compared.
 
     With several shapes, a row with the geometric mean of their ratios follows.
     """
-    table = _table("ours against the best peer")
-    for heading in ("cell", "B,T,D,H", "mode"):
-        _column(table, heading, "left")
-    for heading in ("ours\nms", "best peer\nms", "ratio", "share"):
-        _column(table, heading)
-    _column(table, "best peer", "left")
+    rows = []
     all_ratios: dict[tuple[str, str, str], list[float]] = {}
     for (cell, shape, mode), group in comparisons(results).items():
         peers = {n: r.seconds for n, r in group.items() if r.seconds is not None and not is_ours(n)}
@@ -79,80 +73,85 @@ def summary_table(results: Sequence[Result]) -> rich.table.Table | None:
             if is_ours(system):
                 own, _, ratio, share = _times(result, group)
                 label = "" if system == OURS else f" {system}"
-                _row(table, cell, str(shape), MODE_NAMES[mode] + label, own, _ms(peers[best]), ratio, share, best)
+                rows.append((cell, str(shape), MODE_NAMES[mode] + label, own, _ms(peers[best]), ratio, share, best))
                 if result.seconds is not None:
                     all_ratios.setdefault((cell, mode, label), []).append(result.seconds / peers[best])
     for (cell, mode, label), of_shapes in all_ratios.items():
         if len(of_shapes) > 1:
             mean = f"{statistics.geometric_mean(of_shapes):.2f}"
-            _row(table, cell, f"mean of {len(of_shapes)}", MODE_NAMES[mode] + label, "", "", mean, "", "")
-    return table if table.row_count else None
+            rows.append((cell, f"mean of {len(of_shapes)}", MODE_NAMES[mode] + label, "", "", mean, "", ""))
+    left = (Heading("cell", "left"), Heading("B,T,D,H", "left"), Heading("mode", "left"))
+    right = (Heading("ours\nms"), Heading("best peer\nms"), Heading("ratio"), Heading("share"))
+    headings = (*left, *right, Heading("best peer", "left"))
+    return Table("ours against the best peer", headings, tuple(rows)) if rows else None
 
 
-def length_table(results: Sequence[Result]) -> rich.table.Table:
+def length_table(results: Sequence[Result]) -> Table:
     """Returns the table of time and memory against T."""
-    table = _table("time against length")
-    for heading in ("system", "cell", "mode"):
-        _column(table, heading, "left")
-    for heading in ("T", "ms", "µs/step", "planned\nMiB", "peak\nMiB"):
-        _column(table, heading)
-    for result in sorted(results, key=lambda r: (r.case.system, r.case.cell, r.mode, r.case.shape.time)):
-        steps = result.case.shape.time
-        each = NOTHING if result.seconds is None else f"{1e6 * result.seconds / steps:.2f}"
-        _row(
-            table, result.case.system, result.case.cell, MODE_NAMES[result.mode], f"{steps:,}", _ms(result.seconds),
-            each, _bytes(result.planned_bytes), _bytes(result.peak_bytes),
-        )  # fmt: skip
-    return table
+    columns = [
+        Column("system", lambda result: result.case.system, "left"),
+        Column("cell", lambda result: result.case.cell, "left"),
+        Column("mode", lambda result: MODE_NAMES[result.mode], "left"),
+        Column("T", lambda result: f"{result.case.shape.time:,}"),
+        Column("ms", lambda result: _ms(result.seconds)),
+        Column("µs/step", _each_step),
+        Column("planned\nMiB", lambda result: _bytes(result.planned_bytes)),
+        Column("peak\nMiB", lambda result: _bytes(result.peak_bytes)),
+    ]
+    ordered = sorted(results, key=lambda r: (r.case.system, r.case.cell, r.mode, r.case.shape.time))
+    return tabulate(columns, zip(ordered), "time against length")
 
 
-def memory_table(results: Sequence[Result]) -> rich.table.Table:
+def memory_table(results: Sequence[Result]) -> Table:
     """Returns the table of peak memory and time of a gradient step, with and without checkpointing."""
-    table = _table("a gradient step, the loss on the last output")
-    _column(table, "cell", "left")
-    for heading in ("checkpoint\nsteps", "B,T,D,H", "planned\nMiB", "peak\nMiB", "before\nMiB", "s", "compile\ns"):
-        _column(table, heading)
-    for result in results:
-        seconds = result.status if result.seconds is None else f"{result.seconds:.2f}"
-        compiling = NOTHING if result.compile_seconds is None else f"{result.compile_seconds:.1f}"
-        _, options = split_system(result.case.system)
-        memory = (_bytes(n) for n in (result.planned_bytes, result.peak_bytes, result.baseline_bytes))
-        _row(table, result.case.cell, str(options["checkpoint"]), str(result.case.shape), *memory, seconds, compiling)
-    return table
+    columns = [
+        Column("cell", lambda result: result.case.cell, "left"),
+        Column("checkpoint\nsteps", lambda result: str(split_system(result.case.system)[1]["checkpoint"])),
+        Column("B,T,D,H", lambda result: str(result.case.shape)),
+        Column("planned\nMiB", lambda result: _bytes(result.planned_bytes)),
+        Column("peak\nMiB", lambda result: _bytes(result.peak_bytes)),
+        Column("before\nMiB", lambda result: _bytes(result.baseline_bytes)),
+        Column("s", lambda result: result.status if result.seconds is None else f"{result.seconds:.2f}"),
+        Column("compile\ns", lambda r: NOTHING if r.compile_seconds is None else f"{r.compile_seconds:.1f}"),
+    ]
+    return tabulate(columns, zip(results), "a gradient step, the loss on the last output")
 
 
-def vmap_table(results: Sequence[Result]) -> rich.table.Table:
+_SETTING = (
+    Column("cell", lambda result, *_: result.case.cell, "left"),
+    Column("B,T,D,H", lambda result, *_: str(result.case.shape), "left"),
+    Column("mode", lambda result, *_: MODE_NAMES[result.mode], "left"),
+    Column("system", lambda result, *_: result.case.system, "left"),
+)
+
+
+def vmap_table(results: Sequence[Result]) -> Table:
     """Returns the table of several parameter sets side by side against one, for each system."""
     most = max(result.case.sets for result in results)
-    table = _table(f"vmap over {most} parameter sets")
-    for heading in ("cell", "B,T,D,H", "mode", "system"):
-        _column(table, heading, "left")
-    for heading in ("1 set\nms", f"{most} sets\nms", "times"):
-        _column(table, heading)
     by_setting = {_setting(result): result for result in results}
-    for result in results:
-        if result.case.sets == 1:
-            many = by_setting[(*_setting(result)[:-2], most, 0)]
-            _row(table, *_named(result), _time(result), _time(many), _over(many, result))
-    return table
+    columns = [
+        *_SETTING,
+        Column("1 set\nms", lambda one, many: _time(one)),
+        Column(f"{most} sets\nms", lambda one, many: _time(many)),
+        Column("times", lambda one, many: _over(many, one)),
+    ]
+    rows = ((one, by_setting[(*_setting(one)[:-2], most, 0)]) for one in results if one.case.sets == 1)
+    return tabulate(columns, rows, f"vmap over {most} parameter sets")
 
 
-def contention_table(results: Sequence[Result]) -> rich.table.Table:
+def contention_table(results: Sequence[Result]) -> Table:
     """Returns the table of times alone and beside busy processes on all cores, and of ratios to the last system."""
     busy = max(result.case.busy_processes for result in results)
-    table = _table(f"beside {busy} busy processes")
-    for heading in ("cell", "B,T,D,H", "mode", "system"):
-        _column(table, heading, "left")
-    for heading in ("alone\nms", "beside\nms", "ratio"):
-        _column(table, heading)
     by_setting = {_setting(result): result for result in results}
     last = results[-1].case.system
-    for result in results:
-        if not result.case.busy_processes:
-            beside = by_setting[(*_setting(result)[:-1], busy)]
-            other = by_setting[(last, *_setting(beside)[1:])]
-            _row(table, *_named(result), _time(result), _time(beside), _over(beside, other))
-    return table
+    columns = [
+        *_SETTING,
+        Column("alone\nms", lambda alone, beside: _time(alone)),
+        Column("beside\nms", lambda alone, beside: _time(beside)),
+        Column("ratio", lambda alone, beside: _over(beside, by_setting[(last, *_setting(beside)[1:])])),
+    ]
+    rows = ((r, by_setting[(*_setting(r)[:-1], busy)]) for r in results if not r.case.busy_processes)
+    return tabulate(columns, rows, f"beside {busy} busy processes")
 
 
 def _setting(result: Result) -> tuple[Any, ...]:
@@ -164,10 +163,6 @@ def _setting(result: Result) -> tuple[Any, ...]:
         result.case.sets,
         result.case.busy_processes,
     )
-
-
-def _named(result: Result) -> tuple[str, str, str, str]:
-    return result.case.cell, str(result.case.shape), MODE_NAMES[result.mode], result.case.system
 
 
 def _time(result: Result) -> str:
@@ -194,25 +189,8 @@ def _times(result: Result, group: Mapping[str, Result]) -> tuple[str, str, str, 
     )
 
 
-def _table(title: str) -> rich.table.Table:
-    return rich.table.Table(
-        title=title,
-        title_justify="left",
-        title_style="bold",
-        box=rich.box.SIMPLE_HEAD,
-        show_edge=False,
-        pad_edge=False,
-        collapse_padding=True,
-    )
-
-
-def _column(table: rich.table.Table, heading: str, side: str = "right") -> None:
-    table.add_column(rich.text.Text(heading), justify="left" if side == "left" else "right", overflow="fold")
-
-
-def _row(table: rich.table.Table, *texts: str) -> None:
-    # As Text: rich would read the brackets of a system's options as markup.
-    table.add_row(*map(rich.text.Text, texts))
+def _each_step(result: Result) -> str:
+    return NOTHING if result.seconds is None else f"{1e6 * result.seconds / result.case.shape.time:.2f}"
 
 
 def _ms(seconds: float | None) -> str:

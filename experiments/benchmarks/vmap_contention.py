@@ -61,7 +61,7 @@ def run(settings: Settings, workdir: Path, header: dict[str, Any], console: rich
             status.end()
             results.write(workdir / results.FILE_NAME, header | {"settings": settings.record()}, found)
     table = tables.vmap_table(found) if settings.suite == "vmap" else tables.contention_table(found)
-    console.print(table)
+    tables.show(console, table)
     for line in tables.notes(found):
         console.print(line, markup=False)
     console.print(" ".join(LEGENDS[settings.suite].split()), markup=False, highlight=False)

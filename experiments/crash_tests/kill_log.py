@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import rich.box
-import rich.table
+from gru_research.tables import Column, Table, tabulate
 
 from . import stages
 from .kill_times import KillTime
@@ -125,20 +124,14 @@ class KillLog:
         match = re.search(r", (\w+), update", resumed_from)
         return match[1] if match else resumed_from
 
-    def table(self) -> rich.table.Table:
-        table = rich.table.Table(box=rich.box.SIMPLE_HEAD, title="Kill test", pad_edge=False)
-        table.add_column("")
-        table.add_column("count", justify="right")
-        for stage in stages.STAGES:
-            table.add_row(f"killed in {stage}", str(self.landed(stage)))
-        table.add_section()
+    def table(self) -> Table:
+        """Returns the counts in groups, with an empty row between two groups."""
+        rows: list[tuple[str, int | str]] = [(f"killed in {stage}", self.landed(stage)) for stage in stages.STAGES]
+        rows.append(("", ""))
         for phase, count in sorted(self.resumed_from().items()):
             steps = self.steps(phase)
             at = f", updates {steps[0]:,} to {steps[-1]:,}" if steps else ""
-            table.add_row(f"resumed from {'a snapshot of ' if steps else ''}{phase}{at}", str(count))
-        table.add_section()
-        for name, count in self.totals().items():
-            table.add_row(name, str(count))
-        table.add_section()
-        table.add_row("verdict", "different" if self.difference else "equal")
-        return table
+            rows.append((f"resumed from {'a snapshot of ' if steps else ''}{phase}{at}", count))
+        rows += [("", ""), *self.totals().items(), ("", ""), ("verdict", "different" if self.difference else "equal")]
+        columns = [Column("", lambda what, count: what, "left"), Column("count", lambda what, count: str(count))]
+        return tabulate(columns, rows, "Kill test")

@@ -21,6 +21,7 @@ from experiments.crash_tests.stages import StageTimeline
 from gru_research import records
 from gru_research.config import UserError
 from gru_research.runs.environment import environment
+from gru_research.tables import terminal
 
 FILE_NAME = "killtest.json"
 MISSES = 2
@@ -44,7 +45,7 @@ def report_result(log: KillLog, folder: Path, seconds: float) -> int:
     """Writes and prints the result; returns the exit status."""
     found = {"command": shlex.join(command()), "seconds": seconds, "env": environment(), **log.to_json()}
     records.write_whole(folder / FILE_NAME, json.dumps(records.to_json(found), indent=1) + "\n")
-    rich.console.Console().print(log.table())
+    rich.console.Console().print(terminal.grid(log.table(), title_justify="center", pad_edge=False))
     print(log.difference or f"all {len(log.victims)} runs that ended are equal to the reference, bit for bit")
     print(f"Written: {folder / FILE_NAME}")
     return 1 if log.difference else 0

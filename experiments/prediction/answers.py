@@ -6,11 +6,10 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-import rich.box
-from rich.table import Table
-from rich.text import Text
+import rich.console
 
 from gru_research.runs.predict import Prediction
+from gru_research.tables import Column, Table, tabulate, terminal
 
 LONGEST_INPUT, LONGEST_ANSWER = 80, 400
 """The most characters of an input and of an answer in a table."""
@@ -34,13 +33,15 @@ def to_json(predictions: Sequence[Prediction], names: Sequence[str]) -> list[str
 def to_table(predictions: Sequence[Prediction], names: Sequence[str]) -> Table:
     """Returns a table with a row for each input and a column for each cell and seed."""
     each = len(predictions) // len(names)
-    table = Table("input", box=rich.box.SIMPLE_HEAD, pad_edge=False)
-    for p in predictions[:each]:
-        table.add_column(f"{p.cell}\n" + ("ensemble" if p.seed is None else f"seed {p.seed}"), overflow="fold")
-    for n, name in enumerate(names):
-        row = predictions[n * each : (n + 1) * each]
-        table.add_row(_text(name, LONGEST_INPUT), *(_text(said(p.answer), LONGEST_ANSWER) for p in row))
-    return table
+    columns = [Column("input", lambda name, row: _text(name, LONGEST_INPUT), "left")]
+    for i, p in enumerate(predictions[:each]):
+        heading = f"{p.cell}\n" + ("ensemble" if p.seed is None else f"seed {p.seed}")
+        columns.append(Column(heading, lambda name, row, i=i: _text(said(row[i].answer), LONGEST_ANSWER), "left"))
+    return tabulate(columns, ((name, predictions[n * each : (n + 1) * each]) for n, name in enumerate(names)))
+
+
+def show(console: rich.console.Console, predictions: Sequence[Prediction], names: Sequence[str]) -> None:
+    console.print(terminal.grid(to_table(predictions, names), pad_edge=False))
 
 
 def said(answer: Any) -> str:
@@ -61,10 +62,10 @@ def said(answer: Any) -> str:
     return json.dumps(answer, ensure_ascii=False)
 
 
-def _text(text: str, longest: int) -> Text:
-    """Returns plain text, cut to `longest` characters, without markup or control characters."""
+def _text(text: str, longest: int) -> str:
+    """Returns text cut to `longest` characters, without control characters."""
     shown = "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in text[:longest])
-    return Text(shown + "…" * (len(text) > longest))
+    return shown + "…" * (len(text) > longest)
 
 
 class Line:

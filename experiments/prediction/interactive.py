@@ -38,6 +38,6 @@ def converse(run: Any, cells: Sequence[str] | None, seeds: Seeds, sampling: Samp
                 for label, text in session(line).items():
                     print(f"{label}: {text}", flush=True)
             else:
-                console.print(answers.to_table(predict(run, [line], cells, seeds, sampling=sampling), [line]))
+                answers.show(console, predict(run, [line], cells, seeds, sampling=sampling), [line])
         except UserError as e:
             print(e, file=sys.stderr)

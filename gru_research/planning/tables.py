@@ -1,16 +1,15 @@
 """Prints forecasts: a table of all cells per setting, their check, and what to change where memory is insufficient."""
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
-import rich.box
 import rich.console
-import rich.table
-import rich.text
 
 from gru_research.config import HorizonConfig
 from gru_research.plural import several
+from gru_research.tables import Column, Table, tabulate, terminal
 
 from .cells import ConfigForecast, Forecast, RunCheck, advice
 from .forecast import busiest
@@ -39,7 +38,7 @@ def show(
     console.width = max(console.width, WIDTH)
     for config in made:
         for setting, forecasts in config.settings.items():
-            console.print(_table(config, setting, forecasts, limit))
+            console.print(terminal.grid(_table(config, setting, forecasts, limit)))
     if horizon is not None:
         whole = total(cell.forecasts[0].total for config in made for cell in config.cells)
         text = f"All values of {horizon.field} in {horizon.values}, if every cell trains at each of them: "
@@ -51,27 +50,30 @@ def show(
         console.print(line, highlight=False, markup=False)
 
 
-def _table(planned: ConfigForecast, setting: str, forecasts: Sequence[Forecast], limit: int | None) -> rich.table.Table:
+def _table(planned: ConfigForecast, setting: str, forecasts: Sequence[Forecast], limit: int | None) -> Table:
     config, basis = planned.plan.config, forecasts[0].basis
     title = (
         f"{planned.plan.task.name}, {setting}: {several(forecasts[0].seeds, 'seed')}, batches of {config.batch_size}, "
         f"length {planned.plan.task.length}, time {basis}"
     )
-    table = rich.table.Table(title=rich.text.Text(title), title_justify="left", box=rich.box.SIMPLE_HEAD)
-    headings = ("cell", "units", "params", "compile\ns", "ms/update\nand seed", "total time", "memory", "fits")
-    for heading in headings:
-        table.add_column(rich.text.Text(heading), justify="left" if heading == "cell" else "right", no_wrap=True)
-    for f in forecasts:
-        row = (
-            f.cell, f"{f.units}", f"{f.parameters:,}", f"{f.compile_seconds:.1f}", numbers(f.update.times(1e3)),
-            duration(f.total), size(f.needed), _fits(f.needed, limit),
-        )  # fmt: skip
-        table.add_row(*row)
-    if len(forecasts) > 1:
-        most = max(f.needed for f in forecasts)  # cells train one after the other
-        everything = duration(total(f.total for f in forecasts))
-        table.add_row("all", "", "", "", "", everything, size(most), _fits(most, limit))
-    return table
+    columns = [
+        Column("cell", lambda forecast: forecast.cell, "left"),
+        Column("units", lambda forecast: f"{forecast.units}"),
+        Column("params", lambda forecast: f"{forecast.parameters:,}"),
+        Column("compile\ns", lambda forecast: f"{forecast.compile_seconds:.1f}"),
+        Column("ms/update\nand seed", lambda forecast: numbers(forecast.update.times(1e3))),
+        Column("total time", lambda forecast: duration(forecast.total)),
+        Column("memory", lambda forecast: size(forecast.needed)),
+        Column("fits", lambda forecast: _fits(forecast.needed, limit)),
+    ]
+    made = tabulate(columns, zip(forecasts), title)
+    if len(forecasts) == 1:
+        return made
+    most = max(forecast.needed for forecast in forecasts)  # cells train one after the other
+    everything = duration(total(forecast.total for forecast in forecasts))
+    return dataclasses.replace(
+        made, rows=(*made.rows, ("all", "", "", "", "", everything, size(most), _fits(most, limit)))
+    )
 
 
 def _fits(needed: int, limit: int | None) -> str:

@@ -1,9 +1,8 @@
 """Makes `seeds.csv`, with one row per seed, for further analysis."""
 
-import csv
-import io
 from collections.abc import Iterable, Iterator
 
+from gru_research import tables
 from gru_research.report import results
 
 
@@ -18,12 +17,9 @@ def to_csv(tasks: Iterable[tuple[str, results.TaskResults]], named: bool = False
       named: whether to add a leading column `run` with these names.
     """
     rows = [({"run": run} if named else {}) | row for run, task in tasks for row in _rows(task)]
-    columns = list(dict.fromkeys([*(["run"] if named else []), *_FIRST, *(name for row in rows for name in row)]))
-    text = io.StringIO()
-    writer = csv.DictWriter(text, columns, restval="")  # line ends follow RFC 4180
-    writer.writeheader()
-    writer.writerows({name: _field(value) for name, value in row.items()} for row in rows)
-    return text.getvalue()
+    names: list[str] = list(dict.fromkeys(["run"] * named + [*_FIRST, *(name for row in rows for name in row)]))
+    columns = [tables.Column(name, lambda row, name=name: _field(row.get(name))) for name in names]
+    return tables.to_csv(tables.tabulate(columns, zip(rows)), "\r\n")  # line ends follow RFC 4180
 
 
 _FIRST = (

@@ -1,16 +1,16 @@
 """The summary: one row for each complete cell of a task, and `summary.csv`."""
 
-import csv
 import dataclasses
-import io
+import itertools
 import math
 import statistics
 from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from gru_research import records, stats
+from gru_research import records, stats, tables
 from gru_research.report import results, solve_times
+from gru_research.tables import Column
 
 # With fewer seeds, the bootstrap interval isn't shown, as its coverage is far below the nominal one.
 MIN_SEEDS_FOR_INTERVAL = 5
@@ -124,14 +124,10 @@ def to_csv(rows: Iterable[SummaryRow], runs: Sequence[str] | None = None) -> str
 
     `runs` gives the name of each row's run, and adds a leading column `run`.
     """
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    names = [field.name for field in dataclasses.fields(SummaryRow)]
-    writer.writerow(names if runs is None else ["run", *names])
-    for i, line in enumerate(rows):
-        leading = [] if runs is None else [runs[i]]
-        writer.writerow(leading + [_csv_field(value) for value in dataclasses.astuple(line)])
-    return text.getvalue()
+    columns = [Column("run", lambda run, row: run)] if runs is not None else []
+    for field in dataclasses.fields(SummaryRow):
+        columns.append(Column(field.name, lambda run, row, name=field.name: _csv_field(getattr(row, name))))
+    return tables.to_csv(tables.tabulate(columns, zip(runs or itertools.repeat(""), rows, strict=False)))
 
 
 def _csv_field(value: str | float | None) -> str:

@@ -69,7 +69,7 @@ def test_ratios_are_to_the_best_peer_and_never_to_ours() -> None:
 
 def printed(table: Any) -> list[str]:
     out = io.StringIO()
-    rich.console.Console(file=out, width=80).print(table)
+    tables.show(rich.console.Console(file=out, width=80), table)
     return out.getvalue().splitlines()
 
 
