@@ -167,7 +167,7 @@ def test_a_requeued_job_resumes_its_trial_first(tmp_path: Path, slurm: Slurm) ->
     ended = [entry for entry in sweep.entries() if report.outcome(entry) == "finished"]
     first = min(ended, key=lambda entry: entry.datetime_complete)
     assert (first.user_attrs["trial"], first.user_attrs["attempt"]) == (0, 2)
-    seen("(nothing)", ends="continues")
+    seen("", ends="continues")
 
 
 @fault("sweeps", "scontrol suspend of a sweep's job")
@@ -185,7 +185,7 @@ def test_a_suspended_job_s_trial_waits_for_it(tmp_path: Path, slurm: Slurm) -> N
 
     assert sweep.run(suspend, (*TRIAL[:1], str(ROOT / "tests" / "stand_ins" / "locking_trial.py"))) == 0
     assert sweep.outcomes() == {"finished": 2, "lost": 1}
-    seen("(nothing)", ends="continues")
+    seen("", ends="continues")
 
 
 @fault("sweeps", "Ctrl-C while Slurm's controller is down")
