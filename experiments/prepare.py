@@ -1,6 +1,7 @@
 """Downloads and prepares a data set, or prepares it from a folder with its raw files.
 
 python -m experiments.prepare --dataset=mnist [--data_dir=DIR] [--manual_dir=DIR]
+python -m experiments.prepare --dataset=chorales
 python -m experiments.prepare --dataset=etth1            # also etth2
 python -m experiments.prepare --dataset=music_jsb        # also music_nottingham, music_musedata, music_piano_midi
 python -m experiments.prepare --dataset=scan_simple      # also scan_length, scan_jump

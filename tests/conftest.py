@@ -80,6 +80,11 @@ def chatterbot_manual_dir() -> str:
 
 
 @pytest.fixture(scope="session")
+def chorales_manual_dir() -> str:
+    return _raw_files("jsb_chorales_satb")
+
+
+@pytest.fixture(scope="session")
 def clinc_oos_manual_dir() -> str:
     return _raw_files("clinc_oos")
 
@@ -129,6 +134,14 @@ def chatterbot_data_dir(chatterbot_manual_dir: str, tmp_path_factory: pytest.Tem
     """A `data_dir` with the ChatterBot corpus prepared in it."""
     data_dir = str(tmp_path_factory.mktemp("data_dir"))
     prepare("chatterbot", DataDirs(data_dir, chatterbot_manual_dir))
+    return data_dir
+
+
+@pytest.fixture(scope="session")
+def chorales_data_dir(chorales_manual_dir: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A `data_dir` with the chorales by voice prepared in it."""
+    data_dir = str(tmp_path_factory.mktemp("data_dir"))
+    prepare("chorales", DataDirs(data_dir, chorales_manual_dir))
     return data_dir
 
 

@@ -22,6 +22,7 @@ from tensorflow_datasets.core.download.download_manager import NonMatchingChecks
 from gru_research.config import UserError, choose
 from gru_research.data import (
     chatterbot,
+    chorales,
     clinc_oos,
     dialog_babi,
     ett,
@@ -36,6 +37,7 @@ from gru_research.data.check_finite import check_finite
 
 BUILDERS: Mapping[str, type[tfds.core.GeneratorBasedBuilder]] = {
     "chatterbot": chatterbot.Builder,
+    "chorales": chorales.Builder,
     "clinc_oos": clinc_oos.Builder,
     "dialog_babi_1": dialog_babi.ApiCalls,
     "dialog_babi_2": dialog_babi.Refine,
@@ -92,6 +94,8 @@ def load(name: str, dirs: DataDirs = DataDirs(), max_examples: int = 0) -> dict[
     Returns:
       `{split: {name: array [N, ...]}}`, in the stored order; int64 arrays are converted to int32.
       chatterbot: `train` with `text` uint8 [N], UTF-8 bytes of dialogues; an example is a byte.
+      chorales: `train` (229), `validation` (76) and `test` (77) with `pitches` int8 [N, T, 4], MIDI pitches of the four
+      voices or -1, padded with -1 to the longest of the split, and `length` int32 [N].
       clinc_oos: `train`, `validation`, `test` and `intents` with `text` and `length` as goemotions, and `label` int32
       [N].
       dialog_babi_*: `train`, `validation`, `test`, and in 1 to 5 `test_oov` and `knowledge`, with `text` as chatterbot.

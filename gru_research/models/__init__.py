@@ -12,10 +12,12 @@ from .base import Generator, Model, count_parameters, no_attention, no_generatio
 from .encoder_decoder import EncoderDecoder, encoder_decoder
 from .flax_modules import linen, nnx
 from .sequence import SequenceModel, sequence
+from .voices import VoicesModel, voices
 
 MODELS: dict[str, Callable[..., Model]] = {
     "sequence": sequence,
     "encoder_decoder": encoder_decoder,
+    "voices": voices,
     "linen": linen,
     "nnx": nnx,
 }
@@ -50,6 +52,7 @@ __all__ = [
     "Generator",
     "Model",
     "SequenceModel",
+    "VoicesModel",
     "builder",
     "count_parameters",
     "encoder_decoder",
@@ -60,4 +63,5 @@ __all__ = [
     "one_row",
     "options_of",
     "sequence",
+    "voices",
 ]
