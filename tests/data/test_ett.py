@@ -60,7 +60,7 @@ ROW = ",1" * 7
             marks=fault("data", "a file of ETT with fewer hours"),
         ),
         pytest.param(
-            f"date,load\n2016-07-01 00:00:00,1\n",
+            "date,load\n2016-07-01 00:00:00,1\n",
             r"ETTh1.csv:1: the columns are date, load, and must be date, HUFL, HULL",
             marks=fault("data", "a file of ETT with other columns"),
         ),
