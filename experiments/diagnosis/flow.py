@@ -1,7 +1,6 @@
 """Measures and shows how far gradients reach in each cell of a run, before and after training."""
 
 import dataclasses
-import math
 from collections.abc import Mapping
 from typing import TypeAlias
 
@@ -118,5 +117,4 @@ def power(of: Flow) -> str:
 
 def median_half_life(of: Flow) -> str:
     """Formats the median half-life in steps."""
-    value = float(over_seeds.median(of.half_life))
-    return formatting.number(value, 3) if math.isfinite(value) else "doesn't fall"
+    return formatting.half_life(float(over_seeds.median(of.half_life)))

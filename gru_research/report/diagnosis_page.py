@@ -1,7 +1,6 @@
 """Makes `why.html` of a run, on the internals of its cells, from `why.json`, which `experiments.diagnose` writes."""
 
 import dataclasses
-import html
 import json
 import shlex
 from collections.abc import Mapping, Sequence
@@ -78,12 +77,8 @@ def write(workdir: Path) -> Path:
         markup.Section(part.heading, [*map(markup.paragraph, part.notes), *to_parts(part.shown, figures)])
         for part in why.parts
     ]
-    sections.append(markup.Section("What was run", [_facts(why.header), '<p><a href="report.html">The run</a></p>']))
+    facts = {"Command": shlex.join(why.header["command"]), "Made": why.header["made"]}
+    made = markup.definitions(facts, code=facts)
+    sections.append(markup.Section("What was run", [made, '<p><a href="report.html">The run</a></p>']))
     page = markup.document(TITLE, sections, lead=str(why.header.get("about") or ""))
     return files.replace(workdir / PAGE, page.encode())
-
-
-def _facts(header: Mapping[str, Any]) -> str:
-    facts = {"Command": shlex.join(header["command"]), "Made": header["made"]}
-    rows = "\n".join(f"<dt>{name}</dt><dd><code>{html.escape(text)}</code></dd>" for name, text in facts.items())
-    return f"<dl>\n{rows}\n</dl>"

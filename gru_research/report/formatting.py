@@ -22,6 +22,11 @@ def count(value: float | None) -> str:
     return f"{value:,.10g}" if math.isfinite(value) else "inf"
 
 
+def half_life(steps: float) -> str:
+    """Formats a half-life in steps; infinite means that there is no fall."""
+    return number(steps, 3) if math.isfinite(steps) else "doesn't fall"
+
+
 def power(log10: float) -> str:
     """Formats a positive number given by its logarithm to base 10. It may be outside the range of floats."""
     if not math.isfinite(log10):

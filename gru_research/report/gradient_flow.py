@@ -78,8 +78,7 @@ def _norm(of_seeds: Sequence[records.Probe]) -> str:
 
 def _half_life(of_seeds: Sequence[records.Probe]) -> str:
     lives = [record.measured["half_life"] for record in of_seeds]
-    median = float(np.median([math.inf if life is None else life for life in lives]))
-    return formatting.number(median, 3) if math.isfinite(median) else "doesn't fall"
+    return formatting.half_life(float(np.median([math.inf if life is None else life for life in lives])))
 
 
 def _by_seed(found: Sequence[records.Probe], label: str, steps: Sequence[int]) -> list[list[float]]:

@@ -4,7 +4,7 @@ import base64
 import dataclasses
 import html
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from gru_research.report import slider_script
 
@@ -159,6 +159,14 @@ def paragraph(text: str) -> str:
 def bullets(lines: Sequence[str]) -> str:
     """Returns a list of plain texts; empty without texts."""
     return "<ul>" + "\n".join(f"<li>{html.escape(line)}</li>" for line in lines) + "</ul>" if lines else ""
+
+
+def definitions(texts: Mapping[str, str], code: Collection[str] = ()) -> str:
+    """Returns a list of names and texts; the texts of the names in `code` are set as code."""
+    shown = {name: html.escape(text) for name, text in texts.items()}
+    shown |= {name: f"<code>{text}</code>" for name, text in shown.items() if name in code}
+    rows = "\n".join(f"<dt>{html.escape(name)}</dt><dd>{text}</dd>" for name, text in shown.items())
+    return f"<dl>\n{rows}\n</dl>"
 
 
 def folded(summary: str, content: str) -> str:

@@ -107,8 +107,7 @@ def _seeds(task: results.TaskResults) -> str:
 
 def facts(run: records.Run) -> str:
     """Returns `origin` as an HTML list."""
-    rows = "\n".join(_fact(name, text) for name, text in origin(run).items())
-    return f"<dl>\n{rows}\n</dl>"
+    return markup.definitions(origin(run), code=("Command", "Git commit"))
 
 
 def origin(run: records.Run) -> dict[str, str]:
@@ -132,11 +131,6 @@ def origin(run: records.Run) -> dict[str, str]:
     }
     known = {name: value for name, value in facts.items() if value not in (None, "")}
     return {name: formatting.number(value) if isinstance(value, float) else str(value) for name, value in known.items()}
-
-
-def _fact(name: str, value: str) -> str:
-    text = html.escape(value)
-    return f"<dt>{name}</dt><dd>{f'<code>{text}</code>' if name in ('Command', 'Git commit') else text}</dd>"
 
 
 def _listed(values: Any) -> str | None:

@@ -7,7 +7,7 @@ import rich.text
 
 from gru_research.report import files
 from gru_research.report.claims import findings, markdown, page
-from gru_research.tables import Column, tabulate, terminal
+from gru_research.tables import terminal
 
 __all__ = ["findings", "print_verdicts", "write"]
 
@@ -32,11 +32,7 @@ def write(workdir: Path, console: rich.console.Console | None = None) -> Path:
 
 def print_verdicts(claims: findings.Claims, console: rich.console.Console) -> None:
     """Prints each claim's verdict and its sentence."""
-    columns = [
-        Column("claim", lambda finding: finding.name, "left"),
-        Column("verdict", lambda finding: finding.verdict),
-        Column("what was found", lambda finding: finding.says),
-    ]
-    terminal.show(console, tabulate(columns, zip(claims.findings), findings.counted(claims.findings)))
+    caption = findings.counted(claims.findings)
+    terminal.show(console, page.verdicts(claims, lambda finding: finding.name, align="right", caption=caption))
     if claims.missing:
         console.print(rich.text.Text(f"Not finished: {', '.join(claims.missing)}"))

@@ -1,9 +1,10 @@
 """Makes `claims.html`: a summary, then each claim with what was run, the verdict and its figures."""
 
 import html
+import operator
 import shlex
 import urllib.parse
-from collections.abc import Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -33,20 +34,37 @@ def lead(claims: Claims) -> str:
     )
 
 
-def _short(claims: Claims) -> list[str]:
+def verdicts(
+    claims: Claims,
+    name: Callable[[Finding], str],
+    verdict: Callable[[Finding], str] = operator.attrgetter("verdict"),
+    align: tables.Align = "left",
+    caption: str = "The claims",
+) -> tables.Table:
+    """Returns the table of each claim's verdict and its sentence."""
     columns = [
-        Column("claim", lambda finding: finding.claim, "left"),
-        Column("verdict", lambda finding: finding.verdict, "left"),
-        Column("what was found", lambda finding: finding.says, "left"),
+        Column("claim", name, "left"),
+        Column("verdict", verdict, align),
+        Column("what was found", lambda finding: finding.says, align),
     ]
-    table = tables.tabulate(columns, zip(claims.findings), "The claims")
-    return [tables.to_html(table, "verdicts", [f"#{finding.name}" for finding in claims.findings])]
+    return tables.tabulate(columns, zip(claims.findings), caption)
+
+
+def _short(claims: Claims) -> list[str]:
+    links = [f"#{finding.name}" for finding in claims.findings]
+    return [tables.to_html(verdicts(claims, lambda finding: finding.claim), "verdicts", links)]
+
+
+def described(finding: Finding) -> dict[str, str]:
+    """Returns what was run for a claim, its rule and what was left out, by name, as far as there are such texts."""
+    texts = {"What was run": finding.ran, "Rule": finding.rule, "Left to the full form": finding.left}
+    return {name: text for name, text in texts.items() if text}
 
 
 def _section(workdir: Path, finding: Finding, figures: files.Figures) -> markup.Section:
     parts: list[Any] = [
         _verdict(finding),
-        _described({"What was run": finding.ran, "Rule": finding.rule, "Left to the full form": finding.left}),
+        markup.definitions(described(finding)),
         *to_parts(finding.shown, figures),
     ]
     if links := [link for run in finding.runs if (link := _link(workdir, run))]:
@@ -60,11 +78,6 @@ def _verdict(finding: Finding) -> str:
         f'<p class="verdict {kind}"><strong>{html.escape(finding.verdict.capitalize())}.</strong> '
         f"{html.escape(finding.says)}</p>"
     )
-
-
-def _described(texts: Mapping[str, str]) -> str:
-    rows = [f"<dt>{html.escape(name)}</dt><dd>{html.escape(text)}</dd>" for name, text in texts.items() if text]
-    return "<dl>\n" + "\n".join(rows) + "\n</dl>" if rows else ""
 
 
 def _link(workdir: Path, run: str) -> str | None:
@@ -92,6 +105,6 @@ def named_facts(claims: Claims) -> dict[str, str]:
 
 
 def facts(claims: Claims) -> str:
-    return _described(named_facts(claims)) + markup.folded(
+    return markup.definitions(named_facts(claims)) + markup.folded(
         "The configuration", f"<pre>{html.escape(formatting.json_text(claims.header['config']))}</pre>"
     )
