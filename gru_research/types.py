@@ -18,6 +18,8 @@ Array: TypeAlias = jax.Array
 ArrayLike: TypeAlias = jax.Array | np.ndarray
 PRNGKey: TypeAlias = jax.Array
 DType: TypeAlias = Any
+Arrays: TypeAlias = Mapping[str, Array]
+"""Arrays by name, such as the gates of a cell."""
 Params: TypeAlias = Mapping[str, Any]
 """A pytree of arrays."""
 Carry: TypeAlias = Any

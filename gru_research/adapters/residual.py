@@ -1,12 +1,12 @@
 """Flax's simple cell with `residual=True`: a skip connection around the recurrent kernel (arXiv 1801.06105)."""
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 import jax.numpy as jnp
 
 from gru_research.cells import VanillaRNN, base
-from gru_research.types import Array, DType, Params, PRNGKey
+from gru_research.types import Array, Arrays, DType, Params, PRNGKey
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,17 +45,11 @@ class ResidualRNN:
         """Returns `x W_h + b_h [..., H]`."""
         return self.plain.project(params, x)
 
-    def gates(
-        self,
-        params: Params,
-        carry: Array,
-        p: Mapping[str, Array],
-        fixed: Mapping[str, Array] = base.NOTHING_FIXED,
-    ) -> dict[str, Array]:
+    def gates(self, params: Params, carry: Array, p: Arrays, fixed: Arrays = base.NOTHING_FIXED) -> dict[str, Array]:
         """Returns the new state under the name h, `[..., H]`, or the state in `fixed`."""
         return self.plain.gates(params, carry, {"h": (p["h"] + carry).astype(p["h"].dtype)}, fixed)
 
-    def combine(self, carry: Array, g: Mapping[str, Array]) -> tuple[Array, Array]:
+    def combine(self, carry: Array, g: Arrays) -> tuple[Array, Array]:
         """Returns the new state as carry and as output."""
         return self.plain.combine(carry, g)
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from gru_research.cells import base
+from gru_research.cells import dtypes
 from gru_research.cells.wrapper import CellWrapper
 from gru_research.time_loop import UnrollOptions, unroll
 from gru_research.time_loop.masks import real_steps
@@ -137,8 +137,8 @@ def _typed(cell: Any, params: Params, carry: Carry, x: Array) -> Any:
 
     So a carry keeps its type over a step, as `lax.scan` requires. It has 16 bits only if the given carry has.
     """
-    dtype = base.compute_dtype(cell, params, x)
-    return _with_carry_dtype(cell, base.promoted(dtype, *jax.tree.leaves(carry)))
+    dtype = dtypes.compute_dtype(cell, params, x)
+    return _with_carry_dtype(cell, dtypes.promoted(dtype, *jax.tree.leaves(carry)))
 
 
 def _with_carry_dtype(cell: Any, dtype: DType) -> Any:

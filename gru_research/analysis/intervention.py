@@ -8,12 +8,12 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from gru_research.cells import base
+from gru_research.cells import base, dtypes
 from gru_research.cells.arguments import check_inputs
 from gru_research.cells.checks import boolean
 from gru_research.cells.shape_checks import check_cell, kind_of
 from gru_research.cells.wrapper import CellWrapper, hidden_part
-from gru_research.types import Array, ArrayLike, Carry, Params, PRNGKey
+from gru_research.types import Array, ArrayLike, Arrays, Carry, Params, PRNGKey
 
 from .arguments import units
 
@@ -59,7 +59,7 @@ class Intervened(CellWrapper):
         return {**projects, "on": jnp.broadcast_to(on, like.shape)} if self.by_step else projects
 
     def gates(
-        self, params: Params, carry: Carry, p: Mapping[str, Any], fixed: Mapping[str, Array] = base.NOTHING_FIXED
+        self, params: Params, carry: Carry, p: Mapping[str, Any], fixed: Arrays = base.NOTHING_FIXED
     ) -> dict[str, Array]:
         held = p["fixed"]
         if self.by_step and held:  # elsewhere a gate has its own value
@@ -69,7 +69,7 @@ class Intervened(CellWrapper):
         g = self.cell.gates(params["cell"], carry, p["cell"], {**held, **fixed})
         return {**g, "silent": p["silent"], "held": p["held"]}
 
-    def combine(self, carry: Carry, g: Mapping[str, Array]) -> tuple[Carry, Array]:
+    def combine(self, carry: Carry, g: Arrays) -> tuple[Carry, Array]:
         inside = {name: a for name, a in g.items() if name not in ("silent", "held")}
         carry, y = self.cell.combine(carry, inside)
         silent, held = g["silent"], g["held"]
@@ -108,7 +108,7 @@ def intervene(
         raise TypeError(f"fixed is {kind_of(fixed)}: it must be a mapping of values by the name of the gate")
     size = cell.hidden_size
     # Not wider than the parameters, from which the carry's type follows.
-    dtype = base.widest_type(params)
+    dtype = dtypes.widest_type(params)
 
     def one_a_unit(name: str, value: Any) -> Array:
         array = check_inputs(name, value)

@@ -6,8 +6,8 @@ A cell is a frozen dataclass without arrays. It holds the maths and nothing else
     g = cell.gates(params, carry, p)        # a dict by gate name
     carry, y = cell.combine(carry, g)
 
-A cell with a hand-written sequence gradient has `has_vjp` True and four more methods for `time_loop.vjp`. `d` is the
-cotangent of the carry after a step.
+A cell with a hand-written sequence gradient has `has_vjp` True and four more methods for `time_loop.vjp`, which use the
+functions in `gradients.py`. `d` is the cotangent of the carry after a step.
 
     next_carry, s = cell.advance(params, previous_carry, p)     # one step, and what its gradient needs
     f = cell.factors(params, previous_carry, next_carry, s)     # factors of `d`, for many steps, before the loop
@@ -30,27 +30,24 @@ Both serve only the class that wrote them. A cell that a subclass or an instance
 """
 
 import dataclasses
-import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from types import MappingProxyType
 from typing import Any, Protocol
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
-from gru_research.types import Array, Carry, DType, Params, PRNGKey
+from gru_research.types import Array, Arrays, Carry, DType, Params, PRNGKey
 
 from .arguments import check_batch, check_inputs, split
 from .checks import boolean, float_dtype, number, one_of, whole
 from .containers import plain
+from .dtypes import CONFIG, accumulation_dtype, carry_type, cast, cast_carry, compute_dtype, in_types_of
 from .initializers import Chrono, resolve
 from .shape_checks import check_carry, check_cell, check_parameters, describe
 from .wide_params import uncast
 
-CONFIG: Any = jax.config
-"""JAX's settings, untyped: type checkers don't know their names."""
-NOTHING_FIXED: Mapping[str, Array] = MappingProxyType({})
+NOTHING_FIXED: Arrays = MappingProxyType({})
 MULTIPLY_ADD_LIMIT = 2
 """Up to this number of input features, multiply and add is cheaper than a matmul with the kernel."""
 SHORTEST_CHRONO = 3
@@ -81,11 +78,9 @@ class Cell(Protocol):
 
     def init(self, key: PRNGKey, input_size: int) -> Params: ...
     def initial_carry(self, params: Params, batch: Sequence[int]) -> Carry: ...
-    def project(self, params: Params, x: Array) -> Mapping[str, Array]: ...
-    def gates(
-        self, params: Params, carry: Carry, p: Mapping[str, Array], fixed: Mapping[str, Array] = NOTHING_FIXED
-    ) -> dict[str, Array]: ...
-    def combine(self, carry: Carry, g: Mapping[str, Array]) -> tuple[Carry, Array]: ...
+    def project(self, params: Params, x: Array) -> Arrays: ...
+    def gates(self, params: Params, carry: Carry, p: Arrays, fixed: Arrays = NOTHING_FIXED) -> dict[str, Array]: ...
+    def combine(self, carry: Carry, g: Arrays) -> tuple[Carry, Array]: ...
     def step(self, params: Params, carry: Carry, x: Array) -> tuple[Carry, Array]: ...
     def hidden(self, carry: Carry) -> Array: ...
 
@@ -206,80 +201,6 @@ def step(cell: Cell, params: Params, carry: Carry, x: Array) -> tuple[Carry, Arr
     return in_types_of(carry, new), y
 
 
-def compute_dtype(cell: Cell, params: Params, x: Array) -> DType:
-    """The type of products, gates and outputs: `cell.dtype`, or the promotion of parameters and input."""
-    return cell.dtype or promoted(x, *jax.tree.leaves(params))
-
-
-def accumulation_dtype(dtype: DType) -> DType:
-    """float32, or `dtype` where it is wider."""
-    return promoted(dtype, jnp.float32)
-
-
-def promoted(*values: Any) -> DType:
-    """The common type of arrays and types by standard promotion, whatever `jax_numpy_dtype_promotion` says."""
-    types = tuple(map(_firm_type, values))
-    if None not in types:
-        return _common_type(types, CONFIG.jax_enable_x64)
-    with jax.numpy_dtype_promotion("standard"):
-        return jnp.result_type(*values)
-
-
-# Remembered, as a step outside jit asks for a dozen of them.
-@functools.lru_cache(1024)
-def _common_type(types: tuple[Any, ...], x64: bool) -> DType:
-    del x64  # the result depends on it
-    with jax.numpy_dtype_promotion("standard"):
-        return jnp.result_type(*types)
-
-
-def _firm_type(value: Any) -> Any:
-    """Returns `value` if it is a type, or the type of a JAX array; None for weakly typed values and others."""
-    if isinstance(value, np.dtype):
-        return value
-    dtype = None if isinstance(value, np.ndarray | np.generic) or is_weak(value) else getattr(value, "dtype", None)
-    return dtype if isinstance(dtype, np.dtype) else None
-
-
-def is_weak(value: Any) -> bool:
-    """Whether JAX promotes it to the type of the other operand, as it does Python's numbers."""
-    return getattr(value, "weak_type", False)
-
-
-def cast(a: Array, dtype: DType) -> Array:
-    """Casts `a` to `dtype`; returns `a` where it has that type, which spares a step outside jit most casts."""
-    return a if a.dtype == dtype and not is_weak(a) else a.astype(dtype)
-
-
-def carry_type(cell: Cell, params: Params) -> DType:
-    """The type of the carry: `cell.carry_dtype`, or float32 or wider, as wide as `cell.dtype` or, with None, `params`.
-
-    It doesn't depend on the inputs, so that the initial carry, which is made without them, has it already.
-    """
-    return cell.carry_dtype or (widest_type(params) if cell.dtype is None else accumulation_dtype(cell.dtype))
-
-
-def widest_type(params: Params) -> DType:
-    """float32, or the type of `params` where it is wider."""
-    return promoted(jnp.float32, *(a for a in jax.tree.leaves(params) if hasattr(a, "dtype")))
-
-
-def cast_carry(cell: Cell, params: Params, carry: Carry) -> Carry:
-    """Casts `carry` to the type that it has between steps; integers, such as a count of steps, keep theirs."""
-    wanted = carry_type(cell, params)
-
-    def one(a: Any) -> Array:
-        a = a if isinstance(a, jax.Array) else jnp.asarray(a)
-        return cast(a, wanted) if jnp.issubdtype(a.dtype, jnp.inexact) else a
-
-    return jax.tree.map(one, carry)
-
-
-def in_types_of(carry: Carry, new: Carry) -> Carry:
-    """Casts each leaf of `new` to the type of that in `carry`: a user's cell may compute in the inputs' wider type."""
-    return jax.tree.map(lambda a, b: cast(b, a.dtype), carry, new)
-
-
 def product(a: Array, kernel: Array, dtype: DType) -> Array:
     """`a [..., K] @ kernel [K, H]` in `dtype`, accumulated and returned in float32 or wider.
 
@@ -313,75 +234,9 @@ def check_input(x: Array, kernel: Array) -> None:
         raise ValueError(f"x has the shape {x.shape}; its last axis must be {size}, as the parameters have it")
 
 
-def recurrent(params: Params, h: Array, p: Mapping[str, Array], gate: str) -> Array:
+def recurrent(params: Params, h: Array, p: Arrays, gate: str) -> Array:
     """`h U_g [..., H]`, multiplied in the type of the projections, in float32 or wider."""
     return product(h, params[f"U_{gate}"], p[gate].dtype)
-
-
-def transpose_kernels(params: Params, dtype: DType, rows: int) -> dict[str, Any]:
-    """Casts the recurrent kernels to `dtype` and transposes them once, before the loop, for `product_back`.
-
-    For a single row they aren't transposed: the product reads the kernel once, along its rows, either way.
-    """
-    kernels = {name: a.astype(dtype) for name, a in params.items() if name.startswith("U_")}
-    return {name: (a, 1) if rows == 1 else (a.T, 0) for name, a in kernels.items()}
-
-
-def product_back(d: Array, transposed: Mapping[str, Any], gate: str) -> Array:
-    """`d U_g^T [..., H]`: the cotangent of h in `recurrent`, from the kernel after `transpose_kernels`."""
-    kernel, axis = transposed[f"U_{gate}"]
-    return jax.lax.dot_general(
-        d.astype(kernel.dtype),
-        kernel,
-        (((d.ndim - 1,), (axis,)), ((), ())),
-        preferred_element_type=accumulation_dtype(kernel.dtype),
-    )
-
-
-def rows(a: Array) -> Array:
-    """Reshapes `[..., N]` to `[rows, N]`: XLA is slower at contracting several axes than one."""
-    return a.reshape(-1, a.shape[-1])
-
-
-def flatten_transpose(a: Array, dtype: DType) -> Array:
-    """Reshapes and transposes `[..., K]` to `[K, rows]` in `dtype`, for `kernel_cotangent`.
-
-    On a CPU the barrier makes XLA write it to memory once. Otherwise XLA would transpose it again, more slowly, for
-    every product that takes it. On an accelerator the transpose is part of the product.
-    """
-    transposed = rows(a.astype(dtype)).T
-    return jax.lax.optimization_barrier(transposed) if jax.default_backend() == "cpu" else transposed
-
-
-def kernel_cotangent(left: Array, d: Array) -> Array:
-    """The cotangent of the kernel in `product`, from its left operand after `flatten_transpose` and `d [..., H]`.
-
-    In float32 or wider: it is summed over chunks before it is cast to the parameter's type.
-    """
-    return jnp.matmul(left, rows(d.astype(left.dtype)), preferred_element_type=accumulation_dtype(left.dtype))
-
-
-def bias_cotangent(d: Array) -> Array:
-    """`d` summed over all axes but the last, in float32 or wider."""
-    return rows(widen(d)).sum(0)
-
-
-def projection_cotangents(
-    params: Params, xs: Array, d_p: Mapping[str, Array], dtype: DType
-) -> tuple[dict[str, Array], Array]:
-    """The cotangents of `W_g` and `b_g` in `project_gates`, in float32 or wider, and of `xs`."""
-    wide = accumulation_dtype(dtype)
-    d_params = {}
-    d_xs = jnp.zeros((), wide)
-    few = xs.shape[-1] <= MULTIPLY_ADD_LIMIT
-    # With few features a column of ones among them gives the biases' gradients in the same pass over d.
-    left = flatten_transpose(jnp.concatenate([xs, jnp.ones((*xs.shape[:-1], 1), xs.dtype)], -1) if few else xs, dtype)
-    for gate, d in d_p.items():
-        d_kernel = kernel_cotangent(left, d)
-        d_params[f"W_{gate}"] = d_kernel[:-1] if few else d_kernel
-        d_params[f"b_{gate}"] = d_kernel[-1] if few else bias_cotangent(d)
-        d_xs = d_xs + product(d, params[f"W_{gate}"].T, dtype)
-    return d_params, d_xs.astype(xs.dtype)
 
 
 def widen(a: Array) -> Array:
@@ -404,7 +259,7 @@ def interpolate(carry: Array, z: Array, n: Array) -> tuple[Array, Array]:
     return h, cast(h, n.dtype)
 
 
-def narrow(g: Mapping[str, Array], p: Mapping[str, Array]) -> dict[str, Array]:
+def narrow(g: Arrays, p: Arrays) -> dict[str, Array]:
     """Casts gates to the type of their projections."""
     return {
         name: cast(a, p[name].dtype) if isinstance(a, jax.Array) else jnp.asarray(a, p[name].dtype)
@@ -412,7 +267,7 @@ def narrow(g: Mapping[str, Array], p: Mapping[str, Array]) -> dict[str, Array]:
     }
 
 
-def check_fixed(fixed: Mapping[str, Array], gates: Sequence[str]) -> None:
+def check_fixed(fixed: Arrays, gates: Sequence[str]) -> None:
     """Raises ValueError where `fixed` names no gate of the cell."""
     for name in fixed:
         one_of("fixed", name, gates)

@@ -1,12 +1,12 @@
 """A GRU with block-diagonal recurrent kernels."""
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 import jax.numpy as jnp
 
-from gru_research.types import Array, DType, Params, PRNGKey
+from gru_research.types import Array, Arrays, DType, Params, PRNGKey
 
 from . import base
 from .checks import whole
@@ -72,21 +72,15 @@ class BlockGRU:
         """`x W_g + b_g [..., H]` for each gate."""
         return self.gru.project(params, x)
 
-    def gates(
-        self,
-        params: Params,
-        carry: Array,
-        p: Mapping[str, Array],
-        fixed: Mapping[str, Array] = base.NOTHING_FIXED,
-    ) -> dict[str, Array]:
+    def gates(self, params: Params, carry: Array, p: Arrays, fixed: Arrays = base.NOTHING_FIXED) -> dict[str, Array]:
         """The gates r, z, n `[..., H]`; those in `fixed` have the values given there."""
         return self.gru.gates(params, carry, p, fixed)  # whose products take kernels of blocks
 
-    def combine(self, carry: Array, g: Mapping[str, Array]) -> tuple[Array, Array]:
+    def combine(self, carry: Array, g: Arrays) -> tuple[Array, Array]:
         """`h = z * h_prev + (1 - z) * n`, as carry and, in the gates' type, as output."""
         return self.gru.combine(carry, g)
 
-    def kept(self, g: Mapping[str, Array]) -> Array | None:
+    def kept(self, g: Arrays) -> Array | None:
         """As `GRU.kept`."""
         return self.gru.kept(g)
 

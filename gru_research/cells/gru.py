@@ -6,9 +6,9 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from gru_research.types import Array, DType, Params, PRNGKey
+from gru_research.types import Array, Arrays, DType, Params, PRNGKey
 
-from . import base
+from . import base, dtypes, gradients
 from .arguments import split
 from .checks import one_of
 from .initializers import GlorotUniform, Initializer, Orthogonal, Zeros
@@ -94,21 +94,13 @@ class GRU:
         """`x W_g + b_g [..., H]` for each gate."""
         return base.project_gates(self, params, x, self.gate_names)
 
-    def gates(
-        self,
-        params: Params,
-        carry: Array,
-        p: Mapping[str, Array],
-        fixed: Mapping[str, Array] = base.NOTHING_FIXED,
-    ) -> dict[str, Array]:
+    def gates(self, params: Params, carry: Array, p: Arrays, fixed: Arrays = base.NOTHING_FIXED) -> dict[str, Array]:
         """The gates r, z, n `[..., H]`; those in `fixed` have the values given there."""
         base.check_fixed(fixed, self.gate_names)
         s = self._evaluate(params, carry, p, fixed)
         return base.narrow({gate: s[gate] for gate in self.gate_names}, p)
 
-    def _evaluate(
-        self, params: Params, h: Array, p: Mapping[str, Array], fixed: Mapping[str, Array]
-    ) -> dict[str, Array]:
+    def _evaluate(self, params: Params, h: Array, p: Arrays, fixed: Arrays) -> dict[str, Array]:
         """The gates, and for reset="after" `m = h U_n + c_n`."""
         g = dict(fixed)
         for gate in self.gate_names[:-1]:
@@ -121,14 +113,14 @@ class GRU:
                 g["m"] = m
         return g
 
-    def combine(self, carry: Array, g: Mapping[str, Array]) -> tuple[Array, Array]:
+    def combine(self, carry: Array, g: Arrays) -> tuple[Array, Array]:
         """`h = z * h_prev + (1 - z) * n`, as carry and, in the gates' type, as output."""
         if self.update == "gate":
             return base.interpolate(carry, g["z"], g["n"])
-        n = base.cast(g["n"], carry.dtype)
-        return n, base.cast(n, g["n"].dtype)
+        n = dtypes.cast(g["n"], carry.dtype)
+        return n, dtypes.cast(n, g["n"].dtype)
 
-    def kept(self, g: Mapping[str, Array]) -> Array | None:
+    def kept(self, g: Arrays) -> Array | None:
         """The share of the old state that a step keeps: z; None without an update gate."""
         return g.get("z")
 
@@ -140,15 +132,13 @@ class GRU:
         """The part of the carry that is the output: h."""
         return carry
 
-    def advance(self, params: Params, carry: Array, p: Mapping[str, Array]) -> tuple[Array, dict[str, Array]]:
+    def advance(self, params: Params, carry: Array, p: Arrays) -> tuple[Array, dict[str, Array]]:
         """h after the step; and the gates, for reset="after" also `m = h U_n + c_n`."""
         s = self._evaluate(params, carry, p, base.NOTHING_FIXED)
         s = {name: a.astype(p["n"].dtype) for name, a in s.items()}
         return self.combine(carry, s)[0], s
 
-    def factors(
-        self, params: Params, previous_carry: Array, next_carry: Array, s: Mapping[str, Array]
-    ) -> dict[str, Array]:
+    def factors(self, params: Params, previous_carry: Array, next_carry: Array, s: Arrays) -> dict[str, Array]:
         """The factors of the cotangent of h: `keep` gives that of the previous h, the others those of pre-activations.
 
         `m` gives the cotangent of `m = h U_n + c_n`. With reset="before" `r` and `memory` are factors of the cotangent
@@ -170,51 +160,45 @@ class GRU:
             f["r"] = h * s["r"] * (1 - s["r"])
         return f
 
-    def backward(
-        self, transposed: Mapping[str, Any], f: Mapping[str, Array], d: Array
-    ) -> tuple[Array, dict[str, Array]]:
+    def backward(self, transposed: Mapping[str, Any], f: Arrays, d: Array) -> tuple[Array, dict[str, Array]]:
         """The cotangent of h before a step, from `d [..., H]`, the one after it.
 
         Also returns `d` as "h", and with reset="before" the cotangent of `r * h` as "memory".
         """
         d_previous = jnp.zeros_like(d)
         if self.update == "gate":
-            d_previous = d * f["keep"] + base.product_back(d * f["z"], transposed, "z")
+            d_previous = d * f["keep"] + gradients.product_back(d * f["z"], transposed, "z")
         if self.reset == "before":
-            memory = base.product_back(d * f["n"], transposed, "n")
+            memory = gradients.product_back(d * f["n"], transposed, "n")
             d_previous = d_previous + memory * f["memory"]
-            return d_previous + base.product_back(memory * f["r"], transposed, "r"), {"h": d, "memory": memory}
+            return d_previous + gradients.product_back(memory * f["r"], transposed, "r"), {
+                "h": d,
+                "memory": memory,
+            }
         if self.reset == "none":
-            return d_previous + base.product_back(d * f["n"], transposed, "n"), {"h": d}
-        d_previous = d_previous + base.product_back(d * f["m"], transposed, "n")
-        return d_previous + base.product_back(d * f["r"], transposed, "r"), {"h": d}
+            return d_previous + gradients.product_back(d * f["n"], transposed, "n"), {"h": d}
+        d_previous = d_previous + gradients.product_back(d * f["m"], transposed, "n")
+        return d_previous + gradients.product_back(d * f["r"], transposed, "r"), {"h": d}
 
     def cotangents(
-        self,
-        params: Params,
-        xs: Array,
-        previous_carry: Array,
-        next_carry: Array,
-        s: Mapping[str, Array],
-        f: Mapping[str, Array],
-        k: Mapping[str, Array],
+        self, params: Params, xs: Array, previous_carry: Array, next_carry: Array, s: Arrays, f: Arrays, k: Arrays
     ) -> tuple[dict[str, Array], Array]:
         """The cotangents of the parameters and of `xs [..., I]`, over all steps."""
         del next_carry
-        dtype = base.compute_dtype(self, params, xs)
+        dtype = dtypes.compute_dtype(self, params, xs)
         d_a = {gate: k["memory" if gate == "r" and "memory" in k else "h"] * f[gate] for gate in self.gate_names}
-        d_params, d_xs = base.projection_cotangents(params, xs, d_a, dtype)
+        d_params, d_xs = gradients.projection_cotangents(params, xs, d_a, dtype)
         if self.reset == "after":
             d_a["n"] = k["h"] * f["m"]
-            d_params["c_n"] = base.bias_cotangent(d_a["n"])
-        h = base.flatten_transpose(previous_carry, dtype)
+            d_params["c_n"] = gradients.bias_cotangent(d_a["n"])
+        h = gradients.flatten_transpose(previous_carry, dtype)
         for gate in self.gate_names:
             left = (
-                base.flatten_transpose(base.widen(s["r"]) * base.widen(previous_carry), dtype)
+                gradients.flatten_transpose(base.widen(s["r"]) * base.widen(previous_carry), dtype)
                 if gate == "n" and self.reset == "before"
                 else h
             )
-            d_params[f"U_{gate}"] = base.kernel_cotangent(left, d_a[gate])
+            d_params[f"U_{gate}"] = gradients.kernel_cotangent(left, d_a[gate])
         return d_params, d_xs
 
 
@@ -229,9 +213,7 @@ def init_gru(cell: GRU, key: PRNGKey, input_size: int, heads: int | None = None)
     return params | base.init_initial_state(cell, ("h_0",))
 
 
-def candidate_memory(
-    params: Params, h: Array, p: Mapping[str, Array], reset: str, r: Array | None
-) -> tuple[Array, Array | None]:
+def candidate_memory(params: Params, h: Array, p: Arrays, reset: str, r: Array | None) -> tuple[Array, Array | None]:
     """What the candidate reads of `h [..., H]` through the reset gate `r`; with reset="after" also `h U_n + c_n`.
 
     before: `(r * h) U_n`; after: `r * (h U_n + c_n)`; none: `h U_n`, and no `r`.

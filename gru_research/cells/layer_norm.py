@@ -8,14 +8,14 @@ several offsets to one sum, one is kept. Of a single input feature LN leaves not
 """
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 import jax.numpy as jnp
 from jax import lax
 
-from gru_research.types import Array, DType, Params, PRNGKey
+from gru_research.types import Array, Arrays, DType, Params, PRNGKey
 
-from . import base
+from . import base, dtypes
 from .arguments import split
 from .checks import number
 from .initializers import GlorotUniform, Initializer, Orthogonal, Zeros
@@ -70,13 +70,7 @@ class LayerNormGRU:
         """`alpha_g * LN(x W_g) + b_g [..., H]` for each gate."""
         return _project(self, params, x, GRU_GROUPS)
 
-    def gates(
-        self,
-        params: Params,
-        carry: Array,
-        p: Mapping[str, Array],
-        fixed: Mapping[str, Array] = base.NOTHING_FIXED,
-    ) -> dict[str, Array]:
+    def gates(self, params: Params, carry: Array, p: Arrays, fixed: Arrays = base.NOTHING_FIXED) -> dict[str, Array]:
         """The gates r, z, n `[..., H]`; those in `fixed` have the values given there."""
         base.check_fixed(fixed, ("r", "z", "n"))
         memory = _recurrent(params, carry, p, GRU_GROUPS)
@@ -87,11 +81,11 @@ class LayerNormGRU:
             )
         return base.narrow(g, p)
 
-    def combine(self, carry: Array, g: Mapping[str, Array]) -> tuple[Array, Array]:
+    def combine(self, carry: Array, g: Arrays) -> tuple[Array, Array]:
         """`h = z * h_prev + (1 - z) * n`, as carry and, in the gates' type, as output."""
         return base.interpolate(carry, g["z"], g["n"])
 
-    def kept(self, g: Mapping[str, Array]) -> Array:
+    def kept(self, g: Arrays) -> Array:
         """The share of the old state that a step keeps: z."""
         return g["z"]
 
@@ -157,11 +151,7 @@ class LayerNormLSTM:
         return _project(self, params, x, LSTM_GROUPS)
 
     def gates(
-        self,
-        params: Params,
-        carry: LSTMCarry,
-        p: Mapping[str, Array],
-        fixed: Mapping[str, Array] = base.NOTHING_FIXED,
+        self, params: Params, carry: LSTMCarry, p: Arrays, fixed: Arrays = base.NOTHING_FIXED
     ) -> dict[str, Array]:
         """The gates i, f, g, o and the normalised cell state m `[..., H]`; `fixed` as given."""
         base.check_fixed(fixed, ("i", "f", "g", "o", "m"))
@@ -174,18 +164,18 @@ class LayerNormLSTM:
             m = fixed["m"]
         else:
             c = _new_cell(c, g)
-            (normal,) = _normalise([c.astype(base.accumulation_dtype(c.dtype))])
+            (normal,) = _normalise([c.astype(dtypes.accumulation_dtype(c.dtype))])
             m = base.promote_rank(params["alpha_m"], normal) * normal + base.promote_rank(params["b_m"], normal)
         return g | {"m": jnp.asarray(m, g["o"].dtype)}
 
-    def combine(self, carry: LSTMCarry, g: Mapping[str, Array]) -> tuple[LSTMCarry, Array]:
+    def combine(self, carry: LSTMCarry, g: Arrays) -> tuple[LSTMCarry, Array]:
         """`c = f * c_prev + i * g`, `h = o * tanh(m)`: the carry `(c, h)` and, in the gates' type, the output h."""
         c, h = _new_cell(carry[0], g), carry[1]
-        m = g["m"].astype(base.accumulation_dtype(g["m"].dtype))
+        m = g["m"].astype(dtypes.accumulation_dtype(g["m"].dtype))
         h = (base.widen(g["o"]) * base.activate(self.activation, m)).astype(h.dtype)
         return (c, h), h.astype(g["o"].dtype)
 
-    def kept(self, g: Mapping[str, Array]) -> Array:
+    def kept(self, g: Arrays) -> Array:
         """The share of the old state that a step keeps: f."""
         return g["f"]
 
@@ -198,7 +188,7 @@ class LayerNormLSTM:
         return carry[1]
 
 
-def _new_cell(c: Array, g: Mapping[str, Array]) -> Array:
+def _new_cell(c: Array, g: Arrays) -> Array:
     return g["f"].astype(c.dtype) * c + g["i"].astype(c.dtype) * g["g"].astype(c.dtype)
 
 
@@ -215,7 +205,7 @@ def _normalise(parts: Sequence[Array]) -> list[Array]:
 
 
 def _project(cell: base.Cell, params: Params, x: Array, groups: Sequence[Sequence[str]]) -> dict[str, Array]:
-    dtype = base.compute_dtype(cell, params, x)
+    dtype = dtypes.compute_dtype(cell, params, x)
     base.check_input(x, params[f"W_{groups[0][0]}"])
     p = {}
     for gates in groups:
@@ -227,7 +217,7 @@ def _project(cell: base.Cell, params: Params, x: Array, groups: Sequence[Sequenc
     return p
 
 
-def _recurrent(params: Params, h: Array, p: Mapping[str, Array], groups: Sequence[Sequence[str]]) -> dict[str, Array]:
+def _recurrent(params: Params, h: Array, p: Arrays, groups: Sequence[Sequence[str]]) -> dict[str, Array]:
     """`gamma_g * LN(h U_g) [..., H]`, in float32 or wider."""
     memory = {}
     for gates in groups:

@@ -7,9 +7,9 @@ from typing import Any, TypeAlias
 import jax
 import jax.numpy as jnp
 
-from gru_research.types import Array, DType, Params, PRNGKey
+from gru_research.types import Array, Arrays, DType, Params, PRNGKey
 
-from . import base
+from . import base, dtypes, gradients
 from .arguments import split
 from .checks import boolean, one_of
 from .initializers import GlorotUniform, Initializer, Orthogonal, Zeros
@@ -113,11 +113,7 @@ class LSTM:
         return base.project_gates(self, params, x, self.gate_names)
 
     def gates(
-        self,
-        params: Params,
-        carry: LSTMCarry,
-        p: Mapping[str, Array],
-        fixed: Mapping[str, Array] = base.NOTHING_FIXED,
+        self, params: Params, carry: LSTMCarry, p: Arrays, fixed: Arrays = base.NOTHING_FIXED
     ) -> dict[str, Array]:
         """The gates i, f, g, o `[..., H]`; those in `fixed` have the values given there."""
         base.check_fixed(fixed, self.gate_names)
@@ -132,7 +128,7 @@ class LSTM:
             g[gate] = base.activate(self.activation if gate == "g" else self.gate, a)
         return base.narrow(g, p)
 
-    def combine(self, carry: LSTMCarry, g: Mapping[str, Array]) -> tuple[LSTMCarry, Array]:
+    def combine(self, carry: LSTMCarry, g: Arrays) -> tuple[LSTMCarry, Array]:
         """`c = f * c_prev + i * g`, `h = o * tanh(c)`: the carry `(c, h)` and, in the gates' type, the output h."""
         c, h = carry
         c = self._cell_state(c, {gate: a.astype(c.dtype) for gate, a in g.items()})
@@ -142,14 +138,14 @@ class LSTM:
         h = shown.astype(h.dtype)
         return (c, h), h.astype(g["g"].dtype)
 
-    def _cell_state(self, c: Array, g: Mapping[str, Array]) -> Array:
+    def _cell_state(self, c: Array, g: Arrays) -> Array:
         """c after the step, `f * c + i * g`; a gate that is left out is 1, and i of "coupled" is 1 - f."""
         kept = g["f"] * c if "f" in g else c
         if self.without == "coupled":
             return kept + (1 - g["f"]) * g["g"]
         return kept + (g["i"] * g["g"] if "i" in g else g["g"])
 
-    def kept(self, g: Mapping[str, Array]) -> Array:
+    def kept(self, g: Arrays) -> Array:
         """The share of the old state that a step keeps: f; 1 without a forget gate."""
         return g["f"] if "f" in g else jnp.ones_like(g["g"])
 
@@ -161,14 +157,12 @@ class LSTM:
         """The part of the carry that is the output: h."""
         return carry[1]
 
-    def advance(self, params: Params, carry: LSTMCarry, p: Mapping[str, Array]) -> tuple[LSTMCarry, dict[str, Array]]:
+    def advance(self, params: Params, carry: LSTMCarry, p: Arrays) -> tuple[LSTMCarry, dict[str, Array]]:
         """`(c, h)` after the step; and the gates."""
         g = self.gates(params, carry, p)
         return self.combine(carry, g)[0], g
 
-    def factors(
-        self, params: Params, previous_carry: LSTMCarry, next_carry: LSTMCarry, s: Mapping[str, Array]
-    ) -> dict[str, Array]:
+    def factors(self, params: Params, previous_carry: LSTMCarry, next_carry: LSTMCarry, s: Arrays) -> dict[str, Array]:
         """The factors of cotangents: `o` and `cell` scale dL/dh, for o and for c; all others scale dL/dc."""
         c_before, c = base.widen(previous_carry[0]), base.widen(next_carry[0])
         s = {gate: a.astype(c.dtype) for gate, a in s.items()}
@@ -185,9 +179,7 @@ class LSTM:
             )
         return factors
 
-    def backward(
-        self, transposed: Mapping[str, Any], f: Mapping[str, Array], d: LSTMCarry
-    ) -> tuple[LSTMCarry, dict[str, Array]]:
+    def backward(self, transposed: Mapping[str, Any], f: Arrays, d: LSTMCarry) -> tuple[LSTMCarry, dict[str, Array]]:
         """The cotangents `[..., H]` of c and h before a step, from `d`, those after it.
 
         Also returns the latter as "c", with its part through h, and "h".
@@ -195,7 +187,8 @@ class LSTM:
         d_h = d[1]
         d_c = d[0] + d_h * f["cell"]
         back = [
-            base.product_back((d_h if gate == "o" else d_c) * f[gate], transposed, gate) for gate in self.gate_names
+            gradients.product_back((d_h if gate == "o" else d_c) * f[gate], transposed, gate)
+            for gate in self.gate_names
         ]
         return (d_c * f["keep"], sum(back[1:], back[0])), {"c": d_c, "h": d_h}
 
@@ -205,18 +198,20 @@ class LSTM:
         xs: Array,
         previous_carry: LSTMCarry,
         next_carry: LSTMCarry,
-        s: Mapping[str, Array],
-        f: Mapping[str, Array],
-        k: Mapping[str, Array],
+        s: Arrays,
+        f: Arrays,
+        k: Arrays,
     ) -> tuple[dict[str, Array], Array]:
         """The cotangents of the parameters and of `xs [..., I]`, over all steps."""
         del s
-        dtype = base.compute_dtype(self, params, xs)
+        dtype = dtypes.compute_dtype(self, params, xs)
         d_a = {gate: k["h" if gate == "o" else "c"] * f[gate] for gate in self.gate_names}
-        d_params, d_xs = base.projection_cotangents(params, xs, d_a, dtype)
-        h = base.flatten_transpose(previous_carry[1], dtype)
+        d_params, d_xs = gradients.projection_cotangents(params, xs, d_a, dtype)
+        h = gradients.flatten_transpose(previous_carry[1], dtype)
         for gate in self.gate_names:
-            d_params[f"U_{gate}"] = base.kernel_cotangent(h, d_a[gate])
+            d_params[f"U_{gate}"] = gradients.kernel_cotangent(h, d_a[gate])
         for gate in self._seeing:
-            d_params[f"p_{gate}"] = base.bias_cotangent(d_a[gate] * (next_carry if gate == "o" else previous_carry)[0])
+            d_params[f"p_{gate}"] = gradients.bias_cotangent(
+                d_a[gate] * (next_carry if gate == "o" else previous_carry)[0]
+            )
         return d_params, d_xs

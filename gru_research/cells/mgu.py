@@ -1,11 +1,11 @@
 """The minimal gated unit (Zhou et al. 2016, arXiv 1603.09420)."""
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 import jax.numpy as jnp
 
-from gru_research.types import Array, DType, Params, PRNGKey
+from gru_research.types import Array, Arrays, DType, Params, PRNGKey
 
 from . import base
 from .arguments import split
@@ -84,13 +84,7 @@ class MGU:
         """`x W_g + b_g [..., H]` for each gate."""
         return base.project_gates(self, params, x, GATES)
 
-    def gates(
-        self,
-        params: Params,
-        carry: Array,
-        p: Mapping[str, Array],
-        fixed: Mapping[str, Array] = base.NOTHING_FIXED,
-    ) -> dict[str, Array]:
+    def gates(self, params: Params, carry: Array, p: Arrays, fixed: Arrays = base.NOTHING_FIXED) -> dict[str, Array]:
         """The gates f, n `[..., H]`; those in `fixed` have the values given there."""
         base.check_fixed(fixed, GATES)
         h = carry
@@ -102,7 +96,7 @@ class MGU:
             g["n"] = base.activate(self.activation, base.widen(p["n"]) + memory)
         return base.narrow(g, p)
 
-    def combine(self, carry: Array, g: Mapping[str, Array]) -> tuple[Array, Array]:
+    def combine(self, carry: Array, g: Arrays) -> tuple[Array, Array]:
         """The new state, as carry and, in the gates' type, as output."""
         if self.keep == "f":
             return base.interpolate(carry, g["f"], g["n"])
@@ -110,7 +104,7 @@ class MGU:
         h = (1 - f) * carry + f * n
         return h, h.astype(g["n"].dtype)
 
-    def kept(self, g: Mapping[str, Array]) -> Array:
+    def kept(self, g: Arrays) -> Array:
         """The share of the old state that a step keeps: f, or 1 - f."""
         return g["f"] if self.keep == "f" else 1 - g["f"]
 

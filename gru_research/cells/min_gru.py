@@ -1,11 +1,11 @@
 """minGRU: a GRU whose gates don't see the state (Feng et al. 2024, arXiv 2410.01201)."""
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 import jax.numpy as jnp
 
-from gru_research.types import Array, DType, Params, PRNGKey
+from gru_research.types import Array, Arrays, DType, Params, PRNGKey
 
 from . import base
 from .arguments import split
@@ -67,13 +67,7 @@ class MinGRU:
         """`x W_g + b_g [..., H]` for each gate."""
         return base.project_gates(self, params, x, GATES)
 
-    def gates(
-        self,
-        params: Params,
-        carry: Array,
-        p: Mapping[str, Array],
-        fixed: Mapping[str, Array] = base.NOTHING_FIXED,
-    ) -> dict[str, Array]:
+    def gates(self, params: Params, carry: Array, p: Arrays, fixed: Arrays = base.NOTHING_FIXED) -> dict[str, Array]:
         """The gates z, n `[..., H]`, whatever the carry; those in `fixed` have the values given there."""
         base.check_fixed(fixed, GATES)
         g = dict(fixed)
@@ -82,18 +76,18 @@ class MinGRU:
                 g[gate] = base.activate(function, base.widen(p[gate]))
         return base.narrow(g, p)
 
-    def linear(self, g: Mapping[str, Array], dtype: DType) -> tuple[Array, Array]:
+    def linear(self, g: Arrays, dtype: DType) -> tuple[Array, Array]:
         """`a, b [..., H]` of `h = a * h_prev + b`."""
         z, n = g["z"].astype(dtype), g["n"].astype(dtype)
         return z, (1 - z) * n
 
-    def combine(self, carry: Array, g: Mapping[str, Array]) -> tuple[Array, Array]:
+    def combine(self, carry: Array, g: Arrays) -> tuple[Array, Array]:
         """`h = z * h_prev + (1 - z) * n`, as carry and, in the gates' type, as output."""
         a, b = self.linear(g, carry.dtype)
         h = a * carry + b
         return h, h.astype(g["n"].dtype)
 
-    def kept(self, g: Mapping[str, Array]) -> Array:
+    def kept(self, g: Arrays) -> Array:
         """The share of the old state that a step keeps: z."""
         return g["z"]
 

@@ -1,12 +1,12 @@
 """minLSTM: an LSTM whose gates don't see the state (Feng et al. 2024, arXiv 2410.01201)."""
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 import jax
 import jax.numpy as jnp
 
-from gru_research.types import Array, DType, Params, PRNGKey
+from gru_research.types import Array, Arrays, DType, Params, PRNGKey
 
 from . import base
 from .arguments import split
@@ -68,13 +68,7 @@ class MinLSTM:
         """`x W_g + b_g [..., H]` for each gate."""
         return base.project_gates(self, params, x, GATES)
 
-    def gates(
-        self,
-        params: Params,
-        carry: Array,
-        p: Mapping[str, Array],
-        fixed: Mapping[str, Array] = base.NOTHING_FIXED,
-    ) -> dict[str, Array]:
+    def gates(self, params: Params, carry: Array, p: Arrays, fixed: Arrays = base.NOTHING_FIXED) -> dict[str, Array]:
         """The gates i, f, g `[..., H]`, whatever the carry; those in `fixed` have the values given there."""
         base.check_fixed(fixed, GATES)
         wide = {gate: base.widen(a) for gate, a in p.items()}
@@ -83,17 +77,17 @@ class MinLSTM:
         g = {"i": jax.nn.sigmoid(-odds), "f": jax.nn.sigmoid(odds), "g": candidate} | dict(fixed)
         return base.narrow(g, p)
 
-    def linear(self, g: Mapping[str, Array], dtype: DType) -> tuple[Array, Array]:
+    def linear(self, g: Arrays, dtype: DType) -> tuple[Array, Array]:
         """`a, b [..., H]` of `h = a * h_prev + b`."""
         return g["f"].astype(dtype), g["i"].astype(dtype) * g["g"].astype(dtype)
 
-    def combine(self, carry: Array, g: Mapping[str, Array]) -> tuple[Array, Array]:
+    def combine(self, carry: Array, g: Arrays) -> tuple[Array, Array]:
         """`h = f * h_prev + i * g`, as carry and, in the gates' type, as output."""
         a, b = self.linear(g, carry.dtype)
         h = a * carry + b
         return h, h.astype(g["g"].dtype)
 
-    def kept(self, g: Mapping[str, Array]) -> Array:
+    def kept(self, g: Arrays) -> Array:
         """The share of the old state that a step keeps: f."""
         return g["f"]
 

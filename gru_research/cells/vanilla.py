@@ -6,9 +6,9 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from gru_research.types import Array, DType, Params, PRNGKey
+from gru_research.types import Array, Arrays, DType, Params, PRNGKey
 
-from . import base
+from . import base, dtypes, gradients
 from .initializers import GlorotUniform, Initializer, Orthogonal, Zeros
 
 
@@ -57,13 +57,7 @@ class VanillaRNN:
         """`x W_h + b_h [..., H]`."""
         return base.project_gates(self, params, x, ("h",))
 
-    def gates(
-        self,
-        params: Params,
-        carry: Array,
-        p: Mapping[str, Array],
-        fixed: Mapping[str, Array] = base.NOTHING_FIXED,
-    ) -> dict[str, Array]:
+    def gates(self, params: Params, carry: Array, p: Arrays, fixed: Arrays = base.NOTHING_FIXED) -> dict[str, Array]:
         """The new state under the name h `[..., H]`, or the one in `fixed`; there is no gate."""
         base.check_fixed(fixed, ("h",))
         g = dict(fixed) or {
@@ -71,7 +65,7 @@ class VanillaRNN:
         }
         return base.narrow(g, p)
 
-    def combine(self, carry: Array, g: Mapping[str, Array]) -> tuple[Array, Array]:
+    def combine(self, carry: Array, g: Arrays) -> tuple[Array, Array]:
         """The new state, as carry and, in its own type, as output."""
         h = g["h"].astype(carry.dtype)
         return h, h.astype(g["h"].dtype)
@@ -84,38 +78,27 @@ class VanillaRNN:
         """The part of the carry that is the output: h."""
         return carry
 
-    def advance(self, params: Params, carry: Array, p: Mapping[str, Array]) -> tuple[Array, dict[str, Array]]:
+    def advance(self, params: Params, carry: Array, p: Arrays) -> tuple[Array, dict[str, Array]]:
         """h after the step; the gradient needs nothing else."""
         return self.combine(carry, self.gates(params, carry, p))[0], {}
 
-    def factors(
-        self, params: Params, previous_carry: Array, next_carry: Array, s: Mapping[str, Array]
-    ) -> dict[str, Array]:
+    def factors(self, params: Params, previous_carry: Array, next_carry: Array, s: Arrays) -> dict[str, Array]:
         """The activation's derivative: the factor from the cotangent of h to that of the pre-activation."""
         del params, previous_carry, s
         h = base.widen(next_carry)
         return {"h": 1 - h * h if self.activation == "tanh" else (h > 0).astype(h.dtype)}
 
-    def backward(
-        self, transposed: Mapping[str, Any], f: Mapping[str, Array], d: Array
-    ) -> tuple[Array, dict[str, Array]]:
+    def backward(self, transposed: Mapping[str, Any], f: Arrays, d: Array) -> tuple[Array, dict[str, Array]]:
         """The cotangent of h before a step, from `d [..., H]`, the one after it; also returns the pre-activation's."""
         d_a = d * f["h"]
-        return base.product_back(d_a, transposed, "h"), {"h": d_a}
+        return gradients.product_back(d_a, transposed, "h"), {"h": d_a}
 
     def cotangents(
-        self,
-        params: Params,
-        xs: Array,
-        previous_carry: Array,
-        next_carry: Array,
-        s: Mapping[str, Array],
-        f: Mapping[str, Array],
-        k: Mapping[str, Array],
+        self, params: Params, xs: Array, previous_carry: Array, next_carry: Array, s: Arrays, f: Arrays, k: Arrays
     ) -> tuple[dict[str, Array], Array]:
         """The cotangents of the parameters and of `xs [..., I]`, over all steps."""
         del next_carry, s, f
-        dtype = base.compute_dtype(self, params, xs)
-        d_params, d_xs = base.projection_cotangents(params, xs, k, dtype)
-        h = base.flatten_transpose(previous_carry, dtype)
-        return d_params | {"U_h": base.kernel_cotangent(h, k["h"])}, d_xs
+        dtype = dtypes.compute_dtype(self, params, xs)
+        d_params, d_xs = gradients.projection_cotangents(params, xs, k, dtype)
+        h = gradients.flatten_transpose(previous_carry, dtype)
+        return d_params | {"U_h": gradients.kernel_cotangent(h, k["h"])}, d_xs

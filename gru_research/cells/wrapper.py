@@ -1,13 +1,12 @@
 """The base of cells that wrap another cell, to add noise, attention or interventions."""
 
 import dataclasses
-from collections.abc import Mapping
 from typing import Any
 
 import jax
 from jax.extend import core
 
-from gru_research.types import Array, Carry, DType, Params
+from gru_research.types import Array, Arrays, Carry, DType, Params
 
 from .base import Cell, step
 from .overrides import check_step
@@ -56,10 +55,10 @@ def hidden_part(cell: Cell, carry: Any) -> int:
     raise ValueError(message)
 
 
-def check_output(cell: Cell, carry: Carry, g: Mapping[str, Array]) -> None:
+def check_output(cell: Cell, carry: Carry, g: Arrays) -> None:
     """Raises ValueError where the output of `cell.combine(carry, g)` isn't `cell.hidden` of the new carry, cast."""
 
-    def combine(carry: Carry, g: Mapping[str, Array]) -> tuple[Array, Array]:
+    def combine(carry: Carry, g: Arrays) -> tuple[Array, Array]:
         new, y = cell.combine(carry, g)
         return y, cell.hidden(new)
 

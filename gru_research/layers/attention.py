@@ -7,9 +7,10 @@ import jax
 import jax.numpy as jnp
 
 from gru_research.cells.arguments import check_inputs, split
-from gru_research.cells.base import accumulation_dtype, product, promote_rank, promoted, widen
+from gru_research.cells.base import product, promote_rank, widen
 from gru_research.cells.checks import float_dtype, one_of, whole
 from gru_research.cells.containers import plain
+from gru_research.cells.dtypes import accumulation_dtype, promoted
 from gru_research.cells.initializers import GlorotUniform, Initializer, resolve
 from gru_research.cells.shape_checks import check_tree
 from gru_research.time_loop.masks import check_stream

@@ -1,17 +1,17 @@
 """Wraps a cell with attention: at every step its previous state queries a memory, and the context is an input."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import ClassVar
 
 import jax.numpy as jnp
 
-from gru_research.cells import base
+from gru_research.cells import base, dtypes
 from gru_research.cells.arguments import split
 from gru_research.cells.base import Cell
 from gru_research.cells.wrapper import CellWrapper
 from gru_research.time_loop.sharding import alike
-from gru_research.types import Array, Carry, Params, PRNGKey
+from gru_research.types import Array, Arrays, Carry, Params, PRNGKey
 
 from .attention import Attention
 
@@ -57,19 +57,17 @@ class AttentionWrapper(CellWrapper):
         del params
         return {"x": x}
 
-    def gates(
-        self, params: Params, carry: Carry, p: Mapping[str, Array], fixed: Mapping[str, Array] = base.NOTHING_FIXED
-    ) -> dict[str, Array]:
+    def gates(self, params: Params, carry: Carry, p: Arrays, fixed: Arrays = base.NOTHING_FIXED) -> dict[str, Array]:
         """The cell's gates, "context" and "attention weights"."""
         context, weights = self.attention.apply(params["attention"], self.cell.hidden(carry), params["memory"])
-        dtype = base.promoted(p["x"], context)
+        dtype = dtypes.promoted(p["x"], context)
         (x,) = alike([p["x"].astype(dtype)], context)
         inputs = jnp.concatenate([x, context.astype(dtype)], -1)
         g = self.cell.gates(params["cell"], carry, self.cell.project(params["cell"], inputs), fixed)
         return g | {CONTEXT: context, WEIGHTS: weights}
 
-    def combine(self, carry: Carry, g: Mapping[str, Array]) -> tuple[Carry, Array]:
+    def combine(self, carry: Carry, g: Arrays) -> tuple[Carry, Array]:
         inner = {name: a for name, a in g.items() if name not in (CONTEXT, WEIGHTS)}
         carry, y = self.cell.combine(carry, inner)
-        dtype = base.promoted(y, g[CONTEXT])
+        dtype = dtypes.promoted(y, g[CONTEXT])
         return carry, jnp.concatenate([y.astype(dtype), g[CONTEXT].astype(dtype)], -1)

@@ -3,7 +3,8 @@
 import jax
 import jax.numpy as jnp
 
-from gru_research.cells.base import accumulation_dtype, product, promote_rank
+from gru_research.cells.base import product, promote_rank
+from gru_research.cells.dtypes import accumulation_dtype
 from gru_research.cells.initializers import GlorotUniform
 from gru_research.types import Array, DType, Params, PRNGKey
 

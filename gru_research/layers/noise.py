@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from gru_research.cells import base
+from gru_research.cells import base, dtypes
 from gru_research.cells.arguments import operations_are_checked, split
 from gru_research.cells.checks import number, rate
 from gru_research.cells.wrapper import hidden_part
@@ -103,7 +103,7 @@ def unroll_noisy(
     if noise.drop_connect:
         params = drop_connections(connect_key, noise.drop_connect, params)
     if not jnp.issubdtype(xs.dtype, jnp.floating):
-        xs = xs.astype(base.compute_dtype(cell, params, xs))
+        xs = xs.astype(dtypes.compute_dtype(cell, params, xs))
     if noise.input_dropout:
         kept = jax.random.bernoulli(input_key, 1 - noise.input_dropout, (*batch, xs.shape[-1]))
         xs = keep(xs, jnp.expand_dims(kept, 0 if options.time_major else -2), noise.input_dropout)
@@ -130,7 +130,7 @@ def unroll_noisy(
 def add_weight_noise(key: PRNGKey, deviation: float, params: Params) -> Params:
     """Every array of `params` plus `N(0, deviation^2)`."""
     leaves, tree = jax.tree.flatten(params)
-    wide = base.accumulation_dtype(jnp.result_type(*leaves))
+    wide = dtypes.accumulation_dtype(jnp.result_type(*leaves))
     noise = deviation * jax.random.normal(key, (sum(a.size for a in leaves),), wide)
     noisy = [(a + n).astype(a.dtype) for a, n in zip(leaves, _cut(noise, leaves), strict=True)]
     return jax.tree.unflatten(tree, noisy)

@@ -5,7 +5,7 @@ loop.
 """
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import ClassVar
 
 import jax
@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from gru_research.cells import base
 from gru_research.cells.base import Cell
 from gru_research.cells.wrapper import CellWrapper, check_output, hidden_part
-from gru_research.types import Array, Carry, Params, PRNGKey
+from gru_research.types import Array, Arrays, Carry, Params, PRNGKey
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,18 +38,16 @@ class StateDropout(CellWrapper):
     def initial_carry(self, params: Params, batch: Sequence[int]) -> Carry:
         return self.cell.initial_carry(params["cell"], batch)
 
-    def project(self, params: Params, x: Array) -> Mapping[str, Array]:
+    def project(self, params: Params, x: Array) -> Arrays:
         return self.cell.project(params["cell"], x)
 
-    def gates(
-        self, params: Params, carry: Carry, p: Mapping[str, Array], fixed: Mapping[str, Array] = base.NOTHING_FIXED
-    ) -> dict[str, Array]:
+    def gates(self, params: Params, carry: Carry, p: Arrays, fixed: Arrays = base.NOTHING_FIXED) -> dict[str, Array]:
         parts, tree = jax.tree.flatten(carry)
         h = hidden_part(self.cell, carry)
         parts[h] = keep(parts[h], params["kept"], self.rate)
         return self.cell.gates(params["cell"], jax.tree.unflatten(tree, parts), p, fixed)
 
-    def combine(self, carry: Carry, g: Mapping[str, Array]) -> tuple[Carry, Array]:
+    def combine(self, carry: Carry, g: Arrays) -> tuple[Carry, Array]:
         return self.cell.combine(carry, g)
 
 
@@ -87,14 +85,12 @@ class Zoneout(CellWrapper):
                 end += size
         return p
 
-    def gates(
-        self, params: Params, carry: Carry, p: Mapping[str, Array], fixed: Mapping[str, Array] = base.NOTHING_FIXED
-    ) -> dict[str, Array]:
+    def gates(self, params: Params, carry: Carry, p: Arrays, fixed: Arrays = base.NOTHING_FIXED) -> dict[str, Array]:
         masks = {name: a for name, a in p.items() if name.startswith(MASK)}
         inner = {name: a for name, a in p.items() if name not in masks}
         return self.cell.gates(params, carry, inner, fixed) | masks
 
-    def combine(self, carry: Carry, g: Mapping[str, Array]) -> tuple[Carry, Array]:
+    def combine(self, carry: Carry, g: Arrays) -> tuple[Carry, Array]:
         inner = {name: a for name, a in g.items() if not name.startswith(MASK)}
         check_output(self.cell, carry, inner)
         new, y = self.cell.combine(carry, inner)

@@ -6,11 +6,11 @@ from typing import Any, Literal
 
 import numpy as np
 
-from gru_research.types import Array, Batch
+from gru_research.types import Array, Arrays, Batch
 
 Direction = Literal["min", "max"]
 """Whether a lower or a higher value of a metric is better."""
-Statistics = Callable[[Any, Batch], Mapping[str, Array]]
+Statistics = Callable[[Any, Batch], Arrays]
 """`(outputs, batch) -> {name: [B, ...]}`, inside jit: the statistics of each example."""
 
 

@@ -7,7 +7,8 @@ import jax.numpy as jnp
 
 from gru_research.cells import Cell
 from gru_research.cells.arguments import split
-from gru_research.cells.base import product, promoted
+from gru_research.cells.base import product
+from gru_research.cells.dtypes import promoted
 from gru_research.cells.initializers import GlorotUniform
 from gru_research.layers import AttentionWrapper, Bahdanau, Luong, Memory, Stack
 from gru_research.layers.attention_wrapper import WEIGHTS

@@ -9,8 +9,9 @@ import jax.numpy as jnp
 
 from gru_research.cells import Cell
 from gru_research.cells.arguments import check_inputs, split
-from gru_research.cells.base import product, promote_rank, promoted
+from gru_research.cells.base import product, promote_rank
 from gru_research.cells.checks import boolean, one_of, rate, whole
+from gru_research.cells.dtypes import promoted
 from gru_research.layers import Bahdanau, Bidirectional, Embedding, Luong, Memory, OneHot, Readout, Stack
 from gru_research.layers.noise import drop_steps
 from gru_research.masks import length_mask

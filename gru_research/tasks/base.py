@@ -12,7 +12,7 @@ import numpy as np
 from gru_research.data import DataDirs, load
 from gru_research.metrics import Collected, Direction, Metric, mean
 from gru_research.spec import Spec
-from gru_research.types import Array, Batch, PRNGKey
+from gru_research.types import Array, Arrays, Batch, PRNGKey
 
 from .application import Application
 from .input_encoders import default_encoder
@@ -138,7 +138,7 @@ class Task:
     answer: Mapping[str, Any] = dataclasses.field(default_factory=lambda: {"name": "greedy"})
     length: int | None = None
     scaling: str = ""
-    latents: Callable[[Batch], Mapping[str, Array]] | None = None
+    latents: Callable[[Batch], Arrays] | None = None
     encode: Callable[[Any], dict[str, np.ndarray]] = None  # pyright: ignore[reportAssignmentType]  # filled in
     decode: Callable[[Any], Any] = None  # pyright: ignore[reportAssignmentType]  # filled in
     continues: bool = False

@@ -11,7 +11,7 @@ every seed.) Strings are padded at the end with token 0, and the output is read 
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -20,7 +20,7 @@ from jax import lax
 
 from gru_research.masks import length_mask
 from gru_research.spec import Spec
-from gru_research.types import Array, Batch, PRNGKey
+from gru_research.types import Array, Arrays, Batch, PRNGKey
 
 from .base import ACCURACY, Generated, Task, check_share, class_loss
 from .constant_baseline import best_constant
@@ -186,7 +186,7 @@ def _task(
     scaling: str,
     written: tuple[Sequence[str], Callable[[str], Sequence[str]]],
     answers: tuple[str, ...] = (),
-    latents: Callable[[Array], Mapping[str, Array]] | None = None,
+    latents: Callable[[Array], Arrays] | None = None,
 ) -> Task:
     """Returns the task.
 

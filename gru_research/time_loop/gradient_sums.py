@@ -12,7 +12,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from gru_research.cells.base import accumulation_dtype
+from gru_research.cells.dtypes import accumulation_dtype
 from gru_research.types import Carry, DType, Params
 
 

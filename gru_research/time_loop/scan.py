@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from gru_research.cells import base
+from gru_research.cells import dtypes
 from gru_research.cells.wide_params import remember_casts
 from gru_research.types import Array, Carry, Params
 
@@ -63,7 +63,7 @@ def in_place(cell: Any, params: Params, reset_carry: Carry, options: UnrollOptio
         axis = 0 if options.time_major else h.ndim - 1
         shape = (*h.shape[:axis], time, *h.shape[axis:])
         # zeros_like: in `shard_map` they vary over the mesh as h does.
-        ys = jnp.zeros_like(h, shape=shape, dtype=base.compute_dtype(cell, params, steps[0]))
+        ys = jnp.zeros_like(h, shape=shape, dtype=dtypes.compute_dtype(cell, params, steps[0]))
         if auto_options.below(time, 1, otherwise=False):
             return carry, ys
 
@@ -104,7 +104,7 @@ def _advance(
             carry = select(reset_before, start, carry)
         with remember_casts(own, params):
             new, more = step(own, carry, x if hoist else cell.project(own, x))
-        new = base.in_types_of(carry, new)
+        new = dtypes.in_types_of(carry, new)
         return new if real is None else select(real, new, carry), more
 
     if not hoist:

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gru_research.cells import base
+from gru_research.cells import base, dtypes
 from gru_research.cells.arguments import check_sequence, operations_are_checked
 from gru_research.cells.checks import boolean
 from gru_research.cells.containers import plain
@@ -116,7 +116,7 @@ def _run(
     time, batch = xs_T.shape[0], xs_T.shape[1:-1]
     real_T = real_steps(lengths, None if mask is None else to_time_major(mask, features=0), batch, time)
     reset_before_T = reset_steps(None if resets is None else to_time_major(resets, features=0), reverse)
-    reset_carry = base.cast_carry(cell, params, cell.initial_carry(params, batch))
+    reset_carry = dtypes.cast_carry(cell, params, cell.initial_carry(params, batch))
     carry = reset_carry if initial_carry is None else _like(reset_carry, initial_carry)
     if real_T is not None or reset_before_T is not None:
         _check_rows(cell, reset_carry, batch)

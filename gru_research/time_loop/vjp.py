@@ -19,7 +19,7 @@ import numpy as np
 from jax import lax
 from jax.dtypes import float0
 
-from gru_research.cells import base
+from gru_research.cells import dtypes, gradients
 from gru_research.types import Array, Carry, Params
 
 from .gradient_sums import CastBack
@@ -110,7 +110,7 @@ def _forward(
     final, (next_carry_T, s_T) = run(carry, (xs_T, real_T, reset_before_T))
     ys = None
     if options.outputs == "all":
-        ys = zero_unless(real_T, cell.hidden(next_carry_T).astype(base.compute_dtype(cell, params, xs_T)))
+        ys = zero_unless(real_T, cell.hidden(next_carry_T).astype(dtypes.compute_dtype(cell, params, xs_T)))
         ys = ys if options.time_major else jnp.moveaxis(ys, 0, -2)
     return (final, ys), (params, reset_carry, carry, xs_T, real_T, reset_before_T, next_carry_T, s_T)
 
@@ -122,8 +122,8 @@ def _backward(
     params, reset_carry, carry, xs_T, real_T, reset_before_T, next_carry_T, s_T = saved
     d_final, d_ys = cotangent
     d_ys_T = d_ys if d_ys is None or options.time_major else jnp.moveaxis(d_ys, -2, 0)
-    transposed = base.transpose_kernels(
-        params, base.compute_dtype(cell, params, xs_T), rows=math.prod(xs_T.shape[1:-1])
+    transposed = gradients.transpose_kernels(
+        params, dtypes.compute_dtype(cell, params, xs_T), rows=math.prod(xs_T.shape[1:-1])
     )
     hidden_back = jax.vjp(cell.hidden, carry)[1]
 
@@ -212,7 +212,7 @@ def _as_number(d: Array, a: Array) -> Array:
 
 def _no_sum_yet(a: Array) -> Array:
     """Zeros of the shape of `a`, for a sum in float32 or wider."""
-    return jnp.zeros_like(a, dtype=base.accumulation_dtype(a.dtype))
+    return jnp.zeros_like(a, dtype=dtypes.accumulation_dtype(a.dtype))
 
 
 def _as_cotangent(d: Array, a: Array) -> Any:

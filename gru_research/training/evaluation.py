@@ -13,7 +13,7 @@ from gru_research.metrics import Additive
 from gru_research.models import Model
 from gru_research.tasks import Task
 from gru_research.tasks.base import PREDICTIONS
-from gru_research.types import Array, Batch, Params
+from gru_research.types import Array, Arrays, Batch, Params
 
 from .state import TrainState
 
@@ -25,8 +25,8 @@ class BatchMeasures(NamedTuple):
     """The results for one batch: `sums` has the summed statistics of additive metrics by metric and name; `kept` has
     the arrays `[B, ...]` of each example by metric, or `PREDICTIONS`, and name."""
 
-    sums: Mapping[str, Mapping[str, Array]]
-    kept: Mapping[str, Mapping[str, Array]]
+    sums: Mapping[str, Arrays]
+    kept: Mapping[str, Arrays]
 
 
 def evaluate(
@@ -51,7 +51,7 @@ def evaluate(
     return BatchMeasures(sums, kept)
 
 
-def wide(arrays: Mapping[str, Array]) -> dict[str, Array]:
+def wide(arrays: Arrays) -> dict[str, Array]:
     """Converts 16-bit numbers to float32, for exact sums and because NumPy's files have no bfloat16."""
     return {
         name: a.astype(jnp.float32) if jnp.issubdtype(a.dtype, jnp.floating) and a.dtype.itemsize < 4 else a

@@ -1,6 +1,5 @@
 """The state of one seed's training between updates. On devices it has a leading seed axis."""
 
-from collections.abc import Mapping
 from typing import NamedTuple
 
 import jax
@@ -8,7 +7,7 @@ import jax.numpy as jnp
 import optax
 
 from gru_research.models import Model
-from gru_research.types import Array, Batch, Params, PRNGKey
+from gru_research.types import Array, Arrays, Batch, Params, PRNGKey
 
 from .optimizer import Optimizer
 
@@ -32,7 +31,7 @@ class TrainState(NamedTuple):
     params: Params
     opt_state: optax.OptState
     seed: Array
-    scalars: Mapping[str, Array]
+    scalars: Arrays
     active: Array
     step: Array
     diverged_at: Array
@@ -45,7 +44,7 @@ def stream(seed: Array, name: str) -> PRNGKey:
 
 
 def init_state(
-    model: Model, optimizer: Optimizer, example: Batch, seed: Array, scalars: Mapping[str, Array], active: Array
+    model: Model, optimizer: Optimizer, example: Batch, seed: Array, scalars: Arrays, active: Array
 ) -> TrainState:
     """Returns the state before the first update."""
     params = model.init(stream(seed, "init"), example)

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import jax
 import jax.numpy as jnp
@@ -13,7 +13,7 @@ from gru_research.adapters.residual import ResidualRNN
 from gru_research.adapters.sequence import run, step
 from gru_research.cells import GRU, LSTM, VanillaRNN
 from gru_research.cells.arguments import check_inputs
-from gru_research.cells.base import accumulation_dtype
+from gru_research.cells.dtypes import accumulation_dtype
 from gru_research.cells.lstm import GATES
 from gru_research.time_loop import UnrollOptions
 from gru_research.types import Array, ArrayLike, Carry, DType, PRNGKey
@@ -51,7 +51,10 @@ class WholeSequence:
 
 
 class FunctionalCell(nn.RNNCellBase):
-    """Base class of our linen cells. A subclass adds `functional`, `parameters` and `initialize_carry`."""
+    """Base class of our linen cells. A subclass adds its fields, `functional` and `parameters`."""
+
+    carries: ClassVar[int] = 1
+    """The number of arrays of the carry."""
 
     @nn.nowrap
     def functional(self) -> Any:
@@ -80,6 +83,15 @@ class FunctionalCell(nn.RNNCellBase):
             return params
         cell = self.functional()
         return (cell, params) if carry is READ else step(cell, params, carry, inputs)
+
+    @nn.nowrap
+    def initialize_carry(self, rng: PRNGKey, input_shape: tuple[int, ...]) -> Carry:
+        """Returns `h [..., H]`, or `(c, h)`, in float32 or wider, for a step's `input_shape` with the batch axes."""
+        module: Any = self
+        keys = [rng] if self.carries == 1 else jax.random.split(rng, self.carries)
+        drawn = [module.carry_init(key, (*input_shape[:-1], module.features), module.param_dtype) for key in keys]
+        parts = tuple(a.astype(accumulation_dtype(module.param_dtype)) for a in drawn)
+        return parts if self.carries > 1 else parts[0]
 
     @property
     def num_feature_axes(self) -> int:
@@ -132,11 +144,6 @@ class GRUCell(FunctionalCell):
             params[f"U_{g}"], c = _from_state(self, f"h{g}", self.bias_init if g == "n" else None)
         return params | {"c_n": c}
 
-    @nn.nowrap
-    def initialize_carry(self, rng: PRNGKey, input_shape: tuple[int, ...]) -> Array:
-        """Returns `h [..., H]` in float32 or wider, for a step's `input_shape` with the batch axes."""
-        return _first_state(self, rng, input_shape)
-
 
 class MGUCell(FunctionalCell):
     """Flax's `linen.MGUCell`, the minimal gated unit (Zhou et al. 2016, arXiv 1603.09420).
@@ -177,17 +184,14 @@ class MGUCell(FunctionalCell):
         params = {"W_z": W_f, "U_z": U_f, "b_z": b_f, "W_n": W_n, "U_n": U_n, "b_n": b_n}
         return params | {"W_r": W_f, "U_r": U_f, "b_r": b_f, "c_n": c_n} if self.reset_gate else params
 
-    @nn.nowrap
-    def initialize_carry(self, rng: PRNGKey, input_shape: tuple[int, ...]) -> Array:
-        """Returns `h [..., H]` in float32 or wider, for a step's `input_shape` with the batch axes."""
-        return _first_state(self, rng, input_shape)
-
 
 class LSTMCell(FunctionalCell):
     """Flax's `linen.LSTMCell`; `gru_research.LSTM` has the equations. Carry `(c, h)`.
 
     Parameters: `ii, if, ig, io: kernel (I, H)` and `hi, hf, hg, ho: kernel (H, H), bias (H,)`.
     """
+
+    carries: ClassVar[int] = 2
 
     features: int
     gate_fn: Activation = nn.sigmoid
@@ -210,12 +214,6 @@ class LSTMCell(FunctionalCell):
             params[f"W_{g}"], _ = _from_input(self, inputs, f"i{g}", None)
             params[f"U_{g}"], params[f"b_{g}"] = _from_state(self, f"h{g}", self.bias_init)
         return params
-
-    @nn.nowrap
-    def initialize_carry(self, rng: PRNGKey, input_shape: tuple[int, ...]) -> tuple[Array, Array]:
-        """Returns `(c, h)`, each `[..., H]` in float32 or wider, for a step's `input_shape` with the batch axes."""
-        c_key, h_key = jax.random.split(rng)
-        return _first_state(self, c_key, input_shape), _first_state(self, h_key, input_shape)
 
 
 class OptimizedLSTMCell(LSTMCell):
@@ -248,11 +246,6 @@ class SimpleCell(FunctionalCell):
         U, _ = _from_state(self, "h", None)
         return {"W_h": W, "U_h": U, "b_h": b}
 
-    @nn.nowrap
-    def initialize_carry(self, rng: PRNGKey, input_shape: tuple[int, ...]) -> Array:
-        """Returns `h [..., H]` in float32 or wider, for a step's `input_shape` with the batch axes."""
-        return _first_state(self, rng, input_shape)
-
 
 def _functions(module: Any) -> dict[str, Any]:
     return {"gate": module.gate_fn, "activation": module.activation_fn}
@@ -279,8 +272,3 @@ def _drawn_wide(init: Initializer) -> Initializer:
         return jax.tree.map(lambda a: a.astype(dtype), init(key, shape, accumulation_dtype(dtype)))
 
     return init_wide
-
-
-def _first_state(module: Any, key: PRNGKey, input_shape: tuple[int, ...]) -> Array:
-    state = module.carry_init(key, (*input_shape[:-1], module.features), module.param_dtype)
-    return state.astype(accumulation_dtype(module.param_dtype))

@@ -19,7 +19,7 @@ from flax.nnx.nn import dtypes
 from gru_research.adapters.residual import ResidualRNN
 from gru_research.adapters.sequence import step
 from gru_research.cells import GRU, LSTM, VanillaRNN
-from gru_research.cells.base import accumulation_dtype
+from gru_research.cells.dtypes import accumulation_dtype
 from gru_research.cells.lstm import GATES
 from gru_research.types import Array, ArrayLike, Carry, DType, PRNGKey
 
@@ -199,11 +199,8 @@ class GRUCell(FunctionalCell):
         return cell, _by_gate("rzn", W=W, U=U, b=b) | {"c_n": c_n}
 
 
-class LSTMCell(FunctionalCell):
-    """Flax's `nnx.LSTMCell`; `gru_research.LSTM` has the equations. Carry `(c, h)`.
-
-    Parameters: `ii, if_, ig, io: kernel (I, H)` and `hi, hf, hg, ho: kernel (H, H), bias (H,)`.
-    """
+class _LSTM(FunctionalCell):
+    """The constructor of both LSTM cells. A subclass adds `_make_layers` and `functional`."""
 
     carries = 2
 
@@ -229,58 +226,59 @@ class LSTMCell(FunctionalCell):
     ) -> None:
         self._settle(in_features, hidden_features, dtype, param_dtype, promote_dtype, carry_init, keep_rngs, rngs)
         self.gate_fn, self.activation_fn = gate_fn, activation_fn
-        from_state = {"recurrent": True, "kernel_metadata": recurrent_kernel_metadata, "bias_metadata": bias_metadata}
+        metadata = {"kernel_metadata": recurrent_kernel_metadata, "bias_metadata": bias_metadata}
+        self._make_layers(
+            lambda gates: self._linear(gates, kernel_init, None, rngs, kernel_metadata=kernel_metadata),
+            lambda gates: self._linear(gates, recurrent_kernel_init, bias_init, rngs, recurrent=True, **metadata),
+        )
+
+    def _make_layers(self, from_input: Callable[[int], Any], from_state: Callable[[int], Any]) -> None:
+        """Makes the linear layers by functions of the number of gates, in Flax's order: each draws the next key."""
+        raise NotImplementedError
+
+    def _lstm(self, dtype: DType) -> LSTM:
+        return LSTM(
+            self.hidden_features,
+            gate=self.gate_fn,
+            activation=self.activation_fn,
+            param_dtype=self.param_dtype,
+            dtype=dtype,
+        )
+
+
+class LSTMCell(_LSTM):
+    """Flax's `nnx.LSTMCell`; `gru_research.LSTM` has the equations. Carry `(c, h)`.
+
+    Parameters: `ii, if_, ig, io: kernel (I, H)` and `hi, hf, hg, ho: kernel (H, H), bias (H,)`.
+    """
+
+    def _make_layers(self, from_input: Callable[[int], Any], from_state: Callable[[int], Any]) -> None:
         for name in ("ii", "if_", "ig", "io"):
-            setattr(self, name, self._linear(1, kernel_init, None, rngs, kernel_metadata=kernel_metadata))
+            setattr(self, name, from_input(1))
         for name in ("hi", "hf", "hg", "ho"):
-            setattr(self, name, self._linear(1, recurrent_kernel_init, bias_init, rngs, **from_state))
+            setattr(self, name, from_state(1))
 
     def functional(self, inputs: ArrayLike) -> tuple[LSTM, dict[str, Array]]:
         params = {}
         for gate in GATES:
             params[f"W_{gate}"], _ = self._read("if_" if gate == "f" else f"i{gate}")
             params[f"U_{gate}"], params[f"b_{gate}"] = self._read(f"h{gate}")
-        return _lstm(self, self._dtype(inputs, params["W_i"], None)), params
+        return self._lstm(self._dtype(inputs, params["W_i"], None)), params
 
 
-class OptimizedLSTMCell(FunctionalCell):
+class OptimizedLSTMCell(_LSTM):
     """Flax's `nnx.OptimizedLSTMCell`: an `LSTMCell` with fused parameters. Here both are equally fast.
 
     Parameters: `dense_i: kernel (I, 4H)`, `dense_h: kernel (H, 4H), bias (4H,)`, gates in the order i, f, g, o.
     `fuse_lstm` and `split_lstm` convert between the two cells' trees.
     """
 
-    carries = 2
-
-    def __init__(
-        self,
-        in_features: int,
-        hidden_features: int,
-        *,
-        gate_fn: Activation = nnx.sigmoid,
-        activation_fn: Activation = nnx.tanh,
-        kernel_init: Initializer = KERNEL,
-        recurrent_kernel_init: Initializer = RECURRENT,
-        bias_init: Initializer = ZEROS,
-        dtype: DType | None = None,
-        param_dtype: DType = jnp.float32,
-        carry_init: Initializer | None = None,
-        promote_dtype: Callable[..., Any] = dtypes.promote_dtype,
-        keep_rngs: bool = False,
-        rngs: nnx.Rngs,
-        kernel_metadata: Mapping[str, Any] = NO_METADATA,
-        recurrent_kernel_metadata: Mapping[str, Any] = NO_METADATA,
-        bias_metadata: Mapping[str, Any] = NO_METADATA,
-    ) -> None:
-        self._settle(in_features, hidden_features, dtype, param_dtype, promote_dtype, carry_init, keep_rngs, rngs)
-        self.gate_fn, self.activation_fn = gate_fn, activation_fn
-        from_state = {"recurrent": True, "kernel_metadata": recurrent_kernel_metadata, "bias_metadata": bias_metadata}
-        self.dense_i = self._linear(4, kernel_init, None, rngs, kernel_metadata=kernel_metadata)
-        self.dense_h = self._linear(4, recurrent_kernel_init, bias_init, rngs, **from_state)
+    def _make_layers(self, from_input: Callable[[int], Any], from_state: Callable[[int], Any]) -> None:
+        self.dense_i, self.dense_h = from_input(4), from_state(4)
 
     def functional(self, inputs: ArrayLike) -> tuple[LSTM, dict[str, Array]]:
         (W, _), (U, b) = self._read("dense_i"), self._read("dense_h")
-        return _lstm(self, self._dtype(inputs, W, None)), _by_gate(GATES, W=W, U=U, b=b)
+        return self._lstm(self._dtype(inputs, W, None)), _by_gate(GATES, W=W, U=U, b=b)
 
 
 class SimpleCell(FunctionalCell):
@@ -322,10 +320,7 @@ class SimpleCell(FunctionalCell):
     def functional(self, inputs: ArrayLike) -> tuple[VanillaRNN | ResidualRNN, dict[str, Array]]:
         (W, b), (U, _) = self._read("dense_i"), self._read("dense_h")
         cell = (ResidualRNN if self.residual else VanillaRNN)(
-            self.hidden_features,
-            self.activation_fn,
-            param_dtype=self.param_dtype,
-            dtype=self._dtype(inputs, W, b),
+            self.hidden_features, self.activation_fn, param_dtype=self.param_dtype, dtype=self._dtype(inputs, W, b)
         )
         return cell, {"W_h": W, "U_h": U, "b_h": b}
 
@@ -346,16 +341,6 @@ def gate_by_gate(init: Initializer, gates: int) -> Initializer:
         return jnp.concatenate(drawn, axis=-1).astype(dtype)
 
     return init_fused
-
-
-def _lstm(module: LSTMCell | OptimizedLSTMCell, dtype: DType) -> LSTM:
-    return LSTM(
-        module.hidden_features,
-        gate=module.gate_fn,
-        activation=module.activation_fn,
-        param_dtype=module.param_dtype,
-        dtype=dtype,
-    )
 
 
 def _by_gate(gates: str | tuple[str, ...], **fused: Array) -> dict[str, Array]:

@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 from jax.interpreters import ad, batching
 
-from gru_research.cells import base
+from gru_research.cells import dtypes
 from gru_research.native import library
 from gru_research.time_loop.options import UnrollOptions
 from gru_research.time_loop.scan import Run
@@ -50,7 +50,7 @@ def why_not(cell: Any, params: Params, xs_T: Array, carry: Carry) -> str | None:
     if library().missing is not None:
         return f"the engine isn't there: {library().missing}"
     if any(a.dtype != jnp.float32 for a in jax.tree.leaves(carry)) or (
-        base.compute_dtype(cell, params, xs_T) != jnp.float32
+        dtypes.compute_dtype(cell, params, xs_T) != jnp.float32
     ):
         return "the engine computes in float32, with a carry in float32"
     if not all(isinstance(n, int) for n in xs_T.shape):
