@@ -76,11 +76,7 @@ def prepare(config: ExperimentConfig, folder: Path) -> RunCommand:
         raise UserError(f"workdir={str(folder)!r} can't be written: {e.strerror}") from e
     folder = folder.absolute()
     command = [sys.executable, "-m", "experiments.compare", f"--config={ROOT / 'configs' / 'rerun.py'}:{folder}"]
-    command += [f"--checkpoint_seconds={CHECKPOINT_SECONDS.value}"]
-    dirs = running.data_dirs()
-    given = {"data_dir": dirs.data_dir, "manual_dir": dirs.manual_dir}
-    command += [f"--{name}={value}" for name, value in given.items() if value]
-    command += running.backend_arguments()
+    command += [f"--checkpoint_seconds={CHECKPOINT_SECONDS.value}", *running.data_arguments()]
     env = {"JAX_COMPILATION_CACHE_DIR": str(folder / "compiled"), **CACHE, **os.environ}
     env["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
     return RunCommand(command, env, tuple(cell.label for cell in plan.cells), config.seeds)

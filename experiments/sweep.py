@@ -40,20 +40,14 @@ def main() -> int:
     jax.config.update("jax_platforms", "cpu")  # this process only checks: the trials use the accelerator
     metric, direction, files = config_check.check_sweep(sweep, config, running.data_dirs())
     name = "-".join(Path(path.partition(":")[0]).stem for path in (config_path(), SWEEP.value))
-    described = directory.SweepDescription(sweep, to_mapping(config), metric, direction, name, arguments(), files)
+    arguments = tuple(running.data_arguments())
+    described = directory.SweepDescription(sweep, to_mapping(config), metric, direction, name, arguments, files)
     claimed = directory.claim(running.workdir(name), described)
     if DRY_RUN.value:
         return dry_run(sweep, claimed)
     from experiments.sweeps import driver  # imports Optuna, which is an extra
 
     return driver.run(claimed, described, ENGINE.value, WORKERS.value)
-
-
-def arguments() -> tuple[str, ...]:
-    """Returns the flags that every trial gets."""
-    dirs = {"data_dir": flags.FLAGS.data_dir, "manual_dir": flags.FLAGS.manual_dir}
-    given = {name: str(Path(value).absolute()) for name, value in dirs.items() if value}
-    return (*(f"--{name}={value}" for name, value in given.items()), *running.backend_arguments())
 
 
 def dry_run(sweep: search_space.Sweep, claimed: directory.SweepDirectory) -> int:

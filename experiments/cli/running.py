@@ -103,10 +103,12 @@ def start_backend() -> None:
         raise UserError(f"--require_backend={required}, but jax found {found}: {jax.devices()[0].device_kind}")
 
 
-def backend_arguments() -> list[str]:
-    """Returns the backend's flags as arguments for other launchers."""
-    required = flags.FLAGS.require_backend
-    arguments = [f"--require_backend={required}"] if required else []
+def data_arguments() -> list[str]:
+    """Returns the flags of `define_data_flags` as arguments for other launchers, with absolute paths."""
+    dirs = {"data_dir": flags.FLAGS.data_dir, "manual_dir": flags.FLAGS.manual_dir}
+    arguments = [f"--{name}={Path(value).absolute()}" for name, value in dirs.items() if value]
+    if flags.FLAGS.require_backend:
+        arguments.append(f"--require_backend={flags.FLAGS.require_backend}")
     return arguments + (["--deterministic"] if flags.FLAGS.deterministic else [])
 
 

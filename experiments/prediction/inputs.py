@@ -1,6 +1,5 @@
 """Reads the inputs that `--input` names: a text, lines of a file or of stdin, or arrays from a file."""
 
-import csv
 import re
 import sys
 from collections.abc import Mapping, Sequence
@@ -10,7 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gru_research.config import UserError
-from gru_research.data.own_files import read_npy, read_npz, read_text
+from gru_research.data.own_files import as_number, read_npy, read_npz, read_rows, read_text
+from gru_research.plural import several
 from gru_research.tasks import Task
 from gru_research.tasks.files.categorical import UNKNOWN
 from gru_research.tasks.files.prediction_inputs import from_table, inputs_array
@@ -120,29 +120,26 @@ def _table(path: Path, task: Task) -> list[Asked]:
     own = from_table(task.learned, path)
     if own is not None:
         return [Asked(raw, raw if isinstance(raw, str) else f"{path}[{n}]") for n, raw in enumerate(own)]
-    text = read_text(path)
-    delimiter = "\t" if path.suffix == ".tsv" else ","
-    rows = [(n, row) for n, row in enumerate(csv.reader(text.splitlines(), delimiter=delimiter), 1) if row]
-    if rows and not _numbers(rows[0][1]):
+    rows = read_rows(path)
+    if any(as_number(cell) is None for cell in rows[0][1]):
         rows = rows[1:]
     if not rows:
         raise UserError(f"{path} has no line of numbers (a file of texts ends with .txt)")
-    for n, row in rows:
-        if len(row) != len(rows[0][1]):
-            wanted = f"{len(rows[0][1])} numbers, as line {rows[0][0]} has"
-            raise UserError(f"{path}, line {n}: must have {wanted}; it has {len(row)}")
-        if not _numbers(row):
-            wrong = next(word for word in row if not _numbers([word]))
-            raise UserError(f"{path}, line {n}: {wrong[:40]!r} must be a number")
-    array = np.array([row for _, row in rows]).astype(np.float64)
+    first, cells = rows[0]
+    array = np.empty((len(rows), len(cells)))
+    for n, (line, cells) in enumerate(rows):
+        if len(cells) != array.shape[1]:
+            wanted = f"{several(array.shape[1], 'number')}, as line {first} has"
+            raise UserError(f"{path}:{line}: must have {wanted}; it has {len(cells)}")
+        array[n] = [_number(f"{path}:{line}", cell) for cell in cells]
     return _one_or_several(array[:, 0] if array.shape[1] == 1 else array, path, task)
 
 
-def _numbers(words: Sequence[str]) -> bool:
-    try:
-        return all(isinstance(float(word), float) for word in words)
-    except ValueError:
-        return False
+def _number(place: str, cell: str) -> float:
+    value = as_number(cell)
+    if value is None:
+        raise UserError(f"{place}: {cell[:40]!r} must be a number")
+    return value
 
 
 def _one_or_several(array: np.ndarray, path: Path, task: Task) -> list[Asked]:

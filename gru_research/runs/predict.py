@@ -26,8 +26,8 @@ ALONG_TIME = ("inputs", "mask", "resets")
 Example = Mapping[str, np.ndarray]
 
 
-class Trained(Protocol):
-    """A run that can predict, such as a `LoadedRun`."""
+class AnyRun(Protocol):
+    """What a prediction reads of a run, such as a `LoadedRun`."""
 
     cells: Any  # labels
 
@@ -93,7 +93,7 @@ def sampling_of(task: Task, **given: Any) -> Sampling:
 
 
 def predict(
-    run: Trained,
+    run: AnyRun,
     inputs: Iterable[Any],
     cells: Sequence[str] | str | None = None,
     seeds: Sequence[int] | int | Literal["all"] | None = None,
@@ -155,7 +155,7 @@ def predict(
     ]
 
 
-def best_seed(run: Trained, cell: str) -> int:
+def best_seed(run: AnyRun, cell: str) -> int:
     """Returns the seed with the best validation metric among a cell's seeds that didn't diverge, or the first without
     such records. The metric is from the tested parameters or, for an unfinished cell, the last evaluation."""
     sign = 1 if run.task.validation_direction == "min" else -1
@@ -164,7 +164,7 @@ def best_seed(run: Trained, cell: str) -> int:
     return min(ranks, key=lambda seed: ranks[seed], default=run.seeds(cell)[0])
 
 
-def _validated(run: Trained, cell: str) -> dict[int, tuple[float | None, bool]]:
+def _validated(run: AnyRun, cell: str) -> dict[int, tuple[float | None, bool]]:
     """Returns each seed's validation metric, and whether the seed diverged."""
     found: dict[int, tuple[float | None, bool]] = {}
     for kind in ("result", "evaluation"):
@@ -178,7 +178,10 @@ def _validated(run: Trained, cell: str) -> dict[int, tuple[float | None, bool]]:
 
 
 def _asked(
-    run: Trained, cells: Sequence[str] | str | None, seeds: Sequence[int] | int | Literal["all"] | None, ensemble: bool
+    run: AnyRun,
+    cells: Sequence[str] | str | None,
+    seeds: Sequence[int] | int | Literal["all"] | None,
+    ensemble: bool,
 ) -> Iterator[tuple[str, list[int]]]:
     """Yields each requested cell with its seeds. Raises UserError for an unknown cell or seed."""
     if not run.cells:
@@ -263,7 +266,7 @@ def _batches(groups: Groups, size: int) -> Iterator[tuple[list[int], dict[str, n
             yield [place for place, _, _ in part], batch, [steps for _, _, steps in part]
 
 
-def _program(run: Trained, cell: str, sampling: Sampling) -> Callable[[Params, Batch, PRNGKey], Any]:
+def _program(run: AnyRun, cell: str, sampling: Sampling) -> Callable[[Params, Batch, PRNGKey], Any]:
     """Returns `(params, batch, keys [B]) -> outputs`, compiled once for each shape."""
     task, model = run.task, run.model(cell)
     if (task.continues or task.spec.generation is not None) and (reason := no_generation(model)):

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from gru_research.spec import Spec
 from gru_research.types import Array, Batch, PRNGKey
 
-from .base import SQUARED_ERROR, Generated, Task, squared_error
+from .base import SQUARED_ERROR, Generated, Task, check_at_least, squared_error
 
 
 def adding(length: int = 100, validation_size: int = 1000, test_size: int = 5000, threshold: float = 0.01) -> Task:
@@ -16,8 +16,7 @@ def adding(length: int = 100, validation_size: int = 1000, test_size: int = 5000
     and 0 elsewhere. The target after the last step is the sum of the two marked numbers. The constant answer 1 has a
     mean squared error of 1/6, the variance of the sum. A lower error needs memory over up to `length` steps.
     """
-    if length < 2:
-        raise ValueError(f"length={length!r} must be at least 2")
+    check_at_least(2, length=length)
     if threshold <= 0:
         raise ValueError(f"threshold={threshold!r} must be above 0")
 

@@ -6,11 +6,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from gru_research.config import choose
 from gru_research.metrics import mean
 from gru_research.spec import Spec
 from gru_research.types import Array, Batch, PRNGKey
 
-from .base import Generated, Task, alike, check_share, correct, cross_entropy
+from .base import Generated, Task, alike, check_at_least, check_share, correct, cross_entropy
 from .input_encoders import Tokens
 from .output_decoders import Classes
 
@@ -43,8 +44,7 @@ def associative_recall(
     answered queries. Always giving the value of one fixed pair, such as the last, is right in 1 of `pairs`; a guess
     among all values is right in 1 of V/2.
     """
-    if pairs < 1:
-        raise ValueError(f"pairs={pairs!r} must be at least 1")
+    check_at_least(1, pairs=pairs)
     if not 1 <= queries <= pairs:
         raise ValueError(f"queries={queries!r} must be from 1 to pairs={pairs!r}")
     if length < 2 * (pairs + queries):
@@ -52,8 +52,7 @@ def associative_recall(
     if vocabulary < 2 * pairs + 2:
         raise ValueError(f"vocabulary={vocabulary!r} must be at least {2 * pairs + 2}, 2 * pairs + 2")
     check_share("threshold", threshold)
-    if filler not in FILLERS:
-        raise ValueError(f"filler={filler!r} must be one of {', '.join(FILLERS)}")
+    choose("filler", filler, FILLERS)
     keys = vocabulary // 2 - 1
     values = vocabulary - vocabulary // 2
     places = (length - 2 * pairs) // 2

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from gru_research.data import DataDirs, load
+from gru_research.masks import length_mask
 from gru_research.metrics import Collected, Direction, Metric, mean
 from gru_research.spec import Spec
 from gru_research.types import Array, Arrays, Batch, PRNGKey
@@ -41,9 +42,7 @@ class Generated:
     make_test: Callable[[PRNGKey, int], Batch] | None = None
 
     def __post_init__(self) -> None:
-        for field in ("validation_size", "test_size"):
-            if getattr(self, field) < 1:
-                raise ValueError(f"{field}={getattr(self, field)!r} must be at least 1")
+        check_at_least(1, validation_size=self.validation_size, test_size=self.test_size)
 
     def load(self, dirs: DataDirs) -> dict[str, dict[str, np.ndarray]]:
         """Returns the validation and test sets. There is no training set to load."""
@@ -232,6 +231,13 @@ class Task:
         )
 
 
+def check_at_least(least: int, **values: int) -> None:
+    """Raises ValueError for the first of `values`, by the names of their fields, that is below `least`."""
+    for field, value in values.items():
+        if value < least:
+            raise ValueError(f"{field}={value!r} must be at least {least}")
+
+
 def check_share(field: str, value: float) -> None:
     """Raises ValueError unless `value`, an accuracy for example, is above 0 and at most 1."""
     if not 0 < value <= 1:
@@ -241,6 +247,15 @@ def check_share(field: str, value: float) -> None:
 def alike(values: Array) -> tuple[Array, Array]:
     """Returns values `[B]` with a weight of 1 for each example."""
     return values, jnp.ones_like(values)
+
+
+def over_steps(values: Array, lengths: Array | None) -> tuple[Array, Array]:
+    """Returns each example's mean of `values [B, T]` over its real steps, weighted by their number: a set's mean is
+    then over all steps. Without `lengths [B]` all steps are real."""
+    if lengths is None:
+        return values.mean(1), jnp.full(len(values), values.shape[1], jnp.float32)
+    real = length_mask(lengths, values.shape[1])
+    return jnp.where(real, values, 0).sum(1) / jnp.maximum(lengths, 1), lengths.astype(jnp.float32)
 
 
 def squared_error(outputs: Array, batch: Batch) -> tuple[Array, Array]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from gru_research.config import UserError
 
-from .base import Splits, Stored, Task
+from .base import Splits, Stored, Task, check_at_least
 from .files import files, texts
 
 CHARACTERS = "\n !$&',-.3:;?ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -41,8 +41,7 @@ def characters(
     The baseline predicts each character with its training frequency. The default `threshold` on tiny Shakespeare is the
     result of n-grams, 2.55 bits. A user's own text has no default threshold.
     """
-    if length < 1:
-        raise ValueError(f"length={length!r} must be at least 1")
+    check_at_least(1, length=length)
     if threshold is not None and threshold <= 0:
         raise ValueError(f"threshold={threshold!r} must be above 0")
     if train or learned:

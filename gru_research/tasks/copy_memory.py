@@ -7,11 +7,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from gru_research.config import choose
 from gru_research.metrics import mean
 from gru_research.spec import Spec
 from gru_research.types import Array, Batch, PRNGKey
 
-from .base import Generated, Task, alike, correct, cross_entropy
+from .base import Generated, Task, alike, check_at_least, correct, cross_entropy
 from .input_encoders import Tokens
 from .output_decoders import Classes
 
@@ -39,16 +40,11 @@ def copy_memory(
     recalled symbols. The best answer without memory is blank, then a uniform guess. Its `nll` is
     symbols ln(categories) / (length + 2 symbols), and the threshold is `threshold_fraction` of it.
     """
-    if length < 1:
-        raise ValueError(f"length={length!r} must be at least 1")
-    if symbols < 1:
-        raise ValueError(f"symbols={symbols!r} must be at least 1")
-    if categories < 2:
-        raise ValueError(f"categories={categories!r} must be at least 2")
+    check_at_least(1, length=length, symbols=symbols)
+    check_at_least(2, categories=categories)
     if not 0 < threshold_fraction < 1:
         raise ValueError(f"threshold_fraction={threshold_fraction!r} must be above 0 and below 1")
-    if form not in FORMS:
-        raise ValueError(f"form={form!r} must be one of {', '.join(FORMS)}")
+    choose("form", form, FORMS)
     first, blank, held = (0, categories, 1) if form == "arjovsky" else (1, 0, symbols + 1)
     delimiter = categories + 1
     steps = length + 2 * symbols

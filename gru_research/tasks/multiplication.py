@@ -7,7 +7,7 @@ from gru_research.spec import Spec
 from gru_research.types import Array, Batch, PRNGKey
 
 from .adding import marked_numbers
-from .base import SQUARED_ERROR, Generated, Task, squared_error
+from .base import SQUARED_ERROR, Generated, Task, check_at_least, squared_error
 
 VARIANCE = 7 / 144  # the variance of a product of two numbers from U[0, 1): 1/9 - 1/16
 
@@ -25,8 +25,7 @@ def multiplication(
     The numbers follow the source; the markers follow the task `adding`. The source draws the length from T .. T + T/10,
     marks one of the first ten steps and one of the first T/2 - 1 others, and marks the first and last step with -1.
     """
-    if length < 2:
-        raise ValueError(f"length={length!r} must be at least 2")
+    check_at_least(2, length=length)
     if not 0 < threshold < VARIANCE:
         raise ValueError(f"threshold={threshold!r} must be above 0 and below the baseline, 7/144 = 0.0486")
 

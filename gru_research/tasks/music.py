@@ -11,12 +11,11 @@ import numpy as np
 from scipy.special import expit
 
 from gru_research.config import UserError
-from gru_research.masks import length_mask
 from gru_research.metrics import mean
 from gru_research.spec import Spec
 from gru_research.types import Array, Batch
 
-from .base import Splits, Stored, Task
+from .base import Splits, Stored, Task, over_steps
 from .input_encoders import Vectors
 from .output_decoders import plain
 
@@ -188,9 +187,6 @@ def _prepare(batch: Batch) -> Batch:
 def note_likelihood(outputs: Array, batch: Batch) -> tuple[Array, Array]:
     """Returns each example's negative log-likelihood in nats, summed over keys and averaged over frames, from logits
     `[B, T, 88]`, binary `targets [B, T, 88]` and `lengths [B]`. An example's weight is its number of frames."""
-    lengths = batch["lengths"]
     logits, targets = outputs.astype(jnp.float32), batch["targets"].astype(jnp.float32)
     nll_BT = jnp.sum(jnp.logaddexp(0.0, logits) - targets * logits, -1)
-    real_BT = length_mask(lengths, nll_BT.shape[1])
-    nll_B = jnp.where(real_BT, nll_BT, 0).sum(-1) / jnp.maximum(lengths, 1)
-    return nll_B, lengths.astype(jnp.float32)
+    return over_steps(nll_BT, batch["lengths"])

@@ -7,7 +7,7 @@ import numpy as np
 from gru_research.spec import Spec
 from gru_research.types import Batch, PRNGKey
 
-from .base import ACCURACY, Generated, Task, check_share, class_loss
+from .base import ACCURACY, Generated, Task, check_at_least, check_share, class_loss
 
 
 def prototypes(classes: int, signal: int, features: int) -> np.ndarray:
@@ -41,9 +41,8 @@ def noisy_padded(
     The source pads the 32 rows of a CIFAR-10 image with noise to 1000 steps: an LSTM reached 11.6 %, a gated
     antisymmetric RNN 54.7 % (its table 2). The patterns here are easy to recognise, so the task tests memory alone.
     """
-    for name, value, lowest in (("signal", signal, 1), ("features", features, 1), ("classes", classes, 2)):
-        if value < lowest:
-            raise ValueError(f"{name}={value!r} must be at least {lowest}")
+    check_at_least(1, signal=signal, features=features)
+    check_at_least(2, classes=classes)
     if length < signal:
         raise ValueError(f"length={length!r} must be at least signal={signal!r}")
     if not 0 <= noise < float("inf"):

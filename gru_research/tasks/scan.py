@@ -17,7 +17,7 @@ from gru_research.metrics import mean
 from gru_research.spec import Generation, Spec
 from gru_research.types import Array, Batch
 
-from .base import Splits, Stored, Task, alike, check_share, correct, cross_entropy
+from .base import Splits, Stored, Task, alike, check_share, correct, cross_entropy, over_steps
 from .output_decoders import Words
 
 WORDS = (*ACTIONS, "<end>", "<begin>")
@@ -29,7 +29,7 @@ Sequences = list[tuple[int, ...]]
 @dataclasses.dataclass(frozen=True)
 class _Split:
     """Facts about a split: the number of training `commands` that occur once, the `longest` training action sequence,
-    and the results of `trivial_answers`: `frequent`, `nearest` and `halves`."""
+    and the shares of test commands that the trivial answers get right: `frequent`, `nearest` and `halves`."""
 
     commands: int
     longest: int
@@ -67,8 +67,10 @@ def scan(
     commands that occur once, so no validation command is in training, and "jump" alone stays in training. In "length"
     and "jump" it resembles the training set, not the test set: a model can solve validation and fail on test.
 
-    One of the trivial answers (`trivial_answers`) measures memorisation: joining two known answers is right for 67 % of
-    "simple", 20 % of "length" and 4 % of "jump".
+    The trivial answers are known from all training examples: the most frequent answer; that of the command with the
+    fewest inserted, deleted or replaced words; and, joined in the right order, those of the commands before and after
+    "and" or "after". The last one measures memorisation: it is right for 67 % of "simple", 20 % of "length" and 4 % of
+    "jump".
 
     The default `threshold` of the validation metric is 0.99 in "simple". The other two splits have no default.
     """
@@ -147,21 +149,14 @@ def _prepare(batch: Batch) -> Batch:
     }
 
 
-def _over_tokens(values_BU: Array, batch: Batch) -> tuple[Array, Array]:
-    """Returns each example's mean over real tokens, weighted by their number: a set's mean is then over all tokens."""
-    lengths = batch["target_lengths"]
-    real = length_mask(lengths, values_BU.shape[1])
-    return jnp.where(real, values_BU, 0).sum(1) / lengths, lengths.astype(jnp.float32)
-
-
 def token_loss(outputs: Array, batch: Batch) -> tuple[Array, Array]:
     """Returns each answer's mean cross-entropy in nats, from logits `[B, U, V]`, `targets` and `target_lengths`."""
-    return _over_tokens(cross_entropy(outputs, batch["targets"]), batch)
+    return over_steps(cross_entropy(outputs, batch["targets"]), batch["target_lengths"])
 
 
 def token_accuracy(outputs: Array, batch: Batch) -> tuple[Array, Array]:
     """Returns the share of each answer's tokens that have the largest logit."""
-    return _over_tokens(correct(outputs, batch["targets"]), batch)
+    return over_steps(correct(outputs, batch["targets"]), batch["target_lengths"])
 
 
 def exact_match(answers: Any, batch: Batch) -> tuple[Array, Array]:
@@ -187,65 +182,6 @@ def encode(command: str) -> dict[str, np.ndarray]:
     inputs = np.zeros(LONGEST_COMMAND, np.int32)
     inputs[: len(words)] = words
     return {"inputs": inputs, "lengths": np.array(len(words), np.int32)}
-
-
-def trivial_answers(stored: Splits) -> dict[str, float]:
-    """Returns the share of test commands that each trivial answer gets right, from all training examples.
-
-    The nearest command is the training command with the fewest inserted, deleted or replaced words, the first of
-    several. The answer of both halves joins, in the right order, the training answers of the commands before and after
-    "and" or "after". A command without both answers counts as wrong.
-    """
-    (commands, answers), (asked, right) = (
-        (sequences(stored[part], "command"), sequences(stored[part], "actions")) for part in ("train", "test")
-    )
-    frequent = collections.Counter(answers).most_common(1)[0][0]
-    known = dict(zip(commands, answers, strict=True))
-    ways = {
-        FREQUENT: [frequent] * len(asked),
-        NEAREST: [answers[n] for n in nearest(asked, commands)],
-        HALVES: [_halves(command, known) for command in asked],
-    }
-    return {
-        name: sum(given == wanted for given, wanted in zip(way, right, strict=True)) / len(right)
-        for name, way in ways.items()
-    }
-
-
-def _halves(command: tuple[int, ...], known: Mapping[tuple[int, ...], tuple[int, ...]]) -> tuple[int, ...] | None:
-    for word in ("and", "after"):
-        if (joint := COMMANDS.index(word)) in command:
-            cut = command.index(joint)
-            first, second = known.get(command[:cut]), known.get(command[cut + 1 :])
-            if first is None or second is None:
-                return None
-            return first + second if word == "and" else second + first
-    return None
-
-
-def nearest(asked: Sequences, commands: Sequences) -> list[int]:
-    """Returns, for each command in `asked`, the position in `commands` of the least edit distance in words
-    (Levenshtein 1966), the first of several."""
-    longest = max(len(command) for command in commands)
-    differs = np.ones((len(COMMANDS), longest, len(commands)), np.int8)
-    for n, command in enumerate(commands):
-        differs[command, range(len(command)), n] = 0
-    ends = np.array([len(command) for command in commands]), np.arange(len(commands))
-
-    @functools.lru_cache(maxsize=32)  # in sorted order, the prefixes of the previous command are still cached
-    def distances(prefix: tuple[int, ...]) -> np.ndarray:
-        """Returns edit distances `[1 + longest, N]` from `prefix` to the first 0, 1, ... words of each command."""
-        if not prefix:
-            return np.repeat(np.arange(longest + 1, dtype=np.int8)[:, None], len(commands), 1)
-        before = distances(prefix[:-1])
-        after = before + np.int8(1)
-        for j, unlike in enumerate(differs[prefix[-1]]):
-            np.minimum(after[j + 1], before[j] + unlike, out=after[j + 1])
-            np.minimum(after[j + 1], after[j] + np.int8(1), out=after[j + 1])
-        return after
-
-    found = {command: int(distances(command)[ends].argmin()) for command in sorted(set(asked))}
-    return [found[command] for command in asked]
 
 
 def sequences(arrays: Mapping[str, np.ndarray], name: Literal["command", "actions"]) -> Sequences:

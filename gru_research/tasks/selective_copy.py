@@ -6,11 +6,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from gru_research.config import choose
 from gru_research.metrics import mean
 from gru_research.spec import Spec
 from gru_research.types import Array, Batch, PRNGKey
 
-from .base import Generated, Task, alike, check_share, correct, cross_entropy
+from .base import Generated, Task, alike, check_at_least, check_share, correct, cross_entropy
 from .input_encoders import Tokens
 from .output_decoders import Classes
 
@@ -42,15 +43,12 @@ def selective_copy(
     The loss is the mean cross-entropy over the recalled symbols. `exact_match` is 1 if all symbols are right, and
     `accuracy` is the share of right symbols. A uniform guess matches with probability categories ** -symbols.
     """
-    if symbols < 1:
-        raise ValueError(f"symbols={symbols!r} must be at least 1")
+    check_at_least(1, symbols=symbols)
+    check_at_least(2, categories=categories)
     if length < symbols:
         raise ValueError(f"length={length!r} must be at least symbols={symbols!r}")
-    if categories < 2:
-        raise ValueError(f"categories={categories!r} must be at least 2")
     check_share("threshold", threshold)
-    if recall not in RECALLS:
-        raise ValueError(f"recall={recall!r} must be one of {', '.join(RECALLS)}")
+    choose("recall", recall, RECALLS)
     asked = symbols if recall == "steps" else 0
     steps = length + asked
 

@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from gru_research.config import choose
 from gru_research.metrics import mean
 from gru_research.spec import Spec
 from gru_research.types import Array, Batch, PRNGKey
@@ -56,10 +57,8 @@ def word_problem(
     A training sequence has `length` steps, each with an answer: every prefix is a shorter problem. Test sequences have
     `test_length` steps, and only steps after `length` are scored. A `test_length` of 0 means the training length.
     """
-    if group not in GENERATORS:
-        raise ValueError(f"group={group!r} must be one of {', '.join(GENERATORS)}")
-    if tokens not in ("elements", "generators"):
-        raise ValueError(f"tokens={tokens!r} must be one of elements, generators")
+    choose("group", group, GENERATORS)
+    choose("tokens", tokens, ("elements", "generators"))
     check_share("threshold", threshold)
     first_scored, longest = evaluation_lengths(length, test_length, 1, 1)
     elements, products_GG = multiplication_table(GENERATORS[group])

@@ -67,7 +67,7 @@ class Hooks:
 
 
 @dataclasses.dataclass(frozen=True)
-class Trained:
+class TrainingResult:
     """The result of training.
 
     Attributes:
@@ -104,7 +104,7 @@ def train_members(
     checkpoints: Checkpoints | None = None,
     snapshot: Snapshot | None = None,
     evaluated: Callable[[Evaluation, TrainState], None] = lambda evaluation, state: None,
-) -> Trained:
+) -> TrainingResult:
     """Trains all members of the axis and evaluates them during training.
 
     Args:
@@ -161,7 +161,7 @@ def train_members(
             steps, later = later, max(1, min(batch_maker.steps, int(SECONDS_PER_CALL / taken * (until - at.step))))
             at.train_seconds += taken
             at.step = until
-    return Trained(
+    return TrainingResult(
         at.state,
         selection.parameters(at.state),
         selection.best_params,

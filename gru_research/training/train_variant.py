@@ -20,7 +20,7 @@ from .attention_examples import collect_attention, has_attention
 from .checkpoint import Checkpoints, Snapshot, save_parameters, unfinished
 from .divergence import find_cause
 from .evaluation import PREDICTIONS
-from .loop import Hooks, Sets, Trained, train_members
+from .loop import Hooks, Sets, TrainingResult, train_members
 from .optimizer import clip_of
 from .plan import CellPlan, Plan
 from .predictions import save_test
@@ -116,7 +116,7 @@ def train_variant(
 
 
 def _causes(
-    plan: Plan, cell: CellPlan, sets: Sets, axis: SeedAxis, trained: Trained, hooks: Hooks
+    plan: Plan, cell: CellPlan, sets: Sets, axis: SeedAxis, trained: TrainingResult, hooks: Hooks
 ) -> dict[int, str | None]:
     """Returns the operation at which each diverged seed diverged, by the seed's index."""
     states, found = axis.gather(trained.state), {}
@@ -145,7 +145,7 @@ def _save_attention(
     plan: Plan,
     cell: CellPlan,
     test: Mapping[str, np.ndarray],
-    trained: Trained,
+    trained: TrainingResult,
     params: Any,
     tested: Scores,
     workdir: Path,
@@ -226,7 +226,7 @@ def _clips(plan: Plan, cell: CellPlan) -> bool:
     return clip_of(plan.config.optimizer, cell.scalars) is not None
 
 
-def _clipped_share(trained: Trained, member: int) -> float | None:
+def _clipped_share(trained: TrainingResult, member: int) -> float | None:
     """Returns the share of clipped updates among all updates of a member; None without updates."""
     counts = [(e.updates[member], e.clipped_share[member]) for e in trained.evaluations if e.updates[member] > 0]
     updates = sum(updates for updates, _ in counts)
@@ -236,7 +236,7 @@ def _clipped_share(trained: Trained, member: int) -> float | None:
 def _record_results(
     plan: Plan,
     cell: CellPlan,
-    trained: Trained,
+    trained: TrainingResult,
     tested: Mapping[str, np.ndarray],
     on_training: Mapping[str, np.ndarray] | None,
     causes: Mapping[int, str | None],

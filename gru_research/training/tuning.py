@@ -11,7 +11,7 @@ from gru_research.stats import iqm, rank_worst
 from gru_research.tasks import Generated
 
 from .checkpoint import Checkpoints, Snapshot
-from .loop import Hooks, Sets, Trained, train_members, updates_per_call
+from .loop import Hooks, Sets, TrainingResult, train_members, updates_per_call
 from .optimizer import Optimizer
 from .plan import CellPlan, Plan
 from .program_cache import ProgramCache
@@ -127,7 +127,7 @@ def shares_programs(plan: Plan, cell: CellPlan) -> bool:
     return len(lengths) == len(optimizers) == 1 and (generated or len(calls) == 1)
 
 
-def _result(plan: Plan, trained: Trained, values: Mapping[str, float], members: list[int]) -> Draw:
+def _result(plan: Plan, trained: TrainingResult, values: Mapping[str, float], members: list[int]) -> Draw:
     """Returns the result of a draw: the metric and the loss of the parameters that `select` chooses."""
     metrics, losses, diverged = [], [], []
     for member in members:

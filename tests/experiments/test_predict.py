@@ -329,7 +329,7 @@ FILES: dict[str, tuple[str, bytes, str]] = {
         "x.npy: the array holds Python objects, which aren't read: store numbers or texts",
     ),
     "an archive that is none": ("x.npz", b"walk", "x.npz: is no .npz file (File is not a zip file)"),
-    "a table with a word": ("x.csv", b"1,2\n3,x\n", "x.csv, line 2: 'x' must be a number"),
+    "a table with a word": ("x.csv", b"1,2\n3,x\n", "x.csv:2: 'x' must be a number"),
     "a table whose rows differ": ("x.csv", b"1,2\n3\n", "x.csv, line 2: must have 2 numbers, as line 1 has; it has 1"),
     "a table without numbers": ("x.csv", b"a,b\n", "x.csv has no line of numbers (a file of texts ends with .txt)"),
     "a table of another width": ("x.csv", b"1,2,3\n", "x.csv: an array of shape [1, 3] must have the shape [3, 2]"),

@@ -115,7 +115,7 @@ def test_the_smallest_task_leaves_no_room() -> None:
         ({"queries": 0}, r"^queries=0 must be from 1 to pairs=4$"),
         ({"length": 15}, r"^length=15 must be at least 16, 2 \* \(pairs \+ queries\)$"),
         ({"vocabulary": 9}, r"^vocabulary=9 must be at least 10, 2 \* pairs \+ 2$"),
-        ({"filler": "x"}, r"^filler='x' must be one of blank, random$"),
+        ({"filler": "x"}, r"^filler='x' is unknown; choose from blank, random$"),
         ({"threshold": 2.0}, r"^threshold=2.0 must be above 0 and at most 1$"),
     ],
 )

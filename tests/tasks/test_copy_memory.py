@@ -101,7 +101,7 @@ def test_the_shortest_task_has_no_blank_before_the_delimiter() -> None:
         ({"length": 0}, r"^length=0 must be at least 1$"),
         ({"symbols": 0}, r"^symbols=0 must be at least 1$"),
         ({"categories": 1}, r"^categories=1 must be at least 2$"),
-        ({"form": "x"}, r"^form='x' must be one of arjovsky, bai$"),
+        ({"form": "x"}, r"^form='x' is unknown; choose from arjovsky, bai$"),
         ({"threshold_fraction": 1.0}, r"^threshold_fraction=1.0 must be above 0 and below 1$"),
         ({"threshold_fraction": 0.0}, r"^threshold_fraction=0.0 must be above 0 and below 1$"),
     ],

@@ -24,15 +24,14 @@ from gru_research.tasks.scan import (
     drawn,
     encode,
     exact_match,
-    nearest,
     scan,
     sequences,
     token_accuracy,
     token_loss,
-    trivial_answers,
 )
 from gru_research.types import Batch
 from tests.data.test_scan import meaning
+from tests.tasks.scan_trivial import nearest, trivial_answers
 
 NAMES: Any = tuple(SPLITS)
 

@@ -99,7 +99,7 @@ def test_a_batch_is_a_function_of_its_key_compiled_or_not() -> None:
         ({"length": 3}, r"^length=3 must be at least symbols=4$"),
         ({"symbols": 0}, r"^symbols=0 must be at least 1$"),
         ({"categories": 1}, r"^categories=1 must be at least 2$"),
-        ({"recall": "x"}, r"^recall='x' must be one of end, steps$"),
+        ({"recall": "x"}, r"^recall='x' is unknown; choose from end, steps$"),
         ({"threshold": 1.1}, r"^threshold=1.1 must be above 0 and at most 1$"),
     ],
 )

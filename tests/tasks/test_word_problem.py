@@ -143,8 +143,8 @@ def test_a_batch_is_a_function_of_the_key_alone_and_jit_changes_nothing() -> Non
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"group": "s4"}, "group='s4' must be one of s5, a5, a4xz5, z60"),
-        ({"tokens": "all"}, "tokens='all' must be one of elements, generators"),
+        ({"group": "s4"}, "group='s4' is unknown; did you mean 's5'?; choose from s5, a5, a4xz5, z60"),
+        ({"tokens": "all"}, "tokens='all' is unknown; choose from elements, generators"),
         ({"length": 1}, "length=1 must be at least 2"),
         ({"length": 30, "test_length": 30}, "test_length=30 must be 0 (as in training) or at least 31"),
         ({"threshold": 0.0}, "threshold=0.0 must be above 0 and at most 1"),

@@ -14,7 +14,7 @@ from gru_research.data import DataDirs
 from gru_research.runs.comparison import load_sets
 from gru_research.tasks import Task
 from gru_research.training import Hooks, make_plan, make_seed_axis
-from gru_research.training.loop import Trained, train_members
+from gru_research.training.loop import TrainingResult, train_members
 from gru_research.training.selection import Schedule
 from gru_research.training.tuning import draw_values, tune_variant, tuning_schedule
 from tests.training import toy
@@ -162,7 +162,7 @@ def test_a_draw_is_trained_as_if_it_were_alone() -> None:
     values, sets = draw_values(plan.config.tune), plan.task.data.load(DataDirs())
     schedule = tuning_schedule(plan, plan.cells[0])
 
-    def train(draws: list[int]) -> Trained:
+    def train(draws: list[int]) -> TrainingResult:
         scalars = {name: [values[d][name] for d in draws] for name in values[0]}
         axis = make_seed_axis([1000] * len(draws), scalars)
         return train_members(plan, plan.cells[0], sets, axis, schedule, Hooks(lambda kind, **fields: None))

@@ -13,9 +13,8 @@ from gru_research.data.own_files.dialogues import (
     parse_dialogues,
     read_dialogues,
 )
-from gru_research.data.own_files.file_checks import check_memory, existing_file
-from gru_research.data.own_files.tables import DELIMITERS, Table, read_table
-from gru_research.data.own_files.texts import read_text
+from gru_research.data.own_files.file_checks import check_memory, existing_file, read_text
+from gru_research.data.own_files.tables import DELIMITERS, Table, as_number, read_rows, read_table
 
 TABLES = tuple(DELIMITERS)
 """The extensions of tables."""
@@ -29,6 +28,7 @@ __all__ = [
     "Fact",
     "Table",
     "Turn",
+    "as_number",
     "check_memory",
     "existing_file",
     "out_of_range",
@@ -36,6 +36,7 @@ __all__ = [
     "read_dialogues",
     "read_npy",
     "read_npz",
+    "read_rows",
     "read_table",
     "read_text",
 ]

@@ -5,6 +5,8 @@ from pathlib import Path
 
 from gru_research.config import FileError, UserError
 
+_FACTOR = 16  # a token or a table's cell is temporarily a Python string with a pointer
+
 
 def existing_file(field: str, name: str) -> Path:
     """Returns the absolute path of the file that a field of the config names.
@@ -47,17 +49,14 @@ def cannot_read(path: Path, error: OSError) -> FileError:
     return FileError(f"{path}: {reason}")
 
 
-def read_utf8(path: Path, factor: int) -> str:
+def read_text(path: Path) -> str:
     """Reads a UTF-8 text, with or without a byte order mark; "\\r\\n" and "\\r" become "\\n".
-
-    Args:
-      factor: the memory that the caller needs, as a multiple of the file's size.
 
     Raises:
       FileError: the file is too large, can't be read, is empty, or has another encoding. The last error names the line.
     """
     try:
-        check_memory(path, path.stat().st_size * factor, "reading it")
+        check_memory(path, path.stat().st_size * _FACTOR, "reading it")
         content = path.read_bytes()
     except OSError as e:
         raise cannot_read(path, e) from e

@@ -12,9 +12,9 @@ import numpy as np
 
 from gru_research.config import FileError, UserError, choose
 from gru_research.data.own_files.arrays import FLOAT32
-from gru_research.data.own_files.file_checks import read_utf8
+from gru_research.data.own_files.file_checks import read_text
+from gru_research.plural import several
 
-_FACTOR = 16  # a cell is a Python string of about 60 bytes with its pointer
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
 _THOUSANDS = re.compile(r"[+-]?\d{1,3}([,'\u2019]\d{3})+(\.\d+)?")
 _NAMES = {",": "commas", "\t": "tabs"}
@@ -58,58 +58,61 @@ class Table:
         """Returns whether most cells of a column are numbers, with or without thousands separators. A column with a
         typing mistake is thus numeric."""
         cells = self.texts(column)
-        return 2 * sum(_number(cell) is not None or _has_thousands(cell) for cell in cells) > len(cells)
+        return 2 * sum(as_number(cell) is not None or _has_thousands(cell) for cell in cells) > len(cells)
 
     def numbers(self, columns: Sequence[str]) -> np.ndarray:
         """Converts columns to float64 `[N, C]`. Raises FileError at the first cell that isn't finite in float32."""
         out = np.empty((len(self.rows), len(columns)))
         for c, column in enumerate(columns):
             for n, cell in enumerate(self.texts(column)):
-                value = _number(cell)
+                value = as_number(cell)
                 if value is None or not abs(value) <= FLOAT32:
                     raise FileError(f"{self.place(n)}: {column}={cell!r} must be {_wanted(cell, value)}")
                 out[n, c] = value
         return out
 
 
-def read_table(path: Path) -> Table:
-    """Reads the table of a .csv or .tsv file. Empty lines are skipped.
+def read_rows(path: Path) -> list[tuple[int, list[str]]]:
+    """Reads the cells of a .csv or .tsv file row by row, with the line where each row starts, from 1.
 
-    Raises:
-      FileError: no header that names the columns; a row with more or fewer cells; an unclosed quote; no rows.
+    Empty lines are skipped. Raises FileError for an unclosed quote, or as `read_text` does.
     """
     delimiter = DELIMITERS[path.suffix.lower()]
-    reader = csv.reader(io.StringIO(read_utf8(path, _FACTOR), newline=""), delimiter=delimiter, strict=True)
-    header: tuple[str, ...] = ()
-    rows: list[list[str]] = []
-    lines: list[int] = []
-    start = 1
+    reader = csv.reader(io.StringIO(read_text(path), newline=""), delimiter=delimiter, strict=True)
+    rows, start = [], 1
     try:
         for cells in reader:
-            first, start = start, reader.line_num + 1
-            if not cells:
-                continue
-            if not header:
-                header = _header(path, first, cells, delimiter)
-            elif len(cells) != len(header):
-                raise FileError(
-                    f"{path}:{first}: has {_count(len(cells))}, and the header has {len(header)} ({', '.join(header)})"
-                )
-            else:
-                rows.append(cells)
-                lines.append(first)
+            if cells:
+                rows.append((start, cells))
+            start = reader.line_num + 1
     except csv.Error as e:
         raise FileError(
             f"{path}:{start}: {e}: a cell that starts with a quote must end with one, and double those inside"
         ) from e
+    return rows
+
+
+def read_table(path: Path) -> Table:
+    """Reads the table of a .csv or .tsv file.
+
+    Raises:
+      FileError: no header that names the columns; a row with more or fewer cells; no rows; or as `read_rows`.
+    """
+    (first, names), *rows = read_rows(path)
+    header = _header(path, first, names)
+    for line, cells in rows:
+        if len(cells) != len(header):
+            has = several(len(cells), "cell")
+            raise FileError(f"{path}:{line}: has {has}, and the header has {len(header)} ({', '.join(header)})")
     if not rows:
         raise FileError(f"{path}: has a header and no rows")
-    return Table(path, header, rows, lines)
+    return Table(path, header, [cells for _, cells in rows], [line for line, _ in rows])
 
 
-def _header(path: Path, line: int, cells: Sequence[str], delimiter: str) -> tuple[str, ...]:
+def _header(path: Path, line: int, cells: Sequence[str]) -> tuple[str, ...]:
+    delimiter = DELIMITERS[path.suffix.lower()]
     names = tuple(cell.strip() for cell in cells)
-    if names and all(_number(name) is not None for name in names):
+    if names and all(as_number(name) is not None for name in names):
         raise FileError(f"{path}:{line}: the first line must name the columns, and holds numbers: {names[0]!r}, ...")
     if "" in names[1:]:
         raise FileError(f"{path}:{line}: column {names.index('', 1) + 1} has no name")
@@ -125,11 +128,8 @@ def _header(path: Path, line: int, cells: Sequence[str], delimiter: str) -> tupl
     return names
 
 
-def _count(cells: int) -> str:
-    return f"{cells} cell" + "s" * (cells != 1)
-
-
-def _number(cell: str) -> float | None:
+def as_number(cell: str) -> float | None:
+    """Returns the number in a cell; None if there is none."""
     try:
         return None if "_" in cell else float(cell)
     except ValueError:

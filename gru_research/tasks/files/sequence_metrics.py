@@ -12,26 +12,17 @@ from gru_research.masks import length_mask
 from gru_research.metrics import Additive, Collected, Metric, mean
 from gru_research.types import Array, Batch
 
-from ..base import alike, correct, cross_entropy
-
-
-def _over_steps(values_BT: Array, batch: Batch) -> tuple[Array, Array]:
-    """Returns each example's mean over real steps, weighted by their number: a set's mean is then over all steps."""
-    if "lengths" not in batch:
-        return values_BT.mean(1), jnp.full(len(values_BT), values_BT.shape[1], jnp.float32)
-    lengths = batch["lengths"]
-    real = length_mask(lengths, values_BT.shape[1])
-    return jnp.where(real, values_BT, 0).sum(1) / jnp.maximum(lengths, 1), lengths.astype(jnp.float32)
+from ..base import alike, correct, cross_entropy, over_steps
 
 
 def tagging_loss(outputs: Array, batch: Batch) -> tuple[Array, Array]:
     """Returns each example's cross-entropy in nats, the mean over steps, from logits `[B, T, C]`, `targets [B, T]`."""
-    return _over_steps(cross_entropy(outputs, batch["targets"]), batch)
+    return over_steps(cross_entropy(outputs, batch["targets"]), batch.get("lengths"))
 
 
 def tagging_accuracy(outputs: Array, batch: Batch) -> tuple[Array, Array]:
     """Returns the share of each example's steps with the right label."""
-    return _over_steps(correct(outputs, batch["targets"]), batch)
+    return over_steps(correct(outputs, batch["targets"]), batch.get("lengths"))
 
 
 def _answers(outputs: Array, batch: Batch) -> dict[str, Array]:
@@ -71,7 +62,7 @@ def errors(size: Callable[[Array], Array], stepwise: bool = False, units: Sequen
         if units is not None:
             off = off * jnp.asarray(np.asarray(units, np.float32))
         values = size(off).mean(-1)
-        return _over_steps(values, batch) if stepwise else alike(values)
+        return over_steps(values, batch.get("lengths")) if stepwise else alike(values)
 
     return error
 
