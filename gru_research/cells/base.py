@@ -188,8 +188,19 @@ def initial_state(cell: Any, params: Params, name: str, batch: Sequence[int]) ->
     return jnp.zeros(shape, wanted)
 
 
+def initial_h(cell: Any, params: Params, batch: Sequence[int]) -> Array:
+    """`h [*batch, H]`: `initial_carry` of a cell whose carry is h alone."""
+    return initial_state(cell, params, "h_0", batch)
+
+
+def whole_carry(cell: Any, carry: Array) -> Array:
+    """The carry itself: `hidden` of a cell whose carry is h alone."""
+    del cell
+    return carry
+
+
 def step(cell: Cell, params: Params, carry: Carry, x: Array) -> tuple[Carry, Array]:
-    """One step of any cell: `carry, y [..., H]` from `carry, x [..., I]`."""
+    """One step: the new carry and the output `y [..., H]` from `carry` and `x [..., I]`."""
     check_cell(cell)
     params = plain(params)
     x = check_inputs("x", x, cell)

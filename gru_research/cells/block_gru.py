@@ -1,7 +1,7 @@
 """A GRU with block-diagonal recurrent kernels."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import ClassVar
 
 import jax.numpy as jnp
@@ -64,9 +64,7 @@ class BlockGRU:
         """As `GRU.init`, with `U_g (heads, H / heads, H / heads)`."""
         return init_gru(self.gru, key, input_size, self.heads)
 
-    def initial_carry(self, params: Params, batch: Sequence[int]) -> Array:
-        """`h [*batch, H]`."""
-        return self.gru.initial_carry(params, batch)
+    initial_carry = base.initial_h
 
     def project(self, params: Params, x: Array) -> dict[str, Array]:
         """`x W_g + b_g [..., H]` for each gate."""
@@ -84,10 +82,5 @@ class BlockGRU:
         """As `GRU.kept`."""
         return self.gru.kept(g)
 
-    def step(self, params: Params, carry: Array, x: Array) -> tuple[Array, Array]:
-        """One step: `h, y [..., H]` from `h [..., H]` and `x [..., I]`."""
-        return base.step(self, params, carry, x)
-
-    def hidden(self, carry: Array) -> Array:
-        """The part of the carry that is the output: h."""
-        return carry
+    step = base.step
+    hidden = base.whole_carry

@@ -1,7 +1,7 @@
 """The Gated Recurrent Unit (Cho et al. 2014, arXiv 1406.1078)."""
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax.numpy as jnp
@@ -86,9 +86,7 @@ class GRU:
         """`W_g (I, H)`, `U_g (H, H)`, `b_g (H,)` for the gates r, z, n; `c_n (H,)` for reset="after"."""
         return init_gru(self, key, input_size)
 
-    def initial_carry(self, params: Params, batch: Sequence[int]) -> Array:
-        """`h [*batch, H]`."""
-        return base.initial_state(self, params, "h_0", batch)
+    initial_carry = base.initial_h
 
     def project(self, params: Params, x: Array) -> dict[str, Array]:
         """`x W_g + b_g [..., H]` for each gate."""
@@ -124,13 +122,8 @@ class GRU:
         """The share of the old state that a step keeps: z; None without an update gate."""
         return g.get("z")
 
-    def step(self, params: Params, carry: Array, x: Array) -> tuple[Array, Array]:
-        """One step: `h, y [..., H]` from `h [..., H]` and `x [..., I]`."""
-        return base.step(self, params, carry, x)
-
-    def hidden(self, carry: Array) -> Array:
-        """The part of the carry that is the output: h."""
-        return carry
+    step = base.step
+    hidden = base.whole_carry
 
     def advance(self, params: Params, carry: Array, p: Arrays) -> tuple[Array, dict[str, Array]]:
         """h after the step; and the gates, for reset="after" also `m = h U_n + c_n`."""

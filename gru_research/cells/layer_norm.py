@@ -62,9 +62,7 @@ class LayerNormGRU:
         params["c_n"] = self.bias_init(bias_key, (self.hidden_size,), self.param_dtype)  # type: ignore[operator]
         return params | base.init_initial_state(self, ("h_0",))
 
-    def initial_carry(self, params: Params, batch: Sequence[int]) -> Array:
-        """`h [*batch, H]`."""
-        return base.initial_state(self, params, "h_0", batch)
+    initial_carry = base.initial_h
 
     def project(self, params: Params, x: Array) -> dict[str, Array]:
         """`alpha_g * LN(x W_g) + b_g [..., H]` for each gate."""
@@ -89,13 +87,8 @@ class LayerNormGRU:
         """The share of the old state that a step keeps: z."""
         return g["z"]
 
-    def step(self, params: Params, carry: Array, x: Array) -> tuple[Array, Array]:
-        """One step: `h, y [..., H]` from `h [..., H]` and `x [..., I]`."""
-        return base.step(self, params, carry, x)
-
-    def hidden(self, carry: Array) -> Array:
-        """The part of the carry that is the output: h."""
-        return carry
+    step = base.step
+    hidden = base.whole_carry
 
 
 @dataclasses.dataclass(frozen=True)
@@ -179,9 +172,7 @@ class LayerNormLSTM:
         """The share of the old state that a step keeps: f."""
         return g["f"]
 
-    def step(self, params: Params, carry: LSTMCarry, x: Array) -> tuple[LSTMCarry, Array]:
-        """One step: `(c, h), y` from `(c, h)` and `x [..., I]`."""
-        return base.step(self, params, carry, x)
+    step = base.step
 
     def hidden(self, carry: LSTMCarry) -> Array:
         """The part of the carry that is the output: h."""

@@ -149,9 +149,7 @@ class LSTM:
         """The share of the old state that a step keeps: f; 1 without a forget gate."""
         return g["f"] if "f" in g else jnp.ones_like(g["g"])
 
-    def step(self, params: Params, carry: LSTMCarry, x: Array) -> tuple[LSTMCarry, Array]:
-        """One step: `(c, h), y` from `(c, h)` and `x [..., I]`."""
-        return base.step(self, params, carry, x)
+    step = base.step
 
     def hidden(self, carry: LSTMCarry) -> Array:
         """The part of the carry that is the output: h."""

@@ -1,7 +1,7 @@
 """The minimal gated unit (Zhou et al. 2016, arXiv 1603.09420)."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import jax.numpy as jnp
 
@@ -76,9 +76,7 @@ class MGU:
             params["c_n"] = self.bias_init(bias_key, (self.hidden_size,), self.param_dtype)  # type: ignore[operator]
         return params | base.init_initial_state(self, ("h_0",))
 
-    def initial_carry(self, params: Params, batch: Sequence[int]) -> Array:
-        """`h [*batch, H]`."""
-        return base.initial_state(self, params, "h_0", batch)
+    initial_carry = base.initial_h
 
     def project(self, params: Params, x: Array) -> dict[str, Array]:
         """`x W_g + b_g [..., H]` for each gate."""
@@ -108,10 +106,5 @@ class MGU:
         """The share of the old state that a step keeps: f, or 1 - f."""
         return g["f"] if self.keep == "f" else 1 - g["f"]
 
-    def step(self, params: Params, carry: Array, x: Array) -> tuple[Array, Array]:
-        """One step: `h, y [..., H]` from `h [..., H]` and `x [..., I]`."""
-        return base.step(self, params, carry, x)
-
-    def hidden(self, carry: Array) -> Array:
-        """The part of the carry that is the output: h."""
-        return carry
+    step = base.step
+    hidden = base.whole_carry

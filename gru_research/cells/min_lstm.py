@@ -1,7 +1,7 @@
 """minLSTM: an LSTM whose gates don't see the state (Feng et al. 2024, arXiv 2410.01201)."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -60,9 +60,7 @@ class MinLSTM:
             params["b_i"] = -params["b_f"]
         return params | base.init_initial_state(self, ("h_0",))
 
-    def initial_carry(self, params: Params, batch: Sequence[int]) -> Array:
-        """`h [*batch, H]`."""
-        return base.initial_state(self, params, "h_0", batch)
+    initial_carry = base.initial_h
 
     def project(self, params: Params, x: Array) -> dict[str, Array]:
         """`x W_g + b_g [..., H]` for each gate."""
@@ -91,10 +89,5 @@ class MinLSTM:
         """The share of the old state that a step keeps: f."""
         return g["f"]
 
-    def step(self, params: Params, carry: Array, x: Array) -> tuple[Array, Array]:
-        """One step: `h, y [..., H]` from `h [..., H]` and `x [..., I]`."""
-        return base.step(self, params, carry, x)
-
-    def hidden(self, carry: Array) -> Array:
-        """The part of the carry that is the output: h."""
-        return carry
+    step = base.step
+    hidden = base.whole_carry

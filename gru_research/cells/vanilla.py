@@ -1,7 +1,7 @@
 """The vanilla (simple, Elman) recurrent network (Elman 1990)."""
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax.numpy as jnp
@@ -49,9 +49,7 @@ class VanillaRNN:
         """`W_h (I, H)`, `U_h (H, H)`, `b_h (H,)`."""
         return base.init_gates(self, key, input_size, ("h",)) | base.init_initial_state(self, ("h_0",))
 
-    def initial_carry(self, params: Params, batch: Sequence[int]) -> Array:
-        """`h [*batch, H]`."""
-        return base.initial_state(self, params, "h_0", batch)
+    initial_carry = base.initial_h
 
     def project(self, params: Params, x: Array) -> dict[str, Array]:
         """`x W_h + b_h [..., H]`."""
@@ -70,13 +68,8 @@ class VanillaRNN:
         h = g["h"].astype(carry.dtype)
         return h, h.astype(g["h"].dtype)
 
-    def step(self, params: Params, carry: Array, x: Array) -> tuple[Array, Array]:
-        """One step: `h, y [..., H]` from `h [..., H]` and `x [..., I]`."""
-        return base.step(self, params, carry, x)
-
-    def hidden(self, carry: Array) -> Array:
-        """The part of the carry that is the output: h."""
-        return carry
+    step = base.step
+    hidden = base.whole_carry
 
     def advance(self, params: Params, carry: Array, p: Arrays) -> tuple[Array, dict[str, Array]]:
         """h after the step; the gradient needs nothing else."""
