@@ -66,12 +66,7 @@ def write(workdir: Path, run: trained.FinishedRun, found: list, examples: int) -
         f"training and with the parameters that were tested, on {examples} validation sequences."
     )
     made = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-    header = {
-        "command": command(),
-        "made": made,
-        "about": about,
-        "env": environment(),
-    }
+    header = {"command": command(), "made": made, "about": about, "env": environment()}
     with full_disk_named(workdir):
         diagnosis_page.save(workdir, header, found)
         report.write(workdir)

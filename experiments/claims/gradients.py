@@ -108,11 +108,7 @@ class Gradients:
         )
 
     def _untrained(
-        self,
-        run: trained.FinishedRun,
-        cell: gr.Cell,
-        values: Sequence[float],
-        change: Callable[[Any, jax.Array], Any],
+        self, run: trained.FinishedRun, cell: gr.Cell, values: Sequence[float], change: Callable[[Any, jax.Array], Any]
     ) -> Mapping[float, np.ndarray]:
         """Returns log10 of the gradient at the first step of untrained cells, `[S]` for each of `values`.
 
@@ -151,11 +147,7 @@ def verdict(alive: Mapping[str, Mapping[str, bool]], gru: str, vanilla: Sequence
 
 
 def _says(
-    flows: flow.Flows,
-    alive: Mapping[str, Mapping[str, bool]],
-    length: int,
-    gru: str,
-    vanilla: Sequence[str],
+    flows: flow.Flows, alive: Mapping[str, Mapping[str, bool]], length: int, gru: str, vanilla: Sequence[str]
 ) -> str:
     before = ", ".join(f"{gate_panels.plain_label(label)} {flow.power(of['before'])}" for label, of in flows.items())
     kept = {when: [gate_panels.plain_label(label) for label in alive if alive[label][when]] for when in flow.WHEN}

@@ -216,10 +216,7 @@ def _remedies(plain: Gap, remedied: Mapping[str, Gap]) -> exhibits.Dots:
 
 
 def _table(
-    by_size: Mapping[str, Mapping[str, Gap]],
-    remedied: Mapping[str, Gap],
-    finished: Mapping[str, FinishedRun],
-    gru: str,
+    by_size: Mapping[str, Mapping[str, Gap]], remedied: Mapping[str, Gap], finished: Mapping[str, FinishedRun], gru: str
 ) -> Table:
     rows = [
         (f"{plain_label(label)}, {train_size(finished[run]):,} examples", gap)

@@ -11,11 +11,7 @@ BASELINE_1000 = 0.0204  # 10 ln 8 / 1020
 def _published() -> dict[str, Any]:
     return {
         "task": {"name": "copy_memory", "form": "bai", "length": 1000, "validation_size": 100, "test_size": 200},
-        "cells": {
-            "gru": {"kind": "gru", "hidden_size": 64},
-            "lstm": {"kind": "lstm"},
-            "rnn": {"kind": "rnn"},
-        },
+        "cells": {"gru": {"kind": "gru", "hidden_size": 64}, "lstm": {"kind": "lstm"}, "rnn": {"kind": "rnn"}},
         "match": "parameters",
         "batch_size": 32,
         "evaluations": 5,

@@ -12,11 +12,7 @@ EPOCH = 55_000 // 64
 def _config(pool: int, **fields: Any) -> dict[str, Any]:
     return {
         "task": {"name": "smnist", "order": "pixels", "pool": pool},
-        "cells": {
-            "gru": {"kind": "gru", "hidden_size": 150},
-            "lstm": {"kind": "lstm"},
-            "rnn": {"kind": "rnn"},
-        },
+        "cells": {"gru": {"kind": "gru", "hidden_size": 150}, "lstm": {"kind": "lstm"}, "rnn": {"kind": "rnn"}},
         "match": "parameters",
         "batch_size": 64,
         "evaluations": 10,
@@ -40,9 +36,7 @@ TABLE = PublishedTable(
         ),
         *(
             TableRow(
-                f"49 steps (4 x 4 pixels as one), {cell}",
-                f"{value} at 784 steps",
-                reported("short", cell, ".1f", 100),
+                f"49 steps (4 x 4 pixels as one), {cell}", f"{value} at 784 steps", reported("short", cell, ".1f", 100)
             )
             for cell, value in PUBLISHED.items()
         ),

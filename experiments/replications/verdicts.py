@@ -40,13 +40,7 @@ def reaches(run: str, cell: str, limit: float, form: str = ".3g", scale: float =
 
 
 def agrees_with(
-    run: str,
-    cell: str,
-    published: float,
-    tolerance: float,
-    form: str = ".3g",
-    scale: float = 1.0,
-    what: str = "",
+    run: str, cell: str, published: float, tolerance: float, form: str = ".3g", scale: float = 1.0, what: str = ""
 ) -> Judge:
     """Judges whether the IQM is within the relative `tolerance` of the published value; else it is better or worse.
 

@@ -20,12 +20,7 @@ _LAGS = 16
 
 
 def input_influence(
-    cell: Recurrence,
-    params: Any,
-    xs: ArrayLike,
-    *,
-    lags: Sequence[int] | None = None,
-    key: PRNGKey | None = None,
+    cell: Recurrence, params: Any, xs: ArrayLike, *, lags: Sequence[int] | None = None, key: PRNGKey | None = None
 ) -> tuple[Array, Array]:
     """How much the last carry changes when the input of one step is exchanged for another sequence's, by the lag.
 

@@ -164,10 +164,7 @@ class GRU:
         if self.reset == "before":
             memory = gradients.product_back(d * f["n"], transposed, "n")
             d_previous = d_previous + memory * f["memory"]
-            return d_previous + gradients.product_back(memory * f["r"], transposed, "r"), {
-                "h": d,
-                "memory": memory,
-            }
+            return d_previous + gradients.product_back(memory * f["r"], transposed, "r"), {"h": d, "memory": memory}
         if self.reset == "none":
             return d_previous + gradients.product_back(d * f["n"], transposed, "n"), {"h": d}
         d_previous = d_previous + gradients.product_back(d * f["m"], transposed, "n")

@@ -8,15 +8,7 @@ their literal dict; `call` checks options against the signature of the function 
 from .errors import FileError, UserError
 from .mappings import experiment, to_mapping, with_fields
 from .names import LONGEST_FILE_NAME, check_file_name, check_known, choose, split_names, split_own
-from .schema import (
-    CellConfig,
-    ExperimentConfig,
-    HorizonConfig,
-    ModelConfig,
-    OptimizerConfig,
-    TaskConfig,
-    TuneConfig,
-)
+from .schema import CellConfig, ExperimentConfig, HorizonConfig, ModelConfig, OptimizerConfig, TaskConfig, TuneConfig
 from .signatures import call, hints_of
 
 __all__ = [

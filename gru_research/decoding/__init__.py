@@ -10,11 +10,7 @@ from .beam import beam_search
 from .greedy import greedy
 from .sample import sample
 
-DECODERS = {
-    "greedy": greedy,
-    "sample": sample,
-    "beam_search": beam_search,
-}
+DECODERS = {"greedy": greedy, "sample": sample, "beam_search": beam_search}
 """Ways of decoding by name."""
 
 __all__ = ["DECODERS", "Answers", "Pick", "beam_search", "greedy", "one_by_one", "sample"]

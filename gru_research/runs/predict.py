@@ -178,10 +178,7 @@ def _validated(run: AnyRun, cell: str) -> dict[int, tuple[float | None, bool]]:
 
 
 def _asked(
-    run: AnyRun,
-    cells: Sequence[str] | str | None,
-    seeds: Sequence[int] | int | Literal["all"] | None,
-    ensemble: bool,
+    run: AnyRun, cells: Sequence[str] | str | None, seeds: Sequence[int] | int | Literal["all"] | None, ensemble: bool
 ) -> Iterator[tuple[str, list[int]]]:
     """Yields each requested cell with its seeds. Raises UserError for an unknown cell or seed."""
     if not run.cells:

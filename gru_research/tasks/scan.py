@@ -110,10 +110,7 @@ def scan(
             generation=Generation(BEGIN, END, LONGEST_ACTIONS + 1),
         ),
         loss=token_loss,
-        metrics={
-            "exact_match": mean(exact_match, "max", of="answers"),
-            "token_accuracy": mean(token_accuracy, "max"),
-        },
+        metrics={"exact_match": mean(exact_match, "max", of="answers"), "token_accuracy": mean(token_accuracy, "max")},
         metric="exact_match",
         threshold=threshold,
         trivial={FREQUENT: known.frequent, NEAREST: known.nearest, HALVES: known.halves},

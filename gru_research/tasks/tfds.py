@@ -64,12 +64,7 @@ def tfds(
     builder = open_prepared(dataset, dirs)
     features = builder.info.features
     read = as_inputs(
-        inputs,
-        find(features, "inputs", inputs),
-        max_length=max_length,
-        cut=cut,
-        order=order,
-        vocabulary=vocabulary,
+        inputs, find(features, "inputs", inputs), max_length=max_length, cut=cut, order=order, vocabulary=vocabulary
     )
     asked = as_targets(targets, find(features, "targets", targets), classes)
     if lengths:

@@ -59,12 +59,7 @@ def parallel(
 
 
 def linear_recurrence(
-    a_T: Array,
-    b_T: Array,
-    before: Array,
-    reverse: bool = False,
-    anywhere: bool = True,
-    cut_T: Array | None = None,
+    a_T: Array, b_T: Array, before: Array, reverse: bool = False, anywhere: bool = True, cut_T: Array | None = None
 ) -> Array:
     """`h_T [T, ..., H]` of `h_t = a_t * h_{t-1} + b_t`, from the state `before [..., H]` the first step taken.
 

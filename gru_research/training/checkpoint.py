@@ -99,10 +99,7 @@ class Checkpoints:
             self._manager = ocp.CheckpointManager(
                 self._folder,
                 options=ocp.CheckpointManagerOptions(
-                    max_to_keep=KEPT,
-                    create=False,
-                    cleanup_tmp_directories=True,
-                    multiprocessing_options=_first_alone(),
+                    max_to_keep=KEPT, create=False, cleanup_tmp_directories=True, multiprocessing_options=_first_alone()
                 ),
             )
         note = {**self._note(), "checks": checks(arrays)}
@@ -154,8 +151,7 @@ def read_newest(folder: Path) -> Snapshot | None:
 def _read(folder: Path, step: int) -> Snapshot:
     with ocp.Checkpointer(ocp.CompositeCheckpointHandler(), multiprocessing_options=_first_alone()) as checkpointer:
         read = checkpointer.restore(
-            folder / str(step),
-            args=ocp.args.Composite(arrays=ocp.args.StandardRestore(), note=ocp.args.JsonRestore()),
+            folder / str(step), args=ocp.args.Composite(arrays=ocp.args.StandardRestore(), note=ocp.args.JsonRestore())
         )
     note = dict(read.note)
     if checks(read.arrays) != note.pop("checks", None):

@@ -101,12 +101,7 @@ class Selection:
 
     def numbers(self) -> dict[str, np.ndarray]:
         """Returns the state without the parameters, as arrays `[S]`."""
-        return {
-            "best": self._best,
-            "best_step": self._best_step,
-            "waited": self._waited,
-            "diverged": self._diverged,
-        }
+        return {"best": self._best, "best_step": self._best_step, "waited": self._waited, "diverged": self._diverged}
 
     def restore(self, numbers: Mapping[str, np.ndarray], best_params: Any) -> None:
         """Restores `numbers` and `best_params`."""

@@ -21,10 +21,7 @@ def count_model_flops(model: Model, example: Batch) -> int:
     return count_flops(model.apply, params, batch)
 
 
-SIZES: dict[str, Callable[[Model, Batch], int]] = {
-    "parameters": count_parameters,
-    "flops": count_model_flops,
-}
+SIZES: dict[str, Callable[[Model, Batch], int]] = {"parameters": count_parameters, "flops": count_model_flops}
 """The counts that can be matched, as functions of (model, example)."""
 
 

@@ -25,12 +25,7 @@ from .weight_mapping import CellPlace, Parts, Path, WeightMapping, children, map
 
 
 def from_library(
-    layer: str,
-    cell: Any,
-    weights: Mapping[str, Any] | Sequence[Any],
-    *,
-    prefix: str | None = None,
-    bias: bool = True,
+    layer: str, cell: Any, weights: Mapping[str, Any] | Sequence[Any], *, prefix: str | None = None, bias: bool = True
 ) -> Any:
     """Returns the parameters of `cell` from the weights of a library's layer.
 

@@ -11,13 +11,4 @@ from gru_research.data.scan.scan_dataset_builder import (
     numbers,
 )
 
-__all__ = [
-    "ACTIONS",
-    "COMMANDS",
-    "LONGEST_ACTIONS",
-    "LONGEST_COMMAND",
-    "Jump",
-    "Length",
-    "Simple",
-    "numbers",
-]
+__all__ = ["ACTIONS", "COMMANDS", "LONGEST_ACTIONS", "LONGEST_COMMAND", "Jump", "Length", "Simple", "numbers"]

@@ -111,11 +111,7 @@ LABELLED = Pipeline(
     read=_examples,
     divide=_drawn,
     learn=lambda sets, reading, options, path: labelled.learn(
-        sets,
-        unit=reading.unit,
-        limit=reading.limit,
-        min_count=options.min_count,
-        normalise=options.normalise,
+        sets, unit=reading.unit, limit=reading.limit, min_count=options.min_count, normalise=options.normalise
     ),
     inferred=lambda reading, facts: labelled.inferred(facts) if reading.form == "arrays" else [],
     warn=lambda sets, facts, reading, options: labelled.warnings(
