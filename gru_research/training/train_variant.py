@@ -160,7 +160,7 @@ def _save_attention(
 
 
 def _save_examples(
-    plan: Plan, cell: CellPlan, test: Mapping[str, np.ndarray], trained: Trained, params: Any, workdir: Path
+    plan: Plan, cell: CellPlan, test: Mapping[str, np.ndarray], trained: TrainingResult, params: Any, workdir: Path
 ) -> None:
     """Saves what the report draws of an application: test examples of the seed with the best validation metric."""
     application, metric = plan.task.application, plan.task.validation_metric
