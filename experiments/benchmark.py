@@ -32,7 +32,7 @@ import rich.console
 from absl import flags
 
 from experiments.benchmarks import cases, cpu_usage, memory, speed, startup, vmap_contention, worker_process
-from experiments.benchmarks.round_robin import TimingSettings
+from experiments.benchmarks.round_robin import Settings, TimingSettings
 from experiments.cli.launcher import command, launch
 from gru_research.config import UserError
 from gru_research.runs.directory import make_new
@@ -73,7 +73,6 @@ KEEP_MEMORY = flags.DEFINE_bool(
 SETS = flags.DEFINE_integer("sets", 4, "vmap: how many parameter sets run side by side.", lower_bound=2)
 THREADS = flags.DEFINE_integer("threads", 0, "number of cores, shared by all systems; 0: all.", lower_bound=0)
 DTYPE = flags.DEFINE_enum("dtype", "float32", cases.DTYPES, "the layers' compute dtype; parameters are float32.")
-LAYOUT = flags.DEFINE_enum("layout", "batch", cases.LAYOUTS, "cpu, gpu: the first axis of inputs and outputs.")
 CHECKPOINTS = flags.DEFINE_string("checkpoints", "0,100,316,1000", "memory: steps between checkpoints, 0 for none.")
 LIMIT = flags.DEFINE_integer("limit", 2048, "memory: MiB of resident memory that a step may take.", lower_bound=1)
 WORKDIR = flags.DEFINE_string("workdir", "", "where results are written; default: a new directory under runs/.")
@@ -96,7 +95,7 @@ def main() -> int:
         cpu_usage.check()
     if KEEP_MEMORY.value:
         os.environ.update(worker_process.KEEP_MEMORY)  # for the workers, which read it when they start
-    settings = SETTINGS[SUITE.value]()
+    settings = memory_settings() if SUITE.value == "memory" else timing_settings()
     cores = share_cores(THREADS.value)
     workdir = new_workdir(WORKDIR.value, SUITE.value)
     started = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
@@ -106,45 +105,35 @@ def main() -> int:
     print(f"command: {shlex.join(command())}\n{cores} cores; writing to {workdir}", flush=True)
     if isinstance(settings, memory.Settings):
         return memory.run(settings, workdir, header, console)
-    if isinstance(settings, vmap_contention.Settings):
-        return vmap_contention.run(settings, workdir, header, console)
-    return speed.run(settings, workdir, header, console)
+    suite = speed if settings.suite in ("cpu", "gpu") else vmap_contention
+    return suite.run(settings, workdir, header, console)
 
 
-def speed_settings() -> speed.Settings:
-    """Checks and returns the settings of --suite=cpu and gpu. Raises UserError."""
+def timing_settings() -> Settings:
+    """Checks and returns the settings of the suites that time layers. Raises UserError."""
+    own = SUITE.value in ("vmap", "contention")  # which measure no peers
+    by_xla = () if SUITE.value == "gpu" else (cases.OURS_BY_XLA,)
+    systems = cases.parse_systems(SYSTEMS.value or ",".join((cases.OURS, *by_xla, *(() if own else cases.PEERS))))
+    if own and not all(map(cases.is_ours, systems)):
+        raise UserError(f"--systems={SYSTEMS.value!r}: --suite={SUITE.value} measures {cases.OURS} alone")
+    return Settings(
+        SUITE.value,
+        systems,
+        cases.parse_names("--cells", CELLS.value or ("gru" if own else ",".join(cases.CELLS)), cases.CELLS),
+        cases.parse_shapes(SHAPES.value) if SHAPES.value else cases.SHAPES,
+        DTYPE.value,
+        TimingSettings(ROUNDS.value, BUDGET.value, EXCLUSIVE.value),
+        () if own else _lengths(),
+        SETS.value,
+    )
+
+
+def _lengths() -> tuple[int, ...]:
     default = "" if SHAPES.value else ",".join(map(str, cases.LENGTHS))
     lengths = cases.whole_numbers("--lengths", default if LENGTHS.value is None else LENGTHS.value)
     if 0 in lengths:
         raise UserError(f"--lengths={LENGTHS.value!r} must be at least 1")
-    by_xla = (cases.OURS_BY_XLA,) if SUITE.value == "cpu" else ()
-    return speed.Settings(
-        SUITE.value,
-        cases.parse_systems(SYSTEMS.value or ",".join((cases.OURS, *by_xla, *cases.PEERS))),
-        cases.parse_names("--cells", CELLS.value or ",".join(cases.CELLS), cases.CELLS),
-        cases.parse_shapes(SHAPES.value) if SHAPES.value else cases.SHAPES,
-        tuple(lengths),
-        DTYPE.value,
-        LAYOUT.value,
-        TimingSettings(ROUNDS.value, BUDGET.value, EXCLUSIVE.value),
-    )
-
-
-def own_settings() -> vmap_contention.Settings:
-    """Checks and returns the settings of --suite=vmap and contention. Raises UserError."""
-    systems = cases.parse_systems(SYSTEMS.value or f"{cases.OURS},{cases.OURS_BY_XLA}")
-    if not all(map(cases.is_ours, systems)):
-        raise UserError(f"--systems={SYSTEMS.value!r}: --suite={SUITE.value} measures {cases.OURS} alone")
-    return vmap_contention.Settings(
-        SUITE.value,
-        systems,
-        cases.parse_names("--cells", CELLS.value or "gru", cases.CELLS),
-        cases.parse_shapes(SHAPES.value) if SHAPES.value else cases.SHAPES,
-        DTYPE.value,
-        LAYOUT.value,
-        TimingSettings(ROUNDS.value, BUDGET.value, EXCLUSIVE.value),
-        SETS.value,
-    )
+    return tuple(lengths)
 
 
 def memory_settings() -> memory.Settings:
@@ -160,16 +149,6 @@ def memory_settings() -> memory.Settings:
         LIMIT.value,
         ROUNDS.value,
     )
-
-
-SETTINGS = {
-    "cpu": speed_settings,
-    "gpu": speed_settings,
-    "memory": memory_settings,
-    "vmap": own_settings,
-    "contention": own_settings,
-}
-"""The function that makes a suite's settings from the flags, by suite."""
 
 
 def share_cores(threads: int) -> int:

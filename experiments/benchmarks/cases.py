@@ -11,7 +11,6 @@ from gru_research.time_loop import UnrollOptions
 CELLS = ("gru", "lstm", "rnn")
 GATES = {"gru": 3, "lstm": 4, "rnn": 1}
 DTYPES = ("float32", "bfloat16")
-LAYOUTS = ("batch", "time")
 MODES = ("forward", "train", "last")
 MACHINE = "machine"
 OURS = "ours"
@@ -58,7 +57,6 @@ class BenchmarkCase:
       variant: the peer's class, where its documentation offers several: `layers.VARIANTS`.
       cell, shape: the layer.
       dtype: its compute dtype; parameters are float32.
-      layout: whether inputs and outputs are [B, T, ...] ("batch") or [T, B, ...] ("time").
       platform: "cpu" or "gpu".
       sets: how many parameter sets run side by side, by `vmap`; only ours takes more than 1.
       busy_processes: how many other processes keep the cores busy meanwhile.
@@ -69,7 +67,6 @@ class BenchmarkCase:
     cell: str = "gru"
     shape: Shape = SHAPES[0]
     dtype: str = "float32"
-    layout: str = "batch"
     platform: str = "cpu"
     sets: int = 1
     busy_processes: int = 0

@@ -1,7 +1,7 @@
 """Our layer and those of the peers, each written as its documentation shows, as functions of parameters and inputs.
 
-All return the outputs of every step for inputs [B, T, D], or [T, B, D] with `layout=time`. Peers differ: haiku's GRU
-resets before the product with U and its vanilla RNN has relu units; a gate has one or two biases.
+All return the outputs of every step for inputs [B, T, D]. Peers differ: haiku's GRU resets before the product with U and
+its vanilla RNN has relu units; a gate has one or two biases.
 """
 
 import os
@@ -36,13 +36,12 @@ def make_layer(case: BenchmarkCase) -> Layer:
 def _ours(case: BenchmarkCase) -> Layer:
     _, chosen = split_system(case.system)
     cell = CELLS[case.cell](case.shape.hidden_size, dtype=_compute_dtype(case))
-    time_major = case.layout == "time"
 
     def run(params: Any, xs: jax.Array, options: UnrollOptions) -> Any:
         return unroll(cell, params, xs, options=options)
 
-    everything = our_options(chosen, outputs="all", time_major=time_major)
-    nothing = our_options(chosen, outputs="none", time_major=time_major)
+    everything = our_options(chosen, outputs="all")
+    nothing = our_options(chosen, outputs="none")
     return Layer(
         cell.init(jax.random.key(0), case.shape.input_size),
         lambda params, xs: run(params, xs, everything)[1],
@@ -55,7 +54,7 @@ def _linen(case: BenchmarkCase) -> Layer:
 
     kind = {"gru": nn.GRUCell, "rnn": nn.SimpleCell}.get(case.cell) or getattr(nn, case.variant)
     cell = kind(case.shape.hidden_size, dtype=_compute_dtype(case))
-    rnn = nn.RNN(cell, time_major=case.layout == "time")
+    rnn = nn.RNN(cell)
     return Layer(rnn.init(jax.random.key(0), _example(case)), rnn.apply)  # type: ignore[arg-type]
 
 
@@ -64,7 +63,7 @@ def _nnx(case: BenchmarkCase) -> Layer:
 
     kind = {"gru": nnx.GRUCell, "rnn": nnx.SimpleCell}.get(case.cell) or getattr(nnx, case.variant)
     cell = kind(case.shape.input_size, case.shape.hidden_size, dtype=_compute_dtype(case), rngs=nnx.Rngs(0))
-    rnn = nnx.RNN(cell, time_major=case.layout == "time", rngs=nnx.Rngs(0))
+    rnn = nnx.RNN(cell, rngs=nnx.Rngs(0))
     # Split and merged under jax.jit, as its guide to performance says: nnx.jit takes longer to call.
     graph, params, rest = nnx.split(rnn, nnx.Param, ...)
     return Layer(params, lambda params, xs: nnx.merge(graph, params, rest, copy=True)(xs))
@@ -79,7 +78,7 @@ def _haiku(case: BenchmarkCase) -> Layer:
     def run(xs: jax.Array) -> Any:
         layer = core(case.shape.hidden_size)
         state = layer.initial_state(case.shape.batch)
-        return hk.dynamic_unroll(layer, xs, state, time_major=case.layout == "time")[0]
+        return hk.dynamic_unroll(layer, xs, state, time_major=False)[0]
 
     transformed = hk.without_apply_rng(hk.transform(run))
     return Layer(transformed.init(jax.random.key(0), _example(case)), transformed.apply)
@@ -95,7 +94,6 @@ def _equinox(case: BenchmarkCase) -> Layer:
     cell = kind(case.shape.input_size, case.shape.hidden_size, key=jax.random.key(0))
     params, static = eqx.partition(cell, eqx.is_array)
     zeros = jnp.zeros(case.shape.hidden_size)
-    axis = 1 if case.layout == "time" else 0
 
     def apply(params: Any, xs: jax.Array) -> jax.Array:
         cell = eqx.combine(params, static)
@@ -105,7 +103,7 @@ def _equinox(case: BenchmarkCase) -> Layer:
             return state, state[0] if case.cell == "lstm" else state
 
         first = (zeros, zeros) if case.cell == "lstm" else zeros
-        return jax.vmap(lambda xs_TI: jax.lax.scan(step, first, xs_TI)[1], in_axes=axis, out_axes=axis)(xs)
+        return jax.vmap(lambda xs_TI: jax.lax.scan(step, first, xs_TI)[1])(xs)
 
     return Layer(params, apply)
 
@@ -114,8 +112,6 @@ def _keras(case: BenchmarkCase) -> Layer:
     os.environ["KERAS_BACKEND"] = "jax"
     import keras
 
-    if case.layout == "time":
-        raise NotOfferedError("no time-major layout")
     kind = {"gru": keras.layers.GRU, "lstm": keras.layers.LSTM, "rnn": keras.layers.SimpleRNN}[case.cell]
     policy = "mixed_bfloat16" if case.dtype == "bfloat16" else case.dtype
     layer = kind(case.shape.hidden_size, return_sequences=True, dtype=policy)
@@ -144,8 +140,7 @@ VARIANTS: dict[tuple[str, str], tuple[str, ...]] = {
 
 def _example(case: BenchmarkCase) -> jax.Array:
     """Returns inputs for initialisers, which use only the shape; two steps keep their loop short."""
-    sizes = {"batch": (case.shape.batch, 2), "time": (2, case.shape.batch)}[case.layout]
-    return jnp.zeros((*sizes, case.shape.input_size))
+    return jnp.zeros((case.shape.batch, 2, case.shape.input_size))
 
 
 def _compute_dtype(case: BenchmarkCase) -> Any:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.benchmarks import cpu_usage, matmul_rate
-from experiments.benchmarks.cases import BenchmarkCase
+from experiments.benchmarks.cases import BenchmarkCase, Shape
 from experiments.benchmarks.results import Result, repetitions, round_time
 from experiments.benchmarks.worker_process import WorkerFailedError, WorkerProcess
 
@@ -35,6 +35,26 @@ class TimingSettings:
 
     def record(self) -> dict[str, Any]:
         return {"rounds": self.rounds, "budget_seconds": self.budget, "exclusive": self.exclusive}
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """The flags' values for the suites that time layers: `lengths` for "cpu" and "gpu", `sets` for "vmap"."""
+
+    suite: str
+    systems: tuple[str, ...]
+    cells: tuple[str, ...]
+    shapes: tuple[Shape, ...]
+    dtype: str
+    timing: TimingSettings
+    lengths: tuple[int, ...] = ()
+    sets: int = 1
+
+    def case(self, system: str, cell: str, shape: Shape, **fields: Any) -> BenchmarkCase:
+        return BenchmarkCase(system, cell=cell, shape=shape, dtype=self.dtype, **fields)
+
+    def record(self) -> dict[str, Any]:
+        return {"suite": self.suite, "dtype": self.dtype, "sets": self.sets, **self.timing.record()}
 
 
 @dataclasses.dataclass

@@ -1,7 +1,6 @@
 """Times our layers against the peers', forward and training, over shapes; and ours over lengths."""
 
 import contextlib
-import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,10 +8,10 @@ from typing import Any
 import rich.console
 
 from experiments.benchmarks import results, tables
-from experiments.benchmarks.cases import MACHINE, MODES, BenchmarkCase, Shape, is_ours, shape_of_length, split_system
+from experiments.benchmarks.cases import MACHINE, MODES, BenchmarkCase, is_ours, shape_of_length, split_system
 from experiments.benchmarks.layers import VARIANTS
 from experiments.benchmarks.results import Result
-from experiments.benchmarks.round_robin import MatmulRate, TimingSettings, measure
+from experiments.benchmarks.round_robin import MatmulRate, Settings, measure
 from experiments.benchmarks.status_line import StatusLine
 from experiments.benchmarks.worker_process import WorkerFailedError, WorkerProcess
 from gru_research.config import UserError
@@ -26,36 +25,6 @@ matrix products in the same rounds; only matrix products count, forward 2 B T G 
 the input. peak: peak resident memory of the system's process, libraries and compilation included."""
 
 
-@dataclasses.dataclass(frozen=True)
-class Settings:
-    """The flags' values."""
-
-    platform: str
-    systems: tuple[str, ...]
-    cells: tuple[str, ...]
-    shapes: tuple[Shape, ...]
-    lengths: tuple[int, ...]
-    dtype: str
-    layout: str
-    timing: TimingSettings
-
-    def cases(self, systems: Sequence[str], cell: str, shape: Shape) -> list[BenchmarkCase]:
-        """Returns the cases that take turns: each system in each of its variants."""
-        return [
-            BenchmarkCase(system, variant, cell, shape, self.dtype, self.layout, self.platform)
-            for system in systems
-            for variant in VARIANTS.get((split_system(system)[0], cell), ("",))
-        ]
-
-    def record(self) -> dict[str, Any]:
-        return {
-            "suite": self.platform,
-            "dtype": self.dtype,
-            "layout": self.layout,
-            **self.timing.record(),
-        }
-
-
 def run(settings: Settings, workdir: Path, header: dict[str, Any], console: rich.console.Console) -> int:
     """Measures; prints a table and writes JSON after each shape, and figures at the end. Returns 1 if ours failed."""
     logs = workdir / "logs"
@@ -65,11 +34,11 @@ def run(settings: Settings, workdir: Path, header: dict[str, Any], console: rich
     swept = [(cell, shape_of_length(length)) for cell in settings.cells for length in settings.lengths] if own else []
     compared: list[Result] = []
     lengths: list[Result] = []
-    machine_job = BenchmarkCase(MACHINE, dtype=settings.dtype, platform=settings.platform)
+    machine_job = BenchmarkCase(MACHINE, dtype=settings.dtype, platform=settings.suite)
     with contextlib.ExitStack() as stack:
         worker = _start_machine(stack, machine_job, logs)
         with StatusLine(console, len(shaped) + len(swept)) as status:
-            machine = MatmulRate(worker, settings.platform, settings.dtype, settings.timing.exclusive)
+            machine = MatmulRate(worker, settings.suite, settings.dtype, settings.timing.exclusive)
 
             def save() -> None:
                 facts = {"env": worker.about["environment"], "machine": machine.record(), "settings": settings.record()}
@@ -78,7 +47,11 @@ def run(settings: Settings, workdir: Path, header: dict[str, Any], console: rich
             for kept, pairs, systems in ((compared, shaped, settings.systems), (lengths, swept, own)):
                 for cell, shape in pairs:
                     status.begin(f"{cell} {shape}")
-                    cases = settings.cases(systems, cell, shape)
+                    cases = [
+                        settings.case(system, cell, shape, variant=variant, platform=settings.suite)
+                        for system in systems
+                        for variant in VARIANTS.get((split_system(system)[0], cell), ("",))
+                    ]
                     found = measure(cases, TIMED, settings.timing, machine, logs, status.show)
                     status.end()
                     kept += found

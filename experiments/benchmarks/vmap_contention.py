@@ -9,9 +9,9 @@ import rich.console
 
 from experiments.benchmarks import results, tables
 from experiments.benchmarks.busy_processes import BusyProcesses
-from experiments.benchmarks.cases import MODES, BenchmarkCase, Shape
+from experiments.benchmarks.cases import MODES, Shape
 from experiments.benchmarks.results import Result
-from experiments.benchmarks.round_robin import TimingSettings, measure
+from experiments.benchmarks.round_robin import Settings, measure
 from experiments.benchmarks.status_line import StatusLine
 
 TIMED = MODES[:2]
@@ -23,28 +23,6 @@ times: the time over that of one set; run one after the other, N sets take N tim
 alone: on an otherwise idle machine. beside: with a busy process on each core. ratio: the time beside them over the last
 system's; below 1 is faster.""",
 }
-
-
-@dataclasses.dataclass(frozen=True)
-class Settings:
-    """The flags' values; `suite` is "vmap" or "contention", `sets` the number of parameter sets of `vmap`."""
-
-    suite: str
-    systems: tuple[str, ...]
-    cells: tuple[str, ...]
-    shapes: tuple[Shape, ...]
-    dtype: str
-    layout: str
-    timing: TimingSettings
-    sets: int
-
-    def case(self, system: str, cell: str, shape: Shape, **fields: Any) -> BenchmarkCase:
-        return BenchmarkCase(system, cell=cell, shape=shape, dtype=self.dtype, layout=self.layout, **fields)
-
-    def record(self) -> dict[str, Any]:
-        return {"suite": self.suite, "dtype": self.dtype, "layout": self.layout, "sets": self.sets} | (
-            self.timing.record()
-        )
 
 
 def run(settings: Settings, workdir: Path, header: dict[str, Any], console: rich.console.Console) -> int:

@@ -21,7 +21,7 @@ from experiments.benchmarks.busy_processes import BusyProcesses
 from experiments.benchmarks.cases import BenchmarkCase, Shape
 from experiments.benchmarks.programs import JaxProgram, stack_parameter_sets
 from experiments.benchmarks.results import Result
-from experiments.benchmarks.round_robin import TimingSettings
+from experiments.benchmarks.round_robin import Settings, TimingSettings
 from gru_research.config import UserError
 from gru_research.native import Library, describe
 
@@ -328,7 +328,7 @@ def of_suite(name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> tupl
     monkeypatch.setattr(vmap_contention, "BusyProcesses", NobodySpins)
     out = io.StringIO()
     systems, timing = ("ours", cases.OURS_BY_XLA), TimingSettings(2, 1.0, exclusive=True)
-    settings = vmap_contention.Settings(name, systems, ("gru",), (TINY,), "float32", "batch", timing, sets=4)
+    settings = Settings(name, systems, ("gru",), (TINY,), "float32", timing, sets=4)
     assert vmap_contention.run(settings, tmp_path / "run", {}, rich.console.Console(file=out, width=80)) == 0
     return out.getvalue().splitlines(), json.loads((tmp_path / "run" / "benchmark.json").read_text())["results"]
 
