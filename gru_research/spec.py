@@ -64,10 +64,9 @@ class Spec:
         if self.generation is not None and max(self.generation.begin, self.generation.end) >= self.output_size:
             raise ValueError(f"generation={self.generation!r} must have tokens below output_size={self.output_size}")
 
-    def output_shape(self, example: Mapping[str, jax.ShapeDtypeStruct] | None = None) -> tuple[int, ...] | None:
+    def output_shape(self) -> tuple[int, ...] | None:
         """Returns the shape of an example's outputs, without the batch axis; None where `answers` is None."""
-        example = example or self.example
         if self.answers is None:
             return None
         steps = {"every": "inputs", "generated": "targets"}.get(self.answers)
-        return (*((example[steps].shape[0],) if steps else ()), self.output_size)
+        return (*((self.example[steps].shape[0],) if steps else ()), self.output_size)

@@ -1,7 +1,7 @@
 """Our layer and those of the peers, each written as its documentation shows, as functions of parameters and inputs.
 
-All return the outputs of every step for inputs [B, T, D]. Peers differ: haiku's GRU resets before the product with U and
-its vanilla RNN has relu units; a gate has one or two biases.
+All return the outputs of every step for inputs [B, T, D]. Peers differ: haiku's GRU resets before the product with U,
+and its vanilla RNN has relu units; a gate has one or two biases.
 """
 
 import os

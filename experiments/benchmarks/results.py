@@ -82,9 +82,9 @@ def round_time(seconds: Sequence[float]) -> float:
     return statistics.median(seconds)
 
 
-def repetitions(call_seconds: float, budget: float, rounds: int, most: int = 200) -> int:
-    """Returns the calls per round with which all rounds take about `budget` seconds; at least 1."""
-    return max(1, min(most, int(budget / rounds / call_seconds)))
+def repetitions(call_seconds: float, budget: float, rounds: int) -> int:
+    """Returns the calls per round with which all rounds take about `budget` seconds: from 1 to 200."""
+    return max(1, min(200, int(budget / rounds / call_seconds)))
 
 
 def ratios(seconds: Mapping[str, float | None]) -> dict[str, float | None]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from experiments.sweeps.exec_guard import guarded
-from experiments.sweeps.subprocess_limits import last_lines, status_text
+from experiments.sweeps.subprocess_limits import last_line, status_text
 from gru_research import records
 
 from .stages import RunPosition, StageTimeline, locate_run, newest_snapshot
@@ -82,7 +82,7 @@ class RunCommand:
         return ProcessOutcome(
             killed=killed and process.returncode == -signal.SIGKILL,
             status=status,
-            last_line=last_lines(err) or status_text(status),
+            last_line=last_line(err) or status_text(status),
             at=self._where(workdir, out, since),
             seconds=seconds,
             resumed_from=_first(r"going on with (.+?)(?:;.*)?$", messages),

@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from experiments.replications.table import Judge, RowResult
@@ -22,55 +22,53 @@ def summary_row(runs: Mapping[str, records.Run], run: str, label: str) -> "summa
     return next((row for row in summary.summarize(runs[run]) if row.cell == label), None)
 
 
-def reaches(run: str, cell: str, limit: float, form: str = ".3g", scale: float = 1.0) -> Judge:
-    """Judges the test metric's IQM over seeds, times `scale`: reached where it is at least as good as `limit`."""
+def judged(run: str, cell: str, result: "Callable[[summary.SummaryRow, str], RowResult]") -> Judge:
+    """Judges one cell of one run by `result`, from the cell's summary and the direction of its metric."""
 
     def judge(runs: Mapping[str, records.Run]) -> RowResult | None:
         row = summary_row(runs, run, cell)
-        if row is None:
-            return None
-        direction = _direction(runs[run])
+        return row and result(row, _direction(runs[run]))
+
+    return judge
+
+
+def reaches(run: str, cell: str, limit: float, form: str = ".3g", scale: float = 1.0) -> Judge:
+    """Judges the test metric's IQM over seeds, times `scale`: reached where it is at least as good as `limit`."""
+
+    def result(row: "summary.SummaryRow", direction: str) -> RowResult:
         sign = 1 if direction == "min" else -1
         value = scale * row.iqm
         reached = sign * value <= sign * limit or math.isclose(value, limit)
         verdict = "reached" if reached else "not reached" + _within(row, limit / scale)
         return RowResult(format(value, form), interval_text(row, form, scale), verdict)
 
-    return judge
+    return judged(run, cell, result)
 
 
-def agrees_with(
-    run: str, cell: str, published: float, tolerance: float, form: str = ".3g", scale: float = 1.0, what: str = ""
-) -> Judge:
+def agrees_with(run: str, cell: str, published: float, tolerance: float, form: str = ".3g", what: str = "") -> Judge:
     """Judges whether the IQM is within the relative `tolerance` of the published value; else it is better or worse.
 
     `what` is appended to the verdict: what was compared with, where that isn't the row's published number.
     """
 
-    def judge(runs: Mapping[str, records.Run]) -> RowResult | None:
-        row = summary_row(runs, run, cell)
-        if row is None:
-            return None
-        direction = _direction(runs[run])
-        value = scale * row.iqm
-        if abs(value - published) <= tolerance * abs(published):
+    def result(row: "summary.SummaryRow", direction: str) -> RowResult:
+        if abs(row.iqm - published) <= tolerance * abs(published):
             verdict = f"agrees within {tolerance:.0%}"
         else:
-            verdict = "better" if (value < published) == (direction == "min") else "worse"
-            verdict += _within(row, published / scale)
-        return RowResult(format(value, form), interval_text(row, form, scale), verdict + (f": {what}" if what else ""))
+            verdict = "better" if (row.iqm < published) == (direction == "min") else "worse"
+            verdict += _within(row, published)
+        return RowResult(format(row.iqm, form), interval_text(row, form), verdict + (f": {what}" if what else ""))
 
-    return judge
+    return judged(run, cell, result)
 
 
-def reported(run: str, cell: str, form: str = ".3g", scale: float = 1.0) -> Judge:
+def reported(run: str, cell: str, form: str, scale: float) -> Judge:
     """Reports the IQM without a verdict, where no published number is comparable."""
-
-    def judge(runs: Mapping[str, records.Run]) -> RowResult | None:
-        row = summary_row(runs, run, cell)
-        return row and RowResult(format(scale * row.iqm, form), interval_text(row, form, scale), "not comparable")
-
-    return judge
+    return judged(
+        run,
+        cell,
+        lambda row, _: RowResult(format(scale * row.iqm, form), interval_text(row, form, scale), "not comparable"),
+    )
 
 
 def _within(row: "summary.SummaryRow", value: float) -> str:

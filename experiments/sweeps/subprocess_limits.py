@@ -94,12 +94,12 @@ def peak_memory_gb(pid: int) -> float:
     return int(found[1]) / KIB_PER_GB if found else 0.0
 
 
-def last_lines(log: Path, count: int = 1) -> str:
-    """Joins the last `count` lines of a log that aren't empty."""
+def last_line(log: Path) -> str:
+    """Returns the last line of a log that isn't empty; "" where there is none."""
     with log.open("rb") as file:
         file.seek(max(0, file.seek(0, os.SEEK_END) - 4096))
         lines = [line.strip() for line in file.read().decode("utf-8", "replace").splitlines() if line.strip()]
-    return " ".join(lines[-count:])
+    return lines[-1] if lines else ""
 
 
 def status_text(status: int) -> str:

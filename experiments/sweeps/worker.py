@@ -162,7 +162,7 @@ class Attempt:
             self.journal.fail(
                 self.trial,
                 how,
-                f"{subprocess_limits.status_text(ended.status)}: {subprocess_limits.last_lines(log)}",
+                f"{subprocess_limits.status_text(ended.status)}: {subprocess_limits.last_line(log)}",
                 **spent,
             )
         else:

@@ -46,9 +46,8 @@ class LSTM:
       without: the gate that is left out: "input", "forget" or "output"; "coupled" ties the input gate to the forget
         gate; "nothing" is the whole cell. "forget" excludes `forget_bias` and `chrono`.
       gate, activation: the functions of i, f and o and of g and c, as in `GRU`.
-      kernel_init, recurrent_init, bias_init: initialisers, or their names in `INITIALIZERS`.
       learn_initial_carry: whether the first carry is a pair of parameters, `c_0, h_0 (H,)`.
-      param_dtype, dtype, carry_dtype: as in `GRU`.
+      kernel_init, recurrent_init, bias_init, param_dtype, dtype, carry_dtype: as in `GRU`.
     """
 
     hidden_size: int

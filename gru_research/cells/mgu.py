@@ -40,9 +40,7 @@ class MGU:
       chrono: the longest dependency, in steps, or None. `b_f` is then drawn by `Chrono`, negated with
         keep="1-f", in place of `bias_init` and `forget_bias`, which must be left at its default.
       gate, activation: the functions of f and of n, names in `base.ACTIVATIONS` or functions.
-      kernel_init, recurrent_init, bias_init: initialisers, or their names in `INITIALIZERS`.
-      learn_initial_carry: whether the first carry is a parameter, `h_0 (H,)`, instead of zeros.
-      param_dtype, dtype, carry_dtype: as in `GRU`.
+      kernel_init, recurrent_init, bias_init, learn_initial_carry, param_dtype, dtype, carry_dtype: as in `GRU`.
     """
 
     hidden_size: int

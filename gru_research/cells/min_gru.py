@@ -31,9 +31,7 @@ class MinGRU:
       hidden_size: H, the number of units.
       update_bias, chrono: what `b_z` is initialised with, as in `GRU`.
       gate, activation: the functions of z and of n, names in `base.ACTIVATIONS` or functions.
-      kernel_init, bias_init: initialisers, or their names in `INITIALIZERS`.
-      learn_initial_carry: whether the first carry is a parameter, `h_0 (H,)`, instead of zeros.
-      param_dtype, dtype, carry_dtype: as in `GRU`.
+      kernel_init, bias_init, learn_initial_carry, param_dtype, dtype, carry_dtype: as in `GRU`.
     """
 
     hidden_size: int

@@ -31,9 +31,7 @@ class MinLSTM:
       hidden_size: H, the number of units.
       forget_bias, chrono: what `b_f` and `b_i` are initialised with, as in `LSTM`.
       activation: the function of g, a name in `base.ACTIVATIONS` or a function.
-      kernel_init, bias_init: initialisers, or their names in `INITIALIZERS`.
-      learn_initial_carry: whether the first carry is a parameter, `h_0 (H,)`, instead of zeros.
-      param_dtype, dtype, carry_dtype: as in `GRU`.
+      kernel_init, bias_init, learn_initial_carry, param_dtype, dtype, carry_dtype: as in `GRU`.
     """
 
     hidden_size: int

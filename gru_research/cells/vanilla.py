@@ -22,9 +22,7 @@ class VanillaRNN:
     Attributes:
       hidden_size: H, the number of units.
       activation: "tanh", "relu", or as in `GRU`.
-      kernel_init, recurrent_init, bias_init: initialisers, or their names in `INITIALIZERS`.
-      learn_initial_carry: whether the first carry is a parameter, `h_0 (H,)`, instead of zeros.
-      param_dtype, dtype, carry_dtype: as in `GRU`.
+      kernel_init, recurrent_init, bias_init, learn_initial_carry, param_dtype, dtype, carry_dtype: as in `GRU`.
     """
 
     hidden_size: int
