@@ -152,20 +152,20 @@ def test_an_interrupted_run_is_not_finished(path):
         pytest.param("", "no run header", marks=fault("records", "an empty file")),
         pytest.param('{"kind":"run"', "no run header", marks=fault("records", "half a header")),
         ("\n", "line 1: not JSON"),
-        pytest.param("[]\n", "line 1: not a JSON object", marks=fault("records", "a line that is no object")),
+        pytest.param("[]\n", "line 1: not a JSON object", marks=fault("records", "a line that isn't an object")),
         pytest.param('{"kind":"cell"}\n', "no run header", marks=fault("records", "no header")),
         ('{"kind":"run"}\n', "the schema None"),
         ('{"kind":"run","schema":"gru_research.records/0"}\n', "'gru_research.records/0'"),
         pytest.param(
             '{"kind":"run","schema":"gru_research.records/5"}\n',
             "reads 'gru_research.records/1' and 'gru_research.records/2' and '[a-z_.]+/3' and '[a-z_.]+/4'",
-            marks=fault("records", "a schema from the future"),
+            marks=fault("records", "a schema of a later version"),
         ),
         pytest.param(HEADER + "{broken\n", "line 2: not JSON", marks=fault("records", "a line that isn't JSON")),
         pytest.param(
             HEADER + '{"kind":"note"}\n',
             "line 2: unknown kind 'note'",
-            marks=fault("records", "a kind of record that isn't known"),
+            marks=fault("records", "an unknown kind of record"),
         ),
         (HEADER + "{}\n", "line 2: unknown kind None"),
         pytest.param(
@@ -176,7 +176,7 @@ def test_an_interrupted_run_is_not_finished(path):
         pytest.param(
             HEADER + '{"kind":"result","task":"adding","cell":"GRU","seed":"x"}\n',
             "line 2: a record of the kind 'result' has seed='x', which must be a whole number",
-            marks=fault("records", "a field of another type"),
+            marks=fault("records", "a field of the wrong type"),
         ),
         (HEADER + '{"kind":"end","status":"finished","time":3}\n', "'end' has time=3, which must be an object"),
         (HEADER + '{"kind":"cell","task":"t","cell":"c","tuned":1}\n', "tuned=1, which must be true or false"),
@@ -201,7 +201,7 @@ def test_a_damaged_file_is_refused_in_one_line(path, text, message):
     assert "\n" not in str(error.value)
 
 
-@fault("records", "no file", "a folder in the file's place", "bytes that aren't text")
+@fault("records", "no file", "a folder instead of a file", "bytes that aren't text")
 def test_no_file_a_folder_and_bytes_are_refused_in_one_line(path):
     with pytest.raises(records.RecordsError, match="No such file") as error:
         records.read(path)

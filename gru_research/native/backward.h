@@ -1,9 +1,9 @@
 // Backward: from the last step to the first, the cotangents of the gates' arguments, and from them all others.
 //
-// A step's loop is fused: a tile of `gates' cotangents times U turned` gives the cotangent of h before the step, and while
-// it is in the first-level cache the step before it is differentiated. So the cotangents of h are never an array, and those
-// of the gates' arguments stay in the cache for a chunk of steps, until the products over its rows have been added to the
-// gradients of the weights.
+// A step's loop is fused: a tile of the product of the gates' cotangents with the transposed U gives the cotangent of h
+// before the step. While the tile is in the first-level cache, the step before it is differentiated. So the cotangents of h
+// are never written as an array. The cotangents of the gates' arguments stay in the cache for a chunk of steps, until the
+// products over its rows are added to the gradients of the weights.
 #pragma once
 #include <utility>
 #include "few_rows.h"
@@ -45,8 +45,8 @@ template <Kind K> struct Backward {
   Panels in;
   int R, C, slots;  // rows of a part, steps of a chunk, places for steps in its buffers
   bool few_inputs, passes;  // whether d_x is made by dot products; whether h passes a step by other ways than kernels
-  float *U, *U_n, *W;       // turned
-  int *before;              // with masks: the step [T, B] whose output is h before each; -1: h0, -2: first_h
+  float *U, *U_n, *W;       // transposed
+  int *before;              // with masks: the step [T, B] whose output is h before each; -1: h0, -2: reset_h
   size_t shared = 0;
 
   explicit Backward(const Layer &l)
@@ -60,7 +60,7 @@ template <Kind K> struct Backward {
     U = s.take(packed_floats(UG, in.units * L, l.H));
     U_n = BEFORE ? s.take(packed_floats(1, in.units * L, l.H)) : nullptr;
     W = l.d_x ? s.take(packed_floats(G, std::max(l.D, L) + L, l.H)) : nullptr;
-    before = (int *)(l.real || l.fresh ? s.take((size_t)l.T * l.B) : nullptr);
+    before = (int *)(l.real || l.resets ? s.take((size_t)l.T * l.B) : nullptr);
     shared = s.used;
   }
   int time(int step) const { return l.reverse ? l.T - 1 - step : step; }
@@ -70,29 +70,29 @@ template <Kind K> struct Backward {
   void prepare() const {
     const float *by_plane[MOST_GATES];
     for (int g = 0; g < G; g++) by_plane[g] = l.W[w_gate(g)];
-    pack_turned(l.U, UG, l.H, l.H, U);
-    if (BEFORE) pack_turned(l.U + 2, 1, l.H, l.H, U_n);
+    pack_transposed(l.U, UG, l.H, l.H, U);
+    if (BEFORE) pack_transposed(l.U + 2, 1, l.H, l.H, U_n);
     if (l.d_x && few_inputs) {  // [input][panel][gate][L]
       float *to = W;
       for (int i = 0; i < l.D; i++)
         for (int p = 0; p < in.units; p++)
           for (int g = 0; g < G; g++, to += L) copy_padded(to, by_plane[g] + (size_t)i * l.H + p * L, in.lanes(p));
-    } else if (l.d_x) pack_turned(by_plane, G, l.D, l.H, W);
+    } else if (l.d_x) pack_transposed(by_plane, G, l.D, l.H, W);
     if (before)
       for (int row = 0; row < l.B; row++)
         for (int step = 0, from = -1; step < l.T; step++) {
           size_t at = (size_t)time(step) * l.B + row;
-          if (l.fresh && l.fresh[at]) from = -2;
+          if (l.resets && l.resets[at]) from = -2;
           before[at] = from;
           if (!l.real || l.real[at]) from = time(step);
         }
-    if (l.fresh) {
-      std::memset(l.d_first_h, 0, (size_t)l.B * l.H * sizeof(float));
-      if (STATE) std::memset(l.d_first_c, 0, (size_t)l.B * l.H * sizeof(float));
+    if (l.resets) {
+      std::memset(l.d_reset_h, 0, (size_t)l.B * l.H * sizeof(float));
+      if (STATE) std::memset(l.d_reset_c, 0, (size_t)l.B * l.H * sizeof(float));
     }
   }
 
-  // What a part, or a layer of few rows, has of its own.
+  // The buffers and sums of a part, or of a layer of few rows.
   struct Own {
     Place chunk[2];
     float *x[2];      // of a chunk, in panel form; one for each thread
@@ -131,11 +131,11 @@ template <Kind K> struct Backward {
   // h before a step.
   INLINE const float *h_before(int step, int t, int row) const {
     int from = before ? before[(size_t)t * l.B + row] : step ? time(step - 1) : -1;
-    return from >= 0 ? l.ys_given.at(from, row) : (from == -1 ? l.h0 : l.first_h) + (size_t)row * l.H;
+    return from >= 0 ? l.ys_given.at(from, row) : (from == -1 ? l.h0 : l.reset_h) + (size_t)row * l.H;
   }
 
-  // Differentiates a step at panel p of a row, given the cotangent d of h after it but for its output's. `i` is the row
-  // within the part.
+  // Differentiates a step at panel p of a row. `d` is the cotangent of h after it, without the part from its output. `i` is
+  // the row within the part.
   template <int N> INLINE void differentiate(const Own &o, const Place &to, int step, int p, int i, int row, Floats<N> d) const {
     int t = time(step), lanes = in.lanes(p);
     size_t at = p * panel() + i * L, own_at = ((size_t)p * R + i) * L;
@@ -197,10 +197,10 @@ template <Kind K> struct Backward {
     }
   }
 
-  // The product of planes of a step's cotangents with turned kernels, for R rows and the panels from `first` (even) to
+  // The product of planes of a step's cotangents with transposed kernels, for R rows and the panels from `first` (even) to
   // `last`, and finish(lanes, panel, row, d): `d` begins with `begin` where that isn't null.
   template <class Finish>
-  INLINE void back(const Place &now, int first_plane, int planes, const float *turned, const float *begin, int rows,
+  INLINE void back(const Place &now, int first_plane, int planes, const float *transposed, const float *begin, int rows,
                    int first, int last, bool backwards, Finish finish) const {
     static const float zeros[2 * L] = {};
     int count = divide_up(last - first, 2);
@@ -213,7 +213,7 @@ template <Kind K> struct Backward {
           Sides sides[MOST_GATES];
           for (int g = 0; g < planes; g++)
             sides[g] = {now.d + (first_plane + g) * plane() + a * L, panel(), in.units, in.unit_tail,
-                        turned + ((size_t)p * planes + (size_t)g * NV) * l.H * L};
+                        transposed + ((size_t)p * planes + (size_t)g * NV) * l.H * L};
           if (begin) product_of<N, NV>(mr)(sides, planes, begin + ((size_t)p * R + a) * L, L, (size_t)R * L, tile);
           else product_of<N, NV>(mr)(sides, planes, zeros, 0, L, tile);
 #pragma GCC unroll 1
@@ -227,7 +227,7 @@ template <Kind K> struct Backward {
       else block(Constant<L>(), Constant<1>());
     }
   }
-  // From the cotangents at step `step`, which are at `now`, to those of the step before it, at `next`.
+  // Computes the cotangents of the step before `step`, at `next`, from those of `step`, at `now`.
   INLINE void step_back(const Own &o, int step, int stage, const Place &now, const Place &next, int r0, int rows, int first,
                         int last) const {
     bool backwards = step & 1;
@@ -249,12 +249,12 @@ template <Kind K> struct Backward {
       int row = r0 + i, lanes = in.lanes(p);
       Floats<N> d = load<N>(product);
       float *d_c = STATE ? o.c + ((size_t)p * R + i) * L : nullptr;
-      if (l.fresh && l.fresh[(size_t)t * l.B + row]) {  // the state before the step is the first one, of no step before
+      if (l.resets && l.resets[(size_t)t * l.B + row]) {  // a reset: the state before the step belongs to no earlier step
         size_t to = (size_t)row * l.H + p * L;
-        store<N>(l.d_first_h + to, load<N>(l.d_first_h + to, lanes) + d, lanes);
+        store<N>(l.d_reset_h + to, load<N>(l.d_reset_h + to, lanes) + d, lanes);
         d = Floats<N>{};
         if (STATE) {
-          store<N>(l.d_first_c + to, load<N>(l.d_first_c + to, lanes) + load<N>(d_c), lanes);
+          store<N>(l.d_reset_c + to, load<N>(l.d_reset_c + to, lanes) + load<N>(d_c), lanes);
           store<N>(d_c, d);
         }
       }
@@ -263,7 +263,7 @@ template <Kind K> struct Backward {
       if (STATE) store<N>(l.d_c0 + (size_t)row * l.H + p * L, load<N>(d_c), lanes);
     });
   }
-  // Sums at 0, and the last step differentiated at `to`. Without a step the final carry is the first one.
+  // Sets the sums to 0 and differentiates the last step, at `to`. Without any step the final carry is the initial one.
   void begin(const Own &o, const Place &to, int r0, int rows) const {
     std::memset(o.d_W, 0, sums() * sizeof(float));
     for (int i = 0; i < rows; i++)
@@ -303,7 +303,7 @@ template <Kind K> struct Backward {
       else add(Constant<L>());
     }
   }
-  // d_x of rows of a chunk, from row number `from` on, and to(row number of the chunk) -> where one goes.
+  // Computes d_x of `count` rows of a chunk, from row `from` on. to(row of the chunk) is where a row is written.
   template <class To> INLINE void inputs_back(const Place &chunk, int from, int count, To to) const {
     if (few_inputs) {
       for (int i = from; i < from + count; i++) {

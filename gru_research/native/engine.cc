@@ -30,10 +30,10 @@ const Kernels *kernels() {
 
 namespace {
 
-constexpr int FEW_ROWS = 3;       // up to so many rows, units are divided among threads
+constexpr int FEW_ROWS = 3;       // up to this number of rows, units are divided among threads
 constexpr int TILE_ROWS = 8;      // a part of fewer rows wastes registers
 constexpr int CACHED_ROWS = 32;   // rows of a part that make up for reading kernels from beyond the second-level cache
-constexpr int MOST_OF_SHAPE = 8;  // parts; each has sums for the gradients of all weights
+constexpr int MOST_OF_SHAPE = 8;  // the most parts: each has sums for the gradients of all weights
 constexpr size_t CACHED_KERNELS = 512 << 10, LARGE_PAGE = 2 << 20, WORTH_LARGE_PAGES = 4 * LARGE_PAGE;
 
 // How many tiles' worth of work `parts` parts make of one tile's worth of rows.
@@ -42,7 +42,7 @@ double waste(int rows, int parts) {
   return (double)parts * ((each + TILE_ROWS - 1) / TILE_ROWS) * TILE_ROWS / rows;
 }
 
-// From the shape alone, so that any number of threads adds up the gradients of weights in the same order.
+// Depends on the shape alone, so that any number of threads adds the gradients of weights in the same order.
 void divide(Layer &l, size_t layers) {
   l.few = layers == 1 && l.B <= FEW_ROWS;
   l.parts = 1;

@@ -4,7 +4,7 @@
 #include <vector>
 #include "layer.h"
 
-// Where helpers come from. `schedule` may run a task here and now, later, on another thread, or when all is done.
+// Provides helper threads. `schedule` may run a task here and now, later, on another thread, or when all is done.
 struct Pool {
   int threads;
   std::function<void(std::function<void()>)> schedule;

@@ -1,8 +1,8 @@
 // Few rows: the units of a step are two halves, done by two threads that meet after every step, if there are two.
 //
-// A half of an item (a step, or a chunk's products) is claimed before it is done. Each thread takes its own half first,
-// and then the other's, when its owner hasn't claimed it for a while. So a helper may come late, never, or lose its core,
-// and the other thread does everything alone. Nobody waits for a half but one that a thread is at work on.
+// A thread claims a half of an item (a step, or a chunk's products) before it computes it. Each thread takes its own half
+// first, and then the other half if the other thread hasn't claimed it for a while. So the helper may come late, never come,
+// or lose its core: the other thread then does everything alone. A thread waits only for a half that is being computed.
 #pragma once
 #include <algorithm>
 #include <thread>
@@ -25,8 +25,8 @@ INLINE void wait_a_moment(int spins) {
   else std::this_thread::yield();
 }
 
-// Does half(item, 0) and half(item, 1) for every item, in order: none begins before both halves of the one before are
-// done. done[k] is of half k: 2 i where nobody has claimed item i's, 2 i + 1 where somebody is at work on it.
+// Calls half(item, 0) and half(item, 1) for every item, in order: none begins before both halves of the one before are
+// done. done[k] is the state of half k: 2 i if item i isn't claimed, 2 i + 1 if a thread computes it.
 template <class Half> INLINE void in_halves(Halves &halves, int items, int me, Half half) {
   auto claim = [&](int item, int k) {
     int unclaimed = 2 * item;

@@ -26,7 +26,7 @@ template <int G, bool SPLIT> struct Stage {
         copy_padded(bias + ((size_t)p * VECTORS + g) * L, (g < G ? l.b[first_gate + g] : l.hidden_bias) + p * L, in.lanes(p));
   }
   // Calls block(lanes of a vector, panels of the block, first panel) for the panels from `from` (a multiple of WIDE) to
-  // `to`; the first two are constants. Every other step goes backwards: its first kernels are still in the cache.
+  // `to`; the first two are constants. Every other step takes them in reverse: its first kernels are still in the cache.
   template <class Block> static INLINE void blocks(const Panels &in, int from, int to, bool backwards, Block block) {
     int count = divide_up(to - from, WIDE);
     for (int o = 0; o < count; o++) {
@@ -53,7 +53,7 @@ template <int G, bool SPLIT> struct Stage {
         for (int i = 0; i < mr; i++) {
           float *to = out + ((size_t)p * places + (size_t)(a + i) * wide) * VECTORS * L;
           for (int v = 0; v < NV; v++) store<N>(to + v * L, load<N>(tile + (i * NV + v) * L));
-          if constexpr (SPLIT) {  // as a split product has it: the hidden bias in the candidate's place, which goes last
+          if constexpr (SPLIT) {  // of a split product: the hidden bias takes the place of the candidate, which is last
             store<N>(to + G * L, load<N>(to + (G - 1) * L));
             store<N>(to + (G - 1) * L, load<N>(bias + ((size_t)p * VS + G) * L));
           }
@@ -137,15 +137,15 @@ template <Kind K> struct Forward {
   // Step number -> step in time, and the number of steps: they are processed from the last with `reverse`.
   int time(int step) const { return l.reverse ? l.T - 1 - step : step; }
   bool real(int t, int row) const { return !l.real || l.real[(size_t)t * l.B + row]; }
-  bool fresh(int step, int row) const { return l.fresh && step < l.T && l.fresh[(size_t)time(step) * l.B + row]; }
+  bool reset_before(int step, int row) const { return l.resets && step < l.T && l.resets[(size_t)time(step) * l.B + row]; }
 
   void begin(const Carried &b, int r0, int R) const {
     put_carry(l, in, l.h0, r0, R, b.h, b.panel);
     if (STATE) put_carry(l, in, l.c0, r0, R, b.c, b.panel);
     for (int i = 0; i < R; i++)
-      if (fresh(0, r0 + i)) {
-        put_carry(l, in, l.first_h, r0 + i, 1, b.h + i * L, b.panel);
-        if (STATE) put_carry(l, in, l.first_c, r0 + i, 1, b.c + i * L, b.panel);
+      if (reset_before(0, r0 + i)) {
+        put_carry(l, in, l.reset_h, r0 + i, 1, b.h + i * L, b.panel);
+        if (STATE) put_carry(l, in, l.reset_c, r0 + i, 1, b.c + i * L, b.panel);
       }
   }
   void end(const Carried &b, int r0, int R) const {
@@ -174,7 +174,7 @@ template <Kind K> struct Forward {
                   });
   }
 
-  // From the sums of panel p of a row to its gates and new state; `at` is the panel's place in the buffers.
+  // Computes the gates and the new state of panel p of a row from its sums; `at` is the panel's place in the buffers.
   template <int N>
   INLINE void evaluate(const Carried &b, int number, int t, int row, int p, size_t at, const float *sums,
                        const float *candidate) const {
@@ -205,7 +205,7 @@ template <Kind K> struct Forward {
       finish<N>(b, number, t, row, p, at, o * tanh<N>(new_c), new_c, 0, i, f, g, o, c);
     }
   }
-  // The new state to where the next step, the caller and the gradient find it.
+  // Writes the new state for the next step, for the caller and for the gradient.
   template <int N, class... Kept>
   INLINE void finish(const Carried &b, int number, int t, int row, int p, size_t at, Floats<N> h, Floats<N> c, int slot,
                      Kept... kept) const {
@@ -217,9 +217,9 @@ template <Kind K> struct Forward {
       h = load<N>(b.h + at);
       if (STATE) c = load<N>(b.c + at);
     }
-    if (fresh(number + 1, row)) {
-      h = load<N>(l.first_h + (size_t)row * l.H + p * L, lanes);
-      if (STATE) c = load<N>(l.first_c + (size_t)row * l.H + p * L, lanes);
+    if (reset_before(number + 1, row)) {
+      h = load<N>(l.reset_h + (size_t)row * l.H + p * L, lanes);
+      if (STATE) c = load<N>(l.reset_c + (size_t)row * l.H + p * L, lanes);
     }
     store<N>(b.next + at, h);
     if (STATE) store<N>(b.c + at, c);

@@ -1,4 +1,4 @@
-// XLA's way in: checks what it hands over, describes the layers, and runs them on its threads.
+// The entry points for XLA: they check its arguments, describe the layers, and run them on its threads.
 #include <initializer_list>
 #include <new>
 #include <string>
@@ -13,7 +13,7 @@ struct Mismatch {
   std::string text;
 };
 
-// Arguments or results, taken one after the other; each must have the type and shape that is asked for. All have a
+// Arguments or results, taken one after the other; each must have the expected type and shape. All have a
 // leading axis of layers; an argument may have 1 there, one for all.
 template <class All> class Cursor {
  public:
@@ -58,7 +58,7 @@ template <class All> class Cursor {
 
 struct Options {
   int32_t kind, threads;
-  bool batch_major, reverse, real, fresh, ys, record, d_ys, d_x;
+  bool batch_major, reverse, real, resets, ys, record, d_ys, d_x;
 };
 
 // Fills in what forward and backward have in common. Returns the layers.
@@ -104,10 +104,10 @@ struct Call {
     if (kind == LSTM_PEEPHOLES)
       for (int k = 0; k < 3; k++) each(in.floats({H}), [=](Layer &l, const float *a) { l.peephole[k] = a; });
     if (o.real) each(in.booleans({T, B}), [](Layer &l, const bool *a) { l.real = a; });
-    if (o.fresh) {
-      each(in.booleans({T, B}), [](Layer &l, const bool *a) { l.fresh = a; });
-      if (is_lstm(kind)) each(in.floats({B, H}), [](Layer &l, const float *a) { l.first_c = a; });
-      each(in.floats({B, H}), [](Layer &l, const float *a) { l.first_h = a; });
+    if (o.resets) {
+      each(in.booleans({T, B}), [](Layer &l, const bool *a) { l.resets = a; });
+      if (is_lstm(kind)) each(in.floats({B, H}), [](Layer &l, const float *a) { l.reset_c = a; });
+      each(in.floats({B, H}), [](Layer &l, const float *a) { l.reset_h = a; });
     }
   }
   int64_t record() const { return T * B * H * kept_of(kind); }
@@ -128,9 +128,9 @@ template <class Run> ffi::Error guarded(ffi::ThreadPool &threads, int32_t limit,
 }
 
 ffi::Error Forward(ffi::ThreadPool threads, int32_t kind, int32_t limit, bool batch_major, bool reverse, bool real,
-                   bool fresh, bool ys, bool record, ffi::RemainingArgs args, ffi::RemainingRets rets) {
+                   bool resets, bool ys, bool record, ffi::RemainingArgs args, ffi::RemainingRets rets) {
   return guarded(threads, limit, [&](const Pool *pool) {
-    Call call({kind, limit, batch_major, reverse, real, fresh, ys, record, false, false}, args);
+    Call call({kind, limit, batch_major, reverse, real, resets, ys, record, false, false}, args);
     Cursor in(args, "argument", call.layers.size());
     Cursor out(rets, "result", call.layers.size());
     call.common(in);
@@ -145,9 +145,9 @@ ffi::Error Forward(ffi::ThreadPool threads, int32_t kind, int32_t limit, bool ba
 }
 
 ffi::Error Backward(ffi::ThreadPool threads, int32_t kind, int32_t limit, bool batch_major, bool reverse, bool real,
-                    bool fresh, bool d_ys, bool d_x, ffi::RemainingArgs args, ffi::RemainingRets rets) {
+                    bool resets, bool d_ys, bool d_x, ffi::RemainingArgs args, ffi::RemainingRets rets) {
   return guarded(threads, limit, [&](const Pool *pool) {
-    Call call({kind, limit, batch_major, reverse, real, fresh, true, true, d_ys, d_x}, args);
+    Call call({kind, limit, batch_major, reverse, real, resets, true, true, d_ys, d_x}, args);
     Cursor in(args, "argument", call.layers.size());
     Cursor out(rets, "result", call.layers.size());
     call.common(in);
@@ -168,9 +168,9 @@ ffi::Error Backward(ffi::ThreadPool threads, int32_t kind, int32_t limit, bool b
     if (call.kind == GRU_AFTER) call.each(out.floats({H}), [](Layer &l, float *a) { l.d_hidden_bias = a; });
     if (call.kind == LSTM_PEEPHOLES)
       for (int k = 0; k < 3; k++) call.each(out.floats({H}), [=](Layer &l, float *a) { l.d_peephole[k] = a; });
-    if (fresh) {
-      if (is_lstm(call.kind)) call.each(out.floats({B, H}), [](Layer &l, float *a) { l.d_first_c = a; });
-      call.each(out.floats({B, H}), [](Layer &l, float *a) { l.d_first_h = a; });
+    if (resets) {
+      if (is_lstm(call.kind)) call.each(out.floats({B, H}), [](Layer &l, float *a) { l.d_reset_c = a; });
+      call.each(out.floats({B, H}), [](Layer &l, float *a) { l.d_reset_h = a; });
     }
     out.end();
     backward(call.layers, pool);
@@ -204,7 +204,7 @@ XLA_FFI_DEFINE_HANDLER_SYMBOL(gru_research_backward, Backward,
                                   .RemainingRets());
 #pragma GCC visibility pop
 
-// What Python asks the library itself, by ctypes.
+// Functions that Python calls by ctypes.
 #define PUBLIC extern "C" __attribute__((visibility("default")))
 PUBLIC const char *gru_research_instruction_set() { return kernels() ? kernels()->name : nullptr; }
 PUBLIC const char *gru_research_self_test() { return self_test(); }

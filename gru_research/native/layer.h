@@ -27,8 +27,8 @@ struct Layer {
   const float *hidden_bias;                                    // c_n [H]
   const float *peephole[MOST_PEEPHOLES];                       // p_i, p_f, p_o [H]
   const float *h0, *c0;                                        // the carry before the first step [B, H]
-  const bool *real, *fresh;                                    // [T, B]: is a step taken; is the carry reset before it
-  const float *first_h, *first_c;                              // the carry that a reset goes to [B, H]
+  const bool *real, *resets;                                    // [T, B]: is a step taken; is the carry reset before it
+  const float *reset_h, *reset_c;                              // the carry after a reset [B, H]
 
   // Forward: the final carry [B, H]; every step's output; what the gradient needs of every step (`record_floats`).
   float *final_h, *final_c;
@@ -41,14 +41,14 @@ struct Layer {
   const float *record_given, *d_final_h, *d_final_c;
   Rows<float> d_x;
   float *d_W[MOST_GATES], *d_U[MOST_GATES], *d_b[MOST_GATES], *d_hidden_bias, *d_peephole[MOST_PEEPHOLES];
-  float *d_h0, *d_c0, *d_first_h, *d_first_c;
+  float *d_h0, *d_c0, *d_reset_h, *d_reset_c;
 
   int parts;       // groups of rows, each a task of its own; decides in which order gradients of weights are added
-  bool few;        // so few rows that units are divided among threads instead
+  bool few;        // few rows: units are divided among threads, not rows
   float *scratch;  // as many floats as `forward_scratch` or `backward_scratch` says, of the whole layer
 };
 
-// What two threads that divide the units of a layer of few rows agree by; see few_rows.h.
+// The state that two threads share when they divide the units of a layer of few rows; see few_rows.h.
 struct Halves {
   struct alignas(64) Progress {
     std::atomic<int> value{0};

@@ -42,8 +42,8 @@ inline void pack(const float *const *kernels, int gates, int K, int H, int wide,
           copy_padded(out, kernels[g] + (size_t)k * H + p * L, std::min(L, H - p * L));
 }
 
-// `gates` kernels [K, H] turned: [block of 2 panels of the K rows][gate][H][panel of the block][L].
-inline void pack_turned(const float *const *kernels, int gates, int K, int H, float *out) {
+// `gates` kernels [K, H] transposed: [block of 2 panels of the K rows][gate][H][panel of the block][L].
+inline void pack_transposed(const float *const *kernels, int gates, int K, int H, float *out) {
   int panels = divide_up(K, L);
   for (int block = 0; block < panels; block += 2) {
     int first = block * L, wide = std::min(2, panels - block) * L;

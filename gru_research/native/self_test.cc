@@ -37,7 +37,7 @@ struct Case {
     l.hidden_bias = random(h, next), l.d_hidden_bias = array(h);
     for (int k = 0; k < 3; k++) l.peephole[k] = random(h, next), l.d_peephole[k] = array(h);
     l.h0 = random(BH, next), l.c0 = random(BH, next);
-    l.first_h = random(BH, next), l.first_c = random(BH, next);
+    l.reset_h = random(BH, next), l.reset_c = random(BH, next);
     l.final_h = array(BH), l.final_c = array(BH);
     float *ys = array(T * BH);
     l.ys = {ys, h, h * T}, l.ys_given = {ys, h, h * T};
@@ -45,11 +45,11 @@ struct Case {
     l.d_ys = {random(T * BH, next), h, h * T};
     l.d_final_h = random(BH, next), l.d_final_c = random(BH, next);
     l.d_x = {array(T * B * d), d, d * T};
-    l.d_h0 = array(BH), l.d_c0 = array(BH), l.d_first_h = array(BH), l.d_first_c = array(BH);
+    l.d_h0 = array(BH), l.d_c0 = array(BH), l.d_reset_h = array(BH), l.d_reset_c = array(BH);
     if (reset) {
-      bool *real = reinterpret_cast<bool *>(array(T * B)), *fresh = reinterpret_cast<bool *>(array(T * B));
-      for (int i = 0; i < T * B; i++) real[i] = next() < .6f, fresh[i] = next() < -.5f;
-      l.real = real, l.fresh = fresh;
+      bool *real = reinterpret_cast<bool *>(array(T * B)), *resets = reinterpret_cast<bool *>(array(T * B));
+      for (int i = 0; i < T * B; i++) real[i] = next() < .6f, resets[i] = next() < -.5f;
+      l.real = real, l.resets = resets;
     }
   }
   void run(bool back) {

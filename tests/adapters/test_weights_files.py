@@ -83,7 +83,7 @@ def test_types_and_values_are_kept_whatever_lies_in_memory(tmp_path: Path, dtype
         np.testing.assert_array_equal(loaded[name], value)
 
 
-@fault("weights", "a nested mapping for a flat file")
+@fault("weights", "a nested mapping instead of a flat one")
 def test_a_nested_mapping_is_refused(tmp_path: Path) -> None:
     weights = {"ir": {"kernel": np.zeros((2, 2))}, "bias": np.zeros(2)}
     with pytest.raises(ValueError, match="more than arrays under ir") as caught:
@@ -92,7 +92,7 @@ def test_a_nested_mapping_is_refused(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-@fault("weights", "safetensors that isn't installed")
+@fault("weights", "safetensors not installed")
 def test_without_the_package_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "safetensors.numpy", None)
     for call in (lambda: load_safetensors(tmp_path / "a"), lambda: save_safetensors({}, tmp_path / "a")):
@@ -102,7 +102,10 @@ def test_without_the_package_the_extra_is_named(tmp_path: Path, monkeypatch: pyt
 
 
 @fault(
-    "weights", "a safetensors file that was cut short", "a safetensors file whose header is damaged", "a pickle instead"
+    "weights",
+    "a safetensors file that was cut short",
+    "a safetensors file whose header is damaged",
+    "a pickle instead of safetensors",
 )
 def test_a_damaged_file_is_named(tmp_path: Path) -> None:
     peers.need("safetensors")

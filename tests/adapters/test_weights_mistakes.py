@@ -128,7 +128,7 @@ def test_parameters_of_ours_are_checked_too() -> None:
             "torch.GUR",
             GRU,
             ("layer='torch.GUR'", "nearest: torch.GRU", "linen.GRUCell"),
-            marks=fault("weights", "a layer that no library has"),
+            marks=fault("weights", "an unknown layer of a library"),
         ),
         ("flax.GRUCell", GRU, ("layer='flax.GRUCell'", "nnx.GRUCell", "equinox.LSTMCell")),
         pytest.param(
@@ -162,7 +162,7 @@ def test_a_class_that_computes_something_else(layer: str, cell: Any, parts: tupl
             gr.GRU(2),
             "c_n",
             "nnx.GRUCell has no place for c_n, which must be 0 and has 0.5",
-            marks=fault("weights", "a parameter that the other layer has no place for"),
+            marks=fault("weights", "a parameter that the other layer lacks"),
         ),
         ("torch.LSTM", gr.LSTM(2, peepholes=True), "p_f", "torch.LSTM has no place for p_f"),
         ("linen.GRUCell", gr.GRU(2, learn_initial_carry=True), "h_0", "linen.GRUCell has no place for h_0"),

@@ -106,14 +106,16 @@ def test_experiments_are_frozen() -> None:
 
 
 MISTAKES = [
+    pytest.param({"updtes": 3}, ["'updtes'", "did you mean 'updates'"], marks=fault("config", "an unknown field")),
     pytest.param(
-        {"updtes": 3}, ["'updtes'", "did you mean 'updates'"], marks=fault("config", "a field that isn't there")
+        {"updates": "x"},
+        ["config.updates='x'", "whole number"],
+        marks=fault("config", "a text instead of a whole number"),
     ),
     pytest.param(
-        {"updates": "x"}, ["config.updates='x'", "whole number"], marks=fault("config", "a text for a whole number")
-    ),
-    pytest.param(
-        {"updates": True}, ["config.updates=True", "whole number"], marks=fault("config", "true for a whole number")
+        {"updates": True},
+        ["config.updates=True", "whole number"],
+        marks=fault("config", "true instead of a whole number"),
     ),
     pytest.param({"updates": 0}, ["config.updates=0", "at least 1"], marks=fault("config", "a number out of range")),
     ({"batch_size": -3}, ["config.batch_size=-3", "at least 1"]),
@@ -121,44 +123,42 @@ MISTAKES = [
     pytest.param(
         {"match": "foo"},
         ["config.match='foo'", "parameters, width, flops, time, none"],
-        marks=fault("config", "a word that isn't among the choices"),
+        marks=fault("config", "a value that isn't among the choices"),
     ),
     pytest.param(
-        {"match": "none"}, ["cells.lstm.hidden_size", "missing"], marks=fault("config", "a size that nothing chooses")
+        {"match": "none"}, ["cells.lstm.hidden_size", "missing"], marks=fault("config", "a cell without a size")
     ),
     pytest.param(
         {"only": "gr"},
         ["config.only='gr'", "did you mean 'gru'", "gru, lstm"],
-        marks=fault("config", "the label of a cell that isn't there"),
+        marks=fault("config", "an unknown label of a cell"),
     ),
     ({"reference": "rnn"}, ["config.reference='rnn'", "gru, lstm"]),
     ({"reference": "lstm"}, ["cells.lstm.hidden_size", "missing"]),
     pytest.param(
         {"optimizer": {"lr": 3}},
         ["config.optimizer has no field 'lr'", "learning_rate"],
-        marks=fault("config", "a field of a group that isn't there"),
+        marks=fault("config", "an unknown field of a group"),
     ),
     ({"optimizer": {"learning_rate": 0}}, ["config.optimizer.learning_rate=0", "above 0"]),
     ({"optimizer": {"clip": -1.0}}, ["config.optimizer.clip=-1.0", "0 or more"]),
     pytest.param(
         {"optimizer": 3},
         ["config.optimizer=3", "group of fields"],
-        marks=fault("config", "a number for a group of fields"),
+        marks=fault("config", "a number instead of a group of fields"),
     ),
     pytest.param(
         {"task": "adding"},
         ["config.task='adding'", "group of fields"],
-        marks=fault("config", "a text for a group of fields"),
+        marks=fault("config", "a text instead of a group of fields"),
     ),
-    pytest.param(
-        {"task": {"length": 3}}, ["config.task.name", "name"], marks=fault("config", "a task without its name")
-    ),
+    pytest.param({"task": {"length": 3}}, ["config.task.name", "name"], marks=fault("config", "a task without a name")),
     ({"select": "bst"}, ["config.select='bst'", "last, best"]),
     ({"patience": -1}, ["config.patience=-1", "0 or more"]),
     ({"evaluations": -1}, ["config.evaluations=-1", "0 or more"]),
     ({"seconds": -0.5}, ["config.seconds=-0.5", "0 or more"]),
     pytest.param(
-        {"seconds": float("inf")}, ["config.seconds=inf", "finite"], marks=fault("config", "a number that isn't finite")
+        {"seconds": float("inf")}, ["config.seconds=inf", "finite"], marks=fault("config", "a non-finite number")
     ),
     *[
         ({group: {name: value}}, [f"config.{group}.{name}={value}", "finite"])
@@ -185,13 +185,13 @@ MISTAKES = [
     pytest.param(
         {"tune": {"learning_rate": 0.1}},
         ["config.tune.learning_rate=0.1", "values in parentheses"],
-        marks=fault("config", "a number for a range"),
+        marks=fault("config", "a number instead of a range"),
     ),
     ({"tune": {"learning_rate": (0.1,)}}, ["config.tune.learning_rate=(0.1,)", "2 values"]),
     pytest.param(
         {"tune": {"learning_rate": (0.1, 0.01)}},
         ["config.tune.learning_rate=(0.1, 0.01)", "0 < low <= high"],
-        marks=fault("config", "a range upside down"),
+        marks=fault("config", "a range whose ends are swapped"),
     ),
     ({"tune": {"clip": (0, 1)}}, ["config.tune.clip=(0.0, 1.0)", "0 < low <= high"]),
     pytest.param(
@@ -214,7 +214,7 @@ MISTAKES = [
     pytest.param(
         {"cells": {"gru": {"hidden_size": 3}}},
         ["config.cells.gru.kind is missing"],
-        marks=fault("config", "a cell without its kind"),
+        marks=fault("config", "a cell without a kind"),
     ),
     ({"cells": {"gru": {"kind": "gru", "hidden_size": 0}}}, ["config.cells.gru.hidden_size=0", "at least 1"]),
     pytest.param(

@@ -200,7 +200,7 @@ def test_wrong_checksum_leaves_nothing_and_isnt_remembered(
         assert len(load("mnist", DataDirs(str(data_dir), str(raw_copy)), 1)) == 2
 
 
-@fault("data", "a raw file that is missing")
+@fault("data", "a missing raw file")
 def test_missing_raw_file_is_named_before_anything_is_touched(raw_copy: Path, tmp_path: Path) -> None:
     (raw_copy / FILES[0]).unlink()
     message = user_error(lambda: load("mnist", DataDirs(str(tmp_path / "data"), str(raw_copy))))
@@ -265,7 +265,7 @@ def test_download_keeps_the_prepared_set_alone(served: Path, tmp_path: Path) -> 
     assert [path.name for path in data_dir.iterdir()] == [Builder.name]
 
 
-@fault("data", "a download with another checksum")
+@fault("data", "a download with a wrong checksum")
 def test_corrupted_download_leaves_nothing_and_isnt_remembered(
     served: Path, mnist_manual_dir: str, tmp_path: Path
 ) -> None:

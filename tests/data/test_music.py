@@ -128,10 +128,10 @@ def test_only_the_file_of_that_collection_is_asked_for(music_manual_dir: str, tm
 @fault(
     "data",
     "a MATLAB file without the field",
-    "sequences of another width",
-    "values that are no notes",
+    "sequences of the wrong width",
+    "values that aren't notes",
     "a field without sequences",
-    "a file that isn't MATLAB's",
+    "a file that isn't a MATLAB file",
 )
 def test_read_mat_names_what_is_wrong(tmp_path: Path) -> None:
     path = tmp_path / "music.mat"

@@ -63,9 +63,9 @@ TABLES: list[tuple[str, str | bytes, str]] = [
 ]  # fmt: skip
 
 
-@fault("file contents", "an empty file", "a table without rows", "a row with a cell too few", "a header of numbers",
-       "a column without a name", "two columns of a name", "another delimiter than the ending says",
-       "a quote that isn't closed", "a text that isn't UTF-8")  # fmt: skip
+@fault("file contents", "an empty file", "a table without rows", "a row with too few cells", "a header of numbers",
+       "a column without a name", "two columns with one name", "a delimiter that doesn't fit the extension",
+       "an unclosed quote", "a text that isn't UTF-8")  # fmt: skip
 def test_a_table_s_faults_are_one_line_each(write: Any) -> None:
     for _, content, line in TABLES:
         with pytest.raises(FileError) as caught:
@@ -74,7 +74,7 @@ def test_a_table_s_faults_are_one_line_each(write: Any) -> None:
         seen(caught)
 
 
-@fault("file contents", "a cell that is no number", "an empty cell", "a cell that isn't finite")
+@fault("file contents", "a table's cell that isn't a number", "an empty cell", "a table's cell that isn't finite")
 @pytest.mark.parametrize("cells", [("12;5", "", "nan")])
 def test_a_cell_that_is_no_number_is_named_with_its_line(write: Any, cells: tuple[str, ...]) -> None:
     wanted = ("a number", "a number: fill it in, or leave the line out", "finite")
@@ -107,7 +107,7 @@ def test_a_file_that_has_gone_is_no_such_file(tmp_path: Path, read: Any) -> None
         read(tmp_path / "gone.csv")
 
 
-@fault("file contents", "arrays that aren't there", "an array of Python objects", "a file that is no .npz")
+@fault("file contents", "missing arrays", "an array of Python objects", "a file that isn't an .npz")
 def test_arrays_faults_are_one_line_each(write: Any, tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", inputs=np.array([1, "a"], object), labels=np.ones(2))
     with pytest.raises(FileError, match=r"/a\.npz: lacks the array 'targets'; it has inputs, labels$") as caught:
@@ -133,7 +133,7 @@ def test_an_array_file_that_is_cut_short_is_named(tmp_path: Path, write: Any) ->
         read_npy(write("c.npy", (tmp_path / "a.npy").read_bytes()[:500]))
 
 
-@fault("file contents", "a file of one's own that isn't there", "a folder for a file",
+@fault("file contents", "a missing file of own data", "a folder instead of a file",
        "a file larger than memory")  # fmt: skip
 def test_what_is_not_there_and_what_does_not_fit(tmp_path: Path, write: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UserError, match=r"^train='.*/nope.csv': no such file$") as caught:

@@ -199,7 +199,7 @@ def test_read_pairs_names_what_is_wrong(tmp_path: Path, train: str, says: str) -
     seen(caught)
 
 
-@fault("data", "an archive that isn't one", "an archive without its text file", "an archive that is damaged within")
+@fault("data", "a file that isn't an archive", "an archive without its text file", "an archive with damaged content")
 def test_archives_that_are_none(tmp_path: Path) -> None:
     path = tmp_path / "SCAN-master.zip"
     member = MEMBERS["scan_simple"].format("train")

@@ -94,7 +94,7 @@ def _words(workdir: Path) -> str:
     return re.sub(r"data:image/svg\+xml;base64,[\w+/=]+", "", (workdir / "claims.html").read_text())
 
 
-@fault("data", "claims on a data set that can't be had")
+@fault("data", "claims on an unavailable data set")
 def test_a_claim_without_its_data_is_not_run_and_says_why(tmp_path: Path) -> None:
     blocked = {"HTTPS_PROXY": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9"}
     flags = ["--config.only=overfitting,size", f"--workdir={tmp_path}/it", f"--data_dir={tmp_path}/none"]
@@ -133,7 +133,7 @@ def test_an_interrupted_command_leaves_what_it_found(tmp_path: Path) -> None:
         pytest.param(
             ["--config.only=sise"],
             ["config.only='sise' is unknown", "did you mean 'size'"],
-            marks=fault("config", "a claim that isn't there"),
+            marks=fault("config", "an unknown claim"),
         ),
         (["--config.claims.memory.run=memry"], ["config.claims.memory", "'memry'", "did you mean 'memory'"]),
         (["--config.claims.memory.gru=gruu"], ["config.claims.memory.gru='gruu' is no cell", "gru, rnn"]),

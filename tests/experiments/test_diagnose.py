@@ -115,7 +115,7 @@ def test_a_mistake_is_one_line(flags: list[str], said: list[str], run: Path, tmp
     assert list(tmp_path.iterdir()) == []
 
 
-@fault("working directory", "why a run that isn't finished does what it does")
+@fault("working directory", "a diagnosis of an unfinished run")
 def test_a_run_that_isnt_finished_is_refused(tmp_path: Path) -> None:
     flags = [*ADDING, "--config.updates=10000000", "--config.eval_every=100", f"--workdir={tmp_path}/it"]
     env = os.environ | {"PYTHONPATH": PYTHONPATH, "JAX_PLATFORMS": "cpu", "PYTHONUNBUFFERED": "1"} | FAST

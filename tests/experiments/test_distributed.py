@@ -85,22 +85,22 @@ MISTAKES = [
     pytest.param(
         ["--coordinator=127.0.0.1:1234", "--process=0"],
         "--processes is missing",
-        marks=fault("command line", "processes that aren't counted"),
+        marks=fault("command line", "processes without their number"),
     ),
     pytest.param(
         ["--coordinator=127.0.0.1:1234", "--processes=2", "--process=2"],
         "--process=2 must be below --processes=2",
-        marks=fault("command line", "a process beyond their number"),
+        marks=fault("command line", "a process number above the number of processes"),
     ),
     pytest.param(
         ["--distributed", "--processes=2"],
         "leave out --coordinator",
-        marks=fault("command line", "processes that are named and found"),
+        marks=fault("command line", "processes that are given and detected"),
     ),
     pytest.param(
         ["--distributed"],
         "the processes don't find each other",
-        marks=fault("command line", "a cluster that isn't there"),
+        marks=fault("command line", "no cluster"),
     ),
 ]
 

@@ -170,7 +170,7 @@ def test_little_disk_and_memory_are_warned_of(tmp_path: Path, monkeypatch: pytes
         assert machine.memory().level == "warning"
 
 
-@fault("plan and doctor", "prepared data that are damaged", "raw files that aren't there")
+@fault("plan and doctor", "prepared data that are damaged", "missing raw files")
 def test_damaged_data_and_a_manual_dir_that_is_none(tmp_path: Path) -> None:
     found = {f.subject: f for f in data_sets.check(Settings(damaged(tmp_path), str(tmp_path / "raw")))}
     assert found["data mnist"].level == "problem" and "rm -r" in found["data mnist"].advice
@@ -190,7 +190,7 @@ def test_a_package_from_elsewhere_is_warned_of(tmp_path: Path) -> None:
     assert checkout.package(tmp_path).level == "warning"
 
 
-@fault("plan and doctor", "a check that fails itself")
+@fault("plan and doctor", "a check that raises an error")
 def test_a_check_that_fails_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checkout, "check", lambda settings: 1 / 0)
     (found,) = doctor.run_check("checkout", Settings())

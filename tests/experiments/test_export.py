@@ -120,7 +120,7 @@ MISTAKES = [
     pytest.param(
         ["--cell=gru", "--seed=7"],
         ["--seed=7 is unknown", "0, 1"],
-        marks=fault("command line", "a seed that isn't there"),
+        marks=fault("command line", "an unknown seed"),
     ),
     pytest.param(
         ["--cell=gru", "--output=."],

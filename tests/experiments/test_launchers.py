@@ -330,24 +330,24 @@ MISTAKES = [
     pytest.param(
         ["compare", "--config=configs/nope.py"],
         ["configs/nope.py", "configs/adding.py"],
-        marks=fault("command line", "a config file that isn't there"),
+        marks=fault("command line", "a missing config file"),
     ),
     pytest.param(["compare"], ["--config"], marks=fault("command line", "no config named")),
     pytest.param(
         ["compare", "--config=configs/smnist.py:colums"],
         ["'colums'", "rows, pixels, permuted"],
-        marks=fault("command line", "a variant that isn't there"),
+        marks=fault("command line", "an unknown variant"),
     ),
     pytest.param(
         ["compare", ADDING, "--config.updtes=3"],
         ["'updtes'", "did you mean 'updates'"],
-        marks=fault("command line", "a field that isn't there"),
+        marks=fault("command line", "an unknown field"),
     ),
     (["compare", ADDING, "--config.optimizer.lr=3"], ["'lr'", "learning_rate"]),
     pytest.param(
         ["compare", ADDING, "--config.updates=x"],
         ["config.updates=x", "whole number"],
-        marks=fault("command line", "a text for a number"),
+        marks=fault("command line", "a text instead of a number"),
     ),
     (["compare", ADDING, "--config.optimizer.learning_rate=x"], ["config.optimizer.learning_rate=x", "a number"]),
     (["compare", ADDING, "--config.batch_size=0"], ["config.batch_size=0", "at least 1"]),
@@ -355,27 +355,27 @@ MISTAKES = [
     pytest.param(
         ["compare", ADDING, "--config.cells.gru.kind=grru"],
         ["'grru'", "gru, lstm, rnn"],
-        marks=fault("cells and layers", "a kind of cell that isn't there"),
+        marks=fault("cells and layers", "an unknown kind of cell"),
     ),
     pytest.param(
         ["compare", ADDING, "--config.task.name=addng"],
         ["'addng'", "did you mean 'adding'", "adding, multiplication"],
-        marks=fault("tasks", "a task that isn't there"),
+        marks=fault("tasks", "an unknown task"),
     ),
     pytest.param(
         ["compare", ADDING, "--config.optimizer.name=adm"],
         ["'adm'", "adam"],
-        marks=fault("config", "an optimiser that isn't there"),
+        marks=fault("config", "an unknown optimiser"),
     ),
     pytest.param(
         ["compare", ADDING, "--require_backend=gpu"],
         ["--require_backend=gpu", "cpu"],
-        marks=fault("command line", "a backend that isn't there"),
+        marks=fault("command line", "an unavailable backend"),
     ),
     pytest.param(
         ["compare", ADDING, "--workdr=x"],
         ["--workdr", "did you mean --workdir"],
-        marks=fault("command line", "a flag that isn't there"),
+        marks=fault("command line", "an unknown flag"),
     ),
     pytest.param(
         ["compare", "--updates=50"],
@@ -385,26 +385,24 @@ MISTAKES = [
     (["compare", ADDING, "--learning_rate=0.1"], ["--learning_rate; did you mean --config.optimizer.learning_rate?"]),
     (["compare", ADDING, "--length=9"], ["--length; did you mean --config.task.length?"]),
     (["suite", "--config=configs/suites/generated.py", "--seds=9"], ["--seds; did you mean --config.shared.seeds?"]),
-    pytest.param(["compare", ADDING, "stray"], ["'stray'"], marks=fault("command line", "a word that is no flag")),
+    pytest.param(["compare", ADDING, "stray"], ["'stray'"], marks=fault("command line", "a word that isn't a flag")),
     pytest.param(
         ["report", "--workdir=/nowhere/at/all"],
         ["/nowhere/at/all"],
-        marks=fault("command line", "a directory that isn't there"),
+        marks=fault("command line", "a missing directory"),
     ),
     pytest.param(["report"], ["--workdir"], marks=fault("command line", "no directory to report on")),
-    pytest.param(
-        ["prepare", "--dataset=mnits"], ["'mnits'", "mnist"], marks=fault("data", "a data set that isn't there")
-    ),
+    pytest.param(["prepare", "--dataset=mnits"], ["'mnits'", "mnist"], marks=fault("data", "an unknown data set")),
     (["compare", ADDING, "--config.tune.drws=3"], ["config.tune has no field 'drws'", "did you mean 'draws'"]),
     pytest.param(
         ["suite", ADDING],
         ["config has no field 'batch_size'", "title, runs, shared"],
-        marks=fault("command line", "a run's config where a suite's is wanted"),
+        marks=fault("command line", "a run's config instead of a suite's"),
     ),
     pytest.param(
         ["replicate", "--table=ading"],
         ["--table='ading'", "did you mean 'adding'"],
-        marks=fault("command line", "a published table that isn't there"),
+        marks=fault("command line", "an unknown published table"),
     ),
 ]
 
@@ -426,7 +424,7 @@ def test_a_workdir_that_cannot_be_written(tmp_path: Path) -> None:
     seen(done)
 
 
-@fault("working directory", "somebody else's directory")
+@fault("working directory", "a directory with other content")
 def test_a_workdir_with_something_else_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("years of work")
     done = launch("compare", ADDING, *TINY, f"--workdir={tmp_path}")
@@ -480,7 +478,7 @@ def test_no_data_is_one_line_at_once(tmp_path: Path) -> None:
     assert not (tmp_path / "run").exists()
 
 
-@fault("data", "a raw file with another checksum")
+@fault("data", "a raw file with a wrong checksum")
 def test_a_corrupted_raw_file_leaves_nothing_half_prepared(tmp_path: Path, mnist_manual_dir: str) -> None:
     raw = tmp_path / "raw"
     raw.mkdir()

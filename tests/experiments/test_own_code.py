@@ -208,35 +208,35 @@ def test_options_and_sizes_are_as_for_ours(mine: Path) -> None:
 AMISS = [
     pytest.param(
         {"task": {"name": "FOLDER/nowhere.py:beats"}}, r"config.task.name='.*/nowhere.py:beats': .*: no such",
-        marks=fault("config", "a file of one's own code that isn't there"),
+        marks=fault("config", "a missing file of own code"),
     ),
     pytest.param(
         {"task": {"name": "FOLDER/mine.py:beats"}}, r"mine.py has no 'beats': it has heartbeats, Leaky, Averaged",
-        marks=fault("config", "own code that lacks what is named"),
+        marks=fault("config", "own code without the named object"),
     ),
     ({"task": {"name": "FOLDER/mine.py:Leaky"}}, r"config.task has no field|config.task.hidden_size is missing"),
     ({"task": {"name": "FOLDER/other.py:number"}}, "must be a function or a class, not int"),
     pytest.param(
         {"task": {"name": "FOLDER/other.py:nothing"}}, "gives NoneType, and must give a Task",
-        marks=fault("config", "own code that gives something else than a task"),
+        marks=fault("config", "own code that doesn't return a task"),
     ),
     pytest.param(
         {"task": {"name": "FOLDER/other.py:broken"}}, r"broken' fails \(other.py, line 6: ZeroDivisionError: division",
-        marks=fault("config", "own code that fails as it is called"),
+        marks=fault("config", "own code that fails when it is called"),
     ),
     pytest.param(
         {"task": {"name": "FOLDER/worse.py:x"}}, r"the file can't be run \(worse.py, line 2: ModuleNotFoundError: ",
-        marks=fault("config", "a file of one's own code that can't be run"),
+        marks=fault("config", "own code that can't be run"),
     ),
     ({"task": {"name": "FOLDER/mine.py"}}, "config.task.name='.*mine.py' is unknown; .* path/to/file.py:Name"),
     ({"cells": {"a": {"kind": "FOLDER/mine.py:Averaged", "hidden_size": 3}}}, "config.cells.a.* is|fails|no field"),
     pytest.param(
         {"cells": {"a": {"kind": "FOLDER/other.py:no_cell", "hidden_size": 3}}}, "gives str, which is no cell: it",
-        marks=fault("config", "own code that gives no cell"),
+        marks=fault("config", "own code that doesn't return a cell"),
     ),
     pytest.param(
         {"model": {"kind": "FOLDER/other.py:no_model"}}, "gives str, which has no init and apply",
-        marks=fault("config", "own code that gives no model"),
+        marks=fault("config", "own code that doesn't return a model"),
     ),
     ({"model": {"kind": "FOLDER/mine.py:Averaged", "drop": 0.5}}, "config.model has no field 'drop'; .*dropout"),
     ({"model": {"kind": "FOLDER/mine.py:Averaged", "dropout": "half"}}, "config.model.dropout='half' must be a number"),

@@ -52,7 +52,7 @@ MISTAKES = [
     pytest.param(
         ["--config=task.py", "--seeds=50,x"],
         ["--seeds=50,x", "whole numbers"],
-        marks=fault("plan and doctor", "a number of seeds that is no number"),
+        marks=fault("plan and doctor", "a number of seeds that isn't a number"),
     ),
     (["--config=task.py", "--seeds=0"], ["--seeds=0", "at least 1"]),
     (["--config=task.py", "--seconds=0"], ["seconds"]),

@@ -119,7 +119,7 @@ def of_another_version(run: Path) -> None:
         path.write_text(path.read_text().replace('"parity"', '"parities"'))
 
 
-@fault("predictions", "a run without parameters", "a run of a task that isn't known")
+@fault("predictions", "a run without parameters", "a run of an unknown task")
 def test_a_run_that_can_not_be_asked_is_one_line(parity: Path, tmp_path: Path) -> None:
     ways: dict[Callable[[Path], None], str] = {
         without_parameters: "has no parameters",
@@ -134,7 +134,7 @@ def test_a_run_that_can_not_be_asked_is_one_line(parity: Path, tmp_path: Path) -
 
 
 @fault(
-    "predictions", "a word that isn't known", "a cell that isn't there", "a seed that is no number", "no input",
+    "predictions", "a word outside the vocabulary", "an unknown cell", "a seed that isn't a number", "no input",
     "a length where nothing is generated", "a nucleus where nothing is generated", "files of answers that have none",
     "an input beside --interactive",
 )  # fmt: skip
@@ -330,7 +330,7 @@ FILES: dict[str, tuple[str, bytes, str]] = {
     ),
     "an archive that is none": ("x.npz", b"walk", "x.npz: is no .npz file (File is not a zip file)"),
     "a table with a word": ("x.csv", b"1,2\n3,x\n", "x.csv:2: 'x' must be a number"),
-    "a table whose rows differ": ("x.csv", b"1,2\n3\n", "x.csv, line 2: must have 2 numbers, as line 1 has; it has 1"),
+    "a table whose rows differ": ("x.csv", b"1,2\n3\n", "x.csv:2: must have 2 numbers, as line 1 has; it has 1"),
     "a table without numbers": ("x.csv", b"a,b\n", "x.csv has no line of numbers (a file of texts ends with .txt)"),
     "a table of another width": ("x.csv", b"1,2,3\n", "x.csv: an array of shape [1, 3] must have the shape [3, 2]"),
     "a file that isn't text": (
@@ -343,9 +343,9 @@ FILES: dict[str, tuple[str, bytes, str]] = {
 
 
 @fault(
-    "predictions", "a file of arrays that is none", "an archive that is none", "a table with a word",
-    "a table whose rows differ", "a table without numbers", "a table of another width", "a file that isn't text",
-    "a file without a line", "an archive without inputs", "lengths beyond the steps", "a file that isn't there",
+    "predictions", "a file that isn't a file of arrays", "a file that isn't an archive", "a table with a word",
+    "a table whose rows differ", "a table without numbers", "a table of the wrong width", "a file that isn't text",
+    "a file without a line", "an archive without inputs", "lengths beyond the steps", "a missing file",
     "an empty stdin", "a file that can't be read",
 )  # fmt: skip
 def test_a_file_that_can_not_be_read_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -185,9 +185,9 @@ def test_another_study_is_refused(trainer: Trainer, tmp_path: Path) -> None:
 
 @fault(
     "studies",
-    "a file for the directory",
+    "a file instead of a directory",
     "a directory below a file",
-    "somebody else's directory",
+    "a directory with other content",
     "a damaged study.json",
 )
 def test_what_is_not_a_study_is_left_alone(trainer: Trainer, tmp_path: Path) -> None:
@@ -212,7 +212,7 @@ HORIZONS = [
     pytest.param(
         {"field": "task.lenght", "values": (4, 5)},
         "run lenght-4: config.task has no field 'lenght'",
-        marks=fault("studies", "a horizon of a field that isn't there"),
+        marks=fault("studies", "a horizon of an unknown field"),
     ),
     ({"field": "task.length", "values": (1, 5)}, "run length-1: config.task.length=1 must be at least 2"),
     ({"field": "lenght", "values": (4,)}, "config has no field 'lenght'"),

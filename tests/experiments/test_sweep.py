@@ -76,7 +76,7 @@ def outcomes(made: journal.TrialJournal) -> list[tuple[int, int, str]]:
     "sweeps",
     "other values than the directory's sweep",
     "another config than the directory's sweep",
-    "somebody else's directory",
+    "a directory with other content",
 )
 def test_another_sweep_s_directory_is_refused_with_what_differs(tmp_path: Path) -> None:
     description = described()
@@ -141,7 +141,7 @@ def test_failures_are_recorded_with_their_log_and_tried_again_as_configured(tmp_
     assert worker.work(str(tmp_path / "it"), 0, TRIAL) == 0, "nothing is left to do"
 
 
-@fault("sweeps", "a trial that runs too long", "a trial that takes too much memory")
+@fault("sweeps", "a trial that runs too long", "a trial that uses too much memory")
 @pytest.mark.processes
 def test_limits_of_time_and_memory_end_a_trial_for_good(tmp_path: Path) -> None:
     slow = described({"seconds": 30.0}, fields={"x": (0.1,)}, limits={"minutes": 0.02})
@@ -457,7 +457,7 @@ def test_the_command_trains_and_reports(files: Path) -> None:
     assert "first_seed=1" in text and "\n## Trials\n" in text
 
 
-@fault("sweeps", "a sweep file that isn't there")
+@fault("sweeps", "a missing sweep file")
 def test_the_command_s_mistakes_and_its_dry_run(files: Path) -> None:
     script = launch(
         "sweep",

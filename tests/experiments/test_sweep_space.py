@@ -21,13 +21,13 @@ MISTAKES = [
     pytest.param(
         {"fields": {"x": 3}},
         "sweep.fields.x=3 must be a tuple of values",
-        marks=fault("sweeps", "one value where several are wanted"),
+        marks=fault("sweeps", "one value instead of several"),
     ),
     ({"fields": {"x": ((1, 2),)}}, "must be finite numbers, texts, true or false"),
     pytest.param(
         {"fields": {"a": {"x": {"low": 2, "high": 1}}}},
         "sweep.fields.a.x.low=2 must be at most high=1",
-        marks=fault("sweeps", "a range upside down"),
+        marks=fault("sweeps", "a range whose ends are swapped"),
     ),
     ({"fields": {"x": {"low": 0, "high": 1, "log": True}}}, "low=0 must be above 0"),
     ({"fields": {"x": {"low": 0, "hihg": 1}}}, "has no field 'hihg'; did you mean 'high'"),
@@ -39,7 +39,7 @@ MISTAKES = [
     pytest.param(
         {"fields": {"x": (1, 2)}, "search": "random"},
         "sweep.search='random' is unknown; choose from grid, tpe",
-        marks=fault("sweeps", "a search that isn't there"),
+        marks=fault("sweeps", "an unknown search"),
     ),
     ({"fields": {"x": (1, 2)}, "search": "tpe"}, "sweep.trials=0 must be at least 1"),
     ({"fields": {"x": (1, 2)}, "trials": 3}, "sweep.trials=3 must be 2, the whole grid"),
@@ -73,7 +73,7 @@ FIELD_MISTAKES = [
         {"optimizer": {"learning_rat": (1.0,)}},
         "",
         "has no field 'learning_rat'; did you mean 'learning_rate'",
-        marks=fault("sweeps", "a field that the config hasn't"),
+        marks=fault("sweeps", "a field that the config lacks"),
     ),
     pytest.param(
         {"optimizer": {"learning_rate": (1e-3, -1.0)}},
@@ -106,7 +106,7 @@ def test_shipped_sweeps_fit_their_config(path: Path) -> None:
     assert f"--sweep=configs/sweeps/{path.name}" in path.read_text()
 
 
-@fault("sweeps", "an engine that isn't installed", "an engine that isn't there")
+@fault("sweeps", "an engine that isn't installed", "an unknown engine")
 def test_an_engine_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(

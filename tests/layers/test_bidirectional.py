@@ -174,7 +174,7 @@ def test_zoneouts_expectation_holds_in_both_directions() -> None:
 # Mistakes
 
 
-@fault("cells and layers", "a step of a layer that reads both ways")
+@fault("cells and layers", "a step of a bidirectional layer")
 def test_it_has_no_step_nor_has_a_stack_that_holds_it() -> None:
     params, xs, carries = arguments()
     carry = tuple(pack(c) for c in carries)

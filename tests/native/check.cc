@@ -32,7 +32,7 @@ double worst = 0;
 struct Shape {
   Kind kind;
   int T, B, D, H;
-  bool reverse, batch_major, real, fresh, d_ys, d_x;
+  bool reverse, batch_major, real, resets, d_ys, d_x;
 };
 
 Shape current;
@@ -41,7 +41,7 @@ const char *at_work = "";  // what is done with it
 void fail(const Shape &s, const std::string &what) {
   std::printf("FAILED: %s, T=%d B=%d D=%d H=%d%s%s%s%s%s%s: %s\n", KIND_NAMES[s.kind], s.T, s.B, s.D, s.H,
               s.reverse ? " reverse" : "", s.batch_major ? " batch-major" : "", s.real ? " mask" : "",
-              s.fresh ? " resets" : "", s.d_ys ? " d_ys" : "", s.d_x ? " d_x" : "", what.c_str());
+              s.resets ? " resets" : "", s.d_ys ? " d_ys" : "", s.d_x ? " d_x" : "", what.c_str());
   if (++failures >= 20) std::exit(1);
 }
 struct sigaction before_fault;
@@ -65,7 +65,7 @@ struct Arrays {
     size_t T = s.T, B = s.B, D = s.D, H = s.H, BH = B * H;
     l.kind = s.kind, l.T = s.T, l.B = s.B, l.D = s.D, l.H = s.H, l.reverse = s.reverse, l.parts = 1;
     if (s.real) l.real = booleans(T * B, 70);
-    if (s.fresh) l.fresh = booleans(T * B, 15);
+    if (s.resets) l.resets = booleans(T * B, 15);
     auto over_time = [&](auto *data, size_t n) {
       return s.batch_major ? Rows<std::remove_pointer_t<decltype(data)>>{data, n, n * T}
                            : Rows<std::remove_pointer_t<decltype(data)>>{data, n * B, n};
@@ -81,8 +81,8 @@ struct Arrays {
     for (int k = 0; k < (s.kind == LSTM_PEEPHOLES ? 3 : 0); k++) l.peephole[k] = floats(H, .5f);
     l.h0 = floats(BH, 1), l.d_final_h = floats(BH, 1);
     if (is_lstm(s.kind)) l.c0 = floats(BH, 1), l.d_final_c = floats(BH, 1);
-    if (s.fresh) l.first_h = floats(BH, 1);
-    if (s.fresh && is_lstm(s.kind)) l.first_c = floats(BH, 1);
+    if (s.resets) l.reset_h = floats(BH, 1);
+    if (s.resets && is_lstm(s.kind)) l.reset_c = floats(BH, 1);
 
     l.final_h = result(forward, "final h", BH);
     if (is_lstm(s.kind)) l.final_c = result(forward, "final c", BH);
@@ -99,8 +99,8 @@ struct Arrays {
     for (int k = 0; k < (s.kind == LSTM_PEEPHOLES ? 3 : 0); k++) l.d_peephole[k] = result(backward, "d_p " + std::to_string(k), H);
     l.d_h0 = result(backward, "d_h0", BH);
     if (is_lstm(s.kind)) l.d_c0 = result(backward, "d_c0", BH);
-    if (s.fresh) l.d_first_h = result(backward, "d_first_h", BH);
-    if (s.fresh && is_lstm(s.kind)) l.d_first_c = result(backward, "d_first_c", BH);
+    if (s.resets) l.d_reset_h = result(backward, "d_reset_h", BH);
+    if (s.resets && is_lstm(s.kind)) l.d_reset_c = result(backward, "d_reset_c", BH);
   }
   // NaN again, so that what isn't written is seen.
   void forget(bool record = true) {
@@ -181,8 +181,8 @@ void against(const Reference &ref, const Shape &s, const char *way, const Arrays
   for (int k = 0; k < (s.kind == LSTM_PEEPHOLES ? 3 : 0); k++) compare(s, way, "d_p", l.d_peephole[k], H, gradients(ref.peephole[k]));
   compare(s, way, "d_h0", l.d_h0, BH, gradients(ref.h0));
   if (is_lstm(s.kind)) compare(s, way, "d_c0", l.d_c0, BH, gradients(ref.c0));
-  if (s.fresh) compare(s, way, "d_first_h", l.d_first_h, BH, gradients(ref.first_h));
-  if (s.fresh && is_lstm(s.kind)) compare(s, way, "d_first_c", l.d_first_c, BH, gradients(ref.first_c));
+  if (s.resets) compare(s, way, "d_reset_h", l.d_reset_h, BH, gradients(ref.reset_h));
+  if (s.resets && is_lstm(s.kind)) compare(s, way, "d_reset_c", l.d_reset_c, BH, gradients(ref.reset_c));
 }
 
 // The kernels with scratch memory that ends where they say, full of NaN, in any number of parts.
@@ -273,7 +273,7 @@ void check_several(Guarded &memory, Tape &tape, const Shape &s, uint64_t seed) {
   int count = 1 + random.below(5);
   for (int i = 0; i < count; i++) {
     all.emplace_back(memory, s, random);
-    all[i].l.x = all[0].l.x, all[i].l.real = all[0].l.real, all[i].l.fresh = all[0].l.fresh;
+    all[i].l.x = all[0].l.x, all[i].l.real = all[0].l.real, all[i].l.resets = all[0].l.resets;
     // Cotangents at steps that aren't taken may be NaN; here the mask is another one.
     for (int t = 0; t < s.T; t++)
       for (int r = 0; r < s.B && s.d_ys; r++)
@@ -318,7 +318,7 @@ Shape any(Random &random, Kind kind, int B, int D, int H) {
   double step = (double)s.B * (s.D + s.H) * s.H * gates_of(kind);
   while (s.T > 2 && s.T * step > MOST_PRODUCTS) s.T = s.T * 2 / 3;
   s.reverse = random.chance(30), s.batch_major = random.chance(50);
-  s.real = random.chance(50), s.fresh = random.chance(40), s.d_ys = random.chance(70), s.d_x = random.chance(70);
+  s.real = random.chance(50), s.resets = random.chance(40), s.d_ys = random.chance(70), s.d_x = random.chance(70);
   return s;
 }
 

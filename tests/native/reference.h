@@ -75,7 +75,7 @@ struct Reference {
   static constexpr double KINK = 1e-5;
   Tape &tape;
   const Layer &l;
-  Id x, W[MOST_GATES], U[MOST_GATES], b[MOST_GATES], hidden_bias, peephole[MOST_PEEPHOLES], h0, c0, first_h, first_c;
+  Id x, W[MOST_GATES], U[MOST_GATES], b[MOST_GATES], hidden_bias, peephole[MOST_PEEPHOLES], h0, c0, reset_h, reset_c;
   std::vector<std::vector<Id>> ys;  // [T * B][H]; none at steps that aren't taken
   std::vector<Id> final_h, final_c;
   bool at_kink = false;  // whether relu's argument came so near to 0 that float32 may see another sign
@@ -92,8 +92,8 @@ struct Reference {
     for (int k = 0; k < (l.kind == LSTM_PEEPHOLES ? 3 : 0); k++) peephole[k] = tape.leaves(l.peephole[k], H);
     h0 = tape.leaves(l.h0, BH);
     if (is_lstm(l.kind)) c0 = tape.leaves(l.c0, BH);
-    if (l.fresh) first_h = tape.leaves(l.first_h, BH);
-    if (l.fresh && is_lstm(l.kind)) first_c = tape.leaves(l.first_c, BH);
+    if (l.resets) reset_h = tape.leaves(l.reset_h, BH);
+    if (l.resets && is_lstm(l.kind)) reset_c = tape.leaves(l.reset_c, BH);
     for (int r = 0; r < l.B; r++) row(r);
   }
   // `d_ys` as in Layer: null for zeros.
@@ -118,7 +118,7 @@ struct Reference {
     for (int step = 0; step < l.T; step++) {
       int t = l.reverse ? l.T - 1 - step : step;
       size_t at = (size_t)t * l.B + r;
-      if (l.fresh && l.fresh[at]) set(first_h, is_lstm(l.kind) ? first_c : 0);
+      if (l.resets && l.resets[at]) set(reset_h, is_lstm(l.kind) ? reset_c : 0);
       if (l.real && !l.real[at]) continue;
       std::vector<Id> before = h, c_before = c;
       std::vector<Id> reset(H);  // r * h of all units

@@ -137,7 +137,7 @@ OTHER_LENGTH = ADDING | {"task": {"name": "adding", "length": 50}}
         pytest.param(
             {"end": "interrupted"},
             "b isn't finished: only finished runs can be put together$",
-            marks=fault("reports", "a run that isn't finished in a report of several"),
+            marks=fault("reports", "an unfinished run in a report of several"),
         ),
     ],
 )  # fmt: skip

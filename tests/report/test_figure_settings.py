@@ -87,7 +87,7 @@ def test_a_style_file_is_put_over_the_usual_style(workdir, tmp_path):
         pytest.param(
             {"formats": ("png", "jpeg")},
             "formats='jpeg' is unknown; known: png, pdf, svg",
-            marks=fault("reports", "a format of figures that isn't there"),
+            marks=fault("reports", "an unknown format of figures"),
         ),
         ({"formats": ()}, "formats=.* must name at least one"),
         pytest.param(
@@ -100,7 +100,7 @@ def test_a_style_file_is_put_over_the_usual_style(workdir, tmp_path):
         pytest.param(
             {"style": "papper"},
             "style='papper' must be screen, paper or the path of a FILE.mplstyle",
-            marks=fault("reports", "a style of figures that isn't there"),
+            marks=fault("reports", "an unknown style of figures"),
         ),
         ({"style": "none.mplstyle"}, "style='none.mplstyle' can't be read: No such file"),
     ],

@@ -353,7 +353,7 @@ def _files(paths: report.ReportPaths) -> list[Path]:
             "result",
             {"task": "adding", "cell": "other", "seed": 0},
             "'other', which has no cell record",
-            marks=fault("records", "a result of a cell that isn't described"),
+            marks=fault("records", "a result of a cell without its record"),
         ),
         ("cell", {"task": "copying", "cell": "GRU"}, "'copying', which the header doesn't describe"),
     ],

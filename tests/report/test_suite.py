@@ -196,7 +196,7 @@ def test_names_are_shown_as_they_are(tmp_path):
         pytest.param(
             {"kind": "other"},
             "kind 'other'; known: suite, horizon",
-            marks=fault("studies", "a kind of study that isn't known"),
+            marks=fault("studies", "an unknown kind of study"),
         ),
         pytest.param(
             {"runs": ["../elsewhere"]},

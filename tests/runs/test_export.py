@@ -174,7 +174,7 @@ def test_a_model_that_cannot_be_exported_is_named() -> None:
     seen(caught)
 
 
-@fault("command line", "an export without the packages that it needs")
+@fault("command line", "an export without its packages")
 def test_packages_that_are_missing_are_named_with_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(export.importlib.util, "find_spec", lambda name: None if name == "flatbuffers" else object())
     with pytest.raises(

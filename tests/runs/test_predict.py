@@ -195,7 +195,7 @@ def test_an_input_is_continued(letters: Untrained) -> None:
     assert len({p.answer for p in found}) > 1
 
 
-@fault("predictions", "a model that can't generate", "an ensemble of texts", "an ensemble where no mean is known")
+@fault("predictions", "a model that can't generate", "an ensemble of texts", "an ensemble of outputs without a mean")
 def test_what_can_not_be_generated_or_averaged_is_one_line(letters: Untrained) -> None:
     plain = dataclasses.replace(letters, task=dataclasses.replace(letters.task, decode=str, continues=False))
     for run, cell, ensemble, says in (
@@ -218,9 +218,9 @@ def test_what_can_not_be_generated_or_averaged_is_one_line(letters: Untrained) -
 
 
 @fault(
-    "predictions", "an input of many that isn't known", "an empty input", "a cell that the run hasn't",
-    "a seed that the run hasn't", "seeds by another word than all",
-    "seeds by a fraction", "a batch of none", "a text for a list",
+    "predictions", "an unknown input among many", "an empty input", "a cell that the run lacks",
+    "a seed that the run lacks", "a seed that is neither a number nor all",
+    "a seed with a fraction", "a batch of 0", "a text instead of a list",
 )  # fmt: skip
 def test_what_is_asked_wrong_is_one_line(parity: Untrained) -> None:
     for says, asked in {

@@ -309,12 +309,12 @@ MISTAKES: dict[str, tuple[Any, Any, str]] = {
 
 
 @fault(
-    "predictions", "an unknown word", "an unknown word of many", "an unknown character",
-    "an unknown character of many", "an unknown token",
-    "a token that is no number", "a token with a fraction", "an empty text", "an empty array", "a series too short",
-    "a step with a number too many", "an array of another shape", "a text where numbers are asked for",
-    "a number that isn't finite", "an image of another size", "pixels out of range", "a field that isn't read",
-    "a length beyond the steps", "a mask of another length", "inputs that are missing",
+    "predictions", "an unknown word", "an unknown word among many", "an unknown character",
+    "an unknown character among many", "an unknown token",
+    "a token that isn't a number", "a token with a fraction", "an empty text", "an empty array", "a series too short",
+    "a step with too many numbers", "an array of the wrong shape", "a text instead of numbers",
+    "a non-finite number", "an image of the wrong size", "pixels out of range", "a field that isn't read",
+    "a length beyond the steps", "a mask of the wrong length", "missing inputs",
 )  # fmt: skip
 def test_a_mistake_in_an_input_is_one_line() -> None:
     for form, raw, says in MISTAKES.values():

@@ -486,12 +486,13 @@ def mistakes(folder: Path) -> list[tuple[str, dict[str, Any], str]]:
     ]  # fmt: skip
 
 
-@fault("file contents", "no file named", "an ending that says nothing", "a kind that such a file isn't for",
-       "an option that does nothing there", "a test file that is the training file", "shares that leave nothing",
-       "a share without an example", "inputs of a strange shape", "targets of another number",
-       "labels that don't fit the steps", "a length beyond its row", "a hole in an array", "one class",
-       "a class that training lacks", "columns that say nothing", "a column that isn't there", "a text without words",
-       "a row without its label", "a table that is two things", "a series that runs backwards",
+@fault("file contents", "no file named", "an unknown file extension", "a kind that doesn't fit the file",
+       "an option without effect on the file", "a test file that is the training file", "shares that leave nothing",
+       "a share without an example", "inputs of the wrong shape", "targets of the wrong number",
+       "labels that don't fit the steps", "a length beyond the row's end", "a non-finite number in an array",
+        "one class",
+       "a class that training lacks", "columns whose roles are unknown", "an unknown column", "a text without words",
+       "a row without a label", "an ambiguous table", "a series that runs backwards",
        "a series without numbers", "a season longer than the window",
        "a series too short for a window", "a text too short for a segment", "a test file without a column")  # fmt: skip
 def test_mistakes_are_one_line(folder: Path) -> None:

@@ -270,14 +270,14 @@ FINE = {"dataset": "stock/plain", "inputs": "image", "targets": "label"}
         pytest.param(
             {"dataset": "stick"},
             r"dataset='stick' isn't prepared in data_dir=.*, only: stock/plain$",
-            marks=fault("data", "a data set of TFDS's that isn't prepared"),
+            marks=fault("data", "a TFDS data set that isn't prepared"),
         ),
         ({"dataset": "stock/other"}, "dataset='stock/other' isn't prepared"),
         ({"dataset": "stock/plain:2.0.0"}, "dataset='stock/plain:2.0.0' isn't prepared"),
         pytest.param(
             {"dataset": "a b//"},
             r"dataset='a b//' in data_dir=.* can't be opened \(ValueError",
-            marks=fault("data", "a name that is none of TFDS's"),
+            marks=fault("data", "a name that TFDS doesn't allow"),
         ),
         (
             {"inputs": ""},
@@ -286,19 +286,19 @@ FINE = {"dataset": "stock/plain", "inputs": "image", "targets": "label"}
         pytest.param(
             {"inputs": "imago"},
             "inputs='imago' must name a feature of the data set",
-            marks=fault("data", "a feature that isn't there"),
+            marks=fault("data", "an unknown feature"),
         ),
         pytest.param(
             {"inputs": "group"},
             "inputs='group' is a group of features; choose from group/unit, group/words",
-            marks=fault("data", "a group of features for a feature"),
+            marks=fault("data", "a group of features instead of a feature"),
         ),
         ({"inputs": "frames"}, r"inputs='frames' \(Sequence of groups\) is nothing that can be read"),
         ({"inputs": "label"}, r"inputs='label' \(ClassLabel of shape \(\)\) must be text, an image, or"),
         pytest.param(
             {"inputs": "text"},
             "max_length=0 must be given: sequences of inputs='text' differ in length",
-            marks=fault("data", "sequences of any length without max_length"),
+            marks=fault("data", "sequences of several lengths without max_length"),
         ),
         (
             {"inputs": "padded", "max_length": 5},
@@ -325,7 +325,7 @@ FINE = {"dataset": "stock/plain", "inputs": "image", "targets": "label"}
         pytest.param(
             {"test": "test[20:]"},
             r"test='test\[20:\]' is no part of stock",
-            marks=fault("data", "a part of a split that isn't there"),
+            marks=fault("data", "a missing part of a split"),
         ),
         ({"test": "test[:0]"}, r"test='test\[:0\]' holds no examples"),
         pytest.param(

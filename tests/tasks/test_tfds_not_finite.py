@@ -72,7 +72,7 @@ def config(**task: Any) -> Any:
     )
 
 
-@fault("data", "an input that isn't finite", "a target that isn't finite")
+@fault("data", "a non-finite input", "a non-finite target")
 def test_it_is_named_before_anything_trains(data_dir: str) -> None:
     dirs = DataDirs(data_dir)
     with pytest.raises(UserError) as caught:
@@ -87,7 +87,7 @@ def test_it_is_named_before_anything_trains(data_dir: str) -> None:
     prepare_comparison(config(inputs="nan", targets="sum", train="train[:7]", validation="train[8:]"), dirs)
 
 
-@fault("data", "an input that isn't finite, in a set that is read batch by batch")
+@fault("data", "a non-finite input, in a set that is read batch by batch")
 def test_from_disk_it_ends_the_run_at_the_batch_that_holds_it(data_dir: str, tmp_path: Path) -> None:
     dirs = DataDirs(data_dir)
     plan, sets = prepare_comparison(config(inputs="nan", targets="sum", memory=120 / 2**30), dirs)

@@ -242,7 +242,7 @@ def test_tensorboard_stays_within_its_directory(task: str, tmp_path: Path, capsy
     assert len(list((tmp_path / "run" / "tensorboard").glob("**/gru/seed0/*tfevents*"))) == 1
 
 
-@fault("names", "an id of W&B's in a run's directory that is a path")
+@fault("names", "a W&B id that is a path")
 def test_an_id_that_is_none_of_wandb_s_turns_it_off(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

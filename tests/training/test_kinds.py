@@ -226,7 +226,7 @@ MODELS_AMISS = [
     pytest.param(
         BACKWARDS, {"kind": "sequence"},
         "config.model.kind='sequence' can't generate, which the task asks for; kind='encoder_decoder' can",
-        marks=fault("config", "a model that can't generate, where the task asks for it"),
+        marks=fault("config", "a model that can't generate, for a task that needs it"),
     ),
     (BACKWARDS, {"kind": "linen"}, "config.model.kind='linen' has no start and step, and backwards asks for generated"),
     (BACKWARDS, {"kind": "nnx"}, "config.model.kind='nnx' has no start and step, and backwards asks for generated"),
@@ -234,7 +234,7 @@ MODELS_AMISS = [
     pytest.param(
         ADDING, {"kind": named(Counted), "size": 3},
         "Counted' with gru gives outputs of shape (2, 3) for 2 examples, and adding asks for (2, 1)",
-        marks=fault("config", "a model whose outputs have another shape than the task asks for"),
+        marks=fault("config", "a model whose outputs have the wrong shape"),
     ),
     (
         ADDING, {"kind": named(Linear), "size": 3},
@@ -243,13 +243,13 @@ MODELS_AMISS = [
     pytest.param(
         ADDING, {"kind": "gru_research.models.linen:Recurent"},
         "config.model.kind='gru_research.models.linen:Recurent': gru_research.models.linen has no 'Recurent': it has L",
-        marks=fault("config", "a module that isn't there"),
+        marks=fault("config", "a missing module"),
     ),
     (ADDING, {"kind": "nowhere:Net"}, "config.model.kind='nowhere:Net' can't be found: there is no module 'nowhere'"),
     (ADDING, {"kind": "no_colon"}, "config.model.kind='no_colon' is unknown; choose from sequence, encoder_decoder"),
     pytest.param(
         ADDING, {"kind": "math:pi"}, "config.model.kind='math:pi' must be of a module of yours: math is Python's own",
-        marks=fault("config", "a module of Python's own"),
+        marks=fault("config", "a module of Python's standard library"),
     ),
     (ADDING, {"kind": "numpy:pi"}, "config.model.kind='numpy:pi' must be a function or a class, not 3.14"),
     (ADDING, {"kind": "numpy:ndarray"}, "config.model.shape is missing"),
@@ -257,7 +257,7 @@ MODELS_AMISS = [
     pytest.param(
         ADDING, {"kind": named(Counted), "size": 1, "sise": 2},
         "config.model has no field 'sise'; did you mean 'size'?; fields: size, scale",
-        marks=fault("config", "an option that a module hasn't"),
+        marks=fault("config", "an unknown option of a module"),
     ),
     (ADDING, {"kind": named(Linear)}, "config.model.size is missing"),
     (ADDING, {"kind": named(Linear), "size": 1, "rngs": 1}, "config.model has no field 'rngs'"),
@@ -359,7 +359,7 @@ METRICS_AMISS = [
     pytest.param(
         {"metrics": {"mse": mean(lambda outputs, batch: (outputs[:, 0], batch["labels"]), "min")}},
         "adding: its metric 'mse' doesn't fit the model's outputs (KeyError: 'labels')",
-        marks=fault("tasks", "a metric that the task's outputs don't fit"),
+        marks=fault("tasks", "a metric that doesn't fit the task's outputs"),
     ),
     (
         {"metrics": {"mse": mean(of_answers, "min")}},
@@ -368,7 +368,7 @@ METRICS_AMISS = [
     pytest.param(
         {"metrics": {"mse": Additive(wide, lambda sums: sums["sum"], "min")}},
         "adding: its metric 'mse' gives arrays of shapes [(2, 3)] for B=2, and must give arrays [B] by name",
-        marks=fault("tasks", "a metric whose statistics aren't a number an example"),
+        marks=fault("tasks", "a metric whose statistics aren't one number an example"),
     ),
     (
         {"metrics": {"mse": Collected(lambda outputs, batch: {"all": outputs.sum()}, lambda kept: 0.0, "min")}},

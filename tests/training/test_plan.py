@@ -206,7 +206,7 @@ MISTAKES = [
     pytest.param(
         {"task": {"name": "adding", "lenght": 3}},
         "config.task has no field 'lenght'; did you mean 'length'",
-        marks=fault("tasks", "an option that the task hasn't"),
+        marks=fault("tasks", "an unknown option of a task"),
     ),
     pytest.param(
         {"task": {"name": "adding", "length": 0}},
@@ -217,7 +217,7 @@ MISTAKES = [
     pytest.param(
         {"task": {"name": "smnist", "order": "colums"}},
         "config.task.order='colums' is unknown",
-        marks=fault("tasks", "a word that isn't among the task's choices"),
+        marks=fault("tasks", "a value that isn't among the task's choices"),
     ),
     (
         {"cells": {"gru": {"kind": "grru", "hidden_size": 3}}},
@@ -227,17 +227,17 @@ MISTAKES = [
     pytest.param(
         {"cells": {"gru": {"kind": "gru", "hidden_size": 3, "rset": "x"}}},
         "did you mean 'reset'",
-        marks=fault("cells and layers", "an option that the cell hasn't"),
+        marks=fault("cells and layers", "an unknown option of a cell"),
     ),
     pytest.param(
         {"cells": {"gru": {"kind": "gru", "hidden_size": 3, "kernel_init": "x"}}},
         "config.cells.gru.kernel_init='x'",
-        marks=fault("cells and layers", "an initialiser that isn't there"),
+        marks=fault("cells and layers", "an unknown initialiser"),
     ),
     pytest.param(
         {"cells": {"gru": {"kind": "gru", "hidden_size": 3, "dtype": "int32"}}},
         "config.cells.gru.dtype='int32'",
-        marks=fault("cells and layers", "a type that is none for a cell"),
+        marks=fault("cells and layers", "a type that a cell can't have"),
     ),
     ({"optimizer": {"name": "adm"}}, "config.optimizer.name='adm' is unknown; did you mean 'adam'"),
     ({"optimizer": {"schedule": "cos"}}, "config.optimizer.schedule='cos' is unknown"),
@@ -268,7 +268,7 @@ MISTAKES = [
     pytest.param(
         {"model": {"dropout": 0.5}},
         "config.model.dropout=0.5 acts between layers",
-        marks=fault("cells and layers", "dropout between layers where there is one"),
+        marks=fault("cells and layers", "dropout between layers with one layer"),
     ),
     ({"model": {"zoneout": -1}}, "config.model.zoneout=-1.0 must be a rate"),
     ({"model": {"weight_noise": -0.1}}, "config.model.weight_noise=-0.1 must be a standard deviation"),

@@ -190,10 +190,10 @@ DAMAGES: dict[str, Callable[[Path], None]] = {
 
 DAMAGED = [
     pytest.param("a file cut short", marks=fault("checkpoints", "a file cut short")),
-    pytest.param("a file with other bytes", marks=fault("checkpoints", "a file with other bytes")),
+    pytest.param("a file with other bytes", marks=fault("checkpoints", "a file with changed bytes")),
     pytest.param("a missing file", marks=fault("checkpoints", "a missing file")),
-    pytest.param("arrays missing", marks=fault("checkpoints", "a checkpoint without its arrays")),
-    pytest.param("its note missing", marks=fault("checkpoints", "a checkpoint without its note")),
+    pytest.param("arrays missing", marks=fault("checkpoints", "a checkpoint without arrays")),
+    pytest.param("its note missing", marks=fault("checkpoints", "a checkpoint without a note")),
     pytest.param("an empty folder", marks=fault("checkpoints", "an empty folder")),
 ]
 
@@ -278,7 +278,7 @@ def begun_elsewhere(path: Path, **env: Any) -> None:
     path.write_text(json.dumps(changed) + "\n" + "".join(rest))
 
 
-@fault("checkpoints", "other versions of packages than the run began with")
+@fault("checkpoints", "packages of other versions than at the run's start")
 def test_other_versions_are_said_and_recorded(broken: Path) -> None:
     path = broken / records.FILE_NAME
     begun_elsewhere(path, versions={**records.read(path).header.env["versions"], "jax": "0.9.9"})
@@ -290,7 +290,7 @@ def test_other_versions_are_said_and_recorded(broken: Path) -> None:
     assert resumed["versions"]["jax"] == jax.__version__
 
 
-@fault("checkpoints", "another engine or instruction set than the run began with")
+@fault("checkpoints", "another engine or instruction set than at the run's start")
 def test_another_engine_is_said_and_recorded(broken: Path) -> None:
     path = broken / records.FILE_NAME
     begun_elsewhere(path, engine="native sse4, 2 threads")
@@ -312,7 +312,7 @@ def test_other_threads_and_runs_from_before_the_engine_go_on_without_a_word(brok
     assert not [line for line in said if "not as the run began" in line]
 
 
-@fault("checkpoints", "another model than the code makes now")
+@fault("checkpoints", "a model other than the code makes now")
 def test_a_checkpoint_of_another_model_is_refused() -> None:
     from gru_research.training.loop_state import by_number, like
 

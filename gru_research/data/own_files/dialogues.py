@@ -17,7 +17,7 @@ import dataclasses
 from pathlib import Path
 
 from gru_research.config import FileError
-from gru_research.data.own_files.texts import read_text
+from gru_research.data.own_files.file_checks import read_text
 
 SILENCE = "<SILENCE>"
 """The word for a user who says nothing."""
