@@ -131,9 +131,7 @@ def test_systems_with_options_and_shapes_by_index_or_numbers() -> None:
 
 
 def test_a_case_survives_its_command_line() -> None:
-    case = BenchmarkCase(
-        "ours[unroll=2]", "", "lstm", Shape(1, 2, 3, 4), "bfloat16", "gpu", sets=4, busy_processes=2
-    )
+    case = BenchmarkCase("ours[unroll=2]", "", "lstm", Shape(1, 2, 3, 4), "bfloat16", "gpu", sets=4, busy_processes=2)
     pairs = (flag.removeprefix("--").split("=", 1) for flag in case.to_flags())
     assert cases.case_from_flags(dict(pairs)) == case
 
