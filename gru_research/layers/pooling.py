@@ -6,9 +6,9 @@ import jax.numpy as jnp
 
 from gru_research.cells.arguments import split
 from gru_research.cells.base import product
-from gru_research.cells.dtypes import accumulation_dtype, promoted
 from gru_research.cells.checks import float_dtype, whole
 from gru_research.cells.containers import plain
+from gru_research.cells.dtypes import accumulation_dtype, promoted
 from gru_research.cells.initializers import GlorotUniform, Initializer, resolve
 from gru_research.types import Array, DType, Params, PRNGKey
 
