@@ -11,11 +11,12 @@ EXTRAS ?= dev,applications
 ARGS ?=
 NATIVE := hatch_build.py $(shell find gru_research/native -name "*.cc" -o -name "*.h" -o -name build.py)
 
-.PHONY: help compare claims test test-processes test-all native-check benchmark docs lint format wheel clean
+.PHONY: help compare claims applications test test-processes test-all native-check benchmark docs lint format wheel clean
 
 help:
 	@echo "make compare    GRU, LSTM and vanilla RNN on the adding problem (CONFIG=configs/FILE.py[:variant] ARGS=... for others)"
 	@echo "make claims     a tutorial's claims about the GRU, run: one page of verdicts (CLAIMS=configs/claims.py[:full] ARGS=...)"
+	@echo "make applications   the tutorial's uses of a GRU, on real data, in their short forms (ARGS=... for others)"
 	@echo "make test       the tests of everything that a change is likely to break (ARGS=... goes to pytest)"
 	@echo "make test-all   those, and then the tests that start many processes: sweeps, kills, wheels, several hosts"
 	@echo "make native-check   the native engine's C++ tests, under sanitizers"
@@ -49,11 +50,18 @@ $(VENV)/.docs: $(READY)
 	$(PIP) $(call REQUIRED,docs)
 	@touch $@
 
+$(VENV)/.applications: $(READY)
+	$(PIP) $(call REQUIRED,applications)
+	@touch $@
+
 compare: $(READY)
 	$(BIN)/python -m experiments.compare --config=$(CONFIG) $(ARGS)
 
 claims: $(READY)
 	$(BIN)/python -m experiments.claims --config=$(CLAIMS) $(ARGS)
+
+applications: $(VENV)/.applications
+	$(BIN)/python -m experiments.suite --config=configs/suites/applications.py:quick $(ARGS)
 
 PYTEST = $(BIN)/python -m pytest -n 2 --dist worksteal
 

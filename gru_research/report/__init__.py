@@ -14,9 +14,12 @@ import rich.text
 
 from gru_research import records
 from gru_research.report import (
+    application,
     attention,
     combined_runs,
     diagnosis_page,
+    examples,
+    exhibits,
     figures,
     files,
     gradient_flow,
@@ -47,7 +50,7 @@ def write(workdir: Path, console: rich.console.Console | None = None, latex_by: 
     `latex_by` is the command that requests LaTeX tables; if empty, there are none. Each file is replaced atomically.
 
     Raises:
-      records.RecordsError: `records.jsonl` can't be read, or the saved attention is damaged. Nothing is written then.
+      records.RecordsError: `records.jsonl` can't be read, or a saved array is damaged. Nothing is written then.
     """
     return _write([combined_runs.alone(workdir)], workdir, console, latex_by)
 
@@ -64,7 +67,7 @@ def write_together(
     `complete` is as in `combined_runs.read`.
 
     Raises:
-      records.RecordsError: as `combined_runs.read`, or a run's saved attention is damaged. Nothing is written then.
+      records.RecordsError: as `combined_runs.read`, or a saved array is damaged. Nothing is written then.
     """
     return _write(combined_runs.read(workdirs, complete), output, console, latex_by)
 
@@ -74,10 +77,11 @@ def _write(
 ) -> files.ReportPaths:
     run, notes = combined_runs.merged(sources), combined_runs.notes(sources)
     (task,) = results.collect(run)
-    attended = attention.together([(source.workdir, source.labels) for source in sources])
+    runs = [(source.workdir, source.labels) for source in sources]
+    attended, shown_examples = attention.together(runs), examples.collect(task, runs)
     workdir.mkdir(parents=True, exist_ok=True)
     drawn = files.Figures(workdir / "figures")
-    shown = dataclasses.replace(_task_page(run, task, attended, drawn), notes=notes)
+    shown = dataclasses.replace(_task_page(run, task, attended, shown_examples, drawn), notes=notes)
     explained = len(sources) == 1 and (workdir / diagnosis_page.FILE_NAME).is_file()
     if explained:
         diagnosis_page.write(workdir)
@@ -134,7 +138,11 @@ def print_table(run: records.Run, console: rich.console.Console, notes: Sequence
     for task in results.collect(run):
         if task.complete:
             terminal.show(console, run_tables.summary_table(task, narrow=True))
+            if beside := application.references(task):
+                terminal.show(console, beside)
         console.print(rich.text.Text(run_notes.reference(task.task)))
+        for line in application.verdict(task, str(run.header.config.get("reference", ""))):
+            console.print(rich.text.Text(line))
         for note in [*notes, *run_notes.notes(run, task), *tuning.notes(task)]:
             console.print(rich.text.Text(f"Note: {note}"))
         for line in pairwise_tests.sentences(pairwise_tests.within(task)):
@@ -142,7 +150,11 @@ def print_table(run: records.Run, console: rich.console.Console, notes: Sequence
 
 
 def _task_page(
-    run: records.Run, task: results.TaskResults, attended: attention.Found, drawn: files.Figures
+    run: records.Run,
+    task: results.TaskResults,
+    attended: attention.Found,
+    shown_examples: Sequence[exhibits.Exhibit],
+    drawn: files.Figures,
 ) -> page.TaskPage:
     tuned = tuning.illustration(task)
     return page.TaskPage(
@@ -151,5 +163,7 @@ def _task_page(
         pictures=drawn.add_all(figures.illustrations(task)),
         tuning_picture=drawn.add(tuned) if tuned else None,
         probed=html.to_parts(gradient_flow.flow_exhibits(run), drawn),
+        examples=html.to_parts(shown_examples, drawn),
+        verdict=application.verdict(task, str(run.header.config.get("reference", ""))),
         attended=[*map(markup.paragraph, attention.notes(attended)), *html.to_parts(attention.grids(attended), drawn)],
     )

@@ -9,13 +9,13 @@ from typing import Any
 
 from gru_research import records, tables
 from gru_research.plural import several
-from gru_research.report import formatting, markup, pairwise_tests, results, run_notes, run_tables, tuning
+from gru_research.report import application, formatting, markup, pairwise_tests, results, run_notes, run_tables, tuning
 
 
 @dataclasses.dataclass(frozen=True)
 class TaskPage:
-    """The content of a task's page: results, pairs, pictures, and the exhibits of probes and attention. `notes` come
-    before all other notes."""
+    """The content of a task's page: results, pairs, pictures, and the exhibits of probes, attention and examples.
+    `notes` come before all other notes, and `verdict` is on an application's use."""
 
     task: results.TaskResults
     pairs: Sequence[pairwise_tests.Pair]
@@ -23,6 +23,8 @@ class TaskPage:
     tuning_picture: markup.Picture | None = None
     probed: Sequence[str | markup.Picture] = ()
     attended: Sequence[str | markup.Picture] = ()
+    examples: Sequence[str | markup.Picture] = ()
+    verdict: Sequence[str] = ()
     notes: Sequence[str] = ()
 
 
@@ -70,6 +72,11 @@ def _task_sections(run: records.Run, page: TaskPage) -> list[markup.Section]:
             ],
         )
     ]
+    if beside := application.references(task):
+        parts = [tables.to_html(beside, "metrics"), markup.paragraph(" ".join(page.verdict))]
+        sections.append(markup.Section("What it shows", parts))
+    if page.examples:
+        sections.append(markup.Section("Examples", page.examples))
     if several_metrics := run_tables.metrics_table(task):
         sections.append(markup.Section("Metrics", [tables.to_html(several_metrics, "metrics")]))
     if page.pairs:

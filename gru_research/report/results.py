@@ -14,10 +14,57 @@ from gru_research.report import learning_curves, tuning_draws
 
 
 @dataclasses.dataclass(frozen=True)
+class Published:
+    """Test metrics from the literature. `protocol` says how their measurement differs from the task's."""
+
+    name: str
+    metrics: Mapping[str, float]
+    protocol: str = ""
+    source: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Breakdown:
+    """A metric for each group of test examples: `groups` has the names of the metrics by group."""
+
+    title: str
+    by: str
+    groups: Mapping[str, str]
+    unit: str
+    numeric: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Application:
+    """What the records say of an application, as `gru_research.tasks.Application` describes it."""
+
+    form: str
+    use: str
+    trivial_metrics: Mapping[str, Mapping[str, float]] = dataclasses.field(default_factory=dict)
+    published: tuple[Published, ...] = ()
+    breakdowns: Mapping[str, Breakdown] = dataclasses.field(default_factory=dict)
+
+    @classmethod
+    def of(cls, fields: Mapping[str, Any]) -> "Application":
+        """Converts JSON. Raises RecordsError if it isn't what a task writes."""
+        try:
+            return cls(
+                **{
+                    **fields,
+                    "published": tuple(Published(**one) for one in fields.get("published", ())),
+                    "breakdowns": {name: Breakdown(**one) for name, one in fields.get("breakdowns", {}).items()},
+                }
+            )
+        except (TypeError, AttributeError) as e:
+            raise records.RecordsError(f"the run header's application can't be read ({e})") from e
+
+
+@dataclasses.dataclass(frozen=True)
 class Task:
     """A task and its metrics. `metric` names the metric compared on the test set, and `trivial` has its values for
     trivial answers. `threshold` is a value of `validation_metric`. `directions` has the direction of every metric.
-    `length` is the length of the longest training sequence; `scaling` is a sentence on its effect."""
+    `length` is the length of the longest training sequence; `scaling` is a sentence on its effect. `application` is
+    None for a task that isn't an application."""
 
     name: str
     metric: str
@@ -27,6 +74,7 @@ class Task:
     trivial: Mapping[str, float] = dataclasses.field(default_factory=dict)
     length: int | None = None
     scaling: str = ""
+    application: Application | None = None
 
     @property
     def direction(self) -> stats.Direction:
@@ -46,8 +94,10 @@ class Task:
 
     @property
     def more_metrics(self) -> tuple[str, ...]:
-        """The metrics other than `metric` and the loss."""
-        return tuple(name for name in self.directions if name not in (self.metric, "loss"))
+        """The metrics other than `metric`, the loss, and those of groups of examples."""
+        breakdowns = {} if self.application is None else self.application.breakdowns
+        grouped = {name for one in breakdowns.values() for name in one.groups.values()}
+        return tuple(name for name in self.directions if name not in {self.metric, "loss"} | grouped)
 
     def on_test(self) -> "Task":
         """Returns the task for the test set: without the threshold if it is of another metric."""
@@ -172,6 +222,7 @@ def _task(fields: Mapping[str, Any]) -> Task:
         trivial=fields.get("trivial") or {},
         length=fields.get("length"),
         scaling=str(fields.get("scaling") or ""),
+        application=Application.of(application) if (application := fields.get("application")) else None,
     )
 
 

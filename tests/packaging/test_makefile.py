@@ -106,6 +106,7 @@ def test_running_installs_no_extra_and_tests_add_theirs_once(checkout: Checkout)
     assert checkout.make("test") == [required("dev", "applications"), "pytest"]
     assert checkout.make("test") == ["pytest"] and checkout.make("compare") == ["experiments.compare"]
     assert checkout.make("benchmark") == [required("peers"), "experiments.benchmark"]
+    assert checkout.make("applications") == [required("applications"), "experiments.suite"]
 
 
 def test_tests_on_a_fresh_machine_install_both(checkout: Checkout) -> None:

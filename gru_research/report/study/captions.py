@@ -11,6 +11,8 @@ from gru_research.report import formatting, pairwise_tests
 from gru_research.report.study import aggregate, horizon, reading
 from gru_research.tables import Column
 
+_MOST_PUBLISHED = 3
+
 
 def notes(study: reading.Study) -> list[str]:
     """Returns notes on incomplete runs and incomplete cells."""
@@ -48,7 +50,20 @@ def table(study: reading.Study, caption: str, intervals: bool = True) -> tables.
         Column("baseline", _baseline),
         *(Column(label, functools.partial(_result, label=label, intervals=intervals)) for label in study.labels),
     ]
+    if any(map(_published, study.runs)):
+        columns.append(Column("published", lambda run: _published(run) or formatting.UNKNOWN, "left"))
     return tables.tabulate(columns, zip(study.runs), caption)
+
+
+def _published(run: reading.StudyRun) -> str:
+    """Returns the published results of an application with the study's metric, the best first; "" if there is none."""
+    task = None if run.outcome is None else run.outcome.task
+    if task is None or task.application is None:
+        return ""
+    metric = task.metric
+    found = [(one.metrics[metric], one.name) for one in task.application.published if metric in one.metrics]
+    ranked = sorted(found, reverse=task.direction == "max")
+    return "; ".join(f"{name} {formatting.number(value)}" for value, name in ranked[:_MOST_PUBLISHED])
 
 
 def verdict_table(tested: Sequence[pairwise_tests.Pair]) -> tables.Table:

@@ -1,0 +1,99 @@
+"""What a report on an application adds: rows of trivial answers and published figures, and a verdict."""
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from gru_research import stats, tables
+from gru_research.plural import several
+from gru_research.report import formatting, results
+
+Row = tuple[str, Mapping[str, float | None], str]
+"""A name, the values by metric, and how they were measured."""
+
+
+def references(task: results.TaskResults) -> tables.Table | None:
+    """Returns the test metrics of the complete cells, the trivial answers and the literature; None for a task that
+    isn't an application."""
+    application = task.task.application
+    if application is None:
+        return None
+    metrics = [task.task.metric, *task.task.more_metrics]
+    own: list[Row] = [(cell.label, {name: _iqm(task, cell, name) for name in metrics}, "") for cell in task.complete]
+    trivial: list[Row] = [
+        (name, {task.task.metric: value, **application.trivial_metrics.get(name, {})}, "trivial answer")
+        for name, value in task.task.trivial.items()
+    ]
+    published: list[Row] = [
+        (one.name, one.metrics, f"published{f', {one.protocol}' if one.protocol else ''}")
+        for one in application.published
+    ]
+    columns = [
+        tables.Column("", lambda name, values, how: name, "left"),
+        *(tables.Column(f"test {metric}", _value(metric)) for metric in metrics),
+        tables.Column("", lambda name, values, how: how, "left"),
+    ]
+    caption = (
+        f"{task.task.name}: cells (IQM over seeds) beside trivial answers and figures from the literature, whose "
+        "protocols differ as stated"
+    )
+    return tables.tabulate(columns, [*own, *trivial, *published], caption)
+
+
+def _value(metric: str) -> Callable[..., str]:
+    def text(name: str, values: Mapping[str, float | None], how: str) -> str:
+        return formatting.number(values[metric]) if metric in values else formatting.UNKNOWN
+
+    return text
+
+
+def _iqm(task: results.TaskResults, cell: results.CellResults, metric: str) -> float | None:
+    compared = metric == task.task.metric
+    values = [seed.test_metric if compared else seed.test_metrics.get(metric) for seed in cell.seeds]
+    found = stats.iqm(stats.rank_worst(values, task.task.directions[metric]))
+    return found if np.isfinite(found) else None
+
+
+def verdict(task: results.TaskResults, label: str) -> list[str]:
+    """Returns what the numbers show about the tutorial's sentence on this use of a GRU, as sentences.
+
+    The use is shown if each seed of the cell `label` is better than the best trivial answer. Between cells a difference
+    is shown if each seed of one is better than each seed of the other. Anything else is "not shown here".
+    """
+    application, cells = task.task.application, {cell.label: cell for cell in task.complete}
+    if application is None or label not in cells:
+        return []
+    found = {name: _scores(task, cell) for name, cell in cells.items()}
+    lines = [f"The tutorial says: \u201c{application.use}\u201d", _against_trivial(task, label, found[label])]
+    lines += [_against_cell(label, found[label], name, found[name]) for name in found if name != label]
+    lines.append(
+        "Rule: a cell is ahead of another, or of a trivial answer, only if each of its seeds is better. Sizes of "
+        "differences and tests are in the table of pairs."
+    )
+    return lines
+
+
+def _scores(task: results.TaskResults, cell: results.CellResults) -> np.ndarray:
+    return stats.as_scores([seed.test_metric for seed in cell.seeds], task.task.direction)
+
+
+def _against_trivial(task: results.TaskResults, label: str, scores: np.ndarray) -> str:
+    about = task.task
+    if about.baseline is None:
+        return "No trivial answer is known, so whether the use is worth a network is not shown here."
+    (least,) = stats.as_scores([about.baseline], about.direction)
+    ahead, seeds = int((scores > least).sum()), len(scores)
+    beside = f"the best trivial answer, {about.baseline_name} ({about.metric} {formatting.number(about.baseline)})"
+    if ahead == seeds:
+        return f"Each of the {several(seeds, 'seed')} of {label} is better than {beside}: the use is shown here."
+    if not ahead:
+        return f"No seed of {label} is better than {beside}: the use is not shown here."
+    return f"Only {ahead} of {several(seeds, 'seed')} of {label} are better than {beside}: the use is not shown here."
+
+
+def _against_cell(x: str, of_x: np.ndarray, y: str, of_y: np.ndarray) -> str:
+    if of_x.min() > of_y.max():
+        return f"{x} is ahead of {y}: each of its seeds is better than each seed of {y}."
+    if of_x.max() < of_y.min():
+        return f"{x} is behind {y}: each of its seeds is worse than each seed of {y}."
+    return f"Between {x} and {y} a difference is not shown here: their seeds overlap."

@@ -1,0 +1,121 @@
+"""What a report adds for an application: published figures, the verdict on its use, saved examples."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gru_research import records, report
+from gru_research.report import application, examples, exhibits, results
+from gru_research.run_files import load_examples, save_examples
+from gru_research.tasks import Application, Breakdown, Published
+from tests.report import synthetic
+from tests.report.synthetic import constant
+
+USE = "GRUs are used for forecasting."
+APPLICATION = Application(
+    form="none",
+    use=USE,
+    trivial_metrics={"always predicting 1": {"MSE": 0.167}},
+    published=(
+        Published("A model", {"MSE": 0.004}, "look-back 720", "arXiv 0000.00000"),
+        Published("Another", {"MSE": 0.003}),
+    ),
+    breakdowns={"length": Breakdown("MSE by length", "steps", {"1": "MSE, 1", "2": "MSE, 2"}, "MSE", numeric=True)},
+)
+
+
+def written(path: Path, cells: dict[str, synthetic.Cell], **fields: Any) -> tuple[records.Run, results.TaskResults]:
+    directions = {"MSE": "min", "MSE, 1": "min", "MSE, 2": "min"}
+    run = synthetic.write_run(
+        path, cells, threshold=None, config={"reference": "gru"}, directions=directions,
+        application=APPLICATION.summary(), **fields,
+    )  # fmt: skip
+    (task,) = results.collect(run)
+    return run, task
+
+
+def test_cells_stand_beside_trivial_answers_and_the_literature(tmp_path: Path) -> None:
+    _, task = written(tmp_path / "run", {"gru": constant(0.001, 0.002, 0.003), "rnn": constant(0.02, 0.02, 0.02)})
+    found = application.references(task)
+    assert found is not None and found.headings == ("", "test MSE", "")
+    assert [row[0] for row in found.rows] == ["gru", "rnn", "always predicting 1", "A model", "Another"]
+    assert [row[1] for row in found.rows] == ["0.002", "0.02", "0.167", "0.004", "0.003"]
+    assert [row[2] for row in found.rows] == ["", "", "trivial answer", "published, look-back 720", "published"]
+    assert task.task.more_metrics == (), "metrics of groups have a figure of their own"
+
+
+@pytest.mark.parametrize(
+    ("gru", "rnn", "says"),
+    [
+        ((0.1, 0.11), (0.12, 0.13), ("the use is shown here", "gru is ahead of rnn: each of its seeds")),
+        ((0.1, 0.2), (0.11, 0.3), ("Only 1 of 2 seeds", "between gru and rnn a difference is not shown here")),
+        ((0.2, 0.3), (0.1, 0.12), ("No seed of gru is better", "gru is behind rnn")),
+        ((0.2, None), (0.3, 0.4), ("No seed of gru is better", "not shown here")),
+    ],
+)
+def test_the_verdict_follows_from_the_seeds(
+    tmp_path: Path, gru: tuple[float | None, ...], rnn: tuple[float | None, ...], says: tuple[str, ...]
+) -> None:
+    run, task = written(tmp_path / "run", {"gru": constant(*gru), "rnn": constant(*rnn)})
+    text = " ".join(application.verdict(task, "gru"))
+    assert f"\u201c{USE}\u201d" in text and all(part.lower() in text.lower() for part in says), text
+    assert application.verdict(task, "lstm") == []
+    report.write(tmp_path / "run")
+    page = synthetic.Page(tmp_path / "run" / "report.html")
+    assert "What it shows" in page.text and "look-back 720" in page.text
+    assert says[0] in page.text and says[0].lower() in " ".join(synthetic.table_text(run).split()).lower()
+
+
+def test_a_task_that_is_no_application_has_none_of_it(tmp_path: Path) -> None:
+    run = synthetic.write_run(tmp_path / "run", {"gru": constant(0.1, 0.2)})
+    (task,) = results.collect(run)
+    assert task.task.application is None and application.references(task) is None
+    assert application.verdict(task, "gru") == [] and examples.collect(task, [(tmp_path / "run", {"gru": "gru"})]) == []
+
+
+def test_an_application_that_can_not_be_read_is_named(tmp_path: Path) -> None:
+    run = synthetic.write_run(tmp_path / "run", {"gru": constant(0.1)}, application={"form": "x", "nonsense": 1})
+    with pytest.raises(records.RecordsError, match="application can't be read"):
+        results.collect(run)
+
+
+def test_saved_examples_are_drawn_by_their_form(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written(tmp_path / "run", {"gru": constant(0.1), "rnn": constant(0.2)})
+    save_examples(tmp_path / "run", "gru", 3, {"values": np.arange(4.0), "words": np.array(["a", "b\u00e9"])})
+    found = load_examples(tmp_path / "run", "gru")
+    assert found is not None and found["seed"] == 3 and found["words"].tolist() == ["a", "b\u00e9"]
+    assert load_examples(tmp_path / "run", "rnn") is None
+
+    def drawn(task: results.TaskResults, cells: examples.Cells) -> list[exhibits.Exhibit]:
+        assert list(cells) == ["gru"] and task.labels.index("gru") == 0
+        return [
+            exhibits.Dots(
+                "values", exhibits.Words("Title of it", "alt", "caption"), (exhibits.dot("x", (1, 0, 2)),), "x"
+            )
+        ]
+
+    monkeypatch.setattr(examples, "FORMS", {"none": drawn})
+    report.write(tmp_path / "run")
+    assert "Title of it" in synthetic.Page(tmp_path / "run" / "report.html").text
+    (tmp_path / "run" / "arrays" / "examples-gru.npz").write_bytes(b"PK")
+    with pytest.raises(records.RecordsError, match=r"examples-gru.npz is damaged"):
+        report.write(tmp_path / "run")
+
+
+def test_a_study_has_the_best_published_figures(tmp_path: Path) -> None:
+    synthetic.write_study(tmp_path, "suite", ["one", "two"])
+    written(tmp_path / "one", {"gru": constant(0.1, 0.2)})
+    synthetic.write_run(tmp_path / "two", {"gru": constant(0.1, 0.2)}, name="other")
+    report.write_study(tmp_path)
+    page = synthetic.Page(tmp_path / "report.html")
+    assert "published" in page.text
+    assert "Another 0.003; A model 0.004" in page.text
+
+
+def test_names_that_are_no_metrics_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"published: the metric 'MSE' must be one of loss"):
+        APPLICATION.check({"loss": None}, {})
+    with pytest.raises(ValueError, match=r"trivial_metrics: the answer 'always predicting 1' must be one of zero"):
+        APPLICATION.check({"MSE": None, "MSE, 1": None, "MSE, 2": None}, {"zero": 1.0})
