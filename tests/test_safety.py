@@ -16,7 +16,7 @@ from gru_research.config import experiment
 from gru_research.data import DataDirs, load
 from gru_research.data.music.music_dataset_builder import read_mat
 from gru_research.runs.comparison import run_comparison
-from gru_research.training import load_parameters, loop, make_plan, predictions
+from gru_research.training import batch_maker, load_parameters, make_plan, predictions
 
 ROOT = Path(__file__).parents[1]
 MODULES = {
@@ -149,7 +149,7 @@ CONFIG: dict[str, Any] = {
 def test_runs_and_their_checkpoints_are_read_without_pickles(
     unpickled: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loop, "UPDATES_PER_CALL", 1)
+    monkeypatch.setattr(batch_maker, "UPDATES_PER_CALL", 1)
     plan, calls, said = make_plan(experiment(CONFIG)), iter(range(100)), []
     assert not run_comparison(plan, tmp_path / "run", stopping=lambda: next(calls) >= 2)
     unpickled.clear()  # JAX may read its compilation cache while it compiles

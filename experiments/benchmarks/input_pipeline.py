@@ -18,7 +18,8 @@ from gru_research.data import DataDirs
 from gru_research.tables import Column, tabulate, terminal
 from gru_research.tasks import Generated
 from gru_research.training import Plan, SeedAxis, make_plan, make_seed_axis
-from gru_research.training.loop import BatchMaker, make_batch_maker, start
+from gru_research.training.batch_maker import BatchMaker, make_batch_maker
+from gru_research.training.loop import start
 from gru_research.training.loop_state import start_sums
 from gru_research.training.seeds import OWN, OWN_BATCHES, SHARED
 from gru_research.training.selection import Schedule

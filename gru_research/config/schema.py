@@ -162,6 +162,8 @@ class ExperimentConfig:
     stops after `patience` evaluations without a better metric. `seconds` above 0 gives each cell this time to train,
     tuning included, in place of `updates`: the speed is measured once and determines `cells.LABEL.updates`.
     Each batch is divided over `data_parallel` devices, which changes the rounding of sums and the noise.
+    `length_buckets` above 1 makes training batches of stored sequences of similar lengths. Each batch is then padded to
+    one of that many lengths instead of the longest, and batches of short sequences cost less.
     `train_examples` above 0 keeps only the first `train_examples` of a stored task, and records the tested parameters'
     metrics on them beside those on the test set.
     `probes` lists what is measured at every evaluation beside the metrics, separated by commas. `trackers` lists where
@@ -175,6 +177,7 @@ class ExperimentConfig:
     only: str = ""
     updates: int = 1000
     batch_size: int = 32
+    length_buckets: int = 1
     train_examples: int = 0
     data_parallel: int = 1
     eval_every: int = 100
@@ -193,7 +196,7 @@ class ExperimentConfig:
 
     def __post_init__(self) -> None:
         _normalize(self)
-        for name in ("updates", "batch_size", "data_parallel", "eval_every", "seeds"):
+        for name in ("updates", "batch_size", "length_buckets", "data_parallel", "eval_every", "seeds"):
             _require(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
         divisor = f"a divisor of batch_size={self.batch_size}"
         _require(self.batch_size % self.data_parallel == 0, "data_parallel", self.data_parallel, divisor)

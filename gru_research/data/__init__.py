@@ -8,6 +8,7 @@ opens any other data set that TFDS prepared. `DiskArrays` reads it at once or ba
 from gru_research.data.batches import ShuffledBatches, chunk
 from gru_research.data.builtin_datasets import BUILDERS, DataDirs, folder_of, load, prepare, root_of
 from gru_research.data.disk_arrays import DiskArrays, Layout
+from gru_research.data.length_buckets import LengthBuckets, length_buckets
 from gru_research.data.tfds_datasets import check_splits, examples, open_prepared
 
 __all__ = [
@@ -15,11 +16,13 @@ __all__ = [
     "DataDirs",
     "DiskArrays",
     "Layout",
+    "LengthBuckets",
     "ShuffledBatches",
     "check_splits",
     "chunk",
     "examples",
     "folder_of",
+    "length_buckets",
     "load",
     "open_prepared",
     "prepare",

@@ -26,13 +26,20 @@ class ShuffledBatches:
       batch_size: B, at most N.
       seed: 0 or more; another seed gives another order.
       steps: the number of batches; by default it has no limit.
+      groups: `[N]`, whole numbers. A batch then has examples of one group, but for at most one batch between two
+        groups. The order of an epoch's groups doesn't depend on the seed. None: there are no groups.
 
     Raises:
       ValueError: an argument is out of range. The message names it, its value and the limit.
     """
 
     def __init__(
-        self, arrays: Mapping[str, np.ndarray] | DiskArrays, batch_size: int, seed: int, steps: int = sys.maxsize
+        self,
+        arrays: Mapping[str, np.ndarray] | DiskArrays,
+        batch_size: int,
+        seed: int,
+        steps: int = sys.maxsize,
+        groups: np.ndarray | None = None,
     ) -> None:
         lengths = {name: len(array) for name, array in arrays.items()}
         if len(set(lengths.values())) != 1:
@@ -40,8 +47,8 @@ class ShuffledBatches:
         examples = next(iter(lengths.values()))
         if not 1 <= batch_size <= examples:
             raise ValueError(f"batch_size={batch_size} must be from 1 to {examples}, the number of examples")
-        if not 0 <= seed < 2**64:
-            raise ValueError(f"seed={seed} must be 0 or more and below 2**64")
+        if not 0 <= seed < 2**64 - 1:
+            raise ValueError(f"seed={seed} must be 0 or more and below 2**64 - 1")
         if steps < 0:
             raise ValueError(f"steps={steps} must be 0 or more")
         self.arrays = arrays if isinstance(arrays, DiskArrays) else dict(arrays)
@@ -49,6 +56,9 @@ class ShuffledBatches:
         self.batch_size = batch_size
         self.seed = seed
         self.steps = steps
+        if groups is not None and groups.shape != (examples,):
+            raise ValueError(f"groups of shape {groups.shape} must be [{examples}], one for each example")
+        self.groups = groups
         self._latest: tuple[int, np.ndarray] = (-1, np.empty(0, np.int64))
 
     @property
@@ -91,11 +101,24 @@ class ShuffledBatches:
         """Returns the order `[N]` of the examples in one epoch. The latest is cached: most steps are sequential."""
         kept, order_N = self._latest
         if kept != epoch:
-            # Philox streams under different keys are independent, so (seed, epoch) is the key without a hash.
-            bits = np.random.Philox(key=np.array([self.seed, epoch], np.uint64))
-            order_N = np.random.Generator(bits).permutation(self.examples)
+            order_N = _permutation(self.seed, epoch, self.examples)
+            if self.groups is not None:
+                order_N = self._grouped(order_N[: self.batches_per_epoch * self.batch_size], epoch)
             self._latest = (epoch, order_N)  # a single assignment: other threads see either the old pair or the new one
         return order_N
+
+    def _grouped(self, order_N: np.ndarray, epoch: int) -> np.ndarray:
+        """Returns an order in which the examples of a batch are of one group, and the groups take turns at random."""
+        assert self.groups is not None
+        sorted_KB = order_N[np.argsort(self.groups[order_N], kind="stable")].reshape(-1, self.batch_size)
+        # A key that no seed has: seeds side by side then read batches of equal widths.
+        return sorted_KB[_permutation(2**64 - 1, epoch, len(sorted_KB))].ravel()
+
+
+def _permutation(seed: int, epoch: int, count: int) -> np.ndarray:
+    # Philox streams under different keys are independent, so (seed, epoch) is the key without a hash.
+    bits = np.random.Philox(key=np.array([seed, epoch], np.uint64))
+    return np.random.Generator(bits).permutation(count)
 
 
 def chunk(

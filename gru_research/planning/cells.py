@@ -10,7 +10,7 @@ from gru_research.config import ExperimentConfig
 from gru_research.plural import several
 from gru_research.runs import study
 from gru_research.training import CellPlan, Plan
-from gru_research.training.loop import Sets
+from gru_research.training.batch_maker import Sets
 from gru_research.training.tuning import shares_programs, training_schedule, tuning_schedule
 
 from .forecast import Cost, Rates, busiest, phase_cost

@@ -10,8 +10,9 @@ import jax
 
 from gru_research.tasks import Task
 from gru_research.training import CellPlan, Plan
+from gru_research.training.batch_maker import Sets
 from gru_research.training.calibration import TimedCall, Updates, compile_updates, time_updates
-from gru_research.training.loop import Hooks, Sets, train_members
+from gru_research.training.loop import Hooks, train_members
 from gru_research.training.scoring import EvaluationBatch, compile_evaluation, put_evaluation, score, shapes
 from gru_research.training.seeds import SEED, make_seed_axis
 from gru_research.training.selection import Schedule

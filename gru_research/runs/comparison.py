@@ -18,9 +18,10 @@ from gru_research.full_disk import full_disk_named
 from gru_research.run_files import save_learned, save_vocabularies
 from gru_research.tasks import Task
 from gru_research.training import evaluation_hooks, processes
+from gru_research.training.batch_maker import Sets
 from gru_research.training.calibration import needs_measurement, resolve_measured
 from gru_research.training.check_shapes import check_measures
-from gru_research.training.loop import Hooks, InterruptedRun, Progress, Sets
+from gru_research.training.loop import Hooks, InterruptedRun, Progress
 from gru_research.training.plan import Plan, make_plan
 from gru_research.training.resumption import Resumption
 from gru_research.training.train_variant import Saving, train_variant

@@ -15,8 +15,8 @@ from gru_research.data import DataDirs
 from gru_research.models import Model
 from gru_research.run_files import load_learned
 from gru_research.tasks import Task
+from gru_research.training.batch_maker import Sets
 from gru_research.training.checkpoint import FOLDER, Snapshot, load_parameters, read_newest, unfinished
-from gru_research.training.loop import Sets
 from gru_research.training.plan import CellPlan, Plan, make_plan
 from gru_research.types import Params
 

@@ -69,12 +69,15 @@ class Stored:
       prepare: converts a stored batch to `inputs` and `targets` inside jit, so that transfers to the device are as
         small as the stored data.
       read: returns the three sets, arrays `[N, ...]` by name, for a task that reads its own data.
+      padded: the stored arrays `[N, T, ...]` that are padded along T, each with the name of the array `[N]` of its
+        lengths. Batches may be cut to their longest sequence: `prepare` and the loss then get a smaller T.
     """
 
     dataset: str = ""
     split: Callable[[Splits], Splits] = lambda stored: stored
     prepare: Callable[[Batch], Batch] = lambda batch: batch
     read: Callable[[], dict[str, Any]] | None = None
+    padded: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.dataset and self.read is None:

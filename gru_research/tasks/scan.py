@@ -101,7 +101,9 @@ def scan(
     }
     return Task(
         name=f"scan-{split}",
-        data=Stored(f"scan_{split}", parts, _prepare),
+        data=Stored(
+            f"scan_{split}", parts, _prepare, padded={"command": "command_length", "actions": "actions_length"}
+        ),
         spec=Spec(
             example,
             output_size=len(WORDS),

@@ -77,7 +77,13 @@ def tfds(
         threshold = (1 + max(trivial.values())) / 2 if asked.classes else min(trivial.values()) / 2
     return Task(
         name=f"tfds-{dataset}".replace("/", "-").replace(":", "-"),
-        data=Stored(dataset, lambda splits: splits, fields.prepare, lambda: fields.sets(parts, memory)),
+        data=Stored(
+            dataset,
+            lambda splits: splits,
+            fields.prepare,
+            lambda: fields.sets(parts, memory),
+            {"inputs": "lengths"} if read.counted else {},
+        ),
         spec=Spec(
             {"inputs": jax.ShapeDtypeStruct(read.shape, jnp.int32 if read.vocabulary else jnp.float32)},
             asked.size,

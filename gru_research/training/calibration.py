@@ -16,8 +16,9 @@ from gru_research.data import DataDirs
 from gru_research.plural import several
 
 from . import processes
+from .batch_maker import BatchMaker, Sets, make_batch_maker
 from .build import size_unit
-from .loop import BatchMaker, Sets, make_batch_maker, start
+from .loop import start
 from .loop_state import start_sums
 from .plan import CellPlan, Plan, make_plan
 from .program_cache import lower_training
@@ -120,7 +121,7 @@ def compile_updates(plan: Plan, cell: CellPlan, seeds: Sequence[int], sets: Sets
     optimizer, state = start(plan, cell, axis, schedule)
     batches = make_batch_maker(plan, sets, axis, schedule)
     sums = start_sums(axis)
-    program = lower_training(plan, cell, axis, optimizer, state, sums, batches.layout).compile()
+    program = lower_training(plan, cell, axis, optimizer, state, sums, batches).compile()
     return Updates(cell.label, axis, state, sums, batches, program)
 
 

@@ -10,10 +10,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from gru_research.data import ShuffledBatches, chunk
+from gru_research.data import chunk
 from gru_research.tasks import Generated
 
-from .loop import Sets
+from .batch_maker import Sets, make_buckets, make_source
 from .optimizer import Optimizer
 from .plan import CellPlan, Plan
 from .state import TrainState
@@ -65,5 +65,7 @@ def _batch(plan: Plan, sets: Sets, state: TrainState) -> Mapping[str, Any]:
     data, size, step = plan.task.data, plan.config.batch_size, int(state.step)
     if isinstance(data, Generated):
         return generated_batch(data, data_stream(state.seed), state.step, size)
-    source = ShuffledBatches(sets["train"], size, int(state.seed))
-    return {name: jnp.asarray(a[0, 0]) for name, a in chunk([source], step, 1).items()}
+    buckets = make_buckets(plan, sets)
+    batch = chunk([make_source(plan, sets, int(state.seed), buckets)], step, 1)
+    one = {name: jnp.asarray(a[0, 0]) for name, a in batch.items()}
+    return one if buckets is None else buckets.cut(one, int(buckets.of_batch(one)))

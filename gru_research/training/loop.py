@@ -10,11 +10,11 @@ import jax
 import numpy as np
 
 from gru_research import records
-from gru_research.data import ShuffledBatches, chunk
 from gru_research.stats import rank_worst
-from gru_research.tasks import Generated, Stored, Task
+from gru_research.tasks import Task
 
 from . import processes
+from .batch_maker import Sets, make_batch_maker
 from .checkpoint import Checkpoints, Snapshot
 from .loop_state import LoopState, from_arrays, start_sums, to_arrays
 from .optimizer import Optimizer
@@ -26,14 +26,9 @@ from .seeds import SeedAxis
 from .selection import Evaluation, Schedule, Selection
 from .state import TrainState, init_state
 
-UPDATES_PER_CALL = 50
-"""The largest number of updates in a call. Stop requests, snapshots and the progress line come between calls."""
 SECONDS_PER_CALL = 1.0
 """The approximate longest time of a call, so that a stop request doesn't wait long when updates are slow."""
-BYTES_PER_CALL = 256 * 2**20
-"""The largest number of bytes of stored batches in a call. The devices hold the batches of two calls at a time."""
 
-Sets = Mapping[str, Mapping[str, np.ndarray]]
 Record = Callable[[records.Record], None]
 
 
@@ -121,7 +116,7 @@ def train_members(
     validation = put_evaluation(sets["validation"], task, cell, axis)
     at = LoopState(0, state, start_sums(axis), [], 0.0)
     programs = programs or ProgramCache(plan, cell)
-    train = programs.training(axis, optimizer, at.state, at.sums, batch_maker.layout)
+    train = programs.training(axis, optimizer, at.state, at.sums, batch_maker)
     evaluate = programs.evaluation(axis, at.state, validation[0])
     selection = Selection(axis, task, schedule)
     if snapshot is not None:
@@ -199,52 +194,3 @@ def _evaluation(at: LoopState, axis: SeedAxis, measured: Mapping[str, np.ndarray
     with np.errstate(invalid="ignore"):  # 0 / 0 where a member took no update since the last evaluation
         loss, norm, clipped = (a / updates for a in (loss, norm, clipped))
         return Evaluation(at.step, state, measured, updates, loss, norm, clipped, at.train_seconds)
-
-
-@dataclasses.dataclass(frozen=True)
-class BatchMaker:
-    """Puts the stored batches of a range of updates on the devices; makes none for generated data.
-
-    Attributes:
-      steps: K, the largest number of updates in a call.
-      layout: shape, type and sharding of the batches `[S, K, B, ...]` by name; empty for generated data.
-    """
-
-    steps: int
-    layout: Mapping[str, jax.ShapeDtypeStruct]
-    make: Callable[[int, int], dict[str, jax.Array]]
-
-    def __call__(self, start: int, stop: int) -> dict[str, jax.Array]:
-        """Returns the batches of steps `start` to `stop - 1`, at most K; the rest of the K entries is unused."""
-        return self.make(start, stop)
-
-
-def updates_per_call(schedule: Schedule) -> int:
-    """Returns the largest number of updates in a call; `make_batch_maker` lowers it where batches are large."""
-    return min(UPDATES_PER_CALL, schedule.eval_every, schedule.updates)
-
-
-def make_batch_maker(plan: Plan, sets: Sets, axis: SeedAxis, schedule: Schedule) -> BatchMaker:
-    """Returns the maker of the batches of every member's seed."""
-    steps = updates_per_call(schedule)
-    if isinstance(plan.task.data, Generated):
-        return BatchMaker(steps, {}, lambda start, stop: {})
-    assert isinstance(plan.task.data, Stored)
-    train, size = sets["train"], plan.config.batch_size
-    sources = axis.fill([ShuffledBatches(train, size, seed) for seed in axis.seeds], None)
-    one = sum(a.nbytes // len(a) for a in train.values()) * size * len(sources)
-    steps = max(1, min(steps, BYTES_PER_CALL // one))
-    layout = axis.layout({name: ((len(sources), steps, size, *a.shape[1:]), a.dtype) for name, a in train.items()})
-
-    def make(start: int, stop: int) -> dict[str, jax.Array]:
-        def part(seeds: slice, rows: slice) -> dict[str, np.ndarray]:
-            """Returns one device's batches; entries that no member reads stay 0."""
-            here, members = range(len(sources))[seeds], [source for source in sources[seeds] if source is not None]
-            sizes = len(here), steps, len(range(size)[rows])
-            # The system allocates zeros on first access, so unfilled entries cost almost nothing.
-            out = {name: np.zeros((*sizes, *a.shape[3:]), a.dtype) for name, a in layout.items()}
-            return chunk(members, start, stop - start, rows, out) if members else out
-
-        return axis.put_parts(layout, part)
-
-    return BatchMaker(steps, layout, make)

@@ -85,6 +85,11 @@ def make_plan(config: ExperimentConfig, dirs: DataDirs = DataDirs(), learned: Ma
         raise UserError(
             f"config.train_examples={config.train_examples} is for stored data: {task.name} is generated, without end"
         )
+    if config.length_buckets > 1 and (isinstance(task.data, Generated) or not task.data.padded):
+        raise UserError(
+            f"config.length_buckets={config.length_buckets} is for stored sequences that are padded by their lengths: "
+            f"{task.name} has none"
+        )
     for cell in config.cells:  # including cells that `only` leaves out, to find their mistakes too
         build_model(config, task, cell, cell.hidden_size or size_unit(cell))
         dtype = getattr(build_cell(cell, cell.hidden_size or size_unit(cell)), "param_dtype", None)

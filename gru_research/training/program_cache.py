@@ -10,13 +10,14 @@ import numpy as np
 
 from gru_research import native
 
+from .batch_maker import BatchMaker
 from .evaluation import BatchMeasures
 from .optimizer import Optimizer
 from .plan import CellPlan, Plan
 from .scoring import EvaluationBatch, compile_evaluation
 from .seeds import OWN, OWN_BATCHES, SHARED, SeedAxis
 from .state import TrainState
-from .step import Sums, run_updates
+from .step import Buckets, Sums, run_updates
 
 T = TypeVar("T")
 
@@ -38,16 +39,17 @@ class ProgramCache:
         self.seconds, self.engine = 0.0, ""
 
     def training(
-        self, axis: SeedAxis, optimizer: Optimizer, state: TrainState, sums: Sums, batches: Any
+        self, axis: SeedAxis, optimizer: Optimizer, state: TrainState, sums: Sums, batches: BatchMaker
     ) -> Callable[..., tuple[TrainState, Sums]]:
-        """Returns the training program for a state, sums and batches, or a layout of batches."""
+        """Returns the training program for a state, sums and batches of a maker."""
 
         def compile_it() -> Callable[..., tuple[TrainState, Sums]]:
             lowered = lower_training(self._plan, self._cell, axis, optimizer, state, sums, batches)
             self.engine = native.engine_of(lowered)
             return lowered.compile()
 
-        return self._once(("training", axis.mesh, optimizer.program, _fits((state, sums, batches))), compile_it)
+        fits = _fits((state, sums, batches.layout)), batches.buckets
+        return self._once(("training", axis.mesh, optimizer.program, fits), compile_it)
 
     def evaluation(self, axis: SeedAxis, state: TrainState, batch: EvaluationBatch) -> Callable[..., BatchMeasures]:
         """Returns the evaluation program for a state and a batch."""
@@ -65,12 +67,13 @@ class ProgramCache:
 
 
 def lower_training(
-    plan: Plan, cell: CellPlan, axis: SeedAxis, optimizer: Optimizer, state: TrainState, sums: Sums, batches: Any
+    plan: Plan, cell: CellPlan, axis: SeedAxis, optimizer: Optimizer, state: TrainState, sums: Sums, batches: BatchMaker
 ) -> jax.stages.Lowered:
     """Lowers the program that updates all members up to a step; the state and the sums are donated."""
-    train = partial(run_updates, cell.model, optimizer, plan.task, plan.config.batch_size, axis.mesh_axis)
+    cut = None if batches.buckets is None else Buckets(batches.buckets, axis.shared_axes)
+    train = partial(run_updates, cell.model, optimizer, plan.task, plan.config.batch_size, axis.mesh_axis, cut)
     program = axis.shard_over_seeds(train, OWN, OWN, OWN_BATCHES, SHARED, donate=(0, 1))
-    return program.lower(state, sums, batches, np.int32(0))
+    return program.lower(state, sums, batches.layout, np.int32(0))
 
 
 def _fits(arguments: Any) -> Hashable:

@@ -22,6 +22,8 @@ from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 from gru_research.config import UserError
 
 SEED, DATA = "seed", "data"
+MEMBER = "member"
+"""The axis over which the seeds of a device are batched."""
 OWN = PartitionSpec(SEED)
 """The spec of an argument with a leading seed axis."""
 OWN_BATCHES = PartitionSpec(SEED, None, DATA)
@@ -91,6 +93,11 @@ class SeedAxis:
         return DATA if self.parts > 1 else None
 
     @property
+    def shared_axes(self) -> tuple[str, ...]:
+        """The axes along which all take the same branches of a program: parts of a batch, and batched seeds."""
+        return ((DATA,) if self.parts > 1 else ()) + ((MEMBER,) if self.batched else ())
+
+    @property
     def batched(self) -> bool:
         """Whether the seeds of a device are batched by `vmap`."""
         return self.mesh.devices.flat[0].platform != "cpu"
@@ -138,7 +145,7 @@ class SeedAxis:
                 return function(*together)
 
             mine = [arguments[i] for i in own]
-            return jax.vmap(of_one)(mine) if self.batched else lax.map(of_one, mine)
+            return jax.vmap(of_one, axis_name=MEMBER)(mine) if self.batched else lax.map(of_one, mine)
 
         # Seeds never interact, so the check of varying axes can find nothing, and it costs tracing time.
         on_mesh = jax.shard_map(on_device, mesh=self.mesh, in_specs=specs, out_specs=OWN, check_vma=False)

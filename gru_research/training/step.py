@@ -1,5 +1,6 @@
 """One update of one seed, and a loop over updates, inside jit."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -7,6 +8,7 @@ import jax.numpy as jnp
 import optax
 from jax import lax
 
+from gru_research.data import LengthBuckets
 from gru_research.models import Model
 from gru_research.tasks import Generated, Task
 from gru_research.types import Array, Batch, PRNGKey
@@ -31,26 +33,45 @@ def no_sums() -> Sums:
     return Sums(jnp.zeros((), jnp.int32), jnp.zeros(()), jnp.zeros(()), jnp.zeros((), jnp.int32))
 
 
+class Buckets(NamedTuple):
+    """How batches are cut. `shared` names the axes of devices and of seeds side by side, which cut alike."""
+
+    buckets: LengthBuckets
+    shared: tuple[str, ...] = ()
+
+
 def update(
-    model: Model, optimizer: Optimizer, task: Task, state: TrainState, batch: Batch, mesh_axis: str | None = None
+    model: Model,
+    optimizer: Optimizer,
+    task: Task,
+    state: TrainState,
+    batch: Batch,
+    mesh_axis: str | None = None,
+    cut: Buckets | None = None,
 ) -> tuple[TrainState, Sums]:
     """Makes one update on one batch. A loss or gradient that isn't finite leaves the parameters unchanged and
     sets `diverged_at`.
 
     Where the rows of a batch are divided over `mesh_axis`, `batch` is this device's part, and all devices make the
-    same update. Each device draws its own noise.
+    same update. Each device draws its own noise. With `cut`, the batch is first cut to a bucket's widths.
     """
     key = jax.random.fold_in(stream(state.seed, "noise"), state.step)
     if mesh_axis:
         key = jax.random.fold_in(key, lax.axis_index(mesh_axis))
-    prepared = task.prepare(batch)
 
-    def loss_of(params: optax.Params) -> Array:
-        """Returns this part's contribution to the mean over the batch."""
-        values, weights = task.loss(model.apply(params, prepared, key), prepared)  # pyright: ignore[reportArgumentType]
-        return jnp.sum(values * weights) / jnp.maximum(_total(weights.sum(), mesh_axis), 1)
+    def gradient_of(batch: Batch, params: optax.Params) -> tuple[Array, Any]:
+        """Returns this part's contribution to the mean over the batch, and its gradient."""
+        prepared = task.prepare(batch)
 
-    loss, gradients = _total(jax.value_and_grad(loss_of)(state.params), mesh_axis)
+        def loss_of(params: optax.Params) -> Array:
+            outputs = model.apply(params, prepared, key)  # pyright: ignore[reportArgumentType]
+            values, weights = task.loss(outputs, prepared)
+            return jnp.sum(values * weights) / jnp.maximum(_total(weights.sum(), mesh_axis), 1)
+
+        return jax.value_and_grad(loss_of)(params)
+
+    found = gradient_of(batch, state.params) if cut is None else _in_bucket(cut, gradient_of, batch, state.params)
+    loss, gradients = _total(found, mesh_axis)
     norm = optax.tree.norm(gradients)
     change, opt_state = optimizer(state.scalars).update(gradients, state.opt_state, state.params)
     good = jnp.isfinite(loss) & jnp.isfinite(norm)
@@ -64,6 +85,16 @@ def update(
     clip = optimizer.clip(state.scalars)
     clipped = jnp.zeros((), jnp.int32) if clip is None else (norm > clip).astype(jnp.int32)
     return new_state, Sums(*(jnp.where(good, a, 0) for a in (jnp.ones((), jnp.int32), loss, norm, clipped)))
+
+
+def _in_bucket(cut: Buckets, function: Callable[[Batch, Any], Any], batch: Batch, params: Any) -> Any:
+    """Returns `function(batch, params)` for the batch cut to its bucket."""
+    buckets = cut.buckets
+    bucket = jnp.asarray(buckets.of_batch(batch))
+    if cut.shared:  # devices that exchange sums, and batched seeds, run one branch
+        bucket = lax.pmax(bucket, cut.shared)
+    branches = [lambda batch, params, n=n: function(buckets.cut(batch, n), params) for n in range(len(buckets.widths))]
+    return lax.switch(bucket, branches, batch, params)
 
 
 def _total(tree: Any, mesh_axis: str | None) -> Any:
@@ -95,6 +126,7 @@ def run_updates(
     task: Task,
     batch_size: int,
     mesh_axis: str | None,
+    cut: Buckets | None,
     state: TrainState,
     sums: Sums,
     batches: Batch,
@@ -121,7 +153,7 @@ def run_updates(
             batch = _part(generated_batch(task.data, data_key, state.step, batch_size), mesh_axis)
         else:
             batch = jax.tree.map(lambda a: lax.dynamic_index_in_dim(a, state.step - start, keepdims=False), batches)
-        state, new = update(model, optimizer, task, state, batch, mesh_axis)
+        state, new = update(model, optimizer, task, state, batch, mesh_axis, cut)
         return state, jax.tree.map(jnp.add, sums, new)
 
     return lax.while_loop(more, turn, (state, sums))

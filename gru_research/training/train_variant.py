@@ -17,10 +17,11 @@ from gru_research.tasks import Task
 
 from . import evaluation_hooks, processes
 from .attention_examples import collect_attention, has_attention
+from .batch_maker import Sets
 from .checkpoint import Checkpoints, Snapshot, save_parameters, unfinished
 from .divergence import find_cause
 from .evaluation import PREDICTIONS
-from .loop import Hooks, Sets, TrainingResult, train_members
+from .loop import Hooks, TrainingResult, train_members
 from .optimizer import clip_of
 from .plan import CellPlan, Plan
 from .predictions import save_test

@@ -10,8 +10,9 @@ from gru_research.config import TuneConfig
 from gru_research.stats import iqm, rank_worst
 from gru_research.tasks import Generated
 
+from .batch_maker import Sets, updates_per_call
 from .checkpoint import Checkpoints, Snapshot
-from .loop import Hooks, Sets, TrainingResult, train_members, updates_per_call
+from .loop import Hooks, TrainingResult, train_members
 from .optimizer import Optimizer
 from .plan import CellPlan, Plan
 from .program_cache import ProgramCache

@@ -13,7 +13,7 @@ from gru_research.analysis import gradient_flow, half_life
 from gru_research.config import UserError, experiment
 from gru_research.data import DataDirs
 from gru_research.runs.comparison import run_comparison
-from gru_research.training import evaluation_hooks, load_parameters, loop, make_plan
+from gru_research.training import batch_maker, evaluation_hooks, load_parameters, make_plan
 from gru_research.training.state import stream
 from tests.training import toy
 
@@ -84,7 +84,7 @@ def test_training_does_not_notice_them(whole: tuple[Path, records.Run], tmp_path
 def test_an_interrupted_run_ends_with_the_same_records(
     whole: tuple[Path, records.Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loop, "UPDATES_PER_CALL", 1)
+    monkeypatch.setattr(batch_maker, "UPDATES_PER_CALL", 1)
     asked = iter(range(100))
     run(tmp_path / "run", CONFIG | {"only": "gru"}, stopping=lambda: next(asked) >= 3)
     found = run(tmp_path / "run", CONFIG | {"only": "gru"})

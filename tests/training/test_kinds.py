@@ -27,7 +27,7 @@ from gru_research.metrics import Additive, Collected, mean
 from gru_research.models import MODELS, SequenceModel, options_of
 from gru_research.runs.comparison import run_comparison
 from gru_research.tasks import TASKS, Task
-from gru_research.training import evaluation_hooks, load_parameters, loop, make_plan
+from gru_research.training import batch_maker, evaluation_hooks, load_parameters, make_plan
 from gru_research.training.evaluation import generate
 from tests import pages
 from tests.faults import fault, seen
@@ -76,7 +76,7 @@ def results_of(workdir: Path) -> tuple[list[Any], list[bytes]]:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_it_trains_and_goes_on_to_the_same_bits(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loop, "UPDATES_PER_CALL", 1)
+    monkeypatch.setattr(batch_maker, "UPDATES_PER_CALL", 1)
     plan = make_plan(of_kind(kind))
     assert run_comparison(plan, tmp_path / "whole", DataDirs())
     stopping = iter([False, True])

@@ -17,7 +17,7 @@ from gru_research.data.disk_arrays import DiskArrays, Layout
 from gru_research.runs.comparison import run_comparison
 from gru_research.spec import Spec
 from gru_research.tasks import Stored, Task
-from gru_research.training import Plan, load_parameters, loop
+from gru_research.training import Plan, batch_maker, load_parameters
 from gru_research.training.prefetch import Prefetch
 from tests.training import toy
 
@@ -148,7 +148,7 @@ def ended(workdir: Path) -> tuple[np.ndarray, list[dict[str, Any]]]:
 
 @pytest.fixture
 def three_a_call(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loop, "UPDATES_PER_CALL", 3)
+    monkeypatch.setattr(batch_maker, "UPDATES_PER_CALL", 3)
 
 
 @pytest.mark.usefixtures("three_a_call")
@@ -187,7 +187,7 @@ def test_a_damaged_example_ends_the_run_at_its_batch_with_what_came_before_on_re
 def test_stopped_while_batches_are_made_it_goes_on_to_the_same_bits(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loop, "UPDATES_PER_CALL", 1)
+    monkeypatch.setattr(batch_maker, "UPDATES_PER_CALL", 1)
     assert run_comparison(plan_of(Rows()), tmp_path / "whole", DataDirs())
     stops = 0
     while not run_comparison(plan_of(Rows()), tmp_path / "run", DataDirs(), stopping=after(2)):

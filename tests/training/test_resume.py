@@ -20,7 +20,7 @@ from gru_research.data import DataDirs
 from gru_research.native import Library
 from gru_research.runs.comparison import run_comparison
 from gru_research.runs.lock import locked
-from gru_research.training import checkpoint, load_parameters, loop, make_plan
+from gru_research.training import batch_maker, checkpoint, load_parameters, make_plan
 from tests.faults import fault, seen
 
 # A constant of updates per call of 1 makes an opportunity to stop of every update.
@@ -45,7 +45,7 @@ LABELS = ("gru", "rnn")
 
 @pytest.fixture(autouse=True)
 def _one_update_a_call(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loop, "UPDATES_PER_CALL", 1)
+    monkeypatch.setattr(batch_maker, "UPDATES_PER_CALL", 1)
 
 
 def run(workdir: Path, config: dict[str, Any] = CONFIG, **hooks: Any) -> bool:
@@ -144,7 +144,7 @@ def interrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run that was killed while training its first cell, with two checkpoints."""
     workdir = tmp_path_factory.mktemp("interrupted") / "run"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(loop, "UPDATES_PER_CALL", 1)
+        patch.setattr(batch_maker, "UPDATES_PER_CALL", 1)
         killed(workdir, 9, patch)
     return workdir
 

@@ -16,7 +16,8 @@ from tests.faults import fault, seen
 
 ROOT = Path(__file__).parents[2]
 
-# Runs by name, `KIND-PARTS`: generated or stored data, and the number of parts of each batch.
+# Runs by name, `KIND-PARTS`: generated data, stored data, or stored data in buckets of lengths; and the number of parts
+# of each batch.
 PROGRAM = """
 import dataclasses, sys
 from pathlib import Path
@@ -37,11 +38,16 @@ for run in runs:
         "cells": {"rnn": {"kind": "rnn", "hidden_size": 5}}, "data_parallel": int(parts),
         "updates": 20, "batch_size": 8, "eval_every": 10, "seeds": 3, "optimizer": {"learning_rate": 0.05},
     }))
-    if kind == "stored":
+    if kind in ("stored", "buckets"):
         make = plan.task.data.make
         sets = {"train": 43, "validation": 21, "test": 20}
         sets = {name: jax.tree.map(np.asarray, make(jax.random.key(n), n)) for name, n in sets.items()}
         data = Stored("toy", dict, lambda batch: batch, lambda: sets)
+        if kind == "buckets":
+            for arrays in sets.values():
+                arrays["lengths"] = np.arange(len(arrays["inputs"]), dtype=np.int32) % 5 + 2
+            data = dataclasses.replace(data, padded={"inputs": "lengths"})
+            plan = dataclasses.replace(plan, config=dataclasses.replace(plan.config, length_buckets=3))
         plan = dataclasses.replace(plan, task=dataclasses.replace(plan.task, data=data))
     workdir = Path(folder) / run
     assert run_comparison(plan, workdir, DataDirs())
@@ -68,8 +74,8 @@ def trained(folder: Path, devices: int, *runs: str) -> dict[str, np.ndarray]:
 
 @pytest.mark.processes
 def test_seeds_spread_over_devices_keep_their_bits_and_divided_batches_their_numbers(tmp_path: Path) -> None:
-    one = trained(tmp_path, 1, "generated-1", "stored-1")
-    two = trained(tmp_path, 2, "generated-1", "stored-2")
+    one = trained(tmp_path, 1, "generated-1", "stored-1", "buckets-1")
+    two = trained(tmp_path, 2, "generated-1", "stored-2", "buckets-2")
     four = trained(tmp_path, 4, "generated-1", "generated-4")
     for found in (two, four):
         assert found.pop("generated-1").tobytes() == one["generated-1"].tobytes()

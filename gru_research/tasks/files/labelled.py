@@ -213,9 +213,10 @@ def make(name: str, facts: Facts, read: Callable[[], dict[str, Any]], **fields: 
     else:
         loss, metrics = class_loss, {**ACCURACY, **sequence_metrics.F1}
     words = {"inputs": facts.vocabulary, "targets": facts.classes}
+    padded = ("inputs", *(("targets",) if facts.stepwise else ())) if facts.counted else ()
     return Task(
         name=name,
-        data=Stored(read=read),
+        data=Stored(read=read, padded=dict.fromkeys(padded, "lengths")),
         spec=Spec(example, size, "every" if facts.stepwise else "last", tokens),
         loss=loss,
         metrics=metrics,
