@@ -82,12 +82,12 @@ class Ablations:
             claim=CLAIM,
             ran=f"{'; '.join(ran)}. All cells with the same number of units, the rate of each by the same search.",
             rule=(
-                "A gate is needed on a task where the whole cell's test metric is better than without it, by the "
+                "A gate is needed on a task if the whole cell's test metric is better than without the gate, by the "
                 f"exact paired test corrected over the cell's ablations (Holm, p at most {pairwise_tests.LEVEL}). "
-                f"It holds where each of {', '.join(map(plain_label, needed))} is worse on some task, holds when: "
-                "one of them is; else it doesn't hold. A task decides nothing where the seeds are too few to show a "
-                "difference, or where the interval of the whole cell doesn't lie a tenth of the way from the trivial "
-                "answer to a solution: then it isn't shown."
+                f"The claim holds if each of {', '.join(map(plain_label, needed))} is worse on some task. If only one "
+                "is, the verdict is: holds when. Otherwise it doesn't hold. A task decides nothing if there are too "
+                "few seeds to show a difference, or if the interval of the whole cell doesn't lie a tenth of the way "
+                "from the trivial answer to a solution; the claim then isn't shown."
             ),
             verdict=verdicts.verdict([needed_anywhere(list(of.values())) for of in worse.values()]),
             says=" ".join(f"{plain_label(label)}: {_says(of)}." for label, of in worse.items()),

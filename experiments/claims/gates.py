@@ -86,12 +86,12 @@ class Gates:
                 f"all steps, at each {mark} and elsewhere, or a unit silenced."
             ),
             rule=(
-                f"It doesn't hold where, in the median seed, the {carried} can be read from a single unit with an R^2 "
-                f"of at least {self.read:g}; where that takes the whole state, it holds when one looks at units "
-                f"alone; it holds where neither reaches {self.read:g}. That a gate tells a {mark} doesn't count: the "
-                f"{mark} is an input, and gates tell it before training too. It isn't shown where the error of "
-                "the median seed doesn't lie a tenth of the way from the trivial answer's to a solution's: what "
-                "wasn't learned can't be read."
+                f"Everything is measured in the median seed. The claim doesn't hold if the {carried} can be read from "
+                f"a single unit with an R^2 of at least {self.read:g}. If that takes the whole state, the claim holds "
+                f"when one looks at units alone. It holds if neither reaches {self.read:g}. A gate that detects a "
+                f"{mark} doesn't count: the {mark} is an input, and gates detect it before training too. The claim "
+                "isn't shown if the error doesn't lie a tenth of the way from the trivial answer's to a solution's: "
+                "what wasn't learned can't be read."
             ),
             verdict=verdict(whole, single) if learned else "not shown",
             says=("" if learned else _UNTAUGHT) + _says(found, carried, mark, costs),

@@ -96,9 +96,9 @@ class Gradients:
                 "then over seeds, with its 95 % interval."
             ),
             rule=(
-                f"Alive is a median of at least {self.alive:g} at lag {length}. It holds where the default GRU is "
-                "alive before training and no vanilla RNN is, before or after; it doesn't hold where no gated cell "
-                "is ever alive; everything else is: holds when."
+                f"A gradient is alive if its median at lag {length} is at least {self.alive:g}. The claim holds if the "
+                "default GRU's is alive before training and no vanilla RNN's is alive before or after it. It doesn't "
+                "hold if no gated cell's is ever alive. Otherwise the verdict is: holds when."
             ),
             verdict=verdict(alive, self.gru, self.vanilla_labels),
             says=_says(flows, alive, length, self.gru, self.vanilla_labels),

@@ -80,12 +80,12 @@ class Memory:
                 "lag does."
             ),
             rule=(
-                "The GRU remembers longer than a vanilla RNN on a task where its test error is better by the exact "
-                f"paired test, corrected over the {len(self.vanilla_labels)} of them "
-                f"(Holm, p at most {pairwise_tests.LEVEL}), and the "
-                f"interval of its own lies below {self.remembered:g} of the trivial error: a cell that "
-                "remembers nothing remembers no longer. Than all on every task, it holds; than some on some, holds "
-                "when; than none anywhere, it doesn't hold, or isn't shown where seeds are too few to show anything."
+                "On a task, the GRU remembers longer than a vanilla RNN if its test error is lower by the exact paired "
+                f"test, corrected over {several(len(self.vanilla_labels), 'vanilla RNN')} (Holm, p at most "
+                f"{pairwise_tests.LEVEL}), and the interval of its error lies below {self.remembered:g} of the trivial "
+                "error, which a cell without memory reaches. The claim holds if this is so for every vanilla RNN on "
+                "every task. If for some, the verdict is: holds when. If for none, it doesn't hold, or isn't shown if "
+                "there are too few seeds to show a difference."
             ),
             verdict=verdicts.verdict([is_better for of in tasks for is_better in of.better.values()]),
             says=" ".join(_says(of) for of in tasks),

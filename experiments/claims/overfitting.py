@@ -92,9 +92,9 @@ class Overfitting:
                 "training examples less that on the whole test set, without noise. Remedies at the smallest size."
             ),
             rule=(
-                f"The interval (95 %) of the GRU's gap at the smallest size lies above {_BAR:g}: it overfits there. "
-                "It holds where it also lies above that of every other cell (exact paired test, Holm); overfitting "
-                "no more than others is: holds when. It doesn't hold where the gap doesn't lie above."
+                f"The GRU overfits at the smallest size if the 95 % interval of its gap lies above {_BAR:g}; otherwise "
+                "the claim doesn't hold. It holds if the gap is also larger than every other cell's (exact paired "
+                "test, Holm). If it isn't, the verdict is: holds when."
             ),
             verdict=verdict(first[self.gru].interval[0] > _BAR, list(more.values())),
             says=self._says(by_size, remedied, finished, more),

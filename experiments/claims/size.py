@@ -51,7 +51,7 @@ class Size(WithoutRuns):
                 "units, readout left out; operations of one step for one sequence; numbers of the "
                 "carry for each unit. What a training step stores is measured with its speed."
             ),
-            rule=f"It holds where the ratio at equal width is within {_NEAR} of 3/4 at every width counted.",
+            rule=f"The claim holds if the ratio at equal width is within {_NEAR} of 3/4 at every width.",
             verdict="holds" if off <= _NEAR else "doesn't hold",
             says=(
                 f"At equal width a GRU has {exact} of an LSTM's parameters (the part above 3/4 is the hidden bias of "

@@ -73,9 +73,9 @@ class Speed(WithoutRuns):
                 f"a process of its own, taking {self.rounds} turns."
             ),
             rule=(
-                "Of a GRU's time over the LSTM's in the same round, the interval (95 %, bootstrap of the median over "
-                "rounds) lies below 1 at every shape, of equal width and of equal parameters: it holds; at some of "
-                "them: holds when; at none: it doesn't hold."
+                "The ratio is a GRU's time over the LSTM's in the same round, with a 95 % interval (bootstrap of the "
+                "median over rounds). The claim holds if the interval lies below 1 at every shape, both at equal width "
+                "and at equal parameters. If only at some, the verdict is: holds when. If at none, it doesn't hold."
             ),
             verdict=verdict([ratio.high < 1 for ratio in of_gru]),
             says=_says(of_gru),
