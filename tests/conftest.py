@@ -11,10 +11,14 @@ from tests import compilation_cache
 if "JAX_COMPILATION_CACHE_DIR" not in os.environ:  # workers and launchers inherit the first process' choice
     compilation_cache.use()
 # XLA's fusion emitters take two fifths of the compilation time. Without them, XLA's older code fuses the same
-# operations. A flag that XLA doesn't know ends the process, so only tested versions get the flag. It isn't set if
-# XLA_FLAGS is in the environment, even if empty.
+# operations. Splitting a program among threads takes another tenth, and each of two processes has one core. A flag that
+# XLA doesn't know ends the process, so only tested versions get the flags. They aren't set if XLA_FLAGS is in the
+# environment, even if empty.
 if metadata.version("jaxlib").startswith("0.10."):
-    os.environ.setdefault("XLA_FLAGS", "--xla_cpu_use_fusion_emitters=false")
+    os.environ.setdefault("XLA_FLAGS", "--xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1")
+# LLVM's costly passes take two thirds of the compilation time that is left. XLA's own passes stay on. With
+# JAX_DISABLE_MOST_OPTIMIZATIONS=0 XLA_FLAGS= in the environment all tests compile as users do.
+os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
 
 import jax
 import pytest
@@ -221,17 +225,19 @@ def tiny_shakespeare_data_dir(tiny_shakespeare_manual_dir: str, tmp_path_factory
     return data_dir
 
 
-@pytest.fixture
-def compiled_fast() -> Iterator[None]:
-    """Turns off LLVM's costly passes, for large programs that run once. XLA's own passes stay on."""
+@pytest.fixture(scope="module")
+def compiled_fully() -> Iterator[None]:
+    """Compiles as users do, with LLVM's costly passes. Programs that were compiled without them are forgotten."""
     before = jax.config.read("jax_disable_most_optimizations")
-    jax.config.update("jax_disable_most_optimizations", True)
+    jax.clear_caches()
+    jax.config.update("jax_disable_most_optimizations", False)
     yield
     jax.config.update("jax_disable_most_optimizations", before)
+    jax.clear_caches()
 
 
 @pytest.fixture
-def x64_compiled_fast(compiled_fast: None) -> Iterator[None]:
-    """`compiled_fast` in float64."""
+def x64() -> Iterator[None]:
+    """Makes arrays float64 where nothing says otherwise."""
     with jax.enable_x64(True):
         yield

@@ -13,8 +13,6 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-FAST = {"JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
-"""Turns off LLVM's costly passes, for programs that run briefly."""
 # Every launcher sees a package "tensorflow" that ends the process that imports it.
 PYTHONPATH = os.pathsep.join([str(ROOT), str(ROOT / "tests" / "stand_ins")])
 

@@ -75,7 +75,6 @@ def test_every_task_has_a_config() -> None:
     assert set(TASKS) <= {path.stem for path in ALL}
 
 
-@pytest.mark.usefixtures("compiled_fast")
 @pytest.mark.parametrize("path", [p for p in RUNS if p.stem not in STORED], ids=lambda p: p.stem)
 def test_generated_tasks_train(path: Path, tmp_path: Path) -> None:
     plan = make_plan(experiment_from("config", str(path), SMALL | {"horizon": None}))

@@ -50,13 +50,14 @@ def main() -> int:
     for name in config:
         check_known("config", name, FIELDS)
     runs = _runs(config)
-    use_cores(max(map(running.members, runs.values()), default=1))
-    running.start_backend()
-    claims = _claims(config, _plans(runs))
+    claims = _claims(config, runs)
     asked = split_names(_text(config, "only")) or tuple(claims)
     for name in asked:
         choose("config.only", name, claims)
     only = [name for name in claims if name in asked]
+    use_cores(max(map(running.members, runs.values()), default=1))
+    running.start_backend()
+    _check(claims, _plans(runs))
     path, _, variant = config_path().partition(":")
     workdir = running.workdir("-".join(filter(None, [Path(path).stem, variant])))
     wanted = {"claims": config["claims"], "runs": {name: to_mapping(run) for name, run in runs.items()}}
@@ -113,8 +114,8 @@ def _plans(runs: Mapping[str, ExperimentConfig]) -> dict[str, Plan]:
     return found
 
 
-def _claims(config: Mapping[str, Any], plans: Mapping[str, Plan]) -> dict[str, Claim]:
-    """Returns the claims with their options. Checks all of them before anything runs."""
+def _claims(config: Mapping[str, Any], runs: Mapping[str, ExperimentConfig]) -> dict[str, Claim]:
+    """Returns the claims with their options. Raises UserError for an option or a run that doesn't exist."""
     found = {}
     chosen = _group(config, "claims")
     for name in chosen:
@@ -122,12 +123,17 @@ def _claims(config: Mapping[str, Any], plans: Mapping[str, Plan]) -> dict[str, C
     for name in (name for name in claims.CLAIMS if name in chosen):  # a ConfigDict sorts its fields
         claim = call(claims.CLAIMS[name], chosen[name], f"config.claims.{name}")
         for run in claim.runs:
-            choose(f"config.claims.{name}: the run", run, plans)
-        claim.check(plans, f"config.claims.{name}")
+            choose(f"config.claims.{name}: the run", run, runs)
         found[name] = claim
     if not found:
         raise UserError("config.claims is empty: name at least one claim")
     return found
+
+
+def _check(claims: Mapping[str, Claim], plans: Mapping[str, Plan]) -> None:
+    """Raises UserError if a run's plan lacks what a claim needs. Checks all claims before anything runs."""
+    for name, claim in claims.items():
+        claim.check(plans, f"config.claims.{name}")
 
 
 def _group(config: Mapping[str, Any], name: str) -> Mapping[str, Any]:

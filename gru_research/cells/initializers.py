@@ -5,12 +5,14 @@ so that 16-bit parameters work too. `shape` of a kernel is (in, out).
 """
 
 import dataclasses
+import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import jax
 import jax.numpy as jnp
+from jax.core import Tracer
 
 from gru_research.types import Array, DType, PRNGKey
 
@@ -25,6 +27,20 @@ class Initializer(Protocol):
 
 def _wide(dtype: DType) -> DType:
     return jnp.promote_types(dtype, jnp.float32)
+
+
+def _traced_once(draw: Callable[..., Array]) -> Callable[..., Array]:
+    """Makes an initialiser's `__call__` be traced once for each shape, since a cell draws several kernels of one shape.
+
+    Outside a trace every operation runs by itself: a compiled initialiser would round differently.
+    """
+    traced = jax.jit(draw, static_argnums=(0, 2, 3))
+
+    @functools.wraps(draw)
+    def call(self: Initializer, key: PRNGKey, shape: Sequence[int], dtype: DType) -> Array:
+        return (traced if isinstance(key, Tracer) else draw)(self, key, tuple(shape), dtype)
+
+    return call
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,6 +90,7 @@ class Orthogonal:
     def __post_init__(self) -> None:
         object.__setattr__(self, "scale", number("scale", self.scale))
 
+    @_traced_once
     def __call__(self, key: PRNGKey, shape: Sequence[int], dtype: DType) -> Array:
         rows, columns = shape
         tall = (max(rows, columns), min(rows, columns))
@@ -86,6 +103,7 @@ class Orthogonal:
 class GlorotUniform:
     """Uniform with variance 2 / (in + out) (Glorot and Bengio 2010)."""
 
+    @_traced_once
     def __call__(self, key: PRNGKey, shape: Sequence[int], dtype: DType) -> Array:
         bound = math.sqrt(6 / (shape[0] + shape[1]))
         return jax.random.uniform(key, shape, _wide(dtype), -bound, bound).astype(dtype)
@@ -95,6 +113,7 @@ class GlorotUniform:
 class LecunNormal:
     """Normal with variance 1 / in (LeCun et al. 1998)."""
 
+    @_traced_once
     def __call__(self, key: PRNGKey, shape: Sequence[int], dtype: DType) -> Array:
         return (jax.random.normal(key, shape, _wide(dtype)) / math.sqrt(shape[0])).astype(dtype)
 
@@ -113,6 +132,7 @@ class Chrono:
     def __post_init__(self) -> None:
         object.__setattr__(self, "longest", whole("longest", self.longest, 2, "a whole number of steps"))
 
+    @_traced_once
     def __call__(self, key: PRNGKey, shape: Sequence[int], dtype: DType) -> Array:
         return jnp.log(jax.random.uniform(key, shape, _wide(dtype), 1, self.longest - 1)).astype(dtype)
 

@@ -198,7 +198,7 @@ def sequence(
         input_dropout=input_dropout,
         state_dropout=state_dropout,
         zoneout=zoneout,
-        zoneout_cell=zoneout_cell if has_cell_state(cell) else 0.0,
+        zoneout_cell=zoneout_cell if zoneout_cell and has_cell_state(cell) else 0.0,
         drop_connect=drop_connect,
         weight_noise=weight_noise,
     )

@@ -1,5 +1,6 @@
 """Counts the size of models, and chooses hidden sizes that match a reference."""
 
+import functools
 from collections.abc import Callable
 
 import jax
@@ -36,13 +37,14 @@ def matched_size(
     assert reference.hidden_size
     unit = size_unit(cell)
     wanted = count(reference, reference.hidden_size)
-    hidden_size = unit * nearest_size(lambda units: count(cell, units * unit), wanted)
-    if abs((found := count(cell, hidden_size)) / wanted - 1) > MATCH_TOLERANCE:
+    counted = functools.cache(lambda units: count(cell, units * unit))  # each count traces a model
+    units = nearest_size(counted, wanted, high=max(2, reference.hidden_size // unit))
+    if abs((found := counted(units)) / wanted - 1) > MATCH_TOLERANCE:
         warnings.append(
             f"{cell.label} has {found:,} {config.match}, {config.reference} {wanted:,}: "
             f"more than {MATCH_TOLERANCE:.0%} apart, and no hidden size comes nearer"
         )
-    return hidden_size
+    return units * unit
 
 
 def nearest_size(count: Callable[[int], float], wanted: float, high: int = 2) -> int:

@@ -30,9 +30,6 @@ def run(title: str, names: dict[str, Any]) -> dict[str, Any]:
     return names
 
 
-pytestmark = pytest.mark.usefixtures("compiled_fast")  # small programs that run once
-
-
 @pytest.fixture(scope="module")
 def same_layer() -> dict[str, Any]:
     return run("The same layer in each library", {})

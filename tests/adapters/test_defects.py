@@ -20,8 +20,6 @@ FLAX_HAS_THEM = flax.__version__ == "0.12.8"
 KEY = jax.random.key(0)
 NORMAL_CARRY = nnx.initializers.normal()
 
-pytestmark = pytest.mark.usefixtures("compiled_fast")
-
 
 def rnn(library: Any, kind: str = "GRUCell", **more: Any) -> Any:
     return library.RNN(getattr(library, kind)(I, H, rngs=nnx.Rngs(0), **more), return_carry=True)

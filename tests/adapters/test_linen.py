@@ -36,8 +36,6 @@ CELLS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 KEY = jax.random.key(1)
 
-pytestmark = pytest.mark.usefixtures("compiled_fast")
-
 
 def make(library: Any, name: str, **more: Any) -> Any:
     kind, fixed = CELLS[name]
@@ -66,13 +64,6 @@ def test_numbers_are_flaxs(name: str, scenario: str) -> None:
     assert_same_numbers(scenario, *runs, params, first_carry(name), gradients=scenario == "reverse_lengths")
 
 
-@pytest.fixture
-def own_programs() -> None:
-    """No program of an earlier test: JAX keeps those made without `compiled_fast`, whose draws differ in last bits."""
-    jax.clear_caches()
-
-
-@pytest.mark.usefixtures("own_programs")
 @pytest.mark.parametrize("name", CELLS)
 def test_trees_and_first_values_are_flaxs(name: str) -> None:
     theirs, mine = (lib.RNN(make(lib, name)).init(KEY, draw(B, T, I)) for lib in (nn, ours))
@@ -80,7 +71,6 @@ def test_trees_and_first_values_are_flaxs(name: str) -> None:
     jax.tree.map(np.testing.assert_array_equal, mine, theirs)
 
 
-@pytest.mark.usefixtures("own_programs")
 def test_trees_of_a_model_that_makes_its_layers_in_place_are_flaxs() -> None:
     class Model(nn.Module):
         library: Any

@@ -6,8 +6,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-pytestmark = pytest.mark.usefixtures("compiled_fast")
-
 
 def test_the_script_trains_both_to_the_same_losses(capsys: pytest.CaptureFixture[str]) -> None:
     path = Path(__file__).parents[2] / "docs" / "migrating_from_flax.py"

@@ -37,8 +37,6 @@ CELLS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 LSTMS = ("lstm", "optimized_lstm")
 
-pytestmark = pytest.mark.usefixtures("compiled_fast")
-
 
 def make(library: Any, name: str, seed: int = 0, **more: Any) -> Any:
     kind, fixed = CELLS[name]

@@ -32,7 +32,7 @@ def nnx_gru(xs: jax.Array) -> tuple[Any, Any, Any]:
     return *gnnx.recurrence(cell), from_library("nnx.GRUCell", gr.GRU(UNITS), weights)
 
 
-@pytest.mark.usefixtures("x64_compiled_fast")
+@pytest.mark.usefixtures("x64")
 @pytest.mark.parametrize("make", [linen_gru, nnx_gru])
 def test_flax_cells_give_what_ours_with_their_weights_give(make: Callable[..., Any]) -> None:
     xs = jax.random.normal(jax.random.key(0), (3, 7, INPUTS))
@@ -50,7 +50,7 @@ def test_flax_cells_give_what_ours_with_their_weights_give(make: Callable[..., A
     compare(lambda cell, params: log_singular_values(cell, params, xs[0]))
 
 
-@pytest.mark.usefixtures("x64_compiled_fast")
+@pytest.mark.usefixtures("x64")
 def test_drop_ins_give_what_flax_cells_give_and_a_carry_of_two_parts_is_followed_whole() -> None:
     xs = jax.random.normal(jax.random.key(0), (2, 5, INPUTS))
     theirs, ours = (of(UNITS, param_dtype=jnp.float64) for of in (nn.OptimizedLSTMCell, glinen.OptimizedLSTMCell))

@@ -24,8 +24,6 @@ XS: Any = draw(B, T, I, seed=1)
 STEP = jax.ShapeDtypeStruct((B, I), jnp.float32)
 LENGTHS = np.array([T, 1, 4], np.int32)
 
-pytestmark = pytest.mark.usefixtures("compiled_fast")
-
 
 def loss(carry: Any, ys: Any) -> Any:
     """A number in which every output and every part of the last carry counts."""

@@ -22,7 +22,7 @@ TOLERANCE = {"float64": 1e-12, "float32": 1e-6}
 KEYWORD = {"torch": "bias", "keras": "use_bias", "equinox": "use_bias"}
 
 pytestmark = [
-    pytest.mark.usefixtures("x64_compiled_fast"),
+    pytest.mark.usefixtures("x64"),
     pytest.mark.filterwarnings("ignore::DeprecationWarning:keras"),
 ]
 

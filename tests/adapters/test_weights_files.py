@@ -23,7 +23,7 @@ def torch_and_its_files() -> tuple[Any, Any]:
     return peers.need("torch"), peers.need("safetensors.torch")
 
 
-@pytest.mark.usefixtures("x64_compiled_fast")
+@pytest.mark.usefixtures("x64")
 def test_a_model_saved_by_torch(tmp_path: Path) -> None:
     torch, files = torch_and_its_files()
     model = torch.nn.ModuleDict({"rnn": torch.nn.GRU(I, H, batch_first=True), "head": torch.nn.Linear(H, 2)}).double()
@@ -39,7 +39,7 @@ def test_a_model_saved_by_torch(tmp_path: Path) -> None:
     np.testing.assert_allclose(final, state[0].numpy(), rtol=0, atol=1e-12)
 
 
-@pytest.mark.usefixtures("x64_compiled_fast")
+@pytest.mark.usefixtures("x64")
 def test_a_model_loaded_by_torch(tmp_path: Path) -> None:
     torch, files = torch_and_its_files()
     cell = gr.GRU(H, bias_init=gr.Constant(0.3), param_dtype="float64")

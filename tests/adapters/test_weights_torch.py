@@ -18,8 +18,6 @@ I, H = 3, 4  # noqa: E741
 CELL = gr.GRU(H)
 XS: Any = np.random.default_rng(0).normal(size=(2, 5, I)).astype(np.float32)
 
-pytestmark = pytest.mark.usefixtures("compiled_fast")
-
 
 @pytest.fixture
 def torch() -> Any:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import gru_research as gr
 from gru_research import analysis
 
-pytestmark = pytest.mark.usefixtures("x64_compiled_fast")
+pytestmark = pytest.mark.usefixtures("x64")
 H, B, T, I = 3, 2, 4, 2  # noqa: E741
 CELL: Any = gr.GRU(H, param_dtype="float64")
 PARAMS = {

@@ -8,7 +8,7 @@ import pytest
 import gru_research as gr
 from gru_research.analysis import gate_statistics, timescales
 
-pytestmark = pytest.mark.usefixtures("x64_compiled_fast")
+pytestmark = pytest.mark.usefixtures("x64")
 
 
 def test_gates_set_by_hand_have_their_means_shares_and_histogram() -> None:

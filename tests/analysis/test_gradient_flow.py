@@ -10,7 +10,7 @@ import pytest
 import gru_research as gr
 from gru_research.analysis import gradient_flow, half_life
 
-pytestmark = pytest.mark.usefixtures("x64_compiled_fast")
+pytestmark = pytest.mark.usefixtures("x64")
 
 
 def test_a_linear_recurrence_loses_its_factor_a_step() -> None:

@@ -8,7 +8,7 @@ import pytest
 import gru_research as gr
 from gru_research.analysis import input_influence, memory_horizon
 
-pytestmark = pytest.mark.usefixtures("x64_compiled_fast")
+pytestmark = pytest.mark.usefixtures("x64")
 
 
 def test_a_linear_recurrence_forgets_an_input_by_its_factor_a_step() -> None:

@@ -8,7 +8,7 @@ import pytest
 import gru_research as gr
 from gru_research.analysis import intervene
 
-pytestmark = pytest.mark.usefixtures("x64_compiled_fast")
+pytestmark = pytest.mark.usefixtures("x64")
 XS = np.random.default_rng(0).normal(size=(3, 6, 2))
 
 

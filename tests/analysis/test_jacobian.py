@@ -8,7 +8,7 @@ import pytest
 import gru_research as gr
 from gru_research.analysis import log_singular_values
 
-pytestmark = pytest.mark.usefixtures("x64_compiled_fast")
+pytestmark = pytest.mark.usefixtures("x64")
 
 
 def linear(kernel: np.ndarray) -> tuple[gr.VanillaRNN, dict[str, jax.Array]]:

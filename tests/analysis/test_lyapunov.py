@@ -12,7 +12,7 @@ import pytest
 import gru_research as gr
 from gru_research.analysis import lyapunov_exponents
 
-pytestmark = pytest.mark.usefixtures("x64_compiled_fast")
+pytestmark = pytest.mark.usefixtures("x64")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -15,7 +15,7 @@ import gru_research as gr
 from gru_research.adapters import weights
 from tests.oracles import gru_step, lstm_step
 
-pytestmark = pytest.mark.usefixtures("x64_compiled_fast")
+pytestmark = pytest.mark.usefixtures("x64")
 I, H, B, T = 2, 3, 2, 4  # noqa: E741
 XS = np.random.default_rng(0).normal(size=(B, T, I))
 ABLATED = {

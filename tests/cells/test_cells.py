@@ -18,11 +18,7 @@ I, H, B = 4, 5, 3  # noqa: E741
 TOLERANCE = {"float64": 1e-12, "float32": 2e-6}
 KEY = jax.random.key(0)
 
-
-@pytest.fixture(autouse=True)
-def x64() -> Any:
-    with jax.enable_x64(True):
-        yield
+pytestmark = pytest.mark.usefixtures("compiled_fully", "x64")
 
 
 def make(name: str, hidden_size: int = H, **options: Any) -> Any:

@@ -1,5 +1,6 @@
 """Parameters in any mapping give the same results as in dicts, and gradients have the caller's containers."""
 
+import functools
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -40,8 +41,6 @@ CONTAINERS: dict[str, Callable[[Mapping[str, Any]], Any]] = {
     "FrozenDict of NumPy": lambda params: FrozenDict(jax.tree.map(np.asarray, dict(params))),
 }
 
-pytestmark = pytest.mark.usefixtures("compiled_fast")
-
 
 def random(tree: Any) -> Any:
     rng = np.random.default_rng(1)
@@ -68,23 +67,37 @@ def plain_tree(tree: Any) -> Any:
     return leaf
 
 
+@functools.cache
+def cell_params(name: str) -> Any:
+    return random(CELLS[name].init(jax.random.key(0), I))
+
+
+def differentiated(name: str, backend: str, params: Any) -> tuple[Any, Any, Any]:
+    """Returns a loss of a cell's `unroll`, its gradient, and the loss computed without a gradient."""
+
+    def loss(p: Any) -> Any:
+        options = gr.UnrollOptions(backend=backend)
+        final, ys = gr.unroll(CELLS[name], p, XS, lengths=LENGTHS, options=options)
+        assert ys is not None
+        return (ys**2).sum() + jnp.sin(CELLS[name].hidden(final)).sum()
+
+    return jax.jit(lambda p: (*jax.value_and_grad(loss)(p), loss(p)))(params)
+
+
+@functools.cache
+def of_a_dict(name: str, backend: str) -> tuple[Any, Any]:
+    return differentiated(name, backend, cell_params(name))[:2]
+
+
 @pytest.mark.parametrize("container", CONTAINERS)
 @pytest.mark.parametrize("name", CELLS)
 def test_a_cell_has_a_dicts_values_and_a_gradient_of_the_callers_kind(name: str, container: str) -> None:
-    cell = CELLS[name]
-    params = random(cell.init(jax.random.key(0), I))
-    contained = CONTAINERS[container](params)
+    contained = CONTAINERS[container](cell_params(name))
     for backend in {BACKENDS.get(name, "autodiff"), "autodiff"}:
-
-        def loss(p: Any, options: gr.UnrollOptions = gr.UnrollOptions(backend=backend)) -> Any:
-            final, ys = gr.unroll(cell, p, XS, lengths=LENGTHS, options=options)
-            assert ys is not None
-            return (ys**2).sum() + jnp.sin(cell.hidden(final)).sum()
-
-        value, grad = jax.value_and_grad(loss)(params)
-        found, contained_grad = jax.value_and_grad(loss)(contained)
+        value, grad = of_a_dict(name, backend)
+        found, contained_grad, forward = differentiated(name, backend, contained)
         np.testing.assert_allclose(found, value, rtol=1e-6)
-        np.testing.assert_allclose(loss(contained), value, rtol=1e-6)
+        np.testing.assert_allclose(forward, value, rtol=1e-6)
         assert_same(contained_grad, grad, contained)
 
 
@@ -144,41 +157,64 @@ OUTER: dict[str, Callable[[Any], Any]] = {
 }
 
 
+@functools.cache
+def layer_params(name: str) -> Any:
+    return random(LAYERS[name].init(jax.random.key(0), I))
+
+
+def layer_differentiated(name: str, params: Any) -> tuple[Any, Any]:
+    """Returns a loss of a layer's `apply` with noise, and its gradient."""
+
+    def loss(p: Any) -> Any:
+        carries, ys = LAYERS[name].apply(p, XS, lengths=LENGTHS, key=jax.random.key(3))
+        return (ys**2).sum() + sum(jnp.sin(a).sum() for a in jax.tree.leaves(carries))
+
+    return jax.jit(jax.value_and_grad(loss))(params)
+
+
+@functools.cache
+def of_dicts(name: str) -> tuple[Any, Any]:
+    return layer_differentiated(name, layer_params(name))
+
+
 @pytest.mark.parametrize("outer", OUTER)
 @pytest.mark.parametrize("name", LAYERS)
 def test_layers_too(name: str, outer: str) -> None:
-    layer = LAYERS[name]
-    params = random(layer.init(jax.random.key(0), I))
-    contained = OUTER[outer](params)
-    batch = {"lengths": LENGTHS, "key": jax.random.key(3)}
-
-    def loss(p: Any) -> Any:
-        carries, ys = layer.apply(p, XS, **batch)
-        return (ys**2).sum() + sum(jnp.sin(a).sum() for a in jax.tree.leaves(carries))
-
-    value, grad = jax.value_and_grad(loss)(params)
-    found, contained_grad = jax.value_and_grad(loss)(contained)
+    contained = OUTER[outer](layer_params(name))
+    value, grad = of_dicts(name)
+    found, contained_grad = layer_differentiated(name, contained)
     np.testing.assert_allclose(found, value, rtol=1e-6)
     assert jax.tree.structure(contained_grad) == jax.tree.structure(contained)
-    inner = in_layers(contained_grad) if isinstance(params, list) else contained_grad
+    inner = in_layers(contained_grad) if isinstance(layer_params(name), list) else contained_grad
     for a, b in zip(jax.tree.leaves(plain(inner)), jax.tree.leaves(grad), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-6)
 
 
+STACK = gr.Stack((gr.GRU(H), gr.GRU(H)))
+
+
+def stepped_and_analysed(params: Any) -> tuple[Any, ...]:
+    stepped = STACK.step(params, STACK.initial_carry(params, (2,)), XS[:, 0])
+    return stepped, gradient_flow(STACK, params, XS), log_singular_values(STACK, params, XS[0])
+
+
+@functools.cache
+def stack_params() -> Any:
+    return random(STACK.init(jax.random.key(0), I))
+
+
+@functools.cache
+def stepped_and_analysed_dicts() -> tuple[Any, ...]:
+    return jax.jit(stepped_and_analysed)(stack_params())
+
+
 @pytest.mark.parametrize("outer", OUTER)
 def test_a_stacks_step_analyses_and_conversion_too(outer: str) -> None:
-    stack = gr.Stack((gr.GRU(H), gr.GRU(H)))
-    params = random(stack.init(jax.random.key(0), I))
+    params = stack_params()
     contained = OUTER[outer](params)
-    carry, y = stack.step(contained, stack.initial_carry(contained, (2,)), XS[:, 0])
-    expected_carry, expected = stack.step(params, stack.initial_carry(params, (2,)), XS[:, 0])
-    np.testing.assert_array_equal(y, expected)
-    np.testing.assert_array_equal(carry, expected_carry)
-    np.testing.assert_array_equal(gradient_flow(stack, contained, XS), gradient_flow(stack, params, XS))
-    np.testing.assert_array_equal(
-        log_singular_values(stack, contained, XS[0]), log_singular_values(stack, params, XS[0])
-    )
-    written, wanted = (weights.to_library("torch.GRU", stack, p) for p in (contained, params))
+    found = jax.jit(stepped_and_analysed)(contained)
+    jax.tree.map(np.testing.assert_array_equal, found, stepped_and_analysed_dicts())
+    written, wanted = (weights.to_library("torch.GRU", STACK, p) for p in (contained, params))
     assert list(written) == list(wanted)
     for name, array in wanted.items():
         np.testing.assert_array_equal(written[name], array)

@@ -36,7 +36,7 @@ KINDS: dict[str, Callable[..., Any]] = {
     "min_lstm": gr.MinLSTM,
 }
 
-pytestmark = pytest.mark.usefixtures("x64_compiled_fast")
+pytestmark = pytest.mark.usefixtures("x64")
 
 
 def new_method(what: str, old: Callable[..., Any]) -> Callable[..., Any]:

@@ -66,7 +66,7 @@ def test_the_sign_of_keep_is_that_of_the_gates_parameters_only_where_nothing_res
 
 
 @pytest.mark.parametrize(("reset", "heads"), [("before", 2), ("after", 3)])
-@pytest.mark.usefixtures("x64_compiled_fast")
+@pytest.mark.usefixtures("x64")
 def test_blocks_are_a_gru_with_block_diagonal_kernels(reset: str, heads: int) -> None:
     rng, size = np.random.default_rng(4), H // heads
     params = parameters(f"gru_{reset}", I, H)

@@ -31,7 +31,7 @@ COMBINATIONS = [  # of param_dtype, dtype, carry_dtype and the inputs' type
     *itertools.product(("float32", "float64"), (None, "float64"), ("bfloat16",), ("float32", "float64")),
 ]
 
-pytestmark = pytest.mark.usefixtures("x64_compiled_fast")
+pytestmark = pytest.mark.usefixtures("x64")
 
 
 def widest(*dtypes: str) -> Any:

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from gru_research.decoding import Answers, beam_search, greedy
 from tests.decoding.prefix_tree import PrefixTree, all_answers, next_logs, random_logits, rows
 
-pytestmark = pytest.mark.usefixtures("compiled_fast")
 TREE = PrefixTree(vocabulary=4, longest=4)
 EXAMPLES = 6
 

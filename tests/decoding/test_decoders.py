@@ -15,7 +15,6 @@ from gru_research.models import Generator
 from gru_research.types import Array, ArrayLike, Batch, Params, PRNGKey
 from tests.decoding.prefix_tree import PrefixTree, log_softmax, next_logs, random_logits, rows
 
-pytestmark = pytest.mark.usefixtures("compiled_fast")
 TREE = PrefixTree(vocabulary=4, longest=4)
 END = 2
 

@@ -16,7 +16,6 @@ from gru_research.models import encoder_decoder
 from gru_research.spec import Generation, Spec
 from tests.decoding.prefix_tree import log_softmax, rows
 
-pytestmark = pytest.mark.usefixtures("compiled_fast")
 B, T, N, END = 8, 4, 5, 2
 EXAMPLE = {
     name: jax.ShapeDtypeStruct(shape, jnp.int32)

@@ -15,7 +15,6 @@ from gru_research.decoding import Answers, greedy, sample
 from gru_research.decoding.sample import kept, tempered
 from tests.decoding.prefix_tree import PrefixTree, all_answers, log_softmax, next_logs, random_logits, rows
 
-pytestmark = pytest.mark.usefixtures("compiled_fast")
 TREE = PrefixTree(vocabulary=4, longest=3)
 END = 3
 

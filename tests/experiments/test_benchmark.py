@@ -27,7 +27,6 @@ from gru_research.native import Library, describe
 
 ROOT = Path(__file__).parents[2]
 TINY = Shape(2, 3, 2, 4)
-FAST_COMPILATION = "JAX_DISABLE_MOST_OPTIMIZATIONS"
 TINY_FLAGS = ["--cells=gru", f"--shapes={TINY}", "--rounds=2", "--budget=0.01"]
 
 
@@ -368,7 +367,7 @@ def test_a_process_spins_on_each_core_and_ends() -> None:
 
 def environment(*folders: Path) -> dict[str, str]:
     path = os.pathsep.join(map(str, [*folders, ROOT, ROOT / "tests" / "stand_ins"]))
-    return os.environ | {"PYTHONPATH": path, "COLUMNS": "160", "JAX_PLATFORMS": "cpu", FAST_COMPILATION: "1"}
+    return os.environ | {"PYTHONPATH": path, "COLUMNS": "160", "JAX_PLATFORMS": "cpu"}
 
 
 def command(*arguments: str) -> list[str]:
@@ -414,7 +413,6 @@ def test_systems_take_turns_and_broken_ones_are_reported(tmp_path: Path) -> None
 def test_a_step_beyond_the_memory_limit_is_planned_and_a_tenth_of_it_is_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(FAST_COMPILATION, "1")
     wide = Shape(100_000, 12, 2, 32)  # 12.8 MB for each step's h
     settings = memory.Settings(("gru",), (wide,), (0,), "float32", limit=700, rounds=1)
     assert memory.run(settings, tmp_path / "run", {}, rich.console.Console(quiet=True)) == 0

@@ -19,7 +19,7 @@ from gru_research.report import results
 from gru_research.report.claims import findings
 from tests.experiments.claims_config import config
 from tests.faults import fault, seen
-from tests.launching import FAST, PYTHONPATH, ROOT, command, launch
+from tests.launching import PYTHONPATH, ROOT, command, launch
 
 CONFIG = f"--config={Path(__file__).with_name('claims_config.py')}"
 NAMES = ["gradients", "memory", "size", "speed", "overfitting", "gates", "ablations"]
@@ -31,7 +31,7 @@ def done(
 ) -> tuple[Path, list[str], subprocess.CompletedProcess[str]]:
     workdir = tmp_path_factory.mktemp("claims") / "it"
     arguments = [CONFIG, f"--workdir={workdir}", f"--data_dir={mnist_data_dir}"]
-    return workdir, arguments, launch("claims", *arguments, **FAST)
+    return workdir, arguments, launch("claims", *arguments)
 
 
 @pytest.fixture
@@ -98,7 +98,7 @@ def _words(workdir: Path) -> str:
 def test_a_claim_without_its_data_is_not_run_and_says_why(tmp_path: Path) -> None:
     blocked = {"HTTPS_PROXY": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9"}
     flags = ["--config.only=overfitting,size", f"--workdir={tmp_path}/it", f"--data_dir={tmp_path}/none"]
-    process = launch("claims", CONFIG, *flags, **FAST, **blocked)
+    process = launch("claims", CONFIG, *flags, **blocked)
     assert process.returncode == 0, process.stderr
     size, without = findings.read(tmp_path / "it").findings
     assert without.verdict == "not run" and size.verdict != "not run"
@@ -111,7 +111,7 @@ def test_a_claim_without_its_data_is_not_run_and_says_why(tmp_path: Path) -> Non
 def test_an_interrupted_command_leaves_what_it_found(tmp_path: Path) -> None:
     # More updates than anybody waits for; the signal comes in the midst of them.
     flags = ["--config.only=size,memory", f"--workdir={tmp_path}/it", "--config.runs.memory.updates=10000000"]
-    env = os.environ | {"PYTHONPATH": PYTHONPATH, "JAX_PLATFORMS": "cpu", "PYTHONUNBUFFERED": "1"} | FAST
+    env = os.environ | {"PYTHONPATH": PYTHONPATH, "JAX_PLATFORMS": "cpu", "PYTHONUNBUFFERED": "1"}
     process = subprocess.Popen(
         command("claims", CONFIG, *flags), cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults import fault, seen
-from tests.launching import FAST, PYTHONPATH, ROOT, command, launch
+from tests.launching import PYTHONPATH, ROOT, command, launch
 
 ADDING = [
     "--config=configs/adding.py", "--config.only=gru,rnn", "--config.match=width", "--config.cells.gru.hidden_size=3",
@@ -20,7 +20,7 @@ ADDING = [
 
 
 def finished(folder: Path, *flags: str) -> Path:
-    done = launch("compare", *flags, f"--workdir={folder}", **FAST)
+    done = launch("compare", *flags, f"--workdir={folder}")
     assert done.returncode == 0, done.stderr
     return folder
 
@@ -32,7 +32,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def diagnosed(run: Path) -> subprocess.CompletedProcess[str]:
-    return launch("diagnose", f"--workdir={run}", **FAST)  # all 10 validation sequences
+    return launch("diagnose", f"--workdir={run}")  # all 10 validation sequences
 
 
 def headings(workdir: Path) -> dict[str, list[str]]:
@@ -73,7 +73,7 @@ def test_the_report_makes_the_page_again(run: Path, diagnosed: subprocess.Comple
 
 def test_only_the_cells_that_are_named(run: Path, diagnosed: subprocess.CompletedProcess[str]) -> None:
     assert diagnosed.returncode == 0
-    done = launch("diagnose", f"--workdir={run}", "--examples=10", "--cells=rnn", "--layer=1", **FAST)
+    done = launch("diagnose", f"--workdir={run}", "--examples=10", "--cells=rnn", "--layer=1")
     assert done.returncode == 0, done.stderr
     found = headings(run)
     assert "gru" not in found and found["rnn"] == ["The cell has 1 layer, and none has the number 1."]
@@ -81,7 +81,7 @@ def test_only_the_cells_that_are_named(run: Path, diagnosed: subprocess.Complete
 
 def test_what_cant_be_followed_back_is_said_and_the_rest_is_shown(tmp_path: Path) -> None:
     both = finished(tmp_path / "both", *ADDING, "--config.only=gru", "--config.model.bidirectional=true")
-    done = launch("diagnose", f"--workdir={both}", "--examples=10", **FAST)
+    done = launch("diagnose", f"--workdir={both}", "--examples=10")
     assert done.returncode == 0, done.stderr
     (note,) = headings(both)["In short"]
     assert note == "gru is bidirectional: there is no one direction in which a gradient flows back"
@@ -91,7 +91,7 @@ def test_sequences_of_several_lengths(tmp_path: Path) -> None:
     flags = ["--config=configs/cycle_navigation.py", "--config.only=gru", *ADDING[2:8], "--config.task.length=5"]
     sizes = ["--config.task.test_length=8", "--config.task.validation_size=10", "--config.task.test_size=10"]
     varying = finished(tmp_path / "varying", *flags, *sizes)
-    done = launch("diagnose", f"--workdir={varying}", "--examples=10", **FAST)
+    done = launch("diagnose", f"--workdir={varying}", "--examples=10")
     assert done.returncode == 0, done.stderr
     found = headings(varying)
     assert "Memory" not in found and "horizons and spectra aren't computed" in found["In short"][0]
@@ -118,7 +118,7 @@ def test_a_mistake_is_one_line(flags: list[str], said: list[str], run: Path, tmp
 @fault("working directory", "a diagnosis of an unfinished run")
 def test_a_run_that_isnt_finished_is_refused(tmp_path: Path) -> None:
     flags = [*ADDING, "--config.updates=10000000", "--config.eval_every=100", f"--workdir={tmp_path}/it"]
-    env = os.environ | {"PYTHONPATH": PYTHONPATH, "JAX_PLATFORMS": "cpu", "PYTHONUNBUFFERED": "1"} | FAST
+    env = os.environ | {"PYTHONPATH": PYTHONPATH, "JAX_PLATFORMS": "cpu", "PYTHONUNBUFFERED": "1"}
     process = subprocess.Popen(command("compare", *flags), cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     next(line for line in process.stdout if "/10000000" in line)

@@ -16,7 +16,7 @@ import pytest
 from experiments.crash_tests.run_difference import first_difference
 from gru_research.training import load_parameters
 from tests.faults import fault, seen
-from tests.launching import FAST, PYTHONPATH, ROOT, command, launch
+from tests.launching import PYTHONPATH, ROOT, command, launch
 
 CONFIG = (
     "--config=configs/adding.py:only=rnn,cells.gru.hidden_size=4,seeds=2,batch_size=8,updates=4000,"
@@ -29,7 +29,7 @@ def start(workdir: Path, processes: int, *arguments: str) -> list[subprocess.Pop
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    env = os.environ | {"PYTHONPATH": PYTHONPATH, "JAX_PLATFORMS": "cpu"} | FAST
+    env = os.environ | {"PYTHONPATH": PYTHONPATH, "JAX_PLATFORMS": "cpu"}
     started = []
     for k in range(processes):
         joined = [f"--coordinator=127.0.0.1:{port}", f"--processes={processes}", f"--process={k}"]

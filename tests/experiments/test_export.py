@@ -16,7 +16,7 @@ from safetensors import safe_open
 from gru_research import runs
 from gru_research.adapters.weights import load_safetensors
 from tests.faults import fault, seen
-from tests.launching import FAST, ROOT, launch
+from tests.launching import ROOT, launch
 
 TINY = [
     "--config=configs/adding.py", "--config.updates=2", "--config.eval_every=1", "--config.seeds=2",
@@ -32,7 +32,7 @@ def workdir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     own = folder.parent / "mine.py"
     own.write_text("import gru_research as gr\n\n\ndef mine(hidden_size: int):\n    return gr.MGU(hidden_size)\n")
     for arguments in (["compare", *TINY, f"--config.cells.mine.kind={own}:mine"], ["export", "--cell=gru"]):
-        done = launch(*arguments, f"--workdir={folder}", **FAST)
+        done = launch(*arguments, f"--workdir={folder}")
         assert done.returncode == 0, done.stderr
     return folder
 

@@ -22,7 +22,7 @@ from gru_research.config import UserError, experiment
 from gru_research.tasks import TASKS
 from gru_research.training import make_plan, with_every_option
 from tests.faults import fault, seen
-from tests.launching import FAST, PYTHONPATH, ROOT, command, launch
+from tests.launching import PYTHONPATH, ROOT, command, launch
 
 ADDING = "--config=configs/adding.py"
 TINY = [
@@ -43,7 +43,7 @@ def test_the_stand_in_for_tensorflow_would_be_noticed() -> None:
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
     workdir = tmp_path_factory.mktemp("runs") / "tiny"
-    return workdir, launch("compare", ADDING, *TINY, f"--workdir={workdir}", **FAST)
+    return workdir, launch("compare", ADDING, *TINY, f"--workdir={workdir}")
 
 
 def test_compare_trains_reports_and_says_where(run: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
@@ -210,10 +210,10 @@ def suite(tmp_path: Path) -> Path:
 
 def test_a_suite_trains_its_runs_once_and_reports_on_all(suite: Path) -> None:
     arguments = ["--config=suite.py", "--workdir=it", "--config.shared.batch_size=4"]
-    part = launch("suite", *arguments, "--runs=long", cwd=suite, **FAST)
+    part = launch("suite", *arguments, "--runs=long", cwd=suite)
     assert part.returncode == 0, part.stderr
     assert not (suite / "it" / "short").exists()
-    whole = launch("suite", *arguments, cwd=suite, **FAST)
+    whole = launch("suite", *arguments, cwd=suite)
     assert whole.returncode == 0 and "it/long is finished" in whole.stdout, whole.stderr
     configs = {name: json.loads((suite / "it" / name / "config.json").read_text()) for name in ("short", "long")}
     assert [configs[name]["task"]["length"] for name in configs] == [4, 6]
@@ -226,7 +226,7 @@ def test_a_suite_trains_its_runs_once_and_reports_on_all(suite: Path) -> None:
 
 
 def test_compare_goes_along_a_horizon(suite: Path) -> None:
-    done = launch("compare", "--config=task.py", "--workdir=it", "--config.horizon.values=(5,)", cwd=suite, **FAST)
+    done = launch("compare", "--config=task.py", "--workdir=it", "--config.horizon.values=(5,)", cwd=suite)
     assert done.returncode == 0, done.stderr
     config = json.loads((suite / "it" / "length-5" / "config.json").read_text())
     assert config["task"]["length"] == 5 and config["only"] == "rnn"
@@ -506,7 +506,7 @@ def test_smnist_runs(variant: str, tmp_path: Path, mnist_data_dir: str) -> None:
     fields = ["updates=2", "eval_every=2", "seeds=1", "batch_size=4", "cells.gru.hidden_size=2", "only=gru"]
     done = launch(
         "compare", f"--config=configs/smnist.py:{variant}," + ",".join(fields),
-        f"--data_dir={mnist_data_dir}", f"--workdir={tmp_path}/run", **FAST,
+        f"--data_dir={mnist_data_dir}", f"--workdir={tmp_path}/run",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     with (tmp_path / "run" / "summary.csv").open() as file:

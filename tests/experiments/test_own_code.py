@@ -21,7 +21,7 @@ from gru_research.config import UserError, experiment
 from gru_research.training import make_plan
 from tests import pages
 from tests.faults import fault, seen
-from tests.launching import FAST, ROOT, command, launch
+from tests.launching import ROOT, command, launch
 
 (MINE,) = pages.blocks("own_code.md")
 MINE = MINE.replace("import jax\n", "import helper\nimport jax\n", 1).replace(
@@ -67,7 +67,7 @@ def arguments(mine: Path, workdir: Path, *more: str) -> list[str]:
 
 
 def trained(mine: Path, workdir: Path, *more: str) -> Path:
-    done = launch("compare", *arguments(mine, workdir, *more), **FAST)
+    done = launch("compare", *arguments(mine, workdir, *more))
     assert done.returncode == 0, done.stderr
     return workdir
 
@@ -92,7 +92,7 @@ def test_a_flax_model_of_one_s_own_is_trained_killed_resumed_asked_and_reported(
     broken = arguments(mine, tmp_path / "broken", kind, "--checkpoint_seconds=0")
     path = tmp_path / "broken" / records.FILE_NAME
     process = subprocess.Popen(
-        command("compare", *broken), cwd=ROOT, env=os.environ | {"JAX_PLATFORMS": "cpu"} | FAST,
+        command("compare", *broken), cwd=ROOT, env=os.environ | {"JAX_PLATFORMS": "cpu"},
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     started = time.monotonic()
@@ -100,16 +100,14 @@ def test_a_flax_model_of_one_s_own_is_trained_killed_resumed_asked_and_reported(
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    assert launch("compare", *broken, **FAST).returncode == 0
+    assert launch("compare", *broken).returncode == 0
     resumed, expected = runs.load(tmp_path / "broken"), runs.load(whole)
     assert resumed.finished and resumed.cells == ("gru", "mine") and not resumed.changed
     for label in resumed.cells:
         assert sum(np.size(a) for a in _leaves(resumed.parameters(label, 0))) == resumed.cell(label).parameters
     assert numbers(tmp_path / "broken") == numbers(whole)
     np.save(tmp_path / "waves.npy", np.zeros((5, 1), np.float32))
-    asked = launch(
-        "predict", f"--workdir={tmp_path}/broken", f"--input={tmp_path}/waves.npy", "--json", cwd=ROOT, **FAST
-    )
+    asked = launch("predict", f"--workdir={tmp_path}/broken", f"--input={tmp_path}/waves.npy", "--json", cwd=ROOT)
     assert asked.returncode == 0, asked.stderr
     answers = [json.loads(line) for line in asked.stdout.splitlines()]
     assert [answer["cell"] for answer in answers] == ["gru", "mine"]
@@ -117,7 +115,7 @@ def test_a_flax_model_of_one_s_own_is_trained_killed_resumed_asked_and_reported(
         expected.parameters("gru", answers[0]["seed"]), {"inputs": np.zeros((1, 5, 1), np.float32)}
     )
     assert answers[0]["answer"]["class"] == int(np.argmax(logits))
-    assert launch("report", f"--workdir={tmp_path}/broken", **FAST).returncode == 0
+    assert launch("report", f"--workdir={tmp_path}/broken").returncode == 0
 
 
 def _leaves(tree: Any) -> list[Any]:
@@ -131,10 +129,10 @@ def test_every_launcher_finds_the_run_s_code(run: Path, mine: Path, tmp_path: Pa
     wanted = {str(file): lookup.sha256(file.read_bytes()) for file in (mine, mine.parent / "helper.py")}
     assert header.files == wanted and header.env["data_dir"].startswith("/")
     assert not list(mine.parent.glob("__pycache__"))
-    again = launch("compare", f"--config=configs/rerun.py:{run}", f"--workdir={tmp_path}/again", **FAST)
+    again = launch("compare", f"--config=configs/rerun.py:{run}", f"--workdir={tmp_path}/again")
     assert again.returncode == 0 and numbers(tmp_path / "again") == numbers(run)
     for name, more in (("diagnose", ["--examples=4"]), ("report", [])):
-        done = launch(name, f"--workdir={run}", *more, **FAST)
+        done = launch(name, f"--workdir={run}", *more)
         assert done.returncode == 0 and "warning" not in done.stderr, done.stderr
     assert "Leaky" not in (run / "summary.csv").read_text() and "mine" in (run / "why.html").read_text()
     swept = tmp_path / "sweep.py"
@@ -143,7 +141,7 @@ def test_every_launcher_finds_the_run_s_code(run: Path, mine: Path, tmp_path: Pa
         "'fields': {'cells': {'mine': {'leak': (0.1, 0.9)}}}, 'objective': {'cell': 'mine'}})\n"
     )
     given = [*arguments(mine, tmp_path / "swept", "--config.only=mine"), f"--sweep={swept}", "--workers=1"]
-    done = launch("sweep", *given, **FAST)
+    done = launch("sweep", *given)
     assert done.returncode == 0 and "2 of 2 trials done" in done.stdout, done.stdout + done.stderr
     study = tmp_path / "suite.py"
     spec = "configs/adding.py:" + ",".join(FIELDS) + f",only=gru,task.name={mine}:heartbeats"
@@ -152,7 +150,7 @@ def test_every_launcher_finds_the_run_s_code(run: Path, mine: Path, tmp_path: Pa
         f"{{'a': {spec!r}, 'b': {spec + ',task.noise=0.5'!r}}}}})\n"
     )
     suite = [f"--config={study}", f"--workdir={tmp_path}/suite"]
-    assert launch("suite", *suite, "--runs=a", **FAST).returncode == 0
+    assert launch("suite", *suite, "--runs=a").returncode == 0
     changed(mine)
     try:
         _check_changed(run, mine, given, suite, tmp_path)
@@ -172,19 +170,19 @@ def _check_changed(run: Path, mine: Path, sweep: list[str], suite: list[str], tm
     path = interrupted / records.FILE_NAME
     path.write_text("".join(line + "\n" for line in path.read_text().splitlines()[:4]))
     for done in (
-        launch("compare", *arguments(mine, interrupted), **FAST),
-        launch("suite", *suite, **FAST),
-        launch("sweep", *sweep, **FAST),
+        launch("compare", *arguments(mine, interrupted)),
+        launch("suite", *suite),
+        launch("sweep", *sweep),
     ):
         assert done.returncode == 2 and f"{helper} has changed since" in done.stderr, done.stderr
         assert len([line for line in done.stderr.splitlines() if line.startswith("error")]) == 1
     warning = f"warning: {helper} has changed since the run"
     for done in (
-        launch("compare", *arguments(mine, run), **FAST),
-        launch("diagnose", f"--workdir={run}", "--examples=4", "--cells=gru", **FAST),
+        launch("compare", *arguments(mine, run)),
+        launch("diagnose", f"--workdir={run}", "--examples=4", "--cells=gru"),
     ):
         assert done.returncode == 0 and warning in done.stderr, done.stderr
-    again = launch("compare", f"--config=configs/rerun.py:{run}", f"--workdir={tmp_path}/anew", **FAST)
+    again = launch("compare", f"--config=configs/rerun.py:{run}", f"--workdir={tmp_path}/anew")
     assert again.returncode == 0 and f"warning: {helper} isn't as it was for {run}" in again.stderr
 
 

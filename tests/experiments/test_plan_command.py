@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults import fault, seen
-from tests.launching import FAST, launch
+from tests.launching import launch
 
 TASK = """
 import ml_collections
@@ -27,7 +27,7 @@ def folder(tmp_path: Path) -> Path:
 
 def test_tables_of_what_was_measured_predicted_and_checked(folder: Path) -> None:
     flags = ["--seeds=5", "--check", "--seconds=0.01"]
-    done = launch("plan", "--config=task.py", *flags, cwd=folder, **FAST)
+    done = launch("plan", "--config=task.py", *flags, cwd=folder)
     assert done.returncode == 0 and done.stderr == "", done.stderr
     for part in ("adding, as configured: 2 seeds", "adding, 5 seeds", "time measured"):
         assert part in done.stdout
@@ -36,7 +36,7 @@ def test_tables_of_what_was_measured_predicted_and_checked(folder: Path) -> None
 
 
 def test_json_for_machines(folder: Path) -> None:
-    done = launch("plan", "--config=task.py", "--json", "--config.updates=7", "--seconds=0.01", cwd=folder, **FAST)
+    done = launch("plan", "--config=task.py", "--json", "--config.updates=7", "--seconds=0.01", cwd=folder)
     assert done.returncode == 0, done.stderr
     made = json.loads(done.stdout)
     (run,) = made["runs"]
@@ -62,7 +62,7 @@ MISTAKES = [
 
 @pytest.mark.parametrize(("arguments", "said"), MISTAKES, ids=lambda v: " ".join(v)[:60])
 def test_a_mistake_is_one_line_and_status_2(arguments: list[str], said: list[str], folder: Path) -> None:
-    done = launch("plan", *arguments, cwd=folder, **FAST)
+    done = launch("plan", *arguments, cwd=folder)
     assert done.returncode == 2, (done.stdout, done.stderr)
     (line,) = done.stderr.strip().splitlines()
     assert all(part in line for part in said), line

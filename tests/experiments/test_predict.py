@@ -21,7 +21,7 @@ from gru_research.runs import loaded_run
 from gru_research.runs.predict import Prediction, Sampling, predict
 from gru_research.tasks import TASKS
 from tests.faults import fault, seen
-from tests.launching import FAST, launch
+from tests.launching import launch
 from tests.runs.small import PARITY as SMALL
 from tests.runs.small import trained
 
@@ -41,8 +41,7 @@ def scan(tmp_path_factory: pytest.TempPathFactory, scan_data_dir: str) -> Path:
 
 
 def asked(run: Path, *flags: str) -> Any:
-    variables: Any = FAST
-    return launch("predict", f"--workdir={run}", *flags, **variables)
+    return launch("predict", f"--workdir={run}", *flags)
 
 
 def test_a_class_of_every_cell_side_by_side(parity: Path) -> None:

@@ -25,7 +25,7 @@ import rich.console
 from experiments.sweeps import directory, search_space
 from gru_research.config import UserError
 from tests.faults import fault, seen
-from tests.launching import FAST, launch
+from tests.launching import launch
 from tests.report import synthetic
 
 optuna = pytest.importorskip("optuna")
@@ -448,7 +448,7 @@ def files(tmp_path: Path) -> Path:
 
 @pytest.mark.processes
 def test_the_command_trains_and_reports(files: Path) -> None:
-    done = launch("sweep", "--config=task.py", "--sweep=grid.py", "--workdir=it", cwd=files, **FAST)
+    done = launch("sweep", "--config=task.py", "--sweep=grid.py", "--workdir=it", cwd=files)
     assert done.returncode == 0, done.stderr
     assert "1 of 1 trials done" in done.stdout and "Importance needs 2 finished trials" in done.stdout
     config = json.loads((files / "it/trials/0000/config.json").read_text())

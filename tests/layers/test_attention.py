@@ -11,7 +11,7 @@ import pytest
 import gru_research as gr
 from tests.attention_oracles import read
 
-pytestmark = pytest.mark.usefixtures("x64_compiled_fast")
+pytestmark = pytest.mark.usefixtures("x64")
 A, H, E, B, U, T = 4, 5, 3, 4, 2, 6
 KEY = jax.random.key(0)
 LENGTHS = np.array([6, 1, 0, 4])

@@ -25,7 +25,7 @@ LAYER = gr.Bidirectional(gr.LSTM(H, param_dtype="float64"), gr.GRU(H, reset="bef
 NAMES = {"forward": "lstm", "backward": "gru_before"}
 
 
-pytestmark = pytest.mark.usefixtures("x64_compiled_fast")
+pytestmark = pytest.mark.usefixtures("x64")
 
 
 def arguments() -> tuple[dict[str, Any], np.ndarray, Any]:

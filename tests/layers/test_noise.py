@@ -24,7 +24,7 @@ RATES = ("input_dropout", "state_dropout", "zoneout", "zoneout_cell", "drop_conn
 LENGTHS = np.array([0, 6, 4])
 
 
-pytestmark = pytest.mark.usefixtures("x64_compiled_fast")
+pytestmark = pytest.mark.usefixtures("x64")
 
 
 def make(name: str, **options: Any) -> Any:

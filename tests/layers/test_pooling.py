@@ -14,13 +14,9 @@ from gru_research.layers import AttentionPooling, Readout
 H, A, C, B, T = 5, 4, 2, 4, 6
 LENGTHS = np.array([3, 6, 1, 0])
 REAL = np.arange(T) < LENGTHS[:, None]
+
+pytestmark = pytest.mark.usefixtures("x64")
 KEY = jax.random.key(0)
-
-
-@pytest.fixture(autouse=True)
-def x64() -> Any:
-    with jax.enable_x64(True):
-        yield
 
 
 def arguments() -> tuple[dict[str, np.ndarray], np.ndarray]:

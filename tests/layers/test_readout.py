@@ -16,11 +16,7 @@ KEY = jax.random.key(0)
 LENGTHS = np.array([0, 6, 4])
 REAL = np.arange(T) < LENGTHS[:, None]
 
-
-@pytest.fixture(autouse=True)
-def x64() -> Any:
-    with jax.enable_x64(True):
-        yield
+pytestmark = pytest.mark.usefixtures("x64")
 
 
 def arguments() -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:

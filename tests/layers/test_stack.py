@@ -27,7 +27,7 @@ STREAMS = {
 }
 
 
-pytestmark = pytest.mark.usefixtures("x64_compiled_fast")
+pytestmark = pytest.mark.usefixtures("x64")
 
 
 def arguments() -> tuple[list[dict[str, Any]], np.ndarray, list[Carry]]:

@@ -18,8 +18,6 @@ from gru_research.training import make_plan
 from gru_research.training.predictions import compute
 from tests import pages
 
-pytestmark = pytest.mark.usefixtures("compiled_fast")
-
 PAGE = "new_metric.md"
 
 

@@ -25,7 +25,7 @@ from tests.attention_oracles import logits_and_weights
 from tests.oracles import VARIANTS
 from tests.time_loop.test_own_carries import Counted
 
-pytestmark = pytest.mark.usefixtures("x64_compiled_fast")
+pytestmark = pytest.mark.usefixtures("x64")
 V, C, E, I, H, B, T, U = 7, 6, 3, 2, 4, 3, 4, 3  # noqa: E741
 KEY = jax.random.key(0)
 ATTENTIONS = ("none", "bahdanau", "luong")

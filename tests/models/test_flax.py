@@ -23,8 +23,6 @@ KEY, OTHER = jax.random.split(jax.random.key(0))
 BATCH = {"inputs": np.random.default_rng(0).normal(size=(2, 5, 3)).astype(np.float32), "lengths": np.array([5, 2])}
 EXAMPLE = {name: jax.ShapeDtypeStruct(a.shape[1:], a.dtype) for name, a in BATCH.items()}
 
-pytestmark = pytest.mark.usefixtures("compiled_fast")
-
 
 class LinenNet(nn.Module):
     normalise: bool = False

@@ -19,8 +19,6 @@ from gru_research.spec import Generation, Spec
 from gru_research.training import make_plan
 from tests import pages
 
-pytestmark = pytest.mark.usefixtures("compiled_fast")
-
 PAGE = "new_model.md"
 MODEL, TESTS, CHECK = pages.blocks(PAGE)
 CONFIG: dict[str, Any] = {

@@ -63,7 +63,6 @@ def test_a_phase_is_its_parts_times_how_often_they_come() -> None:
     assert (trained + tuned).total == trained.total + tuned.total
 
 
-@pytest.mark.usefixtures("compiled_fast")
 @pytest.mark.parametrize(("updates", "eval_every"), [(5, 2), (4, 2), (1, 9)])
 def test_evaluations_are_as_many_as_training_makes(updates: int, eval_every: int) -> None:
     plan = toy.make(seeds=1)
@@ -87,7 +86,6 @@ def test_the_busiest_device(members: int, devices: int, most: int) -> None:
     assert forecast.busiest(members, devices) == most
 
 
-@pytest.mark.usefixtures("compiled_fast")
 def test_a_measurement_with_a_clock_that_ticks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each look at the clock is half a second after the one before."""
     now = itertools.count(step=0.5)
@@ -106,7 +104,6 @@ def test_a_measurement_with_a_clock_that_ticks(monkeypatch: pytest.MonkeyPatch) 
     assert found.memory.needed == found.memory.device + found.memory.process
 
 
-@pytest.mark.usefixtures("compiled_fast")
 def test_a_test_set_of_another_shape_is_compiled_apart() -> None:
     task = dataclasses.replace(
         toy.TASK, data=dataclasses.replace(toy.TASK.data, make_test=toy.ones(9), test_size=2)  # pyright: ignore
@@ -117,7 +114,6 @@ def test_a_test_set_of_another_shape_is_compiled_apart() -> None:
     assert compiled.memory.sets == 2 * 9 * 4 + 2
 
 
-@pytest.mark.usefixtures("compiled_fast")
 def test_a_share_is_trained_as_a_comparison_trains() -> None:
     plan = toy.make(toy.task(toy.until(7.0)), seeds=3)
     sets = plan.task.data.load(toy.DataDirs())

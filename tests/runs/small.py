@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import jax
-
 from gru_research.config import experiment
 from gru_research.data import DataDirs
 from gru_research.runs.comparison import load_sets, run_comparison
@@ -23,11 +21,5 @@ def trained(folder: Path, task: Mapping[str, Any], dirs: DataDirs = DataDirs(), 
         split: arrays if split == "train" else {name: a[:10] for name, a in arrays.items()}
         for split, arrays in load_sets(plan, dirs).items()
     }
-    # LLVM's costly passes don't pay off in programs that run for a moment.
-    before = jax.config.read("jax_disable_most_optimizations")
-    jax.config.update("jax_disable_most_optimizations", True)
-    try:
-        assert run_comparison(plan, folder, dirs, sets=sets)
-    finally:
-        jax.config.update("jax_disable_most_optimizations", before)
+    assert run_comparison(plan, folder, dirs, sets=sets)
     return folder

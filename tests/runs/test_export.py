@@ -7,7 +7,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -19,7 +19,6 @@ from gru_research.runs import export
 from gru_research.training import Plan, make_plan
 from gru_research.training.evaluation import generate
 from tests.faults import fault, seen
-from tests.launching import FAST
 
 SMALL = {"validation_size": 2, "test_size": 2}
 ADDING = {"name": "adding", "length": 6, **SMALL}
@@ -69,15 +68,7 @@ def batch_of(task: Any, rows: int, steps: int, rng: np.random.Generator) -> dict
 
 
 @pytest.fixture(scope="module")
-def compiled_fast_once() -> Iterator[None]:
-    before = jax.config.read("jax_disable_most_optimizations")
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", before)
-
-
-@pytest.fixture(scope="module")
-def made(compiled_fast_once: None, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """All cases' functions, with weights drawn at random: written, called where this package is absent, and as models
     are."""
     known: dict[str, Any] = {}
@@ -105,7 +96,7 @@ def made(compiled_fast_once: None, tmp_path_factory: pytest.TempPathFactory) -> 
                 outputs = jax.jit(direct[function.name])(params, batch)
                 known[case, function.name, number] = folder, jax.tree.leaves(outputs)
         known[case] = functions
-    env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | FAST
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     command = [sys.executable, "-c", ALONE, json.dumps(asked)]
     done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

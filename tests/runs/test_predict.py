@@ -27,7 +27,6 @@ from gru_research.types import Params
 from tests.faults import fault, seen
 from tests.runs.small import trained
 
-pytestmark = pytest.mark.usefixtures("compiled_fast")
 SEEDS = (3, 4, 5)
 
 

@@ -13,8 +13,6 @@ from gru_research.tasks.base import Task
 from gru_research.types import Batch
 from tests.tasks.measuring import baseline, measures
 
-pytestmark = pytest.mark.usefixtures("compiled_fast")
-
 
 def made(task: Task, seed: int, size: int) -> Batch:
     """Makes a batch of `size` examples inside jit, as in training."""

@@ -17,8 +17,6 @@ from tests.tasks.measuring import baseline, measures
 LENGTH, SYMBOLS, CATEGORIES = 7, 3, 4
 BLANK = {"arjovsky": 4, "bai": 0}
 
-pytestmark = pytest.mark.usefixtures("compiled_fast")
-
 
 def made(task: Task, seed: int, size: int) -> Batch:
     """Makes a batch of `size` examples inside jit, as in training."""

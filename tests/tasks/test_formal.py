@@ -14,8 +14,6 @@ from gru_research.tasks.constant_baseline import best_constant
 from gru_research.tasks.formal import cycle_navigation, modular_arithmetic, parity
 from tests.tasks.measuring import baseline, baseline_name
 
-pytestmark = pytest.mark.usefixtures("compiled_fast")
-
 BATCH = 2000
 
 

@@ -6,8 +6,6 @@ import pytest
 
 from gru_research.tasks import TASKS
 
-pytestmark = pytest.mark.usefixtures("compiled_fast")
-
 
 def batch_and_latents(name: str, **options: object) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     task = TASKS[name](**options)

@@ -13,8 +13,6 @@ from gru_research.tasks.listops import TOKENS, listops
 from gru_research.tasks.listops_distribution import length_distribution, value_distribution
 from tests.tasks.measuring import baseline, baseline_name
 
-pytestmark = pytest.mark.usefixtures("compiled_fast")
-
 BATCH = 4000
 LENGTH, MIN_LENGTH, MAX_DEPTH, MAX_ARGS = 20, 6, 4, 4
 

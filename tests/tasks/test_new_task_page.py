@@ -54,7 +54,6 @@ def config_file(tmp_path: Path) -> Path:
 SMALL = {"only": "gru", "updates": 2, "batch_size": 5, "eval_every": 2, "seeds": 1}
 
 
-@pytest.mark.usefixtures("compiled_fast")
 def test_its_task_trains_by_its_config(registered: None, config_file: Path, tmp_path: Path) -> None:
     sizes = {"task": {"length": 4, "validation_size": 20, "test_size": 20}}
     config = experiment_from("the page", str(config_file), SMALL | sizes)
@@ -82,7 +81,6 @@ def test_a_mistake_is_the_line_that_it_says(registered: None, config_file: Path)
     assert f"`{caught.value}`" in TEXT
 
 
-@pytest.mark.usefixtures("compiled_fast")
 def test_its_tests_pass(registered: None) -> None:
     tests = [value for name, value in module("test_first_token", TESTS).items() if name.startswith("test_")]
     assert len(tests) == 3
@@ -90,7 +88,6 @@ def test_its_tests_pass(registered: None) -> None:
         test()
 
 
-@pytest.mark.usefixtures("compiled_fast")
 def test_its_task_of_many_tokens_trains_by_an_encoder_decoder(registered: None, tmp_path: Path) -> None:
     (block,) = re.findall(r"^```\n(config\.model = .*?)^```", TEXT, re.DOTALL | re.MULTILINE)
     names: dict[str, Any] = {"config": types.SimpleNamespace(), "ml_collections": ml_collections}

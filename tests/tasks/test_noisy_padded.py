@@ -16,8 +16,6 @@ from tests.tasks.measuring import baseline, measures
 
 SIZE = 4000
 
-pytestmark = pytest.mark.usefixtures("compiled_fast")
-
 
 def made(task: Task, seed: int, size: int) -> Batch:
     """Makes a batch of `size` examples inside jit, as in training."""

@@ -14,8 +14,6 @@ from gru_research.tasks.selective_copy import selective_copy
 from gru_research.types import Batch
 from tests.tasks.measuring import baseline, measures
 
-pytestmark = pytest.mark.usefixtures("compiled_fast")
-
 
 def made(task: Task, seed: int, size: int) -> Batch:
     """Makes a batch of `size` examples inside jit, as in training."""

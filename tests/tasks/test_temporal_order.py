@@ -18,8 +18,6 @@ CLASSES = {
     3: dict(zip(("XXX", "XXY", "XYX", "XYY", "YXX", "YXY", "YYX", "YYY"), "QRSUVABC", strict=True)),
 }
 
-pytestmark = pytest.mark.usefixtures("compiled_fast")
-
 
 def made(task: Task, seed: int, size: int) -> Batch:
     """Makes a batch of `size` examples inside jit, as in training."""

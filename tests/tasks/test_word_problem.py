@@ -13,8 +13,6 @@ import pytest
 from gru_research.tasks.word_problem import GENERATORS, multiplication_table, word_problem
 from tests.tasks.measuring import baseline, measures
 
-pytestmark = pytest.mark.usefixtures("compiled_fast")
-
 BATCH = 500
 LENGTH, TEST_LENGTH = 7, 12
 

@@ -10,7 +10,6 @@ from gru_research.time_loop import auto_options
 
 pytestmark = [
     pytest.mark.skipif(jax.default_backend() != "cpu", reason="an accelerator chooses otherwise"),
-    pytest.mark.usefixtures("compiled_fast"),
 ]
 
 

@@ -15,8 +15,6 @@ from flax import nnx as flax_nnx
 import gru_research as gr
 from gru_research.adapters import linen, nnx
 
-pytestmark = pytest.mark.usefixtures("compiled_fast")
-
 I, H, B, T = 3, 4, 2, 9  # noqa: E741
 LENGTHS = np.array([T, 4])
 MASK = np.arange(T) < LENGTHS[:, None]

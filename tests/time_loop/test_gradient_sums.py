@@ -24,7 +24,7 @@ WEIGHTS = RNG.normal(size=(B, T, 2 * H)) + 0.5
 RESETS = RNG.random((B, T)) < 0.1
 KEY = jax.random.key(3)
 
-pytestmark = pytest.mark.usefixtures("x64_compiled_fast")
+pytestmark = pytest.mark.usefixtures("x64")
 
 
 def unrolled(cell: Any, params: Any, xs: Any, **options: Any) -> Any:

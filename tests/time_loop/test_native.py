@@ -14,7 +14,7 @@ import gru_research as gr
 from tests.oracles import VARIANTS, pack, parameters, random_carry, sequence
 
 pytestmark = [
-    pytest.mark.usefixtures("native_engine", "compiled_fast"),
+    pytest.mark.usefixtures("native_engine"),
     pytest.mark.skipif(jax.default_backend() != "cpu", reason="the engine runs on CPUs"),
 ]
 

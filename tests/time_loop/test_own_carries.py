@@ -15,7 +15,7 @@ import pytest
 import gru_research as gr
 from gru_research.cells import base
 
-pytestmark = pytest.mark.usefixtures("x64_compiled_fast")
+pytestmark = pytest.mark.usefixtures("x64")
 I, H, B, T = 2, 3, 3, 6  # noqa: E741
 unroll: Any = gr.unroll
 XS = np.random.default_rng(0).normal(size=(B, T, I))

@@ -28,7 +28,7 @@ STREAMS: dict[str, Any] = {
 }
 PARALLEL = gr.UnrollOptions(backend="parallel")
 
-pytestmark = pytest.mark.usefixtures("x64_compiled_fast")
+pytestmark = pytest.mark.usefixtures("x64")
 
 
 def make(name: str, **options: Any) -> Any:

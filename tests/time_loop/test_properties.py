@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import gru_research as gr
 from tests.oracles import VARIANTS, pack, parameters, random_carry, sequence
 
-pytestmark = pytest.mark.usefixtures("x64_compiled_fast")
+pytestmark = pytest.mark.usefixtures("x64")
 
 
 @st.composite

@@ -129,7 +129,7 @@ def on_four_devices(name: str) -> None:
     # The number of devices is set before jax starts, so in a process of its own.
     root = Path(__file__).resolve().parents[2]
     flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count=4"
-    environment = os.environ | {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": flags, "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
+    environment = os.environ | {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": flags}
     environment["PYTHONPATH"] = os.pathsep.join([str(root), *sys.path])
     script = Path(__file__).with_name(name)
     done = subprocess.run([sys.executable, script], env=environment, capture_output=True, text=True, timeout=400)

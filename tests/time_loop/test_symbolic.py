@@ -17,8 +17,6 @@ I, H = 3, 4  # noqa: E741
 SIZES = ((3, 9), (1, 1))
 """Batch sizes and steps: two full checkpoint chunks and a remainder; one partial chunk."""
 
-pytestmark = pytest.mark.usefixtures("compiled_fast")
-
 
 def exported_is_direct(cell: Any, shape: str, streams: tuple[str, ...] = (), **options: Any) -> None:
     """Compares results and gradients of the exported `unroll`, over `xs` of the symbolic `shape`, with direct calls."""

@@ -28,7 +28,7 @@ STREAMS = {
 DERIVED = gr.UnrollOptions(backend="autodiff")
 HAND_WRITTEN = sorted(name for name in VARIANTS if name.startswith(("gru", "lstm", "rnn")))
 
-pytestmark = pytest.mark.usefixtures("x64_compiled_fast")
+pytestmark = pytest.mark.usefixtures("x64")
 
 
 @functools.cache

@@ -143,7 +143,6 @@ def ticking(monkeypatch: pytest.MonkeyPatch, tick: float) -> None:
     monkeypatch.setattr(calibration, "time", types.SimpleNamespace(perf_counter=lambda: tick * next(now)))
 
 
-@pytest.mark.usefixtures("compiled_fast")
 def test_an_update_is_timed_without_the_first_call(monkeypatch: pytest.MonkeyPatch) -> None:
     plan = toy.make(seeds=3, updates=5)
     for tick, updates in ((1.5, 1), (0.1, 50)):  # one update is long enough; or no call is, up to the longest
@@ -151,7 +150,6 @@ def test_an_update_is_timed_without_the_first_call(monkeypatch: pytest.MonkeyPat
         assert calibration.seconds_per_update(plan, plan.cells[0], {}) == pytest.approx(tick / (3 * updates))
 
 
-@pytest.mark.usefixtures("compiled_fast")
 def test_the_least_disturbed_call_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     plan = toy.make(seeds=3, updates=5)
     ends = itertools.accumulate([9.0, 1.4, 0.5, 1.2, 7.0])  # the first pages memory in; enough is timed before the last
@@ -162,7 +160,6 @@ def test_the_least_disturbed_call_counts(monkeypatch: pytest.MonkeyPatch) -> Non
     assert calibration.seconds_per_update(plan, plan.cells[0], {}) == pytest.approx(0.5 / 3)
 
 
-@pytest.mark.usefixtures("compiled_fast")
 def test_seeds_that_would_diverge_are_timed_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     """Training skips a diverged seed: an update would then take no time, and the number of updates be unbounded."""
     ticking(monkeypatch, 1.5)
@@ -173,7 +170,6 @@ def test_seeds_that_would_diverge_are_timed_all_the_same(monkeypatch: pytest.Mon
         calibration.seconds_per_update(never, never.cells[0], {})
 
 
-@pytest.mark.usefixtures("compiled_fast")
 def test_what_was_measured_is_in_the_run_s_config_and_what_was_asked_beside_it(
     clock: list[tuple[str, int]], tmp_path: Path
 ) -> None:

@@ -28,8 +28,6 @@ from gru_research.training.evaluation import evaluate
 from gru_research.training.state import init_state
 from tests.training import toy
 
-pytestmark = pytest.mark.usefixtures("compiled_fast")
-
 SEEDS, EXAMPLES, UPDATES = (0, 1, 2), 7, 4
 BATCH = 3
 """The batch size doesn't divide the examples: a set's last batch contains two copies."""

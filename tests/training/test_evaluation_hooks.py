@@ -17,7 +17,6 @@ from gru_research.training import batch_maker, evaluation_hooks, load_parameters
 from gru_research.training.state import stream
 from tests.training import toy
 
-pytestmark = pytest.mark.usefixtures("compiled_fast")
 CONFIG: dict[str, Any] = {
     "task": {"name": "adding", "length": 6, "validation_size": 10, "test_size": 10},
     "cells": {

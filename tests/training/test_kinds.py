@@ -32,8 +32,6 @@ from gru_research.training.evaluation import generate
 from tests import pages
 from tests.faults import fault, seen
 
-pytestmark = pytest.mark.usefixtures("compiled_fast")
-
 SETS = {"validation_size": 3, "test_size": 4}
 ADDING: dict[str, Any] = {"name": "adding", "length": 2, **SETS}
 BACKWARDS: dict[str, Any] = {"name": "backwards", "length": 2, "symbols": 2, **SETS}

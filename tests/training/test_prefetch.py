@@ -21,8 +21,6 @@ from gru_research.training import Plan, batch_maker, load_parameters
 from gru_research.training.prefetch import Prefetch
 from tests.training import toy
 
-pytestmark = pytest.mark.usefixtures("compiled_fast")
-
 EXAMPLES, SIZE, UPDATES, SEEDS = 11, 2, 13, 3
 WAIT = 30
 """Seconds that a test waits for a thread."""

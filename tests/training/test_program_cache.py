@@ -19,8 +19,6 @@ from gru_research.training.tuning import shares_programs
 from tests.training import toy
 from tests.training.test_prefetch import Rows, stored
 
-pytestmark = pytest.mark.usefixtures("compiled_fast")
-
 TUNED: dict[str, Any] = {"updates": 6, "eval_every": 2, "seeds": 2, "tune": {"draws": 5, "learning_rate": (0.1, 1.0)}}
 
 

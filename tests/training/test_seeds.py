@@ -54,6 +54,8 @@ for run in runs:
     leaves = jax.tree.leaves(load_parameters(workdir, "rnn")["params"])
     np.save(Path(folder) / f"{run}-{devices}.npy", np.concatenate([np.ravel(a) for a in leaves]))
 """
+USERS = {"XLA_FLAGS": "", "JAX_DISABLE_MOST_OPTIMIZATIONS": "0"}
+"""The environment in which programs are compiled as users' are."""
 DIVIDED = 1e-5
 """The tolerance for parameters of order 1 after 20 updates whose sums are computed in parts."""
 
@@ -61,13 +63,13 @@ DIVIDED = 1e-5
 def trained(folder: Path, devices: int, *runs: str) -> dict[str, np.ndarray]:
     """Returns the final parameters of runs in a process with `devices` host devices.
 
-    The process compiles with a user's settings. With both the suite's XLA flag and XLA's passes off, a device with one
+    The process compiles with a user's settings. With both the suite's XLA flag and LLVM's passes off, a device with one
     seed rounded differently from a device with three. With either alone, or with a user's settings, the bits are equal.
     """
     workdir = folder / str(devices)
     subprocess.run(
         [sys.executable, "-c", PROGRAM, str(devices), str(workdir), *runs],
-        cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT), "XLA_FLAGS": ""}, check=True,
+        cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT), **USERS}, check=True,
     )  # fmt: skip
     return {run: np.load(workdir / f"{run}-{devices}.npy") for run in runs}
 

@@ -14,8 +14,6 @@ from gru_research.training import load_parameters, scoring
 from gru_research.training.state import stream
 from tests.training import toy
 
-pytestmark = pytest.mark.usefixtures("compiled_fast")
-
 SEEDS = (0, 1, 2, 3)
 EVERY = 2
 STARTS = {seed: toy.start(seed) for seed in SEEDS}

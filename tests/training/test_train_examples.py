@@ -14,7 +14,6 @@ from gru_research.runs.comparison import load_sets, run_comparison
 from gru_research.training import load_parameters, make_plan
 from tests.tasks.measuring import measures
 
-pytestmark = pytest.mark.usefixtures("compiled_fast")
 CONFIG: dict[str, Any] = {
     "task": {"name": "smnist", "order": "rows", "pool": 7},
     "cells": {"rnn": {"kind": "rnn", "hidden_size": 4}},

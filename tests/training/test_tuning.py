@@ -19,8 +19,6 @@ from gru_research.training.selection import Schedule
 from gru_research.training.tuning import draw_values, tune_variant, tuning_schedule
 from tests.training import toy
 
-pytestmark = pytest.mark.usefixtures("compiled_fast")
-
 
 def test_each_part_of_a_range_is_drawn_from_once() -> None:
     tune = TuneConfig(draws=16, learning_rate=(1e-4, 1e-1), clip=(0.5, 2.0), weight_decay=(1e-6, 1e-2))
