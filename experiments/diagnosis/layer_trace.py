@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
 
 import gru_research as gr
 from gru_research.analysis import intervene
@@ -63,36 +64,46 @@ def trace_layer(cell: trained.TrainedCell, params: Params, batch: Batch, layer: 
     return LayerTrace(cell.model.stack.cells[layer], gates, states)
 
 
-def metric_with(
+def metrics_with(
     cell: trained.TrainedCell,
-    params: Params,
     batch: Batch,
     task: Task,
-    held: Callable[[Params], Mapping[str, Any]],
+    changes: Mapping[str, np.ndarray],
+    held: Callable[[Mapping[str, Array]], Mapping[str, Any]],
     layer: int = 0,
     at: np.ndarray | None = None,
-) -> np.ndarray:
-    """The task's metric on a batch, `[S]`, with something of a layer held: `held` gives `intervene`'s arguments for a
-    seed's part of `params`, which may be a dict with more than the model's parameters under "params".
+) -> list[np.ndarray]:
+    """Returns the task's metric on a batch with something of a layer held, `[S]` for each of K changes.
 
-    `at [B, T]`: only at the steps where it is true; for a lowest layer that reads the inputs themselves.
+    All changes are one compiled program.
+
+    Args:
+      changes: arrays `[S, K, ...]` by name.
+      held: the arguments of `intervene` for one seed and one change, whose arrays it gets without these axes.
+      at: booleans `[K, B, T]`: a change acts only at the steps where it is true; for a lowest layer that reads the
+        inputs themselves.
     """
-    shown = batch
-    if at is not None:
-        assert layer == 0 and cell.model.embedding is None
-        inputs = jnp.asarray(batch["inputs"])
-        shown = {**batch, "inputs": jnp.concatenate([inputs, jnp.asarray(at, inputs.dtype)[..., None]], -1)}
+    assert at is None or (layer == 0 and cell.model.embedding is None)
+    count = next(iter(changes.values())).shape[1]
 
-    def one(mine: Any) -> Mapping[str, Array]:
-        own = mine.get("params", mine)
-        stack = cell.model.stack
-        changed, inside = intervene(_recurrent(cell, layer), own["stack"][layer], **held(mine), by_step=at is not None)
+    def with_one(params: Params, change: Mapping[str, Array], marked: Array | None) -> Mapping[str, Array]:
+        shown = batch
+        if marked is not None:
+            inputs = jnp.asarray(batch["inputs"])
+            shown = {**batch, "inputs": jnp.concatenate([inputs, marked[..., None].astype(inputs.dtype)], -1)}
+        stack, by_step = cell.model.stack, marked is not None
+        changed, inside = intervene(_recurrent(cell, layer), params["stack"][layer], **held(change), by_step=by_step)
         cells = tuple(changed if i == layer else c for i, c in enumerate(stack.cells))
         model = dataclasses.replace(cell.model, stack=dataclasses.replace(stack, cells=cells))
-        all_layers = [inside if i == layer else p for i, p in enumerate(own["stack"])]
-        return _statistics(task, model.apply({**own, "stack": all_layers}, shown), batch)
+        all_layers = [inside if i == layer else p for i, p in enumerate(params["stack"])]
+        return _statistics(task, model.apply({**params, "stack": all_layers}, shown), batch)
 
-    return compute(task.metrics[task.metric], trained.per_seed(one, params))
+    def of_seed(params: Params, mine: Mapping[str, Array]) -> Mapping[str, Array]:
+        return lax.map(lambda one: with_one(params, *one), (mine, at))
+
+    kept = trained.per_seed(of_seed, cell.params, changes)
+    metric = task.metrics[task.metric]
+    return [compute(metric, {name: a[:, k] for name, a in kept.items()}) for k in range(count)]
 
 
 def metric(cell: trained.TrainedCell, params: Params, batch: Batch, task: Task) -> np.ndarray:

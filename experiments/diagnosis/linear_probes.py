@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -134,30 +135,31 @@ def intervention_costs(
     `marks` are a name and `[B, T]`: each gate is then held at its mean at the marked steps alone, and at all others,
     where the layer reads the inputs themselves.
     """
-    held = {}
-    parts = {}
+    held: dict[str, np.ndarray] = {}
+    parts: dict[str, np.ndarray] = {}
     if marks is not None and layer == 0 and cell.model.embedding is None:
         parts = {f"at a {marks[0]}": marks[1] > 0, "elsewhere": ~(marks[1] > 0)}
     for gate in found.trace.proper:
-        tree = {"params": cell.params, "mean": found.trace.gates[gate].mean((1, 2))}
-        name = found.trace.title(gate)
-        held[f"{name} at its mean"] = layer_trace.metric_with(
-            cell, tree, batch, task, lambda mine, gate=gate: {"fixed": {gate: mine["mean"]}}, layer
-        )
-        for where, at in parts.items():
-            held[f"{name} at its mean {where}"] = layer_trace.metric_with(
-                cell, tree, batch, task, lambda mine, gate=gate: {"fixed": {gate: mine["mean"]}}, layer, at
-            )
-        held[f"{name} at 1"] = layer_trace.metric_with(
-            cell, cell.params, batch, task, lambda mine, gate=gate: {"fixed": {gate: 1.0}}, layer
-        )
+        name, mean = found.trace.title(gate), found.trace.gates[gate].mean((1, 2))
+
+        def fixed(change: Mapping[str, Any], gate: str = gate) -> Mapping[str, Any]:
+            return {"fixed": {gate: change["value"]}}
+
+        whole = {"value": np.stack([mean, np.ones_like(mean)], 1)}
+        at_mean, at_1 = layer_trace.metrics_with(cell, batch, task, whole, fixed, layer)
+        held[f"{name} at its mean"] = at_mean
+        if parts:
+            in_part = {"value": np.stack([mean] * len(parts), 1)}
+            at = np.stack(list(parts.values()))
+            costs = layer_trace.metrics_with(cell, batch, task, in_part, fixed, layer, at)
+            held |= {f"{name} at its mean {where}": cost for where, cost in zip(parts, costs, strict=True)}
+        held[f"{name} at 1"] = at_1
     if carried is not None:
         units = np.arange(found.trace.states.shape[-1])
         best = np.array([units == probe.ranking[0] for probe in found.probes[carried]])
-        tree = {"params": cell.params, "best": best, "mean": found.trace.states.mean((1, 2))}
-        held["the unit that carries most at its mean"] = layer_trace.metric_with(
-            cell, tree, batch, task, lambda mine: {"silenced": mine["best"], "held": mine["mean"]}, layer
-        )
+        unit = {"silenced": best[:, None], "held": found.trace.states.mean((1, 2))[:, None]}
+        (cost,) = layer_trace.metrics_with(cell, batch, task, unit, dict, layer)
+        held["the unit that carries most at its mean"] = cost
     return InterventionCosts(task.metric, task.direction, layer_trace.metric(cell, cell.params, batch, task), held)
 
 
