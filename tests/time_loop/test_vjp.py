@@ -1,6 +1,6 @@
 """The hand-written gradient equals the automatic one under every option, is differentiable, and has no forward mode.
 
-`test_unroll.py` compares the default, the hand-written gradient, with finite differences of the oracle. These
+`test_unroll_gradients.py` compares the default, the hand-written gradient, with finite differences of the oracle. These
 tests compare the other methods with it, to 1e-10 in float64.
 """
 
@@ -104,7 +104,7 @@ def test_its_second_derivatives_are_the_derived_ones(name: str, reverse: bool, o
             grads = jax.grad(functools.partial(value, name, options, reverse, True))(at)
             return sum((g * d).sum() for g, d in zip(jax.tree.leaves(grads), jax.tree.leaves(direction), strict=True))
 
-        return jax.jit(jax.grad(slope))(arguments(name))  # reverse over reverse; forward over reverse: test_unroll.py
+        return jax.jit(jax.grad(slope))(arguments(name))  # forward over reverse: test_unroll_gradients.py
 
     written = curvature(gr.UnrollOptions(backend="vjp", **options))
     assert_close(written, curvature(DERIVED))
