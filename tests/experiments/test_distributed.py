@@ -13,6 +13,7 @@ import jax
 import numpy as np
 import pytest
 
+from experiments.cli import distributed
 from experiments.crash_tests.run_difference import first_difference
 from gru_research.training import load_parameters
 from tests.faults import fault, seen
@@ -99,7 +100,7 @@ MISTAKES = [
     ),
     pytest.param(
         ["--distributed"],
-        "the processes don't find each other",
+        "--distributed finds no processes of Slurm, Open MPI or a TPU pod",
         marks=fault("command line", "no cluster"),
     ),
 ]
@@ -111,3 +112,18 @@ def test_flags_that_do_not_belong_together(flags: list[str], said: str, tmp_path
     assert done.returncode == 2 and len(done.stderr.strip().splitlines()) == 1 and said in done.stderr, done.stderr
     assert not (tmp_path / "run").exists()
     seen(done)
+
+
+def test_steps_of_one_slurm_job_have_different_ports() -> None:
+    ports = []
+    for step in ("0", "1", "2"):
+        found = {"SLURM_JOB_ID": "4711", "SLURM_STEP_ID": step}
+        distributed._choose_port(found)
+        ports.append(int(found[distributed.PORT]))
+    assert len(set(ports)) == 3 and all(distributed.FIRST_PORT <= port < 2**16 for port in ports)
+    chosen = {"SLURM_JOB_ID": "1", "SLURM_STEP_ID": "0", distributed.PORT: "5000"}
+    distributed._choose_port(chosen)
+    assert chosen[distributed.PORT] == "5000"
+    batch = {"SLURM_JOB_ID": "1"}
+    distributed._choose_port(batch)
+    assert distributed.PORT not in batch
