@@ -9,7 +9,8 @@ from matplotlib.figure import Figure
 from experiments.benchmarks.cases import Shape
 from experiments.benchmarks.results import Result, comparisons, ratios
 from experiments.benchmarks.tables import MODE_NAMES
-from gru_research.report import figure_settings, figure_style
+from gru_research.report import figure_settings
+from gru_research.report.drawing import figure_style
 
 _DPI = 160
 

@@ -16,10 +16,9 @@ from experiments.diagnosis import flow, gate_panels, layer_trace
 from gru_research.analysis import gradient_flow
 from gru_research.config import split_names
 from gru_research.plural import several
-from gru_research.report import exhibits, formatting
+from gru_research.report import exhibits, formatting, over_seeds
 from gru_research.report.claims.findings import Finding, Verdict
-from gru_research.report.exhibits import over_seeds
-from gru_research.report.gradient_flow import along_training
+from gru_research.report.gradient_flow import NORM, along_training
 from gru_research.runs import trained
 from gru_research.training import Plan, evaluation_hooks
 
@@ -162,7 +161,7 @@ def _says(
     return text
 
 
-def _biases(biased: Mapping[float, np.ndarray], length: int) -> exhibits.Lines:
+def _biases(biased: Mapping[float, np.ndarray], length: int) -> exhibits.Plot:
     x = tuple(map(float, biased))
     measured = over_seeds.line("untrained GRU, measured", 0, x, np.stack(list(biased.values()), -1))
     kept = [-length * math.log10(1 + math.exp(-bias)) for bias in biased]
@@ -176,12 +175,11 @@ def _biases(biased: Mapping[float, np.ndarray], length: int) -> exhibits.Lines:
         "the candidate's path adds to it. At the default bias of 0 a gate forgets half of the state a step, whatever "
         "the rest.",
     )
-    return exhibits.Lines(
-        "biases", words, (exhibits.Panel("", (measured, expected)),), "bias of the update gate", "gradient norm", True
-    )
+    panel = exhibits.Panel("", (measured, expected), exhibits.Axis("bias of the update gate"), NORM)
+    return exhibits.Plot("biases", words, (panel,))
 
 
-def _scales(scaled: Mapping[float, np.ndarray], length: int) -> exhibits.Lines:
+def _scales(scaled: Mapping[float, np.ndarray], length: int) -> exhibits.Plot:
     x = tuple(map(float, scaled))
     measured = over_seeds.line("untrained tanh RNN", 0, x, np.stack(list(scaled.values()), -1))
     ends = " to ".join(formatting.power(measured.y[place] or 0.0) for place in (0, -1))
@@ -192,7 +190,5 @@ def _scales(scaled: Mapping[float, np.ndarray], length: int) -> exhibits.Lines:
         "The recurrent kernel keeps every norm, and the tanh loses what its derivative 1 - h^2 lacks to 1: the larger "
         "the inputs, the larger h, the more is lost a step. So an orthogonal start alone promises nothing.",
     )
-    return exhibits.Lines(
-        "input_scales", words, (exhibits.Panel("", (measured,)),), "factor on the input weights", "gradient norm", True,
-        x_logarithmic=True,
-    )  # fmt: skip
+    panel = exhibits.Panel("", (measured,), exhibits.Axis("factor on the input weights", "log"), NORM)
+    return exhibits.Plot("input_scales", words, (panel,))

@@ -176,7 +176,7 @@ def _points(gap: Gap) -> str:
     return f"{100 * gap.iqm:.1f} [{100 * low:.1f}, {100 * high:.1f}]"
 
 
-def _curve(by_size: Mapping[str, Mapping[str, Gap]], finished: Mapping[str, FinishedRun]) -> exhibits.Lines:
+def _curve(by_size: Mapping[str, Mapping[str, Gap]], finished: Mapping[str, FinishedRun]) -> exhibits.Plot:
     sizes = tuple(float(train_size(finished[run])) for run in by_size)
     lines = []
     for place, label in enumerate(next(iter(by_size.values()))):
@@ -194,10 +194,8 @@ def _curve(by_size: Mapping[str, Mapping[str, Gap]], finished: Mapping[str, Fini
         "How much better training examples are answered than test examples: interquartile means over seeds with their "
         "intervals (nominally 95 %). Lines that lie on each other overfit alike.",
     )
-    return exhibits.Lines(
-        "gap", words, (exhibits.Panel("", tuple(lines)),), "training examples", "gap in percentage points",
-        x_logarithmic=True,
-    )  # fmt: skip
+    x, y = exhibits.Axis("training examples", "log"), exhibits.Axis("gap in percentage points")
+    return exhibits.Plot("gap", words, (exhibits.Panel("", tuple(lines), x, y),))
 
 
 def _remedies(plain: Gap, remedied: Mapping[str, Gap]) -> exhibits.Dots:
@@ -212,7 +210,8 @@ def _remedies(plain: Gap, remedied: Mapping[str, Gap]) -> exhibits.Dots:
         "Test accuracy of the GRU: interquartile means over seeds with their intervals (nominally 95 %); further "
         "right is better. The line is the GRU without a remedy.",
     )
-    return exhibits.Dots("remedies", words, tuple(rows), "test accuracy in percent", rows[0].value)
+    axis = exhibits.Axis("test accuracy in percent", references=exhibits.level(rows[0].value))
+    return exhibits.Dots("remedies", words, tuple(rows), axis)
 
 
 def _table(

@@ -150,7 +150,8 @@ def _dots(ratios: Sequence[Ratio]) -> exhibits.Dots:
         "rounds. Equal parameters make a GRU wider, which takes back part of what it saves.",
     )
     rows = tuple(exhibits.Dot(_label(r), r.value, r.low, r.high, int(r.matched)) for r in ratios)
-    return exhibits.Dots("speed", words, rows, "time over the LSTM's", 1.0, ("equal width", "equal parameters"))
+    axis = exhibits.Axis("time over the LSTM's", references=exhibits.level(1.0))
+    return exhibits.Dots("speed", words, rows, axis, ("equal width", "equal parameters"))
 
 
 def _table(ratios: Sequence[Ratio]) -> Table:

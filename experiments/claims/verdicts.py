@@ -56,7 +56,8 @@ def _tested(pair: pairwise_tests.Pair) -> str:
 def dots(task: results.TaskResults, name: str, words: exhibits.Words, reference: float | None = None) -> exhibits.Dots:
     """Makes a figure of each cell's test metric with its interval."""
     shown = [exhibits.dot(plain_label(label), (row.iqm, row.ci_low, row.ci_high)) for label, row in rows(task).items()]
-    return exhibits.Dots(name, words, tuple(shown), f"test {task.task.metric}", reference)
+    axis = exhibits.Axis(f"test {task.task.metric}", references=exhibits.level(reference))
+    return exhibits.Dots(name, words, tuple(shown), axis)
 
 
 def better(found: Sequence[pairwise_tests.Pair]) -> Mapping[str, bool | None]:

@@ -10,8 +10,8 @@ import numpy as np
 
 from experiments.diagnosis import gate_panels
 from gru_research.analysis import half_life
-from gru_research.report import exhibits, formatting
-from gru_research.report.exhibits import over_seeds
+from gru_research.report import exhibits, formatting, over_seeds
+from gru_research.report.gradient_flow import LAG, NORM
 from gru_research.runs import trained
 from gru_research.tables import Column, Table, tabulate
 from gru_research.tasks import Task
@@ -65,7 +65,7 @@ def flow(cell: trained.TrainedCell, params: Params, batch: Batch, task: Task) ->
     return Flow(logs / np.log(10), half_lives)
 
 
-def curves(flows: Flows) -> exhibits.Lines:
+def curves(flows: Flows) -> exhibits.Plot:
     """Plots norm against lag, one line per cell, one panel per time."""
     length, seeds = shape(flows)
     lags = evaluation_hooks.geometric_lags(length, _LINE_POINTS)
@@ -75,7 +75,7 @@ def curves(flows: Flows) -> exhibits.Lines:
             over_seeds.line(gate_panels.plain_label(label), place, lags.tolist(), of[when].log10[:, lags - 1])
             for place, (label, of) in enumerate(flows.items())
         ]
-        panels.append(exhibits.Panel(f"{when} training", tuple(lines)))
+        panels.append(exhibits.Panel(f"{when} training", tuple(lines), LAG, NORM))
     ends = {
         when: "; ".join(f"{gate_panels.plain_label(label)} {power(of[when])}" for label, of in flows.items())
         for when in WHEN
@@ -88,7 +88,7 @@ def curves(flows: Flows) -> exhibits.Lines:
         f"{text[0].upper()}{text[1:]}; 1 is the gradient at the last output. A line that falls straight down loses the "
         "same share at every step; one that stays level lets the loss reach the first input.",
     )
-    return exhibits.Lines("gradients", words, tuple(panels), "lag in steps", "gradient norm", True, True)
+    return exhibits.Plot("gradients", words, tuple(panels))
 
 
 def table(flows: Flows) -> Table:

@@ -9,8 +9,7 @@ import numpy as np
 
 from experiments.diagnosis import flow, gate_panels
 from gru_research.analysis import input_influence, memory_horizon
-from gru_research.report import exhibits, formatting
-from gru_research.report.exhibits import over_seeds
+from gru_research.report import exhibits, formatting, over_seeds
 from gru_research.runs import trained
 from gru_research.tables import Column, Table, tabulate
 from gru_research.training import evaluation_hooks
@@ -47,16 +46,17 @@ def _one(cell: trained.TrainedCell, params: Params, batch: Batch) -> Any:
     return trained.per_seed(one, params)
 
 
-def figure(reach: Mapping[str, Reach]) -> exhibits.Lines:
+def figure(reach: Mapping[str, Reach]) -> exhibits.Plot:
     """Plots the change against the number of steps ago, one line per cell."""
     panels = []
+    ago, relative = exhibits.Axis("steps ago", "log"), exhibits.Axis("change of the state", "powers")
     for when in flow.WHEN:
         lines = []
         for place, (label, of) in enumerate(reach.items()):
             with np.errstate(divide="ignore"):
                 change = np.log10(of.change[when])
             lines.append(over_seeds.line(gate_panels.plain_label(label), place, (of.lags + 1).tolist(), change))
-        panels.append(exhibits.Panel(f"{when} training", tuple(lines)))
+        panels.append(exhibits.Panel(f"{when} training", tuple(lines), ago, relative))
     words = exhibits.Words(
         "How much an input still matters",
         "Change of the last state against the number of steps since the exchanged input, one line per cell. "
@@ -68,7 +68,7 @@ def figure(reach: Mapping[str, Reach]) -> exhibits.Lines:
         f"{over_seeds.shown(_seeds(reach))}, relative to the step at which it changes most. The last input is at 1. "
         "Below about 1e-6 it is the rounding of float32.",
     )
-    return exhibits.Lines("influence", words, tuple(panels), "steps ago", "change of the state", True, True)
+    return exhibits.Plot("influence", words, tuple(panels))
 
 
 def table(reach: Mapping[str, Reach]) -> Table:

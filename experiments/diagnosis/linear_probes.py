@@ -9,8 +9,7 @@ import numpy as np
 from experiments.diagnosis import layer_trace
 from gru_research.analysis import Probe, linear_probe, separation, timescales
 from gru_research.cells.gate_roles import kept_share
-from gru_research.report import exhibits, formatting
-from gru_research.report.exhibits import over_seeds
+from gru_research.report import exhibits, formatting, over_seeds
 from gru_research.runs import trained
 from gru_research.tables import Column, Table, tabulate
 from gru_research.tasks import Task
@@ -104,7 +103,8 @@ def ranking(name: str, found: ProbedLayer, quantity: str, seed: int) -> exhibits
         "R^2 of each unit alone, on sequences held out from the fit. The line is the whole state's R^2: if no unit "
         "comes near it, the quantity is spread over many units.",
     )
-    return exhibits.Dots(name, words, tuple(rows), "R^2 of one unit", float(probe.r2))
+    axis = exhibits.Axis("R^2 of one unit", references=exhibits.level(float(probe.r2)))
+    return exhibits.Dots(name, words, tuple(rows), axis)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -181,7 +181,8 @@ def cost_dots(name: str, found: InterventionCosts) -> exhibits.Dots:
         f"{unit.capitalize()}, seed by seed: {over_seeds.shown(len(found.plain))}. At the line nothing is lost; "
         "further right the part does work that a constant can't.",
     )
-    return exhibits.Dots(name, words, tuple(rows), unit, 0.0, powers=factors)
+    axis = exhibits.Axis(unit, "powers" if factors else "linear", exhibits.level(0.0))
+    return exhibits.Dots(name, words, tuple(rows), axis)
 
 
 def cost_table(found: InterventionCosts) -> Table:

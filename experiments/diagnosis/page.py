@@ -7,9 +7,8 @@ import numpy as np
 from experiments.diagnosis import flow, gate_panels, horizons, layer_trace, linear_probes, spectra
 from gru_research.analysis import gate_statistics
 from gru_research.plural import several
-from gru_research.report import exhibits, formatting
+from gru_research.report import exhibits, formatting, over_seeds
 from gru_research.report.diagnosis_page import Part
-from gru_research.report.exhibits import over_seeds
 from gru_research.runs import trained
 from gru_research.tables import Column, Table, tabulate
 
@@ -128,23 +127,24 @@ def _short(
     return tabulate(columns, flows.items(), f"{run.plan.task.name}: medians over {several(seeds, 'seed')}")
 
 
-def _distribution(name: str, found: Mapping[str, linear_probes.ProbedLayer], gated: Sequence[str]) -> exhibits.Lines:
+def _distribution(name: str, found: Mapping[str, linear_probes.ProbedLayer], gated: Sequence[str]) -> exhibits.Plot:
     """Makes histograms of gate values over all units and steps, one line per gate."""
     panels = []
+    value, share = exhibits.Axis("value of the gate"), exhibits.Axis("percent of values")
     for when, of in found.items():
         lines = []
         for place, gate in enumerate(gated):
             each = [gate_statistics({gate: values})[gate].density for values in of.trace.gates[gate]]
             centres = (np.arange(len(each[0])) + 0.5) / len(each[0])
             lines.append(over_seeds.line(of.trace.title(gate), place, centres.tolist(), 100 * np.stack(each)))
-        panels.append(exhibits.Panel(f"{when} training", tuple(lines)))
+        panels.append(exhibits.Panel(f"{when} training", tuple(lines), value, share))
     words = exhibits.Words(
         "Distribution of gate values",
         "Histograms of the gates' values over all units, steps and sequences, before and after training.",
         "The share of values in each twentieth from 0 (closed) to 1 (open). Values at the ends are saturated: such a "
         "gate is decided, and little gradient reaches its own parameters.",
     )
-    return exhibits.Lines(name, words, tuple(panels), "value of the gate", "percent of values")
+    return exhibits.Plot(name, words, tuple(panels))
 
 
 def _saturation(found: linear_probes.ProbedLayer, gated: Sequence[str]) -> Table:

@@ -8,8 +8,7 @@ import numpy as np
 
 from experiments.diagnosis import flow, gate_panels
 from gru_research.analysis import log_singular_values, lyapunov_exponents
-from gru_research.report import exhibits, formatting
-from gru_research.report.exhibits import over_seeds
+from gru_research.report import exhibits, formatting, over_seeds
 from gru_research.runs import trained
 from gru_research.training import evaluation_hooks
 from gru_research.types import Batch, Params
@@ -53,16 +52,17 @@ def _one(cell: trained.TrainedCell, params: Params, batch: Batch) -> tuple[np.nd
     return exponents, logs / np.log(10)
 
 
-def figure(found: Mapping[str, Spectrum]) -> exhibits.Lines:
+def figure(found: Mapping[str, Spectrum]) -> exhibits.Plot:
     """Plots the singular values by rank, one line per cell."""
     panels, seeds = [], 1
+    rank, value = exhibits.Axis("rank"), exhibits.Axis("singular value", "powers")
     for when in flow.WHEN:
         lines = []
         for place, (label, of) in enumerate(found.items()):
             values = of.values[when]
             seeds = len(values)
             lines.append(over_seeds.line(gate_panels.plain_label(label), place, range(1, values.shape[1] + 1), values))
-        panels.append(exhibits.Panel(f"{when} training", tuple(lines)))
+        panels.append(exhibits.Panel(f"{when} training", tuple(lines), rank, value))
     text = over_seeds.shown(seeds)
     words = exhibits.Words(
         "Singular values of the Jacobian over a sequence",
@@ -71,7 +71,7 @@ def figure(found: Mapping[str, Spectrum]) -> exhibits.Lines:
         f"most: {text}. Values near 1 in several directions are memory; values above 1 are growth, and gradients that "
         "explode.",
     )
-    return exhibits.Lines("why-spectrum", words, tuple(panels), "rank", "singular value", powers=True)
+    return exhibits.Plot("why-spectrum", words, tuple(panels))
 
 
 def exponents(of: Spectrum, when: str) -> str:

@@ -4,12 +4,10 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from matplotlib.axes import Axes
-from matplotlib.lines import Line2D
 from optuna.trial import FrozenTrial, TrialState
 
 from gru_research.plural import several
-from gru_research.report import figure_style
+from gru_research.report import exhibits, formatting
 from gru_research.stats import Direction
 
 from .search_space import Choices, Range, Sweep
@@ -17,53 +15,40 @@ from .search_space import Choices, Range, Sweep
 _COLUMNS = 2
 
 
-def illustration(
-    sweep: Sweep, entries: Sequence[FrozenTrial], metric: str, direction: Direction
-) -> figure_style.Illustration | None:
-    """Draws the figure; returns None if no trial finished with a finite metric."""
+def figure(sweep: Sweep, entries: Sequence[FrozenTrial], metric: str, direction: Direction) -> exhibits.Plot | None:
+    """Returns the figure; None if no trial finished with a finite metric."""
     finished = [e for e in entries if e.state == TrialState.COMPLETE and math.isfinite(e.value or 0.0)]
     if not finished:
         return None
-    values = {entry.number: entry.value or 0.0 for entry in finished}
-    logarithmic = direction == "min" and min(values.values()) > 0
-    columns = min(_COLUMNS, len(sweep.fields))
-    lines = math.ceil(len(sweep.fields) / columns)
-    figure = figure_style.sheet(0.6 + (2.6 if columns == 1 else 2.0) * lines)
-    panels = figure.subplots(lines, columns, sharey=True, squeeze=False).ravel()
-    for axes in panels[len(sweep.fields) :]:
-        axes.set_visible(False)
-    for axes, (name, field) in zip(panels, sweep.fields.items(), strict=False):
-        figure_style.plain(axes)
-        axes.set_xlabel(figure_style.text(figure_style.shortened(name)))
-        axes.set_yscale("log" if logarithmic else "linear")
-        _draw(axes, field, [(entry.params[name], values[entry.number]) for entry in finished], direction)
-    for axes in panels[::columns]:
-        axes.set_ylabel(figure_style.text(f"validation {metric}"))
-    look: dict[str, Any] = {"linestyle": "none", "color": figure_style.INK}
-    figure_style.legend(
-        figure,
-        [
-            Line2D([], [], label="a finished trial", marker="o", markersize=5, **look),
-            Line2D([], [], label="the best", marker="o", fillstyle="none", markersize=11, **look),
-        ],
+    values = [entry.value or 0.0 for entry in finished]
+    best = (min if direction == "min" else max)(range(len(values)), key=values.__getitem__)
+    y = exhibits.Axis(f"validation {metric}", "fitted log" if direction == "min" else "fitted")
+    panels = []
+    for name, field in sweep.fields.items():
+        places = [_place(field, entry.params[name]) for entry in finished]
+        marks = tuple(
+            exhibits.Mark(place, value, "ring" if i == best else "filled")
+            for i, (place, value) in enumerate(zip(places, values, strict=True))
+        )
+        panels.append(exhibits.Panel("", (exhibits.Line("", 0, marks=marks),), _axis(name, field), y))
+    better, count = "lower" if direction == "min" else "higher", len(finished)
+    words = exhibits.Words(
+        "Trials",
+        f"Dot charts of the validation {metric} of {several(count, 'trial')} against {', '.join(sweep.fields)}.",
+        f"Each mark is a finished trial ({count} in all); {better} is better; the best one has a ring.",
     )
-    better = "lower" if direction == "min" else "higher"
-    caption = f"Each mark is a finished trial ({len(finished)} in all); {better} is better; the best one has a ring."
-    fields = ", ".join(sweep.fields)
-    alt = f"Dot charts of the validation {metric} of {several(len(finished), 'trial')} against {fields}."
-    return figure_style.Illustration("trials", figure, "Trials", alt, caption)
+    keys = (("filled", "a finished trial"), ("ring", "the best"))
+    return exhibits.Plot("trials", words, tuple(panels), _COLUMNS, 2.0 if len(panels) > 1 else 2.5, keys)
 
 
-def _draw(axes: Axes, field: Range | Choices, points: Sequence[tuple[Any, float]], direction: Direction) -> None:
-    """Draws a dot per trial. Choices are spaced evenly, since they needn't be numbers."""
+def _axis(name: str, field: Range | Choices) -> exhibits.Axis:
+    """Returns the axis of a field. Choices are spaced evenly, since they needn't be numbers."""
+    label = formatting.shortened(name)
     if isinstance(field, Choices):
-        axes.set_xticks(range(len(field.values)), [figure_style.text(f"{value}") for value in field.values])
-        axes.set_xlim(-0.5, len(field.values) - 0.5)
-        points = [(field.values.index(x), y) for x, y in points]
-    elif field.log:
-        axes.set_xscale("log")
-    look = figure_style.style(0)
-    mark: dict[str, Any] = {"linestyle": "none", "color": look["color"], "marker": look["marker"]}
-    axes.plot([x for x, _ in points], [y for _, y in points], markersize=5, **mark)
-    x, y = (min if direction == "min" else max)(points, key=lambda point: point[1])
-    axes.plot([x], [y], markersize=11, fillstyle="none", **mark)
+        ticks = tuple((i, f"{value}") for i, value in enumerate(field.values))
+        return exhibits.Axis(label, limits=(-0.5, len(field.values) - 0.5), ticks=ticks)
+    return exhibits.Axis(label, "rate" if field.log else "linear")
+
+
+def _place(field: Range | Choices, value: Any) -> float:
+    return float(field.values.index(value) if isinstance(field, Choices) else value)

@@ -47,7 +47,7 @@ def write(journal: TrialJournal, console: rich.console.Console) -> None:
     attempts = table(journal, entries)
     notes = [*best_lines(journal, found), *([note] if note else [])]
     weighed = importance_table(weights, "PED-ANOVA over the finished trials")
-    drawn = figure.illustration(journal.sweep, entries, journal.description.metric, journal.description.direction)
+    drawn = figure.figure(journal.sweep, entries, journal.description.metric, journal.description.direction)
     pictures = [files.Figures(directory / "figures").add(drawn)] if drawn else []
     files.replace(directory / "trials.csv", to_csv(journal, entries).encode())
     files.replace(directory / "report.md", to_markdown(journal, notes, weighed, attempts).encode())

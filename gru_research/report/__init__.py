@@ -35,7 +35,6 @@ from gru_research.report import (
     summary,
     tuning,
 )
-from gru_research.report.exhibits import html
 from gru_research.tables import terminal
 
 __all__ = ["ReportPaths", "print_table", "write", "write_study", "write_together"]
@@ -156,14 +155,14 @@ def _task_page(
     shown_examples: Sequence[exhibits.Exhibit],
     drawn: files.Figures,
 ) -> page.TaskPage:
-    tuned = tuning.illustration(task)
+    tuned = tuning.figure(task)
     return page.TaskPage(
         task=task,
         pairs=pairwise_tests.within(task),
-        pictures=drawn.add_all(figures.illustrations(task)),
+        pictures=[drawn.add(shown) for shown in figures.figures(task)],
         tuning_picture=drawn.add(tuned) if tuned else None,
-        probed=html.to_parts(gradient_flow.flow_exhibits(run), drawn),
-        examples=html.to_parts(shown_examples, drawn),
+        probed=drawn.parts(gradient_flow.flow_exhibits(run)),
+        examples=drawn.parts(shown_examples),
         verdict=application.verdict(task, str(run.header.config.get("reference", ""))),
-        attended=[*map(markup.paragraph, attention.notes(attended)), *html.to_parts(attention.grids(attended), drawn)],
+        attended=[*map(markup.paragraph, attention.notes(attended)), *drawn.parts(attention.grids(attended))],
     )

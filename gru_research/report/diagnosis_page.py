@@ -9,7 +9,6 @@ from typing import Any
 
 from gru_research import records
 from gru_research.report import exhibits, files, markup
-from gru_research.report.exhibits.html import to_parts
 
 SCHEMA = "gru_research.why/1"
 FILE_NAME, PAGE = "why.json", "why.html"
@@ -74,7 +73,7 @@ def write(workdir: Path) -> Path:
     why = read(workdir)
     figures = files.Figures(workdir / "figures")
     sections = [
-        markup.Section(part.heading, [*map(markup.paragraph, part.notes), *to_parts(part.shown, figures)])
+        markup.Section(part.heading, [*map(markup.paragraph, part.notes), *figures.parts(part.shown)])
         for part in why.parts
     ]
     facts = {"Command": shlex.join(why.header["command"]), "Made": why.header["made"]}

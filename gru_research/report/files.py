@@ -10,7 +10,9 @@ from typing import Any
 import matplotlib
 from matplotlib.figure import Figure
 
-from gru_research.report import figure_settings, figure_style, markup
+from gru_research import tables
+from gru_research.report import drawing, exhibits, figure_settings, markup
+from gru_research.report.drawing import slider
 
 _PNG_DOTS_PER_INCH = 200
 # Type 42 embeds fonts as publishers require and keeps a PDF's text selectable. SVG letters are paths, which need no
@@ -43,16 +45,20 @@ class Figures:
         self._folder = folder
         self.paths: list[Path] = []
 
-    def add(self, drawn: figure_style.Illustration) -> markup.Picture:
+    def add(self, shown: exhibits.Figure) -> markup.Picture:
+        """Draws a figure and writes its files. The picture of a heat map has a slider."""
+        figure, words = drawing.draw(shown), drawing.captioned(shown)
         # Layout takes most of the time, so it runs once and not per format.
-        drawn.figure.draw_without_rendering()
-        drawn.figure.set_layout_engine("none")
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")
         for kind in figure_settings.current().formats:
-            self.paths.append(replace(self._folder / f"{drawn.name}.{kind}", _image(drawn.figure, kind)))
-        return markup.Picture(_image(drawn.figure, "svg"), drawn.title, drawn.alt, drawn.caption)
+            self.paths.append(replace(self._folder / f"{shown.name}.{kind}", _image(figure, kind)))
+        steps = slider.steps(shown, figure) if isinstance(shown, exhibits.Heat) else None
+        return markup.Picture(_image(figure, "svg"), words.title, words.alt, words.caption, steps)
 
-    def add_all(self, drawn: Iterable[figure_style.Illustration]) -> list[markup.Picture]:
-        return [self.add(one) for one in drawn]
+    def parts(self, shown: Iterable[exhibits.Exhibit]) -> list[str | markup.Picture]:
+        """Converts tables to HTML and figures to pictures."""
+        return [tables.to_html(one, "pairs") if isinstance(one, tables.Table) else self.add(one) for one in shown]
 
 
 def replace(path: Path, content: bytes) -> Path:

@@ -41,6 +41,11 @@ def percent(share: float, digits: int = 0) -> str:
     return f"{100 * share:.{digits}f} %"
 
 
+def shortened(label: str, characters: int = 28) -> str:
+    """Cuts a label to `characters`, of which the last is then an ellipsis."""
+    return label if len(label) <= characters else label[: characters - 1] + "…"
+
+
 def json_text(value: Any) -> str:
     """Formats plain JSON for readers."""
     return json.dumps(value, indent=2, ensure_ascii=False)

@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from gru_research import records, tables
-from gru_research.report import exhibits, formatting
-from gru_research.report.exhibits import over_seeds
+from gru_research.report import exhibits, formatting, over_seeds
 from gru_research.tables import Column
+
+LAG, NORM = exhibits.Axis("lag in steps", "log"), exhibits.Axis("gradient norm", "powers")
 
 
 def flow_exhibits(run: records.Run) -> tuple[exhibits.Exhibit, ...]:
@@ -20,7 +21,7 @@ def flow_exhibits(run: records.Run) -> tuple[exhibits.Exhibit, ...]:
     return (_reach(found, labels), along_training(found, labels), _table(found, labels))
 
 
-def along_training(found: Sequence[records.Probe], labels: Sequence[str]) -> exhibits.Lines:
+def along_training(found: Sequence[records.Probe], labels: Sequence[str]) -> exhibits.Plot:
     """Returns the figure of the norm at the longest lag against updates."""
     lines = []
     for place, label in enumerate(labels):
@@ -32,12 +33,11 @@ def along_training(found: Sequence[records.Probe], labels: Sequence[str]) -> exh
         f"Gradient norm at lag {lag} against updates: " + _ends(lines),
         f"{_shown(found)} Where a line rises, the cell learns to keep its state over {lag} steps.",
     )
-    return exhibits.Lines(
-        "gradient_training", words, (exhibits.Panel("", tuple(lines)),), "updates", "gradient norm", powers=True
-    )
+    panel = exhibits.Panel("", tuple(lines), exhibits.Axis("updates"), NORM)
+    return exhibits.Plot("gradient_training", words, (panel,))
 
 
-def _reach(found: Sequence[records.Probe], labels: Sequence[str]) -> exhibits.Lines:
+def _reach(found: Sequence[records.Probe], labels: Sequence[str]) -> exhibits.Plot:
     panels = []
     for title, choose in (("before training", min), ("at the end of training", max)):
         lines = []
@@ -46,7 +46,7 @@ def _reach(found: Sequence[records.Probe], labels: Sequence[str]) -> exhibits.Li
             lags = records_of[0].measured["lags"]
             values = [[_log10(log_norm) for log_norm in record.measured["log_norm"]] for record in records_of]
             lines.append(over_seeds.line(label, place, lags, values))
-        panels.append(exhibits.Panel(title, tuple(lines)))
+        panels.append(exhibits.Panel(title, tuple(lines), LAG, NORM))
     words = exhibits.Words(
         "How far the gradient reaches",
         "Gradient norm against lag on logarithmic axes. "
@@ -54,9 +54,7 @@ def _reach(found: Sequence[records.Probe], labels: Sequence[str]) -> exhibits.Li
         f"{_shown(found)} 1 is the gradient at the last output. A line that falls straight down loses the same share "
         "at every step; one that stays level lets the loss reach the first input.",
     )
-    return exhibits.Lines(
-        "gradient_reach", words, tuple(panels), "lag in steps", "gradient norm", powers=True, x_logarithmic=True
-    )
+    return exhibits.Plot("gradient_reach", words, tuple(panels))
 
 
 def _table(found: Sequence[records.Probe], labels: Sequence[str]) -> tables.Table:

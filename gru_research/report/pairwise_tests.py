@@ -11,14 +11,13 @@ import numpy as np
 
 from gru_research import stats, tables
 from gru_research.plural import several
-from gru_research.report import figure_style, formatting, results, summary
+from gru_research.report import exhibits, formatting, results, summary
 from gru_research.tables import Column
 
 LEVEL = 0.05
 _POWER = 0.8
 _MOST_SEEDS = 200
 _MOST_LINES = 3
-_MANY_ROWS = 10
 
 
 @dataclasses.dataclass(frozen=True)
@@ -160,33 +159,19 @@ def verdict(pair: Pair) -> str:
     return f"too few seeds ({seeds} can't go below p = {formatting.number(found.smallest_p, 3)}{among})"
 
 
-def illustration(
-    rows: Sequence[tuple[str, str, stats.Estimate]], over: str, intervals: bool
-) -> figure_style.Illustration:
-    """Plots the probability of improvement of x over y, a row per pair. `over` names the task or study."""
-    many = len(rows) > _MANY_ROWS
-    figure = figure_style.sheet(1.1 + (0.3 if many else 0.45) * len(rows))
-    axes = figure.add_subplot()
-    figure_style.plain(axes)
-    figure_style.title(axes, over)
-    axes.axvline(0.5, color=figure_style.INK, linewidth=1.2, zorder=1)
-    for y, (_, _, estimate) in enumerate(rows):
-        if intervals:
-            axes.plot([estimate.low, estimate.high], [y, y], color=figure_style.style(0)["color"], linewidth=3,
-                      zorder=2, solid_capstyle="butt", clip_on=False)  # fmt: skip
-        axes.plot([estimate.value], [y], marker="o", markersize=7, color=figure_style.INK, zorder=3, clip_on=False)
-    figure_style.name_rows(axes, [f"{x} over {y}" for x, y, _ in rows], characters=32 if many else 24)
-    axes.tick_params(axis="y", labelsize=figure_style.points(8.5 if many else 10))
-    axes.set_xlim(0, 1)
-    axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", "25 %", "50 %", "75 %", "100 %"])
-    axes.set_xlabel("probability that the first cell is better")
-    return figure_style.Illustration(
-        "pairs",
-        figure,
+def figure(rows: Sequence[tuple[str, str, stats.Estimate]], over: str, intervals: bool) -> exhibits.Dots:
+    """Shows the probability of improvement of x over y, a row per pair. `over` names the task or study."""
+    words = exhibits.Words(
         "Probability of improvement",
         f"Dot chart of how often one cell beats another on {over}, for {several(len(rows), 'pair')}.",
         _caption(rows, intervals),
     )
+    dots = [
+        exhibits.dot(f"{x} over {y}", (found.value, *((found.low, found.high) if intervals else (None, None))))
+        for x, y, found in rows
+    ]
+    axis = exhibits.Axis("probability that the first cell is better", "share", (exhibits.Reference(0.5),))
+    return exhibits.Dots("pairs", words, tuple(dots), axis, title=over)
 
 
 def _caption(rows: Sequence[tuple[str, str, stats.Estimate]], intervals: bool) -> str:

@@ -1,16 +1,12 @@
 """Notes, table and figure of the draws that each cell's tuning tried and chose."""
 
 import math
-from collections.abc import Sequence
-from typing import Any
-
-import matplotlib.ticker
-from matplotlib.axes import Axes
-from matplotlib.lines import Line2D
+from collections.abc import Iterator, Sequence
 
 from gru_research import stats, tables
 from gru_research.plural import several
-from gru_research.report import figure_style, formatting, results, scales, tuning_draws
+from gru_research.report import exhibits, formatting, results, tuning_draws
+from gru_research.report.metric_axis import metric_axis
 from gru_research.tables import Column
 
 _RATE = "learning_rate"
@@ -52,82 +48,38 @@ def table(task: results.TaskResults) -> tables.Table:
     return tables.tabulate(columns, draws, "One row a draw")
 
 
-def illustration(task: results.TaskResults) -> figure_style.Illustration | None:
-    """Plots the validation metric of every draw against its learning rate, one panel per cell; None without any."""
+def figure(task: results.TaskResults) -> exhibits.Plot | None:
+    """Shows the validation metric of every draw against its learning rate, one panel per cell; None without any."""
     tunings = [tuning for tuning in task.tunings if any(_RATE in draw.values for draw in tuning.draws)]
     if not tunings:
         return None
-    columns = min(_COLUMNS, len(tunings))
-    lines = math.ceil(len(tunings) / columns)
-    figure = figure_style.sheet(1.0 + (2.7 if columns == 1 else 1.9) * lines)
-    panels = figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False).ravel()
-    for axes in panels[len(tunings) :]:
-        axes.set_visible(False)
     measured = task.task.on_validation()
-    _fit(panels[0], measured, tunings)
-    handles = []
-    for axes, tuning in zip(panels, tunings, strict=False):
-        figure_style.plain(axes)
-        figure_style.title(axes, figure_style.shortened(tuning.label))
-        _draw_draws(axes, tuning, figure_style.style(task.labels.index(tuning.label)), measured.direction)
-        handles = scales.draw_references(axes, "y", measured)
-    for axes in panels[max(0, len(tunings) - columns) : len(tunings)]:
-        axes.set_xlabel("learning rate")
-        axes.xaxis.set_tick_params(labelbottom=True)
-    for axes in panels[: len(tunings) : columns]:
-        axes.set_ylabel(figure_style.text(f"validation {measured.metric}"))
-    figure_style.legend(figure, [*_keys(tunings), *handles])
-    labels = ", ".join(tuning.label for tuning in tunings)
-    return figure_style.Illustration(
-        "tuning",
-        figure,
+    rate, metric = exhibits.Axis("learning rate", "rate"), metric_axis(measured, "validation")
+    panels = [
+        exhibits.Panel(tuning.label, (line,), rate, metric, tuning.ranges.get(_RATE, ()))
+        for tuning in tunings
+        for line in [exhibits.Line("", task.labels.index(tuning.label), marks=tuple(_marks(tuning, measured)))]
+    ]
+    words = exhibits.Words(
         "Tuning",
         f"Dot charts of the validation {measured.metric} on {task.task.name} against the learning rate of every "
-        f"draw, for {labels}.",
+        f"draw, for {', '.join(tuning.label for tuning in tunings)}.",
         _caption(task, tunings),
     )
+    kinds = {mark.kind for panel in panels for mark in panel.lines[0].marks}
+    keys = [("open", "a draw"), ("ring", "chosen"), ("cross", "diverged")]
+    shown = tuple(key for key in keys if key[0] in kinds | {"open"})
+    height = 1.9 if len(panels) > 1 else 2.5
+    return exhibits.Plot("tuning", words, tuple(panels), _COLUMNS, height, shown)
 
 
-def _fit(axes: Axes, task: results.Task, tunings: Sequence[tuning_draws.Tuning]) -> None:
-    every = [draw for tuning in tunings for draw in tuning.draws]
-    ends = [end for tuning in tunings for end in tuning.ranges.get(_RATE, ())]
-    scales.fit(axes, "x", [*(draw.values[_RATE] for draw in every if _RATE in draw.values), *ends], logarithmic=True)
-    axes.xaxis.set_major_formatter(matplotlib.ticker.LogFormatterSciNotation())
-    measured = [value for draw in every for value in draw.metric if value is not None]
-    scales.fit(axes, "y", measured, scales.values(task), logarithmic=task.direction == "min")
-    scales.make_room(axes, task, inches=1.2)
-
-
-def _draw_draws(axes: Axes, tuning: tuning_draws.Tuning, style: dict[str, Any], direction: stats.Direction) -> None:
-    """Draws a dot per draw and seed: filled and ringed if chosen, a cross at the worse edge if the seed diverged."""
-    look: dict[str, Any] = {"linestyle": "none", "color": style["color"], "markersize": 5.5}
-    bad = 0.96 if direction == "min" else 0.04
+def _marks(tuning: tuning_draws.Tuning, task: results.Task) -> Iterator[exhibits.Mark]:
+    """Yields a mark per draw and seed: a ring if chosen, a cross at the worse edge if the seed diverged."""
+    worst = math.inf if task.direction == "min" else -math.inf
     for draw in tuning.draws:
-        rate = draw.values.get(_RATE)
-        if rate is None:
-            continue
-        for value in draw.metric:
-            if value is None:
-                axes.plot([rate], [bad], marker="x", mew=1.6, transform=axes.get_xaxis_transform(), **look)
-            elif draw.chosen:
-                axes.plot([rate], [value], marker=style["marker"], zorder=4, **look)
-                ring: dict[str, Any] = look | {"markersize": 12, "clip_on": False}
-                axes.plot([rate], [value], marker="o", fillstyle="none", zorder=4, **ring)
-            else:
-                axes.plot([rate], [value], marker=style["marker"], markerfacecolor="white", zorder=3, **look)
-    low, high = tuning.ranges.get(_RATE, axes.get_xlim())
-    for edge in zip(axes.get_xlim(), (low, high), strict=True):
-        axes.axvspan(*edge, color=figure_style.SHADE, zorder=0, linewidth=0)
-
-
-def _keys(tunings: Sequence[tuning_draws.Tuning]) -> list[Line2D]:
-    look: dict[str, Any] = {"linestyle": "none", "color": figure_style.INK}
-    keys = [Line2D([], [], label="a draw", marker="o", markerfacecolor="white", markersize=5.5, **look)]
-    if any(tuning.chosen for tuning in tunings):
-        keys.append(Line2D([], [], label="chosen", marker="o", fillstyle="none", markersize=11, **look))
-    if any(value is None for tuning in tunings for draw in tuning.draws for value in draw.metric):
-        keys.append(Line2D([], [], label="diverged", marker="x", markersize=5.5, mew=1.6, **look))
-    return keys
+        for value in draw.metric if _RATE in draw.values else ():
+            kind = "cross" if value is None else "ring" if draw.chosen else "open"
+            yield exhibits.Mark(draw.values[_RATE], worst if value is None else value, kind)
 
 
 def _caption(task: results.TaskResults, tunings: Sequence[tuning_draws.Tuning]) -> str:

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from gru_research import records, report, run_files
-from gru_research.report import attention, figure_style, files
-from gru_research.report.exhibits import html
+from gru_research.report import attention, files
+from gru_research.report.drawing import figure_style
 from gru_research.run_files import AttentionExamples
 from tests.report.synthetic import Cell, Page, write_run
 from tests.report.test_escaping import EVIL, assert_harmless
@@ -112,7 +112,7 @@ def test_an_example_without_words_and_weights_that_are_not_finite(tmp_path: Path
     found = attention.Found({"GRU": attended(lengths=np.array([2, 0]), weights=weights)}, VOCABULARIES)
     (only,) = attention.grids(found)
     assert only.values[1] == (None, None) and "WALK reads what isn't finite; <end>" in only.words.alt
-    html.to_parts([only], files.Figures(tmp_path / "figures"))
+    files.Figures(tmp_path / "figures").add(only)
 
 
 @pytest.mark.parametrize(("steps", "tokens"), [(1, 1), (9, 49), (30, 300), (400, 2)])
@@ -133,7 +133,7 @@ def test_sequences_of_any_length_are_drawn(steps: int, tokens: int, tmp_path: Pa
     (shown,) = attention.grids(attention.Found({"GRU": long}, words))
     assert len(shown.words.alt) < 60 * 60 and ("and 240 more" in shown.words.alt) == (tokens == 300)
     figures = files.Figures(tmp_path / "figures")
-    html.to_part(shown, figures)
+    figures.add(shown)
     with figures.paths[0].open("rb") as file:
         width, height = np.frombuffer(file.read(24)[16:], ">u4") / 200
     assert width == pytest.approx(5.2, abs=0.01) and height < 11.1

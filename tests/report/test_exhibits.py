@@ -7,24 +7,35 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gru_research.report import exhibits, files, markup
-from gru_research.report.exhibits import html, over_seeds
+from gru_research.report import exhibits, files, markup, over_seeds
 from gru_research.tables import Heading, Table
 
 WORDS = exhibits.Words("Title", "what is in it", "what to see")
+LINES = (exhibits.Line("GRU", 0, (1.0, 10.0), (0.0, None), (-1.0, None), (1.0, None)),)
+MARKS = (
+    exhibits.Line("", 1, marks=(exhibits.Mark(1.0, math.inf, "cross"), exhibits.Mark(2.0, 0.5, "ring"))),
+    exhibits.Line("inf", "baseline", (1.0, 2.0), (0.1, 0.2), (0.0, -math.inf), (math.inf, 0.3), whiskers=True),
+    exhibits.Line("steps", 2, (1.0, 2.0), (0.1, 0.2), seeds=((0.1, None), (0.3, 0.2)), steps=True),
+)
+LAG, RATE = exhibits.Axis("lag", "log"), exhibits.Axis("rate", "rate", limits=(0.1, 10.0), ticks=((1.0, "one"),))
+ERROR = exhibits.Axis(
+    "MSE", "fitted log", (exhibits.Reference(0.1, "trivial", "baseline"), exhibits.Reference(900.0, "far"))
+)
 EXAMPLES = (
     Table("caption", (Heading("cell", "left"), Heading("value")), (("GRU", "1"), ("a|b", "-"))),
-    exhibits.Lines(
-        "lines",
+    exhibits.Plot("lines", WORDS, (exhibits.Panel("one", LINES, LAG, exhibits.Axis("norm", "powers")),)),
+    exhibits.Plot(
+        "marks",
         WORDS,
-        (exhibits.Panel("one", (exhibits.Line("GRU", 0, (1.0, 10.0), (0.0, None), (-1.0, None), (1.0, None)),)),),
-        "lag",
-        "norm",
-        powers=True,
-        x_logarithmic=True,
+        (exhibits.Panel("one", MARKS, RATE, ERROR, (0.1, 1.0)), exhibits.Panel("two", LINES, RATE, ERROR)),
+        columns=2,
+        panel_inches=1.9,
+        keys=(("ring", "chosen"), ("bar", "the end")),
     ),
-    exhibits.Dots("dots", WORDS, (exhibits.Dot("x", 1.0, 0.5, 2.0), exhibits.Dot("y", None, group=1)), "value", 0.0,
-                  ("first", "second"), powers=True),
+    exhibits.Dots("dots", WORDS, (exhibits.Dot("x", 1.0, 0.5, 2.0), exhibits.Dot("y", None, group=1)),
+                  exhibits.Axis("value", "powers", exhibits.level(0.0)), ("first", "second")),
+    exhibits.Dots("seeds", WORDS, (exhibits.Dot("x", 0.5, 0.1, math.inf, 2, (0.2, None), "lost"),), ERROR, (), "task"),
+    exhibits.Bars("bars", WORDS, (exhibits.Bar("GRU", 0, (1.0, None), ("1", "-")),), ("ms", "parameters"), "task"),
     exhibits.Heat(
         "heat",
         WORDS,
@@ -33,11 +44,12 @@ EXAMPLES = (
         (3, 1),
         {"sum": (0.0, 0.25, 0.25)},
     ),
+    exhibits.Grid("scores", WORDS, ("adding",), ("GRU", "RNN"), ((0.5, None),), texts=(("0.50\n1/5", ""),)),
     exhibits.Grid("grid", WORDS, ("WALK", "<end>"), ("walk", "twice"), ((0.25, 0.75), (None, 1.0)), "answer", "input"),
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("exhibit", EXAMPLES, ids=lambda e: type(e).__name__)
+@pytest.mark.parametrize("exhibit", EXAMPLES, ids=lambda e: getattr(e, "name", "table"))
 def test_they_come_back_from_json_as_they_were(exhibit: exhibits.Exhibit) -> None:
     text = json.dumps(exhibits.to_json(exhibit), allow_nan=False)
     assert exhibits.from_json(json.loads(text)) == exhibit
@@ -49,9 +61,24 @@ def test_a_table_of_an_old_file_has_a_left_aligned_first_column() -> None:
     assert exhibits.from_json(old) == EXAMPLES[0]
 
 
+def test_figures_of_an_old_file_get_axes() -> None:
+    words = {"title": "Title", "alt": "what is in it", "caption": "what to see"}
+    line = {"label": "GRU", "place": 0, "x": [1.0, 10.0], "y": [0.0, None], "low": [-1.0, None], "high": [1.0, None]}
+    lines = {"kind": "lines", "name": "lines", "words": words, "panels": [{"title": "one", "lines": [line]}]}
+    lines |= {"x_label": "lag", "y_label": "norm", "powers": True, "x_logarithmic": True}
+    assert exhibits.from_json(lines) == EXAMPLES[1]
+    rows = [
+        {"label": "x", "value": 1.0, "low": 0.5, "high": 2.0, "group": 0},
+        {"label": "y", "value": None, "low": None, "high": None, "group": 1},
+    ]
+    dots = {"kind": "dots", "name": "dots", "words": words, "rows": rows, "groups": ["first", "second"]}
+    dots |= {"x_label": "value", "reference": 0.0, "powers": True}
+    assert exhibits.from_json(dots) == EXAMPLES[3]
+
+
 @pytest.mark.parametrize(
     "value",
-    [{"kind": "film"}, {"kind": "table", "caption": "x"}, {"kind": "lines", "words": {"title": "x"}, "panels": []}],
+    [{"kind": "film"}, {"kind": "table", "caption": "x"}, {"kind": "plot", "words": {"title": "x"}, "panels": []}],
 )
 def test_what_is_none_of_them_is_an_error(value: dict[str, object]) -> None:
     with pytest.raises((KeyError, TypeError, ValueError)):
@@ -62,16 +89,16 @@ def test_the_same_exhibits_make_the_same_files(tmp_path: Path) -> None:
     made = []
     for name in ("one", "two"):
         figures = files.Figures(tmp_path / name)
-        parts = html.to_parts(EXAMPLES, figures)
+        parts = figures.parts(EXAMPLES)
         assert "a|b" in str(parts[0])
         made.append([path.read_bytes() for path in figures.paths])
-    assert made[0] == made[1] and len(made[0]) == 4
+    assert made[0] == made[1] and len(made[0]) == 8
 
 
 def test_a_figure_of_nothing_finite_is_drawn_all_the_same(tmp_path: Path) -> None:
     nothing = exhibits.Line("GRU", 0, (1.0, 10.0), (None, None))
-    shown = exhibits.Lines("n", WORDS, (exhibits.Panel("", (nothing,)),), "x", "y", x_logarithmic=True)
-    part = html.to_part(shown, files.Figures(tmp_path / "figures"))
+    shown = exhibits.Plot("n", WORDS, (exhibits.Panel("", (nothing,), LAG, exhibits.Axis("y")),))
+    part = files.Figures(tmp_path / "figures").add(shown)
     assert isinstance(part, markup.Picture) and part.svg
 
 

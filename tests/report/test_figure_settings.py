@@ -8,7 +8,8 @@ import matplotlib
 import pytest
 
 from gru_research import report
-from gru_research.report import figure_settings, figure_style
+from gru_research.report import figure_settings
+from gru_research.report.drawing import figure_style
 from tests.faults import fault, seen
 from tests.report.synthetic import two_cells, write_run
 

@@ -44,7 +44,7 @@ def with_probes(workdir: Path, seeds: int) -> records.Run:
 @pytest.mark.parametrize(("seeds", "low", "high"), [(3, -12.0, -10.0), (6, -15.0, -10.0)])
 def test_medians_and_bands_are_those_of_the_seeds(tmp_path: Path, seeds: int, low: float, high: float) -> None:
     reach, training, table = gradient_flow.flow_exhibits(with_probes(tmp_path / "run", seeds))
-    assert isinstance(reach, exhibits.Lines) and isinstance(training, exhibits.Lines)
+    assert isinstance(reach, exhibits.Plot) and isinstance(training, exhibits.Plot)
     (line,) = reach.panels[0].lines
     assert line.x == (1.0, 10.0, 100.0)
     middle = -10 * (1 + 0.1 * (seeds - 1) / 2)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from gru_research import report
+from gru_research.report import drawing
 from gru_research.report.study import captions, horizon, horizon_figure, reading
 from tests.report.synthetic import Page, constant, read_csv, write_run, write_study
 
@@ -80,8 +81,8 @@ def test_the_table(tmp_path):
 
 def test_the_figure_has_shares_metric_baseline_and_which_values_count(tmp_path):
     write_horizon(tmp_path, [10, 20, 40], {"GRU": [4, 3, 1], "RNN": [0, None, None]})
-    made = horizon_figure.illustration(reading.read(tmp_path))
-    shares, metric = made.figure.axes
+    drawn = drawing.draw(horizon_figure.figure(reading.read(tmp_path)))
+    shares, metric = drawn.axes
     assert shares.get_xscale() == metric.get_xscale() == "log"
     marks = [line for line in shares.lines if line.get_marker() == "o"]
     passed, failed = ([float(y) for y in line.get_ydata()] for line in marks)
@@ -102,7 +103,7 @@ def test_the_figure_has_shares_metric_baseline_and_which_values_count(tmp_path):
     places = [float(line.get_xdata()[0]) for line in metric.lines if line.get_marker() in ("o", "s")]
     assert places[0] < 10 < places[1]
     assert math.log(places[1] / places[0]) < 0.25 * math.log(2)
-    made.figure.draw_without_rendering()
+    drawn.draw_without_rendering()
 
 
 def test_one_value_one_cell_all_lost_and_no_references(tmp_path):

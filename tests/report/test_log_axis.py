@@ -6,18 +6,23 @@ import re
 import numpy as np
 import pytest
 
-from gru_research.report import exhibits
-from gru_research.report.exhibits import drawing, log_axis
+from gru_research.report import drawing, exhibits
+from gru_research.report.drawing import log_axis
 
 WORDS = exhibits.Words("Title", "what is in it", "What to see.")
 
 
 def line(label: str, *values: float | None, title: str = "") -> exhibits.Panel:
-    return exhibits.Panel(title, (exhibits.Line(label, 0, tuple(map(float, range(1, len(values) + 1))), values),))
+    shown = exhibits.Line(label, 0, tuple(map(float, range(1, len(values) + 1))), values)
+    return exhibits.Panel(title, (shown,), exhibits.Axis("rank"), exhibits.Axis("value", "powers"))
 
 
-def curves(*panels: exhibits.Panel) -> exhibits.Lines:
-    return exhibits.Lines("n", WORDS, panels, "rank", "value", powers=True)
+def curves(*panels: exhibits.Panel) -> exhibits.Plot:
+    return exhibits.Plot("n", WORDS, panels)
+
+
+def dots(*rows: exhibits.Dot, scale: exhibits.Scale = "powers") -> exhibits.Dots:
+    return exhibits.Dots("n", WORDS, rows, exhibits.Axis("cost", scale))
 
 
 def number(label: str) -> float:
@@ -43,10 +48,9 @@ def ticks(axis) -> dict[float, str]:
 @pytest.mark.parametrize("kind", ["lines", "dots"])
 def test_every_tick_says_where_it_is(low: float, high: float, kind: str) -> None:
     if kind == "lines":
-        axis = drawing.lines(curves(line("GRU", low, high))).figure.axes[0].yaxis
+        axis = drawing.draw(curves(line("GRU", low, high))).axes[0].yaxis
     else:
-        rows = (exhibits.Dot("a", low), exhibits.Dot("b", high))
-        axis = drawing.dots(exhibits.Dots("n", WORDS, rows, "cost", powers=True)).figure.axes[0].xaxis
+        axis = drawing.draw(dots(exhibits.Dot("a", low), exhibits.Dot("b", high))).axes[0].xaxis
     found = ticks(axis)
     assert len(found) >= 2
     assert len(set(found.values())) == len(found)  # not "1, 10^0, 10^0, 10^1, 10^1"
@@ -55,7 +59,7 @@ def test_every_tick_says_where_it_is(low: float, high: float, kind: str) -> None
 
 
 def test_a_cost_between_half_and_sevenfold_has_round_numbers() -> None:
-    axis = drawing.lines(curves(line("GRU", math.log10(0.5), math.log10(7)))).figure.axes[0].yaxis
+    axis = drawing.draw(curves(line("GRU", math.log10(0.5), math.log10(7)))).axes[0].yaxis
     assert list(ticks(axis).values()) == ["0.5", "1", "2", "5"]
 
 
@@ -77,23 +81,23 @@ def test_an_axis_over_hundreds_of_decades_is_cut_around_one(values, expected) ->
 
 def test_what_lies_outside_is_said_and_does_not_flatten_the_rest() -> None:
     shown = curves(line("GRU", 0.2, -1.0, title="before"), line("RNN", -3.0, -412.3, title="after"))
-    illustration = drawing.lines(shown)
-    assert illustration.caption == "What to see. The axis is cut. Below 1.0e-20: RNN (after) down to 5.0e-413."
-    low, high = illustration.figure.axes[0].get_ylim()
+    assert (
+        drawing.captioned(shown).caption == "What to see. The axis is cut. Below 1.0e-20: RNN (after) down to 5.0e-413."
+    )
+    low, high = drawing.draw(shown).axes[0].get_ylim()
     assert -22 < low < -20 and 0.2 < high < 2
     # From 0.2 to -1 is a visible part of the axis now.
     assert 1.2 / (high - low) > 0.05
 
 
 def test_ends_of_intervals_are_cut_too() -> None:
-    rows = (exhibits.Dot("held", 0.5, -80.0, 90.0), exhibits.Dot("silenced", 0.1))
-    illustration = drawing.dots(exhibits.Dots("n", WORDS, rows, "cost", 0.0, powers=True))
-    assert illustration.caption.endswith("Below 1.0e-20: held down to 1.0e-80. Above 1.0e20: held up to 1.0e90.")
-    assert np.allclose(illustration.figure.axes[0].get_xlim(), (-22, 22))
+    shown = dots(exhibits.Dot("held", 0.5, -80.0, 90.0), exhibits.Dot("silenced", 0.1))
+    caption = drawing.captioned(shown).caption
+    assert caption.endswith("Below 1.0e-20: held down to 1.0e-80. Above 1.0e20: held up to 1.0e90.")
+    assert np.allclose(drawing.draw(shown).axes[0].get_xlim(), (-22, 22))
 
 
 def test_a_linear_axis_is_left_alone() -> None:
-    rows = (exhibits.Dot("a", -300.0), exhibits.Dot("b", 300.0))
-    illustration = drawing.dots(exhibits.Dots("n", WORDS, rows, "difference"))
-    assert illustration.caption == "What to see."
-    assert illustration.figure.axes[0].get_xlim()[1] > 300
+    shown = dots(exhibits.Dot("a", -300.0), exhibits.Dot("b", 300.0), scale="linear")
+    assert drawing.captioned(shown).caption == "What to see."
+    assert drawing.draw(shown).axes[0].get_xlim()[1] > 300

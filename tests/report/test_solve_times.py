@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from gru_research.report import figures, results, run_tables, solve_times
+from gru_research.report import drawing, figures, results, run_tables, solve_times
 from tests.report.synthetic import Cell, constant, write_run
 
 INF = float("inf")
@@ -47,7 +47,7 @@ def test_without_times_or_a_threshold_there_is_nothing_to_say(tmp_path):
     none = collected(tmp_path / "none", {"GRU": constant(0.1)}, threshold=None)
     assert solve_times.restricted_mean(none, none.cells[0], "updates") is None
     assert run_tables.solving_table(none) is None
-    assert [made.name for made in figures.illustrations(none)] == ["learning_curves", "test_metric", "speed_and_size"]
+    assert [made.name for made in figures.figures(none)] == ["learning_curves", "test_metric", "speed_and_size"]
 
 
 def test_the_table(tmp_path):
@@ -66,11 +66,12 @@ def test_the_table(tmp_path):
 def test_the_steps_drawn_are_the_shares_solved(tmp_path):
     task = collected(tmp_path, {"GRU": constant(0.001, 0.001, 0.18, None, solved=2), "RNN": constant(*[0.2] * 4)})
     made = figures.share_solved(task)
-    updates, seconds = made.figure.axes
+    drawn = drawing.draw(made)
+    updates, seconds = drawn.axes
     gru = updates.lines[0]
     assert gru.get_drawstyle() == "steps-post"
     assert np.array(gru.get_xydata()).tolist() == [[0, 0], [100, 0.5], [200, 0.5]]
     assert len(seconds.lines) == len(updates.lines)
-    assert "2 of GRU, 4 of RNN" in made.caption
-    assert "Medians: GRU infinite; RNN infinite." in made.caption
-    made.figure.draw_without_rendering()  # a cell without any solve has no marks, which must not break the layout
+    assert "2 of GRU, 4 of RNN" in made.words.caption
+    assert "Medians: GRU infinite; RNN infinite." in made.words.caption
+    drawn.draw_without_rendering()  # a cell without any solve has no marks, which must not break the layout

@@ -8,7 +8,7 @@ import pytest
 import rich.console
 
 from gru_research import records, report, stats
-from gru_research.report import pairwise_tests
+from gru_research.report import drawing, pairwise_tests
 from gru_research.report.study import aggregate, captions, figures, page, reading
 from tests.faults import fault, seen
 from tests.report.synthetic import Page, constant, read_csv, write_run, write_study
@@ -94,7 +94,7 @@ def test_scores_are_normalised_and_averaged_over_the_tasks_that_have_every_cell(
 def test_the_heat_map_has_the_numbers_and_hatches_what_is_missing(tmp_path):
     usual_suite(tmp_path)
     study = reading.read(tmp_path)
-    axes = figures.heat_map(study, aggregate.scores(study)).figure.axes[0]
+    axes = drawing.draw(figures.heat_map(study, aggregate.scores(study))).axes[0]
     numbers = {text.get_text() for text in axes.texts if "/" not in text.get_text()}
     assert numbers == {"0.50", "0.15", "1.00"}
     hatched = [tuple(np.add(patch.get_xy(), 0.5)) for patch in axes.patches if patch.get_hatch()]
@@ -145,7 +145,7 @@ def test_a_task_that_has_no_scale_has_no_scores(tmp_path, fields, why):
     study = reading.read(tmp_path)
     found = aggregate.scores(study)
     assert why in found.without["a"]
-    assert [made.name for made in figures.illustrations(study, found)] == ["pairs"]
+    assert [made.name for made in figures.figures(study, found)] == ["pairs"]
     assert captions.left_out(found) == []
     shown = page.to_html(study, found, [], {})
     assert "0.15" in shown
@@ -177,8 +177,8 @@ def test_names_are_shown_as_they_are(tmp_path):
     (tmp_path / name / "report.html").write_text("")
     write_study(tmp_path, "suite", [name], title="<h1>all</h1>")
     study = reading.read(tmp_path)
-    for made in figures.illustrations(study, aggregate.scores(study)):
-        made.figure.draw_without_rendering()  # no mathematics between dollars
+    for made in figures.figures(study, aggregate.scores(study)):
+        drawing.draw(made).draw_without_rendering()  # no mathematics between dollars
     (tmp_path / "page.html").write_text(page.to_html(study, aggregate.scores(study), [], {}))
     shown = Page(tmp_path / "page.html")
     assert not {"b", "i", "u"} & {tag for tag, _ in shown.tags}

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from gru_research import records, report
-from gru_research.report import results, tuning
+from gru_research.report import drawing, results, tuning
 from tests.report.synthetic import Cell, Page, falling, table_text, two_cells, write_run
 
 RATES = (1e-3, 3e-3, 1e-2, 3e-2)
@@ -79,18 +79,20 @@ def test_seeds_of_a_draw_are_one_draw_ranked_by_their_interquartile_mean(tmp_pat
 def test_every_draw_is_drawn_the_chosen_one_ringed_and_the_lost_ones_at_the_edge(tmp_path):
     cells = {"GRU": tuned([0.1, 0.01, 0.02, None], chosen=1), "RNN": tuned([0.2, 0.2, None, None], chosen=0)}
     task = collected(write_run(tmp_path, cells))
-    made = tuning.illustration(task)
-    gru, rnn = made.figure.axes
-    points = {axes: {(float(line.get_xdata()[0]), line.get_marker()) for line in axes.lines} for axes in (gru, rnn)}
+    made = tuning.figure(task)
+    gru, rnn = drawing.draw(made).axes
+    points = {
+        axes: {(float(x), line.get_marker()) for line in axes.lines for x in line.get_xdata()} for axes in (gru, rnn)
+    }
     assert {(1e-3, "o"), (3e-3, "o"), (1e-2, "o"), (3e-2, "x")} <= points[gru]
     assert {(1e-3, "s"), (1e-2, "x"), (3e-2, "x")} <= points[rnn]
     rings = [line for line in gru.lines if line.get_markersize() == 12]
     assert [(ring.get_xdata()[0], ring.get_ydata()[0]) for ring in rings] == [(3e-3, 0.01)]
     assert gru.get_xscale() == gru.get_yscale() == "log"
     assert gru.get_xlim()[0] < 1e-4 < 1e-1 < gru.get_xlim()[1]  # the whole range that was drawn from
-    assert "Chosen rates: GRU 0.003; RNN 0.001." in made.caption
+    assert "Chosen rates: GRU 0.003; RNN 0.001." in made.words.caption
     # The baseline is 0.167: all finite draws of GRU beat it, none of RNN.
-    assert "Draws better than the baseline: GRU 3 of 4; RNN 0 of 4." in made.caption
+    assert "Draws better than the baseline: GRU 3 of 4; RNN 0 of 4." in made.words.caption
 
 
 def test_a_run_interrupted_while_tuning_shows_its_draws(tmp_path):
@@ -106,7 +108,7 @@ def test_a_run_interrupted_while_tuning_shows_its_draws(tmp_path):
 
 def test_no_draws_no_section(tmp_path):
     task = collected(write_run(tmp_path, two_cells(1)))
-    assert tuning.illustration(task) is None
+    assert tuning.figure(task) is None
     assert tuning.notes(task) == []
 
 

@@ -1,10 +1,9 @@
 """Makes `claims.md`: the content of the page as Markdown, with links to the figures' files."""
 
 from gru_research import tables
-from gru_research.report import figure_settings
+from gru_research.report import drawing, figure_settings
 from gru_research.report.claims import page
 from gru_research.report.claims.findings import Claims, Finding
-from gru_research.report.exhibits import drawing
 
 
 def to_markdown(claims: Claims) -> str:

@@ -12,7 +12,6 @@ from gru_research import tables
 from gru_research.plural import several
 from gru_research.report import files, formatting, markup
 from gru_research.report.claims.findings import Claims, Finding, counted
-from gru_research.report.exhibits.html import to_parts
 from gru_research.tables import Column
 
 TITLE = "What gates do: a tutorial's claims about the GRU, run"
@@ -65,7 +64,7 @@ def _section(workdir: Path, finding: Finding, figures: files.Figures) -> markup.
     parts: list[Any] = [
         _verdict(finding),
         markup.definitions(described(finding)),
-        *to_parts(finding.shown, figures),
+        *figures.parts(finding.shown),
     ]
     if links := [link for run in finding.runs if (link := _link(workdir, run))]:
         parts.append(f"<p>Runs: {', '.join(links)}</p>")

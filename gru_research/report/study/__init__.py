@@ -25,10 +25,10 @@ def write(workdir: Path, console: rich.console.Console | None = None) -> files.R
     tested = [test for x, y in itertools.combinations(study.labels, 2) for test in pairwise_tests.over(tasks, x, y)]
     drawn = files.Figures(workdir / "figures")
     if study.kind == "horizon":
-        illustrations = [made for made in [horizon_figure.illustration(study)] if made]
+        shown = [made for made in [horizon_figure.figure(study)] if made]
     else:
-        illustrations = figures.illustrations(study, found)
-    pictures = {made.name: drawn.add(made) for made in illustrations}
+        shown = figures.figures(study, found)
+    pictures = {made.name: drawn.add(made) for made in shown}
     rows = [(run.name, row) for run in study.runs for row in run.rows]
     table = summary.to_csv([row for _, row in rows], runs=[name for name, _ in rows])
     paths = files.ReportPaths(

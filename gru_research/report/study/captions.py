@@ -113,7 +113,7 @@ def heat_map_caption(study: reading.Study, found: aggregate.Scores) -> str:
 
 def means_caption(found: aggregate.Scores) -> str:
     said = "; ".join(
-        f"{label} {score(estimate.value)}{_ends(estimate) if _has_intervals(found) else ''}"
+        f"{label} {score(estimate.value)}{_ends(estimate) if has_intervals(found) else ''}"
         for label, estimate in aggregate.iqms(found).items()
     )
     return f"{_common(found)} {said}.{_interval_words(found, 'bar')}"
@@ -195,7 +195,7 @@ def _common(found: aggregate.Scores) -> str:
     return f"Over {'the one task that has' if count == 1 else f'the {count} tasks that have'} every cell."
 
 
-def _has_intervals(found: aggregate.Scores) -> bool:
+def has_intervals(found: aggregate.Scores) -> bool:
     return found.least_seeds >= aggregate.MIN_SEEDS_FOR_INTERVAL
 
 
@@ -205,7 +205,7 @@ def _ends(estimate: stats.Estimate) -> str:
 
 def _interval_words(found: aggregate.Scores, what: str) -> str:
     seeds = found.least_seeds
-    if not _has_intervals(found):
+    if not has_intervals(found):
         return f" With {several(seeds, 'seed')} a task no interval is shown."
     few = f"; with {seeds} seeds a task it is too narrow" if seeds < 10 else ""
     return f" The {what} is the bootstrap interval, stratified over tasks (nominally 95 %{few})."

@@ -18,7 +18,7 @@ def to_html(
     tested: Sequence[pairwise_tests.Pair],
     pictures: Mapping[str, markup.Picture],
 ) -> str:
-    """Returns the page. `pictures` are by the name of their illustration."""
+    """Returns the page. `pictures` are by the name of their figure."""
     shown = list(pictures.values())
     sections = _horizon_sections(study, shown) if study.kind == "horizon" else _suite_sections(study, found, pictures)
     if tested:

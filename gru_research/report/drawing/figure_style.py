@@ -5,7 +5,6 @@ and Ito, which colour-blind readers can distinguish. Each cell also has a marker
 Widths and font sizes follow `figure_settings`.
 """
 
-import dataclasses
 import functools
 import math
 import textwrap
@@ -19,27 +18,23 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from gru_research.report import figure_settings
+from gru_research.report import figure_settings, formatting
 
 INK, FAINT, GRID, SHADE = "#222222", "#6b6b6b", "#dddddd", "#eeeeee"
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _LINES = ("-", "--", "-.", (0, (1, 1.2)), (0, (5, 1.5, 1, 1.5, 1, 1.5)))
+# The best trivial answer, the baseline, is bolder than others: better values show that something was learned.
+_REFERENCES: dict[str, dict[str, Any]] = {
+    "level": {"color": INK, "linestyle": "-", "linewidth": 1.2},
+    "baseline": {"color": FAINT, "linestyle": (0, (6, 3)), "linewidth": 1.1},
+    "trivial": {"color": FAINT, "linestyle": (0, (6, 3)), "linewidth": 0.7},
+    "threshold": {"color": INK, "linestyle": (0, (1, 2)), "linewidth": 1.3},
+}
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
-_LEGEND_LABEL, _ROW_LABEL, _LEAST_LABEL = 28, 20, 8  # characters
+_ROW_LABEL, _LEAST_LABEL = 20, 8  # characters
 _LEGEND_ROW = 0.2  # inches
 _ORDINARY = 10  # points
 _BOX = "\u25a1"
-
-
-@dataclasses.dataclass(frozen=True)
-class Illustration:
-    """A figure with the `name` of its file. `title`, `alt` and `caption` are plain text, not escaped for HTML."""
-
-    name: str
-    figure: Figure
-    title: str
-    alt: str
-    caption: str
 
 
 def width() -> float:
@@ -77,18 +72,22 @@ def title(axes: Axes, words: str) -> None:
     axes.set_title(text(words), loc="left", fontweight="bold")
 
 
-def style(index: int) -> dict[str, Any]:
-    """Returns colour, marker and line style of the cell at `index`. The first 315 all differ."""
+def style(place: int | str) -> dict[str, Any]:
+    """Returns colour, marker and line style of the cell at `place`, or of a kind of reference. The styles of the first
+    315 cells all differ."""
+    if isinstance(place, str):
+        return _REFERENCES[place] | {"marker": ""}
     return {
-        "color": _COLOURS[index % len(_COLOURS)],
-        "linestyle": _LINES[index % len(_LINES)],
-        "marker": _MARKERS[index % len(_MARKERS)],
+        "color": _COLOURS[place % len(_COLOURS)],
+        "linestyle": _LINES[place % len(_LINES)],
+        "marker": _MARKERS[place % len(_MARKERS)],
     }
 
 
-def key(label: str, index: int) -> Line2D:
-    """Returns the legend entry of the cell at `index`."""
-    return Line2D([], [], label=text(shortened(label)), linewidth=1.9, markersize=5, **style(index))
+def key(label: str, place: int | str) -> Line2D:
+    """Returns the legend entry of a line."""
+    look = {"linewidth": 1.9, "markersize": 5} | style(place)
+    return Line2D([], [], label=text(formatting.shortened(label)), **look)
 
 
 def legend(figure: Figure, handles: Sequence[Artist]) -> None:
@@ -119,10 +118,6 @@ def _wrapped(label: str, characters: int) -> str:
     # Names may break at spaces, hyphens and underscores.
     lines = textwrap.wrap(label.replace("_", "_ "), characters, max_lines=2, placeholder="…")
     return "\n".join(line.replace("_ ", "_") for line in lines)
-
-
-def shortened(label: str, characters: int = _LEGEND_LABEL) -> str:
-    return label if len(label) <= characters else label[: characters - 1] + "…"
 
 
 def text(words: str) -> str:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from gru_research import stats
-from gru_research.report.exhibits.data import Dot, Line, dot, numbers
+from gru_research.report.exhibits import Dot, Line, dot, numbers
 
 INTERVAL_FROM = 6
 """The fewest seeds with a 95 % interval of the median. Fewer seeds show their range."""

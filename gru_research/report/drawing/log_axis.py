@@ -12,7 +12,7 @@ import numpy as np
 from matplotlib.axis import Axis
 
 from gru_research.report import formatting
-from gru_research.report.exhibits.data import Dots, Lines, Number
+from gru_research.report.exhibits import Dots, Number, Plot
 
 DECADES = 20
 """The number of decades that a cut axis shows on each side of 1, or beyond the value nearest to 1."""
@@ -42,9 +42,9 @@ def fit(axis: Axis, shown: tuple[float, float] | None) -> None:
         set_limits(low - margin, high + margin)
 
 
-def outside(figure: Lines | Dots) -> str:
+def outside(figure: Plot | Dots) -> str:
     """Returns the values outside a cut axis, as sentences; empty if the axis shows all."""
-    named = list(_named(figure)) if figure.powers else []
+    named = list(_named(figure))
     shown = window(value for _, values in named for value in values)
     if shown is None:
         return ""
@@ -54,21 +54,16 @@ def outside(figure: Lines | Dots) -> str:
     return " ".join(["The axis is cut.", *filter(None, [below, above])])
 
 
-def _named(figure: Lines | Dots) -> Iterator[tuple[str, Sequence[Number]]]:
-    """Yields the name of each line or dot and its values, including interval ends."""
+def _named(figure: Plot | Dots) -> Iterator[tuple[str, Sequence[Number]]]:
+    """Yields the name of each line or dot on an axis of powers and its values, including interval ends."""
     if isinstance(figure, Dots):
-        for row in figure.rows:
-            yield row.label, (row.value, row.low, row.high)
+        if figure.axis.scale == "powers":
+            yield from ((row.label, (row.value, row.low, row.high)) for row in figure.rows)
         return
     for panel in figure.panels:
-        for line in panel.lines:
+        for line in panel.lines if panel.y.scale == "powers" else ():
             called = f"{line.label} ({panel.title})" if panel.title else line.label
             yield called, (*line.y, *line.low, *line.high)
-
-
-def values(figure: Lines | Dots) -> list[Number]:
-    """Returns all values of a figure, including interval ends."""
-    return [value for _, of in _named(figure) for value in of]
 
 
 def _beyond(

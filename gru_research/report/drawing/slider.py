@@ -1,15 +1,15 @@
 """The slider over the steps of a heat map."""
 
-from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from gru_research.report import formatting, markup
-from gru_research.report.exhibits.data import Heat, Number
+from gru_research.report.exhibits import Heat, Number
 
 
-def steps(shown: Heat, top: Axes) -> markup.Steps:
-    """Returns the slider of a heat map whose layout is done and whose top axes are `top`."""
-    assert top.figure is not None
-    places = [axes.get_position() for axes in top.figure.axes]
+def steps(shown: Heat, figure: Figure) -> markup.Steps:
+    """Returns the slider of a drawn heat map, whose layout is done."""
+    top = figure.axes[0]
+    places = [axes.get_position() for axes in figure.axes]
     of_steps = top.get_position()  # the maps share its x axis, with half a step of margin at both ends
     return markup.Steps(
         left=of_steps.x0,
