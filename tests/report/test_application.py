@@ -90,11 +90,8 @@ def test_saved_examples_are_drawn_by_their_form(tmp_path: Path, monkeypatch: pyt
 
     def drawn(task: results.TaskResults, cells: examples.Cells) -> list[exhibits.Exhibit]:
         assert list(cells) == ["gru"] and task.labels.index("gru") == 0
-        return [
-            exhibits.Dots(
-                "values", exhibits.Words("Title of it", "alt", "caption"), (exhibits.dot("x", (1, 0, 2)),), "x"
-            )
-        ]
+        words = exhibits.Words("Title of it", "alt", "caption")
+        return [exhibits.Dots("values", words, (exhibits.dot("x", (1, 0, 2)),), exhibits.Axis("x"))]
 
     monkeypatch.setattr(examples, "FORMS", {"none": drawn})
     report.write(tmp_path / "run")
