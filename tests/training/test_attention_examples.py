@@ -235,16 +235,17 @@ def test_a_run_keeps_what_its_models_own_answers_read(tmp_path: Path) -> None:
     params = jax.tree.map(lambda a: a[0], load_parameters(tmp_path, "toy")["params"])
     batch = {name: a[found.examples] for name, a in commands(TEST).items()}
     said: list[np.ndarray] = []
-    state, logits = model.start(params, batch)
+    state, logits = jax.jit(model.start)(params, batch)
+    step = jax.jit(model.step)
     for _ in range(T + 2):
         said.append(np.asarray(logits).argmax(-1))
-        state, logits = model.step(params, state, jnp.asarray(said[-1]))
+        state, logits = step(params, state, jnp.asarray(said[-1]))
     tokens = np.stack(said, 1)
     ends = tokens == END
     lengths = np.where(ends.any(1), ends.argmax(1) + 1, T + 2)
     assert found.answer_lengths.tolist() == lengths.tolist()
     assert lengths.tolist() == kept["predictions"]["lengths"][0, found.examples].tolist()
-    weights = np.asarray(model.attend(params, batch | {"targets": tokens, "target_lengths": lengths}))
+    weights = np.asarray(jax.jit(model.attend)(params, batch | {"targets": tokens, "target_lengths": lengths}))
     for i, length in enumerate(lengths):
         assert found.answers[i, :length].tolist() == tokens[i, :length].tolist()
         np.testing.assert_allclose(found.weights[i, :length], weights[i, :length, : found.lengths.max()], atol=1e-6)

@@ -52,16 +52,20 @@ def test_a_record_holds_the_gradient_of_the_loss_at_that_step(whole: tuple[Path,
     mine = [record for record in found.probes if record.cell == "gru" and record.seed == 1]
     assert [record.step for record in mine] == [0, 2, 4]
     saved = jax.tree.map(lambda a: a[1], load_parameters(workdir, "gru")["params"])
+
+    @jax.jit
+    def flow(params: Any) -> Any:
+        last = model.stack.apply(params["stack"], batch["inputs"])[0][0]
+        errors = model.readout.apply(params["readout"], last, None) - batch["targets"]
+        by_hand = jnp.sign(errors) * params["readout"]["W"].T / jnp.linalg.norm(params["readout"]["W"])
+        return gradient_flow(model.stack, params["stack"], batch["inputs"], cotangent=by_hand)
+
     for record, params in (
         (mine[0], model.init(stream(jnp.uint32(1), "init"), plan.task.spec.example)),
         (mine[-1], saved),
     ):
         assert (record.name, record.measured["of"]) == ("gradient_flow", "loss")
-        last = model.stack.apply(params["stack"], batch["inputs"])[0][0]
-        errors = model.readout.apply(params["readout"], last, None) - batch["targets"]
-        by_hand = np.sign(errors) * params["readout"]["W"].T / jnp.linalg.norm(params["readout"]["W"])
-        logs = gradient_flow(model.stack, params["stack"], batch["inputs"], cotangent=by_hand)
-        median = np.median(logs, axis=0)
+        median = np.median(flow(params), axis=0)
         np.testing.assert_allclose(
             record.measured["log_norm"], median[np.array(record.measured["lags"]) - 1], rtol=1e-4
         )
@@ -96,14 +100,13 @@ def test_lags_of_sequences_with_lengths_count_from_their_ends() -> None:
     model, task = plan.cells[0].model, plan.task
     batch = jax.jit(task.data.make, static_argnums=1)(jax.random.key(0), 3)
     params = model.init(jax.random.key(1), task.spec.example)
-    logs = evaluation_hooks.loss_flow(model, task, params, batch)
+    flow = jax.jit(lambda batch: evaluation_hooks.loss_flow(model, task, params, batch))
+    logs = flow(batch)
     for row, length in enumerate(np.asarray(batch["lengths"])):
         assert np.isfinite(logs[row, :length]).all() and np.isnan(logs[row, length:]).all()
         alone = {name: a[row : row + 1] for name, a in batch.items() if name != "lengths"}
         alone["inputs"] = alone["inputs"][:, :length]
-        np.testing.assert_allclose(
-            logs[row, :length], evaluation_hooks.loss_flow(model, task, params, alone)[0], rtol=1e-3
-        )
+        np.testing.assert_allclose(logs[row, :length], flow(alone)[0], rtol=1e-3)
 
 
 def test_what_can_not_be_probed_is_refused_before_anything_is_written(tmp_path: Path) -> None:
