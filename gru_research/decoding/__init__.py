@@ -8,9 +8,9 @@ from .answers import Answers
 from .autoregressive import Pick, one_by_one
 from .beam import beam_search
 from .greedy import greedy
-from .sample import sample
+from .sample import draw, sample
 
 DECODERS = {"greedy": greedy, "sample": sample, "beam_search": beam_search}
 """Ways of decoding by name."""
 
-__all__ = ["DECODERS", "Answers", "Pick", "beam_search", "greedy", "one_by_one", "sample"]
+__all__ = ["DECODERS", "Answers", "Pick", "beam_search", "draw", "greedy", "one_by_one", "sample"]

@@ -12,7 +12,7 @@ from gru_research.models import Generator
 from gru_research.types import Array, Batch, Params, PRNGKey
 
 from .answers import Answers
-from .autoregressive import one_by_one
+from .autoregressive import Pick, one_by_one
 
 SMALLEST = float(jnp.finfo(jnp.float32).tiny)
 
@@ -55,6 +55,12 @@ def sample(
       ValueError: as `greedy`.
       TypeError: `key` isn't a key.
     """
+    pick = draw(key, temperature=temperature, top_k=top_k, top_p=top_p)
+    return one_by_one(model, params, batch, pick, end=end, longest=longest, no_repeat=no_repeat)
+
+
+def draw(key: PRNGKey, *, temperature: float = 1.0, top_k: int = 0, top_p: float = 1.0) -> Pick:
+    """The choice of `sample`, for a decoder of your own: arguments and errors are as there."""
     key = key if _is_for_each_row(key) else check_key(key)
     temperature = number("temperature", temperature, "a finite number above 0", above=0)
     top_k = whole("top_k", top_k, 0)
@@ -67,7 +73,7 @@ def sample(
         drawn_from_BV = jnp.where(kept(logits_BV, top_k, top_p), logits_BV, -jnp.inf)
         return jax.vmap(jax.random.categorical)(keys_B, drawn_from_BV)
 
-    return one_by_one(model, params, batch, pick, end=end, longest=longest, no_repeat=no_repeat)
+    return pick
 
 
 def _is_for_each_row(key: PRNGKey) -> bool:

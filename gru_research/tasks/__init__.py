@@ -7,6 +7,7 @@ from .application import Application, Breakdown, Published
 from .associative_recall import associative_recall
 from .base import Generated, Stored, Task
 from .characters import characters
+from .chorales import chorales
 from .copy_memory import copy_memory
 from .files import files
 from .formal import cycle_navigation, modular_arithmetic, parity
@@ -37,6 +38,7 @@ TASKS: dict[str, Callable[..., Task]] = {
     "smnist": smnist,
     "music": music,
     "characters": characters,
+    "chorales": chorales,
     "scan": scan,
     "tfds": tfds,
     "files": files,

@@ -15,7 +15,8 @@ from gru_research.tasks.music import COLLECTIONS
 from gru_research.tasks.scan import FREQUENT, HALVES, NEAREST, SPLITS
 from tests.tasks.measuring import baseline
 
-TEXT = (Path(__file__).resolve().parents[2] / "docs" / "tasks.md").read_text()
+ROOT = Path(__file__).resolve().parents[2]
+TEXT = (ROOT / "docs" / "tasks.md").read_text()
 ROWS = {
     name: [cell.strip() for cell in rest.split("|")]
     for name, rest in re.findall(r"^\| \[(\w+)\]\(#\1\) \|(.*)\|$", TEXT, re.MULTILINE)
@@ -23,6 +24,9 @@ ROWS = {
 SECTIONS = dict(re.findall(r"^## (\w+)\n(.*?)(?=^## )", TEXT, re.DOTALL | re.MULTILINE))
 OWN = ("tfds", "files")
 """Tasks whose properties depend on the config's data."""
+APPLICATIONS = ("chorales",)
+"""Tasks with a page each, docs/applications/NAME.md."""
+BENCH = [name for name in TASKS if name not in APPLICATIONS]
 COMMON = {"validation_size", "test_size", "threshold"}
 # Values other than the defaults, to check the formulas.
 OPTIONS: dict[str, dict[str, Any]] = {
@@ -44,13 +48,13 @@ def solved(task: Task) -> str:
 
 
 def test_every_task_has_a_row_and_a_section_in_the_order_of_the_names() -> None:
-    assert list(ROWS) == list(TASKS) and [name for name in SECTIONS if name in TASKS] == list(TASKS)
-    generated = [name for name in TASKS if name not in OWN and isinstance(TASKS[name]().data, Generated)]
-    assert (len(TASKS), len(generated)) == (18, 12)
+    assert list(ROWS) == BENCH and [name for name in SECTIONS if name in TASKS] == BENCH
+    generated = [name for name in BENCH if name not in OWN and isinstance(TASKS[name]().data, Generated)]
+    assert (len(BENCH), len(generated)) == (18, 12)
     assert TEXT.count("eighteen tasks") == TEXT.count("Twelve generate") == 1
 
 
-@pytest.mark.parametrize("name", [name for name in TASKS if name not in OWN])
+@pytest.mark.parametrize("name", [name for name in BENCH if name not in OWN])
 def test_a_row_says_what_the_task_says(name: str) -> None:
     _, length, metric, formula, reached, threshold, config = ROWS[name]
     task = TASKS[name]()
@@ -72,12 +76,30 @@ def test_formulas_are_there_and_tried_with_other_options() -> None:
         assert baseline(TASKS[name]()) == pytest.approx(limit, rel=1e-6)
 
 
-@pytest.mark.parametrize("name", [name for name in TASKS if name not in OWN])
+@pytest.mark.parametrize("name", [name for name in BENCH if name not in OWN])
 def test_a_section_has_the_options_with_their_defaults(name: str) -> None:
     (listed,) = re.findall(r"^- Options: (.*?)(?=^- |\Z)", SECTIONS[name], re.DOTALL | re.MULTILINE)
     found = {option: ast.literal_eval(value) for option, value in re.findall(r"`(\w+)=([^`]*)`", listed)}
     expected = defaults(name)
     assert found == {option: value for option, value in expected.items() if option not in COMMON | {"learned"}}
+
+
+def test_every_application_has_a_row_that_names_its_page_and_config() -> None:
+    rows = re.findall(
+        r"^\| \[(\w+)\]\(applications/\1\.md\) \|.*\| `configs/applications/\1\.py` \|$", TEXT, re.MULTILINE
+    )
+    assert tuple(rows) == APPLICATIONS
+
+
+@pytest.mark.parametrize("name", APPLICATIONS)
+def test_the_page_of_an_application_has_its_options_with_their_defaults(name: str) -> None:
+    page = (ROOT / "docs" / "applications" / f"{name}.md").read_text()
+    rows = re.findall(
+        r"^\| `(\w+)` \| `(.*?)` \|", page.partition("## Options\n")[2].partition("\n## ")[0], re.MULTILINE
+    )
+    found = {option: ast.literal_eval(value) for option, value in rows}
+    expected = defaults(name)
+    assert found == {option: value for option, value in expected.items() if option not in ("dirs", "learned")}
 
 
 @pytest.mark.parametrize("name", OWN)

@@ -1,0 +1,37 @@
+"""Bach's chorales, note by note.
+
+python -m experiments.compare --config=configs/applications/chorales.py[:quick | :full]
+"""
+
+import ml_collections
+
+VARIANTS = ("", "quick", "full")
+
+
+def get_config(variant: str = "") -> ml_collections.ConfigDict:
+    """Returns the config: the default, "quick" or "full"."""
+    if variant not in VARIANTS:
+        raise ValueError(f"variant {variant!r} must be one of {', '.join(filter(None, VARIANTS))}, or left out")
+    config = ml_collections.ConfigDict()
+    config.task = ml_collections.ConfigDict({"name": "chorales", "segment": 64, "context": 8, "transpose": True})
+    config.cells = ml_collections.ConfigDict()
+    config.cells.gru = ml_collections.ConfigDict({"kind": "gru", "hidden_size": 128, "reset": "after"})
+    config.cells.lstm = ml_collections.ConfigDict({"kind": "lstm", "forget_bias": 1.0})
+    config.cells.rnn = ml_collections.ConfigDict({"kind": "rnn", "activation": "tanh"})
+    config.only = ""
+    config.reference = "gru"
+    config.match = "parameters"
+    config.updates = 1000
+    config.batch_size = 16
+    config.evaluations = 10
+    config.select = "best"
+    config.seeds = 3
+    config.first_seed = 0
+    config.tune = ml_collections.ConfigDict({"draws": 4, "learning_rate": (1e-3, 2e-2), "updates": 200, "seeds": 1})
+    config.optimizer = ml_collections.ConfigDict(
+        {"name": "adam", "schedule": "cosine", "clip": 1.0, "weight_decay": 0.0}
+    )
+    config.model = ml_collections.ConfigDict(
+        {"kind": "voices", "layers": 2, "embedding_size": 64, "beats": 16, "dropout": 0.0}
+    )
+    return config
