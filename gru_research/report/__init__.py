@@ -159,7 +159,7 @@ def _task_page(
     return page.TaskPage(
         task=task,
         pairs=pairwise_tests.within(task),
-        pictures=[drawn.add(shown) for shown in figures.figures(task)],
+        pictures=[drawn.add(shown) for shown in [*figures.figures(task), *application.breakdowns(task)]],
         tuning_picture=drawn.add(tuned) if tuned else None,
         probed=drawn.parts(gradient_flow.flow_exhibits(run)),
         examples=drawn.parts(shown_examples),

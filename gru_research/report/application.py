@@ -1,12 +1,12 @@
-"""What a report on an application adds: rows of trivial answers and published figures, and a verdict."""
+"""What a report adds for an application: trivial answers, published figures, groups of examples, a verdict."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
 from gru_research import stats, tables
 from gru_research.plural import several
-from gru_research.report import formatting, results
+from gru_research.report import exhibits, formatting, results
 
 Row = tuple[str, Mapping[str, float | None], str]
 """A name, the values by metric, and how they were measured."""
@@ -97,3 +97,36 @@ def _against_cell(x: str, of_x: np.ndarray, y: str, of_y: np.ndarray) -> str:
     if of_x.max() < of_y.min():
         return f"{x} is behind {y}: each of its seeds is worse than each seed of {y}."
     return f"Between {x} and {y} a difference is not shown here: their seeds overlap."
+
+
+def breakdowns(task: results.TaskResults) -> list[exhibits.Plot]:
+    """Returns a figure for each breakdown: the IQM of every group as a line for each cell, with thin lines of seeds."""
+    application = task.task.application
+    if application is None or not task.complete:
+        return []
+    return [_plot(task, name, one) for name, one in application.breakdowns.items()]
+
+
+def _plot(task: results.TaskResults, name: str, one: results.Breakdown) -> exhibits.Plot:
+    groups = list(one.groups)
+    places = tuple(float(group) if one.numeric else float(i) for i, group in enumerate(groups))
+    lines = []
+    for cell in task.complete:
+        seeds = tuple(
+            exhibits.numbers(seed.test_metrics.get(metric) for metric in one.groups.values()) for seed in cell.seeds
+        )
+        middle = exhibits.numbers(_iqm(task, cell, metric) for metric in one.groups.values())
+        lines.append(exhibits.Line(cell.label, task.labels.index(cell.label), places, middle, seeds=seeds))
+    ticks = () if one.numeric else tuple(zip(places, groups, strict=True))
+    said = "; ".join(f"{line.label}: {_listed(groups, line.y)}" for line in lines)
+    words = exhibits.Words(
+        one.title,
+        f"Line chart of {one.title}. {said}.",
+        f"Test set, {one.unit} by {one.by}. Thick lines are interquartile means over seeds, thin lines single seeds.",
+    )
+    panel = exhibits.Panel("", tuple(lines), exhibits.Axis(one.by, ticks=ticks), exhibits.Axis(one.unit))
+    return exhibits.Plot(f"breakdown-{name}", words, (panel,))
+
+
+def _listed(groups: Sequence[str], values: Sequence[float | None]) -> str:
+    return ", ".join(f"{group} {formatting.number(value)}" for group, value in zip(groups, values, strict=True))

@@ -1,5 +1,6 @@
 """What a report adds for an application: published figures, the verdict on its use, saved examples."""
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,25 @@ def test_the_verdict_follows_from_the_seeds(
     page = synthetic.Page(tmp_path / "run" / "report.html")
     assert "What it shows" in page.text and "look-back 720" in page.text
     assert says[0] in page.text and says[0].lower() in " ".join(synthetic.table_text(run).split()).lower()
+
+
+def test_groups_have_a_line_for_each_cell_with_its_seeds(tmp_path: Path) -> None:
+    _, task = written(tmp_path / "run", {"gru": constant(0.1, 0.2), "rnn": constant(0.3, 0.4)})
+    values = iter([{"MSE, 1": 1.0, "MSE, 2": 2.0}, {"MSE, 1": 3.0, "MSE, 2": None}] * 2)
+    seen = [
+        dataclasses.replace(cell, seeds=tuple(dataclasses.replace(s, test_metrics=next(values)) for s in cell.seeds))
+        for cell in task.cells
+    ]
+    (plot,) = application.breakdowns(dataclasses.replace(task, cells=tuple(seen)))
+    (panel,) = plot.panels
+    assert [(line.label, line.place, line.x) for line in panel.lines] == [
+        ("gru", 0, (1.0, 2.0)),
+        ("rnn", 1, (1.0, 2.0)),
+    ]
+    assert panel.lines[0].seeds == ((1.0, 2.0), (3.0, None)) and panel.lines[0].y == (2.0, None)
+    assert (panel.x.label, panel.y.label, panel.x.ticks) == ("steps", "MSE", ()) and "gru: 1 2, 2 -" in plot.words.alt
+    report.write(tmp_path / "run")
+    assert (tmp_path / "run" / "figures" / "breakdown-length.png").stat().st_size > 1000
 
 
 def test_a_task_that_is_no_application_has_none_of_it(tmp_path: Path) -> None:
