@@ -1,16 +1,19 @@
 """`experiments.diagnose` as a command on small finished runs."""
 
 import json
-import os
 import re
-import signal
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from gru_research.config import experiment
+from gru_research.data import DataDirs
+from gru_research.runs.comparison import run_comparison
+from gru_research.training import make_plan
 from tests.faults import fault, seen
-from tests.launching import PYTHONPATH, ROOT, command, launch
+from tests.launching import launch
+from tests.runs.small import trained
 
 ADDING = [
     "--config=configs/adding.py", "--config.only=gru,rnn", "--config.match=width", "--config.cells.gru.hidden_size=3",
@@ -19,15 +22,12 @@ ADDING = [
 ]  # fmt: skip
 
 
-def finished(folder: Path, *flags: str) -> Path:
-    done = launch("compare", *flags, f"--workdir={folder}")
-    assert done.returncode == 0, done.stderr
-    return folder
-
-
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return finished(tmp_path_factory.mktemp("diagnose") / "run", *ADDING, "--config.optimizer.clip=1.0")
+    folder = tmp_path_factory.mktemp("diagnose") / "run"
+    done = launch("compare", *ADDING, "--config.optimizer.clip=1.0", f"--workdir={folder}")
+    assert done.returncode == 0, done.stderr
+    return folder
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +80,8 @@ def test_only_the_cells_that_are_named(run: Path, diagnosed: subprocess.Complete
 
 
 def test_what_cant_be_followed_back_is_said_and_the_rest_is_shown(tmp_path: Path) -> None:
-    both = finished(tmp_path / "both", *ADDING, "--config.only=gru", "--config.model.bidirectional=true")
+    task = {"name": "adding", "length": 6, "validation_size": 10, "test_size": 10}
+    both = trained(tmp_path / "both", task, only="gru", model={"bidirectional": True})
     done = launch("diagnose", f"--workdir={both}", "--examples=10")
     assert done.returncode == 0, done.stderr
     (note,) = headings(both)["In short"]
@@ -88,9 +89,8 @@ def test_what_cant_be_followed_back_is_said_and_the_rest_is_shown(tmp_path: Path
 
 
 def test_sequences_of_several_lengths(tmp_path: Path) -> None:
-    flags = ["--config=configs/cycle_navigation.py", "--config.only=gru", *ADDING[2:8], "--config.task.length=5"]
-    sizes = ["--config.task.test_length=8", "--config.task.validation_size=10", "--config.task.test_size=10"]
-    varying = finished(tmp_path / "varying", *flags, *sizes)
+    task = {"name": "cycle_navigation", "length": 5, "test_length": 8, "validation_size": 10, "test_size": 10}
+    varying = trained(tmp_path / "varying", task, only="gru")
     done = launch("diagnose", f"--workdir={varying}", "--examples=10")
     assert done.returncode == 0, done.stderr
     found = headings(varying)
@@ -117,13 +117,13 @@ def test_a_mistake_is_one_line(flags: list[str], said: list[str], run: Path, tmp
 
 @fault("working directory", "a diagnosis of an unfinished run")
 def test_a_run_that_isnt_finished_is_refused(tmp_path: Path) -> None:
-    flags = [*ADDING, "--config.updates=10000000", "--config.eval_every=100", f"--workdir={tmp_path}/it"]
-    env = os.environ | {"PYTHONPATH": PYTHONPATH, "JAX_PLATFORMS": "cpu", "PYTHONUNBUFFERED": "1"}
-    process = subprocess.Popen(command("compare", *flags), cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    next(line for line in process.stdout if "/10000000" in line)
-    process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=120)
+    config = {
+        "task": {"name": "adding", "length": 6, "validation_size": 10, "test_size": 10},
+        "cells": {"rnn": {"kind": "rnn", "hidden_size": 3}},
+        "updates": 2,
+        "batch_size": 4,
+    }
+    assert not run_comparison(make_plan(experiment(config)), tmp_path / "it", DataDirs(), stopping=lambda: True)
     done = launch("diagnose", f"--workdir={tmp_path}/it")
     assert done.returncode == 2 and "isn't finished: run its command again to resume it" in done.stderr
     assert not (tmp_path / "it" / "why.json").exists()
