@@ -1,4 +1,4 @@
-"""Reads a user's own files: arrays (.npz, .npy), tables (.csv, .tsv), plain texts and dialogues.
+"""Reads a user's own files: arrays (.npz, .npy), tables (.csv, .tsv), plain texts, dialogues and music.
 
 Every fault raises a `FileError` with one line, `FILE:LINE: what is wrong`. No file can execute code.
 """
@@ -14,6 +14,8 @@ from gru_research.data.own_files.dialogues import (
     read_dialogues,
 )
 from gru_research.data.own_files.file_checks import check_memory, existing_file, read_text
+from gru_research.data.own_files.midi import read_midi, write_midi
+from gru_research.data.own_files.pieces import MIDI, MUSIC, OwnPiece, four_voices, music_files, read_pieces
 from gru_research.data.own_files.tables import DELIMITERS, Table, as_number, read_rows, read_table
 
 TABLES = tuple(DELIMITERS)
@@ -21,22 +23,30 @@ TABLES = tuple(DELIMITERS)
 
 __all__ = [
     "FLOAT32",
+    "MIDI",
+    "MUSIC",
     "RESERVED",
     "SILENCE",
     "TABLES",
     "Dialogue",
     "Fact",
+    "OwnPiece",
     "Table",
     "Turn",
     "as_number",
     "check_memory",
     "existing_file",
+    "four_voices",
+    "music_files",
     "out_of_range",
     "parse_dialogues",
     "read_dialogues",
+    "read_midi",
     "read_npy",
     "read_npz",
+    "read_pieces",
     "read_rows",
     "read_table",
     "read_text",
+    "write_midi",
 ]

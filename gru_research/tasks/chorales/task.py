@@ -19,6 +19,7 @@ from .examples import Examples
 from .generation import Generate
 from .inputs import Decoder, Encoder
 from .metrics import BY_PLACE, BY_VOICE, note_metrics, note_nll
+from .own_music import OwnMusic
 from .pieces import Alphabet, Piece, alphabet_of, from_stored, in_all_keys, ranges_of, rows
 from .trivial import trivial_answers
 
@@ -65,6 +66,12 @@ class Facts:
 
 
 def chorales(
+    train: str = "",
+    validation: str = "",
+    test: str = "",
+    validation_share: float = 0.1,
+    test_share: float = 0.1,
+    seed: int = 0,
     segment: int = 64,
     context: int = 8,
     transpose: bool = True,
@@ -83,6 +90,9 @@ def chorales(
     initial state. Up to `context` frames before a segment are read without being predicted. Validation and test pieces
     are whole and not transposed.
 
+    `train` names pieces of the user's own: a file or a folder of MIDI files and JSON lists. `validation` and `test` may
+    name others; by default they are shares of the pieces, drawn by `seed`.
+
     The trivial answers are shares of notes: of each voice, and of each voice after its last note.
     """
     for field, value in {"segment": segment, "context": context}.items():
@@ -90,16 +100,26 @@ def chorales(
             raise ValueError(f"{field}={value!r} must be 0 or more")
     if threshold is not None and threshold <= 0:
         raise ValueError(f"threshold={threshold!r} must be above 0")
-    source = functools.cache(lambda: _stored(dirs))
+    if learned:
+        own = OwnMusic.of(learned["own"])
+    else:
+        own = OwnMusic(train, validation, test, validation_share, test_share, seed)
+    # Read once and kept, because pieces are small and the examples of each cell need those of training.
+    source = functools.cache(own.pieces if own.train else lambda: _stored(dirs))
     cut = functools.partial(_rows, segment=segment, context=context, transpose=transpose)
-    facts = Facts(**learned["facts"]) if learned else _learn(source(), cut)
+    if not learned:
+        facts = _learn(source(), cut)
+        warnings = own.warnings() if own.train else []
+        learned = {"facts": dataclasses.asdict(facts), "own": own.as_json(), "warnings": warnings}
     return _task(
-        "chorales",
-        facts,
-        read=lambda: cut(source(), facts.alphabet),
+        f"chorales-{own.name}" if own.train else "chorales",
+        Facts(**learned["facts"]),
+        read=lambda alphabet: cut(source(), alphabet),
         train=lambda: source()["train"],
         threshold=threshold,
-        learned=learned or {"facts": dataclasses.asdict(facts)},
+        learned=learned,
+        files=own.paths(),
+        warnings=tuple(learned["warnings"]),
     )
 
 
@@ -134,7 +154,7 @@ def _task(
     name: str,
     facts: Facts,
     *,
-    read: Callable[[], Any],
+    read: Callable[[Alphabet], Any],
     train: Callable[[], Sequence[Piece]],
     **fields: Any,
 ) -> Task:
@@ -148,7 +168,7 @@ def _task(
     }
     return Task(
         name=name,
-        data=Stored(read=read, prepare=_prepare),
+        data=Stored(read=lambda: read(alphabet), prepare=_prepare),
         spec=Spec(example, alphabet.size, "every", vocabulary=alphabet.size + 1),
         loss=note_nll,
         metrics=note_metrics(),
