@@ -84,9 +84,9 @@ def style(place: int | str) -> dict[str, Any]:
     }
 
 
-def key(label: str, place: int | str) -> Line2D:
-    """Returns the legend entry of a line."""
-    look = {"linewidth": 1.9, "markersize": 5} | style(place)
+def key(label: str, place: int | str, line: bool = True) -> Line2D:
+    """Returns the legend entry of a line, or of single marks."""
+    look: dict[str, Any] = {"linewidth": 1.9, "markersize": 5} | style(place) | ({} if line else {"linestyle": "none"})
     return Line2D([], [], label=text(formatting.shortened(label)), **look)
 
 

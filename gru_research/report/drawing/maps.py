@@ -8,7 +8,6 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
 
 from gru_research.report import formatting
 from gru_research.report.drawing import figure_style
@@ -16,6 +15,7 @@ from gru_research.report.drawing.scales import floats
 from gru_research.report.exhibits import Grid, Heat
 
 _COLOURS = "cividis"  # lightness increases evenly, also in print and for colour-blind readers
+_HATCH = "#999999"
 _LEAST_ROWS, _INCHES_PER_ROW = 8, 0.055
 _LONGEST_NAME = 16  # characters
 _NAME_ROW, _NAME_CHARACTER = 0.15, 0.072  # inches
@@ -35,13 +35,8 @@ def draw_heat(shown: Heat) -> Figure:
         top.plot(range(shown.steps), floats(values), linewidth=1.2, label=figure_style.text(name), **style)
     top.set_xlim(-0.5, shown.steps - 0.5)
     if len(shown.inputs) > 1:
-        top.legend(
-            fontsize=figure_style.points(8),
-            ncols=len(shown.inputs),
-            frameon=False,
-            loc="lower left",
-            bbox_to_anchor=(0, 0.98),
-        )
+        small: dict[str, Any] = {"fontsize": figure_style.points(8), "ncols": len(shown.inputs), "frameon": False}
+        top.legend(loc="lower left", bbox_to_anchor=(0, 0.98), **small)
     else:
         figure_style.title(top, next(iter(shown.inputs)))
     for axes, (name, rows) in zip(maps, shown.gates.items(), strict=True):
@@ -93,10 +88,11 @@ def _large_fields(shown: Grid) -> Figure:
     height = 0.5 + 0.46 * rows + (0.6 if slanted else 0)
     figure = figure_style.sheet(height, least_width=1.9 + 0.54 * columns)
     axes = figure.add_subplot()
-    for y, row in enumerate(shown.values):
-        for x, value in enumerate(row):
-            _draw_field(axes, x, y, value, shown.texts[y][x])
-    axes.set_xlim(-0.5, columns - 0.5)
+    axes.patch.set(hatch="////", edgecolor=_HATCH)  # seen through fields without a number
+    _draw_map(axes, shown.values)
+    for (y, x), value in np.ndenumerate(axes.images[0].get_array()):
+        if np.isfinite(value):
+            _write_field(axes, x, y, value, shown.texts[y][x])
     figure_style.name_rows(axes, shown.rows)
     names = [figure_style.text(formatting.shortened(name, 18)) for name in shown.columns]
     axes.set_xticks(range(columns), names, rotation=35 if slanted else 0, ha="left" if slanted else "center")
@@ -109,16 +105,11 @@ def _large_fields(shown: Grid) -> Figure:
     return figure
 
 
-def _draw_field(axes: Axes, x: int, y: int, value: float | None, text: str) -> None:
-    if value is None:
-        look: dict[str, Any] = {"facecolor": "white", "edgecolor": "#999999", "hatch": "////"}
-        axes.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, linewidth=0, **look))
-        return
+def _write_field(axes: Axes, x: int, y: int, value: float, text: str) -> None:
     red, green, blue, _ = matplotlib.colormaps[_COLOURS](value)
     dark = 0.299 * red + 0.587 * green + 0.114 * blue < 0.5
-    axes.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, facecolor=(red, green, blue), linewidth=0))
     above, _, below = text.partition("\n")
-    look = {"ha": "center", "color": "white" if dark else "black"}
+    look: dict[str, Any] = {"ha": "center", "color": "white" if dark else "black"}
     axes.text(x, y, above, va="bottom", fontsize=figure_style.points(10), fontweight="bold", **look)
     axes.text(x, y + 0.08, below, va="top", fontsize=figure_style.points(8), **look)
 

@@ -45,7 +45,9 @@ def draw(shown: Plot) -> Figure:
         scales.fit(axes, "y", panel.y, _y_values(shown.panels if share_y else [panel]))
         scales.make_room(axes, panel.y, inches=shown.panel_inches - 0.5)
         _draw_panel(axes, panel)
-        keys |= {line.label: figure_style.key(line.label, line.place) for line in panel.lines if line.label}
+        for line in panel.lines:
+            if line.label:
+                keys[line.label] = figure_style.key(line.label, line.place, line=bool(line.x))
         for handle in (*scales.draw_references(axes, "x", panel.x), *scales.draw_references(axes, "y", panel.y)):
             references[str(handle.get_label())] = handle
         _name_outer(axes, first=i % columns == 0, last=not share_x or i + columns >= len(shown.panels))

@@ -9,16 +9,14 @@ from matplotlib.figure import Figure
 from gru_research.report.drawing import figure_style, scales
 from gru_research.report.exhibits import Bars, Dot, Dots
 
-_MANY_ROWS = 10
 _BELOW = 0.2  # offset of a value and its interval below the middle of their row, if seeds are above, in rows
 _ARROW_ROW = 0.45  # space above the rows for labels at an edge, in rows
 
 
 def draw_dots(shown: Dots) -> Figure:
     """Draws a row for each value, with its interval as a bar and its seeds as open marks."""
-    count, many = len(shown.rows), len(shown.rows) > _MANY_ROWS
     with_seeds = any(row.seeds for row in shown.rows)
-    figure = figure_style.sheet(1.4 + 0.6 * count if with_seeds else 1.1 + (0.3 if many else 0.45) * count)
+    figure = figure_style.sheet(1.2 + (0.6 if with_seeds else 0.36) * len(shown.rows))
     axes = figure.add_subplot()
     figure_style.plain(axes)
     figure_style.title(axes, shown.title)
@@ -28,12 +26,9 @@ def draw_dots(shown: Dots) -> Figure:
         _draw_dot(axes, row, y, shown)
     figure_style.name_rows(axes, [row.label for row in shown.rows], [row.remark for row in shown.rows],
                            characters=20 if with_seeds else 30)  # fmt: skip
-    axes.tick_params(axis="y", labelsize=figure_style.points(8.5 if many else 10))
     axes.set_ylim(top=-0.5 - _ARROW_ROW * len(scales.far(axes, "x", shown.axis)))
     handles = scales.draw_references(axes, "x", shown.axis)
-    marks = [figure_style.key(name, i) for i, name in enumerate(shown.groups)]
-    for mark in marks:
-        mark.set_linestyle("none")
+    marks = [figure_style.key(name, i, line=False) for i, name in enumerate(shown.groups)]
     figure_style.legend(figure, [*marks, *handles])
     return figure
 
