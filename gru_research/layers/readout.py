@@ -6,7 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from gru_research.cells.checks import float_dtype, one_of, rate, whole
+from gru_research.cells.checks import float_dtype, number, one_of, rate, whole
 from gru_research.cells.containers import plain
 from gru_research.cells.initializers import GlorotUniform, Initializer, resolve
 from gru_research.masks import length_mask
@@ -21,20 +21,24 @@ READOUTS = ("last", "mean", "attention", "every")
 
 @dataclasses.dataclass(frozen=True)
 class Embedding:
-    """Token numbers `[...]` in 0 .. vocabulary - 1 to vectors `[..., E]`, drawn from N(0, 1)."""
+    """Token numbers `[...]` in 0 .. vocabulary - 1 to vectors `[..., E]`, drawn from a normal distribution with the
+    standard deviation `scale`. A small one suits large vocabularies: the vector of a rare word is hardly trained."""
 
     vocabulary: int
     size: int
     param_dtype: DType = jnp.float32
+    scale: float = 1.0
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "scale", number("scale", self.scale, "a standard deviation: above 0", above=0))
         for field in ("vocabulary", "size"):
             object.__setattr__(self, field, whole(field, getattr(self, field), 1))
         object.__setattr__(self, "param_dtype", float_dtype("param_dtype", self.param_dtype))
 
     def init(self, key: PRNGKey) -> dict[str, Array]:
         """`E (V, size)`."""
-        return {"E": jax.random.normal(key, (self.vocabulary, self.size), self.param_dtype)}
+        drawn = jax.random.normal(key, (self.vocabulary, self.size), self.param_dtype)
+        return {"E": drawn if self.scale == 1 else drawn * jnp.asarray(self.scale, self.param_dtype)}
 
     def apply(self, params: Params, tokens: ArrayLike) -> Array:
         params, tokens = plain(params), jnp.asarray(tokens)

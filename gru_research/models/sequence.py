@@ -148,6 +148,7 @@ def sequence(
     readout: Literal["task", "last", "mean", "attention", "every"] = "task",
     attention_size: int = 64,
     embedding_size: int = 64,
+    embedding_scale: float = 1.0,
     bidirectional: bool = False,
     merge: Literal["concat", "sum", "mean", "product"] = "concat",
     connections: Literal["plain", "residual", "highway"] = "plain",
@@ -169,6 +170,7 @@ def sequence(
         takes the one of the task.
       attention_size: the number of hidden units that score a step for readout="attention".
       embedding_size: of tokens; 0 makes them one-hot.
+      embedding_scale: the standard deviation of embeddings before training.
       bidirectional: makes each layer two cells of the given size, whose outputs become one by `merge`.
       connections, dropout: between layers.
       readout_dropout: of the states that the readout reads.
@@ -184,6 +186,10 @@ def sequence(
         raise ValueError(f"layers={layers!r} must be at least 1")
     if embedding_size < 0:
         raise ValueError(f"embedding_size={embedding_size!r} must be 0 (one-hot) or more")
+    if not embedding_scale > 0 or (embedding_scale != 1 and not embedding_size):
+        raise ValueError(
+            f"embedding_scale={embedding_scale!r} must be above 0, and is for embeddings, which aren't one-hot"
+        )
     if unroll.time_major or unroll.outputs != "all":
         raise ValueError("unroll.time_major and unroll.outputs are the model's own: leave them out")
     if spec.answers == "generated":
@@ -193,7 +199,8 @@ def sequence(
         raise ValueError(f"readout={readout!r} doesn't fit the task, whose answers are {spec.answers!r}")
     embedding = None
     if spec.vocabulary:
-        embedding = Embedding(spec.vocabulary, embedding_size) if embedding_size else OneHot(spec.vocabulary)
+        one_hot = OneHot(spec.vocabulary)
+        embedding = Embedding(spec.vocabulary, embedding_size, scale=embedding_scale) if embedding_size else one_hot
     noise = Noise(
         input_dropout=input_dropout,
         state_dropout=state_dropout,

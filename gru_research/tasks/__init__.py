@@ -17,6 +17,7 @@ from .music import music
 from .noisy_padded import noisy_padded
 from .scan import scan
 from .selective_copy import selective_copy
+from .sentiment import sentiment
 from .smnist import smnist
 from .temporal_order import temporal_order
 from .tfds import tfds
@@ -42,6 +43,7 @@ TASKS: dict[str, Callable[..., Task]] = {
     "scan": scan,
     "tfds": tfds,
     "files": files,
+    "sentiment": sentiment,
 }
 """The tasks that a config can name. To add a task, write a function with typed options and add a line here."""
 

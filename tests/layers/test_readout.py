@@ -138,3 +138,6 @@ def test_an_embedding_is_drawn_from_the_standard_normal() -> None:
     np.testing.assert_allclose(np.var(values), 1, rtol=0.09)
     np.testing.assert_allclose(np.mean(values), 0, atol=0.065)
     assert Embedding(60, 100) == Embedding(60, 100) != Embedding(61, 100)
+    np.testing.assert_allclose(Embedding(60, 100, scale=0.25).init(KEY)["E"], values / 4, rtol=1e-6)
+    with pytest.raises(ValueError, match=r"^scale=0 must be a standard deviation: above 0$"):
+        Embedding(60, 100, scale=0)

@@ -158,6 +158,14 @@ def test_word_dropout_without_an_unknown_token_is_refused() -> None:
     assert made.unknown == 6 and made.readout.pooling == AttentionPooling(64)
 
 
+def test_the_scale_of_embeddings() -> None:
+    spec = Spec({"inputs": jax.ShapeDtypeStruct((5,), jnp.int32)}, 2, "last", 7)
+    assert sequence(spec, gr.GRU(3), embedding_scale=0.1).embedding == Embedding(7, 64, scale=0.1)
+    for size, scale in ((64, 0.0), (0, 0.1)):
+        with pytest.raises(ValueError, match=r"^embedding_scale=.* must be above 0, and is for embeddings"):
+            sequence(spec, gr.GRU(3), embedding_size=size, embedding_scale=scale)
+
+
 def test_generation_starts_from_the_real_tokens_whichever_way_they_are_named() -> None:
     model = SequenceModel(gr.Stack((gr.GRU(3),)), Readout(7, "every"), Embedding(vocabulary=7, size=6))
     tokens = jnp.array([[0, 6, 3, 1], [1, 1, 2, 5]])

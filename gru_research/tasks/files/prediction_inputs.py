@@ -18,12 +18,15 @@ def inputs_array(learned: Mapping[str, Any]) -> str:
 
 def from_table(learned: Mapping[str, Any], path: Path) -> list[Any] | None:
     """Returns the raw inputs of a .csv or .tsv file: a text or a sequence for each row, or one series. Columns that
-    training didn't read are ignored. Returns None if the run wasn't trained on a table.
+    training didn't read are ignored. Returns None if the run reads neither texts in a `text_column` nor a table.
 
     Raises:
       FileError: a column is missing, the rows of a series are out of order, or `read_table` raises it.
     """
-    reading = Format(**learned["reading"]) if "reading" in learned else None
+    if "text_column" in learned:
+        reading = Format("sentences", "classification", [learned["text_column"]])
+    else:
+        reading = Format(**learned["reading"]) if "reading" in learned else None
     if reading is None or not reading.inputs:
         return None
     table = read_table(path)

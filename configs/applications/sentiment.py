@@ -1,0 +1,47 @@
+"""Sentiment of film reviews, SST-2: bidirectional layers of each cell with attention pooling.
+
+python -m experiments.compare --config=configs/applications/sentiment.py[:quick | :full | :goemotions]
+"""
+
+import ml_collections
+
+VARIANTS = ("", "quick", "full", "goemotions")
+
+
+def get_config(variant: str = "") -> ml_collections.ConfigDict:
+    """Returns the config of a variant."""
+    if variant not in VARIANTS:
+        raise ValueError(f"variant={variant!r} must be one of {', '.join(VARIANTS[1:])}, or left out")
+    config = ml_collections.ConfigDict()
+    config.task = ml_collections.ConfigDict({"name": "sentiment", "dataset": "sst2"})
+    config.cells = ml_collections.ConfigDict()
+    config.cells.gru = ml_collections.ConfigDict({"kind": "gru", "hidden_size": 128, "reset": "after"})
+    config.cells.lstm = ml_collections.ConfigDict({"kind": "lstm", "forget_bias": 1.0})
+    config.cells.rnn = ml_collections.ConfigDict({"kind": "rnn", "activation": "tanh"})
+    config.only = ""
+    config.reference = "gru"
+    config.match = "parameters"
+    config.updates = 2000
+    config.batch_size = 64
+    config.length_buckets = 4
+    config.evaluations = 8
+    config.select = "best"
+    config.seeds = 3
+    config.first_seed = 0
+    config.optimizer = ml_collections.ConfigDict(
+        {"name": "adam", "learning_rate": 1e-3, "schedule": "cosine", "clip": 1.0, "weight_decay": 0.0}
+    )
+    config.model = ml_collections.ConfigDict(
+        {
+            "kind": "sequence",
+            "readout": "attention",
+            "attention_size": 64,
+            "embedding_size": 128,
+            "embedding_scale": 0.05,
+            "bidirectional": True,
+            "readout_dropout": 0.5,
+            "input_dropout": 0.3,
+            "word_dropout": 0.1,
+        }
+    )
+    return config

@@ -1,0 +1,5 @@
+"""Classifying texts. A config names the function `sentiment`."""
+
+from .task import sentiment
+
+__all__ = ["sentiment"]
