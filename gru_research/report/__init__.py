@@ -77,7 +77,7 @@ def _write(
     run, notes = combined_runs.merged(sources), combined_runs.notes(sources)
     (task,) = results.collect(run)
     runs = [(source.workdir, source.labels) for source in sources]
-    attended, shown_examples = attention.together(runs), examples.collect(task, runs)
+    attended, shown_examples = attention.read(runs), examples.collect(task, runs)
     workdir.mkdir(parents=True, exist_ok=True)
     drawn = files.Figures(workdir / "figures")
     shown = dataclasses.replace(_task_page(run, task, attended, shown_examples, drawn), notes=notes)

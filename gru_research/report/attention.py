@@ -22,27 +22,18 @@ class Found:
     vocabularies: Mapping[str, Sequence[str]]
 
 
-def read(workdir: Path, labels: Sequence[str]) -> Found:
-    """Reads the attention that the run in `workdir` saved for the cells `labels`, if any.
+def read(runs: Sequence[tuple[Path, Mapping[str, str]]]) -> Found:
+    """Reads the attention that runs of one task saved, if any: each a directory and {label in the run: label here}.
 
     Raises:
       RecordsError: a file can't be read.
     """
-    found = {label: attended for label in labels if (attended := load_attention(workdir, label)) is not None}
-    return Found(found, load_vocabularies(workdir) if found else {})
-
-
-def together(runs: Sequence[tuple[Path, Mapping[str, str]]]) -> Found:
-    """Reads the attention of several runs of one task: each a directory and {label in the run: label here}.
-
-    Raises RecordsError as `read`.
-    """
     cells: dict[str, AttentionExamples] = {}
     vocabularies: Mapping[str, Sequence[str]] = {}
     for workdir, labels in runs:
-        found = read(workdir, list(labels))
-        cells |= {labels[label]: attended for label, attended in found.cells.items()}
-        vocabularies = vocabularies or found.vocabularies
+        found = {here: saved for label, here in labels.items() if (saved := load_attention(workdir, label)) is not None}
+        vocabularies = vocabularies or (load_vocabularies(workdir) if found else {})
+        cells |= found
     return Found(cells, vocabularies)
 
 

@@ -44,7 +44,7 @@ def with_attention(
 
 
 def test_a_map_for_each_example_and_cell(tmp_path: Path) -> None:
-    found = attention.read(with_attention(tmp_path / "run"), ["GRU", "LSTM"])
+    found = attention.read([(with_attention(tmp_path / "run"), {"GRU": "GRU", "LSTM": "LSTM"})])
     first, second = attention.grids(found)
     assert (first.rows, first.columns) == (("WALK", "WALK", "<end>"), ("walk", "twice"))
     assert first.values == ((1.0, 0.0), (0.25, 0.75), (0.375, 0.625))
@@ -95,7 +95,7 @@ def test_where_it_is_damaged_nothing_is_with_attention(name: str, tmp_path: Path
 
 def test_tokens_without_words_are_numbers_and_vectors_steps(tmp_path: Path) -> None:
     (first, _) = attention.grids(
-        attention.read(with_attention(tmp_path / "run", words={"targets": ("WALK",)}), ["GRU"])
+        attention.read([(with_attention(tmp_path / "run", words={"targets": ("WALK",)}), {"GRU": "GRU"})])
     )
     assert (first.rows, first.columns) == (("WALK", "WALK", "2"), ("0", "1"))
     vectors = attended(inputs=np.zeros((2, 2, 5), np.float32))

@@ -5,7 +5,7 @@ values near 1 visible. The caption then says where it is cut and which values ar
 """
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import matplotlib.ticker
 import numpy as np
@@ -49,9 +49,12 @@ def outside(figure: Plot | Dots) -> str:
     if shown is None:
         return ""
     low, high = shown
-    below = _beyond("Below", low, named, lambda value: value < low, min)
-    above = _beyond("Above", high, named, lambda value: value > high, max)
-    return " ".join(["The axis is cut.", *filter(None, [below, above])])
+    known = [(called, [value for value in of if value is not None]) for called, of in named]
+    below = [f"{called} down to {formatting.power(min(of))}" for called, of in known if of and min(of) < low]
+    above = [f"{called} up to {formatting.power(max(of))}" for called, of in known if of and max(of) > high]
+    text = "The axis is cut."
+    text += f" Below {formatting.power(low)}: {', '.join(dict.fromkeys(below))}." if below else ""
+    return text + (f" Above {formatting.power(high)}: {', '.join(dict.fromkeys(above))}." if above else "")
 
 
 def _named(figure: Plot | Dots) -> Iterator[tuple[str, Sequence[Number]]]:
@@ -64,20 +67,6 @@ def _named(figure: Plot | Dots) -> Iterator[tuple[str, Sequence[Number]]]:
         for line in panel.lines if panel.y.scale == "powers" else ():
             called = f"{line.label} ({panel.title})" if panel.title else line.label
             yield called, (*line.y, *line.low, *line.high)
-
-
-def _beyond(
-    side: str,
-    end: float,
-    named: Sequence[tuple[str, Sequence[Number]]],
-    is_beyond: Callable[[float], bool],
-    furthest: Callable[[Sequence[float]], float],
-) -> str:
-    found = []
-    for called, of in named:
-        if gone := [value for value in of if value is not None and is_beyond(value)]:
-            found.append(f"{called} {'down' if side == 'Below' else 'up'} to {formatting.power(furthest(gone))}")
-    return f"{side} {formatting.power(end)}: {', '.join(dict.fromkeys(found))}." if found else ""
 
 
 class _Ticks(matplotlib.ticker.Locator):
