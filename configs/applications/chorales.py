@@ -34,4 +34,17 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
     config.model = ml_collections.ConfigDict(
         {"kind": "voices", "layers": 2, "embedding_size": 64, "beats": 16, "dropout": 0.0}
     )
+    if variant == "quick":
+        config.cells.gru.hidden_size = 64
+        config.updates = 150
+        config.seeds = 1
+        config.tune.draws = 0
+        config.optimizer.learning_rate = 1e-2
+    if variant == "full":
+        config.cells.gru.hidden_size = 256
+        config.updates = 6000
+        config.batch_size = 32
+        config.evaluations = 30
+        config.seeds = 5
+        config.model.dropout = 0.3
     return config

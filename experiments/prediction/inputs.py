@@ -1,5 +1,6 @@
 """Reads the inputs that `--input` names: a text, lines of a file or of stdin, or arrays from a file."""
 
+import json
 import re
 import sys
 from collections.abc import Mapping, Sequence
@@ -9,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gru_research.config import UserError
-from gru_research.data.own_files import as_number, read_npy, read_npz, read_rows, read_text
+from gru_research.data.own_files import MIDI, MUSIC, as_number, read_midi, read_npy, read_npz, read_rows, read_text
 from gru_research.plural import several
 from gru_research.tasks import Task
 from gru_research.tasks.files.categorical import UNKNOWN
@@ -38,6 +39,8 @@ def read(given: str, task: Task) -> list[Asked]:
     if given == "-":
         return _stdin()
     path = Path(given)
+    if task.application is not None and task.application.form == "chorales" and path.suffix.lower() in MUSIC:
+        return _music(path)
     if not _is_file(path):
         if re.fullmatch(r"\S+", given) and path.suffix in FILES:
             raise UserError(f"--input={given}: no such file")
@@ -46,6 +49,27 @@ def read(given: str, task: Task) -> list[Asked]:
     if path.suffix in readers:
         return readers[path.suffix](path, task)
     return _lines(read_text(path))
+
+
+def _music(path: Path) -> list[Asked]:
+    """Returns the pieces of a MIDI file, whose missing voices are to be generated, or of a JSON file."""
+    if not _is_file(path):
+        raise UserError(f"--input={path}: no such file")
+    if path.suffix.lower() in MIDI:
+        pitches = read_midi(path).pitches.tolist()
+        return [Asked([[*step, *[None] * (4 - len(step))] for step in pitches], str(path))]
+    text = read_text(path)
+    try:
+        content = json.loads(text)
+    except json.JSONDecodeError as e:
+        raise UserError(f"{path}:{e.lineno}: isn't JSON ({e.msg}, column {e.colno})") from e
+    if isinstance(content, list) and content and all(_is_piece(piece) for piece in content):
+        return [Asked(piece, f"{path}[{n}]") for n, piece in enumerate(content)]
+    return [Asked(content, str(path))]
+
+
+def _is_piece(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(step, list) for step in value)
 
 
 def unknown(asked: Sequence[Asked], task: Task) -> list[str]:
