@@ -6,6 +6,7 @@ Declare a new letter here first.
     B  batch            T  time             I  input features    H  hidden units
     L  layers           C  classes/outputs  V  vocabulary        S  seeds
     K  beams            N  largest number of tokens of an answer
+    U  steps forecast   Q  quantile levels
 """
 
 from collections.abc import Mapping

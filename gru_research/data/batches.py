@@ -160,6 +160,9 @@ def chunk(
                 out[name][s, :steps] = taken
             continue
         for name, array in source.arrays.items():
-            # The indices are in range. "clip" avoids the copy of `out` that "raise" makes.
-            np.take(array, index_KB, axis=0, out=out[name][s, :steps], mode="clip")
+            if array.flags.c_contiguous:
+                # The indices are in range. "clip" avoids the copy of `out` that "raise" makes.
+                np.take(array, index_KB, axis=0, out=out[name][s, :steps], mode="clip")
+            else:  # overlapping windows: `take` would first copy the whole array
+                out[name][s, :steps] = array[index_KB]
     return out

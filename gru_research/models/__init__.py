@@ -11,6 +11,8 @@ from . import user_models
 from .base import Generator, Model, count_parameters, no_attention, no_generation, one_row
 from .encoder_decoder import EncoderDecoder, encoder_decoder
 from .flax_modules import linen, nnx
+from .one_step import OneStep, one_step
+from .segrnn import SegRNN, segrnn
 from .sequence import SequenceModel, sequence
 from .voices import VoicesModel, voices
 
@@ -18,6 +20,8 @@ MODELS: dict[str, Callable[..., Model]] = {
     "sequence": sequence,
     "encoder_decoder": encoder_decoder,
     "voices": voices,
+    "segrnn": segrnn,
+    "one_step": one_step,
     "linen": linen,
     "nnx": nnx,
 }
@@ -51,6 +55,8 @@ __all__ = [
     "EncoderDecoder",
     "Generator",
     "Model",
+    "OneStep",
+    "SegRNN",
     "SequenceModel",
     "VoicesModel",
     "builder",
@@ -61,7 +67,9 @@ __all__ = [
     "no_attention",
     "no_generation",
     "one_row",
+    "one_step",
     "options_of",
+    "segrnn",
     "sequence",
     "voices",
 ]

@@ -10,6 +10,7 @@ from .characters import characters
 from .chorales import chorales
 from .copy_memory import copy_memory
 from .files import files
+from .forecasting import forecasting
 from .formal import cycle_navigation, modular_arithmetic, parity
 from .listops import listops
 from .multiplication import multiplication
@@ -41,6 +42,7 @@ TASKS: dict[str, Callable[..., Task]] = {
     "characters": characters,
     "chorales": chorales,
     "scan": scan,
+    "forecasting": forecasting,
     "tfds": tfds,
     "files": files,
     "sentiment": sentiment,

@@ -16,7 +16,7 @@ from gru_research.data.own_files.dialogues import (
 from gru_research.data.own_files.file_checks import check_memory, existing_file, read_text
 from gru_research.data.own_files.midi import read_midi, write_midi
 from gru_research.data.own_files.pieces import MIDI, MUSIC, OwnPiece, four_voices, music_files, read_pieces
-from gru_research.data.own_files.tables import DELIMITERS, Table, as_number, read_rows, read_table
+from gru_research.data.own_files.tables import DELIMITERS, Table, as_number, is_missing, read_rows, read_table
 
 TABLES = tuple(DELIMITERS)
 """The extensions of tables."""
@@ -37,6 +37,7 @@ __all__ = [
     "check_memory",
     "existing_file",
     "four_voices",
+    "is_missing",
     "music_files",
     "out_of_range",
     "parse_dialogues",

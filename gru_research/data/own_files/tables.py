@@ -18,6 +18,8 @@ from gru_research.plural import several
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
 _THOUSANDS = re.compile(r"[+-]?\d{1,3}([,'\u2019]\d{3})+(\.\d+)?")
 _NAMES = {",": "commas", "\t": "tabs"}
+MISSING = ("", "?", "-", "na", "n/a", "nan", "none", "null")
+"""The cells, in any case, that say that a value is missing."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,17 +56,20 @@ class Table:
             raise UserError(f"{field}={names!r} names a column twice")
         return wanted
 
-    def is_numeric(self, column: str) -> bool:
+    def is_numeric(self, column: str, missing: bool = False) -> bool:
         """Returns whether most cells of a column are numbers, with or without thousands separators. A column with a
-        typing mistake is thus numeric."""
-        cells = self.texts(column)
+        typing mistake is thus numeric. With `missing`, cells in `MISSING` don't count."""
+        cells = [cell for cell in self.texts(column) if not (missing and is_missing(cell))]
         return 2 * sum(as_number(cell) is not None or _has_thousands(cell) for cell in cells) > len(cells)
 
-    def numbers(self, columns: Sequence[str]) -> np.ndarray:
-        """Converts columns to float64 `[N, C]`. Raises FileError at the first cell that isn't finite in float32."""
-        out = np.empty((len(self.rows), len(columns)))
+    def numbers(self, columns: Sequence[str], missing: bool = False) -> np.ndarray:
+        """Converts columns to float64 `[N, C]`. Raises FileError at the first cell that isn't finite in float32. With
+        `missing`, cells in `MISSING` become NaN."""
+        out = np.full((len(self.rows), len(columns)), np.nan)
         for c, column in enumerate(columns):
             for n, cell in enumerate(self.texts(column)):
+                if missing and is_missing(cell):
+                    continue
                 value = as_number(cell)
                 if value is None or not abs(value) <= FLOAT32:
                     raise FileError(f"{self.place(n)}: {column}={cell!r} must be {_wanted(cell, value)}")
@@ -126,6 +131,11 @@ def _header(path: Path, line: int, cells: Sequence[str]) -> tuple[str, ...]:
             f"{_NAMES[delimiter]}"
         )
     return names
+
+
+def is_missing(cell: str) -> bool:
+    """Returns whether a cell says that its value is missing."""
+    return cell.strip().lower() in MISSING
 
 
 def as_number(cell: str) -> float | None:

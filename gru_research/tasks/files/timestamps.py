@@ -23,17 +23,33 @@ Parse = Callable[[str], datetime]
 def check_order(table: Table, times: str) -> bool:
     """Returns whether the format of a column of times is known: a date in `DATES`, optionally with a time, or numbers.
 
+    Raises:
+      FileError: the rows aren't sorted by time, or the numbers only decrease.
+    """
+    if ordered_times(table, times) is not None:
+        return True
+    if not table.is_numeric(times):
+        return False
+    change = np.diff(table.numbers((times,))[:, 0])
+    if (change <= 0).all() and (change < 0).any():
+        raise FileError(f"{table.path}: {times} falls from row to row: sort the rows from the oldest to the newest")
+    return True
+
+
+def ordered_times(table: Table, times: str) -> list[datetime] | None:
+    """Returns a column of times; None if the format isn't a date in `DATES`, optionally with a time.
+
     If the order of day and month is ambiguous, one interpretation with ordered rows is enough.
 
     Raises:
-      FileError: the rows aren't sorted by time, or the numbers only decrease.
+      FileError: the rows aren't sorted by time.
     """
     cells = [_plain(cell) for cell in table.texts(times)]
     wrong = []
     for found in _readings(cells):
         place = next((n for n in range(1, len(found)) if found[n] < found[n - 1]), None)
         if place is None:
-            return True
+            return found
         wrong.append(place)
     if wrong:
         row = max(wrong)
@@ -41,12 +57,7 @@ def check_order(table: Table, times: str) -> bool:
             f"{table.place(row)}: {times}={table.texts(times)[row]!r} is before the time of the row above: sort the "
             f"rows by time"
         )
-    if not table.is_numeric(times):
-        return False
-    change = np.diff(table.numbers((times,))[:, 0])
-    if (change <= 0).all() and (change < 0).any():
-        raise FileError(f"{table.path}: {times} falls from row to row: sort the rows from the oldest to the newest")
-    return True
+    return None
 
 
 def _plain(cell: str) -> str:
