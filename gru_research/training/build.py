@@ -73,7 +73,7 @@ def with_model_options(config: ExperimentConfig) -> ExperimentConfig:
         if others and name not in known and kind in MODELS:
             raise UserError(
                 f"config.model.{name}={config.model.options[name]!r} is an option of kind="
-                f"{' and '.join(map(repr, others))}, here kind={kind!r}, which has {', '.join(options_of(kind))}"
+                f"{', '.join(map(repr, others))}, here kind={kind!r}, which has {', '.join(options_of(kind))}"
             )
     options = _filled(to_mapping(options_of(kind)), config.model.options)
     return dataclasses.replace(config, model=dataclasses.replace(config.model, options=options))
