@@ -20,7 +20,7 @@ from gru_research import records, report, stats
 from gru_research.config import experiment
 from gru_research.data import DataDirs
 from gru_research.metrics import Collected, mean, ratio
-from gru_research.report import captions, figures, results, run_notes, run_tables
+from gru_research.report import captions, drawing, figures, results, run_notes, run_tables
 from gru_research.spec import Spec
 from gru_research.tasks import Generated, Task
 from gru_research.training import Plan, make_plan, predictions, scoring
@@ -317,8 +317,8 @@ def test_every_trivial_answer_is_in_the_table_the_figure_and_the_words(tmp_path:
     rows = run_tables.summary_table(collected, trivial=True).rows
     assert [[row[0], row[3]] for row in rows[1:]] == [["the median target", "2.5"], ["nothing", "11"]]
     assert "Trivial answers, median: the median target 2.5; nothing 11." in run_notes.reference(collected.task)
-    (drawn,) = (made for made in figures.illustrations(collected) if made.name == "test_metric")
-    labels = " ".join(text.get_text() for text in drawn.figure.findobj(Text))
+    (made,) = (made for made in figures.figures(collected) if made.name == "test_metric")
+    labels = " ".join(text.get_text() for text in drawing.draw(made).findobj(Text))
     assert "the median target (2.5)" in labels and "nothing (11)" in labels
 
 
