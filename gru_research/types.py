@@ -6,7 +6,9 @@ Declare a new letter here first.
     B  batch            T  time             I  input features    H  hidden units
     L  layers           C  classes/outputs  V  vocabulary        S  seeds
     K  beams            N  largest number of tokens of an answer
-    U  steps forecast   Q  quantile levels
+    U  steps forecast, or targets in one stream     Q  quantile levels
+    R  answers of one stream                        G  generated words
+    A  attention
 """
 
 from collections.abc import Mapping

@@ -14,11 +14,13 @@ from .flax_modules import linen, nnx
 from .one_step import OneStep, one_step
 from .segrnn import SegRNN, segrnn
 from .sequence import SequenceModel, sequence
+from .stream import StreamModel, stream
 from .voices import VoicesModel, voices
 
 MODELS: dict[str, Callable[..., Model]] = {
     "sequence": sequence,
     "encoder_decoder": encoder_decoder,
+    "stream": stream,
     "voices": voices,
     "segrnn": segrnn,
     "one_step": one_step,
@@ -58,6 +60,7 @@ __all__ = [
     "OneStep",
     "SegRNN",
     "SequenceModel",
+    "StreamModel",
     "VoicesModel",
     "builder",
     "count_parameters",
@@ -71,5 +74,6 @@ __all__ = [
     "options_of",
     "segrnn",
     "sequence",
+    "stream",
     "voices",
 ]
