@@ -246,7 +246,7 @@ def test_a_signal_leaves_a_checkpoint_from_which_the_requeued_job_resumes(tmp_pa
     config = ROOT / "configs" / "adding.py"
     small = {"length": 4, "test_size": 4, "validation_size": 4}
     fields = {
-        "only": "gru", "updates": 60_000, "eval_every": 20_000, "seeds": 1, "batch_size": 2, "tune": {"draws": 0},
+        "only": "gru", "updates": 400_000, "eval_every": 100_000, "seeds": 1, "batch_size": 2, "tune": {"draws": 0},
         "task": small, "cells": {"gru": {"hidden_size": 2}},
     }  # fmt: skip
     described = _of_real_runs(config, fields)
@@ -256,7 +256,6 @@ def test_a_signal_leaves_a_checkpoint_from_which_the_requeued_job_resumes(tmp_pa
         log = sweep.claimed.log(0, 1)
         records = sweep.claimed.run_folder(0) / "records.jsonl"
         wait_until(lambda: records.exists() and '"step":0,' in records.read_text(), 120)
-        time.sleep(1)
         (job,) = slurm.jobs()
         slurm.run("scancel", "--signal=USR2", job)
         wait_until(lambda: slurm.jobs().get(job) == "PENDING", 60)
