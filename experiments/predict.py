@@ -113,9 +113,8 @@ def _seeds(given: str) -> list[int] | Literal["all"] | None:
 def _sampling(task: Task) -> Sampling:
     """Returns the options of generation. Raises UserError if one is given and the task's answers aren't generated."""
     given = {name: flags.FLAGS[name].value for name in SAMPLING}
-    own = task.application is not None and task.application.generate is not None
     for name, value in given.items():
-        if value is not None and not (task.continues or own):
+        if value is not None and not task.samples:
             raise UserError(
                 f"--{name} is for answers that are generated after their inputs; those of {task.name} aren't"
             )

@@ -4,6 +4,7 @@ Ray restarts a dead worker; meanwhile the others take over its trial.
 """
 
 import socket
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from .worker import work
 
 RESTARTS = 3
 CONNECT_SECONDS = 5.0
+GONE_SECONDS = 20.0  # a busy head may miss a connection
 STOP_SECONDS = subprocess_limits.TERM_SECONDS + 15
 
 
@@ -28,13 +30,12 @@ class RayWorkers:
     def __init__(self, references: Sequence[Any], address: tuple[str, int] | None, wanted: Mapping[str, float]):
         self._open, self._problems = list(references), []
         self._address, self._wanted = address, wanted
+        self._silent_since: float | None = None
 
     def running(self) -> int:
-        # Ray ends this process a minute after its head has gone, without a report.
         if self._open and self._address and (reason := _unreachable(self._address)):
-            self._problems.append(f"Ray at {_text(self._address)} is gone ({reason}); its workers' trials are left")
-            ray.shutdown()
-            self._open = []
+            return self._unanswered(reason)
+        self._silent_since = None
         done, self._open = ray.wait(self._open, num_returns=len(self._open), timeout=0) if self._open else ([], [])
         for reference in done:
             try:
@@ -45,8 +46,18 @@ class RayWorkers:
             ray.shutdown()
         return len(self._open)
 
+    def _unanswered(self, reason: str) -> int:
+        """Returns how many workers count as running while Ray's head can't be reached: none after `GONE_SECONDS`. Ray
+        itself ends this process about a minute after its head has gone, without a report."""
+        now = time.monotonic()
+        self._silent_since = self._silent_since or now
+        if now - self._silent_since >= GONE_SECONDS:
+            self._problems.append(f"Ray at {_text(self._address)} is gone ({reason}); its workers' trials are left")
+            self._open = []
+        return len(self._open)
+
     def waiting(self) -> list[str]:
-        if not ray.is_initialized():
+        if self._silent_since is not None or not ray.is_initialized():
             return []
         nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
         if any(all(node.get(name, 0) >= count for name, count in self._wanted.items()) for node in nodes):
@@ -102,5 +113,5 @@ def _unreachable(address: tuple[str, int]) -> str:
         return str(e)
 
 
-def _text(address: tuple[str, int]) -> str:
-    return f"{address[0]}:{address[1]}"
+def _text(address: tuple[str, int] | None) -> str:
+    return "" if address is None else f"{address[0]}:{address[1]}"

@@ -55,7 +55,7 @@ def _iqm(task: results.TaskResults, cell: results.CellResults, metric: str) -> f
 
 
 def verdict(task: results.TaskResults, label: str) -> list[str]:
-    """Returns what the numbers show about the tutorial's sentence on this use of a GRU, as sentences.
+    """Returns what the numbers show about this use of a GRU, as sentences.
 
     The use is shown if each seed of the cell `label` is better than the best trivial answer. Between cells a difference
     is shown if each seed of one is better than each seed of the other. Anything else is "not shown here".
@@ -64,7 +64,7 @@ def verdict(task: results.TaskResults, label: str) -> list[str]:
     if application is None or label not in cells:
         return []
     found = {name: _scores(task, cell) for name, cell in cells.items()}
-    lines = [f"The tutorial says: \u201c{application.use}\u201d", _against_trivial(task, label, found[label])]
+    lines = [f"Tutorials name {application.use} among the uses of a GRU.", _against_trivial(task, label, found[label])]
     lines += [_against_cell(label, found[label], name, found[name]) for name in found if name != label]
     lines.append(
         "Rule: a cell is ahead of another, or of a trivial answer, only if each of its seeds is better. Sizes of "

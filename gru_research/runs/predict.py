@@ -202,7 +202,7 @@ def _asked(
 
 
 def _check_ensemble(task: Task) -> None:
-    if task.continues or task.spec.generation is not None:
+    if task.samples or task.spec.generation is not None:
         raise UserError(f"ensemble: {task.name} has generated answers, of which there is no mean; choose seeds instead")
     if not isinstance(task.decode, Averaged):
         raise UserError(f"ensemble: {task.name}'s decode has no `mean`, see tasks/output_decoders.py; choose seeds")
@@ -266,7 +266,7 @@ def _batches(groups: Groups, size: int) -> Iterator[tuple[list[int], dict[str, n
 def _program(run: AnyRun, cell: str, sampling: Sampling) -> Callable[[Params, Batch, PRNGKey], Any]:
     """Returns `(params, batch, keys [B]) -> outputs`, compiled once for each shape."""
     task, model = run.task, run.model(cell)
-    if (task.continues or task.spec.generation is not None) and (reason := no_generation(model)):
+    if (task.samples or task.spec.generation is not None) and (reason := no_generation(model)):
         raise UserError(f"{cell} can't generate the answer that {task.name} asks for: its model {reason}")
     if task.application is not None and task.application.generate is not None:
         generated = task.application.generate

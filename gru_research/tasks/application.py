@@ -63,7 +63,7 @@ class Application:
     Attributes:
       form: the form of answers: a name in `report.examples.FORMS`, and in `experiments.prediction.outputs.WRITERS` if
         answers can be written to files.
-      use: the tutorial's sentence on this use of a GRU, which the report compares with the numbers.
+      use: the name of this use of a GRU, such as "time series forecasting", which the report judges by the numbers.
       trivial_metrics: further test metrics of the trivial answers, by answer and metric.
       published: results from the literature.
       breakdowns: metrics by group, by a name that is fit for a file.
@@ -71,7 +71,9 @@ class Application:
         seed with the best validation metric. `test` is the stored test set `[N, ...]`.
       generate: computes the answers to a batch of raw inputs, where that isn't `model.apply` or the task's decoder:
         `(model, params, batch, keys [B], sampling) -> outputs`. `sampling` is a `runs.predict.Sampling`.
-      sampling: the defaults of `runs.predict.Sampling` for this application, by field.
+      samples: whether answers and examples are drawn token by token. The model must then generate, and `predict` takes
+        the options of `runs.predict.Sampling`.
+      sampling: the defaults of these options, by field.
     """
 
     form: str
@@ -81,6 +83,7 @@ class Application:
     breakdowns: Mapping[str, Breakdown] = dataclasses.field(default_factory=dict)
     examples: Collect | None = None
     generate: Generate | None = None
+    samples: bool = False
     sampling: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     def check(self, metrics: Mapping[str, Any], trivial: Mapping[str, float]) -> None:

@@ -211,6 +211,11 @@ class Task:
         """Whether a metric reads generated answers."""
         return any(metric.of == "answers" for metric in self.metrics.values())
 
+    @property
+    def samples(self) -> bool:
+        """Whether answers to raw inputs are drawn token by token after them."""
+        return self.continues or (self.application is not None and self.application.samples)
+
     def prepare(self, batch: Batch) -> Batch:
         """Converts a batch of `data` to a batch as the model sees it."""
         return self.data.prepare(batch) if isinstance(self.data, Stored) else batch

@@ -51,11 +51,12 @@ def build_model(config: ExperimentConfig, task: Task, cell: CellConfig, hidden_s
         model = call(builder(kind), config.model.options, "config.model", given)
     if not isinstance(model, Model):
         raise UserError(f"config.model.kind={kind!r} gives {type(model).__name__}, which has no init and apply")
-    if task.continues and isinstance(model, SequenceModel) and model.bidirectional:
+    if task.samples and isinstance(model, SequenceModel) and model.bidirectional:
         raise UserError(
             f"config.model.bidirectional=True reads the very tokens that {task.name} asks for: leave it out"
         )
-    if task.generates and (reason := no_generation(model)):
+    own = task.application is not None and task.application.samples
+    if (task.generates or own) and (reason := no_generation(model)):
         raise UserError(f"config.model.kind={config.model.kind!r} {reason}, and {task.name} asks for generated answers")
     return model
 

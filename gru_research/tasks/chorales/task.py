@@ -23,7 +23,7 @@ from .own_music import OwnMusic
 from .pieces import Alphabet, Piece, alphabet_of, from_stored, in_all_keys, ranges_of, rows
 from .trivial import trivial_answers
 
-USE = "Music generation: GRUs learn the patterns of music and compose new pieces, note by note."
+USE = "music generation"
 SPLITS = ("train", "validation", "test")
 Pieces = Mapping[str, Sequence[Piece]]
 
@@ -187,6 +187,7 @@ def _task(
             breakdowns=BREAKDOWNS,
             examples=Examples(alphabet, facts.voice_ranges, sampling, train),
             generate=Generate(alphabet),
+            samples=True,
             sampling=dataclasses.asdict(sampling),
         ),
         **fields,

@@ -30,7 +30,7 @@ from .trivial import trivial_answers
 
 DECILES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 FORM = "forecasts"
-USE = "Time series forecasting: GRUs predict future values of a series, such as prices, weather or loads."
+USE = "time series forecasting"
 
 
 def forecasting(

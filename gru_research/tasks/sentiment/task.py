@@ -21,7 +21,7 @@ from .published import PUBLISHED
 from .reading import Source, Texts
 
 FORM = "sentiment"
-USE = "Sentiment analysis: GRUs read a sentence word by word and judge whether it is positive or negative."
+USE = "sentiment analysis"
 
 
 def sentiment(

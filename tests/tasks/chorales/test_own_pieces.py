@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 from gru_research import runs
-from gru_research.config import UserError
+from gru_research.config import UserError, experiment
 from gru_research.data import DataDirs
 from gru_research.data.own_files import write_midi
 from gru_research.tasks.chorales.pieces import Piece
 from gru_research.tasks.chorales.task import chorales
+from gru_research.training import make_plan
 from tests.faults import fault, seen
 from tests.runs import small
 from tests.tasks.chorales.test_pieces import drawn
@@ -142,3 +143,21 @@ def test_own_pieces_train_and_predict(tmp_path: Path) -> None:
     assert [step[0] for step in answer["pitches"]] == [55, 56]
     with pytest.raises(UserError, match="input 1: step 0: pitch 90 of the soprano must be from 50 to 60"):
         run.predict([[90]], "gru")
+
+
+@pytest.mark.parametrize(
+    ("model", "says"),
+    [
+        (
+            {"kind": "linen"},
+            "config.model.kind='linen' has no start and step, and chorales-train asks for generated answers",
+        ),
+        ({"kind": "sequence", "bidirectional": True}, "config.model.bidirectional=True reads the very tokens"),
+    ],
+)
+def test_a_model_that_can_not_compose_is_refused_before_training(
+    model: dict[str, Any], says: str, tmp_path: Path
+) -> None:
+    task = {"name": "chorales", "train": as_json(tmp_path / "train.json", music(20))}
+    with pytest.raises(UserError, match=says):
+        make_plan(experiment({"task": task, "model": model, "cells": {"gru": {"kind": "gru", "hidden_size": 2}}}))

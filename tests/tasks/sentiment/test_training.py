@@ -1,16 +1,19 @@
 """From a user's table to a trained run, its report and its answers to sentences, through the commands."""
 
+import io
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from experiments.prediction import interactive
 from gru_research import records, runs
 from gru_research.config import experiment
 from gru_research.data import DataDirs
 from gru_research.runs.comparison import run_comparison
-from gru_research.runs.predict import predict
+from gru_research.runs.predict import Sampling, predict
 from gru_research.training import make_plan
 from tests.launching import launch
 
@@ -89,3 +92,18 @@ def test_the_built_in_sets_train(dataset: str, sst2_data_dir: str, goemotions_da
     assert run_comparison(plan, tmp_path / "run", DataDirs(data_dir))
     (result,) = records.read(tmp_path / "run" / records.FILE_NAME).results
     assert result.updates == 2 and result.test_metric is not None
+
+
+def test_options_of_drawing_are_refused_where_nothing_is_drawn(run: Path) -> None:
+    done = launch("predict", f"--workdir={run}", "--input=great", "--temperature=0.5")
+    assert done.returncode == 2 and len(done.stderr.strip().splitlines()) == 1
+    assert "--temperature is for answers that are generated after their inputs" in done.stderr
+
+
+def test_sentences_are_classified_as_they_are_typed(
+    run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO("a great film\nan awful one\n\n"))
+    assert interactive.converse(runs.load(run), ["gru"], None, Sampling()) == 0
+    printed = capsys.readouterr().out
+    assert printed.index("good") < printed.index("bad")
