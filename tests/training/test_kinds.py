@@ -220,8 +220,8 @@ def line_of(module: type, behind: int) -> int:
 MODELS_AMISS = [
     pytest.param(
         ADDING, {"kind": "linen", "layers": 2},
-        "config.model.layers=2 is an option of kind='sequence', 'encoder_decoder', 'stream', 'voices', here kind='linen', "
-        "which has embedding_size, dropout",
+        "config.model.layers=2 is an option of kind='sequence', 'encoder_decoder', 'stream', 'voices', "
+        "here kind='linen', which has embedding_size, dropout",
         marks=fault("config", "an option of another kind of model"),
     ),
     pytest.param(
