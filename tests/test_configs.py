@@ -22,6 +22,8 @@ OTHERS = ("claims", "files", "rerun", "tfds")
 RUNS = [path for path in ALL if path.parent.name == "configs" and path.stem not in OTHERS]
 CLAIMS = ROOT / "configs" / "claims.py"
 SUITES = sorted((ROOT / "configs" / "suites").glob("*.py"))
+APPLICATIONS = {"forecasting": "ett", "sentiment": "sst2", "chorales": "chorales"}
+"""Each application's data. Its plan is made from them."""
 STORED = ("smnist", "music", "characters", "scan")
 SMALL: dict[str, Any] = {
     "only": "gru",
@@ -53,7 +55,31 @@ def test_every_variant_makes_a_plan_with_cells_of_equal_size(path: Path) -> None
         assert len(sizes) >= 3 and max(sizes.values()) / min(sizes.values()) < 1.05, sizes
 
 
-@pytest.mark.parametrize("path", SUITES, ids=lambda p: p.stem)
+@pytest.mark.parametrize("name", APPLICATIONS)
+def test_every_variant_of_an_application_makes_a_plan(name: str, request: pytest.FixtureRequest) -> None:
+    path = ROOT / "configs" / "applications" / f"{name}.py"
+    dirs = DataDirs(request.getfixturevalue(f"{APPLICATIONS[name]}_data_dir"))
+    learned = None
+    for variant in runpy.run_path(str(path))["VARIANTS"]:
+        config = experiment_from("config", f"{path}:{variant}", {})
+        if config.task.options.get("dataset") in ("goemotions", "etth2"):
+            continue  # these have the fields of the default, but for the data
+        plan = make_plan(config, dirs, learned)
+        learned = plan.task.learned  # the data are the same
+        sizes = {cell.label: cell.parameters for cell in plan.cells}
+        assert list(sizes) == ["gru", "lstm", "rnn"] and max(sizes.values()) / min(sizes.values()) < 1.05, sizes
+
+
+def test_the_suite_of_applications_has_them_all_in_forms_that_exist() -> None:
+    found = runpy.run_path(str(ROOT / "configs" / "suites" / "applications.py"))
+    assert {path.stem for path in (ROOT / "configs" / "applications").glob("*.py")} == set(found["APPLICATIONS"])
+    for variant in found["VARIANTS"]:
+        for name, spec in found["get_config"](variant).runs.items():
+            path, _, form = spec.partition(":")
+            assert Path(path).stem == name and form in runpy.run_path(str(ROOT / path))["VARIANTS"]
+
+
+@pytest.mark.parametrize("path", [p for p in SUITES if p.stem != "applications"], ids=lambda p: p.stem)
 def test_every_run_of_a_suite_makes_a_plan(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     config = runpy.run_path(str(path))["get_config"]().to_dict()

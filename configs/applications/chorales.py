@@ -5,13 +5,15 @@ python -m experiments.compare --config=configs/applications/chorales.py[:quick |
 
 import ml_collections
 
-VARIANTS = ("", "quick", "full")
+VARIANTS = ("default", "quick", "full")
 
 
-def get_config(variant: str = "") -> ml_collections.ConfigDict:
-    """Returns the config: the default, "quick" or "full"."""
+def get_config(variant: str = "default") -> ml_collections.ConfigDict:
+    """Returns the config of a variant."""
     if variant not in VARIANTS:
-        raise ValueError(f"variant {variant!r} must be one of {', '.join(filter(None, VARIANTS))}, or left out")
+        raise ValueError(
+            f"configs/applications/chorales.py has no variant {variant!r}; choose from {', '.join(VARIANTS)}"
+        )
     config = ml_collections.ConfigDict()
     config.task = ml_collections.ConfigDict({"name": "chorales", "segment": 64, "context": 8, "transpose": True})
     config.cells = ml_collections.ConfigDict()

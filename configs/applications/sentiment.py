@@ -13,13 +13,15 @@ The data are downloaded once, or read from a folder with the original files: `--
 
 import ml_collections
 
-VARIANTS = ("", "quick", "full", "goemotions")
+VARIANTS = ("default", "quick", "full", "goemotions")
 
 
-def get_config(variant: str = "") -> ml_collections.ConfigDict:
+def get_config(variant: str = "default") -> ml_collections.ConfigDict:
     """Returns the config of a variant."""
     if variant not in VARIANTS:
-        raise ValueError(f"variant={variant!r} must be one of {', '.join(VARIANTS[1:])}, or left out")
+        raise ValueError(
+            f"configs/applications/sentiment.py has no variant {variant!r}; choose from {', '.join(VARIANTS)}"
+        )
     config = ml_collections.ConfigDict()
     config.task = ml_collections.ConfigDict({"name": "sentiment", "dataset": "sst2"})
     config.cells = ml_collections.ConfigDict()

@@ -15,7 +15,7 @@ PORT = "JAX_COORDINATOR_PORT"
 FIRST_PORT = 2**16 - 2**12
 STRIDE = 1009  # a prime, so that steps of neighbouring jobs rarely share a port
 HEARTBEAT_SECONDS = 30
-"""When a process dies without a word, the others end after about this time; JAX's default is 100."""
+"""The time without a sign of life after which a process counts as dead and the others end; JAX's default is 100."""
 
 
 def define_flags() -> None:

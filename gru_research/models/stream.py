@@ -69,8 +69,8 @@ class StreamModel:
         p_i(w) is proportional to  exp(g_i[w]) + sum over j <= i with x_j = w of exp(score(v_i, m_j)),
         g_i = v_i W_g + b_g, for the words w < G that are generated; others are only copied
 
-    `PastAttention` has the scores; each hop and the copying have their own. Several hops are those of Sukhbaatar et al.
-    2015 (arXiv 1503.08895); generating and copying in one sum is that of Gu et al. 2016 (arXiv 1603.06393). No state
+    `PastAttention` has the scores; each hop and the copying have their own. Several hops come from Sukhbaatar et al.
+    2015 (arXiv 1503.08895); Gu et al. 2016 (arXiv 1603.06393) add generating and copying in one sum. No state
     depends on what attention reads, so that the whole stream runs first, and all predictions follow side by side.
 
     A batch has `inputs [B, T]` and `lengths [B]`. For `apply` it also has the steps after which a token is predicted,
@@ -244,7 +244,7 @@ class StreamModel:
 
 
 def _target_logs(logits: Array, scores: Array, inputs: Array, targets: Array) -> Array:
-    """The logarithms `[B, U]` of the targets' probabilities, `LEAST` for those that can't be said."""
+    """Returns the targets' log-probabilities `[B, U]`: `LEAST` where a target can be neither generated nor copied."""
     least = jnp.finfo(jnp.float32).min
     generated = targets < logits.shape[-1]
     own = jnp.take_along_axis(logits, jnp.minimum(targets, logits.shape[-1] - 1)[..., None], -1)[..., 0]

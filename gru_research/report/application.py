@@ -1,6 +1,6 @@
 """What a report adds for an application: trivial answers, published figures, groups of examples, a verdict."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -10,6 +10,8 @@ from gru_research.report import exhibits, formatting, results
 
 Row = tuple[str, Mapping[str, float | None], str]
 """A name, the values by metric, and how they were measured."""
+_SHIFT = 0.15
+"""The distance between cells' marks in a group, where groups are 1 apart."""
 
 
 def references(task: results.TaskResults) -> tables.Table | None:
@@ -58,12 +60,15 @@ def verdict(task: results.TaskResults, label: str) -> list[str]:
     """Returns what the numbers show about this use of a GRU, as sentences.
 
     The use is shown if each seed of the cell `label` is better than the best trivial answer. Between cells a difference
-    is shown if each seed of one is better than each seed of the other. Anything else is "not shown here".
+    is shown if each seed of one is better than each seed of the other. Anything else is "not shown here", and so is
+    everything with one seed.
     """
     application, cells = task.task.application, {cell.label: cell for cell in task.complete}
     if application is None or label not in cells:
         return []
     found = {name: _scores(task, cell) for name, cell in cells.items()}
+    if len(found[label]) == 1:
+        return [f"One seed shows nothing about {application.use} as a use of a GRU: train several."]
     lines = [f"Tutorials name {application.use} among the uses of a GRU.", _against_trivial(task, label, found[label])]
     lines += [_against_cell(label, found[label], name, found[name]) for name in found if name != label]
     lines.append(
@@ -100,7 +105,9 @@ def _against_cell(x: str, of_x: np.ndarray, y: str, of_y: np.ndarray) -> str:
 
 
 def breakdowns(task: results.TaskResults) -> list[exhibits.Plot]:
-    """Returns a figure for each breakdown: the IQM of every group as a line for each cell, with thin lines of seeds."""
+    """Returns a figure for each breakdown: the IQM of every group and the values of seeds, for each cell.
+
+    Numeric groups are connected by lines; others, which have no order, are marks beside each other."""
     application = task.task.application
     if application is None or not task.complete:
         return []
@@ -108,24 +115,35 @@ def breakdowns(task: results.TaskResults) -> list[exhibits.Plot]:
 
 
 def _plot(task: results.TaskResults, name: str, one: results.Breakdown) -> exhibits.Plot:
-    groups = list(one.groups)
+    groups, metrics = list(one.groups), list(one.groups.values())
     places = tuple(float(group) if one.numeric else float(i) for i, group in enumerate(groups))
-    lines = []
-    for cell in task.complete:
-        seeds = tuple(
-            exhibits.numbers(seed.test_metrics.get(metric) for metric in one.groups.values()) for seed in cell.seeds
-        )
-        middle = exhibits.numbers(_iqm(task, cell, metric) for metric in one.groups.values())
-        lines.append(exhibits.Line(cell.label, task.labels.index(cell.label), places, middle, seeds=seeds))
+    lines, said = [], []
+    for n, cell in enumerate(task.complete):
+        seeds = tuple(exhibits.numbers(map(seed.test_metrics.get, metrics)) for seed in cell.seeds)
+        middle = exhibits.numbers(_iqm(task, cell, metric) for metric in metrics)
+        place = task.labels.index(cell.label)
+        said.append(f"{cell.label}: {_listed(groups, middle)}")
+        if one.numeric:
+            lines.append(exhibits.Line(cell.label, place, places, middle, seeds=seeds))
+        else:
+            shifted = [x + _SHIFT * (n - (len(task.complete) - 1) / 2) for x in places]
+            marks = [mark for values in seeds for mark in _marks(shifted, values, "open")]
+            lines.append(exhibits.Line(cell.label, place, marks=(*marks, *_marks(shifted, middle, "filled"))))
     ticks = () if one.numeric else tuple(zip(places, groups, strict=True))
-    said = "; ".join(f"{line.label}: {_listed(groups, line.y)}" for line in lines)
+    shown = "Thick lines are interquartile means over seeds, thin lines" if one.numeric else (
+        "Filled marks are interquartile means over seeds, open marks"
+    )  # fmt: skip
     words = exhibits.Words(
         one.title,
-        f"Line chart of {one.title}. {said}.",
-        f"Test set, {one.unit} by {one.by}. Thick lines are interquartile means over seeds, thin lines single seeds.",
+        f"Chart of {one.title}. {'; '.join(said)}.",
+        f"Test set, {one.unit} by {one.by}. {shown} single seeds.",
     )
     panel = exhibits.Panel("", tuple(lines), exhibits.Axis(one.by, ticks=ticks), exhibits.Axis(one.unit))
     return exhibits.Plot(f"breakdown-{name}", words, (panel,))
+
+
+def _marks(places: Sequence[float], values: Sequence[float | None], kind: exhibits.MarkKind) -> Iterator[exhibits.Mark]:
+    return (exhibits.Mark(x, y, kind) for x, y in zip(places, values, strict=True) if y is not None)
 
 
 def _listed(groups: Sequence[str], values: Sequence[float | None]) -> str:

@@ -77,7 +77,7 @@ def read_pieces(path: Path) -> list[OwnPiece]:
 
 
 def four_voices(voices: Voices) -> np.ndarray:
-    """Returns the pitches `[T, 4]` of a MIDI file's voices; those that it lacks are silent."""
+    """Returns the pitches `[T, 4]` of a MIDI file's voices; missing voices are silent."""
     missing = MOST_VOICES - voices.pitches.shape[1]
     return np.pad(voices.pitches, ((0, 0), (0, missing)), constant_values=SILENT)
 

@@ -6,11 +6,15 @@ from pathlib import Path
 import numpy as np
 
 from gru_research.report import exhibits, results
+from gru_research.report.examples import chorales, forecasts
 from gru_research.run_files import load_examples
 
 Cells = Mapping[str, Mapping[str, np.ndarray]]
 """The saved arrays of each cell, by label."""
-FORMS: Mapping[str, Callable[[results.TaskResults, Cells], Sequence[exhibits.Exhibit]]] = {}
+FORMS: Mapping[str, Callable[[results.TaskResults, Cells], Sequence[exhibits.Exhibit]]] = {
+    "forecasts": forecasts.draw,
+    "chorales": chorales.draw,
+}
 """`(task, cells) -> exhibits`, by the form of answers. A cell's colour is its place in `task.labels`."""
 
 

@@ -59,7 +59,7 @@ def picked(keys: PRNGKey, sampling: Any) -> Pick:
 
 
 def fill(model: Any, params: Params, given: Array, alphabet: Alphabet, pick: Pick) -> Array:
-    """Returns the tokens `given [B, N]` of whole pieces, with those that are `FREE` chosen by `pick`."""
+    """Returns the tokens of whole pieces: `given [B, N]`, where `pick` chooses a token for each `FREE`."""
 
     def pick_free(logs_BV: Array, t: Array) -> Array:
         here_B = given[:, t]

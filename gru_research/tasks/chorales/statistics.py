@@ -107,7 +107,7 @@ def summary(pieces: Sequence[Piece], train: Sequence[Piece], test: Sequence[Piec
 
 
 def distances(pieces: Sequence[Piece], test: Sequence[Piece]) -> dict[str, float]:
-    """Returns the distance of each histogram to that of `test`, by name."""
+    """Returns the distance between each histogram and the same histogram of `test`, by name."""
     return {f"distance of {name}": distance(of(pieces), of(test)) for name, of in HISTOGRAMS.items()}
 
 

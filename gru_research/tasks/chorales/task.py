@@ -83,7 +83,7 @@ def chorales(
 
     A piece is a stream of notes: in each sixteenth soprano, alto, tenor and bass in turn. A token is a pitch or
     silence; a note that is held and one that is struck again are the same. The metric "nll" is the negative
-    log-likelihood of a note in nats; "nll_frame" that of the four notes of a sixteenth.
+    log-likelihood of a note in nats; "nll_frame" is the sum of the four notes of a sixteenth.
 
     Training pieces are heard in every transposition that keeps each voice within its range in training; `transpose`
     turns this off. They are cut into segments of at most `segment` frames (0: whole pieces), which start from the
