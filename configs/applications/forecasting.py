@@ -28,20 +28,20 @@ def get_config(variant: str = "default") -> ml_collections.ConfigDict:
         {"name": "forecasting", "dataset": "etth2" if variant == "etth2" else "etth1", "look_back": 336, "horizon": 96}
     )
     config.cells = ml_collections.ConfigDict()
-    config.cells.gru = ml_collections.ConfigDict({"kind": "gru", "hidden_size": 256 if full else 64, "reset": "after"})
+    config.cells.gru = ml_collections.ConfigDict({"kind": "gru", "hidden_size": 256 if full else 128, "reset": "after"})
     config.cells.lstm = ml_collections.ConfigDict({"kind": "lstm", "forget_bias": 1.0})
     config.cells.rnn = ml_collections.ConfigDict({"kind": "rnn", "activation": "tanh"})
     config.only = ""
     config.reference = "gru"
     config.match = "parameters"
-    config.updates = {"quick": 100, "full": 12_000}.get(variant, 600)
+    config.updates = {"quick": 300, "full": 12_000}.get(variant, 1500)
     config.batch_size = 64
     config.evaluations = 6
     config.select = "best"
-    config.seeds = 5 if full else 3
+    config.seeds = {"quick": 1, "full": 5}.get(variant, 3)
     config.first_seed = 0
     config.optimizer = ml_collections.ConfigDict(
-        {"name": "adam", "learning_rate": 1e-3, "schedule": "cosine", "clip": 1.0, "weight_decay": 0.0}
+        {"name": "adam", "learning_rate": 2e-3, "schedule": "cosine", "clip": 1.0, "weight_decay": 0.0}
     )
     config.model = ml_collections.ConfigDict({"kind": "segrnn", "segment": 24, "dropout": 0.5})
     return config
