@@ -1,8 +1,18 @@
 """Texts as two arrays: their UTF-8 bytes, padded to the longest text, and the number of bytes of each."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+import tensorflow_datasets as tfds
+
+
+def text_features() -> dict[str, Any]:
+    """Returns the TFDS features of the two arrays, `text` and `length`, in a block of texts."""
+    return {
+        "text": tfds.features.Tensor(shape=(None, None), dtype=np.uint8, encoding="zlib"),
+        "length": tfds.features.Tensor(shape=(None,), dtype=np.int32),
+    }
 
 
 def to_arrays(texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:

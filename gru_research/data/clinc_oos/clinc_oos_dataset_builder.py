@@ -18,7 +18,7 @@ from typing import Any, ClassVar
 import numpy as np
 import tensorflow_datasets as tfds
 
-from gru_research.data.text_arrays import to_arrays
+from gru_research.data.text_arrays import text_features, to_arrays
 
 OUT_OF_SCOPE = 150
 """The number of the class of questions outside the scope."""
@@ -41,8 +41,7 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
 
     def _info(self) -> tfds.core.DatasetInfo:
         features = {
-            "text": tfds.features.Tensor(shape=(None, None), dtype=np.uint8, encoding="zlib"),
-            "length": tfds.features.Tensor(shape=(None,), dtype=np.int32),
+            **text_features(),
             "label": tfds.features.Tensor(shape=(None,), dtype=np.int32),
         }
         return self.dataset_info_from_configs(

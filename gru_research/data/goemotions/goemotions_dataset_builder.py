@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from gru_research.data.raw_lines import raw_lines
-from gru_research.data.text_arrays import to_arrays
+from gru_research.data.text_arrays import text_features, to_arrays
 
 EMOTIONS = (
     "admiration", "amusement", "anger", "annoyance", "approval", "caring", "confusion", "curiosity", "desire",
@@ -38,8 +38,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
 
     def _info(self) -> tfds.core.DatasetInfo:
         features = {
-            "text": tfds.features.Tensor(shape=(None, None), dtype=np.uint8, encoding="zlib"),
-            "length": tfds.features.Tensor(shape=(None,), dtype=np.int32),
+            **text_features(),
             "labels": tfds.features.Tensor(shape=(None, len(EMOTIONS)), dtype=np.uint8, encoding="zlib"),
         }
         return self.dataset_info_from_configs(

@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from gru_research.data.raw_lines import raw_lines
-from gru_research.data.text_arrays import to_arrays
+from gru_research.data.text_arrays import text_features, to_arrays
 
 _FILES = {"train": "train.tsv", "validation": "dev.tsv", "test": "test.tsv"}
 _HEADERS = ("label\tsentence", "label\tcontent")
@@ -34,8 +34,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
 
     def _info(self) -> tfds.core.DatasetInfo:
         features = {
-            "text": tfds.features.Tensor(shape=(None, None), dtype=np.uint8, encoding="zlib"),
-            "length": tfds.features.Tensor(shape=(None,), dtype=np.int32),
+            **text_features(),
             "label": tfds.features.Tensor(shape=(None,), dtype=np.int32),
         }
         return self.dataset_info_from_configs(
