@@ -1,6 +1,12 @@
-"""Bach's chorales, note by note.
+"""Bach's chorales, note by note: two layers of each cell, about 183,500 parameters each.
 
-python -m experiments.compare --config=configs/applications/chorales.py[:quick | :full]
+    python -m experiments.compare --config=configs/applications/chorales.py[:quick | :full]
+
+Took 8 min 14 s on two cores of an AMD EPYC that other jobs shared (2026-12-01). Expect test nats a note, as IQM of 3
+seeds, of .472 (GRU), .472 (LSTM) and .494 (vanilla RNN); repeating each voice's last note, by counts, has .983.
+":quick", one seed, 64 units and 150 updates, took 37 s: .813, 1.071 and .723. ":full" is for a GPU and wasn't run.
+
+The data are downloaded once, or read from a folder with the original file: `--manual_dir=DIR`.
 """
 
 import ml_collections

@@ -4,7 +4,7 @@
 
 Trains the default form of every application; `:quick` their short forms, as `make applications` does. The data are
 downloaded once; without a network, prepare each data set from its own folder into one `--data_dir` (see
-`python -m experiments.prepare --help`). docs/applications.md has the results.
+`python -m experiments.prepare --help`). Each application has its results in docs/applications.
 """
 
 import ml_collections

@@ -19,7 +19,7 @@ from gru_research.tasks.forecasting import metrics
 from tests.faults import fault, seen
 from tests.runs.small import trained
 
-# The MSE and MAE that other projects' code and ours find: horizon 96, on the literature's 2,785 test windows.
+# MSE and MAE at horizon 96 on 2,785 test windows, as they were computed once from the raw files by other code.
 KNOWN = {
     "etth1": {
         "repeat the last value": (1.294, 0.713),
