@@ -162,13 +162,18 @@ def test_a_learned_first_carry_counts_every_reset_of_every_row(options: dict[str
 
 @pytest.mark.parametrize("cell", [gr.MGU(H), gr.LayerNormLSTM(H), gr.LSTM(H, peepholes=True, gate="hard_sigmoid")])
 def test_values_and_types_are_those_of_the_cells_own_steps(cell: Any) -> None:
+    """Operation by operation: within one fused kernel, XLA leaves out bfloat16 roundings on some processors.
+
+    On a Xeon with AVX512-BF16, `jax.jit` of MGU's own step in a scan differs from the same scan that also returns the
+    gates, by one unit in the last place.
+    """
     cell = dataclasses.replace(cell, param_dtype="bfloat16", carry_dtype="bfloat16")
     params, xs = cell.init(jax.random.key(0), I), XS[:, :5].astype("bfloat16")
-    final, ys = jax.jit(lambda p: gr.unroll(cell, p, xs))(params)
-    carry, outputs = cell.initial_carry(params, (B,)), []
-    step = jax.jit(cell.step)
-    for t in range(5):
-        carry, y = step(params, carry, xs[:, t])
-        outputs.append(y)
+    with jax.disable_jit():
+        final, ys = gr.unroll(cell, params, xs)
+        carry, outputs = cell.initial_carry(params, (B,)), []
+        for t in range(5):
+            carry, y = cell.step(params, carry, xs[:, t])
+            outputs.append(y)
     assert ys is not None and ys.dtype == outputs[0].dtype == jnp.bfloat16
     jax.tree.map(np.testing.assert_array_equal, (final, ys), (carry, jnp.stack(outputs, 1)))
