@@ -114,6 +114,16 @@ def music_manual_dir() -> str:
 
 
 @pytest.fixture(scope="session")
+def nab_manual_dir(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A flat folder of links, as a download makes it: the repository has folders."""
+    flat = tmp_path_factory.mktemp("nab")
+    raw = Path(_raw_files("nab"))
+    for path in [*raw.glob("data/*/*.csv"), raw / "labels" / "combined_windows.json"]:
+        (flat / path.name).symlink_to(path)
+    return str(flat)
+
+
+@pytest.fixture(scope="session")
 def scan_manual_dir() -> str:
     return _raw_files("scan")
 
@@ -189,6 +199,14 @@ def music_data_dir(music_manual_dir: str, tmp_path_factory: pytest.TempPathFacto
     data_dir = str(tmp_path_factory.mktemp("data_dir"))
     for name in ("music_jsb", "music_musedata", "music_nottingham", "music_piano_midi"):
         prepare(name, DataDirs(data_dir, music_manual_dir))
+    return data_dir
+
+
+@pytest.fixture(scope="session")
+def nab_data_dir(nab_manual_dir: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A `data_dir` with NAB prepared in it."""
+    data_dir = str(tmp_path_factory.mktemp("data_dir"))
+    prepare("nab", DataDirs(data_dir, nab_manual_dir))
     return data_dir
 
 

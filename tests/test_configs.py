@@ -22,7 +22,7 @@ OTHERS = ("claims", "files", "rerun", "tfds")
 RUNS = [path for path in ALL if path.parent.name == "configs" and path.stem not in OTHERS]
 CLAIMS = ROOT / "configs" / "claims.py"
 SUITES = sorted((ROOT / "configs" / "suites").glob("*.py"))
-APPLICATIONS = {"forecasting": "ett", "sentiment": "sst2", "chorales": "chorales"}
+APPLICATIONS = {"anomalies": "nab", "forecasting": "ett", "sentiment": "sst2", "chorales": "chorales"}
 """Each application's data. Its plan is made from them."""
 STORED = ("smnist", "music", "characters", "scan")
 SMALL: dict[str, Any] = {

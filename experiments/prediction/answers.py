@@ -45,7 +45,7 @@ def show(console: rich.console.Console, predictions: Sequence[Prediction], names
 
 
 def said(answer: Any) -> str:
-    """Formats an answer briefly: the class and its probability, numbers, or a text."""
+    """Formats an answer briefly: the class and its probability, anomalies with their surprise, numbers, or a text."""
     if isinstance(answer, str):
         return answer
     if isinstance(answer, float):
@@ -55,6 +55,10 @@ def said(answer: Any) -> str:
         return f"{answer['class']} ({'-' if share is None else f'{share:.3g}'})"
     if isinstance(answer, dict) and {"classes", "probabilities"} <= set(answer):
         return " ".join(map(str, answer["classes"]))
+    if isinstance(answer, dict) and "anomalies" in answer:
+        found = answer["anomalies"]
+        rows = ", ".join(f"{one['row']} ({one['surprise']:.1f})" for one in found)
+        return f"{len(found):,} {'anomaly' if len(found) == 1 else 'anomalies'}{': row ' if found else ''}{rows}"
     if isinstance(answer, dict) and "keys" in answer:
         return " ".join("+".join(map(str, keys)) or "-" for keys in answer["keys"])
     if isinstance(answer, list) and all(isinstance(one, int | float | None) for one in answer):

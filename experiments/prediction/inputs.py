@@ -10,9 +10,20 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gru_research.config import UserError
-from gru_research.data.own_files import MIDI, MUSIC, as_number, read_midi, read_npy, read_npz, read_rows, read_text
+from gru_research.data.own_files import (
+    MIDI,
+    MUSIC,
+    TABLES,
+    as_number,
+    read_midi,
+    read_npy,
+    read_npz,
+    read_rows,
+    read_text,
+)
 from gru_research.plural import several
 from gru_research.tasks import Task
+from gru_research.tasks.anomalies.tables import Columns, read_series
 from gru_research.tasks.files.categorical import UNKNOWN
 from gru_research.tasks.files.prediction_inputs import from_table, inputs_array
 from gru_research.tasks.input_encoders import BESIDE
@@ -41,6 +52,8 @@ def read(given: str, task: Task) -> list[Asked]:
     path = Path(given)
     if task.application is not None and task.application.form == "chorales" and path.suffix.lower() in MUSIC:
         return _music(path)
+    if task.application is not None and task.application.form == "anomalies" and path.suffix in TABLES:
+        return [Asked(read_series(path, Columns(**task.learned["columns"]), labels=False), str(path))]
     if not _is_file(path):
         if re.fullmatch(r"\S+", given) and path.suffix in FILES:
             raise UserError(f"--input={given}: no such file")

@@ -29,6 +29,7 @@ from gru_research.data import (
     goemotions,
     mnist,
     music,
+    nab,
     scan,
     sst2,
     tiny_shakespeare,
@@ -53,6 +54,7 @@ BUILDERS: Mapping[str, type[tfds.core.GeneratorBasedBuilder]] = {
     "music_musedata": music.MuseData,
     "music_nottingham": music.Nottingham,
     "music_piano_midi": music.PianoMidi,
+    "nab": nab.Builder,
     "scan_jump": scan.Jump,
     "scan_length": scan.Length,
     "scan_simple": scan.Simple,
@@ -107,6 +109,8 @@ def load(name: str, dirs: DataDirs = DataDirs(), max_examples: int = 0) -> dict[
       mnist: `train` (60,000) and `test` (10,000) with `image` uint8 [N, 28, 28] and `label` int32 [N].
       music_*: `train`, `validation` and `test` with `frames` uint8 [N, T, 11], 88 keys as bits, padded with 0 to the
       longest of the split, and `length` int32 [N].
+      nab: `points` with `series`, `time`, `value` and `window` [N], a row for each of 365,558 points of the series
+      `nab.SERIES`; see `nab.Builder`.
       scan_*: `train` and `test` with `command` uint8 [N, 9] and `actions` uint8 [N, 48], numbers of words in
       `scan.COMMANDS` and `scan.ACTIONS`, padded with 0, and `command_length` and `actions_length` int32 [N].
       sst2: `train` (67,349), `validation` (872) and `test` (1,821) with `text` and `length` as above, and `label` int32

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from .adding import adding
+from .anomalies import anomalies
 from .application import Application, Breakdown, Published
 from .associative_recall import associative_recall
 from .base import Generated, Stored, Task
@@ -43,6 +44,7 @@ TASKS: dict[str, Callable[..., Task]] = {
     "chorales": chorales,
     "scan": scan,
     "forecasting": forecasting,
+    "anomalies": anomalies,
     "tfds": tfds,
     "files": files,
     "sentiment": sentiment,

@@ -6,12 +6,13 @@ from pathlib import Path
 import numpy as np
 
 from gru_research.report import exhibits, results
-from gru_research.report.examples import chorales, forecasts
+from gru_research.report.examples import anomalies, chorales, forecasts
 from gru_research.run_files import load_examples
 
 Cells = Mapping[str, Mapping[str, np.ndarray]]
 """The saved arrays of each cell, by label."""
 FORMS: Mapping[str, Callable[[results.TaskResults, Cells], Sequence[exhibits.Exhibit]]] = {
+    "anomalies": anomalies.draw,
     "forecasts": forecasts.draw,
     "chorales": chorales.draw,
 }
