@@ -3,9 +3,9 @@
     python -m experiments.compare --config=configs/applications/anomalies.py[:quick | :full]
 
 About 13,600 parameters each. Took 2 min 46 s on two cores of a Xeon (2026-12-01). Expect, as IQM of 10 seeds, a NAB
-score of 53.4 (GRU), 52.4 (LSTM) and 52.3 (vanilla RNN); repeating the last value has 51.75. The rate is the same for all
-cells and isn't tuned. `:quick` has one seed and 200 updates, and took 27 s; `:full`, for a GPU, has 256 units, 20 seeds
-and 2,000 updates, and wasn't run.
+score of 53.4 (GRU), 52.4 (LSTM) and 52.3 (vanilla RNN); repeating the last value has 51.75. The rate is the same for
+all cells and isn't tuned. `:quick` has one seed and 200 updates, and took 29 s; `:full`, for a GPU, has 256 units, 20
+seeds and 2,000 updates, and wasn't run.
 
 The data are downloaded once, or read from a folder with all original files: `--manual_dir=DIR`.
 """
