@@ -122,3 +122,11 @@ def test_the_ways_go_through_functions_that_are_there(path: str, name: str) -> N
 
 def test_the_ways_name_functions() -> None:
     assert len(FUNCTIONS) > 15
+
+
+def test_figures_are_drawn_in_one_place() -> None:
+    """Elsewhere figures are exhibits. `report/files.py` and `figure_settings.py` save figures and set their style."""
+    own = {PACKAGE / "report" / name for name in ("files.py", "figure_settings.py")}
+    files = [*PACKAGE.rglob("*.py"), *(ROOT / "experiments").rglob("*.py")]
+    drawn = {path for path in files if any(m.partition(".")[0] == "matplotlib" for m in imports(path))}
+    assert {path for path in drawn if path.parent != PACKAGE / "report" / "drawing"} == own

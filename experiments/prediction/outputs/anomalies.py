@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from experiments.prediction.outputs import pictures
+from gru_research.report import exhibits
 from gru_research.tasks import Task
 
 HEADER = ("value", "expected", "deviation", "surprise", "anomaly")
@@ -32,28 +34,22 @@ def write(task: Task, given: Any, answer: Any, stem: Path) -> Sequence[Path]:
 
 
 def _draw(path: Path, values: np.ndarray, answer: Any, times: Sequence[datetime]) -> None:
-    """Draws the values with their anomalies, and the surprise with its threshold."""
-    import matplotlib.dates  # takes a second
+    """Draws the values with their anomalies, and the surprise with its threshold. The rows for learning are shaded."""
+    rows = np.arange(len(values))
+    x = pictures.time_axis("row", times, 0, len(values) - 1)
+    marks = tuple(exhibits.Mark(float(one["row"] - 1), float(values[one["row"] - 1])) for one in answer["anomalies"])
+    alarm = exhibits.Reference(float(answer["threshold"]), "threshold", "threshold")
+    counted = (float(answer["first"] - 1), float(len(values) - 1))
+    surprise = np.concatenate([[np.nan], answer["surprise"]])
+    panels = [
+        exhibits.Panel(
+            "", (_line("", "level", rows, values), exhibits.Line("anomaly", 0, marks=marks)), x, exhibits.Axis("value"),
+            counted,
+        ),
+        exhibits.Panel("", (_line("", 0, rows, surprise),), x, exhibits.Axis("surprise", references=(alarm,)), counted),
+    ]  # fmt: skip
+    pictures.save(path, panels, panel_inches=1.8)
 
-    from gru_research.report.drawing import figure_style
 
-    figure = figure_style.sheet(3.6)
-    upper, lower = figure.subplots(2, 1, sharex=True)
-    x: Any = times or np.arange(1, len(values) + 1)
-    marked = [one["row"] - 1 for one in answer["anomalies"]]
-    for axes in (upper, lower):
-        figure_style.plain(axes)
-        axes.axvspan(x[0], x[answer["first"] - 2], color=figure_style.INK, alpha=0.06, linewidth=0)
-    upper.plot(x, values, color=figure_style.INK, linewidth=0.7)
-    colour = figure_style.style(0)["color"]
-    upper.plot([x[n] for n in marked], values[marked], "o", color=colour, label="anomaly")
-    upper.set_ylabel("value")
-    lower.plot(x[1:], answer["surprise"], color=colour, linewidth=0.7)
-    lower.axhline(answer["threshold"], color=figure_style.INK, linewidth=0.7, linestyle="--", label="threshold")
-    lower.set_ylabel("surprise")
-    lower.set_xlabel("time" if times else "row")
-    if times:
-        places = matplotlib.dates.AutoDateLocator()
-        lower.xaxis.set_major_locator(places)
-        lower.xaxis.set_major_formatter(matplotlib.dates.ConciseDateFormatter(places))
-    figure.savefig(path, dpi=150)
+def _line(label: str, place: int | exhibits.ReferenceKind, x: np.ndarray, y: np.ndarray) -> exhibits.Line:
+    return exhibits.Line(label, place, tuple(x.astype(float).tolist()), exhibits.numbers(y))

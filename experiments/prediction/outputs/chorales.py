@@ -6,10 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from experiments.prediction.outputs import pictures
 from experiments.prediction.outputs.synthesis import synthesise, write_wav
 from gru_research.config import UserError
 from gru_research.data.chorales import SILENT, VOICES
 from gru_research.data.own_files import write_midi
+from gru_research.report import exhibits
 from gru_research.tasks import Task
 
 QUARTERS_PER_MINUTE = 80.0
@@ -30,22 +32,14 @@ def write(task: Task, given: Any, answer: Any, stem: Path) -> Sequence[Path]:
 
 
 def _draw(path: Path, pitches: np.ndarray, given: int) -> None:
-    """Draws the pitches `[T, 4]` of each voice over quarters, with a line where the given steps end."""
-    from gru_research.report.drawing import figure_style  # imports matplotlib, which takes a second
-
-    figure = figure_style.sheet(3.2)
-    axes = figure.add_subplot()
-    figure_style.plain(axes)
-    quarters = np.arange(len(pitches)) / 4
-    for voice, name in enumerate(VOICES):
-        line = pitches[:, voice].astype(float)
-        sounding = np.where(line == SILENT, np.nan, line)
-        axes.hlines(
-            sounding, quarters, quarters + 0.25, color=figure_style.style(voice)["color"], linewidth=3, label=name
-        )
-    if 0 < given < len(pitches):
-        axes.axvline(given / 4, color=figure_style.INK, linewidth=1)
-    axes.set_xlabel("quarters")
-    axes.set_ylabel("MIDI pitch")
-    axes.legend(frameon=False, ncols=len(VOICES), loc="lower center", bbox_to_anchor=(0.5, 1))
-    figure.savefig(path, dpi=150)
+    """Draws the pitches `[T, 4]` of each voice over quarters. The given steps are shaded."""
+    quarters = tuple((np.arange(len(pitches) + 1) / 4).tolist())
+    sounding = np.where(pitches == SILENT, np.nan, pitches.astype(float))
+    held = np.concatenate([sounding, sounding[-1:]])  # the last step is as long as the others
+    lines = tuple(
+        exhibits.Line(name, voice, quarters, exhibits.numbers(held[:, voice]), steps=True)
+        for voice, name in enumerate(VOICES)
+    )
+    x = exhibits.Axis("quarters", limits=(0.0, quarters[-1]))
+    drawn_from = (given / 4, quarters[-1]) if 0 < given < len(pitches) else ()
+    pictures.save(path, [exhibits.Panel("", lines, x, exhibits.Axis("MIDI pitch"), drawn_from)], panel_inches=2.8)
