@@ -40,7 +40,7 @@ def main() -> int:
     jax.config.update("jax_platforms", "cpu")  # this process only checks: the trials use the accelerator
     metric, direction, files = config_check.check_sweep(sweep, config, running.data_dirs())
     name = "-".join(Path(path.partition(":")[0]).stem for path in (config_path(), SWEEP.value))
-    arguments = tuple(running.data_arguments())
+    arguments = tuple(running.trial_arguments())
     described = directory.SweepDescription(sweep, to_mapping(config), metric, direction, name, arguments, files)
     claimed = directory.claim(running.workdir(name), described)
     if DRY_RUN.value:

@@ -55,8 +55,9 @@ ALLOWED = {
     ("gru_research/run_files.py", "zipfile"),  # the name of its error
     ("gru_research/training/predictions.py", "np.load"),  # with allow_pickle=False
     ("gru_research/training/predictions.py", "allow_pickle"),
-    ("experiments/sweeps/submitit_engine.py", "submitit"),  # in a folder that each command creates anew
-    ("experiments/sweeps/submitit_engine.py", "submitit.core.utils"),
+    ("experiments/slurm/submission.py", "submitit"),  # in a folder that each command creates anew
+    ("experiments/slurm/submission.py", "submitit.core.utils"),
+    ("experiments/sweeps/submitit_engine.py", "submitit"),  # the same
     ("experiments/sweeps/submitit_engine.py", "submitit.helpers"),
     ("experiments/sweeps/ray_engine.py", "ray"),  # over its own connections
     ("experiments/sweeps/ray_engine.py", "ray.exceptions"),

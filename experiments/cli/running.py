@@ -112,6 +112,13 @@ def data_arguments() -> list[str]:
     return arguments + (["--deterministic"] if flags.FLAGS.deterministic else [])
 
 
+def trial_arguments() -> list[str]:
+    """Returns the flags of a run that a sweep passes to its trials, as arguments: those of data, backend, checkpoints
+    and diverging seeds."""
+    arguments = [*data_arguments(), f"--checkpoint_seconds={flags.FLAGS.checkpoint_seconds:g}"]
+    return arguments + (["--debug_nans"] if flags.FLAGS.debug_nans else [])
+
+
 class StopRequest:
     """Handles requests to stop: Ctrl-C; or SIGTERM and SIGUSR2, which announce preemption.
 

@@ -1,14 +1,13 @@
 """Drives a sweep: starts the workers, prints trials as they end, and writes the report."""
 
-import signal
 import sys
 import time
 from collections.abc import Sequence
-from types import FrameType
 
 import rich.console
 from optuna.trial import FrozenTrial, TrialState
 
+from experiments.cli.stop_signal import StopSignal
 from gru_research.plural import several
 from gru_research.report import formatting
 
@@ -34,7 +33,7 @@ def run(
       left or none has a value; 128 + the signal that stopped the sweep.
     """
     repair(directory.journal_file)
-    journal, stop = TrialJournal(directory, description), StopSignal()
+    journal, stop = TrialJournal(directory, description), StopSignal("stopping the workers")
     journal.add_missing_attempts()
     printer = AttemptPrinter(journal)
     if journal.unfinished():
@@ -57,24 +56,6 @@ def run(
             file=sys.stderr,
         )
     return 1 if left or not any(entry.state == TrialState.COMPLETE for entry in journal.entries()) else 0
-
-
-class StopSignal:
-    """Records the first Ctrl-C or SIGTERM, which asks for an orderly stop. A second Ctrl-C stops at once."""
-
-    def __init__(self) -> None:
-        self.signal = 0
-        self._interrupts = 0
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self._on_signal)
-
-    def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        self._interrupts += number == signal.SIGINT
-        if self._interrupts > 1:
-            raise KeyboardInterrupt
-        if not self.signal:
-            self.signal = number
-            print("\nstopping the workers; Ctrl-C again stops at once", file=sys.stderr, flush=True)
 
 
 class AttemptPrinter:

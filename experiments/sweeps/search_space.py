@@ -9,14 +9,8 @@ import math
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from experiments.slurm.options import Slurm, check_at_least
 from gru_research.config import UserError, call, check_known
-
-
-def _at_least(owner: Any, least: int, *names: str) -> None:
-    for name in names:
-        value = getattr(owner, name)
-        if not least <= value < math.inf:
-            raise ValueError(f"{name}={value!r} must be {least} or more, and finite")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,7 +82,7 @@ class Pruning:
     startup: int = 5
 
     def __post_init__(self) -> None:
-        _at_least(self, 0, "warmup", "startup")
+        check_at_least(self, 0, "warmup", "startup")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -108,24 +102,9 @@ class Limits:
     gpu_memory_fraction: float = 0.0
 
     def __post_init__(self) -> None:
-        _at_least(self, 0, "minutes", "memory_gb", "cpus", "gpus")
+        check_at_least(self, 0, "minutes", "memory_gb", "cpus", "gpus")
         if not 0 <= self.gpu_memory_fraction <= 1:
             raise ValueError(f"gpu_memory_fraction={self.gpu_memory_fraction!r} must be from 0 to 1")
-
-
-@dataclasses.dataclass(frozen=True)
-class Slurm:
-    """How workers are submitted to Slurm: each is a job of `minutes`; `setup` are shell lines that run before it."""
-
-    partition: str = ""
-    account: str = ""
-    qos: str = ""
-    constraint: str = ""
-    minutes: int = 60
-    setup: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        _at_least(self, 1, "minutes")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -157,7 +136,7 @@ class Sweep:
     ray: RayCluster = RayCluster()
 
     def __post_init__(self) -> None:
-        _at_least(self, 0, "trials", "startup", "seed", "retries")
+        check_at_least(self, 0, "trials", "startup", "seed", "retries")
         if not 0 < self.dead_after < math.inf:
             raise ValueError(f"dead_after={self.dead_after!r} must be above 0 and finite")
         if self.search == "tpe" and self.trials < 1:

@@ -2,9 +2,7 @@
 
 import dataclasses
 import os
-import shutil
 import signal
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -12,21 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import submitit
-from submitit.core.utils import FailedJobError
 from submitit.helpers import DelayedSubmission
 
-from gru_research.config import UserError
+from experiments.slurm import options, submission
+from experiments.slurm.jobs import SlurmJobs
 
 from . import subprocess_limits
 from .search_space import Sweep
-from .slurm_jobs import SlurmWorkers
 from .worker import work
 
 FOREVER_MINUTES = 60 * 24 * 365  # submitit's local executor has a default limit of 2 minutes
 STOP_SECONDS = subprocess_limits.TERM_SECONDS + 15
 SPARE_GB = 1.0  # for the worker, in addition to its trial
-REQUEUES = 1_000_000  # submitit gives a job up after 3 time limits; its trials' own limits are the journal's
-SIGNAL_SECONDS = 120  # from SIGUSR2 to the end of a Slurm job's time
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,7 +71,7 @@ class LocalWorkers:
 
 
 def start_local(sweep: Sweep, workdir: Path, workers: int, program: Sequence[str]) -> LocalWorkers:
-    executor = submitit.LocalExecutor(folder=_own_folder(workdir))
+    executor = submitit.LocalExecutor(folder=submission.new_folder(workdir / "workers"))
     gpus, jobs = sweep.limits.gpus, []
     with _ignoring_sigint():
         for index in range(workers):
@@ -86,67 +81,51 @@ def start_local(sweep: Sweep, workdir: Path, workers: int, program: Sequence[str
     return LocalWorkers(jobs)
 
 
+class SlurmWorkers:
+    """Workers that are submitit jobs on Slurm."""
+
+    def __init__(self, jobs: Sequence[Any]):
+        self._jobs, self._watched = list(jobs), SlurmJobs([job.job_id for job in jobs], STOP_SECONDS)
+
+    def running(self) -> int:
+        return self._watched.running()
+
+    def waiting(self) -> list[str]:
+        return self._watched.waiting()
+
+    def problems(self) -> list[str]:
+        ended = [job for job in self._jobs if not self._watched.is_running(job.job_id)]
+        lines = [
+            f"worker {job.job_id} ended early, without a result: {job.paths.stderr}"
+            for job in ended
+            if not job.paths.result_pickle.exists()
+        ]
+        failed = [job for job in ended if job.paths.result_pickle.exists() and job.exception() is not None]
+        lines += [f"worker {job.job_id} failed: {job.paths.stderr}" for job in failed]
+        return lines + self._watched.problems()
+
+    def stop(self) -> None:
+        self._watched.stop()
+
+
 def start_slurm(sweep: Sweep, workdir: Path, workers: int, program: Sequence[str]) -> SlurmWorkers:
     """Submits an array of jobs. Raises UserError if this machine has no Slurm, or Slurm refuses."""
-    if shutil.which("sbatch") is None or shutil.which("srun") is None:
-        raise UserError(
-            "--engine=slurm: there is no sbatch and srun here: run it where jobs are submitted, or add --dry_run"
-        )
-    executor = submitit.SlurmExecutor(folder=_own_folder(workdir), max_num_timeout=REQUEUES)
-    executor.update_parameters(**slurm_parameters(sweep, workers))
-    try:
-        with executor.batch():  # one array
-            jobs = [executor.submit(SubmittedWorker(str(workdir), index, tuple(program))) for index in range(workers)]
-        return SlurmWorkers(jobs, STOP_SECONDS)
-    except FailedJobError as e:
-        raise UserError(f"--engine=slurm: sbatch refused: {e}") from e
-
-
-def _own_folder(workdir: Path) -> Path:
-    """Makes a folder for submitit's files, with a name that nobody can predict.
-
-    submitit passes workers and results as pickles, and loading a pickle runs code. So no pickle that was in the
-    directory before may be mistaken for one of this command.
-    """
-    return Path(tempfile.mkdtemp(prefix="submitit-", dir=workdir / "workers"))
+    submission.check_available()
+    functions = [SubmittedWorker(str(workdir), index, tuple(program)) for index in range(workers)]
+    folder = submission.new_folder(workdir / "workers")
+    return SlurmWorkers(submission.submit(folder, slurm_parameters(sweep, workers), functions))
 
 
 def slurm_script(sweep: Sweep, workdir: Path, workers: int) -> str:
     """Returns the script that submitit would submit; needs no Slurm."""
-    executor = _WithoutSlurm(folder=workdir / "workers")
-    executor.update_parameters(**slurm_parameters(sweep, workers))
-    if workers > 1:
-        executor.parameters["map_count"] = workers
-    return executor._make_submission_file_text(executor._submitit_command_str, "dry_run")
-
-
-class _WithoutSlurm(submitit.SlurmExecutor):
-    """submitit's Slurm executor, made usable on machines without srun."""
-
-    @classmethod
-    def affinity(cls) -> int:
-        return 1
+    return submission.script(workdir / "workers", slurm_parameters(sweep, workers), workers)
 
 
 def slurm_parameters(sweep: Sweep, workers: int) -> dict[str, Any]:
-    """Returns submitit's parameters. Values that are 0 or empty are left out, for the cluster to decide."""
-    slurm, limits = sweep.slurm, sweep.limits
-    named = {name: getattr(slurm, name) for name in ("partition", "account", "qos", "constraint")}
-    optional: dict[str, Any] = {
-        **named,
-        "mem": f"{round(1000 * (limits.memory_gb + SPARE_GB))}M" if limits.memory_gb else "",
-        "cpus_per_task": limits.cpus,
-        "gpus_per_node": limits.gpus,
-        "setup": list(slurm.setup),
-    }
-    fixed = {
-        "job_name": "sweep",
-        "time": slurm.minutes,
-        "ntasks_per_node": 1,
-        "array_parallelism": workers,
-        "signal_delay_s": min(SIGNAL_SECONDS, 30 * slurm.minutes),
-    }
-    return fixed | {name: value for name, value in optional.items() if value}
+    """Returns submitit's parameters of a sweep's jobs."""
+    limits = sweep.limits
+    memory = limits.memory_gb + SPARE_GB if limits.memory_gb else 0.0
+    return options.parameters(sweep.slurm, options.Resources(limits.cpus, limits.gpus, memory), "sweep", workers)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from gru_research.config import ExperimentConfig, UserError, experiment, to_mapp
 from gru_research.run_files import LEARNED, VOCABULARIES
 from gru_research.training.build import with_model_options
 
-from .directory import check_files, differences
+from .directory import SUBMISSIONS, check_files, differences
 from .lock import FILE_NAME as LOCK_FILE
 
 CONFIG_FILE = "config.json"
@@ -44,6 +44,7 @@ def check_workdir(
         # A run that was killed before its header was written leaves only these files.
         whole = (CONFIG_FILE, VOCABULARIES, LEARNED)
         ours = {LOCK_FILE, *whole, *(f".{name}.new" for name in (*whole, records.FILE_NAME))}
+        names -= {SUBMISSIONS}
         if not names or (LOCK_FILE in names and names <= ours):
             return None
         raise UserError(

@@ -13,6 +13,9 @@ from typing import Any
 from gru_research import lookup, records
 from gru_research.config import UserError
 
+SUBMISSIONS = "slurm"
+"""The folder of the jobs in which a run was submitted. A directory that holds nothing else counts as empty."""
+
 
 def check_files(workdir: Path, then: Mapping[str, str], now: Mapping[str, str]) -> None:
     """Raises UserError where the user's own files, check sums by path, differ from those at the run's start."""
@@ -77,11 +80,15 @@ def _is_there(path: Path) -> bool:
     if path.is_file():
         return True
     # Temporary files of another command that claims the directory now are accepted.
-    if not folder.is_dir() or not all(other.name.startswith(aside) for other in folder.iterdir()):
+    if not folder.is_dir() or not all(name.startswith(aside) for name in _names(folder)):
         if path.is_file():  # another command has written it meanwhile
             return True
         check_empty(folder)
     return path.is_file()
+
+
+def _names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()} - {SUBMISSIONS}
 
 
 def make_new(workdir: Path) -> None:
@@ -95,7 +102,7 @@ def make_new(workdir: Path) -> None:
 
 def check_empty(workdir: Path) -> None:
     """Raises UserError where a directory holds anything, or is a file."""
-    if workdir.exists() and (not workdir.is_dir() or any(workdir.iterdir())):
+    if workdir.exists() and (not workdir.is_dir() or _names(workdir)):
         raise UserError(f"workdir={str(workdir)!r} holds something else: choose another")
 
 

@@ -11,52 +11,29 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from experiments.crash_tests.local_slurm import URGENT, LocalSlurm
 from experiments.sweeps import directory, search_space
-from tests.cluster.slurm import Slurm, missing
 from tests.faults import fault, seen
 
 pytest.importorskip("optuna")
 pytest.importorskip("submitit")
 
-from experiments.sweeps import driver, journal, report, slurm_jobs, worker
+from experiments.sweeps import driver, journal, report, worker
 
 pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("slurm")]
 ROOT = Path(__file__).parents[2]
 TRIAL = (sys.executable, str(ROOT / "tests" / "stand_ins" / "trial.py"))
 
 
-@pytest.fixture(scope="module")
-def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slurm]:
-    """A real Slurm. Without one the test is skipped, or fails if REQUIRE_SLURM=1."""
-    if reason := missing():
-        if os.environ.get("REQUIRE_SLURM") == "1":
-            pytest.fail(f"REQUIRE_SLURM=1, and {reason}")
-        pytest.skip(reason)
-    running = Slurm(tmp_path_factory.mktemp("slurm"))
-    yield running
-    running.stop()
-
-
 @pytest.fixture(autouse=True)
-def _quick(slurm: Slurm, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _quick(slurm: LocalSlurm, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(driver, "POLL_SECONDS", 0.1)
-    monkeypatch.setattr(slurm_jobs, "POLL_SECONDS", 0.3)
-    monkeypatch.setenv("SLURM_CONF", str(slurm.conf))
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
-    for job in slurm.jobs():
-        slurm.run("scancel", "--signal=KILL", job)
-        slurm.run("scancel", job)
-    wait_until(lambda: not slurm.jobs())
 
 
 def wait_until(condition: Callable[[], Any], seconds: float = 60) -> None:
@@ -109,7 +86,7 @@ class Sweep:
         return sorted(path.name for path in (self.claimed.path / "trials").glob("*.started"))
 
 
-def test_a_grid_without_accounting(tmp_path: Path, slurm: Slurm, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_grid_without_accounting(tmp_path: Path, slurm: LocalSlurm, capfd: pytest.CaptureFixture[str]) -> None:
     sweep = Sweep(tmp_path / "it", described(), workers=4)
     assert sweep.run() == 0 and sweep.outcomes() == {"finished": 3}
     said = capfd.readouterr()
@@ -117,7 +94,9 @@ def test_a_grid_without_accounting(tmp_path: Path, slurm: Slurm, capfd: pytest.C
 
 
 @fault("sweeps", "a worker on Slurm that is killed, without accounting")
-def test_the_launcher_ends_once_no_job_is_left(tmp_path: Path, slurm: Slurm, capfd: pytest.CaptureFixture[str]) -> None:
+def test_the_launcher_ends_once_no_job_is_left(
+    tmp_path: Path, slurm: LocalSlurm, capfd: pytest.CaptureFixture[str]
+) -> None:
     sweep = Sweep(tmp_path / "it", described((0.1,), seconds=0.5, evaluations=100))
 
     def kill() -> None:
@@ -134,7 +113,7 @@ def test_the_launcher_ends_once_no_job_is_left(tmp_path: Path, slurm: Slurm, cap
 
 @fault("sweeps", "scancel of a sweep's job")
 def test_scancel_stops_a_trial_and_costs_no_retry(
-    tmp_path: Path, slurm: Slurm, capfd: pytest.CaptureFixture[str]
+    tmp_path: Path, slurm: LocalSlurm, capfd: pytest.CaptureFixture[str]
 ) -> None:
     description = described((0.1, 0.2), seconds=0.3, evaluations=20, retries=0)
     sweep = Sweep(tmp_path / "it", description, workers=2)
@@ -152,7 +131,7 @@ def test_scancel_stops_a_trial_and_costs_no_retry(
 
 
 @fault("sweeps", "scontrol requeue of a sweep's job")
-def test_a_requeued_job_resumes_its_trial_first(tmp_path: Path, slurm: Slurm) -> None:
+def test_a_requeued_job_resumes_its_trial_first(tmp_path: Path, slurm: LocalSlurm) -> None:
     sweep = Sweep(tmp_path / "it", described((0.1, 0.2, 0.3), seconds=0.2, evaluations=10))
 
     def requeue() -> None:
@@ -160,7 +139,7 @@ def test_a_requeued_job_resumes_its_trial_first(tmp_path: Path, slurm: Slurm) ->
         (job,) = slurm.jobs()
         slurm.run("scontrol", "requeue", job)
         wait_until(lambda: slurm.jobs() == {job: "PENDING"})
-        slurm.run("scontrol", "update", f"JobId={job}", "StartTime=now")
+        slurm.start_requeued()
 
     assert sweep.run(requeue) == 0 and not slurm.jobs()
     assert sweep.outcomes() == {"finished": 3, "stopped": 1}
@@ -170,8 +149,49 @@ def test_a_requeued_job_resumes_its_trial_first(tmp_path: Path, slurm: Slurm) ->
     seen("", ends="continues")
 
 
+@fault("sweeps", "preemption of a sweep's jobs by a partition of a higher priority")
+def test_preempted_jobs_are_requeued_and_resume_their_trials(tmp_path: Path, slurm: LocalSlurm) -> None:
+    sweep = Sweep(tmp_path / "it", described((0.1, 0.2), seconds=0.2, evaluations=10), workers=2)
+
+    def preempt() -> None:
+        wait_until(lambda: len(sweep.begun()) == 2)
+        urgent = f"--partition={URGENT}", "--exclusive", "--output=/dev/null", "--wrap=true"
+        slurm.run("sbatch", *urgent)
+        wait_until(lambda: sorted(slurm.jobs().values()) == ["PENDING", "PENDING"])
+        slurm.start_requeued()
+
+    assert sweep.run(preempt) == 0 and not slurm.jobs()
+    assert sweep.outcomes() == {"finished": 2, "stopped": 2}
+    seen("", ends="continues")
+
+
+@fault("sweeps", "a fourth time limit of a sweep's job")
+def test_a_fourth_time_limit_costs_no_trial(tmp_path: Path, slurm: LocalSlurm) -> None:
+    """submitit counts a signal in a job of less than ten minutes as a time limit, and by default gives up at the
+    fourth."""
+    sweep = Sweep(tmp_path / "it", described((0.1,), seconds=0.2, evaluations=8, slurm={"minutes": 5}))
+
+    def reach_a_limit(number: int) -> None:
+        started = sweep.claimed.path / "trials" / "0000.started"
+        wait_until(lambda: started.exists() and started.read_text() == str(number))
+        (job,) = slurm.jobs()
+        slurm.run("scancel", "--signal=USR2", job)
+        wait_until(lambda: slurm.jobs() == {job: "PENDING"})
+        slurm.start_requeued()
+
+    def signal_four_times() -> None:
+        for number in range(1, 5):
+            reach_a_limit(number)
+
+    assert sweep.run(signal_four_times) == 0 and not slurm.jobs()
+    assert sweep.outcomes() == {"finished": 1, "stopped": 4}
+    (log,) = sweep.claimed.workers.glob("submitit-*/*_log.out")
+    assert log.read_text().count("this job is timed-out") == 4
+    seen("", ends="continues")
+
+
 @fault("sweeps", "scontrol suspend of a sweep's job")
-def test_a_suspended_job_s_trial_waits_for_it(tmp_path: Path, slurm: Slurm) -> None:
+def test_a_suspended_job_s_trial_waits_for_it(tmp_path: Path, slurm: LocalSlurm) -> None:
     """The worker that isn't suspended neither refuses the other's trial nor ends the sweep without it."""
     sweep = Sweep(tmp_path / "it", described((0.1, 0.2), seconds=0.2, evaluations=12), workers=2)
 
@@ -190,7 +210,7 @@ def test_a_suspended_job_s_trial_waits_for_it(tmp_path: Path, slurm: Slurm) -> N
 
 @fault("sweeps", "Ctrl-C while Slurm's controller is down")
 def test_ctrl_c_while_the_controller_is_down_names_the_jobs(
-    tmp_path: Path, slurm: Slurm, capfd: pytest.CaptureFixture[str]
+    tmp_path: Path, slurm: LocalSlurm, capfd: pytest.CaptureFixture[str]
 ) -> None:
     sweep = Sweep(tmp_path / "it", described((0.1,), seconds=0.5, evaluations=60))
 
@@ -212,7 +232,7 @@ def test_ctrl_c_while_the_controller_is_down_names_the_jobs(
     wait_until(lambda: _answers(slurm))
 
 
-def _answers(slurm: Slurm) -> bool:
+def _answers(slurm: LocalSlurm) -> bool:
     try:
         slurm.jobs()
     except Exception:
@@ -221,7 +241,9 @@ def _answers(slurm: Slurm) -> bool:
 
 
 @fault("sweeps", "a job that Slurm never starts")
-def test_what_a_job_waits_for_is_said_once(tmp_path: Path, slurm: Slurm, capfd: pytest.CaptureFixture[str]) -> None:
+def test_what_a_job_waits_for_is_said_once(
+    tmp_path: Path, slurm: LocalSlurm, capfd: pytest.CaptureFixture[str]
+) -> None:
     sweep = Sweep(tmp_path / "it", described((0.1,), slurm={"minutes": 5, "partition": "short"}))
     heard: list[str] = []
 
@@ -241,12 +263,12 @@ def test_what_a_job_waits_for_is_said_once(tmp_path: Path, slurm: Slurm, capfd: 
 
 
 @fault("sweeps", "SIGUSR2 to a job, as at its time limit")
-def test_a_signal_leaves_a_checkpoint_from_which_the_requeued_job_resumes(tmp_path: Path, slurm: Slurm) -> None:
+def test_a_signal_leaves_a_checkpoint_from_which_the_requeued_job_resumes(tmp_path: Path, slurm: LocalSlurm) -> None:
     """A real run as the trial. Slurm signals trial and worker; the requeued job resumes from the checkpoint."""
     config = ROOT / "configs" / "adding.py"
     small = {"length": 4, "test_size": 4, "validation_size": 4}
     fields = {
-        "only": "gru", "updates": 400_000, "eval_every": 100_000, "seeds": 1, "batch_size": 2, "tune": {"draws": 0},
+        "only": "gru", "updates": 400_000, "eval_every": 5_000, "seeds": 1, "batch_size": 2, "tune": {"draws": 0},
         "task": small, "cells": {"gru": {"hidden_size": 2}},
     }  # fmt: skip
     described = _of_real_runs(config, fields)
@@ -255,12 +277,12 @@ def test_a_signal_leaves_a_checkpoint_from_which_the_requeued_job_resumes(tmp_pa
     def preempt() -> None:
         log = sweep.claimed.log(0, 1)
         records = sweep.claimed.run_folder(0) / "records.jsonl"
-        wait_until(lambda: records.exists() and '"step":0,' in records.read_text(), 120)
+        wait_until(lambda: records.exists() and '"step":5000,' in records.read_text(), 120)
         (job,) = slurm.jobs()
         slurm.run("scancel", "--signal=USR2", job)
         wait_until(lambda: slurm.jobs().get(job) == "PENDING", 60)
         assert "stopping after this step, with a checkpoint" in log.read_text()
-        slurm.run("scontrol", "update", f"JobId={job}", "StartTime=now")
+        slurm.start_requeued()
 
     assert sweep.run(preempt, worker.COMPARE) == 0
     assert sweep.outcomes() == {"finished": 1, "stopped": 1}

@@ -1,11 +1,11 @@
-"""Watches and cancels an array of Slurm jobs by squeue and scancel, which work without Slurm's accounting."""
+"""Watches and cancels Slurm jobs by squeue and scancel, which work without Slurm's accounting."""
 
 import os
 import pwd
 import subprocess
 import time
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from gru_research.plural import several
 
@@ -21,13 +21,13 @@ class JobState(NamedTuple):
     reason: str
 
 
-class SlurmWorkers:
-    """Workers that are submitit jobs on Slurm. A job counts as running while squeue lists it: also queued, requeued
-    after a preemption, or suspended."""
+class SlurmJobs:
+    """Submitted jobs by their ids. A job counts as running while squeue lists it: also queued, requeued after a
+    preemption, or suspended."""
 
-    def __init__(self, jobs: Sequence[Any], stop_seconds: float):
-        self._jobs, self._stop_seconds = list(jobs), stop_seconds
-        self._states = {job.job_id: JobState("PENDING", "None") for job in jobs}
+    def __init__(self, ids: Sequence[str], stop_seconds: float):
+        self._stop_seconds = stop_seconds
+        self._states = {job: JobState("PENDING", "None") for job in ids}
         self._asked_at = 0.0
         self._unanswered, self._unstopped = "", ""
 
@@ -49,26 +49,27 @@ class SlurmWorkers:
             for state, jobs in found.items()
         ]
 
-    def problems(self) -> list[str]:
-        ended = [job for job in self._jobs if job.job_id not in self._states]
-        lines = [
-            f"worker {job.job_id} ended early, without a result: {job.paths.stderr}"
-            for job in ended
-            if not job.paths.result_pickle.exists()
-        ]
-        failed = [job for job in ended if job.paths.result_pickle.exists() and job.exception() is not None]
-        lines += [f"worker {job.job_id} failed: {job.paths.stderr}" for job in failed]
-        return [*lines, self._unstopped] if self._unstopped else lines
+    def is_running(self, job: str) -> bool:
+        return job in self._states
 
-    def stop(self) -> None:
-        """Cancels the jobs and waits for them. Where scancel fails, `problems` names the jobs that are left."""
+    def problems(self) -> list[str]:
+        """Returns a line on the jobs that couldn't be stopped, if there are any."""
+        return [self._unstopped] if self._unstopped else []
+
+    def cancel(self) -> bool:
+        """Cancels the jobs. Returns False if none is left, or scancel fails; then `problems` names the jobs."""
         self._ask()
         if not self._states:
-            return
+            return False
         failed = _error(["scancel", *self._states])
         if failed is not None:
             jobs = " ".join(self._states)
             self._unstopped = f"scancel failed ({failed}): jobs may be left in the queue; later run: scancel {jobs}"
+        return failed is None
+
+    def stop(self) -> None:
+        """Cancels the jobs and waits for them."""
+        if not self.cancel():
             return
         deadline = time.monotonic() + self._stop_seconds
         while self._states and time.monotonic() < deadline:

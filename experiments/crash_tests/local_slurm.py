@@ -1,8 +1,10 @@
-"""A real Slurm of one node on this machine, on loopback and without accounting, for the tests that need one.
+"""Starts a real Slurm of one node on this machine, on loopback and without accounting, for tests.
 
-`auth/none` and `cred/none` need no munged, so anybody on this machine could submit jobs: it is for tests alone.
+`auth/none` and `cred/none` need no munged, so anybody on this machine can submit jobs as any user while it runs: it is
+for tests on a machine, or in a container, that nobody else uses.
 """
 
+import contextlib
 import os
 import shutil
 import socket
@@ -11,7 +13,11 @@ import time
 from pathlib import Path
 
 PROGRAMS = ("slurmctld", "slurmd", "sbatch", "srun", "squeue", "scancel", "scontrol")
+URGENT = "urgent"
+"""The partition whose jobs preempt those of the others, which Slurm then requeues."""
 START_SECONDS = 30.0
+STOP_SECONDS = 60.0
+CONF_FILE = "slurm.conf"
 CONF = """\
 ClusterName=tests
 SlurmctldHost={host}(127.0.0.1)
@@ -37,10 +43,13 @@ KillWait=20
 SchedulerParameters=sched_interval=1,bf_interval=1
 SelectType=select/cons_tres
 SelectTypeParameters=CR_CPU
+PreemptType=preempt/partition_prio
+PreemptMode=REQUEUE
 SlurmdParameters=config_overrides
 NodeName={host} NodeAddr=127.0.0.1 CPUs=4 State=UNKNOWN
-PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP
-PartitionName=short Nodes=ALL MaxTime=1 State=UP
+PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE PriorityTier=1 State=UP
+PartitionName=short Nodes=ALL MaxTime=1 PriorityTier=1 State=UP
+PartitionName=urgent Nodes=ALL MaxTime=INFINITE PriorityTier=9 State=UP
 """
 
 
@@ -52,16 +61,16 @@ def missing() -> str:
     return "" if os.getuid() == 0 else "slurmd must be started by root"
 
 
-class Slurm:
-    """The running daemons. Commands find them by $SLURM_CONF, `conf`."""
+class LocalSlurm:
+    """The running daemons, with their files in `folder`. Commands find them by $SLURM_CONF, `conf`."""
 
     def __init__(self, folder: Path):
-        self.conf, self._folder, self._host = folder / "slurm.conf", folder, socket.gethostname().split(".")[0]
+        self.conf, self._folder, self._host = folder / CONF_FILE, folder, socket.gethostname().split(".")[0]
         for name in ("state", "spool"):
             (folder / name).mkdir(parents=True)
         ports = dict(zip(("ctld_port", "slurmd_port"), _free_ports(2), strict=True))
         self.conf.write_text(CONF.format(host=self._host, user="root", folder=folder, **ports))
-        self._env = os.environ | {"SLURM_CONF": str(self.conf)}
+        self.env = os.environ | {"SLURM_CONF": str(self.conf)}
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self.start_controller()
         self._start("slurmd", "-N", self._host)
@@ -69,13 +78,24 @@ class Slurm:
 
     def run(self, *command: str) -> str:
         """Runs one of Slurm's commands and returns what it prints."""
-        done = subprocess.run(command, env=self._env, capture_output=True, text=True, check=True, timeout=60)
+        done = subprocess.run(command, env=self.env, capture_output=True, text=True, check=True, timeout=60)
         return done.stdout
 
     def jobs(self) -> dict[str, str]:
         """Returns the state of each job in the queue."""
         lines = self.run("squeue", "--noheader", "--array", "--format=%i %T").splitlines()
         return dict(line.split() for line in lines)
+
+    def raw_job_id(self, job: str) -> str:
+        """Returns a running job's own number, where `job` may be a task of an array, as 7_1."""
+        return self.run("squeue", "--noheader", f"--jobs={job}", "--format=%A").strip()
+
+    def start_requeued(self) -> None:
+        """Starts requeued jobs now, for which Slurm would wait two minutes."""
+        for line in self.run("squeue", "--noheader", "--array", "--states=PENDING", "--format=%i %r").splitlines():
+            job, reason = line.split(maxsplit=1)
+            if reason == "BeginTime":
+                self.run("scontrol", "update", f"JobId={job}", "StartTime=now")
 
     def start_controller(self) -> None:
         self._start("slurmctld")
@@ -85,7 +105,20 @@ class Slurm:
         process.terminate()
         process.wait(30)
 
+    def cancel_all(self) -> None:
+        """Ends all jobs, and waits until they are gone."""
+        deadline = time.monotonic() + STOP_SECONDS
+        for job in self.jobs():
+            with contextlib.suppress(subprocess.CalledProcessError):  # it has ended meanwhile
+                self.run("scancel", "--signal=KILL", job)
+                self.run("scancel", job)
+        while self.jobs():
+            assert time.monotonic() < deadline, f"jobs are left: {self.jobs()}"
+            time.sleep(0.1)
+
     def stop(self) -> None:
+        """Ends all jobs and the daemons."""
+        self.cancel_all()
         for process in self._processes.values():
             process.terminate()
         for process in self._processes.values():
@@ -94,7 +127,7 @@ class Slurm:
     def _start(self, name: str, *arguments: str) -> None:
         with (self._folder / f"{name}.log").open("ab") as log:
             command = [name, "-D", *arguments]
-            self._processes[name] = subprocess.Popen(command, env=self._env, stdout=log, stderr=log)
+            self._processes[name] = subprocess.Popen(command, env=self.env, stdout=log, stderr=log)
 
     def _wait_for_node(self) -> None:
         deadline = time.monotonic() + START_SECONDS
@@ -103,7 +136,7 @@ class Slurm:
             time.sleep(0.2)
 
     def _node(self) -> str:
-        return subprocess.run(["sinfo", "-h", "-o", "%t"], env=self._env, capture_output=True, text=True).stdout
+        return subprocess.run(["sinfo", "-h", "-o", "%t"], env=self.env, capture_output=True, text=True).stdout
 
 
 def _free_ports(count: int) -> list[int]:

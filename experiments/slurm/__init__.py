@@ -1,0 +1,1 @@
+"""Jobs on Slurm, by submitit: for the workers of a sweep, and for whole commands."""
