@@ -5,10 +5,10 @@ from typing import Any, Protocol
 
 import jax
 import jax.numpy as jnp
-from jax import lax
 
 from gru_research.cells.arguments import check_inputs, check_sequence
 from gru_research.cells.shape_checks import flax_api, kind_of
+from gru_research.time_loop import carries
 from gru_research.time_loop.masks import check_lengths
 from gru_research.types import Array, ArrayLike, Carry
 
@@ -42,9 +42,7 @@ def check_smooth(carry: Carry) -> None:
 def first_carry(cell: Recurrence, params: Any, x: Array) -> Carry:
     """The carry before the step that reads `x [*batch, I]`, in the types that it has after one, as `lax.scan` asks."""
     check_recurrence(cell)
-    first = cell.initial_carry(params, x.shape[:-1])
-    after = jax.eval_shape(lambda: cell.step(params, first, x)[0])
-    return jax.tree.map(lambda a, like: a.astype(like.dtype), first, after)
+    return carries.first_carry(cell, params, x)
 
 
 def aligned_at_the_end(xs: ArrayLike, lengths: ArrayLike | None) -> tuple[Array, Array | None]:
@@ -74,21 +72,9 @@ def carries_before(cell: Recurrence, params: Any, xs: ArrayLike, real_T: Array |
     xs = check_inputs("xs", xs)
     if xs.ndim < 2 or not xs.shape[-2]:
         raise ValueError(f"xs has the shape {xs.shape}; it must have a time axis of at least 1 and a feature axis")
+    check_recurrence(cell)
     xs_T = jnp.moveaxis(xs, -2, 0)
-
-    def advance(carry: Carry, at: tuple[Array, Array | None]) -> tuple[Carry, Carry]:
-        x, real = at
-        new = cell.step(params, carry, x)[0]
-        if real is not None:
-            new = jax.tree.map(lambda a, old: jnp.where(_over(real, a), a, old), new, carry)
-        return new, carry
-
-    return lax.scan(advance, first_carry(cell, params, xs_T[0]), (xs_T, real_T))[1], xs_T
-
-
-def _over(rows: Array, a: Array) -> Array:
-    """`rows [*batch]` with axes for the rest of `a`'s."""
-    return rows.reshape(*rows.shape, *(1,) * (a.ndim - rows.ndim))
+    return carries.carries_before(cell, params, xs_T, real_T), xs_T
 
 
 def row_norm(tree: Any, batch: int) -> Array:
@@ -99,4 +85,4 @@ def row_norm(tree: Any, batch: int) -> Array:
 
 def divide_rows(tree: Any, divisor: Array) -> Any:
     """The tree, whose leaves begin with the axes of `divisor`, divided by it row by row."""
-    return jax.tree.map(lambda a: a / _over(divisor, a), tree)
+    return jax.tree.map(lambda a: a / jnp.expand_dims(divisor, tuple(range(divisor.ndim, a.ndim))), tree)

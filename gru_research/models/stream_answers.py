@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from gru_research.time_loop.carries import carries_before
 from gru_research.types import Array, Batch, Params
 
 from . import past
@@ -80,11 +81,6 @@ def _own_steps(inputs: Array, starts: Array, said_BRT: Array, steps: int, before
 def _at_starts(model: Any, params: Params, inputs: Array, starts: Array) -> tuple[Any, Array]:
     """The carries and the states `[B, R, H]` after the steps `starts [B, R]`."""
     es_BTE = model.embedding.apply(params["embedding"], inputs)
-
-    def run(carry: Any, e_BE: Array) -> Any:
-        carry, h_BH = model.stack.step(params["stack"], carry, e_BE)
-        return carry, (carry, h_BH)
-
-    first = model.stack.initial_carry(params["stack"], inputs.shape[:1])
-    _, every = lax.scan(run, first, jnp.moveaxis(es_BTE, 1, 0))
-    return jax.tree.map(lambda a: jax.vmap(lambda row, at: row[at])(jnp.moveaxis(a, 0, 1), starts), every)
+    before_T = carries_before(model.stack, params["stack"], jnp.moveaxis(es_BTE, 1, 0))
+    before = jax.tree.map(lambda a: jax.vmap(lambda row, at: row[at])(jnp.moveaxis(a, 0, 1), starts), before_T)
+    return model.stack.step(params["stack"], before, jnp.take_along_axis(es_BTE, starts[..., None], 1))

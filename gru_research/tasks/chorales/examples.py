@@ -1,7 +1,7 @@
 """What a report shows of a trained model: pieces that it composes, a soprano that it harmonises, and statistics."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -12,7 +12,7 @@ from gru_research.data.chorales import VOICES
 from gru_research.types import Params
 
 from . import statistics
-from .generation import FREE, encode_free, fill, picked
+from .generation import FREE, Sampling, encode_free, fill, picked
 from .pieces import Alphabet, Piece, Ranges
 
 SHOWN = 128
@@ -33,8 +33,8 @@ class Examples:
 
     alphabet: Alphabet
     ranges: Ranges
-    sampling: Any
-    train: Any
+    sampling: Sampling
+    train: Callable[[], Sequence[Piece]]
     """Returns the training pieces."""
 
     def __call__(self, model: Any, params: Params, test: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

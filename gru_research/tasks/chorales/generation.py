@@ -1,7 +1,7 @@
 """Generates notes where a piece has none: harmonises a voice, continues a beginning, composes."""
 
 import dataclasses
-from typing import Any
+from typing import Any, Protocol
 
 import jax.numpy as jnp
 import numpy as np
@@ -16,6 +16,21 @@ FREE = -2
 """In a piece, the pitch of a note to generate; among tokens, the token to generate."""
 
 
+class Sampling(Protocol):
+    """How notes are drawn: the fields of `runs.predict.Sampling` that generation reads."""
+
+    @property
+    def length(self) -> int: ...
+    @property
+    def temperature(self) -> float: ...
+    @property
+    def top_k(self) -> int: ...
+    @property
+    def top_p(self) -> float: ...
+    @property
+    def random_seed(self) -> int: ...
+
+
 @dataclasses.dataclass(frozen=True)
 class Generate:
     """Fills in the free notes of pieces, from left to right; continues a piece without any.
@@ -26,7 +41,7 @@ class Generate:
 
     alphabet: Alphabet
 
-    def __call__(self, model: Any, params: Params, batch: Batch, keys: PRNGKey, sampling: Any) -> dict[str, Array]:
+    def __call__(self, model: Any, params: Params, batch: Batch, keys: PRNGKey, sampling: Sampling) -> dict[str, Array]:
         """Returns the pieces of a batch.
 
         Args:
@@ -51,7 +66,7 @@ class Generate:
         }
 
 
-def picked(keys: PRNGKey, sampling: Any) -> Pick:
+def picked(keys: PRNGKey, sampling: Sampling) -> Pick:
     """Returns how the tokens of rows with their own `keys [B]` are chosen."""
     if sampling.temperature == 0:
         return lambda logs_BV, t: jnp.argmax(logs_BV, -1)
