@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from gru_research.config import FileError
+from gru_research.config import FileError, choose
 
 from ..files.categorical import ordered, unknown_as
 from . import naive_bayes, scores
@@ -31,6 +31,7 @@ class Facts:
       label_threshold: the probability from which a label is answered, where there may be several.
       groups: the names of the `groups.GROUPS` that have texts in validation and in test.
       trivial: the test metrics of each trivial answer.
+      out_of_scope: the label of texts that no other label is meant for; "": there is none.
     """
 
     words: Sequence[str]
@@ -41,6 +42,12 @@ class Facts:
     label_threshold: float
     groups: Sequence[str]
     trivial: Mapping[str, Mapping[str, float]]
+    out_of_scope: str = ""
+
+    @property
+    def outside(self) -> int | None:
+        """The number of the label `out_of_scope`; None if there is none."""
+        return list(self.labels).index(self.out_of_scope) if self.out_of_scope else None
 
     @property
     def negations(self) -> list[int]:
@@ -49,10 +56,13 @@ class Facts:
         return [number[word] for word in NEGATIONS if word in number]
 
 
-def learn(sets: Sets, several: bool, min_count: int, max_words: int, label_threshold: float) -> Facts:
+def learn(
+    sets: Sets, several: bool, min_count: int, max_words: int, label_threshold: float, out_of_scope: str = ""
+) -> Facts:
     """Returns the facts of the training set.
 
     Raises:
+      ValueError: no text has the label `out_of_scope`.
       FileError: training has one label, or another set has a label that training lacks.
     """
     train = sets["train"]
@@ -60,6 +70,8 @@ def learn(sets: Sets, several: bool, min_count: int, max_words: int, label_thres
     if len(labels) < 2:
         there = f"all of training has the label {labels[0]!r}" if labels else "training has no label"
         raise FileError(f"{train.path}: {there}, and must have two or more")
+    if out_of_scope:
+        choose("out_of_scope", out_of_scope, labels)
     for split, texts in sets.items():
         _check_labels(split, texts, labels, train)
     cut = {split: _cut(texts, max_words) for split, texts in sets.items()}
@@ -72,6 +84,7 @@ def learn(sets: Sets, several: bool, min_count: int, max_words: int, label_thres
         label_threshold=label_threshold,
         groups=[],
         trivial={},
+        out_of_scope=out_of_scope,
     )
     measured = [texts.words for split, texts in cut.items() if split != "train"]
     there = [group.name for group in GROUPS if all(any(map(group.has, texts)) for texts in measured)]
@@ -131,7 +144,7 @@ def _trivial(facts: Facts, sets: Sets) -> dict[str, dict[str, float]]:
     if not facts.several:
         found = naive_bayes.best_class(train, wanted["train"].argmax(1), test, len(facts.labels))
         answers["naive Bayes on words and pairs of words"] = np.eye(len(facts.labels), dtype=bool)[found]
-        return {name: scores.of_one_label(answer, right) for name, answer in answers.items()}
+        return {name: scores.of_one_label(answer, right, facts.outside) for name, answer in answers.items()}
     answers["every label"] = np.ones_like(right)
     model = naive_bayes.LabelBayes.of(train, wanted["train"])
     asked, known = sets["validation"].words, wanted["validation"].astype(bool)

@@ -12,7 +12,7 @@ from gru_research.metrics import Collected, Metric, mean, ratio
 from gru_research.types import Array, Batch
 
 from ..application import Breakdown
-from ..base import ACCURACY, alike, class_loss
+from ..base import ACCURACY, alike, class_accuracy, class_loss
 from ..files.sequence_metrics import F1
 from . import scores
 from .facts import Facts
@@ -41,6 +41,9 @@ def metrics_of(facts: Facts) -> dict[str, Metric]:
         }
     else:
         own = {**ACCURACY, **F1}
+        if facts.outside is not None:
+            own["in_scope_accuracy"] = mean(functools.partial(_of_scope, facts.outside, True), "max")
+            own["oos_recall"] = mean(functools.partial(_of_scope, facts.outside, False), "max")
     groups = {group.name: group for group in GROUPS}
     within = {name: functools.partial(groups[name].of_batch, negations=facts.negations) for name in facts.groups}
     name, whole = grouped(facts), own[grouped(facts)]
@@ -89,6 +92,12 @@ def _f1_parts(answered: Callable[[Array], Array], outputs: Array, batch: Batch) 
 def _exact(answered: Callable[[Array], Array], outputs: Array, batch: Batch) -> tuple[Array, Array]:
     """Returns 1 for each text whose labels are all right, else 0."""
     return alike((answered(outputs) == batch["targets"].astype(bool)).all(-1).astype(jnp.float32))
+
+
+def _of_scope(outside: int, within: bool, outputs: Array, batch: Batch) -> tuple[Array, Array]:
+    """Returns whether each text's label is right `[B]`, and whether the text is within the scope as asked."""
+    values, weights = class_accuracy(outputs, batch)
+    return values, weights * ((batch["targets"] != outside) == within)
 
 
 def _within(member: Callable[[Batch], Array], metric: Any) -> Metric:

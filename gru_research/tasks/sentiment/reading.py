@@ -19,6 +19,8 @@ from .words import split_words
 
 POLARITIES = ("negative", "positive")
 """The labels of SST-2, in the order of their numbers."""
+OUT_OF_SCOPE = {"clinc_oos": "oos"}
+"""The label of the texts that no other label is meant for, by data set."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -108,15 +110,20 @@ class Source:
 
 
 def read_builtin(name: str, dirs: DataDirs) -> dict[str, Texts]:
-    """Returns the three sets of "sst2" or "goemotions"."""
-    return {split: _of_arrays(name, arrays) for split, arrays in load(name, dirs).items()}
+    """Returns the three sets of "sst2", "goemotions" or "clinc_oos"."""
+    sets = dict(load(name, dirs))
+    intents = sets.pop("intents", None)
+    names = () if intents is None else to_texts(intents["text"], intents["length"])
+    return {split: _of_arrays(name, arrays, names) for split, arrays in sets.items()}
 
 
-def _of_arrays(name: str, arrays: Mapping[str, np.ndarray]) -> Texts:
+def _of_arrays(name: str, arrays: Mapping[str, np.ndarray], intents: Sequence[str]) -> Texts:
     texts = to_texts(arrays["text"], arrays["length"])
     if name == "sst2":
         # SST-2 is already divided into words, by blanks.
         words, labels = [text.split() for text in texts], [(POLARITIES[n],) for n in arrays["label"].tolist()]
+    elif name == "clinc_oos":
+        words, labels = [split_words(text) for text in texts], [(intents[n],) for n in arrays["label"].tolist()]
     else:
         words = [split_words(text) for text in texts]
         labels = [tuple(EMOTIONS[n] for n in np.flatnonzero(row)) for row in arrays["labels"]]

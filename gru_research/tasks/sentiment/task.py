@@ -18,14 +18,14 @@ from . import metrics
 from .answers import Encode, decoder
 from .explanation import explain
 from .published import PUBLISHED
-from .reading import Source, Texts
+from .reading import OUT_OF_SCOPE, Source, Texts
 
 FORM = "sentiment"
 USE = "sentiment analysis"
 
 
 def sentiment(
-    dataset: Literal["sst2", "goemotions"] = "sst2",
+    dataset: Literal["sst2", "goemotions", "clinc_oos"] = "sst2",
     train: str = "",
     validation: str = "",
     test: str = "",
@@ -38,6 +38,7 @@ def sentiment(
     min_count: int = 2,
     max_words: int = 60,
     label_threshold: float = 0.5,
+    out_of_scope: str = "",
     threshold: float | None = None,
     dirs: DataDirs = DataDirs(),
     learned: Mapping[str, Any] | None = None,
@@ -45,8 +46,9 @@ def sentiment(
     """Classify a text: one label a text (cross-entropy, accuracy), or several (a probability for each, macro F1).
 
     Data sets: "sst2", phrases of film reviews with a positive or negative sentiment, tested on Tai et al.'s 1,821
-    sentences; "goemotions", Reddit comments with one or more of 28 emotions. Validation is the published development
-    set. A random share of SST-2's training phrases would not do: phrases of one sentence would be on both sides.
+    sentences; "goemotions", Reddit comments with one or more of 28 emotions; "clinc_oos", questions to an assistant
+    with one of 150 intents, or out of scope. Validation is the published development set. A random share of SST-2's
+    training phrases would not do: phrases of one sentence would be on both sides.
 
     Args:
       dataset: read where `train` is "".
@@ -58,6 +60,8 @@ def sentiment(
       min_count: words that occur in training fewer times become "<unknown>".
       max_words: the number of words that are read of a text; 0 reads all.
       label_threshold: the probability from which a label is answered, where a text may have several.
+      out_of_scope: the label of texts that no other label is meant for; "" is "oos" in "clinc_oos", and none elsewhere.
+        "in_scope_accuracy" is then of all other texts, and "oos_recall" the share of these texts that are recognised.
       threshold: the validation metric that counts as solved; None: no threshold.
       learned: facts from an earlier run. Data are then read only when they are loaded.
 
@@ -71,7 +75,8 @@ def sentiment(
         source = Source.of(dataset, train, validation, test, validation_share, test_share, seed, text, label, separator)
         sets = source.read(dirs)
         held.append(sets)
-        facts = learning.learn(sets, source.several, min_count, max_words, label_threshold)
+        outside = out_of_scope or OUT_OF_SCOPE.get(source.dataset, "")
+        facts = learning.learn(sets, source.several, min_count, max_words, label_threshold, outside)
         own = source.files is not None
         learned = {
             "source": dataclasses.asdict(source),

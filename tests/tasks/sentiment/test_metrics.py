@@ -5,7 +5,9 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
+from gru_research.data import DataDirs
 from gru_research.metrics import Additive, Collected
+from gru_research.tasks import TASKS
 from gru_research.tasks.sentiment import metrics, scores
 from gru_research.tasks.sentiment.facts import Facts
 from gru_research.tasks.sentiment.groups import BY_LENGTH, GROUPS, NEGATION
@@ -70,6 +72,35 @@ def test_one_label() -> None:
         inside = in_group(name.removeprefix("accuracy_"), examples)
         assert 0 < inside.sum() < B and value == pytest.approx(right[inside].mean()), name
     assert len(found) == len(GROUPS)
+
+
+def test_texts_out_of_scope_are_scored_apart(clinc_oos_data_dir: str) -> None:
+    dirs = DataDirs(clinc_oos_data_dir)
+    task = TASKS["sentiment"](dataset="clinc_oos", dirs=dirs)
+    sets = task.data.load(dirs)
+    names = task.vocabularies["targets"]
+    outside = names.index("oos")
+    assert len(names) == 151 and {split: len(one["targets"]) for split, one in sets.items()} == {
+        "train": 15_100,
+        "validation": 3_100,
+        "test": 5_500,
+    }
+    wanted = sets["test"]["targets"]
+    assert (wanted == outside).sum() == 1000
+    answered = np.where(np.arange(5500) % 3 == 0, outside, wanted)
+    batch = {"targets": jnp.asarray(wanted)}
+    outputs = jnp.asarray(np.eye(151, dtype=np.float32)[answered])
+    found = {}
+    for name in ("in_scope_accuracy", "oos_recall"):
+        parts = task.metrics[name].statistics(outputs, batch)
+        found[name] = float(task.metrics[name].finish({k: np.asarray(a).sum() for k, a in parts.items()}))  # type: ignore
+    within = wanted != outside
+    assert found["oos_recall"] == 1
+    assert found["in_scope_accuracy"] == pytest.approx((answered == wanted)[within].mean())
+    own = scores.of_one_label(np.eye(151, dtype=bool)[answered], np.eye(151, dtype=bool)[wanted], outside)
+    assert {name: own[name] for name in found} == pytest.approx(found)
+    assert task.application is not None
+    assert all(set(found) <= set(values) for values in task.application.trivial_metrics.values())
 
 
 def f1(hits: float, wanted: float, answered: float) -> float:
