@@ -113,11 +113,11 @@ def read_builtin(name: str, dirs: DataDirs) -> dict[str, Texts]:
     """Returns the three sets of "sst2", "goemotions" or "clinc_oos"."""
     sets = dict(load(name, dirs))
     intents = sets.pop("intents", None)
-    names = () if intents is None else to_texts(intents["text"], intents["length"])
+    names: list[str] = [] if intents is None else to_texts(intents["text"], intents["length"])
     return {split: _of_arrays(name, arrays, names) for split, arrays in sets.items()}
 
 
-def _of_arrays(name: str, arrays: Mapping[str, np.ndarray], intents: Sequence[str]) -> Texts:
+def _of_arrays(name: str, arrays: Mapping[str, np.ndarray], intents: list[str]) -> Texts:
     texts = to_texts(arrays["text"], arrays["length"])
     if name == "sst2":
         # SST-2 is already divided into words, by blanks.

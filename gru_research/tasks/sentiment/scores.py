@@ -22,9 +22,13 @@ def of_labels(answered: np.ndarray, wanted: np.ndarray) -> dict[str, float]:
 def of_one_label(answered: np.ndarray, wanted: np.ndarray, outside: int | None = None) -> dict[str, float]:
     """Returns the metrics of one label a text, from booleans `[N, C]` with one True in a row; `outside` is the label of
     texts that no other label is meant for."""
-    right = (answered & wanted).any(1)
+    right = np.asarray((answered & wanted).any(1))
     found = {"accuracy": float(right.mean()), "macro_f1": f1(answered, wanted)[0]}
     if outside is None:
         return found
-    within = ~wanted[:, outside]
-    return found | {"in_scope_accuracy": float(right[within].mean()), "oos_recall": float(right[~within].mean())}
+    beyond = np.asarray(wanted[:, outside])
+    return found | {"in_scope_accuracy": _mean(right[~beyond]), "oos_recall": _mean(right[beyond])}
+
+
+def _mean(right: np.ndarray) -> float:
+    return float(right.mean())
