@@ -116,7 +116,7 @@ def _sampling(task: Task) -> Sampling:
     for name, value in given.items():
         if value is not None and not task.samples:
             raise UserError(
-                f"--{name} is for answers that are generated after their inputs; those of {task.name} aren't"
+                f"--{name} is for answers that are generated after their inputs; {task.name} generates none"
             )
     return sampling_of(task, **given)
 

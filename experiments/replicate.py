@@ -57,7 +57,7 @@ def main() -> int:
 
 
 def chosen_runs(table: PublishedTable) -> tuple[str, ...]:
-    """Returns the runs that `--runs` names; by default all, or without a GPU those that need none. Raises UserError."""
+    """Returns the runs that `--runs` names; by default all, or without a GPU runs that need none. Raises UserError."""
     named = tuple(name.strip() for name in RUNS.value.split(",") if name.strip())
     for name in named:
         choose("--runs", name, table.runs)

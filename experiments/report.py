@@ -26,8 +26,8 @@ from gru_research.report.study import reading
 WORKDIR = flags.DEFINE_string(
     "workdir",
     "",
-    "the directory of a run, which holds records.jsonl, of a study, or of claims; or those of several finished runs "
-    "of one task and its data, separated by commas, for one report.",
+    "the directory of a run, which holds records.jsonl, of a study, or of claims; or the directories of several "
+    "finished runs of one task and its data, separated by commas, for one report.",
 )
 OUTPUT = flags.DEFINE_string(
     "output", "", "where the report of several runs is written; by default a new directory under runs/."

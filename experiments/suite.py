@@ -32,7 +32,7 @@ def main() -> int:
     for name in named:
         check_file_name("config.runs: the name", name)
         if name in RESERVED:
-            raise UserError(f"config.runs: the name {name!r} is that of a file of the report: choose another")
+            raise UserError(f"config.runs: {name!r} is the name of a file of the report; choose another")
     shared = config.get("shared") or {}
     if not isinstance(shared, dict):
         raise UserError(f"config.shared={shared!r} must be a group of fields")

@@ -19,8 +19,8 @@ from gru_research.config import UserError
 TIMED = MODES[:2]
 LEGEND = """\
 ms: the median over rounds of each round's median call. spread: the rounds' range over their median. ratio: time over
-the fastest peer's; below 1 is faster. mean: the geometric mean over shapes. share: the layer's rate over that of large
-matrix products in the same rounds; only matrix products count, forward 2 B T G H (D + H), training 2 B T G H
+the fastest peer's; below 1 is faster. mean: the geometric mean over shapes. share: the layer's rate over the rate of
+large matrix products in the same rounds; only matrix products count, forward 2 B T G H (D + H), training 2 B T G H
 (2 D + 3 H), with G gates. Training: the mean square of all outputs and its gradient with respect to the parameters, not
 the input. peak: peak resident memory of the system's process, libraries and compilation included."""
 

@@ -18,7 +18,7 @@ TIMED = MODES[:2]
 LEGENDS = {
     "vmap": """\
 `jax.vmap` over parameter sets, with shared inputs. training: each set's mean square of all outputs and its gradient.
-times: the time over that of one set; run one after the other, N sets take N times as long.""",
+times: the time divided by the time of one set; run one after the other, N sets take N times as long.""",
     "contention": """\
 alone: on an otherwise idle machine. beside: with a busy process on each core. ratio: the time beside them over the last
 system's; below 1 is faster.""",

@@ -127,7 +127,7 @@ class Overfitting:
         text = f"The GRU's gap is {', '.join(parts)}, in percentage points."
         larger = [plain_label(label) for label, is_more in more.items() if is_more]
         text += (
-            f" It is larger than that of {', '.join(larger)}." if larger else " No other cell's is shown to be smaller."
+            f" It is larger than the gap of {', '.join(larger)}." if larger else " No other gap is shown to be smaller."
         )
         if remedied:
             best = max(remedied, key=lambda run: stats.iqm(_finite(remedied[run].test)))

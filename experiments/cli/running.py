@@ -113,7 +113,7 @@ def data_arguments() -> list[str]:
 
 
 def trial_arguments() -> list[str]:
-    """Returns the flags of a run that a sweep passes to its trials, as arguments: those of data, backend, checkpoints
+    """Returns the flags of a run that a sweep passes to its trials, as arguments: flags of data, backend, checkpoints
     and diverging seeds."""
     arguments = [*data_arguments(), f"--checkpoint_seconds={flags.FLAGS.checkpoint_seconds:g}"]
     return arguments + (["--debug_nans"] if flags.FLAGS.debug_nans else [])

@@ -42,7 +42,7 @@ class LayerTrace:
 def untraceable(config: ExperimentConfig) -> str | None:
     """Returns why a run's gates and states can't be shown, to follow "the run" in a sentence; None if they can."""
     if any(config.model.options.get(name) for name in ("zoneout", "zoneout_cell")):
-        return "has zoneout: the state of an evaluation is an expectation, and its gates aren't those of any sequence"
+        return "has zoneout: the state of an evaluation is an expectation, and its gates belong to no sequence"
     return None
 
 

@@ -174,7 +174,7 @@ def cost_dots(name: str, found: InterventionCosts) -> exhibits.Dots:
         f"{what}: {formatting.number(float(np.median(found.of(what))), 3)}{' times' if factors else ' less'}"
         for what in found.held
     )
-    unit = f"{found.metric}, times that of the whole cell" if factors else f"{found.metric} lost"
+    unit = f"{found.metric}, relative to the whole cell" if factors else f"{found.metric} lost"
     words = exhibits.Words(
         "Cost of holding a gate or a unit",
         said,

@@ -78,8 +78,8 @@ def _unit(tree: Carry, batch: int) -> tuple[Carry, Array]:
 def half_life(log_norms: ArrayLike) -> Array:
     """In how many steps the gradient halves, `[...]` from the logarithms of its norms at the lags 1 to T `[..., T]`.
 
-    It is that of the exponential through the least-squares line over all lags but those that are NaN, as those beyond
-    a row's length are; infinite where the line doesn't fall, 0 where some norm is 0, NaN where fewer than 2 are left.
+    It belongs to the exponential through the least-squares line over all lags that aren't NaN (lags beyond a
+    row's length are); infinite where the line doesn't fall, 0 where some norm is 0, NaN where fewer than 2 are left.
 
     Raises:
       ValueError: fewer than 2 lags.

@@ -41,7 +41,7 @@ class Intervened(CellWrapper):
     def within(self, params: Params, input_size: int) -> tuple[base.Cell, Params, int]:
         """The cell inside, with its parameters and its input size."""
         if not isinstance(params, Mapping) or set(params) != {"cell", "fixed", "silent", "held"}:
-            raise ValueError("params must be those that intervene returned beside this cell")
+            raise ValueError("params must be the parameters that intervene returned with this cell")
         return self.cell, params["cell"], input_size - self.by_step
 
     def initial_carry(self, params: Params, batch: Sequence[int]) -> Carry:

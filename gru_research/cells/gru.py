@@ -132,7 +132,7 @@ class GRU:
         return self.combine(carry, s)[0], s
 
     def factors(self, params: Params, previous_carry: Array, next_carry: Array, s: Arrays) -> dict[str, Array]:
-        """The factors of the cotangent of h: `keep` gives that of the previous h, the others those of pre-activations.
+        """The factors of the cotangent of h: `keep` gives the previous h's, the others the pre-activations'.
 
         `m` gives the cotangent of `m = h U_n + c_n`. With reset="before" `r` and `memory` are factors of the cotangent
         of `r * h` instead, for the pre-activation of r and for the previous h.

@@ -32,7 +32,7 @@ class LSTM:
         o = sigmoid(x W_o + b_o + h U_o  [+ p_o * c])          the output gate
         h = o * tanh(c)
 
-    The terms in brackets are the peepholes (Gers, Schraudolph and Schmidhuber 2002). The ablations are those of Greff
+    The terms in brackets are the peepholes (Gers, Schraudolph and Schmidhuber 2002). The ablations follow Greff
     et al. 2017 (arXiv 1503.04069): i = 1 (NIG), f = 1 (NFG), o = 1 (NOG) and i = 1 - f (CIFG), each without the
     parameters of the gate that is gone.
 

@@ -74,7 +74,7 @@ class VanillaRNN:
         return self.combine(carry, self.gates(params, carry, p))[0], {}
 
     def factors(self, params: Params, previous_carry: Array, next_carry: Array, s: Arrays) -> dict[str, Array]:
-        """The activation's derivative: the factor from the cotangent of h to that of the pre-activation."""
+        """The activation's derivative: the factor from the cotangent of h to the pre-activation's."""
         del params, previous_carry, s
         h = base.widen(next_carry)
         return {"h": 1 - h * h if self.activation == "tanh" else (h > 0).astype(h.dtype)}

@@ -20,7 +20,7 @@ _HELD: ContextVar[dict[int, tuple[Any, Any]]] = ContextVar("held", default={})  
 
 @contextmanager
 def remember_casts(own: Any, wide: Any) -> Iterator[None]:
-    """Lets `uncast` find the leaves of `wide` that those of `own` were cast from, while a step is traced."""
+    """Lets `uncast` find the leaves of `wide` from which the leaves of `own` were cast, while a step is traced."""
     pairs = zip(jax.tree.leaves(own), jax.tree.leaves(wide), strict=True)
     token = _HELD.set(_HELD.get() | {id(a): (a, w) for a, w in pairs if a is not w})
     try:

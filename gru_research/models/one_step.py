@@ -46,7 +46,7 @@ class OneStep:
 
     q_c is learned for each series. In training, and only there, steps T + 2, T + 3, ... are forecast after the true
     values of the steps before (teacher forcing). Otherwise each is forecast after the forecasts of the steps before,
-    of which the middle output is read. Quantiles are thus those of one step, too close together further ahead.
+    of which the middle output is read. Quantiles are thus quantiles of one step, and too close together further ahead.
 
     A batch holds `inputs [B, T, C]`, and where values may be missing `observed [B, T, C]`: the carry passes a missing
     value unchanged, and x_t is the last one observed. In training it also holds `targets [B, U, C]`, and `wanted`.

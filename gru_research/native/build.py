@@ -54,7 +54,7 @@ def compiler() -> list[str]:
 
 
 def units(machine: str) -> list[tuple[str, tuple[str, ...]]]:
-    """Returns the files to compile for a machine with their flags, those that take longest first."""
+    """Returns the files to compile for a machine with their flags, the slowest to compile first."""
     if machine not in INSTRUCTION_SETS:
         raise CannotCompile(f"there are no kernels for the processor {machine!r}")
     kernels = [

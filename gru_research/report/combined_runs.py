@@ -11,7 +11,7 @@ from gru_research import records
 from gru_research.plural import several
 
 _OWN = ("task", "train_examples", "cells", "only", "trackers", "horizon")
-"""Config fields that aren't reported as differing: those that must be equal, and the names of a run's cells."""
+"""Config fields that aren't reported as differing: fields that must be equal, and the names of a run's cells."""
 _MEASURED = ("name", "metric", "validation_metric", "directions", "threshold", "trivial", "length", "signatures")
 _NEARLY = 1e-4  # trivial answers' metrics are sums over the test set, whose rounding depends on the machine
 

@@ -55,7 +55,7 @@ class Axis:
         "updates", "seconds": the duration of training;
         "share": a share from 0 to 1, shown in percent;
         "score": a normalised score, from 0 (the baseline) to 1 (the threshold).
-      limits: the least and the greatest value to show; empty: those of what is drawn.
+      limits: the least and the greatest value to show; empty: the limits of the data.
       ticks: values and their labels; empty: chosen by the scale.
     """
 

@@ -14,7 +14,7 @@ class Curve:
     """The validation metric [N, S] at `steps` [N] (updates), with non-finite seeds ranked worst.
 
     Steps at which some seed has no value, and had not diverged before, are omitted: an IQM over fewer seeds isn't
-    comparable with those of other steps.
+    comparable with values at other steps.
     """
 
     steps: np.ndarray

@@ -22,7 +22,7 @@ _MOST_LINES = 3
 
 @dataclasses.dataclass(frozen=True)
 class Pair:
-    """Two cells on one task over their common seeds. `scores` are those of x and y, two arrays [S]; higher is better.
+    """Two cells on one task over their common seeds. `scores` holds two arrays [S], for x and y; higher is better.
 
     `difference` is the paired difference of `metric`, x minus y, in its units. `verdict` is corrected over a family of
     `tests` tests.

@@ -94,7 +94,7 @@ class Task:
 
     @property
     def more_metrics(self) -> tuple[str, ...]:
-        """The metrics other than `metric`, the loss, and those of groups of examples."""
+        """The metrics other than `metric`, the loss, and metrics of groups of examples."""
         breakdowns = {} if self.application is None else self.application.breakdowns
         grouped = {name for one in breakdowns.values() for name in one.groups.values()}
         return tuple(name for name in self.directions if name not in {self.metric, "loss"} | grouped)

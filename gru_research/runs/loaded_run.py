@@ -131,7 +131,7 @@ class LoadedRun:
         return self._snapshots[label]
 
     def _saved(self, label: str) -> tuple[tuple[int, ...], Params, Params]:
-        """Returns the seeds, the tested parameters, and those of the best evaluation `[S, ...]`."""
+        """Returns the seeds, the tested parameters, and the parameters of the best evaluation `[S, ...]`."""
         known = self.cell(label)
         if label not in self._read:
             self._read[label] = self._load(known)

@@ -83,7 +83,7 @@ def environment_changes(run: records.Run, env: Mapping[str, Any]) -> list[str]:
 
 
 def _changing_bits(env: Mapping[str, Any]) -> dict[str, str]:
-    """Returns the parts of an environment that may change bits, by name, without those that weren't recorded."""
+    """Returns the parts of an environment that may change bits, by name, except parts that weren't recorded."""
     found = {name: env[name] or "none" for name in ("backend", "engine", "xla_flags") if name in env}
     if "engine" in found:  # the instruction set changes bits; the number of threads, after the comma, doesn't
         found["engine"] = found["engine"].partition(",")[0]

@@ -1,4 +1,4 @@
-"""The step at which a run solved its task, and the median over seeds, including those that never solved it."""
+"""The step at which a run solved its task, and the median over seeds, including seeds that never solved it."""
 
 import math
 from collections.abc import Iterable, Sequence

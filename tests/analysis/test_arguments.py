@@ -86,7 +86,7 @@ def test_what_gates_and_units_are_held_at_is_numbers() -> None:
     refused(TypeError, ("fixed is a list: it must be a mapping",), intervene, fixed=[("r", 1.0)])
     refused(ValueError, ("by_step=1 must be True or False",), intervene, by_step=1)
     refused(TypeError, ("cell is the class GRU",), analysis.intervene, gr.GRU, PARAMS)
-    refused(ValueError, ("params must be those that intervene returned",), unroll, intervene()[0], PARAMS, XS)
+    refused(ValueError, ("params must be the parameters that intervene returned",), unroll, intervene()[0], PARAMS, XS)
     cell, mine = intervene(fixed={"r": 1, "z": np.float32(0.5)}, held=[1, 2, 3], silenced=[0])
     gates = gr.trace(cell, mine, XS)[2]
     np.testing.assert_array_equal(gates["z"], np.full((B, T, H), 0.5))

@@ -145,15 +145,15 @@ def test_a_mistake_is_one_line_and_status_2(parity: Path) -> None:
         ([], '--input is missing: give a text, a file, or - for stdin, as --input="walk twice"'),
         (
             ["--input=01", "--length=3"],
-            "--length is for answers that are generated after their inputs; those of parity aren't",
+            "--length is for answers that are generated after their inputs; parity generates none",
         ),
         (
             ["--input=01", "--top_p=0.9"],
-            "--top_p is for answers that are generated after their inputs; those of parity aren't",
+            "--top_p is for answers that are generated after their inputs; parity generates none",
         ),
         (
             ["--input=01", "--output=DIR"],
-            f"--output is for answers that have files ({', '.join(outputs.WRITERS)}); those of parity don't",
+            f"--output writes answers of {', '.join(outputs.WRITERS)}; parity has no files of answers",
         ),
         (["--input=01", "--interactive"], "--interactive reads the terminal: leave --input out"),
     ):

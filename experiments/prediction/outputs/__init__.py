@@ -19,7 +19,7 @@ def writer(task: Task) -> Callable[[Any, Any, Path], Sequence[Path]]:
     """Returns `(input, answer, stem) -> paths` for a task. Raises UserError if its answers have no files."""
     form = "" if task.application is None else task.application.form
     if form not in WRITERS:
-        raise UserError(f"--output is for answers that have files ({', '.join(WRITERS)}); those of {task.name} don't")
+        raise UserError(f"--output writes answers of {', '.join(WRITERS)}; {task.name} has no files of answers")
     return lambda given, answer, stem: WRITERS[form](task, given, answer, stem)
 
 

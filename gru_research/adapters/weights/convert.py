@@ -170,7 +170,7 @@ def _floats(given: Mapping[Parts, Any], show: Callable[[Parts], str], problems: 
 
 
 def _shape(layout: Layout, block: Block, input_size: int | None, size: int) -> tuple[int | str, ...]:
-    """Returns the shape of a library's array. "I" stands in for an unknown input size."""
+    """Returns the shape of a library's array. "I" marks an unknown input size."""
     kind = block[0][0].name[0]
     width = len(block[0]) * size
     if kind in "bc":

@@ -1,6 +1,6 @@
 """The style of all figures.
 
-Matplotlib's pyplot is never imported, as it has global state and may need a display. The colours are those of Okabe
+Matplotlib's pyplot is never imported, as it has global state and may need a display. The colours are by Okabe
 and Ito, which colour-blind readers can distinguish. Each cell also has a marker and a line style, for greyscale print.
 Widths and font sizes follow `figure_settings`.
 """
