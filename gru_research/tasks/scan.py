@@ -69,8 +69,8 @@ def scan(
 
     The trivial answers are known from all training examples: the most frequent answer; the answer to the command with
     the fewest inserted, deleted or replaced words; and, joined in the right order, the answers to the commands before
-    and after "and" or "after". The last one measures memorisation: it is right for 67 % of "simple", 20 % of "length" and 4 % of
-    "jump".
+    and after "and" or "after". The last one measures memorisation: it is right for 67 % of "simple", 20 % of "length"
+    and 4 % of "jump".
 
     The default `threshold` of the validation metric is 0.99 in "simple". The other two splits have no default.
     """
