@@ -18,7 +18,7 @@ help:
 	@echo "make claims     a tutorial's claims about the GRU, run: one page of verdicts (CLAIMS=configs/claims.py[:full] ARGS=...)"
 	@echo "make applications   the tutorial's uses of a GRU, on real data, in their short forms (ARGS=... for others)"
 	@echo "make test       the tests of everything that a change is likely to break (ARGS=... goes to pytest)"
-	@echo "make test-all   those, and then the tests that start many processes: sweeps, kills, wheels, several hosts"
+	@echo "make test-all   those, and then the tests of many processes and whole data sets: sweeps, kills, wheels, several hosts"
 	@echo "make native-check   the native engine's C++ tests, under sanitizers"
 	@echo "make benchmark  our layers' speed against six other libraries', which it installs (ARGS=... for suites and shapes)"
 	@echo "make docs       the documentation's pages, in site/"

@@ -38,7 +38,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "fault(area, kind, ...): the test provokes these faults; see tests/faults.py")
     config.addinivalue_line(
-        "markers", "processes: many processes, several devices, a browser or a compiler; left to `make test-all`"
+        "markers",
+        "processes: many processes, several devices, a browser, a compiler or a whole data set; for `make test-all`",
     )
     if not hasattr(config, "workerinput"):
         compilation_cache.clean()

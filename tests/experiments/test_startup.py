@@ -44,7 +44,13 @@ def python(code: str, **names: object) -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize("name", ["compare", "replicate", "prepare", "benchmark", "doctor"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "compare",
+        *(pytest.param(name, marks=pytest.mark.processes) for name in ("replicate", "prepare", "benchmark", "doctor")),
+    ],
+)
 def test_help_imports_nothing_that_only_reports_need(name: str) -> None:
     assert json.loads(python(HELP, NAME=name)) == []
 

@@ -192,6 +192,7 @@ print(json.dumps(found))
 """
 
 
+@pytest.mark.processes
 def test_seeds_on_two_devices_and_batches_divided_over_two_give_the_same(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", DEVICES, str(tmp_path)],

@@ -35,6 +35,10 @@ PLAN = make_plan(
 )
 
 
+# Kills are in the other tier, as are `experiments.killtest` and sweeps.
+pytestmark = pytest.mark.processes
+
+
 class Killed(BaseException):
     """An exception that no code catches, like a signal that can't be handled."""
 

@@ -75,6 +75,7 @@ def after(calls: int) -> Callable[[], bool]:
     return lambda: next(counter) >= calls
 
 
+@pytest.mark.processes
 def test_stopped_at_every_opportunity_it_ends_alike(whole: Path, tmp_path: Path) -> None:
     said: list[str] = []
     stops = 0

@@ -91,6 +91,7 @@ def _read(oracle: tarfile.TarFile, name: str) -> str:
     return file.read().decode()
 
 
+@pytest.mark.processes
 def test_a_stored_detector_has_its_stored_scores_and_ours_has_the_same(
     oracle: tarfile.TarFile, nab_data_dir: str
 ) -> None:

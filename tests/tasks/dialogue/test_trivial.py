@@ -32,6 +32,7 @@ def dialogues(task: int, split: str, data_dir: str) -> list[Dialogue]:
     return parse_dialogues(text, split)
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize(
     ("task", "same", "frequent"),
     # In percent. The first column is the nearest neighbour of Bordes et al. 2017, table 2.

@@ -35,6 +35,7 @@ KNOWN = {
 CELL = gr.GRU(hidden_size=6)
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("name", KNOWN)
 def test_trivial_answers_prove_the_protocol(name: str, ett_data_dir: str) -> None:
     task = TASKS["forecasting"](dataset=name, dirs=DataDirs(ett_data_dir))

@@ -50,6 +50,7 @@ def test_each_label_has_a_model_of_its_own() -> None:
     assert found.any() and not found.all()
 
 
+@pytest.mark.processes
 def test_the_published_figures_on_sst2_come_out(sst2_data_dir: str) -> None:
     sets = read_builtin("sst2", DataDirs(sst2_data_dir))
     wanted = {split: targets(texts, ("negative", "positive")).argmax(1) for split, texts in sets.items()}
@@ -59,6 +60,7 @@ def test_the_published_figures_on_sst2_come_out(sst2_data_dir: str) -> None:
     assert round(100 * float((wanted["test"] == 1).mean()), 1) == 49.9
 
 
+@pytest.mark.processes
 def test_emotions_have_a_model_for_each_label(goemotions_data_dir: str) -> None:
     sets = read_builtin("goemotions", DataDirs(goemotions_data_dir))
     names = sorted({name for labels in sets["train"].labels for name in labels})

@@ -79,6 +79,7 @@ def test_seeds_together_and_a_file_of_texts(run: Path, tmp_path: Path) -> None:
     np.testing.assert_allclose(answers[1]["effects"], np.mean([one["effects"] for one in each], 0), rtol=1e-4)
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("dataset", ["sst2", "goemotions"])
 def test_the_built_in_sets_train(dataset: str, sst2_data_dir: str, goemotions_data_dir: str, tmp_path: Path) -> None:
     data_dir = {"sst2": sst2_data_dir, "goemotions": goemotions_data_dir}[dataset]
