@@ -160,7 +160,7 @@ def test_runs_and_their_checkpoints_are_read_without_pickles(
     assert run_comparison(plan, tmp_path / "run", say=said.append)
     assert any("going on with gru, training" in line for line in said)
     assert set(load_parameters(tmp_path / "run", "gru")) == {"params", "best", "seeds"}
-    assert predictions.again(plan.task.metrics, tmp_path / "run", "gru").keys() == {"loss", "mse"}
+    assert predictions.recompute(plan.task.metrics, tmp_path / "run", "gru").keys() == {"loss", "mse"}
     report.write(tmp_path / "run")
     assert records.read(tmp_path / "run" / records.FILE_NAME).finished and unpickled == []
     objects: Any = {"seeds": np.arange(1), "mse/sum": np.array([Path("x")])}

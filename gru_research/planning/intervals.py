@@ -42,7 +42,7 @@ def total(parts: Iterable[Interval]) -> Interval:
     return sum(parts, exactly(0.0))
 
 
-def spread(values: Sequence[float]) -> Interval:
+def interval_of(values: Sequence[float]) -> Interval:
     """Returns the median of repeated measurements and the quantiles that hold `COVERED` of them."""
     low, middle, high = np.quantile(values, [(1 - COVERED) / 2, 0.5, (1 + COVERED) / 2])
     return Interval(float(low), float(middle), float(high))

@@ -18,7 +18,7 @@ from gru_research.training.seeds import SEED, make_seed_axis
 from gru_research.training.selection import Schedule
 
 from .forecast import Rates
-from .intervals import Interval, exactly, spread
+from .intervals import Interval, exactly, interval_of
 from .machine import forget_peak, has_own_memory, peak_memory, resident_memory
 
 TURNS = 3
@@ -141,9 +141,9 @@ class _Timer:
     def timing(self, members: int) -> Timing:
         compiled, calls = self._compiled, self._calls
         rates = Rates(
-            update=spread([call.seconds / call.updates * members for call in calls]),
+            update=interval_of([call.seconds / call.updates * members for call in calls]),
             loading=self._loading,
-            evaluation=spread(self._evaluated),
+            evaluation=interval_of(self._evaluated),
             test=exactly(self._tested),
             compiling=compiled.seconds,
             compiling_test=compiled.test_seconds,
@@ -180,7 +180,7 @@ def _loading(updates: Updates) -> Interval:
         started = time.perf_counter()
         jax.block_until_ready(batches(start, start + batches.steps))
         taken.append((time.perf_counter() - started) / batches.steps)
-    return spread(taken[1:])  # the first also draws an epoch's order and touches new memory
+    return interval_of(taken[1:])  # the first also draws an epoch's order and touches new memory
 
 
 def _memory(updates: Updates, programs: Sequence[Any], sets: Sequence[Sequence[Any]]) -> Memory:

@@ -57,24 +57,24 @@ def read(path: Path) -> Run:
         known = " and ".join(map(repr, READABLE))
         raise RecordsError(f"{path} has the schema {objects[0].get('schema')!r}; this version reads {known}")
     found = [_record(path, number, line) for number, line in enumerate(objects, 1)]
-    return of(found, incomplete_line=bool(half))
+    return run_of(found, incomplete_line=bool(half))
 
 
-def of(found: list[Record], incomplete_line: bool = False) -> Run:
+def run_of(found: list[Record], incomplete_line: bool = False) -> Run:
     """Sorts records by kind. The first must be the header; of several `End` records the last counts."""
 
-    def those(cls: type[R]) -> tuple[R, ...]:
+    def of_kind(cls: type[R]) -> tuple[R, ...]:
         return tuple(record for record in found if isinstance(record, cls))
 
-    header, ends = found[0], those(End)
+    header, ends = found[0], of_kind(End)
     assert isinstance(header, Header)
     return Run(
         header=header,
-        draws=those(Draw),
-        cells=those(Cell),
-        evaluations=those(Evaluation),
-        probes=those(Probe),
-        results=those(Result),
+        draws=of_kind(Draw),
+        cells=of_kind(Cell),
+        evaluations=of_kind(Evaluation),
+        probes=of_kind(Probe),
+        results=of_kind(Result),
         end=ends[-1] if ends else None,
         incomplete_line=incomplete_line,
         in_order=tuple(found),
@@ -93,12 +93,12 @@ def _parse(path: Path, number: int, line: str) -> dict[str, Any]:
 
 def _record(path: Path, number: int, line: dict[str, Any]) -> Record:
     try:
-        return record_of(_of_today(line) if line.get("kind") == Header.kind else line)
+        return record_of(_upgraded(line) if line.get("kind") == Header.kind else line)
     except ValueError as e:
         raise RecordsError(f"{path}, line {number}: {e}") from e
 
 
-def _of_today(line: dict[str, Any]) -> dict[str, Any]:
+def _upgraded(line: dict[str, Any]) -> dict[str, Any]:
     """Converts a header up to schema 3, with one metric and one baseline, to `directions` and `trivial`."""
     task = line.get("task")
     if not isinstance(task, dict) or "directions" in task or not task.get("metric"):

@@ -12,7 +12,7 @@ from .kinds import Header, Record
 class Writer:
     """Appends records to a file. Each line is flushed, so a killed run loses nothing it wrote.
 
-    Create one with `Writer.begin` or `Writer.go_on`.
+    Create one with `Writer.begin` or `Writer.resume`.
     """
 
     def __init__(self, path: Path, lines: int):
@@ -31,7 +31,7 @@ class Writer:
         return cls(path, 1)
 
     @classmethod
-    def go_on(cls, path: Path, keep: int, header: Header) -> "Writer":
+    def resume(cls, path: Path, keep: int, header: Header) -> "Writer":
         """Cuts the file to its first `keep` lines, replaces the first by `header`, and appends from there."""
         kept = path.read_text(encoding="utf-8").split("\n")[1:keep]
         write_whole(path, line_of(header) + "".join(line + "\n" for line in kept))

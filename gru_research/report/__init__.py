@@ -151,7 +151,7 @@ def print_table(run: records.Run, console: rich.console.Console, notes: Sequence
 def _task_page(
     run: records.Run,
     task: results.TaskResults,
-    attended: attention.Found,
+    attended: attention.AttentionMaps,
     shown_examples: Sequence[exhibits.Exhibit],
     drawn: files.Figures,
 ) -> page.TaskPage:

@@ -15,14 +15,14 @@ _MOST_WORDS = 60
 
 
 @dataclasses.dataclass(frozen=True)
-class Found:
+class AttentionMaps:
     """Saved attention by cell label, and the words of the tokens by field name."""
 
     cells: Mapping[str, AttentionExamples]
     vocabularies: Mapping[str, Sequence[str]]
 
 
-def read(runs: Sequence[tuple[Path, Mapping[str, str]]]) -> Found:
+def read(runs: Sequence[tuple[Path, Mapping[str, str]]]) -> AttentionMaps:
     """Reads the attention that runs of one task saved, if any: each a directory and {label in the run: label here}.
 
     Raises:
@@ -34,10 +34,10 @@ def read(runs: Sequence[tuple[Path, Mapping[str, str]]]) -> Found:
         found = {here: saved for label, here in labels.items() if (saved := load_attention(workdir, label)) is not None}
         vocabularies = vocabularies or (load_vocabularies(workdir) if found else {})
         cells |= found
-    return Found(cells, vocabularies)
+    return AttentionMaps(cells, vocabularies)
 
 
-def notes(found: Found) -> list[str]:
+def notes(found: AttentionMaps) -> list[str]:
     """Returns how to read the maps; empty without maps."""
     if not found.cells:
         return []
@@ -49,7 +49,7 @@ def notes(found: Found) -> list[str]:
     ]
 
 
-def grids(found: Found) -> list[exhibits.Grid]:
+def grids(found: AttentionMaps) -> list[exhibits.Grid]:
     """Returns a map for each example and cell, except for examples with an empty input or answer."""
     return [
         _grid(label, attended, found.vocabularies, i)

@@ -84,7 +84,7 @@ details { margin: 1rem 0; }
 
 
 @dataclasses.dataclass(frozen=True)
-class Steps:
+class Slider:
     """A slider over the steps on a picture's x axis.
 
     Attributes:
@@ -108,7 +108,7 @@ class Picture:
     title: str
     alt: str
     caption: str
-    steps: Steps | None = None
+    slider: Slider | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -128,7 +128,7 @@ def document(title: str, sections: Iterable[Section], lead: str = "", warning: s
     name = html.escape(title)
     banner = f'<p class="warning"><strong>{html.escape(warning)}</strong></p>' if warning else ""
     sections = list(sections)
-    moving = any(isinstance(part, Picture) and part.steps for section in sections for part in section.parts)
+    moving = any(isinstance(part, Picture) and part.slider for section in sections for part in section.parts)
     policy = f"{_POLICY}; script-src 'sha256-{slider_script.SHA256}'" if moving else _POLICY
     return f"""<!DOCTYPE html>
 <html lang="en">
@@ -169,7 +169,7 @@ def definitions(texts: Mapping[str, str], code: Collection[str] = ()) -> str:
     return f"<dl>\n{rows}\n</dl>"
 
 
-def folded(summary: str, content: str) -> str:
+def details(summary: str, content: str) -> str:
     """Returns HTML `content` that is hidden until a click on the plain text `summary`."""
     return f"<details>\n<summary>{html.escape(summary)}</summary>\n{content}\n</details>"
 
@@ -188,7 +188,7 @@ def _body(sections: Iterable[Section]) -> str:
 def _figure(index: int, picture: Picture) -> str:
     data = base64.b64encode(picture.svg).decode("ascii")
     image = f'<img src="data:image/svg+xml;base64,{data}" alt="{html.escape(picture.alt)}">'
-    begin, shown = ("<figure>", image) if picture.steps is None else _stepped(picture.steps, picture.title, image)
+    begin, shown = ("<figure>", image) if picture.slider is None else _slider(picture.slider, picture.title, image)
     return (
         f"{begin}\n{shown}\n"
         f"<figcaption><b>Figure {index}. {html.escape(picture.title)}.</b> {html.escape(picture.caption)}"
@@ -196,14 +196,14 @@ def _figure(index: int, picture: Picture) -> str:
     )
 
 
-def _stepped(steps: Steps, title: str, image: str) -> tuple[str, str]:
+def _slider(slider: Slider, title: str, image: str) -> tuple[str, str]:
     """Returns the start tag of a figure with a slider, and the picture with the slider. The script shows the slider."""
-    last, name = len(steps.texts) - 1, html.escape(f"Step of: {title}")
+    last, name = len(slider.texts) - 1, html.escape(f"Step of: {title}")
     begin = (
-        f'<figure data-left="{steps.left:.5f}" data-right="{steps.right:.5f}" '
-        f'data-texts="{html.escape(json.dumps(steps.texts, ensure_ascii=False))}">'
+        f'<figure data-left="{slider.left:.5f}" data-right="{slider.right:.5f}" '
+        f'data-texts="{html.escape(json.dumps(slider.texts, ensure_ascii=False))}">'
     )
-    extent = f"top: {100 * steps.top:.3f}%; height: {100 * (steps.bottom - steps.top):.3f}%"
+    extent = f"top: {100 * slider.top:.3f}%; height: {100 * (slider.bottom - slider.top):.3f}%"
     return begin, (
         f'<div class="sheet">{image}<span class="line" style="{extent}" hidden></span></div>\n'
         f'<div class="stepper" hidden><button type="button">Play</button>'

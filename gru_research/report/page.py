@@ -103,7 +103,7 @@ def _pair_parts(page: TaskPage) -> list[str | markup.Picture]:
 def _tuning_parts(page: TaskPage) -> list[str | markup.Picture]:
     table = tables.to_html(tuning.table(page.task), "seeds")
     picture = [page.tuning_picture] if page.tuning_picture else []
-    return [*picture, markup.folded("Every draw", table)]
+    return [*picture, markup.details("Every draw", table)]
 
 
 def _seeds(task: results.TaskResults) -> str:
@@ -150,4 +150,4 @@ def _listed(values: Any) -> str | None:
 
 def _config(run: records.Run) -> str:
     text = html.escape(formatting.json_text(run.header.config))
-    return markup.folded("The run's configuration as JSON", f"<pre>{text}</pre>")
+    return markup.details("The run's configuration as JSON", f"<pre>{text}</pre>")

@@ -236,7 +236,7 @@ def _continue_records(
     env = {**begun.header.env, "resumed": [*begun.header.env.get("resumed", []), noted]}
     new = dataclasses.replace(begun.header, config=header.config, asked=header.asked, warnings=header.warnings, env=env)
     try:
-        return records.Writer.go_on(workdir / records.FILE_NAME, resumption.keep, new)
+        return records.Writer.resume(workdir / records.FILE_NAME, resumption.keep, new)
     except OSError as e:
         raise UserError(f"workdir={str(workdir)!r} can't be written: {e.strerror}") from e
 

@@ -78,7 +78,7 @@ def _one_number(name: str, found: Any, shape: tuple[int, ...]) -> np.ndarray:
     return values
 
 
-def again(metrics: Mapping[str, Metric], workdir: Path, label: str) -> dict[str, np.ndarray]:
+def recompute(metrics: Mapping[str, Metric], workdir: Path, label: str) -> dict[str, np.ndarray]:
     """Recomputes a finished cell's test metrics, `[S]` by name, from the saved arrays."""
     _, kept = load_test(workdir, label)
     return {name: compute(metric, kept[name]) for name, metric in metrics.items() if name in kept}

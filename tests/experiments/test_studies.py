@@ -45,7 +45,7 @@ class Trainer:
         path = folder / records.FILE_NAME
         header = records.Header(config=mapping, asked=mapping)
         go_on = path.exists()
-        writer = records.Writer.go_on(path, 1, header) if go_on else records.Writer.begin(path, header)
+        writer = records.Writer.resume(path, 1, header) if go_on else records.Writer.begin(path, header)
         for label in config.selected_labels:
             solved = self.solved(label, config.task.options["length"])
             for seed in range(config.seeds):

@@ -23,9 +23,9 @@ def schedule(updates: int, eval_every: int) -> Schedule:
 
 
 def test_a_spread_is_the_median_and_the_quantiles_around_it() -> None:
-    found = intervals.spread([float(n) for n in range(11)])
+    found = intervals.interval_of([float(n) for n in range(11)])
     assert (found.low, found.middle, found.high) == pytest.approx((1, 5, 9))
-    assert intervals.spread([2.0]) == exactly(2.0)
+    assert intervals.interval_of([2.0]) == exactly(2.0)
 
 
 def test_intervals_add_and_scale_at_each_end() -> None:

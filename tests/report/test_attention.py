@@ -99,17 +99,19 @@ def test_tokens_without_words_are_numbers_and_vectors_steps(tmp_path: Path) -> N
     )
     assert (first.rows, first.columns) == (("WALK", "WALK", "2"), ("0", "1"))
     vectors = attended(inputs=np.zeros((2, 2, 5), np.float32))
-    (first, _) = attention.grids(attention.Found({"GRU": vectors}, VOCABULARIES))
+    (first, _) = attention.grids(attention.AttentionMaps({"GRU": vectors}, VOCABULARIES))
     assert first.columns == ("0", "1") and first.words.caption.startswith("Input: 0 1. ")
     # Nor are words that nobody would see.
-    (first, _) = attention.grids(attention.Found({"GRU": attended()}, {"inputs": (" ", "a\nb"), "targets": ("",)}))
+    (first, _) = attention.grids(
+        attention.AttentionMaps({"GRU": attended()}, {"inputs": (" ", "a\nb"), "targets": ("",)})
+    )
     assert first.columns == ("' '", "'a\\nb'") and first.rows == ("''", "''", "2")
 
 
 def test_an_example_without_words_and_weights_that_are_not_finite(tmp_path: Path) -> None:
     weights = attended().weights.copy()
     weights[0, 1] = np.nan
-    found = attention.Found({"GRU": attended(lengths=np.array([2, 0]), weights=weights)}, VOCABULARIES)
+    found = attention.AttentionMaps({"GRU": attended(lengths=np.array([2, 0]), weights=weights)}, VOCABULARIES)
     (only,) = attention.grids(found)
     assert only.values[1] == (None, None) and "WALK reads what isn't finite; <end>" in only.words.alt
     files.Figures(tmp_path / "figures").add(only)
@@ -130,7 +132,7 @@ def test_sequences_of_any_length_are_drawn(steps: int, tokens: int, tmp_path: Pa
         wrong_one=np.array([False]),
     )
     words = {name: tuple(f"word_number_{n}" for n in range(400)) for name in ("inputs", "targets")}
-    (shown,) = attention.grids(attention.Found({"GRU": long}, words))
+    (shown,) = attention.grids(attention.AttentionMaps({"GRU": long}, words))
     assert len(shown.words.alt) < 60 * 60 and ("and 240 more" in shown.words.alt) == (tokens == 300)
     figures = files.Figures(tmp_path / "figures")
     figures.add(shown)

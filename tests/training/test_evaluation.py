@@ -154,7 +154,7 @@ def test_what_was_kept_of_the_test_set_gives_its_metrics_again(run: records.Run,
     for s, seed in enumerate(SEEDS):
         outputs = (toy.start(seed) + UPDATES) * test["inputs"][:, -1]
         np.testing.assert_allclose(kept["predictions"]["outputs"][s], outputs, rtol=1e-6)
-    found = predictions.again(task().metrics, workdir, "toy")
+    found = predictions.recompute(task().metrics, workdir, "toy")
     for result in run.results:
         each = {name: float(values[result.seed]) for name, values in found.items()}
         assert each == pytest.approx(result.test_metrics, rel=1e-6)
@@ -180,7 +180,7 @@ found = {}
 for parts in (1, 2):
     workdir = Path(sys.argv[1]) / str(parts)
     run = toy.run(here.plan(here.task(), data_parallel=parts, batch_size=2), workdir)
-    again = predictions.again(here.task().metrics, workdir, "toy")
+    again = predictions.recompute(here.task().metrics, workdir, "toy")
     kept = predictions.load_test(workdir, "toy")[1]
     found[parts] = {
         "evaluations": [[e.seed, e.step, e.metrics] for e in run.evaluations],

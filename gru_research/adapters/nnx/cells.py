@@ -92,7 +92,7 @@ class FunctionalCell(nnx.RNNCellBase):
     def num_feature_axes(self) -> int:
         return 1
 
-    def _settle(
+    def _set_fields(
         self,
         in_features: int,
         hidden_features: int,
@@ -174,7 +174,7 @@ class GRUCell(FunctionalCell):
         bias_metadata: Mapping[str, Any] = NO_METADATA,
         hidden_bias: bool = False,
     ) -> None:
-        self._settle(in_features, hidden_features, dtype, param_dtype, promote_dtype, carry_init, keep_rngs, rngs)
+        self._set_fields(in_features, hidden_features, dtype, param_dtype, promote_dtype, carry_init, keep_rngs, rngs)
         self.gate_fn, self.activation_fn = gate_fn, activation_fn
         self.dense_i = self._linear(
             3, kernel_init, bias_init, rngs, kernel_metadata=kernel_metadata, bias_metadata=bias_metadata
@@ -224,7 +224,7 @@ class _LSTM(FunctionalCell):
         recurrent_kernel_metadata: Mapping[str, Any] = NO_METADATA,
         bias_metadata: Mapping[str, Any] = NO_METADATA,
     ) -> None:
-        self._settle(in_features, hidden_features, dtype, param_dtype, promote_dtype, carry_init, keep_rngs, rngs)
+        self._set_fields(in_features, hidden_features, dtype, param_dtype, promote_dtype, carry_init, keep_rngs, rngs)
         self.gate_fn, self.activation_fn = gate_fn, activation_fn
         metadata = {"kernel_metadata": recurrent_kernel_metadata, "bias_metadata": bias_metadata}
         self._make_layers(
@@ -307,7 +307,7 @@ class SimpleCell(FunctionalCell):
         recurrent_kernel_metadata: Mapping[str, Any] = NO_METADATA,
         bias_metadata: Mapping[str, Any] = NO_METADATA,
     ) -> None:
-        self._settle(in_features, hidden_features, dtype, param_dtype, promote_dtype, carry_init, keep_rngs, rngs)
+        self._set_fields(in_features, hidden_features, dtype, param_dtype, promote_dtype, carry_init, keep_rngs, rngs)
         self.residual, self.activation_fn = residual, activation_fn
         # In Flax's order, since each layer draws the next key.
         self.dense_h = self._linear(

@@ -104,6 +104,6 @@ def named_facts(claims: Claims) -> dict[str, str]:
 
 
 def facts(claims: Claims) -> str:
-    return markup.definitions(named_facts(claims)) + markup.folded(
+    return markup.definitions(named_facts(claims)) + markup.details(
         "The configuration", f"<pre>{html.escape(formatting.json_text(claims.header['config']))}</pre>"
     )

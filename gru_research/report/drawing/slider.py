@@ -6,12 +6,12 @@ from gru_research.report import formatting, markup
 from gru_research.report.exhibits import Heat, Number
 
 
-def steps(shown: Heat, figure: Figure) -> markup.Steps:
+def steps(shown: Heat, figure: Figure) -> markup.Slider:
     """Returns the slider of a drawn heat map, whose layout is done."""
     top = figure.axes[0]
     places = [axes.get_position() for axes in figure.axes]
     of_steps = top.get_position()  # the maps share its x axis, with half a step of margin at both ends
-    return markup.Steps(
+    return markup.Slider(
         left=of_steps.x0,
         right=of_steps.x1,
         top=1 - of_steps.y1,

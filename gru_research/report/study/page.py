@@ -70,7 +70,7 @@ def _scaling(study: reading.Study) -> list[str]:
 def _test_parts(tested: Sequence[pairwise_tests.Pair]) -> list[str]:
     verdicts = tables.to_html(captions.verdict_table(tested), "pairs")
     every = tables.to_html(captions.tests_table(tested), "pairs")
-    every = every if len(tested) <= _FEW_TESTS else markup.folded(f"All {len(tested)} tests", every)
+    every = every if len(tested) <= _FEW_TESTS else markup.details(f"All {len(tested)} tests", every)
     return [verdicts, markup.paragraph(captions.tests_explanation(tested)), every]
 
 
