@@ -184,23 +184,10 @@ def sequence(
     """
     if layers < 1:
         raise ValueError(f"layers={layers!r} must be at least 1")
-    if embedding_size < 0:
-        raise ValueError(f"embedding_size={embedding_size!r} must be 0 (one-hot) or more")
-    if not embedding_scale > 0 or (embedding_scale != 1 and not embedding_size):
-        raise ValueError(
-            f"embedding_scale={embedding_scale!r} must be above 0, and is for embeddings, which aren't one-hot"
-        )
     if unroll.time_major or unroll.outputs != "all":
         raise ValueError("unroll.time_major and unroll.outputs are the model's own: leave them out")
-    if spec.answers == "generated":
-        raise ValueError("kind='sequence' can't generate, which the task asks for; kind='encoder_decoder' can")
-    mode = spec.answers if readout == "task" else readout
-    if mode not in READOUTS or (mode == "every") != (spec.answers == "every"):
-        raise ValueError(f"readout={readout!r} doesn't fit the task, whose answers are {spec.answers!r}")
-    embedding = None
-    if spec.vocabulary:
-        one_hot = OneHot(spec.vocabulary)
-        embedding = Embedding(spec.vocabulary, embedding_size, scale=embedding_scale) if embedding_size else one_hot
+    mode = _readout_mode(spec, readout)
+    embedding = _embedding(spec, embedding_size, embedding_scale)
     noise = Noise(
         input_dropout=input_dropout,
         state_dropout=state_dropout,
@@ -226,6 +213,27 @@ def sequence(
         word_dropout,
         spec.unknown,
     )
+
+
+def _readout_mode(spec: Spec, readout: str) -> str:
+    """Returns the mode of the readout, "task" replaced. Raises ValueError if it doesn't fit the task."""
+    if spec.answers == "generated":
+        raise ValueError("kind='sequence' can't generate, which the task asks for; kind='encoder_decoder' can")
+    mode = spec.answers if readout == "task" else readout
+    if mode not in READOUTS or (mode == "every") != (spec.answers == "every"):
+        raise ValueError(f"readout={readout!r} doesn't fit the task, whose answers are {spec.answers!r}")
+    return mode
+
+
+def _embedding(spec: Spec, size: int, scale: float) -> Embedding | OneHot | None:
+    """Returns the embedding of a task's tokens, None if it has none. Raises ValueError for options out of range."""
+    if size < 0:
+        raise ValueError(f"embedding_size={size!r} must be 0 (one-hot) or more")
+    if not scale > 0 or (scale != 1 and not size):
+        raise ValueError(f"embedding_scale={scale!r} must be above 0, and is for embeddings, which aren't one-hot")
+    if not spec.vocabulary:
+        return None
+    return Embedding(spec.vocabulary, size, scale=scale) if size else OneHot(spec.vocabulary)
 
 
 def last_real(ys: Array, real: Array | None) -> Array:

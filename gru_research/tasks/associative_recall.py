@@ -1,5 +1,6 @@
 """Associative recall with several queries (MQAR: Arora, Eyuboglu et al. 2023, arXiv 2312.04927, and their code)."""
 
+from collections.abc import Callable
 from typing import Any, Literal
 
 import jax
@@ -53,6 +54,44 @@ def associative_recall(
         raise ValueError(f"vocabulary={vocabulary!r} must be at least {2 * pairs + 2}, 2 * pairs + 2")
     check_share("threshold", threshold)
     choose("filler", filler, FILLERS)
+    values = vocabulary - vocabulary // 2
+
+    def at_queries(outputs: Array, batch: Batch) -> Array:
+        """Returns the logits `[B, Q, C]` at the queries, from `[B, T, C]`."""
+        return jnp.take_along_axis(outputs, batch["query_steps"][..., None], 1)
+
+    def loss(outputs: Array, batch: Batch) -> tuple[Array, Array]:
+        """Returns the mean cross-entropy over queries."""
+        return alike(cross_entropy(at_queries(outputs, batch), batch["targets"]).mean(-1))
+
+    def answered(outputs: Array, batch: Batch) -> tuple[Array, Array]:
+        """Returns the share of correctly answered queries."""
+        return alike(correct(at_queries(outputs, batch), batch["targets"]).mean(-1))
+
+    def encode(raw: Any) -> dict[str, np.ndarray]:
+        """All steps, or the first of them, to which blank ones are added."""
+        inputs = Tokens(vocabulary)(raw)["inputs"]
+        blanks = np.full(max(0, length - len(inputs)), BLANK, np.int32)
+        return Tokens(vocabulary, steps=length)(np.concatenate([inputs, blanks]))
+
+    return Task(
+        name=f"associative_recall-{filler}",
+        data=Generated(_batches(pairs, queries, length, vocabulary, filler), validation_size, test_size),
+        spec=Spec({"inputs": jax.ShapeDtypeStruct((length,), jnp.int32)}, values, "every", vocabulary),
+        loss=loss,
+        metrics={"accuracy": mean(answered, "max")},
+        metric="accuracy",
+        threshold=threshold,
+        trivial={"always the last pair's value": 1 / pairs},
+        length=length,
+        scaling="The baseline depends on the pairs alone; gaps grow with the length, but most stay short.",
+        encode=encode,
+        decode=Classes(tuple(range(vocabulary // 2, vocabulary))),
+    )
+
+
+def _batches(pairs: int, queries: int, length: int, vocabulary: int, filler: str) -> Callable[[PRNGKey, int], Batch]:
+    """Returns the function that draws a batch from a key."""
     keys = vocabulary // 2 - 1
     values = vocabulary - vocabulary // 2
     places = (length - 2 * pairs) // 2
@@ -81,35 +120,4 @@ def associative_recall(
         inputs_BT = inputs_BT.at[rows_B1, steps_BQ].set(jnp.take_along_axis(keys_BP, asked_BQ, -1))
         return {"inputs": inputs_BT, "query_steps": steps_BQ, "targets": jnp.take_along_axis(values_BP, asked_BQ, -1)}
 
-    def at_queries(outputs: Array, batch: Batch) -> Array:
-        """Returns the logits `[B, Q, C]` at the queries, from `[B, T, C]`."""
-        return jnp.take_along_axis(outputs, batch["query_steps"][..., None], 1)
-
-    def loss(outputs: Array, batch: Batch) -> tuple[Array, Array]:
-        """Returns the mean cross-entropy over queries."""
-        return alike(cross_entropy(at_queries(outputs, batch), batch["targets"]).mean(-1))
-
-    def answered(outputs: Array, batch: Batch) -> tuple[Array, Array]:
-        """Returns the share of correctly answered queries."""
-        return alike(correct(at_queries(outputs, batch), batch["targets"]).mean(-1))
-
-    def encode(raw: Any) -> dict[str, np.ndarray]:
-        """All steps, or the first of them, to which blank ones are added."""
-        inputs = Tokens(vocabulary)(raw)["inputs"]
-        blanks = np.full(max(0, length - len(inputs)), BLANK, np.int32)
-        return Tokens(vocabulary, steps=length)(np.concatenate([inputs, blanks]))
-
-    return Task(
-        name=f"associative_recall-{filler}",
-        data=Generated(make, validation_size, test_size),
-        spec=Spec({"inputs": jax.ShapeDtypeStruct((length,), jnp.int32)}, values, "every", vocabulary),
-        loss=loss,
-        metrics={"accuracy": mean(answered, "max")},
-        metric="accuracy",
-        threshold=threshold,
-        trivial={"always the last pair's value": 1 / pairs},
-        length=length,
-        scaling="The baseline depends on the pairs alone; gaps grow with the length, but most stay short.",
-        encode=encode,
-        decode=Classes(tuple(range(vocabulary // 2, vocabulary))),
-    )
+    return make
