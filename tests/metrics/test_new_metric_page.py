@@ -90,7 +90,7 @@ def test_what_is_sure_and_right_is_counted(page: dict[str, Any], monkeypatch: py
     targets = task.data.load(DataDirs())["test"]["targets"]
     sure = np.where(targets[:, None] == np.arange(2), 3.0, 0.0)
     outputs = np.stack([sure, sure / 3, -sure])
-    for name, given in (("load_test", ((0, 1, 2), {"predictions": {"outputs": outputs}})), ("again", {})):
+    for name, given in (("load_test", ((0, 1, 2), {"predictions": {"outputs": outputs}})), ("recompute", {})):
         monkeypatch.setitem(page["look_again"].__globals__, name, lambda *_, given=given: given)
     found = page["look_again"](task, Path(), "gru")
     np.testing.assert_array_equal(found["sure and right"], [1, 0, 0])
