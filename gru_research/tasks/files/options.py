@@ -1,12 +1,9 @@
 """The validated options of the task `files`."""
 
 import dataclasses
-import filecmp
 from pathlib import Path
 
-from gru_research.data.own_files import existing_file
-
-from .splits import SplitShares
+from .splits import SplitShares, check_shares, distinct_files
 
 ENDINGS = (".npz", ".npy", ".csv", ".tsv", ".txt")
 TAKEN = {
@@ -49,28 +46,18 @@ class Options:
         for field, least in {"length": 0, "horizon": 1, "season": 0, "min_count": 1}.items():
             if getattr(self, field) < least:
                 raise ValueError(f"{field}={getattr(self, field)!r} must be at least {least}")
-        for split in ("validation", "test"):
-            if not getattr(self, split) and not getattr(self, f"{split}_share"):
-                share = getattr(self, f"{split}_share")
-                raise ValueError(f"{split}_share={share!r} must be above 0, or {split} a file")
+        check_shares(self._named(), {"validation": self.validation_share, "test": self.test_share})
+
+    def _named(self) -> dict[str, str]:
+        return {"train": self.train, "validation": self.validation, "test": self.test}
 
     def paths(self) -> dict[str, Path]:
         """Returns the files by set. Raises ValueError if one is missing, used twice, or has another extension."""
-        paths: dict[str, Path] = {}
-        for split in ("train", "validation", "test"):
-            name = getattr(self, split)
-            if not name:
-                continue
-            path = existing_file(split, name)
-            for other, its in paths.items():
-                if path.samefile(its) or filecmp.cmp(path, its, shallow=False):
-                    raise ValueError(
-                        f"{split}={name!r} is the file of {other} too, or a copy of it: leave it out for a share of "
-                        "train's"
-                    )
-            if paths and path.suffix.lower() != paths["train"].suffix.lower():
+        paths = distinct_files(self._named())
+        for split, path in paths.items():
+            if path.suffix.lower() != paths["train"].suffix.lower():
+                name = getattr(self, split)
                 raise ValueError(f"{split}={name!r} must end with {paths['train'].suffix}, as train does")
-            paths[split] = path
         return paths
 
     def shares(self) -> SplitShares:

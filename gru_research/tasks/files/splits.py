@@ -1,8 +1,13 @@
 """Divides one file into training, validation and test: at random, or in order."""
 
 import dataclasses
+import filecmp
+from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
+
+from gru_research.data.own_files import existing_file
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,3 +65,26 @@ class SplitShares:
                 f"training"
             )
         return sizes
+
+
+def check_shares(named: Mapping[str, str], shares: Mapping[str, float]) -> None:
+    """Raises ValueError for a set of `shares` that has neither a file in `named` nor a share of the training file."""
+    for split, share in shares.items():
+        if not named[split] and not share:
+            raise ValueError(f"{split}_share={share!r} must be above 0, or {split} a file")
+
+
+def distinct_files(named: Mapping[str, str]) -> dict[str, Path]:
+    """Returns the files by set, without sets whose name is "". Raises ValueError if one is missing or used twice."""
+    paths: dict[str, Path] = {}
+    for split, name in named.items():
+        if not name:
+            continue
+        path = existing_file(split, name)
+        for other, its in paths.items():
+            if path.samefile(its) or filecmp.cmp(path, its, shallow=False):
+                raise ValueError(
+                    f"{split}={name!r} is the file of {other} too, or a copy of it: leave it out for a share of train's"
+                )
+        paths[split] = path
+    return paths

@@ -1,15 +1,14 @@
 """The validated options of the task `forecasting`."""
 
 import dataclasses
-import filecmp
 import math
 from collections.abc import Sequence
 from pathlib import Path
 
 from gru_research.config import choose
-from gru_research.data.own_files import TABLES, existing_file
+from gru_research.data.own_files import TABLES
 
-from ..files.splits import SplitShares
+from ..files.splits import SplitShares, check_shares, distinct_files
 
 DATASETS = ("etth1", "etth2")
 MISSING = ("refuse", "carry")
@@ -44,35 +43,23 @@ class Options:
                 raise ValueError(f"{field}={getattr(self, field)!r} must be at least {least}")
         _check_levels(tuple(self.quantiles))
         if self.train:
-            for split in ("validation", "test"):
-                if not getattr(self, split) and not getattr(self, f"{split}_share"):
-                    raise ValueError(
-                        f"{split}_share={getattr(self, f'{split}_share')!r} must be above 0, or {split} a file"
-                    )
+            check_shares(self._named(), {"validation": self.validation_share, "test": self.test_share})
             return
         choose("dataset", self.dataset, DATASETS)
         for field in ("validation", "test", "columns"):
             if getattr(self, field):
                 raise ValueError(f"{field}={getattr(self, field)!r} goes with train, a file of yours")
 
+    def _named(self) -> dict[str, str]:
+        return {"train": self.train, "validation": self.validation, "test": self.test}
+
     def paths(self) -> dict[str, Path]:
         """Returns the user's files by set, none for a data set. Raises ValueError for one that isn't a table, is
         missing or is used twice."""
-        paths: dict[str, Path] = {}
-        for split in ("train", "validation", "test"):
-            name = getattr(self, split)
-            if not name:
-                continue
-            path = existing_file(split, name)
+        paths = distinct_files(self._named())
+        for split, path in paths.items():
             if path.suffix.lower() not in TABLES:
-                raise ValueError(f"{split}={name!r} must end with {' or '.join(TABLES)}")
-            for other, its in paths.items():
-                if path.samefile(its) or filecmp.cmp(path, its, shallow=False):
-                    raise ValueError(
-                        f"{split}={name!r} is the file of {other} too, or a copy of it: leave it out for a share of "
-                        f"train's"
-                    )
-            paths[split] = path
+                raise ValueError(f"{split}={getattr(self, split)!r} must end with {' or '.join(TABLES)}")
         return paths
 
     def shares(self) -> SplitShares:
