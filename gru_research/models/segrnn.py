@@ -16,6 +16,7 @@ from gru_research.layers.noisy_cells import keep
 from gru_research.spec import Spec
 from gru_research.time_loop import UnrollOptions, unroll
 from gru_research.time_loop.options import check_options
+from gru_research.time_loop.scan import select
 from gru_research.types import Array, Batch, Carry, Params, PRNGKey
 
 KERNEL_INIT = GlorotUniform()
@@ -96,7 +97,7 @@ class SegRNN:
         for i in range(segments.shape[2]):
             x = jax.nn.relu(_apply(params["embedding"], segments[:, :, i])).reshape(rows, -1)
             after, _ = self.cell.step(params["cell"], carry, x)
-            carry = after if mask is None else _where(mask[:, :, i].reshape(rows), after, carry)
+            carry = after if mask is None else select(mask[:, :, i].reshape(rows), after, carry)
         return carry, last_BC
 
     def forecast(self, params: Params, state: tuple[Carry, Array]) -> Array:
@@ -151,11 +152,6 @@ def _linear(key: PRNGKey, inputs: int, outputs: int) -> dict[str, Array]:
 
 def _apply(params: Params, x: Array) -> Array:
     return product(x, params["W"], promoted(x, params["W"])) + promote_rank(params["b"], x)
-
-
-def _where(rows: Array, new: Carry, old: Carry) -> Carry:
-    """The carry `new` in the rows that are True, else `old`."""
-    return jax.tree.map(lambda a, b: jnp.where(rows.reshape(-1, *(1,) * (a.ndim - 1)), a, b), new, old)
 
 
 def last_observed(values: Array, observed: Array) -> Array:
