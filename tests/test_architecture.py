@@ -130,3 +130,16 @@ def test_figures_are_drawn_in_one_place() -> None:
     files = [*PACKAGE.rglob("*.py"), *(ROOT / "experiments").rglob("*.py")]
     drawn = {path for path in files if any(m.partition(".")[0] == "matplotlib" for m in imports(path))}
     assert {path for path in drawn if path.parent != PACKAGE / "report" / "drawing"} == own
+
+
+def test_the_package_imports_no_command_no_config_and_no_test() -> None:
+    for path in PACKAGE.rglob("*.py"):
+        assert not [m for m in imports(path) if m.partition(".")[0] in ("experiments", "configs", "tests")], path
+
+
+def test_commands_are_the_files_and_the_two_folders_that_the_page_names() -> None:
+    experiments = ROOT / "experiments"
+    folders = {experiments / name / "__main__.py" for name in ("claims", "doctor")}
+    assert set(experiments.rglob("__main__.py")) == folders
+    for path in {*experiments.glob("*.py"), *folders} - {experiments / "__init__.py"}:
+        assert 'if __name__ == "__main__":' in path.read_text(encoding="utf-8"), path
