@@ -1,4 +1,4 @@
-"""Measures speed and memory, as ratios within one run on an otherwise idle machine.
+"""Measures speed and memory of our layers and of other libraries', on an otherwise idle machine.
 
     python -m experiments.benchmark --suite=input [--manual_dir=DIR]
     python -m experiments.benchmark --suite=cpu [--cells=gru] [--shapes="0;3;8,50,4,16"] [--systems=ours,linen,torch]
@@ -10,11 +10,11 @@
 
 `input`: the time to make a batch against the time of a training step, for the data of shipped configs.
 `cpu`, `gpu`: GRU, LSTM and vanilla RNN layers, forward and training, against flax (linen, nnx), haiku, equinox, keras
-and torch, where installed. Each system has its own process, and they take turns. Then ours over lengths.
+and torch, where installed. Each system has its own process, and they take turns. Then our layers at several lengths.
 Options of ours can be compared within a run: --systems=ours,ours[backend=autodiff,unroll=2],linen. Without --systems,
 `ours` has the default options (on a CPU the native engine, if it is there) and `ours[backend=vjp]` runs by XLA.
 `vmap`: several parameter sets side by side against one. `contention`: with a busy process on every core. Both measure
-only ours, on a CPU.
+only our layers, on a CPU.
 `memory`: a gradient step over 100,000 steps, with and without checkpointing.
 `startup`: from the start of a process to `--help` and to the first update, without compilation.
 All suites but `input` and `startup` write benchmark.json to --workdir; `cpu` and `gpu` also write figures. --exclusive

@@ -3,9 +3,10 @@
 python -m experiments.diagnose --workdir=RUN
 python -m experiments.diagnose --workdir=RUN --cells=gru,lstm --examples=200 --layer=1
 
-How far the gradient reaches and an input matters, before and after training; Lyapunov exponents and singular values;
-gates over a sequence, their distributions and timescales; what can be read from states and gates, units ranked; and
-what it costs to hold a gate or silence a unit. Writes why.json and why.html, to which report.html then links.
+The page shows how far back the gradient reaches and how long an input matters, before and after training; Lyapunov
+exponents and singular values; gates over a sequence, their distributions and timescales; what linear probes read from
+states and gates; and what it costs to hold a gate or to silence a unit. The command writes why.json and why.html, to
+which report.html then links.
 """
 
 import datetime
@@ -28,7 +29,7 @@ running.define_data_flags()
 WORKDIR = flags.DEFINE_string("workdir", "", "the run's directory.")
 CELLS = flags.DEFINE_string("cells", "", "labels of the cells to analyse, separated by commas; default: all.")
 EXAMPLES = flags.DEFINE_integer(
-    "examples", None, "validation sequences to look at; default: 64, or all where there are fewer.", lower_bound=2
+    "examples", None, "number of validation sequences; default: 64, or all where there are fewer.", lower_bound=2
 )
 LAYER = flags.DEFINE_integer("layer", 0, "the layer of a stack whose gates are shown; 0: the first.", lower_bound=0)
 

@@ -27,7 +27,7 @@ from gru_research.runs.environment import environment
 running.define_data_flags()
 SEEDS = flags.DEFINE_list("seeds", [], "plan for these numbers of seeds too, e.g. 5,10.")
 SECONDS = flags.DEFINE_float("seconds", 3.0, "how long updates are timed in each measurement.", lower_bound=1e-3)
-CHECK = flags.DEFINE_bool("check", False, "train ten times what was timed, and compare it with the prediction.")
+CHECK = flags.DEFINE_bool("check", False, "train ten times the timed updates; compare the result with the prediction.")
 JSON = flags.DEFINE_bool("json", False, "print one JSON object instead of tables; progress goes to stderr.")
 
 

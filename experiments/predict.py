@@ -1,4 +1,4 @@
-"""Asks a run: what its cells answer to an input, side by side. Nothing is trained, and no data set is read.
+"""Shows the answers of a run's cells to an input, side by side. Nothing is trained, and no data set is read.
 
 python -m experiments.predict --workdir=RUN --input="walk twice and jump left"
 python -m experiments.predict --workdir=RUN --input=commands.txt --json
@@ -8,8 +8,8 @@ python -m experiments.predict --workdir=RUN --input="ROMEO:" --length=300 --temp
 python -m experiments.predict --workdir=RUN --interactive
 python -m experiments.predict --workdir=RUN --input=FILE --output=DIR
 
-A file has an input a line; .npy, .npz (inputs, lengths), .csv and .tsv have arrays. The name of a file that is there is
-a file, not a text. Without --seed a cell answers with the seed that had the best validation metric.
+A text file holds one input a line; .npy, .npz (inputs, lengths), .csv and .tsv hold arrays. If --input names an
+existing file, the file is read. Without --seed a cell answers with the seed that had the best validation metric.
 """
 
 import signal

@@ -50,7 +50,7 @@ def define_flags() -> None:
     flags.DEFINE_bool(
         "allow_config_change",
         False,
-        f"resume under a config that differs in fields without effect: {', '.join(HARMLESS)}.",
+        f"resume although the config differs, if only in fields that change no number: {', '.join(HARMLESS)}.",
     )
     flags.DEFINE_bool(
         "debug_nans",
