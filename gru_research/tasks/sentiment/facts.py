@@ -62,18 +62,19 @@ def learn(
     """Returns the facts of the training set.
 
     Raises:
-      ValueError: no text has the label `out_of_scope`.
-      FileError: training has one label, or another set has a label that training lacks.
+      ValueError: training lacks the label `out_of_scope`, or texts may have several labels.
+      FileError: training has one label, another set has a label that training lacks, or all texts or none of a set
+        have the label `out_of_scope`.
     """
     train = sets["train"]
     labels = ordered({name for names in train.labels for name in names})
     if len(labels) < 2:
         there = f"all of training has the label {labels[0]!r}" if labels else "training has no label"
         raise FileError(f"{train.path}: {there}, and must have two or more")
-    if out_of_scope:
-        choose("out_of_scope", out_of_scope, labels)
     for split, texts in sets.items():
         _check_labels(split, texts, labels, train)
+    if out_of_scope:
+        _check_scope(sets, several, labels, out_of_scope)
     cut = {split: _cut(texts, max_words) for split, texts in sets.items()}
     facts = Facts(
         words=words_of_training(cut["train"].words, min_count),
@@ -96,11 +97,28 @@ def _check_labels(split: str, texts: Texts, labels: Sequence[str], train: Texts)
     for n, names in enumerate(texts.labels):
         for name in names:
             if name not in known:
-                drawn = "; another seed draws other shares" if texts.path == train.path else ""
                 raise FileError(
                     f"{texts.place(n)}: the label {name!r} is in {split} and not in training, which has "
-                    f"{', '.join(labels[:20])}{drawn}"
+                    f"{', '.join(labels[:20])}{_drawn(texts, train)}"
                 )
+
+
+def _check_scope(sets: Sets, several: bool, labels: Sequence[str], out_of_scope: str) -> None:
+    if several:
+        raise ValueError(f"out_of_scope={out_of_scope!r} must be '' where a text may have several labels")
+    choose("out_of_scope", out_of_scope, labels)
+    for split, texts in sets.items():
+        beyond = [out_of_scope in names for names in texts.labels]
+        if all(beyond) or not any(beyond):
+            which = "every text" if all(beyond) else "no text"
+            raise FileError(
+                f"{texts.path}: {which} of {split} has the label out_of_scope={out_of_scope!r}; texts with it and "
+                f"texts without it are measured apart{_drawn(texts, sets['train'])}"
+            )
+
+
+def _drawn(texts: Texts, train: Texts) -> str:
+    return "; another seed draws other shares" if texts.path == train.path else ""
 
 
 def _cut(texts: Texts, max_words: int) -> Texts:

@@ -51,6 +51,16 @@ def test_a_table_becomes_a_task(tmp_path: Path) -> None:
     assert task.metric == "accuracy" and task.application is not None
 
 
+def test_own_texts_out_of_scope(tmp_path: Path) -> None:
+    sets = {
+        split: write(tmp_path / f"{split}.tsv", rows(count)) for split, count in (("train", 40), ("validation", 12))
+    }
+    task = sentiment(**sets, test=write(tmp_path / "test.tsv", rows(10)), out_of_scope="neg")
+    assert {"in_scope_accuracy", "oos_recall"} <= set(task.metrics) and task.application is not None
+    always = task.application.trivial_metrics["always 'neg'"]
+    assert always["in_scope_accuracy"] == 0 and always["oos_recall"] == 1 and task.trivial["always 'neg'"] == 0.5
+
+
 def test_columns_files_and_csv(tmp_path: Path) -> None:
     train = write(tmp_path / "a.csv", [], "review,stars\n" + "\n".join(f'"{t}",{y}' for t, y in rows(10)))
     other = write(tmp_path / "b.csv", [], 'review,stars\n"fine , fine",pos\n"a ""bad"" one",neg')
@@ -151,6 +161,8 @@ def mistakes(folder: Path) -> list[tuple[dict[str, Any], str]]:
     new = write(folder / "new.tsv", [("a", "pos"), ("b", "neutral")])
     single = write(folder / "single.tsv", [("a", "pos")])
     split = write(folder / "split.tsv", [*[("a", "x;y")] * 20, ("b", "x;;y")])
+    within = write(folder / "within.tsv", rows()[1::2])
+    beyond = write(folder / "beyond.tsv", rows()[::2])
     return [
         *found,
         ({"train": one}, f"{one}: all of training has the label 'pos', and must have two or more"),
@@ -164,6 +176,24 @@ def mistakes(folder: Path) -> list[tuple[dict[str, Any], str]]:
         ({"test": ok}, f"config.task.test={ok!r} needs train: a file for training"),
         ({"train": ok, "label_threshold": 1.0}, "config.task.label_threshold=1.0 must be above 0 and below 1"),
         ({"train": ok, "max_words": -1}, "config.task.max_words=-1 must be at least 0"),
+        (
+            {"train": ok, "out_of_scope": "neq"},
+            "config.task.out_of_scope='neq' is unknown; did you mean 'neg'?; choose from neg, pos",
+        ),
+        (
+            {"train": ok, "test": within, "out_of_scope": "neg"},
+            f"{within}: no text of test has the label out_of_scope='neg'; texts with it and texts without it are "
+            "measured apart",
+        ),
+        (
+            {"train": ok, "validation": beyond, "out_of_scope": "neg"},
+            f"{beyond}: every text of validation has the label out_of_scope='neg'; texts with it and texts without it "
+            "are measured apart",
+        ),
+        (
+            {"train": ok, "separator": ";", "out_of_scope": "neg"},
+            "config.task.out_of_scope='neg' must be '' where a text may have several labels",
+        ),
     ]  # fmt: skip
 
 
@@ -171,7 +201,9 @@ def mistakes(folder: Path) -> list[tuple[dict[str, Any], str]]:
        "a row of texts with another number of cells", "texts with a header alone", "an empty file of texts",
        "texts with an open quote", "texts in another encoding", "texts of one label", "a label in the test file alone",
        "one text", "an empty label among several", "a missing file of texts", "a test file without one for training",
-       "a threshold that isn't a probability", "a negative number of words")  # fmt: skip
+       "a threshold that isn't a probability", "a negative number of words", "an unknown label out of scope",
+       "a test file without texts out of scope", "a validation file of texts out of scope alone",
+       "a label out of scope among several")  # fmt: skip
 def test_mistakes_are_one_line(tmp_path: Path) -> None:
     cells = {"gru": {"kind": "gru", "hidden_size": 2}}
     for options, line in mistakes(tmp_path):
