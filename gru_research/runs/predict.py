@@ -21,7 +21,7 @@ from gru_research.training.evaluation import generate
 from gru_research.types import Array, Batch, Params, PRNGKey
 
 BATCH = 256
-ALONG_TIME = ("inputs", "mask", "resets")
+ALONG_TIME = ("inputs", "mask", "resets", "said")
 """The arrays of an example whose first axis is the time of the inputs."""
 Example = Mapping[str, np.ndarray]
 

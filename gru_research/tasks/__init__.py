@@ -10,6 +10,7 @@ from .base import Generated, Stored, Task
 from .characters import characters
 from .chorales import chorales
 from .copy_memory import copy_memory
+from .dialogue import dialogue
 from .files import files
 from .forecasting import forecasting
 from .formal import cycle_navigation, modular_arithmetic, parity
@@ -42,6 +43,7 @@ TASKS: dict[str, Callable[..., Task]] = {
     "music": music,
     "characters": characters,
     "chorales": chorales,
+    "dialogue": dialogue,
     "scan": scan,
     "forecasting": forecasting,
     "anomalies": anomalies,

@@ -2,7 +2,7 @@
 
 import dataclasses
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -107,6 +107,30 @@ def encode(
         "turns": turns,
         "targets_length": np.array([len(row[2]) for row in rows], np.int32),
     }
+
+
+def answers_of(streams: Mapping[str, np.ndarray], longest: int) -> dict[str, np.ndarray]:
+    """Returns where the answers of streams begin and what they are.
+
+    Args:
+      streams: arrays of `encode`, with N streams.
+      longest: L, the most words of an answer that is decoded.
+
+    Returns:
+      `starts [N, R]`, the step after which each answer begins, and `responses [N, R, L]`, its tokens, padded with 0.
+      Rows with fewer answers are filled with the first one's start and 0.
+    """
+    count = int(streams["turns"].max()) + 1
+    starts = np.repeat(streams["positions"][:, :1], count, 1)
+    responses = np.zeros((len(starts), count, longest), np.int16)
+    for row, total in enumerate(streams["targets_length"].tolist()):
+        turns, targets = streams["turns"][row, :total], streams["targets"][row, :total]
+        for turn in range(int(turns.max()) + 1):
+            places = np.flatnonzero(turns == turn)
+            starts[row, turn] = streams["positions"][row, places[0]]
+            words = targets[places[:-1]][:longest]
+            responses[row, turn, : len(words)] = words
+    return {"starts": starts, "responses": responses}
 
 
 def _padded(rows: Sequence[Sequence[int]]) -> np.ndarray:

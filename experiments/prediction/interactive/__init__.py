@@ -7,14 +7,19 @@ from typing import Any, Literal
 import rich.console
 
 from experiments.prediction import answers
+from experiments.prediction.interactive import dialogue
 from gru_research.config import UserError
 from gru_research.runs.predict import Sampling, predict
 
 Seeds = Sequence[int] | Literal["all"] | None
 Session = Callable[[str], Mapping[str, str]]
 """Takes a line, and returns the answer of each cell by its label. It may keep the state of a conversation."""
-SESSIONS: Mapping[str, Callable[[Any, Sequence[str] | None, Seeds, Sampling], Session]] = {}
+SESSIONS: Mapping[str, Callable[[Any, Sequence[str] | None, Seeds, Sampling], Session]] = {
+    "dialogue": dialogue.converse
+}
 """`(run, cells, seeds, sampling) -> Session`, by the form of an application's answers."""
+HINTS = {"dialogue": dialogue.HINT}
+"""What to type, by the form of an application's answers."""
 
 
 def converse(run: Any, cells: Sequence[str] | None, seeds: Seeds, sampling: Sampling) -> int:
@@ -28,6 +33,8 @@ def converse(run: Any, cells: Sequence[str] | None, seeds: Seeds, sampling: Samp
     terminal = sys.stdin.isatty()
     if terminal:
         print("An empty line ends the conversation.", file=sys.stderr)
+        if form in HINTS:
+            print(HINTS[form], file=sys.stderr)
     while True:
         print("> " if terminal else "", end="", file=sys.stderr, flush=True)
         line = sys.stdin.readline().rstrip("\n")
