@@ -17,10 +17,6 @@ from gru_research.tasks.dialogue.vocabulary import BOT, SLOTS, USER, Numbering, 
 
 CALL = "api_call"
 """The bot's word for a search in the knowledge base."""
-MOST_ROUNDS = 4
-"""The most answers of the bot to one line: it speaks again after each search."""
-FOUND = 10
-"""The most subjects that a search finds."""
 HINT = f"{SILENCE} says nothing, after which the bot may go on; 'fact: inn R_rating 8' tells it a fact."
 Facts = Mapping[str, Sequence[tuple[str, ...]]]
 
@@ -29,7 +25,7 @@ def search(words: Sequence[str], facts: Facts) -> list[tuple[str, ...]]:
     """Returns the facts of the subjects that have each word of a call among their objects, after its first word."""
     wanted = [word for word in words[1:] if not word.startswith("R_")]
     found = [given for given in facts.values() if all(any(word == fact[-1] for fact in given) for word in wanted)]
-    return [fact for given in found[:FOUND] for fact in given]
+    return [fact for given in found for fact in given]
 
 
 @dataclasses.dataclass
@@ -96,15 +92,18 @@ class Speaker:
 class Conversation:
     """Answers lines, one after the other, with all cells side by side. Each cell has a conversation of its own.
 
-    A line that begins with "fact:" is a fact, which all cells read, such as "fact: inn R_rating 8".
+    Where the bot searches the knowledge base, it hears what was found if the user then says nothing, as in the data;
+    the user may also ask for something else. A line that begins with "fact:" is a fact, which
+    all cells hear, such as "fact: inn R_rating 8".
     """
 
     def __init__(self, speakers: Sequence[Speaker], facts: Facts) -> None:
         self._speakers = speakers
         self._facts = facts
+        self._found: dict[str, list[tuple[str, ...]]] = {}
 
     def __call__(self, line: str) -> dict[str, str]:
-        """Returns each cell's answer. Where it searches, the answer names what was found and how it continued."""
+        """Returns each cell's answer, and what its search found. Raises UserError for a fact without words."""
         if line.lower().startswith("fact:"):
             words = tuple(line.partition(":")[2].split())
             if not words:
@@ -115,19 +114,16 @@ class Conversation:
         return {speaker.label: self._answer(speaker, line.split()) for speaker in self._speakers}
 
     def _answer(self, speaker: Speaker, words: Sequence[str]) -> str:
-        parts = []
-        for _ in range(MOST_ROUNDS):
-            said = speaker.answer(words)
-            parts.append(" ".join(said))
-            if not said or said[0] != CALL or not self._facts:
-                break
-            found = search(said, self._facts)
-            subjects = list(dict.fromkeys(fact[0] for fact in found))
-            parts.append(f"[found {', '.join(subjects) or 'nothing'}]")
+        found = self._found.pop(speaker.label, [])
+        if list(words) == [SILENCE]:
             for fact in found:
                 speaker.hear(_fact(fact))
-            words = [SILENCE]
-        return "\n    ".join(parts)
+        said = speaker.answer(words)
+        if not said or said[0] != CALL or not self._facts:
+            return " ".join(said)
+        self._found[speaker.label] = search(said, self._facts)
+        subjects = list(dict.fromkeys(fact[0] for fact in self._found[speaker.label]))
+        return f"{' '.join(said)}\n    [found {', '.join(subjects) or 'nothing'}; {SILENCE} to go on]"
 
 
 def _fact(words: Sequence[str]) -> list[str]:

@@ -81,9 +81,8 @@ def dialogue(
     source = Source.from_json(learned["source"])
 
     def read() -> dict[str, Any]:
-        return how.arrays(
-            held.pop() if held else how.cut(source.read(dirs)), Vocabulary(**learned["vocabulary"]), learned["answer"]
-        )
+        sets = held.pop() if held else how.cut(source.read(dirs))
+        return how.arrays(sets, Vocabulary(**learned["vocabulary"]), learned["answer"])
 
     return _make(source, learned, read, bleu)
 

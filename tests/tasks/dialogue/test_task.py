@@ -9,10 +9,10 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from sacrebleu.metrics import BLEU
+from sacrebleu.metrics.bleu import BLEU
 
 from experiments.prediction import interactive
-from experiments.prediction.interactive.dialogue import converse, search
+from experiments.prediction.interactive.dialogue import Conversation, converse, search
 from gru_research import records, runs
 from gru_research.config import UserError
 from gru_research.data import DataDirs
@@ -117,6 +117,32 @@ def test_lines_are_answered_side_by_side(
     assert "a fact has words after the colon" in captured.err
 
 
+class Scripted:
+    """A speaker with given answers, which keeps what it hears."""
+
+    def __init__(self, *answers: str) -> None:
+        self.label, self.answers, self.heard = "gru", list(answers), []
+
+    def hear(self, words: list[str]) -> None:
+        self.heard.append(" ".join(words))
+
+    def answer(self, words: list[str]) -> list[str]:
+        self.heard.append(" ".join(words))
+        return self.answers.pop(0).split()
+
+
+def test_a_search_is_heard_where_the_user_says_nothing() -> None:
+    speaker: Any = Scripted("api_call rome", "sure", "api_call oslo", "try inn", "bye")
+    facts = {"inn": [("inn", "R_place", "oslo"), ("inn", "R_rating", "8")]}
+    talk = Conversation([speaker], facts)
+    assert talk("in rome")["gru"] == "api_call rome\n    [found nothing; <SILENCE> to go on]"
+    assert talk("or oslo") == {"gru": "sure"}
+    assert talk("<SILENCE>")["gru"] == "api_call oslo\n    [found inn; <SILENCE> to go on]"
+    assert talk("<SILENCE>") == {"gru": "try inn"} and talk("<SILENCE>") == {"gru": "bye"}
+    facts_heard = ["inn R_place oslo inn", "inn R_rating 8 inn"]
+    assert speaker.heard == ["in rome", "or oslo", "<SILENCE>", *facts_heard, "<SILENCE>", "<SILENCE>"]
+
+
 def test_what_is_no_dialogue_is_refused(run: Path) -> None:
     loaded = runs.load(run)
     with pytest.raises(UserError, match="input 1: a dialogue of 2 texts must end with the user"):
@@ -147,20 +173,21 @@ def test_right_answers_have_all_words_and_the_end_right() -> None:
 
 
 def test_answers_and_their_bleu() -> None:
-    stored = streams.encode(parse_dialogues("1 a\tb c\n2 d\te\n1 a\tf\n", "x"), VOCABULARY)
-    found = streams.answers_of(stored, 3)
-    named = VOCABULARY.numbers()
+    text = "1 a\tb c e f b\n2 d\te\n1 a\tf c b e\n"
+    stored = streams.encode(parse_dialogues(text, "x"), VOCABULARY)
+    found = streams.answers_of(stored, 6)
+    b, c, e, f = (VOCABULARY.numbers()[word] for word in "bcef")
     assert found["responses"].tolist() == [
-        [[named["b"], named["c"], 0], [named["e"], 0, 0]],
-        [[named["f"], 0, 0], [0, 0, 0]],
+        [[b, c, e, f, b, 0], [e, 0, 0, 0, 0, 0]],
+        [[f, c, b, e, 0, 0], [0] * 6],
     ]
-    assert found["starts"].tolist() == [[2, 7], [2, 2]]
+    assert found["starts"].tolist() == [[2, 10], [2, 2]]
     arrays = {"answers": found["responses"], "references": found["responses"]}
     assert bleu.of_arrays(arrays) == pytest.approx(100)
     wrong = found["responses"].copy()
     wrong[0, 1] = 0
-    metric = BLEU(tokenize="none")
-    want = metric.corpus_score(["b c", "", "f"], [["b c", "e", "f"]]).score
+    wrong[0, 0, 4] = e
+    want = BLEU(tokenize="none").corpus_score(["b c e f e", "", "f c b e"], [["b c e f b", "e", "f c b e"]]).score
     assert bleu.of_arrays(arrays | {"answers": wrong}) == pytest.approx(want)
     assert "tok:none" in bleu.signature()
 
