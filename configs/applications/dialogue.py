@@ -1,4 +1,16 @@
-"""Dialogues about restaurants, dialog bAbI, by one recurrent stream of each cell."""
+"""Dialogues about restaurants, dialog bAbI, by one recurrent stream of each cell with attention and copying.
+
+    python -m experiments.compare --config=configs/applications/dialogue.py[:quick | :full | :t1 ... :t6 | :chatterbot]
+
+The default is task 5; about 307,000 parameters each. It took 58 minutes of wall time on two cores that several other
+jobs shared (2026-12-01); one GRU alone took 65 ms an update, so expect about 15 minutes on quiet cores. Expect, as IQM
+of 3 seeds, 99.95 % (GRU), 99.92 % (LSTM) and 99.96 % (vanilla RNN) of right answers; the answer to the same last
+utterance has 57.1 %. The rate is the same for all cells and isn't tuned.
+
+`:quick` has one seed and 60 updates. `:t1` to `:t6` are the other tasks; `:chatterbot` is a toy chat. `:full` is for a
+GPU: more units, updates and seeds; it wasn't run. The data are downloaded once, or read from a folder with the
+original files: `--manual_dir=DIR`.
+"""
 
 import ml_collections
 
