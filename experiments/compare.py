@@ -3,9 +3,11 @@
 python -m experiments.compare --config=configs/adding.py
 python -m experiments.compare --config=configs/smnist.py:rows --config.seeds=3 --workdir=runs/rows
 python -m experiments.compare --config=configs/horizon.py
+python -m experiments.compare --config=configs/adding.py --engine=slurm --slurm=configs/slurm/cluster.py:partition=gpu
 
 A config with `horizon` is trained at growing values of a field, until its cells fail. Several processes train one run
-together with --coordinator=HOST:PORT --processes=N --process=K, or --distributed on a cluster.
+together with --coordinator=HOST:PORT --processes=N --process=K, or --distributed on a cluster. With --engine=slurm the
+command submits itself as a job, shows its progress and ends with it; --array submits a job for each cell.
 """
 
 import json
@@ -15,12 +17,15 @@ from absl import flags
 
 from experiments.cli import distributed, running, studies
 from experiments.cli.launcher import config_path, launch, read_config, use_cores
-from gru_research.config import UserError
+from experiments.slurm import spread, submitted
+from gru_research.config import ExperimentConfig, UserError
+from gru_research.runs.check_workdir import check_workdir
 from gru_research.runs.study import horizon
 from gru_research.training import make_plan, processes, with_every_option
 
 running.define_flags()
 distributed.define_flags()
+submitted.define_flags(array="the cells")
 PRINT_CONFIG = flags.DEFINE_bool(
     "print_config",
     False,
@@ -33,6 +38,8 @@ def main() -> int:
     if PRINT_CONFIG.value:
         print(json.dumps(with_every_option(make_plan(config, running.data_dirs()).config), indent=2))
         return 0
+    if submitted.is_asked():
+        return submit(config)
     use_cores(running.members(config), config.data_parallel, distributed.count())
     distributed.connect()
     if config.horizon is not None and not processes.alone():
@@ -43,6 +50,16 @@ def main() -> int:
     if config.horizon is not None:
         return studies.run(horizon(config, run_name()), workdir, stop)
     return running.run(config, workdir, stop)
+
+
+def submit(config: ExperimentConfig) -> int:
+    """Checks the config and submits the command, or each of its cells with --array. Returns the exit status."""
+    plan, workdir = make_plan(config, running.data_dirs()), running.workdir(run_name())
+    if submitted.is_spread():
+        return spread.run_cells(config, plan, workdir)
+    if config.horizon is None:
+        check_workdir(workdir, config, flags.FLAGS.allow_config_change)
+    return submitted.run_whole(workdir)
 
 
 def run_name() -> str:

@@ -6,7 +6,7 @@ python -m experiments.replicate --table=copy --budget_minutes=60
 The budget is for two cores. All cells of a run get equal shares of it, tuning included. A run that was published with a
 number of updates makes that number whatever the budget, and the notes say so. Without a GPU, runs that need one are
 skipped and reported as not run; `--runs` names the runs to make. The same command with the same --workdir resumes an
-interrupted table.
+interrupted table. With --engine=slurm the command submits itself as a job.
 """
 
 import math
@@ -22,6 +22,7 @@ from absl import flags
 from experiments.cli import running, studies
 from experiments.cli.launcher import command, launch, use_cores
 from experiments.replications import TABLES, PublishedTable
+from experiments.slurm import submitted
 from gru_research import records
 from gru_research.config import UserError, choose, experiment
 from gru_research.plural import several
@@ -29,6 +30,7 @@ from gru_research.runs import study
 from gru_research.tables import Column, Table, tabulate, terminal, to_markdown
 
 running.define_flags()
+submitted.define_flags()
 TABLE = flags.DEFINE_string("table", "", f"one of {', '.join(TABLES)}.")
 BUDGET_MINUTES = flags.DEFINE_float("budget_minutes", 60.0, "minutes for the whole table on two cores.")
 RUNS = flags.DEFINE_string("runs", "", "which of the table's runs to train, separated by commas; default: all.")
@@ -46,6 +48,8 @@ def main() -> int:
         show(table, {}, Path())
         return 0
     configs = {name: experiment(run.with_budget(BUDGET_MINUTES.value)) for name, run in table.runs.items()}
+    if submitted.is_asked():
+        return submitted.run_whole(running.workdir(TABLE.value))
     use_cores(max(map(running.members, configs.values())), max(c.data_parallel for c in configs.values()))
     running.start_backend()
     chosen = chosen_runs(table)

@@ -4,7 +4,8 @@ python -m experiments.suite --config=configs/suites/generated.py
 python -m experiments.suite --config=configs/suites/generated.py --runs=adding,copy --config.shared.seeds=10
 
 A suite's config names other configs, as `FILE.py[:variant,field=value]`, and fields that they all share. The same
-command with the same --workdir resumes an interrupted suite.
+command with the same --workdir resumes an interrupted suite. With --engine=slurm the command submits itself as a job;
+--array submits a job for each run.
 """
 
 from pathlib import Path
@@ -13,13 +14,16 @@ from absl import flags
 
 from experiments.cli import running, studies
 from experiments.cli.launcher import config_path, experiment_from, launch, read_mapping, use_cores
+from experiments.slurm import spread, submitted
 from gru_research.config import UserError, check_file_name, check_known, choose
 from gru_research.runs import study
+from gru_research.runs.directory import SUBMISSIONS
 
 running.define_flags()
+submitted.define_flags(array="the runs")
 RUNS = flags.DEFINE_string("runs", "", "names of the runs to train, separated by commas; default: all.")
 FIELDS = ("title", "runs", "shared")
-RESERVED = ("figures", "report.html", "study.json", "summary.csv")
+RESERVED = ("figures", "report.html", "study.json", "summary.csv", SUBMISSIONS)
 
 
 def main() -> int:
@@ -40,12 +44,21 @@ def main() -> int:
     chosen = tuple(name.strip() for name in RUNS.value.split(",") if name.strip())
     for name in chosen:
         choose("--runs", name, configs)
-    use_cores(max(map(running.members, configs.values())), max(c.data_parallel for c in configs.values()))
-    running.start_backend()
     path, _, variant = config_path().partition(":")
     name = "-".join(filter(None, [Path(path).stem, variant]))
     made = study.suite(str(config.get("title") or name), configs)
+    if submitted.is_asked():
+        workdir = running.workdir(name)
+        return spread.run_study(made, workdir, chosen) if submitted.is_spread() else submit(made, workdir, chosen)
+    use_cores(max(map(running.members, configs.values())), max(c.data_parallel for c in configs.values()))
+    running.start_backend()
     return studies.run(made, running.workdir(name), running.StopRequest(), chosen)
+
+
+def submit(made: study.Study, workdir: Path, chosen: tuple[str, ...]) -> int:
+    """Checks the configs and submits the command as one job. Returns the exit status."""
+    studies.claim_study(made, workdir, chosen)
+    return submitted.run_whole(workdir)
 
 
 if __name__ == "__main__":

@@ -49,6 +49,9 @@ def test_it_states_its_command(path: Path) -> None:
     if path.parent.name == "sweeps":
         assert "python -m experiments.sweep --config=configs/" in text and f"--sweep={path.relative_to(ROOT)}" in text
         return
+    if path.parent.name == "slurm":
+        assert f"--engine=slurm --slurm={path.relative_to(ROOT)}" in text
+        return
     launcher = "suite" if path.parent.name == "suites" else "claims" if path.stem == "claims" else "compare"
     assert f"python -m experiments.{launcher} --config={path.relative_to(ROOT)}" in text
 

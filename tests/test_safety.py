@@ -57,6 +57,8 @@ ALLOWED = {
     ("gru_research/training/predictions.py", "allow_pickle"),
     ("experiments/slurm/submission.py", "submitit"),  # in a folder that each command creates anew
     ("experiments/slurm/submission.py", "submitit.core.utils"),
+    ("experiments/slurm/command_job.py", "submitit"),  # the same
+    ("experiments/slurm/command_job.py", "submitit.helpers"),
     ("experiments/sweeps/submitit_engine.py", "submitit"),  # the same
     ("experiments/sweeps/submitit_engine.py", "submitit.helpers"),
     ("experiments/sweeps/ray_engine.py", "ray"),  # over its own connections

@@ -5,7 +5,8 @@ python -m experiments.claims --config=configs/claims.py --config.only=size,gradi
 python -m experiments.claims --config=configs/claims.py:full --workdir=runs/claims --require_backend=gpu
 
 For each claim: what was run, the numbers with intervals, the verdict and a figure. The same command with the same
---workdir resumes after an interruption; `experiments.report` makes the page again without training.
+--workdir resumes after an interruption; `experiments.report` makes the page again without training. With --engine=slurm
+the command submits itself as a job.
 """
 
 import dataclasses
@@ -22,6 +23,7 @@ from experiments import claims
 from experiments.claims.context import Claim, ClaimContext, StoppedError, folder
 from experiments.cli import running, studies
 from experiments.cli.launcher import command, config_path, launch, read_mapping, use_cores
+from experiments.slurm import submitted
 from gru_research import records
 from gru_research.config import (
     ExperimentConfig,
@@ -42,6 +44,7 @@ from gru_research.runs.environment import environment
 from gru_research.training import Plan, make_plan
 
 running.define_flags()
+submitted.define_flags()
 FIELDS = ("only", "claims", "runs")
 
 
@@ -55,11 +58,15 @@ def main() -> int:
     for name in asked:
         choose("config.only", name, claims)
     only = [name for name in claims if name in asked]
-    use_cores(max(map(running.members, runs.values()), default=1))
-    running.start_backend()
+    on_slurm = submitted.is_asked()
+    if not on_slurm:
+        use_cores(max(map(running.members, runs.values()), default=1))
+        running.start_backend()
     _check(claims, _plans(runs))
     path, _, variant = config_path().partition(":")
     workdir = running.workdir("-".join(filter(None, [Path(path).stem, variant])))
+    if on_slurm:
+        return submitted.run_whole(workdir)
     wanted = {"claims": config["claims"], "runs": {name: to_mapping(run) for name, run in runs.items()}}
     _open(workdir, list(claims), records.to_json(wanted))
     print(f"{several(len(only), 'claim')}, writing to {workdir}", flush=True)

@@ -23,6 +23,7 @@ TITLES = {
     "experiments.cli.launcher": "flags of the config:",
     "experiments.cli.running": "flags of a run, its data and its backend:",
     "experiments.cli.distributed": "flags of several processes:",
+    "experiments.slurm.submitted": "flags of a job on Slurm:",
 }
 """Titles of groups of flags by the module that defines them; "" is the launcher itself."""
 

@@ -24,9 +24,7 @@ def run(study: Study, workdir: Path, stop: running.StopRequest, only: tuple[str,
     Raises:
       UserError: the directory holds something else, or a run's config has a mistake, which is found before any trains.
     """
-    for name in only or study.names:
-        _check(study, name)
-    claim(workdir, records.STUDY_FILE_NAME, study.summary(), "study")
+    claim_study(study, workdir, only)
     chosen = [name for name in study.names if not only or name in only]
     done: dict[str, records.Run] = {}
     status = 0
@@ -46,6 +44,13 @@ def run(study: Study, workdir: Path, stop: running.StopRequest, only: tuple[str,
     if status != running.PREEMPTED:
         write_report(workdir)
     return status
+
+
+def claim_study(study: Study, workdir: Path, only: tuple[str, ...] = ()) -> None:
+    """Checks the configs of the runs, and makes the study's directory. Raises UserError as `run` does."""
+    for name in only or study.names:
+        _check(study, name)
+    claim(workdir, records.STUDY_FILE_NAME, study.summary(), "study")
 
 
 def write_report(workdir: Path) -> None:
