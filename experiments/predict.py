@@ -5,8 +5,8 @@ python -m experiments.predict --workdir=RUN --input=commands.txt --json
 python -m experiments.predict --workdir=RUN --input=digits.npy --cell=gru --seed=all
 python -m experiments.predict --workdir=RUN --input="ROMEO:" --length=300 --temperature=0.8
 
+python -m experiments.predict --workdir=RUN --input=series.csv --output=DIR
 python -m experiments.predict --workdir=RUN --interactive
-python -m experiments.predict --workdir=RUN --input=FILE --output=DIR
 
 A text file holds one input a line; .npy, .npz (inputs, lengths), .csv and .tsv hold arrays. If --input names an
 existing file, the file is read. Without --seed a cell answers with the seed that had the best validation metric.
@@ -79,7 +79,7 @@ def main() -> int:
         sampling=sampling,
         progress=answers.Line().show if len(asked) > 1 else None,
     )
-    for line in inputs.unknown(asked, run.task):
+    for line in (*inputs.unknown(asked, run.task), *answers.remarks(run.task)):
         print(f"warning: {line}", file=sys.stderr)
     _print(predictions, [one.name for one in asked])
     if write is not None:

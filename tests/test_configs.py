@@ -90,7 +90,20 @@ def test_the_suite_of_applications_has_them_all_in_forms_that_exist() -> None:
             assert Path(path).stem == name and form in runpy.run_path(str(ROOT / path))["VARIANTS"]
 
 
-@pytest.mark.parametrize("path", [p for p in SUITES if p.stem != "applications"], ids=lambda p: p.stem)
+def test_the_suite_of_horizons_has_the_horizons_of_the_literature(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    found = runpy.run_path(str(ROOT / "configs" / "suites" / "forecasting_horizons.py"))
+    for variant in found["VARIANTS"]:
+        suite = found["get_config"](variant).to_dict()
+        read = [experiment_from(name, spec, suite["shared"]) for name, spec in suite["runs"].items()]
+        assert [config.task.options["horizon"] for config in read] == [96, 192, 336, 720]
+        assert {config.task.options["dataset"] for config in read} == {variant}
+
+
+WITH_DATA = ("applications", "forecasting_horizons")
+
+
+@pytest.mark.parametrize("path", [p for p in SUITES if p.stem not in WITH_DATA], ids=lambda p: p.stem)
 def test_every_run_of_a_suite_makes_a_plan(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     config = runpy.run_path(str(path))["get_config"]().to_dict()

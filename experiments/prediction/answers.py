@@ -3,13 +3,15 @@
 import json
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import rich.console
 
 from gru_research.runs.predict import Prediction
 from gru_research.tables import Column, Table, tabulate, terminal
+from gru_research.tasks import Task
+from gru_research.tasks.forecasting.answers import Decode
 
 LONGEST_INPUT, LONGEST_ANSWER = 80, 400
 """The most characters of an input and of an answer in a table."""
@@ -45,7 +47,8 @@ def show(console: rich.console.Console, predictions: Sequence[Prediction], names
 
 
 def said(answer: Any) -> str:
-    """Formats an answer briefly: the class and its probability, anomalies with their surprise, numbers, or a text."""
+    """Formats an answer briefly: the class and its probability, first and last forecasts, anomalies with their surprise,
+    numbers, or a text."""
     if isinstance(answer, str):
         return answer
     if isinstance(answer, float):
@@ -59,6 +62,8 @@ def said(answer: Any) -> str:
         found = answer["anomalies"]
         rows = ", ".join(f"{one['row']} ({one['surprise']:.1f})" for one in found)
         return f"{len(found):,} {'anomaly' if len(found) == 1 else 'anomalies'}{': row ' if found else ''}{rows}"
+    if isinstance(answer, dict) and answer and all(isinstance(v, dict) and "forecast" in v for v in answer.values()):
+        return "\n".join(f"{series}: {_forecast(parts)}" for series, parts in answer.items())
     if isinstance(answer, dict) and "keys" in answer:
         return " ".join("+".join(map(str, keys)) or "-" for keys in answer["keys"])
     if isinstance(answer, list) and all(isinstance(one, int | float | None) for one in answer):
@@ -66,10 +71,27 @@ def said(answer: Any) -> str:
     return json.dumps(answer, ensure_ascii=False)
 
 
+def _forecast(parts: Mapping[str, Sequence[float]]) -> str:
+    """Returns the forecasts of the first step and of the last, each with its interval if there is one."""
+    said = [f"{value:.3g}" for value in parts["forecast"]]
+    if "low" in parts:
+        ends = zip(said, parts["low"], parts["high"], strict=True)
+        said = [f"{value} [{low:.3g}, {high:.3g}]" for value, low, high in ends]
+    return said[0] if len(said) == 1 else f"{said[0]} … {said[-1]}"
+
+
 def _text(text: str, longest: int) -> str:
     """Returns text cut to `longest` characters, without control characters."""
     shown = "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in text[:longest])
     return shown + "…" * (len(text) > longest)
+
+
+def remarks(task: Task) -> list[str]:
+    """Returns what a reader of a run's answers should know."""
+    if isinstance(task.decode, Decode) and len(task.decode.levels) < 2:
+        levels = tuple(task.decode.levels)
+        return [f"the answers have no interval: the run was trained with config.task.quantiles={levels}"]
+    return []
 
 
 class Line:

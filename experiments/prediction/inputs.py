@@ -26,6 +26,7 @@ from gru_research.tasks import Task
 from gru_research.tasks.anomalies.tables import Columns, read_series
 from gru_research.tasks.files.categorical import UNKNOWN
 from gru_research.tasks.files.prediction_inputs import from_table, inputs_array
+from gru_research.tasks.forecasting.tables import Layout, read_history
 from gru_research.tasks.input_encoders import BESIDE
 
 FILES = (".npy", ".npz", ".csv", ".tsv", ".txt")
@@ -50,10 +51,13 @@ def read(given: str, task: Task) -> list[Asked]:
     if given == "-":
         return _stdin()
     path = Path(given)
-    if task.application is not None and task.application.form == "chorales" and path.suffix.lower() in MUSIC:
+    form = "" if task.application is None else task.application.form
+    if form == "chorales" and path.suffix.lower() in MUSIC:
         return _music(path)
-    if task.application is not None and task.application.form == "anomalies" and path.suffix in TABLES:
+    if form == "anomalies" and path.suffix in TABLES:
         return [Asked(read_series(path, Columns(**task.learned["columns"]), labels=False), str(path))]
+    if form == "forecasts" and path.suffix.lower() in TABLES and _is_file(path):
+        return [Asked(read_history(path, *_forecasting(task)), str(path))]
     if not _is_file(path):
         if re.fullmatch(r"\S+", given) and path.suffix in FILES:
             raise UserError(f"--input={given}: no such file")
@@ -62,6 +66,12 @@ def read(given: str, task: Task) -> list[Asked]:
     if path.suffix in readers:
         return readers[path.suffix](path, task)
     return _lines(read_text(path))
+
+
+def _forecasting(task: Task) -> tuple[Layout, int, str]:
+    """Returns what a forecast reads of a table: its layout, the look-back, and what is done about missing values."""
+    missing = "carry" if "observed" in task.spec.example else "refuse"
+    return Layout(**task.learned["layout"]), task.spec.example["inputs"].shape[0], missing
 
 
 def _music(path: Path) -> list[Asked]:

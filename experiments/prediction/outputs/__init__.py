@@ -4,14 +4,18 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from experiments.prediction.outputs import anomalies, chorales
+from experiments.prediction.outputs import anomalies, chorales, forecasts
 from gru_research.config import UserError
 from gru_research.runs.predict import Prediction
 from gru_research.tasks import Task
 
 Write = Callable[[Task, Any, Any, Path], Sequence[Path]]
 """`(task, input, answer, stem) -> paths` of the files written, whose names begin with `stem`."""
-WRITERS: Mapping[str, Write] = {"anomalies": anomalies.write, "chorales": chorales.write}
+WRITERS: Mapping[str, Write] = {
+    "anomalies": anomalies.write,
+    "chorales": chorales.write,
+    "forecasts": forecasts.write,
+}
 """By the form of an application's answers."""
 
 

@@ -118,11 +118,27 @@ def read_files(
     return found
 
 
-def read_history(path: Path, layout: Layout, missing: str) -> History:
-    """Returns the series of a file that is to be continued. Raises FileError."""
+def read_history(path: Path, layout: Layout, look_back: int, missing: str) -> History:
+    """Returns the last `look_back` rows of a file that is to be continued, with their times where they are known.
+
+    Raises:
+      FileError: too few rows, or as `values_of` does; earlier rows aren't read.
+    """
     table = read_table(path)
-    times = ordered_times(table, layout.times) if layout.times in table.header else None
-    return History(values_of(table, layout, missing), tuple(times or ()))
+    if len(table.rows) < look_back:
+        raise FileError(
+            f"{table.place(-1)}: the last row is row {len(table.rows):,}, and a forecast reads the last {look_back:,}, "
+            f"the look-back"
+        )
+    last = dataclasses.replace(table, rows=table.rows[-look_back:], lines=table.lines[-look_back:])
+    column = layout.times if layout.times in table.header else time_column(table)
+    times = ordered_times(last, column) if column and column not in layout.columns else None
+    values = values_of(last, layout, missing)
+    empty = np.isnan(values).all(0)
+    if empty.any():
+        name = layout.columns[int(empty.argmax())]
+        raise FileError(f"{table.place(-1)}: {name} has no value in the last {look_back:,} rows, the look-back")
+    return History(values, tuple(times or ()))
 
 
 def times_after(times: Sequence[datetime], steps: int) -> list[datetime] | None:
