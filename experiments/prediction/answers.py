@@ -47,8 +47,8 @@ def show(console: rich.console.Console, predictions: Sequence[Prediction], names
 
 
 def said(answer: Any) -> str:
-    """Formats an answer briefly: the class and its probability, first and last forecasts, anomalies with their surprise,
-    numbers, or a text."""
+    """Formats an answer briefly: the class and its probability, first and last forecasts, anomalies with their
+    surprise, numbers, or a text."""
     if isinstance(answer, str):
         return answer
     if isinstance(answer, float):
