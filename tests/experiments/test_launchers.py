@@ -296,6 +296,9 @@ def defined_flags(name: str) -> set[str]:
         text += SHARED["running"].partition("def define_data_flags")[2]
     if "distributed.define_flags()" in text:
         text += SHARED["distributed"]
+    if "submitted.define_flags(" in text:
+        shared = (ROOT / "experiments" / "slurm" / "submitted.py").read_text()
+        text += shared if "submitted.define_flags(array=" in text else shared.replace('DEFINE_bool("array"', "")
     found = set(re.findall(r"flags\.DEFINE_\w+\(\s*\"(\w+)\"", text))
     return found | ({"config"} if "config=True" in text else set())
 
