@@ -29,22 +29,26 @@ def without(batch: Batch, place: Array, unknown: int) -> dict[str, Array]:
     return {"inputs": inputs, "lengths": jnp.where(there & ~alone, lengths - 1, lengths)}
 
 
-def explain(model: Any, params: Params, batch: Batch, unknown: int, several: bool) -> dict[str, Array]:
+def explain(
+    model: Any, params: Params, batch: Batch, unknown: int, several: bool, label: Array | None = None
+) -> dict[str, Array]:
     """Returns the answers to texts and what each word does to them, inside jit.
+
+    `label [B]` is the label of each text that is explained; None: the likeliest one.
 
     Returns:
       outputs: logits `[B, C]`.
-      effects: `[B, T]`, the log-odds of the likeliest label minus those without the word; 0 at padding.
+      effects: `[B, T]`, the label's log-odds minus those without the word; 0 at padding.
       inputs, lengths: those of the batch.
     """
     texts = {name: jnp.asarray(batch[name]) for name in ("inputs", "lengths")}
     outputs = model.apply(params, texts)
-    label = outputs.argmax(-1)
-    whole = log_odds(outputs, label, several)
+    explained = outputs.argmax(-1) if label is None else label
+    whole = log_odds(outputs, explained, several)
 
     def effect(place: Array) -> Array:
         changed = model.apply(params, without(texts, place, unknown))
-        return jnp.where(place < texts["lengths"], whole - log_odds(changed, label, several), 0)
+        return jnp.where(place < texts["lengths"], whole - log_odds(changed, explained, several), 0)
 
     effects = lax.map(effect, jnp.arange(texts["inputs"].shape[1]))
     return {"outputs": outputs, "effects": effects.T, **texts}

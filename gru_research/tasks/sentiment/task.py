@@ -16,6 +16,7 @@ from ..base import Stored, Task, check_share
 from . import facts as learning
 from . import metrics
 from .answers import Encode, decoder
+from .examples import collect
 from .explanation import explain
 from .published import PUBLISHED
 from .reading import OUT_OF_SCOPE, Source, Texts
@@ -139,6 +140,7 @@ def _make(
             },
             published=PUBLISHED.get(source.dataset, ()),
             breakdowns=metrics.breakdowns_of(facts),
+            examples=functools.partial(collect, facts),
             generate=functools.partial(_generate, unknown, facts.several),
         ),
     )
