@@ -15,6 +15,8 @@ from gru_research.tasks.forecasting.answers import Decode
 
 LONGEST_INPUT, LONGEST_ANSWER = 80, 400
 """The most characters of an input and of an answer in a table."""
+LEAST_EFFECT = 0.2
+"""Words with at least this share of the largest effect have theirs beside them."""
 SECONDS = 5.0
 """Seconds between two progress lines if stderr isn't a terminal."""
 
@@ -47,8 +49,14 @@ def show(console: rich.console.Console, predictions: Sequence[Prediction], names
 
 
 def said(answer: Any) -> str:
-    """Formats an answer briefly: the class and its probability, first and last forecasts, anomalies with their
-    surprise, numbers, or a text."""
+    """Formats an answer briefly: the class and its probability, words with their effects, first and last forecasts,
+    anomalies with their surprise, numbers, or a text."""
+    if isinstance(answer, dict) and {"words", "effects"} <= set(answer):
+        rest = {name: value for name, value in answer.items() if name not in ("words", "effects")}
+        return f"{said(rest)}\n{_marked(answer['words'], answer['effects'])}"
+    if isinstance(answer, dict) and {"labels", "probabilities"} <= set(answer):
+        shares = answer["probabilities"]
+        return ", ".join(f"{name} ({shares[name]:.3g})" if name in shares else name for name in answer["labels"]) or "-"
     if isinstance(answer, str):
         return answer
     if isinstance(answer, float):
@@ -78,6 +86,15 @@ def _forecast(parts: Mapping[str, Sequence[float]]) -> str:
         ends = zip(said, parts["low"], parts["high"], strict=True)
         said = [f"{value} [{low:.3g}, {high:.3g}]" for value, low, high in ends]
     return said[0] if len(said) == 1 else f"{said[0]} … {said[-1]}"
+
+
+def _marked(words: Sequence[str], effects: Sequence[float | None]) -> str:
+    """Returns the words, with the effect of those whose effect is at least `LEAST_EFFECT` of the largest one."""
+    most = max((abs(effect) for effect in effects if effect), default=0.0)
+    return " ".join(
+        f"{word}({effect:+.1f})" if effect and abs(effect) >= LEAST_EFFECT * most else word
+        for word, effect in zip(words, effects, strict=True)
+    )
 
 
 def _text(text: str, longest: int) -> str:

@@ -25,6 +25,10 @@ def _words(row: np.ndarray) -> tuple[str, ...]:
     return tuple(word for word in row.tolist() if word)
 
 
+def _signed(value: float) -> str:
+    return f"{round(float(value), 1) + 0.0:+.1f}"  # adding 0 makes a negative zero positive
+
+
 def _effects(cells: Mapping[str, Arrays], k: int, words: tuple[str, ...]) -> exhibits.Grid:
     first = next(iter(cells.values()))
     place, label = int(first["places"][k]), str(first["labels"][k])
@@ -33,7 +37,7 @@ def _effects(cells: Mapping[str, Arrays], k: int, words: tuple[str, ...]) -> exh
     shares = {cell: float(arrays["probability"][k]) for cell, arrays in cells.items()}
     seeds = ", ".join(f"{cell} with seed {int(arrays['seed'])}" for cell, arrays in cells.items())
     said = "; ".join(
-        f"{cell}: " + ", ".join(f"{word} {value:+.1f}" for word, value in zip(words, row, strict=True))
+        f"{cell}: " + ", ".join(f"{word} {_signed(value)}" for word, value in zip(words, row, strict=True))
         for cell, row in effects.items()
     )
     text = exhibits.Words(
@@ -49,7 +53,7 @@ def _effects(cells: Mapping[str, Arrays], k: int, words: tuple[str, ...]) -> exh
         tuple(f"{cell}, {share:.0%}" for cell, share in shares.items()),
         words,
         tuple(exhibits.numbers(0.5 + row / (2 * most)) for row in effects.values()),
-        texts=tuple(tuple(f"{value:+.1f}\n" for value in row) for row in effects.values()),
+        texts=tuple(tuple(f"{_signed(value)}\n" for value in row) for row in effects.values()),
     )
 
 

@@ -1,5 +1,6 @@
 """The effect of each word: against the model called on texts that lack it; answers, encoders and means over seeds."""
 
+import dataclasses
 from typing import Any
 
 import jax
@@ -12,7 +13,9 @@ from gru_research.models import SequenceModel, sequence
 from gru_research.spec import Spec
 from gru_research.tasks.output_decoders import Classes
 from gru_research.tasks.sentiment.answers import Encode, Explained, Labels
+from gru_research.tasks.sentiment.examples import choose
 from gru_research.tasks.sentiment.explanation import explain, log_odds
+from gru_research.tasks.sentiment.facts import Facts
 
 V, C, T = 9, 3, 6
 UNKNOWN = V - 1
@@ -56,6 +59,23 @@ def test_an_effect_is_what_leaving_the_word_out_changes(model: SequenceModel, se
             assert float(found["effects"][n, place]) == pytest.approx(expected, abs=1e-5)
         assert not np.asarray(found["effects"])[n, len(text) :].any()
     assert np.abs(np.asarray(found["effects"])).max() > 0.05
+
+
+def test_texts_are_chosen_by_length_negation_and_label() -> None:
+    facts = Facts(("bad", "good", "n't", "<unknown>"), ("no", "yes"), False, 20, 0, 0.5, [], {})
+    inputs = np.zeros((6, 20), np.int32)
+    inputs[[0, 4], [1, 2]] = 2
+    inputs[1, 15] = 2  # behind the end of its text
+    test = {
+        "inputs": inputs,
+        "lengths": np.array([3, 6, 7, 8, 9, 20]),  # the first is too short, the last too long
+        "targets": np.array([0, 1, 1, 0, 0, 0]),
+    }
+    assert choose(facts, test).tolist() == [4, 1, 3]
+    assert choose(facts, test | {"lengths": np.full(6, 20)}).tolist() == []
+    several = dataclasses.replace(facts, several=True)
+    labels = np.array([[1, 0], [0, 0], [0, 1], [1, 1], [0, 0], [1, 0]], np.uint8)
+    assert choose(several, test | {"targets": labels}).tolist() == [2, 3]
 
 
 def test_log_odds() -> None:

@@ -12,8 +12,10 @@ from experiments.prediction import interactive
 from gru_research import records, runs
 from gru_research.config import experiment
 from gru_research.data import DataDirs
+from gru_research.run_files import load_examples
 from gru_research.runs.comparison import run_comparison
 from gru_research.runs.predict import Sampling, predict
+from gru_research.tasks.sentiment import examples
 from gru_research.training import make_plan
 from tests.launching import launch
 
@@ -93,6 +95,41 @@ def test_the_built_in_sets_train(dataset: str, sst2_data_dir: str, goemotions_da
     assert run_comparison(plan, tmp_path / "run", DataDirs(data_dir))
     (result,) = records.read(tmp_path / "run" / records.FILE_NAME).results
     assert result.updates == 2 and result.test_metric is not None
+
+
+def test_words_are_marked_in_the_terminal_and_in_files(run: Path, tmp_path: Path) -> None:
+    done = launch(
+        "predict", f"--workdir={run}", "--input=a great <b> film", "--cell=gru", "--seed=0", f"--output={tmp_path}"
+    )
+    assert done.returncode == 0, done.stderr
+    assert "great(+" in done.stdout and "good (0." in done.stdout
+    lines = [line.split("\t") for line in (tmp_path / "1-gru-seed-0.tsv").read_text().splitlines()]
+    assert lines[0] == ["word", "effect"] and [word for word, _ in lines[1:3]] == ["a", "great"]
+    page = (tmp_path / "1-gru-seed-0.html").read_text()
+    assert f'title="{float(lines[2][1]):+.2f}">great</span>' in page and "<h1>good: " in page
+    assert "&lt;unknown&gt;" in page and "<b>" not in page
+
+
+def test_the_report_explains_a_few_texts(run: Path) -> None:
+    arrays = load_examples(run, "gru")
+    assert arrays is not None
+    lengths = (arrays["words"] != "").sum(1)
+    assert 1 <= len(lengths) <= examples.SHOWN and lengths.min() >= examples.SHORTEST
+    assert lengths.max() <= examples.LONGEST
+    loaded = runs.load(run)
+    for k, words in enumerate(arrays["words"]):
+        text = " ".join(word for word in words if word)
+        (answer,) = [p.answer for p in predict(loaded, [text], "gru", int(arrays["seed"]))]
+        sign = 1 if answer["class"] == arrays["labels"][k] else -1  # effects are on the likeliest label there
+        np.testing.assert_allclose(
+            arrays["effects"][k, : lengths[k]], sign * np.array(answer["effects"]), rtol=1e-3, atol=1e-5
+        )
+        assert arrays["probability"][k] == pytest.approx(answer["probabilities"][str(arrays["labels"][k])], rel=1e-4)
+        share = arrays["map/attention"][k, : lengths[k]]
+        assert share.max() == 1 and share.min() > 0
+    assert {"map/z forward", "map/r backward"} <= set(arrays) and all(a.min() >= 0 for a in [arrays["map/z forward"]])
+    figures = [path.name for path in (run / "figures").iterdir()]
+    assert f"words-{arrays['places'][0]}.png" in figures and f"gates-{arrays['places'][0]}.png" in figures
 
 
 def test_options_of_drawing_are_refused_where_nothing_is_drawn(run: Path) -> None:
