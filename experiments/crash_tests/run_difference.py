@@ -1,4 +1,4 @@
-"""Compares two finished runs: their files, every record and every bit of their parameters."""
+"""Compares two finished runs: their files, every record, and every bit of their parameters and saved arrays."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -9,6 +9,7 @@ import jax
 import numpy as np
 
 from gru_research import records
+from gru_research.run_files import ARRAYS
 from gru_research.runs.check_workdir import CONFIG_FILE
 from gru_research.training import load_parameters
 from gru_research.training.checkpoint import FOLDER
@@ -25,6 +26,7 @@ def first_difference(reference: Path, other: Path, labels: Sequence[str]) -> str
         _in_files(reference, other)
         or _in_records(reference / records.FILE_NAME, other / records.FILE_NAME)
         or next(filter(None, (_in_parameters(reference, other, label) for label in labels)), "")
+        or _in_arrays(reference / ARRAYS, other / ARRAYS)
     )
 
 
@@ -72,12 +74,32 @@ def _in_parameters(reference: Path, other: Path, label: str) -> str:
     if expected.keys() != found.keys():
         (name, *_) = sorted(expected.keys() ^ found.keys())
         return f"parameters of {label}: {name} is in one of them only"
-    for name, a in expected.items():
-        b = found[name]
-        if (a.shape, a.dtype) != (b.shape, b.dtype):
-            return f"parameters of {label}: {name} is {b.dtype}{b.shape} instead of {a.dtype}{a.shape}"
-        if a.tobytes() != b.tobytes():
-            return f"parameters of {label}: {name} has other bits in {_unequal(a, b)} of {a.size} numbers"
+    return next(filter(None, (_in_array(f"parameters of {label}", n, expected[n], found[n]) for n in expected)), "")
+
+
+def _in_arrays(reference: Path, other: Path) -> str:
+    """Compares the test predictions and the examples that the runs saved."""
+    expected, found = ({path.name for path in folder.glob("*")} for folder in (reference, other))
+    if expected != found:
+        return f"{ARRAYS} holds {', '.join(sorted(found))} instead of {', '.join(sorted(expected))}"
+    for file in sorted(expected):
+        with (
+            np.load(reference / file, allow_pickle=False) as one,
+            np.load(other / file, allow_pickle=False) as two,
+        ):
+            if one.files != two.files:
+                return f"{file} has {', '.join(two.files)} instead of {', '.join(one.files)}"
+            for name in one.files:
+                if difference := _in_array(file, name, one[name], two[name]):
+                    return difference
+    return ""
+
+
+def _in_array(where: str, name: str, a: np.ndarray, b: np.ndarray) -> str:
+    if (a.shape, a.dtype) != (b.shape, b.dtype):
+        return f"{where}: {name} is {b.dtype}{b.shape} instead of {a.dtype}{a.shape}"
+    if a.tobytes() != b.tobytes():
+        return f"{where}: {name} has other bits in {_unequal(a, b)} of {a.size} numbers"
     return ""
 
 

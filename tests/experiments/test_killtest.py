@@ -96,6 +96,14 @@ def _flip_a_bit(workdir: Path) -> None:
     save_parameters(workdir, "gru", tuple(found["seeds"]), found["params"], found["best"])
 
 
+def _other_prediction(workdir: Path) -> None:
+    (path,) = (workdir / "arrays").iterdir()
+    with np.load(path) as saved:
+        arrays = dict(saved)
+    arrays["predictions/outputs"].view(np.uint32).reshape(-1)[0] ^= 1
+    np.savez(path, **arrays)
+
+
 def _other_devices(workdir: Path) -> None:
     env = records.read(workdir / records.FILE_NAME).header.env
     _change(workdir, "run", env=env | {"resumed": [{**env, "devices": [*env["devices"], "cpu:9"]}]})
@@ -112,6 +120,8 @@ DAMAGES: list[tuple[Callable[[Path], object], str]] = [
     (lambda run: _change(run, "draw", extra=1), "(draw of gru, seed 1000, draw 1): extra is 1 instead of null"),
     (_cut, "records instead of"),
     (_flip_a_bit, "has other bits in 1 of"),
+    (_other_prediction, "test-gru.npz: predictions/outputs has other bits in 1 of"),
+    (lambda run: (run / "arrays" / "test-gru.npz").unlink(), "arrays holds  instead of test-gru.npz"),
     (_other_devices, "it ran on"),
     (_other_engine, "it ran by native sse4, 2 threads instead of"),
     (lambda run: (run / "checkpoints" / "_unfinished").mkdir(), "checkpoints holds _unfinished, gru instead of gru"),

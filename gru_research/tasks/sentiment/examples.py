@@ -79,9 +79,10 @@ def _maps(model: SequenceModel, params: Params, batch: Batch) -> Iterator[tuple[
     if model.embedding:
         xs = model.embedding.apply(params["embedding"], xs)
     layer, own = model.stack.cells[0], params["stack"][0]
-    ways = {"": (layer, own)}
     if isinstance(layer, Bidirectional):
         ways = {" forward": (layer.forward, own["forward"]), " backward": (layer.backward, own["backward"])}
+    else:
+        ways = {"": (layer, own)}
     for way, (cell, cell_params) in ways.items():
         _, _, gates = gr.trace(cell, cell_params, xs, lengths=batch["lengths"], reverse=way == " backward")
         for gate, values in gates.items():
