@@ -58,9 +58,19 @@ def measurements(folder: Path) -> list[str]:
     return [f"--config.task.train={folder / 'loads.csv'}", *(f"--config.task.{f}" for f in fields)]
 
 
+def talk(folder: Path) -> list[str]:
+    rng = np.random.default_rng(0)
+    names = rng.choice(["ann", "bob", "cy"], 40)
+    (folder / "talk.txt").write_text("".join(f"1 hi\thello\n2 i am {name}\tgood day {name}\n\n" for name in names))
+    fields = ("task.validation_dialogues=0", "model.embedding_size=4", "model.attention_size=3", "model.hops=1",
+              "model.memory=32")  # fmt: skip
+    return [f"--config.task.train={folder / 'talk.txt'}", *(f"--config.{f}" for f in fields)]
+
+
 APPLICATIONS: dict[str, Callable[[Path], list[str]]] = {
     "anomalies": measurements,
     "chorales": music,
+    "dialogue": talk,
     "forecasting": series,
     "sentiment": texts,
 }
