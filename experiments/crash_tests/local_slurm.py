@@ -17,6 +17,7 @@ URGENT = "urgent"
 """The partition whose jobs preempt those of the others, which Slurm then requeues."""
 START_SECONDS = 30.0
 STOP_SECONDS = 60.0
+ENDED_SECONDS = 1.5
 CONF_FILE = "slurm.conf"
 CONF = """\
 ClusterName=tests
@@ -91,11 +92,14 @@ class LocalSlurm:
         return self.run("squeue", "--noheader", f"--jobs={job}", "--format=%A").strip()
 
     def start_requeued(self) -> None:
-        """Starts requeued jobs now, for which Slurm would wait two minutes."""
-        for line in self.run("squeue", "--noheader", "--array", "--states=PENDING", "--format=%i %r").splitlines():
-            job, reason = line.split(maxsplit=1)
-            if reason == "BeginTime":
-                self.run("scontrol", "update", f"JobId={job}", "StartTime=now")
+        """Starts requeued jobs, for which Slurm would wait two minutes. slurmd refuses a job that starts again within
+        the second in which it was ended."""
+        lines = self.run("squeue", "--noheader", "--array", "--states=PENDING", "--format=%i %r").splitlines()
+        requeued = [line.split()[0] for line in lines if line.split(maxsplit=1)[1] == "BeginTime"]
+        if requeued:
+            time.sleep(ENDED_SECONDS)
+        for job in requeued:
+            self.run("scontrol", "update", f"JobId={job}", "StartTime=now")
 
     def start_controller(self) -> None:
         self._start("slurmctld")

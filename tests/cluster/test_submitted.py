@@ -32,6 +32,10 @@ def compare(workdir: Path, *arguments: str, only: str = "gru,lstm", updates: int
     return [*words, f"--workdir={workdir}", *arguments]
 
 
+def long(workdir: Path, updates: int) -> list[str]:
+    return compare(workdir, "--engine=slurm", "--config.eval_every=2000", only="gru", updates=updates)
+
+
 def done(words: list[str]) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
 
@@ -74,7 +78,7 @@ def test_a_preempted_command_is_requeued_and_goes_on(tmp_path: Path, slurm: Loca
         wait_until(lambda: list(slurm.jobs().values()) == ["PENDING"])
         slurm.start_requeued()
 
-    status, out, err = during(compare(tmp_path / "it", "--engine=slurm", only="gru", updates=100_000), preempt)
+    status, out, err = during(long(tmp_path / "it", 100_000), preempt)
     assert status == 0 and not slurm.jobs(), out + err
     assert "stopping after this step, with a checkpoint" in out and "going on with gru, training, update " in out
     assert records.read(file).finished
@@ -89,7 +93,7 @@ def test_ctrl_c_cancels_the_job_which_saves_a_checkpoint(tmp_path: Path, slurm: 
         wait_until(lambda: file.is_file() and '"step":2000,' in file.read_text())
         process.send_signal(signal.SIGINT)
 
-    status, out, err = during(compare(tmp_path / "it", "--engine=slurm", only="gru", updates=1_000_000), interrupt)
+    status, out, err = during(long(tmp_path / "it", 1_000_000), interrupt)
     assert status == 130 and not slurm.jobs(), out + err
     assert "stopping after this step, with a checkpoint" in out
     (again,) = [line for line in err.splitlines() if line.startswith("stopped; ")]
