@@ -66,5 +66,5 @@ def get_config(variant: str = "default") -> ml_collections.ConfigDict:
     if variant == "clinc":
         config.task.dataset = "clinc_oos"
     if variant == "goemotions":
-        config.task.dataset = "goemotions"
+        config.task.dataset, config.task.label_threshold = "goemotions", 0.1
     return config
