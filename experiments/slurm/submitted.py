@@ -78,7 +78,7 @@ def is_spread() -> bool:
 
 @dataclasses.dataclass(frozen=True)
 class Part:
-    """What one job runs: a command with its --workdir. `name` is that of its log."""
+    """The command that one job runs, with its --workdir. `name` names its log."""
 
     name: str
     command: tuple[str, ...]

@@ -37,7 +37,8 @@ PROFILES: Mapping[str, Profile] = {
     "low_fp": Profile(false_positive=0.22, false_negative=1.0),
     "low_fn": Profile(false_positive=0.11, false_negative=2.0),
 }
-"""The profiles of the benchmark: the standard one, and those that dislike false positives or false negatives more."""
+"""The profiles of the benchmark: the standard one, one that punishes false positives more, and one that punishes false
+negatives more."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,7 +95,7 @@ class Sweep:
 
     Attributes:
       thresholds: `[K]`, from high to low; the first is infinite and detects nothing.
-      scores: `[K]`, scaled so that 0 is the score of no detection and 100 that of all windows detected at their start.
+      scores: `[K]`, scaled: without a detection it is 0, and with each window detected at its start it is 100.
     """
 
     thresholds: np.ndarray

@@ -12,7 +12,7 @@ def standardised(errors_BT: Array, real_BT: Array, least: float) -> Array:
     """Returns the size of each forecast error in standard deviations `[B, T]`; 0 where a step isn't real.
 
     The standard deviation is the root mean square of the errors before in the same series, and at least `least`. It
-    tells anomalies apart better than the deviation that the forecast states, which is that of the points for learning.
+    tells anomalies apart better than the deviation that the forecast states, which the points for learning taught.
 
     Args:
       errors_BT: the errors of the forecasts.

@@ -43,7 +43,7 @@ def anomalies(
 
     The first points of each series are for learning: they scale it, train the model, which all series share, and
     validate it with their last fifth. All points after them are tested as a stream. A point is an alarm where its tail
-    probability is low, and lower than that of all points shortly before. A model reads `inputs [B, T, 1 + F]`, the
+    probability is low, and lower than at all points shortly before. A model reads `inputs [B, T, 1 + F]`, the
     scaled value and F numbers of the calendar, and returns `[B, T, 2]`: the change to the next value, and its scale.
 
     With labels, "nab" is the score of the Numenta Anomaly Benchmark with its standard profile, from 0 (no alarm) to

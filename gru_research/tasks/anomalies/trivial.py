@@ -97,8 +97,8 @@ def trivial_answers(
 
 
 def likelihoods(values: Sequence[np.ndarray], learning: Sequence[int]) -> dict[str, float]:
-    """Returns the loss of two forecasts at the points after those for learning: the last value, and the mean. Their
-    standard deviation is that of their errors at the points for learning."""
+    """Returns the loss of two forecasts at the points after those for learning: the last value, and the mean. Each has
+    the standard deviation of its own errors at the points for learning."""
     found = {}
     for name, errors in {LAST: [np.diff(one) for one in values], MEAN: [one[1:] for one in values]}.items():
         terms = []
