@@ -17,16 +17,20 @@ class Generation:
       begin: the token that a decoder reads before the answer's first one.
       end: the token that ends an answer.
       longest: the greatest number of tokens in an answer, `end` included.
+      generated: G: only tokens below it can be generated, and others are copied from the inputs; 0: all can.
+      slots: the number of tokens at the end of the vocabulary which name words of an input that training lacks.
     """
 
     begin: int
     end: int
     longest: int
+    generated: int = 0
+    slots: int = 0
 
     def __post_init__(self) -> None:
-        for field in ("begin", "end"):
+        for field in ("begin", "end", "generated", "slots"):
             if getattr(self, field) < 0:
-                raise ValueError(f"{field}={getattr(self, field)!r} must be a token: 0 or more")
+                raise ValueError(f"{field}={getattr(self, field)!r} must be 0 or more")
         if self.longest < 1:
             raise ValueError(f"longest={self.longest!r} must be at least 1")
 

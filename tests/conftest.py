@@ -80,6 +80,11 @@ def native_engine() -> Library:
 
 
 @pytest.fixture(scope="session")
+def aeslc_manual_dir() -> str:
+    return _raw_files("aeslc")
+
+
+@pytest.fixture(scope="session")
 def chatterbot_manual_dir() -> str:
     return f"{_raw_files('chatterbot_corpus')}/chatterbot_corpus/data/english"
 
@@ -142,6 +147,14 @@ def goemotions_manual_dir() -> str:
 @pytest.fixture(scope="session")
 def tiny_shakespeare_manual_dir() -> str:
     return _raw_files("tiny_shakespeare")
+
+
+@pytest.fixture(scope="session")
+def aeslc_data_dir(aeslc_manual_dir: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A `data_dir` with AESLC prepared in it."""
+    data_dir = str(tmp_path_factory.mktemp("data_dir"))
+    prepare("aeslc", DataDirs(data_dir, aeslc_manual_dir))
+    return data_dir
 
 
 @pytest.fixture(scope="session")

@@ -28,6 +28,7 @@ APPLICATIONS = {
     "sentiment": "sst2",
     "chorales": "chorales",
     "dialogue": "dialog_babi",
+    "summarisation": "aeslc",
 }
 """Each application's data. Its plan is made from them."""
 STORED = ("smnist", "music", "characters", "scan")

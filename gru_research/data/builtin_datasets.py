@@ -21,6 +21,7 @@ from tensorflow_datasets.core.download.download_manager import NonMatchingChecks
 
 from gru_research.config import UserError, choose
 from gru_research.data import (
+    aeslc,
     chatterbot,
     chorales,
     clinc_oos,
@@ -37,6 +38,7 @@ from gru_research.data import (
 from gru_research.data.check_finite import check_finite
 
 BUILDERS: Mapping[str, type[tfds.core.GeneratorBasedBuilder]] = {
+    "aeslc": aeslc.Builder,
     "chatterbot": chatterbot.Builder,
     "chorales": chorales.Builder,
     "clinc_oos": clinc_oos.Builder,
@@ -95,6 +97,8 @@ def load(name: str, dirs: DataDirs = DataDirs(), max_examples: int = 0) -> dict[
 
     Returns:
       `{split: {name: array [N, ...]}}`, in the stored order; int64 arrays are converted to int32.
+      aeslc: `train` (14,436 e-mails), `validation` (1,960) and `test` (1,906) with `text` uint8 [N], UTF-8 bytes of
+      JSON Lines; an example is a byte; see `aeslc.Builder`.
       chatterbot: `train` with `text` uint8 [N], UTF-8 bytes of dialogues; an example is a byte.
       chorales: `train` (229), `validation` (76) and `test` (77) with `pitches` int8 [N, T, 4], MIDI pitches of the four
       voices or -1, padded with -1 to the longest of the split, and `length` int32 [N].
@@ -186,7 +190,10 @@ def root_of(dirs: DataDirs) -> Path:
 
 def _raw_files(builder_class: type[tfds.core.GeneratorBasedBuilder]) -> dict[str, str]:
     """Returns the addresses of the raw files by file name, from the builder's `checksums.tsv`. A builder with `FILES`
-    needs only those files."""
+    needs only those files. One with `ARCHIVES` names them itself: it checks what is in them, as their host may compress
+    them anew."""
+    if archives := getattr(builder_class, "ARCHIVES", None):
+        return dict(archives)
     url_infos = builder_class.url_infos
     assert url_infos, f"{builder_class.__module__} has no checksums.tsv"
     files = {str(info.filename): url for url, info in url_infos.items()}
@@ -223,7 +230,7 @@ def _download_and_prepare(builder_class: type[tfds.core.GeneratorBasedBuilder], 
             file_format="array_record",
             download_dir=Path(scratch) / "downloads",
             download_config=tfds.download.DownloadConfig(
-                manual_dir=manual_dir or None, force_checksums_validation=True
+                manual_dir=manual_dir or None, force_checksums_validation=not hasattr(builder_class, "ARCHIVES")
             ),
         )
         folder.parent.mkdir(exist_ok=True)

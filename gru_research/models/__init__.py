@@ -12,6 +12,7 @@ from .base import Generator, Model, count_parameters, no_attention, no_generatio
 from .encoder_decoder import EncoderDecoder, encoder_decoder
 from .flax_modules import linen, nnx
 from .one_step import OneStep, one_step
+from .pointer import PointerGenerator, pointer
 from .segrnn import SegRNN, segrnn
 from .sequence import SequenceModel, sequence
 from .stream import StreamModel, stream
@@ -22,6 +23,7 @@ MODELS: dict[str, Callable[..., Model]] = {
     "encoder_decoder": encoder_decoder,
     "stream": stream,
     "voices": voices,
+    "pointer": pointer,
     "segrnn": segrnn,
     "one_step": one_step,
     "linen": linen,
@@ -58,6 +60,7 @@ __all__ = [
     "Generator",
     "Model",
     "OneStep",
+    "PointerGenerator",
     "SegRNN",
     "SequenceModel",
     "StreamModel",
@@ -72,6 +75,7 @@ __all__ = [
     "one_row",
     "one_step",
     "options_of",
+    "pointer",
     "segrnn",
     "sequence",
     "stream",

@@ -25,7 +25,7 @@ class Model(Protocol):
     def apply(self, params: Params, batch: Batch, key: PRNGKey | None = None) -> Any:
         """The outputs of a batch, any pytree with a leading batch axis; `key` draws the noise of training, None is
         evaluation. A model that generates reads the targets (teacher forcing) and gives the logits `[B, U, V]` of each
-        of their tokens."""
+        of their tokens, or outputs whose `logs [B, U]` are the logarithms of the targets' probabilities."""
         ...
 
 

@@ -21,7 +21,8 @@ from gru_research.time_loop.options import check_options
 from gru_research.time_loop.sharding import divided_rows
 from gru_research.types import Array, Batch, Carry, Params, PRNGKey
 
-from .decoder import KERNEL_INIT, Decoder
+from .bridge import bridged, init_bridge
+from .decoder import Decoder
 
 READS = ("inputs", "lengths", "targets", "target_lengths")
 """The fields of a batch that the model reads; others are the task's."""
@@ -93,7 +94,8 @@ class EncoderDecoder:
             params["source"], input_size = self.source.init(source_key), self.source.size
         params["encoder"] = self.encoder.init(encoder_key, input_size)
         params["decoder"] = self.decoder.init(decoder_key, self.target.size)
-        params["bridge"] = self._init_bridge(bridge_key, params["decoder"]["stack"])
+        carries = jax.eval_shape(lambda p: self.decoder.stack.initial_carry(p, ()), params["decoder"]["stack"])
+        params["bridge"] = init_bridge(bridge_key, self.encoder.cells, carries)
         params["readout"] = self.readout.init(readout_key, self.decoder.size)
         if self.tied:
             del params["readout"]["W"]
@@ -155,7 +157,7 @@ class EncoderDecoder:
         attention = self.decoder.attention
         options = self.options if attention else dataclasses.replace(self.options, outputs="none")
         carries, ys_BTE = self.encoder.apply(params["encoder"], xs, key=key, lengths=lengths, options=options)
-        carry = tuple(_bridge(*layer) for layer in zip(self.encoder.cells, params["bridge"], carries, strict=True))
+        carry = tuple(bridged(*layer) for layer in zip(self.encoder.cells, params["bridge"], carries, strict=True))
         if attention is None:
             return State(carry, None)
         assert ys_BTE is not None
@@ -185,34 +187,6 @@ class EncoderDecoder:
             return self.readout.apply(params["readout"], vs, vs)
         table, bias = params["target"]["E"], params["readout"]["b"]
         return product(vs, table.T, promoted(vs, table)) / math.sqrt(self.target.size) + promote_rank(bias, vs)
-
-    def _init_bridge(self, key: PRNGKey, decoder: Any) -> list[list[dict[str, Array]]]:
-        """For each part of each layer's carry `W (2 H, H)` and `b (H,)`; nothing for a layer of one direction."""
-        carries = jax.eval_shape(lambda p: self.decoder.stack.initial_carry(p, ()), decoder)
-        bridge: list[list[dict[str, Array]]] = []
-        for layer, carry in zip(self.encoder.cells, carries, strict=True):
-            sizes = [a.shape[-1] for a in jax.tree.leaves(carry) if jnp.issubdtype(a.dtype, jnp.inexact)]
-            sizes = sizes if isinstance(layer, Bidirectional) else []
-            keys = jax.random.split(jax.random.fold_in(key, len(bridge)), len(sizes))
-            kernels = [KERNEL_INIT(k, (2 * size, size), jnp.float32) for k, size in zip(keys, sizes, strict=True)]
-            bridge.append([{"W": kernel, "b": jnp.zeros(kernel.shape[-1], jnp.float32)} for kernel in kernels])
-        return bridge
-
-
-def _bridge(layer: Any, params: Any, carry: Carry) -> Carry:
-    """The decoder's first carry from the encoder's last, of one layer; whole numbers are the forward direction's."""
-    if not isinstance(layer, Bidirectional):
-        return carry
-    maps = iter(params)
-
-    def join(forward: Array, backward: Array) -> Array:
-        if not jnp.issubdtype(forward.dtype, jnp.inexact):
-            return forward
-        own = next(maps)
-        both = jnp.concatenate([forward, backward], -1)
-        return (product(both, own["W"], promoted(both, own["W"])) + promote_rank(own["b"], both)).astype(forward.dtype)
-
-    return jax.tree.map(join, *carry)
 
 
 def _read(batch: Batch, *needed: str) -> dict[str, Array]:

@@ -22,6 +22,7 @@ from .scan import scan
 from .selective_copy import selective_copy
 from .sentiment import sentiment
 from .smnist import smnist
+from .summarisation import summarisation
 from .temporal_order import temporal_order
 from .tfds import tfds
 from .word_problem import word_problem
@@ -44,6 +45,7 @@ TASKS: dict[str, Callable[..., Task]] = {
     "characters": characters,
     "chorales": chorales,
     "dialogue": dialogue,
+    "summarisation": summarisation,
     "scan": scan,
     "forecasting": forecasting,
     "anomalies": anomalies,

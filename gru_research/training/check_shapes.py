@@ -34,6 +34,8 @@ def check_outputs(model: Model, task: Task, what: str) -> None:
         raise UserError(f"{what} has no parameters to train")
     if wanted is None:
         return
+    if task.spec.generation is not None and hasattr(outputs, "logs"):  # the targets' alone, see `models.base`
+        outputs, wanted = outputs.logs, wanted[:-1]
     found = getattr(outputs, "shape", None)
     if found != (2, *wanted):
         shown = found or jax.tree.map(lambda a: a.shape, outputs)

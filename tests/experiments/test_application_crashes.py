@@ -67,12 +67,23 @@ def talk(folder: Path) -> list[str]:
     return [f"--config.task.train={folder / 'talk.txt'}", *(f"--config.{f}" for f in fields)]
 
 
+def mails(folder: Path) -> list[str]:
+    rng = np.random.default_rng(0)
+    names = rng.choice(["ann", "bob", "cy"], 60)
+    rows = [f"dear all , we meet {name} on day {n % 7} .\tmeeting with {name}" for n, name in enumerate(names)]
+    (folder / "mails.tsv").write_text("document\tsummary\n" + "\n".join(rows) + "\n")
+    fields = ("task.validation_documents=0", "task.document_words=12", "task.summary_words=4", "task.beams=2",
+              "model.embedding_size=4", "model.attention_size=3")  # fmt: skip
+    return [f"--config.task.train={folder / 'mails.tsv'}", *(f"--config.{f}" for f in fields)]
+
+
 APPLICATIONS: dict[str, Callable[[Path], list[str]]] = {
     "anomalies": measurements,
     "chorales": music,
     "dialogue": talk,
     "forecasting": series,
     "sentiment": texts,
+    "summarisation": mails,
 }
 """Writes the data of an application to a folder and returns the arguments of a run on it."""
 

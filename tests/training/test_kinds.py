@@ -41,7 +41,7 @@ KINDS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "linen": (ADDING, {"dropout": 0.5}),
     "nnx": (ADDING, {"dropout": 0.5}),
 }
-OF_APPLICATIONS = ("stream", "voices", "segrnn", "one_step")
+OF_APPLICATIONS = ("stream", "voices", "segrnn", "one_step", "pointer")
 """Kinds for the tasks of applications, which are tested with these tasks."""
 CONFIG: dict[str, Any] = {
     "cells": {"gru": {"kind": "gru", "hidden_size": 2}},

@@ -83,8 +83,10 @@ def read_rows(path: Path) -> list[tuple[int, list[str]]]:
     Empty lines are skipped. Raises FileError for an unclosed quote, or as `read_text` does.
     """
     delimiter = DELIMITERS[path.suffix.lower()]
-    reader = csv.reader(io.StringIO(read_text(path), newline=""), delimiter=delimiter, strict=True)
+    text = read_text(path)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     rows, start = [], 1
+    limit = csv.field_size_limit(max(len(text), csv.field_size_limit()))  # a cell may hold a long document
     try:
         for cells in reader:
             if cells:
@@ -94,6 +96,8 @@ def read_rows(path: Path) -> list[tuple[int, list[str]]]:
         raise FileError(
             f"{path}:{start}: {e}: a cell that starts with a quote must end with one, and double those inside"
         ) from e
+    finally:
+        csv.field_size_limit(limit)
     return rows
 
 

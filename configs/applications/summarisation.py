@@ -1,0 +1,44 @@
+"""Subjects of e-mails, AESLC, by a pointer-generator of each cell.
+
+python -m experiments.compare --config=configs/applications/summarisation.py[:quick | :full]
+"""
+
+import ml_collections
+
+VARIANTS = ("default", "quick", "full")
+
+
+def get_config(variant: str = "default") -> ml_collections.ConfigDict:
+    """Returns the config of a variant."""
+    if variant not in VARIANTS:
+        raise ValueError(
+            f"configs/applications/summarisation.py has no variant {variant!r}; choose from {', '.join(VARIANTS)}"
+        )
+    config = ml_collections.ConfigDict()
+    config.task = ml_collections.ConfigDict({"name": "summarisation", "dataset": "aeslc", "validation_documents": 500})
+    config.cells = ml_collections.ConfigDict()
+    size = 256 if variant == "full" else 128
+    config.cells.gru = ml_collections.ConfigDict({"kind": "gru", "hidden_size": size, "reset": "after"})
+    config.cells.lstm = ml_collections.ConfigDict({"kind": "lstm", "forget_bias": 1.0})
+    config.cells.rnn = ml_collections.ConfigDict({"kind": "rnn", "activation": "tanh"})
+    config.only = ""
+    config.reference = "gru"
+    config.match = "parameters"
+    config.updates = 2000
+    config.batch_size = 32
+    config.length_buckets = 4
+    config.evaluations = 4
+    config.select = "best"
+    config.seeds = 1
+    config.first_seed = 0
+    config.optimizer = ml_collections.ConfigDict(
+        {"name": "adam", "learning_rate": 2e-3, "schedule": "cosine", "clip": 2.0, "weight_decay": 0.0}
+    )
+    config.model = ml_collections.ConfigDict({"kind": "pointer", "embedding_size": 128, "dropout": 0.3})
+    if variant == "quick":
+        config.updates, config.evaluations = 100, 1
+        config.task.validation_documents = 100
+    if variant == "full":
+        config.updates, config.seeds, config.batch_size = 8000, 5, 64
+        config.task.validation_documents = 0
+    return config

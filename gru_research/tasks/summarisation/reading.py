@@ -1,0 +1,160 @@
+"""Reads documents with their summaries: the built-in data set, and a user's own files."""
+
+import dataclasses
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from gru_research.config import FileError, choose
+from gru_research.data import DataDirs, load
+from gru_research.data.own_files import read_table, read_text
+
+from ..files.options import Options as Files
+from .words import split_words
+
+DATASETS = ("aeslc",)
+TABLES = (".tsv", ".csv")
+LINES = ".jsonl"
+FIELDS = ("document", "summary")
+
+
+class Pair(NamedTuple):
+    """A document with its summary.
+
+    Attributes:
+      others: further right summaries, which are for measuring alone.
+    """
+
+    document: str
+    summary: str
+    others: tuple[str, ...] = ()
+
+
+Sets = Mapping[str, Sequence[Pair]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """Where documents come from, as plain JSON: a built-in `dataset`, or `files`."""
+
+    dataset: str
+    files: Files | None
+
+    @classmethod
+    def of(
+        cls, dataset: str, train: str, validation: str, test: str, validation_share: float, test_share: float, seed: int
+    ) -> "Source":
+        """Returns the source that the task's options name.
+
+        Raises:
+          ValueError: an unknown data set, files without one for training, a share that is out of range, or a file that
+            is neither a table nor JSON Lines.
+        """
+        if not train:
+            choose("dataset", dataset, DATASETS)
+            for field, value in (("validation", validation), ("test", test)):
+                if value:
+                    raise ValueError(f"{field}={value!r} needs train: a file for training")
+            return cls(dataset, None)
+        files = Files(train, validation, test, validation_share, test_share, seed)
+        paths = files.paths()
+        if paths["train"].suffix.lower() not in (*TABLES, LINES):
+            raise ValueError(f"train={train!r} must end with {', '.join(TABLES)} or {LINES}")
+        return cls("", dataclasses.replace(files, **{split: str(path) for split, path in paths.items()}))
+
+    @classmethod
+    def from_json(cls, fields: Mapping[str, Any]) -> "Source":
+        """Inverts `dataclasses.asdict`."""
+        return cls(fields["dataset"], None if fields["files"] is None else Files(**fields["files"]))
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """The user's own files."""
+        if self.files is None:
+            return ()
+        return tuple(Path(path) for path in (self.files.train, self.files.validation, self.files.test) if path)
+
+    @property
+    def name(self) -> str:
+        """A name that is fit for a file."""
+        return self.dataset or re.sub(r"[^A-Za-z0-9_.-]+", "_", self.paths[0].stem)[:60] or "data"
+
+    def read(self, dirs: DataDirs) -> dict[str, list[Pair]]:
+        """Returns the pairs of "train", "validation" and "test".
+
+        Raises:
+          FileError: a fault in a file, with its line.
+          ValueError: a share leaves nothing.
+        """
+        if self.files is None:
+            sets = load(self.dataset, dirs)
+            return {split: parse_lines(a["text"].tobytes().decode(), self.dataset) for split, a in sets.items()}
+        sets = {split: read_pairs(path) for split, path in self.files.paths().items()}
+        rows = self.files.shares().drawn(len(sets["train"]), "documents")
+        drawn = {split: [sets["train"][row] for row in part.tolist()] for split, part in rows.items()}
+        return {**drawn, **{split: pairs for split, pairs in sets.items() if split != "train"}}
+
+
+def read_pairs(path: Path) -> list[Pair]:
+    """Returns the pairs of a file, in its order: a table with the columns `document` and `summary` (.tsv, .csv), or
+    JSON Lines with an object of these fields a line (.jsonl).
+
+    Raises:
+      FileError: a column or a field is missing; a document or a summary isn't a text, or has no word; a line isn't
+        JSON; or as `read_table` and `read_text`.
+    """
+    if path.suffix.lower() == LINES:
+        return parse_lines(read_text(path), str(path))
+    table = read_table(path)
+    for column in FIELDS:
+        if column not in table.header:
+            raise FileError(f"{path}:1: lacks the column {column!r}; it has {', '.join(table.header)}")
+    columns = (table.texts(column) for column in FIELDS)
+    pairs = zip(*columns, strict=True)
+    return [_pair(document, summary, (), table.place(n)) for n, (document, summary) in enumerate(pairs)]
+
+
+def parse_lines(text: str, path: str) -> list[Pair]:
+    """Returns the pairs of JSON Lines, as `read_pairs`; "others" may hold a list of further right summaries. Empty
+    lines are skipped.
+
+    Args:
+      path: the file, for errors.
+    """
+    found = []
+    for number, line in enumerate(text.split("\n"), start=1):
+        if not line.strip():
+            continue
+        place = f"{path}:{number}"
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError) as e:
+            raise FileError(f"{place}: isn't JSON ({e}): each line must be an object, as {_EXAMPLE}") from e
+        if not isinstance(row, dict):
+            raise FileError(f"{place}: {line[:40]!r} must be an object, as {_EXAMPLE}")
+        for field in FIELDS:
+            if field not in row:
+                raise FileError(f"{place}: lacks {field!r}; it has {', '.join(map(repr, row)) or 'nothing'}")
+            if not isinstance(row[field], str):
+                raise FileError(f"{place}: {field}={str(row[field])[:40]!r} must be a text")
+        others = row.get("others", [])
+        if not isinstance(others, list) or not all(isinstance(one, str) for one in others):
+            raise FileError(f"{place}: others={str(others)[:40]!r} must be a list of texts")
+        found.append(_pair(row["document"], row["summary"], tuple(others), place))
+    return found
+
+
+_EXAMPLE = '{"document": "...", "summary": "..."}'
+
+
+def _pair(document: str, summary: str, others: tuple[str, ...], place: str) -> Pair:
+    for field, text in zip(FIELDS, (document, summary), strict=True):
+        if not split_words(text[:_SEEN]):
+            raise FileError(f"{place}: {field}={text[:40]!r} has no word")
+    return Pair(document, summary, others)
+
+
+_SEEN = 10_000
+"""The first letters of a text, in which a word must be."""
