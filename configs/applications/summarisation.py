@@ -24,19 +24,19 @@ def get_config(variant: str = "default") -> ml_collections.ConfigDict:
     config.only = ""
     config.reference = "gru"
     config.match = "parameters"
-    config.updates = 2000
+    config.updates = 600
     config.batch_size = 32
     config.length_buckets = 4
-    config.evaluations = 4
+    config.evaluations = 2
     config.select = "best"
-    config.seeds = 1
+    config.seeds = 3
     config.first_seed = 0
     config.optimizer = ml_collections.ConfigDict(
-        {"name": "adam", "learning_rate": 2e-3, "schedule": "cosine", "clip": 2.0, "weight_decay": 0.0}
+        {"name": "adam", "learning_rate": 3e-3, "schedule": "cosine", "clip": 2.0, "weight_decay": 0.0}
     )
     config.model = ml_collections.ConfigDict({"kind": "pointer", "embedding_size": 128, "dropout": 0.3})
     if variant == "quick":
-        config.updates, config.evaluations = 100, 1
+        config.updates, config.seeds, config.evaluations = 100, 1, 1
         config.task.validation_documents = 100
     if variant == "full":
         config.updates, config.seeds, config.batch_size = 8000, 5, 64

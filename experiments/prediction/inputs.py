@@ -28,6 +28,7 @@ from gru_research.tasks.files.categorical import UNKNOWN
 from gru_research.tasks.files.prediction_inputs import from_table, inputs_array
 from gru_research.tasks.forecasting.tables import Layout, read_history
 from gru_research.tasks.input_encoders import BESIDE
+from gru_research.tasks.summarisation.reading import LINES, read_documents
 
 FILES = (".npy", ".npz", ".csv", ".tsv", ".txt")
 """File endings. A word with one of these is a file name, even if no such file exists."""
@@ -56,6 +57,8 @@ def read(given: str, task: Task) -> list[Asked]:
         return _music(path)
     if form == "anomalies" and path.suffix in TABLES:
         return [Asked(read_series(path, Columns(**task.learned["columns"]), labels=False), str(path))]
+    if form == "summaries" and path.suffix.lower() in (".txt", LINES) and _is_file(path):
+        return [Asked(text, text) for text in read_documents(path)]
     if form == "forecasts" and path.suffix.lower() in TABLES and _is_file(path):
         return [Asked(read_history(path, *_forecasting(task)), str(path))]
     if not _is_file(path):

@@ -74,6 +74,7 @@ class Application:
       samples: whether answers and examples are drawn token by token. The model must then generate, and `predict` takes
         the options of `runs.predict.Sampling`.
       sampling: the defaults of these options, by field.
+      private: whether the examples were written by people who didn't publish them. A report then shows none.
     """
 
     form: str
@@ -85,6 +86,7 @@ class Application:
     generate: Generate | None = None
     samples: bool = False
     sampling: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    private: bool = False
 
     def check(self, metrics: Mapping[str, Any], trivial: Mapping[str, float]) -> None:
         """Raises ValueError unless every metric and every trivial answer that is named exists."""

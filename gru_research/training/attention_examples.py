@@ -21,7 +21,9 @@ PART = 500
 
 
 def has_attention(model: Any, task: Task) -> bool:
-    """Whether the model has attention weights for its answers."""
+    """Whether the model has attention weights for its answers to examples that a report may show."""
+    if task.application is not None and task.application.private:
+        return False
     return task.spec.answers == "generated" and no_attention(model) is None
 
 

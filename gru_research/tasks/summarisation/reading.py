@@ -111,17 +111,26 @@ def read_pairs(path: Path) -> list[Pair]:
     for column in FIELDS:
         if column not in table.header:
             raise FileError(f"{path}:1: lacks the column {column!r}; it has {', '.join(table.header)}")
-    columns = (table.texts(column) for column in FIELDS)
-    pairs = zip(*columns, strict=True)
-    return [_pair(document, summary, (), table.place(n)) for n, (document, summary) in enumerate(pairs)]
+    rows = zip(*(table.texts(column) for column in FIELDS), strict=True)
+    return [_pair(dict(zip(FIELDS, row, strict=True)), (), table.place(n)) for n, row in enumerate(rows)]
 
 
-def parse_lines(text: str, path: str) -> list[Pair]:
+def read_documents(path: Path) -> list[str]:
+    """Returns the documents of a file for prediction: the "document" of each line of JSON Lines, or else the whole text
+    as one document. Raises FileError as `read_pairs`."""
+    text = read_text(path)
+    if path.suffix.lower() != LINES:
+        return [text]
+    return [pair.document for pair in parse_lines(text, str(path), FIELDS[:1])]
+
+
+def parse_lines(text: str, path: str, needed: Sequence[str] = FIELDS) -> list[Pair]:
     """Returns the pairs of JSON Lines, as `read_pairs`; "others" may hold a list of further right summaries. Empty
     lines are skipped.
 
     Args:
       path: the file, for errors.
+      needed: the fields that a line must have; the summary is "" where it isn't among them.
     """
     found = []
     for number, line in enumerate(text.split("\n"), start=1):
@@ -134,7 +143,7 @@ def parse_lines(text: str, path: str) -> list[Pair]:
             raise FileError(f"{place}: isn't JSON ({e}): each line must be an object, as {_EXAMPLE}") from e
         if not isinstance(row, dict):
             raise FileError(f"{place}: {line[:40]!r} must be an object, as {_EXAMPLE}")
-        for field in FIELDS:
+        for field in needed:
             if field not in row:
                 raise FileError(f"{place}: lacks {field!r}; it has {', '.join(map(repr, row)) or 'nothing'}")
             if not isinstance(row[field], str):
@@ -142,18 +151,19 @@ def parse_lines(text: str, path: str) -> list[Pair]:
         others = row.get("others", [])
         if not isinstance(others, list) or not all(isinstance(one, str) for one in others):
             raise FileError(f"{place}: others={str(others)[:40]!r} must be a list of texts")
-        found.append(_pair(row["document"], row["summary"], tuple(others), place))
+        texts = {field: row[field] for field in needed}
+        found.append(_pair(texts, tuple(others), place))
     return found
 
 
 _EXAMPLE = '{"document": "...", "summary": "..."}'
 
 
-def _pair(document: str, summary: str, others: tuple[str, ...], place: str) -> Pair:
-    for field, text in zip(FIELDS, (document, summary), strict=True):
+def _pair(texts: Mapping[str, str], others: tuple[str, ...], place: str) -> Pair:
+    for field, text in texts.items():
         if not split_words(text[:_SEEN]):
             raise FileError(f"{place}: {field}={text[:40]!r} has no word")
-    return Pair(document, summary, others)
+    return Pair(texts["document"], texts.get("summary", ""), others)
 
 
 _SEEN = 10_000

@@ -25,6 +25,8 @@ from .words import Vocabulary, learn_vocabulary, split_words
 
 FORM = "summaries"
 USE = "summarising texts"
+PRIVATE = ("aeslc",)
+"""Data sets of texts that their writers didn't publish."""
 
 
 def summarisation(
@@ -227,5 +229,6 @@ def _make(
             },
             published=PUBLISHED.get(source.dataset, ()),
             generate=Generate(answer, longest),
+            private=source.dataset in PRIVATE,
         ),
     )
