@@ -63,9 +63,10 @@ def logits_and_weights(
     logits = np.zeros((*targets.shape, len(readout["b"])))
     weights = np.zeros((*targets.shape, memory.shape[1]))
     for b, length in enumerate(batch["target_lengths"]):
+        scale = 1 if "W" in readout else np.sqrt(table.shape[1])  # without W it is tied
         carries, token = [tuple(part[b] for part in carry) for carry in firsts], begin
         for u in range(length):
-            x, context = table[token], np.zeros(0)
+            x, context = table[token] * scale, np.zeros(0)
             if kind == "bahdanau":
                 query = carries[0][-1]  # h is the last part of every carry
                 context, weights[b, u] = read(kind, decoder["attention"], query, memory[b], real[b])
@@ -78,7 +79,7 @@ def logits_and_weights(
             if "vector" in decoder:
                 v = decoder["vector"]["W"].T @ np.concatenate([context, x])
                 v = v if kind == "none" else np.tanh(v)
-            kernel = readout["W"] if "W" in readout else table.T / np.sqrt(table.shape[1])
+            kernel = readout.get("W", table.T)
             logits[b, u] = kernel.T @ v + readout["b"]
             token = targets[b, u]
     return logits, weights

@@ -115,6 +115,11 @@ def mnist_manual_dir() -> str:
 
 
 @pytest.fixture(scope="session")
+def multi30k_manual_dir() -> str:
+    return _raw_files("multi30k")
+
+
+@pytest.fixture(scope="session")
 def music_manual_dir() -> str:
     return _raw_files("music_poly")
 
@@ -204,6 +209,14 @@ def mnist_data_dir(mnist_manual_dir: str, tmp_path_factory: pytest.TempPathFacto
     """A `data_dir` with MNIST prepared in it. All tests share it: copy it before damaging it."""
     data_dir = str(tmp_path_factory.mktemp("data_dir"))
     prepare("mnist", DataDirs(data_dir=data_dir, manual_dir=mnist_manual_dir))
+    return data_dir
+
+
+@pytest.fixture(scope="session")
+def multi30k_data_dir(multi30k_manual_dir: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A `data_dir` with Multi30k prepared in it."""
+    data_dir = str(tmp_path_factory.mktemp("data_dir"))
+    prepare("multi30k", DataDirs(data_dir, multi30k_manual_dir))
     return data_dir
 
 

@@ -29,6 +29,7 @@ APPLICATIONS = {
     "chorales": "chorales",
     "dialogue": "dialog_babi",
     "summarisation": "aeslc",
+    "translation": "multi30k",
 }
 """Each application's data. Its plan is made from them."""
 STORED = ("smnist", "music", "characters", "scan")

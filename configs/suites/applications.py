@@ -9,7 +9,7 @@ downloaded once; without a network, prepare each data set from its own folder in
 
 import ml_collections
 
-APPLICATIONS = ("forecasting", "sentiment", "dialogue", "chorales", "anomalies", "summarisation")
+APPLICATIONS = ("forecasting", "sentiment", "dialogue", "chorales", "anomalies", "summarisation", "translation")
 VARIANTS = ("default", "quick")
 
 

@@ -60,6 +60,8 @@ def said(answer: Any) -> str:
     if isinstance(answer, dict) and {"labels", "probabilities"} <= set(answer):
         shares = answer["probabilities"]
         return ", ".join(f"{name} ({shares[name]:.3g})" if name in shares else name for name in answer["labels"]) or "-"
+    if isinstance(answer, dict) and "translation" in answer:
+        return str(answer["translation"])
     if isinstance(answer, str):
         return answer
     if isinstance(answer, float):

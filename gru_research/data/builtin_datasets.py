@@ -29,6 +29,7 @@ from gru_research.data import (
     ett,
     goemotions,
     mnist,
+    multi30k,
     music,
     nab,
     scan,
@@ -52,6 +53,7 @@ BUILDERS: Mapping[str, type[tfds.core.GeneratorBasedBuilder]] = {
     "etth2": ett.Etth2,
     "goemotions": goemotions.Builder,
     "mnist": mnist.Builder,
+    "multi30k": multi30k.Builder,
     "music_jsb": music.Jsb,
     "music_musedata": music.MuseData,
     "music_nottingham": music.Nottingham,
@@ -111,6 +113,8 @@ def load(name: str, dirs: DataDirs = DataDirs(), max_examples: int = 0) -> dict[
       0, `length` int32 [N], its bytes (`text_arrays.to_texts` reads both), and `labels` uint8 [N, 28], 1 for each of
       `goemotions.EMOTIONS` that a comment has.
       mnist: `train` (60,000) and `test` (10,000) with `image` uint8 [N, 28, 28] and `label` int32 [N].
+      multi30k: `train` (29,000), `validation` (1,014), `test` and `test_2017` (1,000 each) with `de` and `en` as `text`
+      above, and `de_length` and `en_length` as `length`: sentences that translate each other.
       music_*: `train`, `validation` and `test` with `frames` uint8 [N, T, 11], 88 keys as bits, padded with 0 to the
       longest of the split, and `length` int32 [N].
       nab: `points` with `series`, `time`, `value` and `window` [N], a row for each of 365,558 points of the series

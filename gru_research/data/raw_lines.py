@@ -10,7 +10,11 @@ def raw_lines(path: os.PathLike | str) -> list[str]:
       ValueError: the file isn't UTF-8, or its last line is cut off.
     """
     with open(path, "rb") as file:
-        content = file.read()
+        return lines_of(file.read(), path)
+
+
+def lines_of(content: bytes, path: os.PathLike | str) -> list[str]:
+    """Returns the lines of a file's `content`. `path` is for errors, which are those of `raw_lines`."""
     try:
         *lines, rest = content.decode().split("\n")
     except UnicodeDecodeError as e:

@@ -60,8 +60,10 @@ class EncoderDecoder:
       target: the embedding of answers' tokens.
       readout: from v to the logits of the answers' vocabulary.
       source: the embedding of inputs that are tokens; None: inputs are vectors.
-      tied: whether the readout's kernel is the target embedding, transposed (Press and Wolf 2017, arXiv 1608.05859)
-        and divided by the root of its size, since its entries are drawn from N(0, 1). v then has that size.
+      tied: whether the readout's kernel is the target embedding, transposed (Press and Wolf 2017, arXiv 1608.05859). v
+        then has its size E. Its entries are drawn from N(0, 1 / E), and what the decoder reads is multiplied by the
+        root of E (Vaswani et al. 2017, arXiv 1706.03762, section 3.4). Entries from N(0, 1) with divided logits are the
+        same function, but Adam's steps are then smaller beside them by the root of E.
       dropout: the rate at which embeddings and v are dropped, a new mask each step. The stacks drop between layers.
       options: how the time loops run. The loop with `Bahdanau` in it is one that JAX differentiates, whatever
         `backend` is.
@@ -99,6 +101,7 @@ class EncoderDecoder:
         params["readout"] = self.readout.init(readout_key, self.decoder.size)
         if self.tied:
             del params["readout"]["W"]
+            params["target"] = {"E": params["target"]["E"] / math.sqrt(self.target.size)}
         return params
 
     def apply(self, params: Params, batch: Batch, key: PRNGKey | None = None) -> Array:
@@ -125,7 +128,7 @@ class EncoderDecoder:
 
     def step(self, params: Params, state: State, tokens: Array) -> tuple[State, Array]:
         """From the state and the tokens `[B]` chosen last to the next state and the next token's logits `[B, V]`."""
-        x_BE = self.target.apply(params["target"], tokens)
+        x_BE = self._read_target(self.target.apply(params["target"], tokens))
         carry, v_BR = self.decoder.step(params["decoder"], *state, x_BE)
         return State(carry, state.memory), self._logits(params, v_BR)
 
@@ -168,7 +171,11 @@ class EncoderDecoder:
         """What the decoder reads under teacher forcing, `[B, U, E]`, and the lengths."""
         targets_BU, lengths = batch["targets"], batch.get("target_lengths")
         read_BU = jnp.concatenate([jnp.full_like(targets_BU[:, :1], self.begin), targets_BU[:, :-1]], 1)
-        return self._embed(self.target, params["target"], read_BU, lengths, key), lengths
+        return self._read_target(self._embed(self.target, params["target"], read_BU, lengths, key)), lengths
+
+    def _read_target(self, xs: Array) -> Array:
+        """What the decoder reads of target embeddings `[..., E]`."""
+        return xs * math.sqrt(self.target.size) if self.tied else xs
 
     def _embed(
         self, embedding: Embedding | OneHot, params: Params, tokens: Array, lengths: Array | None, key: PRNGKey | None
@@ -186,7 +193,7 @@ class EncoderDecoder:
         if not self.tied:
             return self.readout.apply(params["readout"], vs, vs)
         table, bias = params["target"]["E"], params["readout"]["b"]
-        return product(vs, table.T, promoted(vs, table)) / math.sqrt(self.target.size) + promote_rank(bias, vs)
+        return product(vs, table.T, promoted(vs, table)) + promote_rank(bias, vs)
 
 
 def _read(batch: Batch, *needed: str) -> dict[str, Array]:

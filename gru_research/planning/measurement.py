@@ -97,10 +97,11 @@ def compile_cell(plan: Plan, cell: CellPlan, members: int, sets: Sets) -> Compil
     started = time.perf_counter()
     updates = compile_updates(plan, cell, _seeds(plan, members), sets)
     validation, test = (put_evaluation(sets[name], plan.task, cell, updates.axis) for name in ("validation", "test"))
-    evaluate = compile_evaluation(plan, cell, updates.axis, updates.state, validation[0])
+    task, axis, state = plan.task, updates.axis, updates.state
+    evaluate = compile_evaluation(task, task.validation_metrics, cell, axis, state, validation[0])
     compiled = time.perf_counter()
-    alike = shapes(test[0]) == shapes(validation[0])
-    evaluate_test = evaluate if alike else compile_evaluation(plan, cell, updates.axis, updates.state, test[0])
+    alike = shapes(test[0]) == shapes(validation[0]) and len(task.validation_metrics) == len(task.metrics)
+    evaluate_test = evaluate if alike else compile_evaluation(task, tuple(task.metrics), cell, axis, state, test[0])
     test_seconds = 0.0 if alike else time.perf_counter() - compiled
     memory = _memory(updates, [updates.program, evaluate, evaluate_test], (validation, test))
     return Compiled(
@@ -130,7 +131,7 @@ class _Timer:
         self._calls: list[TimedCall] = []
         self._evaluated: list[float] = []
         self._evaluate(compiled.evaluate, compiled.validation)  # warm-up: touches memory for the first time
-        self._tested = self._evaluate(compiled.evaluate_test, compiled.test)
+        self._tested = self._evaluate(compiled.evaluate_test, compiled.test, tuple(self._task.metrics))
         self._loading = _loading(compiled.updates)
 
     def take_turn(self, seconds: float) -> None:
@@ -150,9 +151,11 @@ class _Timer:
         )
         return Timing(members, rates, sum(call.updates for call in calls) // members, len(calls), compiled.memory)
 
-    def _evaluate(self, program: Any, batches: Sequence[EvaluationBatch]) -> float:
+    def _evaluate(self, program: Any, batches: Sequence[EvaluationBatch], names: Sequence[str] = ()) -> float:
+        """Returns the seconds that measuring the metrics `names` takes; (): those of validation."""
         started = time.perf_counter()
-        score(program, self._updates.axis, self._updates.state, batches, self._task)
+        names = names or self._task.validation_metrics
+        score(program, self._updates.axis, self._updates.state, batches, self._task, names)
         return time.perf_counter() - started
 
 

@@ -139,6 +139,7 @@ class Result:
       train_set_loss, train_set_metric: of the tested parameters on the training examples, without noise; only with
         config.train_examples.
       steps_to_solve: None if the seed didn't solve the task; diverged_at: None if it didn't diverge.
+      answer: how the cell's answers to the test set were generated, where validation chose the way.
       diverged_in: with --debug_nans, the operation and the line of code at which the seed diverged.
       time: ms_per_step, train_seconds, run_seconds.
     """
@@ -161,6 +162,7 @@ class Result:
     train_set_loss: float | None = dataclasses.field(default=None, metadata=_LEFT_OUT)
     train_set_metric: float | None = dataclasses.field(default=None, metadata=_LEFT_OUT)
     diverged_in: str | None = dataclasses.field(default=None, metadata=_LEFT_OUT)
+    answer: Mapping[str, Any] | None = dataclasses.field(default=None, metadata=_LEFT_OUT)
     time: Numbers = dataclasses.field(default_factory=dict)
 
 

@@ -1,6 +1,7 @@
 """Notes below a table, computed from the results: what a reader must know before comparing its rows."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from gru_research import records, stats
 from gru_research.plural import several
@@ -69,6 +70,14 @@ def _training_notes(run: records.Run, task: results.TaskResults) -> Iterable[str
         yield f"Cells were given different numbers of updates: {given}."
     if run.header.config.get("select") == "best":
         yield "The test uses each seed's parameters at its best validation evaluation, not the last ones."
+    chosen = {result.cell: result.answer for result in run.results if result.answer is not None}
+    if chosen:
+        each = "; ".join(f"{label} by {_options(answer)}" for label, answer in chosen.items())
+        yield f"Validation chose how the answers to the test set are generated: {each}."
+
+
+def _options(answer: Mapping[str, Any]) -> str:
+    return ", ".join(str(value) if name == "name" else f"{name} {value}" for name, value in answer.items())
 
 
 def _incomplete_cells(task: results.TaskResults) -> Iterable[str]:

@@ -29,6 +29,7 @@ from . import export_texts
 from .array_meanings import array_meanings, scaling
 from .environment import environment
 from .loaded_run import LoadedRun
+from .predict import answer_of
 
 PLATFORMS = ("cpu", "cuda", "tpu")
 STEPS = {"inputs": "t", "mask": "t", "resets": "t", "targets": "u"}
@@ -82,7 +83,8 @@ def write(run: LoadedRun, cell: str, folder: Path, seed: int | None = None) -> d
     ):
         raise UserError(f"output={str(folder)!r} holds something else: choose another")
     params = {seed: run.parameters(cell, seed) for seed in seeds}
-    functions = export_functions(run.model(cell), run.task, params[seeds[0]], f"{cell}: its model")
+    answered = dataclasses.replace(run.task, answer=answer_of(run, cell))
+    functions = export_functions(run.model(cell), answered, params[seeds[0]], f"{cell}: its model")
     about = _about(run, cell, seeds, functions)
     folder.mkdir(parents=True, exist_ok=True)
     for old in (

@@ -65,6 +65,8 @@ class Sampling:
       top_k, top_p: draw from the `top_k` most probable tokens (0: all), and from the most probable ones that together
         reach the probability `top_p`.
       random_seed: the seed of the draws. An input's noise depends only on this seed and the input's index.
+      answer: how answers are generated at temperature 0, a name of `decoding.DECODERS` and its options; None: as the
+        cell's test set was answered.
     """
 
     length: int = 200
@@ -72,6 +74,7 @@ class Sampling:
     top_k: int = 0
     top_p: float = 1.0
     random_seed: int = 0
+    answer: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
         if self.length < 1:
@@ -162,6 +165,13 @@ def best_seed(run: AnyRun, cell: str) -> int:
     of_seeds = _validated(run, cell).items()
     ranks = {seed: sign * value for seed, (value, diverged) in of_seeds if value is not None and not diverged}
     return min(ranks, key=lambda seed: ranks[seed], default=run.seeds(cell)[0])
+
+
+def answer_of(run: AnyRun, cell: str) -> Mapping[str, Any]:
+    """Returns how the answers to a cell's test set were generated."""
+    found = run.records("result")
+    pairs = zip(found.get("cell", ()), found.get("answer", ()), strict=True) if "answer" in found else ()
+    return next((answer for label, answer in pairs if label == cell and answer is not None), run.task.answer)
 
 
 def _validated(run: AnyRun, cell: str) -> dict[int, tuple[float | None, bool]]:
@@ -266,6 +276,8 @@ def _batches(groups: Groups, size: int) -> Iterator[tuple[list[int], dict[str, n
 def _program(run: AnyRun, cell: str, sampling: Sampling) -> Callable[[Params, Batch, PRNGKey], Any]:
     """Returns `(params, batch, keys [B]) -> outputs`, compiled once for each shape."""
     task, model = run.task, run.model(cell)
+    chosen = sampling.answer or answer_of(run, cell)
+    task, sampling = dataclasses.replace(task, answer=chosen), dataclasses.replace(sampling, answer=chosen)
     if (task.samples or task.spec.generation is not None) and (reason := no_generation(model)):
         raise UserError(f"{cell} can't generate the answer that {task.name} asks for: its model {reason}")
     if task.application is not None and task.application.generate is not None:

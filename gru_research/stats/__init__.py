@@ -7,6 +7,7 @@ which higher is better (`as_scores`, `normalized`).
 """
 
 from gru_research.stats.bootstrap import Estimate
+from gru_research.stats.corpus_bleu import PairedBleu, corpus_bleu, paired_bleu
 from gru_research.stats.difference import paired_difference
 from gru_research.stats.improvement import probability_of_improvement
 from gru_research.stats.interquartile import MEASURED_COVERAGE, aggregate_iqm, interval_coverage, iqm, iqm_interval
@@ -25,12 +26,14 @@ __all__ = [
     "MEASURED_COVERAGE",
     "Direction",
     "Estimate",
+    "PairedBleu",
     "PermutationTest",
     "Profile",
     "SurvivalCurve",
     "Verdict",
     "aggregate_iqm",
     "as_scores",
+    "corpus_bleu",
     "expected_power",
     "holm",
     "interval_coverage",
@@ -41,6 +44,7 @@ __all__ = [
     "median_time_to_solve",
     "median_with_infinite",
     "normalized",
+    "paired_bleu",
     "paired_difference",
     "paired_permutation_test",
     "performance_profile",

@@ -25,6 +25,7 @@ from .smnist import smnist
 from .summarisation import summarisation
 from .temporal_order import temporal_order
 from .tfds import tfds
+from .translation import translation
 from .word_problem import word_problem
 
 TASKS: dict[str, Callable[..., Task]] = {
@@ -52,6 +53,7 @@ TASKS: dict[str, Callable[..., Task]] = {
     "tfds": tfds,
     "files": files,
     "sentiment": sentiment,
+    "translation": translation,
 }
 """The tasks that a config can name. To add a task, write a function with typed options and add a line here."""
 

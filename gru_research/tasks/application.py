@@ -8,8 +8,10 @@ import numpy as np
 
 from gru_research.types import Batch, Params, PRNGKey
 
-Collect = Callable[[Any, Params, Mapping[str, np.ndarray]], Mapping[str, np.ndarray]]
-"""`(model, params, test) -> arrays by name`."""
+Collect = Callable[
+    [Any, Params, Mapping[str, np.ndarray], Mapping[str, Mapping[str, np.ndarray]]], Mapping[str, np.ndarray]
+]
+"""`(model, params, test, kept) -> arrays by name`."""
 Generate = Callable[[Any, Params, Batch, PRNGKey, Any], Any]
 """`(model, params, batch, keys [B], sampling) -> outputs`, inside jit."""
 
@@ -67,8 +69,9 @@ class Application:
       trivial_metrics: further test metrics of the trivial answers, by answer and metric.
       published: results from the literature.
       breakdowns: metrics by group, by a name that is fit for a file.
-      examples: collects what the report draws of a trained cell: `(model, params, test) -> arrays by name`, for the
-        seed with the best validation metric. `test` is the stored test set `[N, ...]`.
+      examples: collects what the report draws of a trained cell: `(model, params, test, kept) -> arrays by name`, for
+        the seed with the best validation metric. `test` is the stored test set `[N, ...]`; `kept` has the arrays `[N,
+        ...]` that each metric kept of it.
       generate: computes the answers to a batch of raw inputs, where that isn't `model.apply` or the task's decoder:
         `(model, params, batch, keys [B], sampling) -> outputs`. `sampling` is a `runs.predict.Sampling`.
       samples: whether answers and examples are drawn token by token. The model must then generate, and `predict` takes

@@ -103,10 +103,13 @@ class Task:
         weight is, for example, the number of steps that a value averages.
       metrics: by name; always includes "loss", the mean of `loss`.
       metric: the metric that is compared on the test set.
-      validation_metric: the metric for curves, model selection and tuning; "" is `metric`.
+      validation_metric: the metric for curves, model selection and tuning; "" is `metric`. If it reads outputs, no
+        answers are generated during training, and records of evaluations have the metrics of outputs only.
       threshold: the value of the validation metric past which the task counts as solved; None: no such value.
       trivial: the `metric` of trivial answers on the test set, by their names.
       answer: how answers are generated for metrics of "answers": a name of `decoding.DECODERS` and its options.
+      answer_choices: further ways that compete after training: each cell's test set is answered in the way whose
+        answers have the best `metric` on the validation set. (): `answer` is the only one.
       length: T of the longest training sequence.
       scaling: one sentence on how trivial answers and the difficulty change with the length.
       latents: converts a batch to quantities `[B, T]` by name that a solver must compute or carry at each step, such
@@ -138,6 +141,7 @@ class Task:
     threshold: float | None = None
     trivial: Mapping[str, float] = dataclasses.field(default_factory=dict)
     answer: Mapping[str, Any] = dataclasses.field(default_factory=lambda: {"name": "greedy"})
+    answer_choices: tuple[Mapping[str, Any], ...] = ()
     length: int | None = None
     scaling: str = ""
     latents: Callable[[Batch], Arrays] | None = None
@@ -210,6 +214,12 @@ class Task:
     def generates(self) -> bool:
         """Whether a metric reads generated answers."""
         return any(metric.of == "answers" for metric in self.metrics.values())
+
+    @property
+    def validation_metrics(self) -> tuple[str, ...]:
+        """The metrics that are measured during training."""
+        whole = self.metrics[self.validation_metric].of == "answers"
+        return tuple(name for name, metric in self.metrics.items() if whole or metric.of == "outputs")
 
     @property
     def samples(self) -> bool:

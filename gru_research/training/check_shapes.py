@@ -1,7 +1,9 @@
 """Checks the shapes of a model's outputs and of a task's loss, answers and metrics before training."""
 
+import dataclasses
 import math
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import jax
@@ -52,13 +54,13 @@ def check_measures(model: Model, task: Task, examples: Mapping[str, Any]) -> Non
     prepared = jax.eval_shape(task.prepare, batch)
     read = {"outputs": jax.eval_shape(model.apply, params, prepared)}
     if task.generates:
-        choose(f"{task.name}: answer's name", task.answer.get("name"), DECODERS)
-        try:
-            read["answers"] = jax.eval_shape(
-                lambda params, batch: generate(model, task, params, batch), params, prepared
-            )
-        except (TypeError, ValueError) as e:
-            raise UserError(f"{task.name}: answer={dict(task.answer)!r} can't be generated ({first_line(e)})") from e
+        for answer in (*task.answer_choices, task.answer):
+            choose(f"{task.name}: answer's name", answer.get("name"), DECODERS)
+            own = dataclasses.replace(task, answer=answer)
+            try:
+                read["answers"] = jax.eval_shape(partial(generate, model, own), params, prepared)
+            except (TypeError, ValueError) as e:
+                raise UserError(f"{task.name}: answer={dict(answer)!r} can't be generated ({first_line(e)})") from e
     check_attend(model, task, params, prepared)
     _check_measure(task, "loss", task.loss, read["outputs"], prepared)
     for name, metric in task.metrics.items():

@@ -1,7 +1,7 @@
 """Evaluates one batch inside jit: the examples' statistics, the sums of these, and the predictions."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -30,18 +30,28 @@ class BatchMeasures(NamedTuple):
 
 
 def evaluate(
-    model: Model, task: Task, mesh_axis: str | None, state: TrainState, batch: Batch, counted: Array
+    model: Model,
+    task: Task,
+    names: Collection[str],
+    mesh_axis: str | None,
+    state: TrainState,
+    batch: Batch,
+    counted: Array,
 ) -> BatchMeasures:
-    """Returns the task's measures of one batch. `counted [B]` is False for copies that fill up a set's last batch.
+    """Returns the task's metrics `names` of one batch.
 
+    `counted [B]` is False for copies that fill up a set's last batch.
     Where rows are divided over `mesh_axis`, `batch` and `counted` are this device's parts; the result is whole.
     """
     prepared = task.prepare(batch)
-    read = outputs_of(model, task, state.params, prepared)
-    each = {name: wide(metric.statistics(read[metric.of], prepared)) for name, metric in task.metrics.items()}
+    metrics = {name: task.metrics[name] for name in names}
+    read: dict[str, Any] = {"outputs": model.apply(state.params, prepared)}
+    if any(metric.of == "answers" for metric in metrics.values()):
+        read["answers"] = generate(model, task, state.params, prepared)
+    each = {name: wide(metric.statistics(read[metric.of], prepared)) for name, metric in metrics.items()}
     sums = {
         name: {part: jnp.sum(jnp.where(counted, a, 0)) for part, a in each[name].items()}
-        for name, metric in task.metrics.items()
+        for name, metric in metrics.items()
         if isinstance(metric, Additive)
     }
     kept = each | {PREDICTIONS: wide(predictions(read))}
@@ -57,14 +67,6 @@ def wide(arrays: Arrays) -> dict[str, Array]:
         name: a.astype(jnp.float32) if jnp.issubdtype(a.dtype, jnp.floating) and a.dtype.itemsize < 4 else a
         for name, a in arrays.items()
     }
-
-
-def outputs_of(model: Model, task: Task, params: Params, batch: Batch) -> dict[str, Any]:
-    """Returns a prepared batch's "outputs" and, where a metric reads them, the generated "answers"."""
-    read = {"outputs": model.apply(params, batch)}
-    if task.generates:
-        read["answers"] = generate(model, task, params, batch)
-    return read
 
 
 def predictions(read: Mapping[str, Any]) -> dict[str, Array]:

@@ -117,7 +117,7 @@ def train_members(
     at = LoopState(0, state, start_sums(axis), [], 0.0)
     programs = programs or ProgramCache(plan, cell)
     train = programs.training(axis, optimizer, at.state, at.sums, batch_maker)
-    evaluate = programs.evaluation(axis, at.state, validation[0])
+    evaluate = programs.evaluation(task, task.validation_metrics, axis, at.state, validation[0])
     selection = Selection(axis, task, schedule)
     if snapshot is not None:
         at = from_arrays(snapshot.arrays, at, selection, axis, snapshot.step)
@@ -130,7 +130,7 @@ def train_members(
             due = at.step % schedule.eval_every == 0 or at.step == schedule.updates
             if due and not (at.evaluations and at.evaluations[-1].step == at.step):
                 started = time.perf_counter()
-                measured = score(evaluate, axis, at.state, validation, task).metrics
+                measured = score(evaluate, axis, at.state, validation, task, task.validation_metrics).metrics
                 at.evaluations.append(_evaluation(at, axis, measured))
                 evaluated(at.evaluations[-1], at.state)
                 at.sums = start_sums(axis)

@@ -1,7 +1,7 @@
 """A cache of one cell's compiled programs, shared by tuning, training and the test."""
 
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Collection, Hashable
 from functools import partial
 from typing import Any, TypeVar
 
@@ -9,6 +9,7 @@ import jax
 import numpy as np
 
 from gru_research import native
+from gru_research.tasks import Task
 
 from .batch_maker import BatchMaker
 from .evaluation import BatchMeasures
@@ -51,11 +52,16 @@ class ProgramCache:
         fits = _fits((state, sums, batches.layout)), batches.buckets
         return self._once(("training", axis.mesh, optimizer.program, fits), compile_it)
 
-    def evaluation(self, axis: SeedAxis, state: TrainState, batch: EvaluationBatch) -> Callable[..., BatchMeasures]:
-        """Returns the evaluation program for a state and a batch."""
+    def evaluation(
+        self, task: Task, names: Collection[str], axis: SeedAxis, state: TrainState, batch: EvaluationBatch
+    ) -> Callable[..., BatchMeasures]:
+        """Returns the program that measures metrics for a state and a batch.
+
+        `task` is the plan's, or a copy that generates answers in another way.
+        """
         return self._once(
-            ("evaluation", axis.mesh, _fits((state, batch.examples))),
-            lambda: compile_evaluation(self._plan, self._cell, axis, state, batch),
+            ("evaluation", tuple(sorted(task.answer.items())), tuple(names), axis.mesh, _fits((state, batch.examples))),
+            lambda: compile_evaluation(task, names, self._cell, axis, state, batch),
         )
 
     def _once(self, key: Hashable, compile_it: Callable[[], T]) -> T:

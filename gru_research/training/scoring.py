@@ -1,7 +1,7 @@
 """Evaluates all members on a set, in batches of one shape, so that the whole set needs one program."""
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -17,7 +17,7 @@ from gru_research.tasks import Task
 from gru_research.types import Array, Batch
 
 from .evaluation import BatchMeasures, evaluate
-from .plan import CellPlan, Plan
+from .plan import CellPlan
 from .predictions import compute, finished
 from .seeds import OWN, SHARED_ROWS, SeedAxis
 from .state import TrainState
@@ -95,12 +95,14 @@ def score(
     state: TrainState,
     batches: Sequence[EvaluationBatch],
     task: Task,
+    names: Collection[str],
     keep: bool = False,
 ) -> Scores:
-    """Returns the task's metrics of each member over a set; with `keep` also the arrays of each example."""
+    """Returns the task's metrics `names` of each member over a set; with `keep` also the arrays of each example."""
     members = axis.put(axis.members)
     measured = [program(members, state, batch.examples, batch.counted) for batch in batches]
-    collected = [name for name, metric in task.metrics.items() if not isinstance(metric, Additive)]
+    metrics = {name: task.metrics[name] for name in names}
+    collected = [name for name, metric in metrics.items() if not isinstance(metric, Additive)]
     counts = [batch.count for batch in batches]
     kept = {
         name: _joined([part.kept[name] for part in measured], axis, counts)
@@ -108,7 +110,7 @@ def score(
         if keep or name in collected
     }
     found = {}
-    for name, metric in task.metrics.items():
+    for name, metric in metrics.items():
         try:
             if isinstance(metric, Additive):
                 found[name] = finished(metric, _summed([part.sums[name] for part in measured], axis))
@@ -134,20 +136,22 @@ def _joined(parts: Sequence[Mapping[str, Any]], axis: SeedAxis, counts: Sequence
     }
 
 
-def compile_evaluation(plan: Plan, cell: CellPlan, axis: SeedAxis, state: TrainState, batch: EvaluationBatch) -> Any:
-    """Compiles the program that evaluates all members on one batch. Its arguments are the axis's `members`, the state,
-    the examples and `counted`."""
-    program = partial(_unless_copy, cell.model, plan.task, axis.mesh_axis, axis.batched)
+def compile_evaluation(
+    task: Task, names: Collection[str], cell: CellPlan, axis: SeedAxis, state: TrainState, batch: EvaluationBatch
+) -> Any:
+    """Compiles the program that measures the metrics `names` of all members on one batch. Its arguments are the axis's
+    `members`, the state, the examples and `counted`."""
+    program = partial(_unless_copy, cell.model, task, names, axis.mesh_axis, axis.batched)
     spread = axis.shard_over_seeds(program, OWN, OWN, SHARED_ROWS, SHARED_ROWS)
     return spread.lower(axis.put(axis.members), state, batch.examples, batch.counted).compile()
 
 
 def _unless_copy(
-    model: Model, task: Task, mesh_axis: str | None, batched: bool, member: Array, state: TrainState, batch: Batch,
-    counted: Array,
+    model: Model, task: Task, names: Collection[str], mesh_axis: str | None, batched: bool, member: Array,
+    state: TrainState, batch: Batch, counted: Array,
 ) -> BatchMeasures:  # fmt: skip
     """Evaluates a member. Unless members are batched, a copy gives zeros, which takes no time."""
-    measure = jax.jit(partial(evaluate, model, task, mesh_axis))  # jitted so that it is traced only once below
+    measure = jax.jit(partial(evaluate, model, task, names, mesh_axis))  # jitted so that it is traced only once below
     if batched:
         return measure(state, batch, counted)
     nothing = jax.tree.map(lambda a: jnp.zeros(a.shape, a.dtype), jax.eval_shape(measure, state, batch, counted))

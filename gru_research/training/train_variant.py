@@ -16,6 +16,7 @@ from gru_research.stats import rank_worst, solved_at
 from gru_research.tasks import Task
 
 from . import evaluation_hooks, processes
+from .answer_choice import choose_answer
 from .attention_examples import collect_attention, has_attention
 from .batch_maker import Sets
 from .checkpoint import Checkpoints, Snapshot, save_parameters, unfinished
@@ -96,21 +97,25 @@ def train_variant(
         trained = train_members(plan, cell, sets, axis, schedule, hooks, programs, checkpoints, snapshot, evaluated)
     causes = _causes(plan, cell, sets, axis, trained, hooks) if debug_nans else {}
 
-    def score_on(name: str, keep: bool = False) -> Scores:
-        batches = put_evaluation(sets[name], plan.task, cell, axis)
-        state = trained.state._replace(params=trained.params)
-        return score(programs.evaluation(axis, state, batches[0]), axis, state, batches, plan.task, keep)
+    tested_state = trained.state._replace(params=trained.params)
 
-    tested = score_on("test", keep=True)
-    on_training = score_on("train").metrics if plan.config.train_examples else None
+    def score_on(name: str, task: Task = plan.task, names: Sequence[str] = (), keep: bool = False) -> Scores:
+        batches, names = put_evaluation(sets[name], task, cell, axis), names or tuple(task.metrics)
+        program = programs.evaluation(task, names, axis, tested_state, batches[0])
+        return score(program, axis, tested_state, batches, task, names, keep)
+
+    answering = choose_answer(plan.task, score_on, hooks.say)
+    tested = score_on("test", answering, keep=True)
+    on_training = score_on("train", answering).metrics if plan.config.train_examples else None
     # Parameters are saved before the results are recorded: a cell with recorded results is never trained again.
     params, best = axis.gather(trained.params), axis.gather(trained.best_params)
     if processes.is_first():
         save_parameters(saving.workdir, cell.label, axis.seeds, params, best)
         save_test(saving.workdir, cell.label, axis.seeds, tested.kept)
         _save_attention(plan, cell, sets["test"], trained, params, tested, saving.workdir)
-        _save_examples(plan, cell, sets["test"], trained, params, saving.workdir)
-    _record_results(plan, cell, trained, tested.metrics, on_training, causes, hooks, saving.elapsed())
+        _save_examples(plan, cell, sets["test"], trained, params, tested, saving.workdir)
+    answer = answering.answer if plan.task.answer_choices else None
+    _record_results(plan, cell, trained, tested.metrics, on_training, causes, answer, hooks, saving.elapsed())
     saving.records()
     if processes.is_first():
         shutil.rmtree(unfinished(saving.workdir, cell.label), ignore_errors=True)
@@ -161,7 +166,13 @@ def _save_attention(
 
 
 def _save_examples(
-    plan: Plan, cell: CellPlan, test: Mapping[str, np.ndarray], trained: TrainingResult, params: Any, workdir: Path
+    plan: Plan,
+    cell: CellPlan,
+    test: Mapping[str, np.ndarray],
+    trained: TrainingResult,
+    params: Any,
+    tested: Scores,
+    workdir: Path,
 ) -> None:
     """Saves what the report draws of an application: test examples of the seed with the best validation metric."""
     application, metric = plan.task.application, plan.task.validation_metric
@@ -176,8 +187,8 @@ def _save_examples(
         return
     sign = 1 if plan.task.validation_direction == "min" else -1
     s = int(np.argmin(sign * rank_worst(ends, plan.task.validation_direction)))
-    own = jax.tree.map(lambda a: a[s], params)
-    save_examples(workdir, cell.label, plan.seeds[s], application.examples(cell.model, own, test))
+    own, kept = jax.tree.map(lambda a: a[s], (params, {name: dict(each) for name, each in tested.kept.items()}))
+    save_examples(workdir, cell.label, plan.seeds[s], application.examples(cell.model, own, test, kept))
 
 
 def _record_probe(
@@ -241,6 +252,7 @@ def _record_results(
     tested: Mapping[str, np.ndarray],
     on_training: Mapping[str, np.ndarray] | None,
     causes: Mapping[int, str | None],
+    answer: Mapping[str, Any] | None,
     hooks: Hooks,
     run_seconds: float,
 ) -> None:
@@ -272,6 +284,7 @@ def _record_results(
                 clipped_share=_clipped_share(trained, s) if _clips(plan, cell) else None,
                 **({} if on_training is None else _on_training(task, on_training, s, diverged_at)),
                 diverged_in=causes.get(s),
+                answer=answer,
                 time={
                     "ms_per_step": 1e3 * seconds / max(updates, 1),
                     "train_seconds": seconds,

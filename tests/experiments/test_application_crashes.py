@@ -77,6 +77,14 @@ def mails(folder: Path) -> list[str]:
     return [f"--config.task.train={folder / 'mails.tsv'}", *(f"--config.{f}" for f in fields)]
 
 
+def sentences(folder: Path) -> list[str]:
+    rows = np.random.default_rng(0).choice(["rot", "blau", "und", "Hund"], (60, 4))
+    (folder / "a.de").write_text("\n".join(" ".join(row) for row in rows) + "\n")
+    (folder / "b.en").write_text("\n".join(" ".join(row[::-1]) for row in rows) + "\n")
+    fields = ("task.vocabulary=280", "task.beams=2", "model.embedding_size=4")
+    return [f"--config.task.train={folder / 'a.de'},{folder / 'b.en'}", *(f"--config.{f}" for f in fields)]
+
+
 APPLICATIONS: dict[str, Callable[[Path], list[str]]] = {
     "anomalies": measurements,
     "chorales": music,
@@ -84,6 +92,7 @@ APPLICATIONS: dict[str, Callable[[Path], list[str]]] = {
     "forecasting": series,
     "sentiment": texts,
     "summarisation": mails,
+    "translation": sentences,
 }
 """Writes the data of an application to a folder and returns the arguments of a run on it."""
 

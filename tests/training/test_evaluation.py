@@ -236,8 +236,8 @@ def test_what_does_not_count_reaches_no_sum_not_even_as_nan() -> None:
     batch = sets(jax.random.key(0), 3)
     spoilt = batch | {"targets": batch["targets"].at[1].set(jnp.nan), "inputs": batch["inputs"].at[1].set(jnp.nan)}
     counted = jnp.array([True, False, True])
-    found = evaluate(Line(), task(), None, state, spoilt, counted).sums
-    whole = evaluate(Line(), task(), None, state, batch, counted).sums
+    found = evaluate(Line(), task(), tuple(task().metrics), None, state, spoilt, counted).sums
+    whole = evaluate(Line(), task(), tuple(task().metrics), None, state, batch, counted).sums
     jax.tree.map(np.testing.assert_array_equal, found, whole)
     assert float(found["gain"]["weight"]) == 1 + 3 and float(found["relative"]["below"]) == batch["targets"][0]
 

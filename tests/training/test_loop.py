@@ -266,6 +266,8 @@ def test_every_update_draws_noise_of_its_own_and_evaluation_none() -> None:
     assert float(one(state)[1].loss) == float(first.loss)
     assert float(second.loss) != float(first.loss)
     counted = jnp.ones(50, bool)
-    measured = [evaluate(cell.model, plan.task, None, s, batch, counted).sums["loss"]["sum"] for s in (state, after)]
+    measured = [
+        evaluate(cell.model, plan.task, ("loss",), None, s, batch, counted).sums["loss"]["sum"] for s in (state, after)
+    ]
     assert float(measured[0]) == float(measured[1])
     assert float(measured[0]) / 50 != float(first.loss)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from experiments.prediction.outputs import anomalies, chorales, forecasts, sentiment, summaries
+from experiments.prediction.outputs import anomalies, chorales, forecasts, sentiment, summaries, translation
 from gru_research.config import UserError
 from gru_research.runs.predict import Prediction
 from gru_research.tasks import Task
@@ -17,6 +17,7 @@ WRITERS: Mapping[str, Write] = {
     "forecasts": forecasts.write,
     "sentiment": sentiment.write,
     "summaries": summaries.write,
+    "translation": translation.write,
 }
 """By the form of an application's answers."""
 

@@ -8,14 +8,20 @@ from gru_research.report import exhibits
 
 TICKS = 5
 """The number of times below a picture."""
+NO_WORDS = exhibits.Words("", "", "")
+"""A file of its own has no caption."""
 
 
 def save(path: Path, panels: Sequence[exhibits.Panel], panel_inches: float) -> None:
     """Writes a picture of panels below each other as a PNG."""
+    save_exhibit(path, exhibits.Plot(path.stem, NO_WORDS, tuple(panels), panel_inches=panel_inches))
+
+
+def save_exhibit(path: Path, figure: exhibits.Figure) -> None:
+    """Writes a figure as a PNG."""
     from gru_research.report import drawing  # imports matplotlib, which takes a second
 
-    words = exhibits.Words("", "", "")
-    drawing.draw(exhibits.Plot(path.stem, words, tuple(panels), panel_inches=panel_inches)).savefig(path, dpi=150)
+    drawing.draw(figure).savefig(path, dpi=150)
 
 
 def time_axis(label: str, times: Sequence[datetime], first: int, last: int) -> exhibits.Axis:

@@ -25,10 +25,12 @@ def collect(
     model: Any,
     params: Params,
     test: Mapping[str, np.ndarray],
+    kept: Any,
 ) -> dict[str, np.ndarray]:
     """Returns for series K, evenly spaced among those with anomalies: its `name/K`, `value/K`, `expected/K`, scaled,
     and `surprise/K` at the points `place/K`, `window/K [W, 2]`, `start/K`, the first point that
     counts; and `threshold`, the surprise of an alarm."""
+    del kept
     labelled = [n for n, one in enumerate(series) if one.windows] or list(range(len(series)))
     shown = [labelled[k] for k in np.unique(np.linspace(0, len(labelled) - 1, SHOWN).round().astype(int))]
     batch = {name: jnp.asarray(array[np.array(shown)]) for name, array in test.items()}

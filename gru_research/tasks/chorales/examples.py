@@ -37,8 +37,9 @@ class Examples:
     train: Callable[[], Sequence[Piece]]
     """Returns the training pieces."""
 
-    def __call__(self, model: Any, params: Params, test: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    def __call__(self, model: Any, params: Params, test: Mapping[str, np.ndarray], kept: Any) -> dict[str, np.ndarray]:
         """Returns the pieces to show, and each statistic of the composed pieces and of the test set."""
+        del kept
         bach = self._test_pieces(test)
         composed = self._composed(model, params, [len(piece) for piece in bach])
         train = self.train()

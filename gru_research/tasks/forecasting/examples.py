@@ -18,7 +18,7 @@ BEFORE = 2
 
 
 def collect(
-    decode: Decode, look_back: int, masked: bool, model: Any, params: Params, test: Mapping[str, np.ndarray]
+    decode: Decode, look_back: int, masked: bool, model: Any, params: Params, test: Mapping[str, np.ndarray], kept: Any
 ) -> dict[str, np.ndarray]:
     """Returns W test windows and their forecasts for K series, evenly spaced with the last one among them, in the
     series' units.
@@ -27,6 +27,7 @@ def collect(
     the start of a forecast, NaN where one is missing; `forecast`, and with several levels `low` and `high`, are
     `[W, U, K]`.
     """
+    del kept
     places = _spaced(len(test["windows"]), WINDOWS)
     values = np.ascontiguousarray(test["windows"][places])
     outputs = jax.jit(lambda params, batch: model.apply(params, split_windows(look_back, masked, batch)))(

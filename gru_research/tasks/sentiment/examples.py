@@ -22,7 +22,9 @@ SHORTEST, LONGEST = 5, 12
 """The fewest and the most words of a text that is shown."""
 
 
-def collect(facts: Facts, model: Any, params: Params, test: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+def collect(
+    facts: Facts, model: Any, params: Params, test: Mapping[str, np.ndarray], kept: Any
+) -> dict[str, np.ndarray]:
     """Returns up to `SHOWN` test texts with the answers to them; nothing where no text is short enough.
 
     `places [K]` are positions in the test set; `words [K, T]` are padded with "", and `labels [K]` are the first right
@@ -30,6 +32,7 @@ def collect(facts: Facts, model: Any, params: Params, test: Mapping[str, np.ndar
     its probability. `map/NAME [K, T]`, numbers from 0 to 1, are the gates of the first layer, each the mean over units,
     and the attention, divided by the text's highest.
     """
+    del kept
     places = choose(facts, test)
     if not len(places):
         return {}

@@ -1,0 +1,5 @@
+"""The task of translating sentences."""
+
+from .task import translation
+
+__all__ = ["translation"]
