@@ -34,7 +34,7 @@ def test_lengths_and_leaked_sentences_are_as_documented(multi30k_data_dir: str) 
     assert max(len(text.split()) for text in german["train"] + english) == 39
     known = set(german["train"])
     assert sum(text in known for text in german["validation"]) == 1
-    assert sum(text in known for text in german["test"]) == 2
+    assert sum(text in known for text in german["test"]) == 0
 
 
 @pytest.mark.parametrize("damage", [flip_byte, cut_in_half])
