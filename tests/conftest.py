@@ -135,6 +135,11 @@ def nab_manual_dir(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture(scope="session")
+def opinosis_manual_dir() -> str:
+    return _raw_files("opinosis")
+
+
+@pytest.fixture(scope="session")
 def scan_manual_dir() -> str:
     return _raw_files("scan")
 
@@ -234,6 +239,14 @@ def nab_data_dir(nab_manual_dir: str, tmp_path_factory: pytest.TempPathFactory) 
     """A `data_dir` with NAB prepared in it."""
     data_dir = str(tmp_path_factory.mktemp("data_dir"))
     prepare("nab", DataDirs(data_dir, nab_manual_dir))
+    return data_dir
+
+
+@pytest.fixture(scope="session")
+def opinosis_data_dir(opinosis_manual_dir: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A `data_dir` with Opinosis prepared in it."""
+    data_dir = str(tmp_path_factory.mktemp("data_dir"))
+    prepare("opinosis", DataDirs(data_dir, opinosis_manual_dir))
     return data_dir
 
 

@@ -1,11 +1,11 @@
 """Subjects of e-mails, AESLC, by a pointer-generator of each cell.
 
-python -m experiments.compare --config=configs/applications/summarisation.py[:quick | :full]
+python -m experiments.compare --config=configs/applications/summarisation.py[:quick | :full | :opinosis]
 """
 
 import ml_collections
 
-VARIANTS = ("default", "quick", "full")
+VARIANTS = ("default", "quick", "full", "opinosis")
 
 
 def get_config(variant: str = "default") -> ml_collections.ConfigDict:
@@ -41,4 +41,6 @@ def get_config(variant: str = "default") -> ml_collections.ConfigDict:
     if variant == "full":
         config.updates, config.seeds, config.batch_size = 8000, 5, 64
         config.task.validation_documents = 0
+    if variant == "opinosis":
+        config.task.zero_shot = "opinosis"
     return config

@@ -32,6 +32,7 @@ from gru_research.data import (
     multi30k,
     music,
     nab,
+    opinosis,
     scan,
     sst2,
     tiny_shakespeare,
@@ -59,6 +60,7 @@ BUILDERS: Mapping[str, type[tfds.core.GeneratorBasedBuilder]] = {
     "music_nottingham": music.Nottingham,
     "music_piano_midi": music.PianoMidi,
     "nab": nab.Builder,
+    "opinosis": opinosis.Builder,
     "scan_jump": scan.Jump,
     "scan_length": scan.Length,
     "scan_simple": scan.Simple,
@@ -119,6 +121,7 @@ def load(name: str, dirs: DataDirs = DataDirs(), max_examples: int = 0) -> dict[
       longest of the split, and `length` int32 [N].
       nab: `points` with `series`, `time`, `value` and `window` [N], a row for each of 365,558 points of the series
       `nab.SERIES`; see `nab.Builder`.
+      opinosis: `test` (51 topics) with `text` as aeslc.
       scan_*: `train` and `test` with `command` uint8 [N, 9] and `actions` uint8 [N, 48], numbers of words in
       `scan.COMMANDS` and `scan.ACTIONS`, padded with 0, and `command_length` and `actions_length` int32 [N].
       sst2: `train` (67,349), `validation` (872) and `test` (1,821) with `text` and `length` as above, and `label` int32
@@ -160,7 +163,7 @@ def prepare(name: str, dirs: DataDirs = DataDirs()) -> Path:
         return folder
     files = _raw_files(builder_class)
     if dirs.manual_dir:
-        _check_manual_dir(name, dirs.manual_dir, files)
+        _check_manual_dir(name, dirs.manual_dir, files, getattr(builder_class, "ALTERNATIVES", {}))
     elif not _reachable(next(iter(files.values()))):
         raise UserError(
             f"{name} isn't prepared in {root} and its address can't be reached: run `python -m experiments.prepare "
@@ -204,9 +207,14 @@ def _raw_files(builder_class: type[tfds.core.GeneratorBasedBuilder]) -> dict[str
     return {file: files[file] for file in getattr(builder_class, "FILES", files)}
 
 
-def _check_manual_dir(name: str, manual_dir: str, files: Mapping[str, str]) -> None:
-    missing = [file for file in files if not os.path.isfile(Path(manual_dir).expanduser() / file)]
-    if missing:
+def _check_manual_dir(name: str, manual_dir: str, files: Mapping[str, str], alternatives: Mapping[str, str]) -> None:
+    """Raises UserError for files that are missing, unless their `alternatives` are there."""
+    folder = Path(manual_dir).expanduser()
+
+    def is_there(file: str) -> bool:
+        return any(os.path.isfile(folder / one) for one in (file, alternatives.get(file, file)))
+
+    if missing := [file for file in files if not is_there(file)]:
         raise UserError(f"manual_dir={manual_dir!r} lacks {', '.join(missing)}: {name} needs {', '.join(files)}")
 
 

@@ -7,7 +7,6 @@ A split is one TFDS example, its e-mails as JSON Lines, so that it is read as on
 """
 
 import contextlib
-import hashlib
 import json
 import os
 import tarfile
@@ -18,6 +17,8 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import tensorflow_datasets as tfds
+
+from gru_research.data.checksum import checksum
 
 FILE = "AESLC-7afc087.tar.gz"
 ADDRESS = "https://github.com/ryanzhumich/AESLC/archive/7afc087a1cc234d07121f0d4a2d87102ddceabc2.tar.gz"
@@ -87,8 +88,7 @@ def read_mails(path: os.PathLike | str, check: bool = False) -> dict[str, list[M
     """Returns the e-mails of "train", "validation" and "test" from the archive, in the order of the files' names.
 
     Args:
-      check: whether the e-mails must be those of the corpus, by their sums. The archive's own sum says less, as its
-        host may compress it anew.
+      check: whether the e-mails must be those of the corpus, by their sums.
 
     Raises:
       ValueError: the file isn't a tar archive, is damaged or incomplete, or a member is no e-mail with its subject.
@@ -103,14 +103,6 @@ def read_mails(path: os.PathLike | str, check: bool = False) -> dict[str, list[M
             raise ValueError(f"{os.fspath(path)}: the {len(own)} e-mails in {folder}/ aren't those of the corpus")
         found[split] = [parse_mail(own[name], f"{os.fspath(path)}: {folder}/{name}") for name in sorted(own)]
     return found
-
-
-def checksum(texts: Mapping[str, bytes]) -> str:
-    """Returns the sha256 sum of files by name, of their names and contents in the order of the names."""
-    found = hashlib.sha256()
-    for name in sorted(texts):
-        found.update(name.encode() + b"\0" + hashlib.sha256(texts[name]).digest())
-    return found.hexdigest()
 
 
 def parse_mail(content: bytes, place: str) -> Mail:

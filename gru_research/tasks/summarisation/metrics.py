@@ -24,29 +24,33 @@ def losses(unknown: int, coverage: float, outputs: Any, batch: Batch) -> tuple[A
     sums, lengths = over_steps(values, batch["target_lengths"])
     real = length_mask(batch["target_lengths"], said.shape[1])
     counts = (said & real).sum(1).astype(jnp.float32)
-    return sums * lengths / jnp.maximum(counts, 1), counts
+    own = 1.0 if "zero_shot" not in batch else ~batch["zero_shot"]
+    return sums * lengths / jnp.maximum(counts, 1), counts * own
 
 
-def metrics_of(vocabulary: Vocabulary, several: bool) -> dict[str, Metric]:
-    """Returns the metrics by name: ROUGE in per cent, and with `several` right summaries a document also of the best
-    one."""
+def metrics_of(vocabulary: Vocabulary, several: bool, zero_shot: str = "") -> dict[str, Metric]:
+    """Returns the metrics by name: ROUGE in per cent; with `several` right summaries a document also of the best one;
+    and the latter for the documents of the data set `zero_shot`."""
     nats = functools.partial(losses, vocabulary.unknown, 0.0)
     found: dict[str, Metric] = {"nats_per_word": mean(nats, "min")}
-    for best in (False, True)[: 1 + several]:
+    kinds = [("", "", False), *([("", "_best", False)] if several else [])]
+    kinds += [(f"{zero_shot}_", "_best", True)] if zero_shot else []
+    for before, after, other in kinds:
         for name in NAMES:
-            found[name + "_best" * best] = Collected(
-                functools.partial(texts, vocabulary, best),
+            found[before + name + after] = Collected(
+                functools.partial(texts, vocabulary, bool(after), other),
                 functools.partial(score, vocabulary, name),
                 "max",
                 of="answers",
-                signature=SIGNATURE + (", the best one of several references" if best else ""),
+                signature=SIGNATURE + (", the best one of several references" if after else ""),
             )
     return found
 
 
-def texts(vocabulary: Vocabulary, others: bool, answers: Any, batch: Batch) -> Arrays:
+def texts(vocabulary: Vocabulary, others: bool, zero_shot: bool, answers: Any, batch: Batch) -> Arrays:
     """Returns what ROUGE reads of each example, as arrays that are small: `tokens [B, N]`; `names [B, N, W]`, the bytes
-    of the tokens that are slots; and `references [B, R, S]`, the bytes of right summaries."""
+    of the tokens that are slots; `references [B, R, S]`, the bytes of right summaries; and `counted [B]`, whether the
+    example is of the data that are meant."""
     words = len(vocabulary.words)
     slots = jnp.clip(answers.tokens - words, 0, batch["names"].shape[1] - 1)
     names = jnp.take_along_axis(batch["names"], slots[..., None], 1)
@@ -55,13 +59,17 @@ def texts(vocabulary: Vocabulary, others: bool, answers: Any, batch: Batch) -> A
         "tokens": answers.tokens,
         "names": jnp.where((answers.tokens >= words)[..., None], names, 0),
         "references": references if others else references[:, :1],
+        "counted": batch["zero_shot"] == zero_shot,
     }
 
 
 def score(vocabulary: Vocabulary, name: str, arrays: Mapping[str, np.ndarray]) -> float:
-    """Returns the mean ROUGE of a set's arrays, from `texts`."""
-    given = [summary(vocabulary, *row) for row in zip(arrays["tokens"], arrays["names"], strict=True)]
-    right = [[text for text in map(to_text, row) if text] for row in arrays["references"]]
+    """Returns the mean ROUGE of a set's arrays, from `texts`; NaN where no example counts."""
+    tokens, names, references = (arrays[part][arrays["counted"]] for part in ("tokens", "names", "references"))
+    if not len(tokens):
+        return float("nan")
+    given = [summary(vocabulary, *row) for row in zip(tokens, names, strict=True)]
+    right = [[text for text in map(to_text, row) if text] for row in references]
     return mean_rouge(given, right)[name]
 
 

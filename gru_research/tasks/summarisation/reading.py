@@ -15,6 +15,9 @@ from ..files.options import Options as Files
 from .words import split_words
 
 DATASETS = ("aeslc",)
+ZERO_SHOT = "zero_shot"
+"""The set of a data set that nothing was trained on."""
+ZERO_SHOTS = ("opinosis",)
 TABLES = (".tsv", ".csv")
 LINES = ".jsonl"
 FIELDS = ("document", "summary")
@@ -37,37 +40,41 @@ Sets = Mapping[str, Sequence[Pair]]
 
 @dataclasses.dataclass(frozen=True)
 class Source:
-    """Where documents come from, as plain JSON: a built-in `dataset`, or `files`."""
+    """Where documents come from, as plain JSON: a built-in `dataset`, or `files`; and a data set for testing alone."""
 
     dataset: str
     files: Files | None
+    zero_shot: str = ""
 
     @classmethod
     def of(
-        cls, dataset: str, train: str, validation: str, test: str, validation_share: float, test_share: float, seed: int
-    ) -> "Source":
+        cls, dataset: str, train: str, validation: str, test: str, validation_share: float, test_share: float,
+        seed: int, zero_shot: str = "",
+    ) -> "Source":  # fmt: skip
         """Returns the source that the task's options name.
 
         Raises:
           ValueError: an unknown data set, files without one for training, a share that is out of range, or a file that
             is neither a table nor JSON Lines.
         """
+        choose("zero_shot", zero_shot, ("", *ZERO_SHOTS))
         if not train:
             choose("dataset", dataset, DATASETS)
             for field, value in (("validation", validation), ("test", test)):
                 if value:
                     raise ValueError(f"{field}={value!r} needs train: a file for training")
-            return cls(dataset, None)
+            return cls(dataset, None, zero_shot)
         files = Files(train, validation, test, validation_share, test_share, seed)
         paths = files.paths()
         if paths["train"].suffix.lower() not in (*TABLES, LINES):
             raise ValueError(f"train={train!r} must end with {', '.join(TABLES)} or {LINES}")
-        return cls("", dataclasses.replace(files, **{split: str(path) for split, path in paths.items()}))
+        return cls("", dataclasses.replace(files, **{split: str(path) for split, path in paths.items()}), zero_shot)
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> "Source":
         """Inverts `dataclasses.asdict`."""
-        return cls(fields["dataset"], None if fields["files"] is None else Files(**fields["files"]))
+        files = None if fields["files"] is None else Files(**fields["files"])
+        return cls(fields["dataset"], files, fields["zero_shot"])
 
     @property
     def paths(self) -> tuple[Path, ...]:
@@ -82,19 +89,24 @@ class Source:
         return self.dataset or re.sub(r"[^A-Za-z0-9_.-]+", "_", self.paths[0].stem)[:60] or "data"
 
     def read(self, dirs: DataDirs) -> dict[str, list[Pair]]:
-        """Returns the pairs of "train", "validation" and "test".
+        """Returns the pairs of "train", "validation", "test" and, where there is one, "zero_shot".
 
         Raises:
           FileError: a fault in a file, with its line.
           ValueError: a share leaves nothing.
         """
+        further = {ZERO_SHOT: _builtin(self.zero_shot, dirs)["test"]} if self.zero_shot else {}
         if self.files is None:
-            sets = load(self.dataset, dirs)
-            return {split: parse_lines(a["text"].tobytes().decode(), self.dataset) for split, a in sets.items()}
+            return _builtin(self.dataset, dirs) | further
         sets = {split: read_pairs(path) for split, path in self.files.paths().items()}
         rows = self.files.shares().drawn(len(sets["train"]), "documents")
         drawn = {split: [sets["train"][row] for row in part.tolist()] for split, part in rows.items()}
-        return {**drawn, **{split: pairs for split, pairs in sets.items() if split != "train"}}
+        return {**drawn, **{split: pairs for split, pairs in sets.items() if split != "train"}, **further}
+
+
+def _builtin(name: str, dirs: DataDirs) -> dict[str, list[Pair]]:
+    """Returns the pairs of a built-in data set by split."""
+    return {split: parse_lines(a["text"].tobytes().decode(), name) for split, a in load(name, dirs).items()}
 
 
 def read_pairs(path: Path) -> list[Pair]:

@@ -19,7 +19,7 @@ from . import metrics
 from .answers import NAME_BYTES, Decode, Encode, Generate
 from .metrics import to_bytes
 from .published import PUBLISHED
-from .reading import Pair, Sets, Source
+from .reading import ZERO_SHOT, Pair, Sets, Source
 from .trivial import trivial_answers
 from .words import Vocabulary, learn_vocabulary, split_words
 
@@ -45,6 +45,7 @@ def summarisation(
     coverage: float = 0.0,
     beams: int = 5,
     length_penalty: float = 0.0,
+    zero_shot: str = "",
     dirs: DataDirs = DataDirs(),
     learned: Mapping[str, Any] | None = None,
 ) -> Task:
@@ -70,6 +71,7 @@ def summarisation(
       coverage: the weight of the coverage loss (See et al. 2017), which keeps attention from reading a word again.
       beams: the number of beams; 1 is greedy decoding.
       length_penalty: of beam search.
+      zero_shot: "opinosis" also tests on this data set of opinions, for which nothing is trained; "" doesn't.
       learned: facts from an earlier run. Data are then read only when they are loaded.
 
     Trivial answers: the first sentence, the first 8 and 15 words, and the most frequent summary.
@@ -83,10 +85,10 @@ def summarisation(
     how = Reading(document_words, summary_words, min_count, min_count_generated, validation_documents)
     held: list[Sets] = []  # the sets for the first load, freed afterwards
     if not learned:
-        source = Source.of(dataset, train, validation, test, validation_share, test_share, seed)
+        source = Source.of(dataset, train, validation, test, validation_share, test_share, seed, zero_shot)
         sets = how.cut(source.read(dirs))
         held.append(sets)
-        learned = {"source": dataclasses.asdict(source), "text_column": "document", **_learned(sets, how)}
+        learned = {"source": dataclasses.asdict(source), "text_column": "document", **_learned(sets, how, zero_shot)}
     source = Source.from_json(learned["source"])
     vocabulary = Vocabulary(**learned["vocabulary"])
 
@@ -126,13 +128,17 @@ class Reading:
 
     def arrays(self, sets: Sets, vocabulary: Vocabulary) -> dict[str, dict[str, np.ndarray]]:
         """Returns the three sets: tokens `inputs [N, T]` and `targets [N, U]` with their lengths; in validation and
-        test also the texts that ROUGE reads, `names [N, T, W]` and `references [N, R, S]`."""
+        test also the texts that ROUGE reads, `names [N, T, W]` and `references [N, R, S]`, and `zero_shot [N]`: the
+        test set ends with the documents of another data set."""
         found = {}
-        for split, pairs in sets.items():
-            found[split] = self._tokens(pairs, vocabulary)
+        for split in ("train", "validation", "test"):
+            pairs = sets[split]
+            tested = [*pairs, *sets.get(ZERO_SHOT, ())] if split == "test" else pairs
+            found[split] = self._tokens(tested, vocabulary)
             names = found[split].pop("names")
             if split != "train":
-                found[split] |= {"names": names, "references": _references(pairs)}
+                found[split] |= {"names": names, "references": _references(tested)}
+                found[split]["zero_shot"] = np.arange(len(tested)) >= len(pairs)
         return found
 
     def _tokens(self, pairs: Sequence[Pair], vocabulary: Vocabulary) -> dict[str, np.ndarray]:
@@ -169,18 +175,21 @@ def _padded(rows: Sequence[Sequence[int]], size: int) -> np.ndarray:
     return out
 
 
-def _learned(sets: Sets, how: Reading) -> dict[str, Any]:
+def _learned(sets: Sets, how: Reading, zero_shot: str) -> dict[str, Any]:
     """Returns the facts learned from the data, as plain JSON."""
     several = all(any(pair.others for pair in sets[split]) for split in ("validation", "test"))
     answers = trivial_answers(sets["train"], sets["test"])
     if not several:
         answers = {name: {k: v for k, v in one.items() if not k.endswith("_best")} for name, one in answers.items()}
+    if ZERO_SHOT in sets:
+        for name, one in trivial_answers(sets["train"], sets[ZERO_SHOT]).items():
+            answers[name] |= {f"{zero_shot}_{k}": v for k, v in one.items() if k.endswith("_best")}
     return {"vocabulary": dataclasses.asdict(how.vocabulary(sets["train"])), "several": several, "trivial": answers,
             "document_words": how.document_words, "summary_words": how.summary_words}  # fmt: skip
 
 
 def _prepare(batch: Batch) -> Batch:
-    return {name: a if a.dtype == jnp.uint8 else a.astype(jnp.int32) for name, a in batch.items()}
+    return {name: a if a.dtype in (jnp.uint8, jnp.bool_) else a.astype(jnp.int32) for name, a in batch.items()}
 
 
 def _make(
@@ -209,7 +218,7 @@ def _make(
             unknown=vocabulary.unknown,
         ),
         loss=functools.partial(metrics.losses, vocabulary.unknown, coverage),
-        metrics=metrics.metrics_of(vocabulary, learned["several"]),
+        metrics=metrics.metrics_of(vocabulary, learned["several"], source.zero_shot),
         metric="rouge_l",
         trivial={name: values["rouge_l"] for name, values in answers.items()},
         answer=answer,
