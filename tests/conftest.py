@@ -85,6 +85,16 @@ def aeslc_manual_dir() -> str:
 
 
 @pytest.fixture(scope="session")
+def an4_manual_dir() -> str:
+    return _raw_files("an4_mfcc")
+
+
+@pytest.fixture(scope="session")
+def fsdd_manual_dir() -> str:
+    return _raw_files("fsdd")
+
+
+@pytest.fixture(scope="session")
 def chatterbot_manual_dir() -> str:
     return f"{_raw_files('chatterbot_corpus')}/chatterbot_corpus/data/english"
 
@@ -164,6 +174,22 @@ def aeslc_data_dir(aeslc_manual_dir: str, tmp_path_factory: pytest.TempPathFacto
     """A `data_dir` with AESLC prepared in it."""
     data_dir = str(tmp_path_factory.mktemp("data_dir"))
     prepare("aeslc", DataDirs(data_dir, aeslc_manual_dir))
+    return data_dir
+
+
+@pytest.fixture(scope="session")
+def an4_data_dir(an4_manual_dir: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A `data_dir` with AN4 prepared in it."""
+    data_dir = str(tmp_path_factory.mktemp("data_dir"))
+    prepare("an4", DataDirs(data_dir, an4_manual_dir))
+    return data_dir
+
+
+@pytest.fixture(scope="session")
+def fsdd_data_dir(fsdd_manual_dir: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A `data_dir` with the Free Spoken Digit Dataset prepared in it."""
+    data_dir = str(tmp_path_factory.mktemp("data_dir"))
+    prepare("fsdd", DataDirs(data_dir, fsdd_manual_dir))
     return data_dir
 
 

@@ -22,11 +22,13 @@ from tensorflow_datasets.core.download.download_manager import NonMatchingChecks
 from gru_research.config import UserError, choose
 from gru_research.data import (
     aeslc,
+    an4,
     chatterbot,
     chorales,
     clinc_oos,
     dialog_babi,
     ett,
+    fsdd,
     goemotions,
     mnist,
     multi30k,
@@ -41,6 +43,7 @@ from gru_research.data.check_finite import check_finite
 
 BUILDERS: Mapping[str, type[tfds.core.GeneratorBasedBuilder]] = {
     "aeslc": aeslc.Builder,
+    "an4": an4.Builder,
     "chatterbot": chatterbot.Builder,
     "chorales": chorales.Builder,
     "clinc_oos": clinc_oos.Builder,
@@ -52,6 +55,7 @@ BUILDERS: Mapping[str, type[tfds.core.GeneratorBasedBuilder]] = {
     "dialog_babi_6": dialog_babi.Dstc2,
     "etth1": ett.Etth1,
     "etth2": ett.Etth2,
+    "fsdd": fsdd.Builder,
     "goemotions": goemotions.Builder,
     "mnist": mnist.Builder,
     "multi30k": multi30k.Builder,
@@ -103,6 +107,8 @@ def load(name: str, dirs: DataDirs = DataDirs(), max_examples: int = 0) -> dict[
       `{split: {name: array [N, ...]}}`, in the stored order; int64 arrays are converted to int32.
       aeslc: `train` (14,436 e-mails), `validation` (1,960) and `test` (1,906) with `text` uint8 [N], UTF-8 bytes of
       JSON Lines; an example is a byte; see `aeslc.Builder`.
+      an4: `train` (948) and `test` (130) with `frames` float32 [N, T, 13], `frame_count` and `speaker` int32 [N], and
+      the transcripts as `text` and `length`; see `an4.Builder`.
       chatterbot: `train` with `text` uint8 [N], UTF-8 bytes of dialogues; an example is a byte.
       chorales: `train` (229), `validation` (76) and `test` (77) with `pitches` int8 [N, T, 4], MIDI pitches of the four
       voices or -1, padded with -1 to the longest of the split, and `length` int32 [N].
@@ -111,6 +117,8 @@ def load(name: str, dirs: DataDirs = DataDirs(), max_examples: int = 0) -> dict[
       dialog_babi_*: `train`, `validation`, `test`, and in 1 to 5 `test_oov` and `knowledge`, with `text` as chatterbot.
       etth*: `train` (8,640 hours), `validation` and `test` (2,880 each) with `values` float64 [N, 7], columns
       `ett.COLUMNS`.
+      fsdd: `recordings` (3,000) with `samples` int16 [N, W], `length`, `digit`, `speaker` and `take` int32 [N]; see
+      `fsdd.Builder`.
       goemotions: `train` (43,410), `validation` (5,426) and `test` (5,427) with `text` uint8 [N, W], UTF-8 padded with
       0, `length` int32 [N], its bytes (`text_arrays.to_texts` reads both), and `labels` uint8 [N, 28], 1 for each of
       `goemotions.EMOTIONS` that a comment has.

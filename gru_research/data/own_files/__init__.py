@@ -1,4 +1,5 @@
-"""Reads a user's own files: arrays (.npz, .npy), tables (.csv, .tsv), plain texts, dialogues and music.
+"""Reads a user's own files: arrays (.npz, .npy), tables (.csv, .tsv), plain texts, dialogues, music and
+sound.
 
 Every fault raises a `FileError` with one line, `FILE:LINE: what is wrong`. No file can execute code.
 """
@@ -16,6 +17,7 @@ from gru_research.data.own_files.dialogues import (
 from gru_research.data.own_files.file_checks import check_memory, existing_file, read_text
 from gru_research.data.own_files.midi import read_midi, write_midi
 from gru_research.data.own_files.pieces import MIDI, MUSIC, OwnPiece, four_voices, music_files, read_pieces
+from gru_research.data.own_files.sound import WAV, Sound, parse_wav, read_wav, resample
 from gru_research.data.own_files.tables import DELIMITERS, Table, as_number, is_missing, read_rows, read_table
 
 TABLES = tuple(DELIMITERS)
@@ -28,9 +30,11 @@ __all__ = [
     "RESERVED",
     "SILENCE",
     "TABLES",
+    "WAV",
     "Dialogue",
     "Fact",
     "OwnPiece",
+    "Sound",
     "Table",
     "Turn",
     "as_number",
@@ -41,6 +45,7 @@ __all__ = [
     "music_files",
     "out_of_range",
     "parse_dialogues",
+    "parse_wav",
     "read_dialogues",
     "read_midi",
     "read_npy",
@@ -49,5 +54,7 @@ __all__ = [
     "read_rows",
     "read_table",
     "read_text",
+    "read_wav",
+    "resample",
     "write_midi",
 ]
