@@ -15,7 +15,9 @@ def get_config(variant: str = "default") -> ml_collections.ConfigDict:
             f"configs/applications/summarisation.py has no variant {variant!r}; choose from {', '.join(VARIANTS)}"
         )
     config = ml_collections.ConfigDict()
-    config.task = ml_collections.ConfigDict({"name": "summarisation", "dataset": "aeslc", "validation_documents": 500})
+    config.task = ml_collections.ConfigDict(
+        {"name": "summarisation", "dataset": "aeslc", "validation_documents": 500, "length_penalty": 1.0}
+    )
     config.cells = ml_collections.ConfigDict()
     size = 256 if variant == "full" else 128
     config.cells.gru = ml_collections.ConfigDict({"kind": "gru", "hidden_size": size, "reset": "after"})
