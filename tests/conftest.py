@@ -1,10 +1,13 @@
 """Fixtures for all tests: parsed absl flags, the compilation cache, and data sets prepared once from raw files."""
 
 import gc
+import importlib.util
 import os
+import shutil
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 from tests import compilation_cache
 
@@ -27,6 +30,8 @@ from absl import flags
 from gru_research.data import DataDirs, prepare
 from gru_research.native import Library, library
 from tests.faults import Faults
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 flags.FLAGS.mark_as_parsed()  # grain reads absl flags
 
@@ -325,3 +330,22 @@ def x64() -> Iterator[None]:
     """Makes arrays float64 where nothing says otherwise."""
     with jax.enable_x64(True):
         yield
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """A real browser. Without one the test is skipped, or fails if REQUIRE_BROWSER=1."""
+    path = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if path is None or importlib.util.find_spec("playwright") is None:
+        reason = f"pages are looked at with playwright and one of {', '.join(BROWSERS)}, and one of the two isn't here"
+        if os.environ.get("REQUIRE_BROWSER") == "1":
+            pytest.fail(f"REQUIRE_BROWSER=1, and {reason}")
+        pytest.skip(reason)
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(
+            executable_path=path, args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
+        )
+        yield opened
+        opened.close()

@@ -24,7 +24,7 @@ def get_config(variant: str = "default") -> ml_collections.ConfigDict:
     config.only = ""
     config.reference = "gru"
     config.match = "parameters"
-    config.updates = 3200
+    config.updates = 1600
     config.batch_size = 64
     config.length_buckets = 4
     config.evaluations = 4
@@ -32,7 +32,7 @@ def get_config(variant: str = "default") -> ml_collections.ConfigDict:
     config.seeds = 1
     config.first_seed = 0
     config.optimizer = ml_collections.ConfigDict(
-        {"name": "adam", "learning_rate": 2e-3, "schedule": "cosine", "clip": 1.0, "weight_decay": 0.0}
+        {"name": "adam", "learning_rate": 3e-3, "schedule": "cosine", "clip": 1.0, "weight_decay": 0.0}
     )
     config.model = ml_collections.ConfigDict(
         {
@@ -42,7 +42,7 @@ def get_config(variant: str = "default") -> ml_collections.ConfigDict:
             "attention": "bahdanau",
             "embedding_size": 128,
             "tied": True,
-            "dropout": 0.3,
+            "dropout": 0.1,
         }
     )
     if variant == "quick":

@@ -169,9 +169,13 @@ def best_seed(run: AnyRun, cell: str) -> int:
 
 def answer_of(run: AnyRun, cell: str) -> Mapping[str, Any]:
     """Returns how the answers to a cell's test set were generated."""
-    found = run.records("result")
-    pairs = zip(found.get("cell", ()), found.get("answer", ()), strict=True) if "answer" in found else ()
-    return next((answer for label, answer in pairs if label == cell and answer is not None), run.task.answer)
+    found = run.records("result")  # nested fields have dotted names
+    options = {name.removeprefix("answer."): values for name, values in found.items() if name.startswith("answer.")}
+    for place, label in enumerate(found.get("cell", ())):
+        answer = {name: values[place] for name, values in options.items() if values[place] is not None}
+        if label == cell and answer:
+            return answer
+    return run.task.answer
 
 
 def _validated(run: AnyRun, cell: str) -> dict[int, tuple[float | None, bool]]:

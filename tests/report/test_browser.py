@@ -3,12 +3,9 @@
 Texts that a user can set contain HTML.
 """
 
-import dataclasses
 import importlib.util
 import json
-import os
-import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +15,7 @@ import rich.console
 from gru_research import report
 from gru_research.report import claims, diagnosis_page, exhibits
 from gru_research.report.claims import findings
+from tests.browser import opened
 from tests.report.synthetic import Cell, constant, falling, flat, two_cells, write_run, write_study
 from tests.report.test_attention import VOCABULARIES, with_attention
 from tests.report.test_claims_page import HEADER
@@ -27,27 +25,7 @@ from tests.report.test_exhibits import EXAMPLES
 # With such a long metric name, a figure has no room for its axes.
 pytestmark = [pytest.mark.processes, pytest.mark.filterwarnings("ignore:constrained_layout not applied")]
 KINDS = ("run", "attention", "suite", "horizon", "sweep", "claims", "why")
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 STEPS = 40
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """A real browser. Without one the test is skipped, or fails if REQUIRE_BROWSER=1."""
-    path = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if path is None or importlib.util.find_spec("playwright") is None:
-        reason = f"pages are looked at with playwright and one of {', '.join(BROWSERS)}, and one of the two isn't here"
-        if os.environ.get("REQUIRE_BROWSER") == "1":
-            pytest.fail(f"REQUIRE_BROWSER=1, and {reason}")
-        pytest.skip(reason)
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(
-            executable_path=path, args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
-        )
-        yield opened
-        opened.close()
 
 
 def hostile(texts: Sequence[str]) -> list[str]:
@@ -136,26 +114,6 @@ def write_sweep(path: Path) -> Path:
 def pages(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     del browser  # without one nothing is written
     return write_pages(tmp_path_factory.mktemp("pages"))
-
-
-@dataclasses.dataclass
-class Opened:
-    """A page with the browser's console messages, errors and dialogs, and the addresses that it requested."""
-
-    page: Any
-    told: list[str]
-    asked: list[str]
-
-
-def opened(browser: Any, path: Path, **context: Any) -> Opened:
-    page = browser.new_context(**{"viewport": {"width": 1200, "height": 900}, **context}).new_page()
-    found = Opened(page, [], [])
-    page.on("console", lambda message: found.told.append(f"{message.type}: {message.text}"))
-    page.on("pageerror", lambda error: found.told.append(f"error: {error}"))
-    page.on("dialog", lambda dialog: (found.told.append(f"dialog: {dialog.message}"), dialog.dismiss()))
-    page.on("request", lambda request: found.asked.append(request.url))
-    page.goto(path.as_uri(), wait_until="load")
-    return found
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -13,7 +13,7 @@ from sacrebleu.metrics.chrf import CHRF
 from gru_research import records, runs
 from gru_research.config import FileError
 from gru_research.data import DataDirs
-from gru_research.runs.predict import Sampling, predict
+from gru_research.runs.predict import Sampling, answer_of, predict
 from gru_research.tasks import TASKS
 from gru_research.tasks.translation import metrics, trivial
 from gru_research.tasks.translation.pieces import END, Pieces, learn_pieces
@@ -79,7 +79,20 @@ def test_the_choice_is_the_best_on_validation(run: Path) -> None:
         given = [one.answer["translation"] for one in predict(loaded, sources, "gru", sampling=sampling)]
         found.append(score("bleu", given, wanted))
     chosen = next(r.answer for r in records.read(run / records.FILE_NAME).results if r.cell == "gru")
-    assert loaded.task.answer_choices[int(np.argmax(found))] == chosen
+    assert loaded.task.answer_choices[int(np.argmax(found))] == chosen == answer_of(loaded, "gru")
+
+
+def test_answers_are_generated_as_the_records_say() -> None:
+    class Run:
+        task = TASKS["scan"]()
+
+        def records(self, kind: str) -> dict[str, list[Any]]:
+            chosen = {"answer.name": ["greedy", "beam_search", None], "answer.beams": [None, 5, None]}
+            return {"cell": ["gru", "lstm", "rnn"], **chosen}
+
+    run: Any = Run()
+    assert answer_of(run, "gru") == {"name": "greedy"} and answer_of(run, "lstm") == {"name": "beam_search", "beams": 5}
+    assert answer_of(run, "rnn") == run.task.answer
 
 
 def test_the_test_score_is_that_of_predicted_translations(run: Path) -> None:
