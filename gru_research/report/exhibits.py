@@ -1,4 +1,4 @@
-"""The data of tables and figures: every figure of a report is one of these before it is drawn.
+"""The data of tables, figures and sounds: every figure of a report is one of these before it is drawn.
 
 An exhibit has data, labels and units, and nothing of Matplotlib. Analyses write exhibits to JSON; pages read and draw
 them. A number that is None is missing: null in JSON, a gap in a figure, "-" in a table.
@@ -230,9 +230,22 @@ class Grid:
     texts: tuple[tuple[str, ...], ...] = ()
 
 
+@dataclasses.dataclass(frozen=True)
+class Sound:
+    """A sound that the page plays.
+
+    Attributes:
+      wav: the bytes of a WAV file, as base64.
+    """
+
+    name: str
+    words: Words
+    wav: str
+
+
 Figure: TypeAlias = Plot | Dots | Bars | Heat | Grid
-Exhibit: TypeAlias = Table | Figure
-_KINDS: Mapping[str, type] = {kind.__name__.lower(): kind for kind in (Table, Plot, Dots, Bars, Heat, Grid)}
+Exhibit: TypeAlias = Table | Figure | Sound
+_KINDS: Mapping[str, type] = {kind.__name__.lower(): kind for kind in (Table, Plot, Dots, Bars, Heat, Grid, Sound)}
 
 
 def numbers(values: Any) -> tuple[Number, ...]:

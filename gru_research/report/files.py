@@ -57,8 +57,15 @@ class Figures:
         return markup.Picture(_image(figure, "svg"), words.title, words.alt, words.caption, steps)
 
     def parts(self, shown: Iterable[exhibits.Exhibit]) -> list[str | markup.Picture]:
-        """Converts tables to HTML and figures to pictures."""
-        return [tables.to_html(one, "pairs") if isinstance(one, tables.Table) else self.add(one) for one in shown]
+        """Converts tables and sounds to HTML and figures to pictures."""
+        return [self._part(one) for one in shown]
+
+    def _part(self, shown: exhibits.Exhibit) -> str | markup.Picture:
+        if isinstance(shown, tables.Table):
+            return tables.to_html(shown, "pairs")
+        if isinstance(shown, exhibits.Sound):
+            return markup.player(shown.words.title, shown.words.alt, shown.words.caption, shown.wav)
+        return self.add(shown)
 
 
 def replace(path: Path, content: bytes) -> Path:

@@ -8,8 +8,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from gru_research.report import slider_script
 
-# The page may use its embedded images and style, and load nothing.
-_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+# The page may use its embedded images, sounds and style, and load nothing.
+_POLICY = "default-src 'none'; img-src data:; media-src data:; style-src 'unsafe-inline'"
 
 _STYLE = """
 :root { color-scheme: light; }
@@ -42,6 +42,7 @@ thead th { font-weight: 600; vertical-align: bottom; border-bottom: 2px solid #8
 .verdict.holds, .verdict.holds-when { border-color: #0072b2; background: #eef5fa; }
 .verdict.doesnt-hold { border-color: #d55e00; background: #fdf3ec; }
 figure { margin: 0 0 2.2rem; break-inside: avoid; }
+figure audio { width: 100%; max-width: 38rem; }
 figure img { display: block; width: 100%; max-width: 38rem; height: auto; }
 .sheet { position: relative; max-width: 38rem; }
 .line { position: absolute; width: 2px; margin-left: -1px; background: #d55e00; pointer-events: none; }
@@ -154,6 +155,15 @@ def document(title: str, sections: Iterable[Section], lead: str = "", warning: s
 
 def paragraph(text: str) -> str:
     return f"<p>{html.escape(text)}</p>"
+
+
+def player(title: str, alt: str, caption: str, wav: str) -> str:
+    """Returns controls that play a WAV file, given as base64. The texts are plain."""
+    return (
+        f'<figure>\n<audio controls preload="metadata" aria-label="{html.escape(alt)}" '
+        f'src="data:audio/wav;base64,{wav}"></audio>\n'
+        f"<figcaption><b>{html.escape(title)}.</b> {html.escape(caption)}</figcaption>\n</figure>"
+    )
 
 
 def bullets(lines: Sequence[str]) -> str:

@@ -1,5 +1,6 @@
 """Predictions of music in four voices: MIDI and JSON as inputs; MIDI, sound and pictures as outputs."""
 
+import io
 import json
 import wave
 from pathlib import Path
@@ -10,9 +11,9 @@ import pytest
 
 from experiments.prediction import inputs
 from experiments.prediction.outputs import chorales
-from experiments.prediction.outputs.synthesis import RATE, synthesise
 from gru_research.config import UserError
 from gru_research.data.own_files import read_midi, write_midi
+from gru_research.report.synthesis import RATE, synthesise, wav
 from gru_research.tasks import Application
 from tests.faults import fault, seen
 from tests.tasks.chorales.test_pieces import drawn
@@ -73,3 +74,12 @@ def test_a_note_sounds_at_its_frequency_and_silence_is_silent() -> None:
     assert np.argmax(spectrum) * 2 == pytest.approx(440, abs=2)
     assert not sound[int(0.6 * RATE) :].any()
     assert np.abs(synthesise(np.full((8, 4), 60), 0.1)).max() <= 0.8 * 32767 + 1
+
+
+def test_eight_bits_are_the_upper_half_of_sixteen() -> None:
+    sound = np.array([0, 256, -256, 32767, -32768], np.int16)
+    with wave.open(io.BytesIO(wav(sound, 8000, 8))) as file:
+        assert (file.getframerate(), file.getsampwidth(), file.getnchannels()) == (8000, 1, 1)
+        assert list(file.readframes(5)) == [128, 129, 127, 255, 0]
+    with wave.open(io.BytesIO(wav(sound))) as file:
+        assert np.frombuffer(file.readframes(5), "<i2").tolist() == sound.tolist() and file.getframerate() == RATE

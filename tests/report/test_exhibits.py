@@ -46,6 +46,7 @@ EXAMPLES = (
     ),
     exhibits.Grid("scores", WORDS, ("adding",), ("GRU", "RNN"), ((0.5, None),), texts=(("0.50\n1/5", ""),)),
     exhibits.Grid("grid", WORDS, ("WALK", "<end>"), ("walk", "twice"), ((0.25, 0.75), (None, 1.0)), "answer", "input"),
+    exhibits.Sound("sound", WORDS, "UklGRiQAAABXQVZFZm10IBAAAAABAAEAQB8AAEAfAAABAAgAZGF0YQAAAAA="),
 )  # fmt: skip
 
 

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from experiments.prediction.outputs import pictures
-from experiments.prediction.outputs.synthesis import synthesise, write_wav
 from gru_research.config import UserError
 from gru_research.data.chorales import SILENT, VOICES
 from gru_research.data.own_files import write_midi
 from gru_research.report import exhibits
+from gru_research.report.synthesis import synthesise, wav
 from gru_research.tasks import Task
 
 QUARTERS_PER_MINUTE = 80.0
@@ -26,7 +26,7 @@ def write(task: Task, given: Any, answer: Any, stem: Path) -> Sequence[Path]:
         raise UserError("the piece has no step to write: ask for more with --length")
     paths = [stem.with_name(f"{stem.name}.{kind}") for kind in ("mid", "wav", "png")]
     write_midi(paths[0], pitches, QUARTERS_PER_MINUTE, VOICES)
-    write_wav(paths[1], synthesise(pitches, _SECONDS))
+    paths[1].write_bytes(wav(synthesise(pitches, _SECONDS)))
     _draw(paths[2], pitches, int(answer["given"]))
     return paths
 

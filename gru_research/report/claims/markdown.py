@@ -1,7 +1,7 @@
 """Makes `claims.md`: the content of the page as Markdown, with links to the figures' files."""
 
 from gru_research import tables
-from gru_research.report import drawing, figure_settings
+from gru_research.report import drawing, exhibits, figure_settings
 from gru_research.report.claims import page
 from gru_research.report.claims.findings import Claims, Finding
 
@@ -25,6 +25,8 @@ def _section(finding: Finding) -> str:
     for exhibit in finding.shown:
         if isinstance(exhibit, tables.Table):
             pieces += [f"{exhibit.caption}:", tables.to_markdown(exhibit)]
+        elif isinstance(exhibit, exhibits.Sound):
+            pieces.append(f"*{exhibit.words.title}. {exhibit.words.caption}*")
         else:
             words = drawing.captioned(exhibit)
             kind = figure_settings.current().formats[0]

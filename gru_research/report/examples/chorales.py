@@ -1,5 +1,6 @@
 """Music that a model composed and harmonised: piano rolls, and statistics beside the test set's."""
 
+import base64
 import re
 from collections.abc import Callable, Mapping, Sequence
 
@@ -7,17 +8,42 @@ import numpy as np
 
 from gru_research import tables
 from gru_research.report import exhibits, formatting, results
+from gru_research.report.synthesis import synthesise, wav
 
 Arrays = Mapping[str, np.ndarray]
 VOICES = ("soprano", "alto", "tenor", "bass")
 PER_QUARTER = 4
+SIXTEENTH = 60 / 80 / PER_QUARTER
+"""Seconds of a step, at 80 quarters a minute."""
+RATE = 8000
+"""Samples a second of the sounds. With 8 bits a sample a minute takes 640 kB of the page."""
 PIECE = "piece/"
 
 
 def draw(task: results.TaskResults, cells: Mapping[str, Arrays]) -> Sequence[exhibits.Exhibit]:
-    """Returns the table of statistics and a piano roll for each cell, from the arrays of the task's `Examples`."""
+    """Returns the table of statistics, and for each cell a piano roll and sounds, from the arrays of the task's
+    `Examples`."""
     del task
-    return [_statistics(cells), *(_roll(label, arrays) for label, arrays in cells.items())]
+    shown: list[exhibits.Exhibit] = [_statistics(cells)]
+    for label, arrays in cells.items():
+        shown += [_roll(label, arrays), *_sounds(label, arrays)]
+    return shown
+
+
+def _sounds(label: str, arrays: Arrays) -> list[exhibits.Sound]:
+    """Returns the cell's pieces as sounds. The test piece is in the pictures alone."""
+    found = []
+    for name, pitches in arrays.items():
+        title = name.removeprefix(PIECE)
+        if name.startswith(PIECE) and title != "test" and len(pitches):
+            sound = synthesise(np.asarray(pitches), SIXTEENTH, RATE)
+            text = base64.b64encode(wav(sound, RATE, bits=8)).decode("ascii")
+            seconds = len(sound) / RATE
+            words = exhibits.Words(
+                f"{label}, {title}", f"{title} by {label}, {seconds:.0f} seconds", "A plain synthesiser."
+            )
+            found.append(exhibits.Sound(f"sound-{label}-{title}", words, text))
+    return found
 
 
 def _statistics(cells: Mapping[str, Arrays]) -> tables.Table:

@@ -1,8 +1,8 @@
-"""A plain synthesiser: pitches of several voices to a WAV file, with NumPy alone."""
+"""A plain synthesiser: pitches of several voices to sound, with NumPy alone."""
 
+import io
 import itertools
 import wave
-from pathlib import Path
 
 import numpy as np
 
@@ -47,10 +47,15 @@ def _note(pitch: int, held: int, rate: int) -> np.ndarray:
     return tone * rise * fall
 
 
-def write_wav(path: Path, sound: np.ndarray, rate: int = RATE) -> None:
-    """Writes int16 samples `[N]` as a WAV file with one channel."""
-    with wave.open(str(path), "wb") as file:
+def wav(sound: np.ndarray, rate: int = RATE, bits: int = 16) -> bytes:
+    """Returns int16 samples `[N]` as a WAV file with one channel and 8 or 16 bits a sample."""
+    content = io.BytesIO()
+    with wave.open(content, "wb") as file:
         file.setnchannels(1)
-        file.setsampwidth(2)
+        file.setsampwidth(bits // 8)
         file.setframerate(rate)
-        file.writeframes(np.asarray(sound, "<i2").tobytes())
+        if bits == 8:  # unsigned, unlike 16 bits
+            file.writeframes(((np.asarray(sound, np.int32) + 2**15) >> 8).astype(np.uint8).tobytes())
+        else:
+            file.writeframes(np.asarray(sound, "<i2").tobytes())
+    return content.getvalue()
