@@ -17,6 +17,8 @@ from .pieces import Alphabet, Piece, Ranges
 
 SHOWN = 128
 """The most frames of a piece that a report shows: eight bars of four quarters."""
+HEARD = "distance of pitch classes to what is heard"
+"""Models hear training pieces in several keys, so that their pitch classes aren't those of the data."""
 COMPOSED = 2
 """How many of the composed pieces a report shows."""
 
@@ -36,17 +38,23 @@ class Examples:
     sampling: Sampling
     train: Callable[[], Sequence[Piece]]
     """Returns the training pieces."""
+    heard: Callable[[], Sequence[Piece]]
+    """Returns the pieces that models hear, transposed ones among them."""
 
     def __call__(self, model: Any, params: Params, test: Mapping[str, np.ndarray], kept: Any) -> dict[str, np.ndarray]:
         """Returns the pieces to show, and each statistic of the composed pieces and of the test set."""
         del kept
         bach = self._test_pieces(test)
         composed = self._composed(model, params, [len(piece) for piece in bach])
-        train = self.train()
-        found = {
-            f"composed/{name}": value for name, value in statistics.summary(composed, train, bach, self.ranges).items()
-        }
+        train, heard = self.train(), statistics.pitch_classes(self.heard())
+
+        def to_heard(pieces: Sequence[Piece]) -> dict[str, float]:
+            return {HEARD: statistics.distance(statistics.pitch_classes(pieces), heard)}
+
+        summary = statistics.summary(composed, train, bach, self.ranges) | to_heard(composed)
+        found = {f"composed/{name}": value for name, value in summary.items()}
         reference = statistics.summary(bach, train, bach, self.ranges) | statistics.distances(train, bach)
+        reference |= to_heard(bach)
         found |= {f"reference/{name}": value for name, value in reference.items()}
         arrays = {name: np.asarray(value, np.float64) for name, value in found.items()}
         for name, of in statistics.HISTOGRAMS.items():

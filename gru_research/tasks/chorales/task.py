@@ -116,6 +116,7 @@ def chorales(
         Facts(**learned["facts"]),
         read=lambda alphabet: cut(source(), alphabet),
         train=lambda: source()["train"],
+        heard=lambda: _heard(source()["train"], transpose),
         threshold=threshold,
         learned=learned,
         files=own.paths(),
@@ -131,12 +132,15 @@ def _rows(
     pieces: Pieces, alphabet: Alphabet, *, segment: int, context: int, transpose: bool
 ) -> dict[str, dict[str, np.ndarray]]:
     """Returns the three sets as rows of tokens."""
-    train = pieces["train"]
-    heard = in_all_keys(train, ranges_of(train)) if transpose else train
     return {
-        "train": rows(heard, alphabet, segment, context),
+        "train": rows(_heard(pieces["train"], transpose), alphabet, segment, context),
         **{split: rows(pieces[split], alphabet) for split in SPLITS[1:]},
     }
+
+
+def _heard(train: Sequence[Piece], transpose: bool) -> Sequence[Piece]:
+    """Returns the pieces that a model hears: the training pieces, in all keys if they are transposed."""
+    return in_all_keys(train, ranges_of(train)) if transpose else train
 
 
 def _learn(pieces: Pieces, cut: Callable[..., Mapping[str, Mapping[str, np.ndarray]]]) -> Facts:
@@ -156,9 +160,10 @@ def _task(
     *,
     read: Callable[[Alphabet], Any],
     train: Callable[[], Sequence[Piece]],
+    heard: Callable[[], Sequence[Piece]],
     **fields: Any,
 ) -> Task:
-    """Returns the task. `read` returns the sets as rows, `train` the training pieces."""
+    """Returns the task. `read` returns the sets as rows, `train` the training pieces, `heard` what models hear."""
     alphabet, sampling = facts.alphabet, DecodingDefaults()
     tokens = functools.partial(jax.ShapeDtypeStruct, dtype=jnp.int32)
     example = {
@@ -185,7 +190,7 @@ def _task(
             trivial_metrics=facts.trivial,
             published=PUBLISHED if name == "chorales" else (),
             breakdowns=BREAKDOWNS,
-            examples=Examples(alphabet, facts.voice_ranges, sampling, train),
+            examples=Examples(alphabet, facts.voice_ranges, sampling, train, heard),
             generate=Generate(alphabet),
             samples=True,
             sampling=dataclasses.asdict(sampling),

@@ -187,5 +187,7 @@ def test_a_run_saves_pieces_and_statistics_of_each_cell(run: LoadedRun) -> None:
             np.testing.assert_array_equal(arrays["piece/harmonised"][:, 0], arrays["piece/test"][:, 0])
             assert arrays["reference/distance of pitch classes"] > 0
             assert 0 < arrays["composed/distance of pitch classes"] <= 1
+            heard = "distance of pitch classes to what is heard"
+            assert 0 < arrays[f"composed/{heard}"] <= 1 and 0 < arrays[f"reference/{heard}"] <= 1
             assert arrays["reference/copied frames, longest"] >= arrays["reference/copied frames, median"] >= 8
             assert arrays["histogram/test/pitch classes"].sum() == pytest.approx(1)
