@@ -1,5 +1,6 @@
 """Why a cell remembers or forgets: functions of (cell, params, inputs), for any cell or stack, trained or not."""
 
+from .fixed_points import FixedPoints, fixed_points, visited_carries
 from .gates import GateStatistics, gate_statistics, timescales
 from .gradient_flow import gradient_flow, half_life
 from .influence import input_influence, memory_horizon
@@ -10,10 +11,12 @@ from .probing import Probe, linear_probe, separation
 from .recurrence import Recurrence
 
 __all__ = [
+    "FixedPoints",
     "GateStatistics",
     "Intervened",
     "Probe",
     "Recurrence",
+    "fixed_points",
     "gate_statistics",
     "gradient_flow",
     "half_life",
@@ -25,4 +28,5 @@ __all__ = [
     "memory_horizon",
     "separation",
     "timescales",
+    "visited_carries",
 ]
