@@ -1,6 +1,15 @@
 """Subjects of e-mails, AESLC, by a pointer-generator of each cell.
 
-python -m experiments.compare --config=configs/applications/summarisation.py[:quick | :full | :opinosis]
+    python -m experiments.compare --config=configs/applications/summarisation.py[:quick | :full | :opinosis]
+
+About 2.1 million parameters, most of them embeddings. On two cores of a Xeon that many other jobs shared, three seeds
+of a GRU took 15 minutes with their evaluation (2026-12-01). The rate is the same for all cells and isn't tuned.
+Expect ROUGE-1/2/L on the test set, as IQM of 3 seeds:
+25.84/10.46/25.51 (GRU); 24.55/8.28/24.13 (LSTM). The first sentence has 15.23/6.55/13.96.
+
+`:quick` has one seed, 80 updates and greedy decoding. `:opinosis` also tests on 51 topics of opinions, without training
+on such texts. `:full` is for a GPU: more units, updates and seeds. It wasn't run. The data are downloaded once, or
+read from a folder with the original files: `--manual_dir=DIR`. Their licence excludes commercial use.
 """
 
 import ml_collections
@@ -38,8 +47,8 @@ def get_config(variant: str = "default") -> ml_collections.ConfigDict:
     )
     config.model = ml_collections.ConfigDict({"kind": "pointer", "embedding_size": 128, "dropout": 0.3})
     if variant == "quick":
-        config.updates, config.seeds, config.evaluations = 100, 1, 1
-        config.task.validation_documents = 100
+        config.updates, config.seeds, config.evaluations = 80, 1, 1
+        config.task.validation_documents, config.task.beams = 50, 1
     if variant == "full":
         config.updates, config.seeds, config.batch_size = 8000, 5, 64
         config.task.validation_documents = 0
