@@ -9,7 +9,16 @@ downloaded once; without a network, prepare each data set from its own folder in
 
 import ml_collections
 
-APPLICATIONS = ("forecasting", "sentiment", "dialogue", "chorales", "anomalies", "summarisation", "translation")
+APPLICATIONS = (
+    "forecasting",
+    "sentiment",
+    "dialogue",
+    "chorales",
+    "anomalies",
+    "summarisation",
+    "speech",
+    "translation",
+)
 VARIANTS = ("default", "quick")
 
 

@@ -50,10 +50,12 @@ def show(console: rich.console.Console, predictions: Sequence[Prediction], names
 
 def said(answer: Any) -> str:
     """Formats an answer briefly: the class and its probability, words with their effects, a summary with its copied
-    words in brackets, first and last forecasts, anomalies with their surprise, numbers, or a text."""
+    words in brackets, a transcript, first and last forecasts, anomalies with their surprise, numbers, or a text."""
     if isinstance(answer, dict) and {"summary", "copied"} <= set(answer):
         pairs = zip(answer["words"], answer["copied"], strict=True)
         return " ".join(f"[{word}]" if copied else word for word, copied in pairs) or "-"
+    if isinstance(answer, dict) and "transcript" in answer:
+        return answer["transcript"] or "-"
     if isinstance(answer, dict) and {"words", "effects"} <= set(answer):
         rest = {name: value for name, value in answer.items() if name not in ("words", "effects")}
         return f"{said(rest)}\n{_marked(answer['words'], answer['effects'])}"

@@ -14,12 +14,14 @@ from gru_research.data.own_files import (
     MIDI,
     MUSIC,
     TABLES,
+    WAV,
     as_number,
     read_midi,
     read_npy,
     read_npz,
     read_rows,
     read_text,
+    read_wav,
 )
 from gru_research.plural import several
 from gru_research.tasks import Task
@@ -57,6 +59,8 @@ def read(given: str, task: Task) -> list[Asked]:
         return _music(path)
     if form == "anomalies" and path.suffix in TABLES:
         return [Asked(read_series(path, Columns(**task.learned["columns"]), labels=False), str(path))]
+    if form == "speech" and path.suffix.lower() == WAV:
+        return [Asked(read_wav(path), str(path))]
     if form == "summaries" and path.suffix.lower() in (".txt", LINES) and _is_file(path):
         return [Asked(text, text) for text in read_documents(path)]
     if form == "forecasts" and path.suffix.lower() in TABLES and _is_file(path):

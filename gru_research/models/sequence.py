@@ -123,17 +123,27 @@ class SequenceModel:
         assert ys is not None
         return carry, self._logits(params, last_real(ys, real_steps(tokens.shape[-1], lengths, mask)))
 
+    def begin(self, params: Params, rows: int) -> tuple[Carry, ...]:
+        """The state before the first of a stream of inputs, for B = `rows` streams."""
+        self._check_stream()
+        return self.stack.initial_carry(params["stack"], (rows,))
+
     def step(self, params: Params, state: tuple[Carry, ...], tokens: Array) -> tuple[tuple[Carry, ...], Array]:
-        """The state behind one more token `[B]`, and the next one's logits `[B, V]`."""
-        self._check_generation()
-        assert self.embedding is not None
-        x = self.embedding.apply(params["embedding"], tokens)
+        """The state behind one more token `[B]` or input `[B, I]`, and the outputs there `[B, C]`: of a language model
+        the next token's logits. Raises ValueError where the model has no outputs at every step, or reads backward."""
+        self._check_stream()
+        x = tokens if self.embedding is None else self.embedding.apply(params["embedding"], tokens)
         carry, y = self.stack.step(params["stack"], state, x)
         return carry, self._logits(params, y)
 
     def _logits(self, params: Params, y: Array) -> Array:
         """Of one step's output `[B, H]`."""
         return self.readout.apply(params["readout"], y, y[..., None, :])[..., 0, :]
+
+    def _check_stream(self) -> None:
+        if self.bidirectional or self.readout.mode != "every":
+            reason = "is bidirectional" if self.bidirectional else "has no outputs at every step"
+            raise ValueError(f"this SequenceModel can't read a stream: it {reason}")
 
     def _check_generation(self) -> None:
         if reason := self.no_generation:

@@ -22,6 +22,7 @@ from .scan import scan
 from .selective_copy import selective_copy
 from .sentiment import sentiment
 from .smnist import smnist
+from .speech import speech
 from .summarisation import summarisation
 from .temporal_order import temporal_order
 from .tfds import tfds
@@ -46,6 +47,7 @@ TASKS: dict[str, Callable[..., Task]] = {
     "characters": characters,
     "chorales": chorales,
     "dialogue": dialogue,
+    "speech": speech,
     "summarisation": summarisation,
     "scan": scan,
     "forecasting": forecasting,

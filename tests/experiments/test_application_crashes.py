@@ -14,6 +14,7 @@ import pytest
 from experiments.crash_tests.run_difference import first_difference
 from gru_research import records
 from tests.launching import ROOT, command
+from tests.tasks.speech.sounds import table
 
 SMALL = (
     "--config.updates=30", "--config.evaluations=6", "--config.seeds=1", "--config.batch_size=4",
@@ -85,12 +86,18 @@ def sentences(folder: Path) -> list[str]:
     return [f"--config.task.train={folder / 'a.de'},{folder / 'b.en'}", *(f"--config.{f}" for f in fields)]
 
 
+def sounds(folder: Path) -> list[str]:
+    fields = ("task.unit=words", "task.beams=2", "model.layers=1", "length_buckets=1")
+    return [f"--config.task.train={table(folder, 40)}", *(f"--config.{f}" for f in fields)]
+
+
 APPLICATIONS: dict[str, Callable[[Path], list[str]]] = {
     "anomalies": measurements,
     "chorales": music,
     "dialogue": talk,
     "forecasting": series,
     "sentiment": texts,
+    "speech": sounds,
     "summarisation": mails,
     "translation": sentences,
 }

@@ -24,7 +24,16 @@ ROWS = {
 SECTIONS = dict(re.findall(r"^## (\w+)\n(.*?)(?=^## )", TEXT, re.DOTALL | re.MULTILINE))
 OWN = ("tfds", "files")
 """Tasks whose properties depend on the config's data."""
-APPLICATIONS = ("anomalies", "chorales", "dialogue", "forecasting", "sentiment", "summarisation", "translation")
+APPLICATIONS = (
+    "anomalies",
+    "chorales",
+    "dialogue",
+    "forecasting",
+    "sentiment",
+    "speech",
+    "summarisation",
+    "translation",
+)
 """Tasks with a page each, docs/applications/NAME.md."""
 BENCH = [name for name in TASKS if name not in APPLICATIONS]
 COMMON = {"validation_size", "test_size", "threshold"}
