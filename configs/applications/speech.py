@@ -1,6 +1,17 @@
 """Strings of digits by a speaker that training lacks, and AN4, by CTC with two bidirectional layers of each cell.
 
 python -m experiments.compare --config=configs/applications/speech.py[:quick | :full | :an4 | :streaming]
+
+About 0.29 million parameters each. Took 29 min on two cores of a Xeon that several other jobs shared (2026-12-01).
+Expect, as IQM of 3 seeds, a digit error rate of 17.0 % (GRU), 18.9 % (LSTM) and 25.2 % (vanilla RNN) for the speaker
+George; the nearest recording has 40.0 %. The rate is the same for all cells and isn't tuned. For another speaker in the
+test, add `--config.task.speaker=NAME`.
+
+":an4" with one seed took 9 min for the GRU alone: expect a WER of 17.9 %, and 15.4 % with beam search.
+":quick", one seed and 120 updates, took 1 min 8 s for the GRU alone. ":streaming" reads forward only.
+":full", for a GPU, has more units, strings, seeds and updates. These two weren't run to their end.
+
+The data are downloaded once, or read from a folder with the original file: `--manual_dir=DIR`.
 """
 
 import ml_collections

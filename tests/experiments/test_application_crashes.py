@@ -87,7 +87,7 @@ def sentences(folder: Path) -> list[str]:
 
 
 def sounds(folder: Path) -> list[str]:
-    fields = ("task.unit=words", "task.beams=2", "model.layers=1", "length_buckets=1")
+    fields = ("task.unit=words", "task.beams=2", "model.layers=1", "model.dropout=0.0", "length_buckets=1")
     return [f"--config.task.train={table(folder, 40)}", *(f"--config.{f}" for f in fields)]
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from gru_research.report import exhibits, results
-from gru_research.report.examples import anomalies, chorales, forecasts, sentiment, translation
+from gru_research.report.examples import anomalies, chorales, forecasts, sentiment, speech, translation
 from gru_research.run_files import load_examples
 
 Cells = Mapping[str, Mapping[str, np.ndarray]]
@@ -16,6 +16,7 @@ FORMS: Mapping[str, Callable[[results.TaskResults, Cells], Sequence[exhibits.Exh
     "forecasts": forecasts.draw,
     "chorales": chorales.draw,
     "sentiment": sentiment.draw,
+    "speech": speech.draw,
     "translation": translation.draw,
 }
 """`(task, cells) -> exhibits`, by the form of answers. A cell's colour is its place in `task.labels`."""

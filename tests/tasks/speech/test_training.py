@@ -36,7 +36,7 @@ def test_it_learns_the_words(run: Path) -> None:
     (result,) = records.read(run / records.FILE_NAME).results
     assert result.test_metric is not None and result.test_metric < 20
     page = (run / "report.html").read_text(encoding="utf-8")
-    assert "the empty transcript" in page
+    assert "the empty transcript" in page and "What each cell heard in" in page
 
 
 def test_predict_transcribes_a_file(run: Path, tmp_path: Path) -> None:
