@@ -1,6 +1,13 @@
 """Translates captions of pictures from German to English, Multi30k, by an encoder-decoder of each cell with attention.
 
-python -m experiments.compare --config=configs/applications/translation.py[:quick | :full | :en-de | :plain]
+    python -m experiments.compare --config=configs/applications/translation.py[:quick | :full | :en-de | :plain]
+
+About 2.6 million parameters each, one seed a cell. It took 56 minutes on two cores that up to four other trainings
+shared (2026-12-01). Expect BLEU on Flickr 2016 of 33.4 (GRU), 32.3 (LSTM) and 30.0 (vanilla RNN); the nearest
+training sentence's translation has 12.5.
+
+`:quick` has 120 updates and greedy answers, `:plain` no attention, `:en-de` the other direction. `:full` is for a GPU; it
+wasn't run. The data are downloaded once, or read from a folder with the original files: `--manual_dir=DIR`.
 """
 
 import ml_collections
@@ -46,7 +53,7 @@ def get_config(variant: str = "default") -> ml_collections.ConfigDict:
         }
     )
     if variant == "quick":
-        config.updates, config.evaluations = 100, 1
+        config.updates, config.evaluations, config.task.beams = 120, 1, 1
     if variant == "full":
         config.updates, config.seeds, config.batch_size = 13_600, 5, 64
         config.model.embedding_size, config.model.dropout = 256, 0.5
