@@ -6,8 +6,8 @@ About 2.6 million parameters each, one seed a cell. It took 56 minutes on two co
 shared (2026-12-01). Expect BLEU on Flickr 2016 of 33.4 (GRU), 32.3 (LSTM) and 30.0 (vanilla RNN); the nearest
 training sentence's translation has 12.5.
 
-`:quick` has 120 updates and greedy answers, `:plain` no attention, `:en-de` the other direction. `:full` is for a GPU; it
-wasn't run. The data are downloaded once, or read from a folder with the original files: `--manual_dir=DIR`.
+`:quick` has 120 updates and greedy answers, `:plain` no attention, `:en-de` the other direction. `:full` is for a GPU;
+it wasn't run. The data are downloaded once, or read from a folder with the original files: `--manual_dir=DIR`.
 """
 
 import ml_collections
