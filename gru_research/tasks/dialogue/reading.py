@@ -1,10 +1,7 @@
 """Reads dialogues: the built-in data sets, and a user's own text files."""
 
 import dataclasses
-import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -12,7 +9,7 @@ from gru_research.config import choose
 from gru_research.data import DataDirs, load
 from gru_research.data.own_files import Dialogue, parse_dialogues, read_dialogues
 
-from ..files.options import Options as Files
+from ..files.source import DataSource, own_files
 from ..files.splits import SplitShares
 
 TASKS = tuple(f"dialog_babi_{number}" for number in range(1, 7))
@@ -24,53 +21,23 @@ Sets = Mapping[str, Sequence[Dialogue]]
 
 
 @dataclasses.dataclass(frozen=True)
-class Source:
-    """Where dialogues come from, as plain JSON: a built-in `dataset`, or `files`.
+class Source(DataSource):
+    """Where dialogues come from.
 
     Attributes:
       seed: draws the shares of a data set without parts of its own.
     """
 
-    dataset: str
-    files: Files | None
     seed: int = 0
 
     @classmethod
     def of(
         cls, dataset: str, train: str, validation: str, test: str, validation_share: float, test_share: float, seed: int
     ) -> "Source":
-        """Returns the source that the task's options name.
-
-        Raises:
-          ValueError: an unknown data set, files without one for training, or a share that is out of range.
-        """
-        if not train:
-            choose("dataset", dataset, DATASETS)
-            for field, value in (("validation", validation), ("test", test)):
-                if value:
-                    raise ValueError(f"{field}={value!r} needs train: a file for training")
-            return cls(dataset, None, seed)
-        files = Files(train, validation, test, validation_share, test_share, seed)
-        absolute = {split: str(path) for split, path in files.paths().items()}
-        return cls("", dataclasses.replace(files, **absolute), seed)
-
-    @classmethod
-    def from_json(cls, fields: Mapping[str, Any]) -> "Source":
-        """Inverts `dataclasses.asdict`."""
-        files = None if fields["files"] is None else Files(**fields["files"])
-        return cls(fields["dataset"], files, fields["seed"])
-
-    @property
-    def paths(self) -> tuple[Path, ...]:
-        """The user's own files."""
-        if self.files is None:
-            return ()
-        return tuple(Path(path) for path in (self.files.train, self.files.validation, self.files.test) if path)
-
-    @property
-    def name(self) -> str:
-        """A name that is fit for a file."""
-        return self.dataset or re.sub(r"[^A-Za-z0-9_.-]+", "_", self.paths[0].stem)[:60] or "data"
+        """Returns the source that the task's options name. Raises ValueError for an unknown data set, or as
+        `own_files`."""
+        files = own_files(train, validation, test, validation_share, test_share, seed)
+        return cls("" if files else choose("dataset", dataset, DATASETS), files, seed)
 
     def read(self, dirs: DataDirs) -> dict[str, list[Dialogue]]:
         """Returns the dialogues of "train", "validation", "test" and, where there is one, "test_oov".

@@ -1,7 +1,6 @@
 """Reads texts with their labels: the built-in data sets, and a user's own tables."""
 
 import dataclasses
-import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from gru_research.data.own_files import TABLES, Table, read_table
 from gru_research.data.text_arrays import to_texts
 
 from ..files.options import Options as Files
+from ..files.source import DataSource, own_files
 from .words import split_words
 
 POLARITIES = ("negative", "positive")
@@ -59,11 +59,9 @@ class Columns:
 
 
 @dataclasses.dataclass(frozen=True)
-class Source:
-    """Where texts come from, as plain JSON: a built-in `dataset`, or `files` with `columns`."""
+class Source(DataSource):
+    """Where texts come from; `columns` are those of the user's tables."""
 
-    dataset: str
-    files: Files | None
     columns: Columns
 
     @classmethod
@@ -71,38 +69,18 @@ class Source:
         cls, dataset: str, train: str, validation: str, test: str, validation_share: float, test_share: float,
         seed: int, text: str, label: str, separator: str,
     ) -> "Source":  # fmt: skip
-        """Returns the source that the task's options name. Raises ValueError for files without one for training."""
-        if not train:
-            for field, value in (("validation", validation), ("test", test)):
-                if value:
-                    raise ValueError(f"{field}={value!r} needs train: a file for training")
-            return cls(dataset, None, Columns(text, label, separator))
-        files = Files(train, validation, test, validation_share, test_share, seed)
-        absolute = {split: str(path) for split, path in files.paths().items()}
-        return cls("", dataclasses.replace(files, **absolute), Columns(text, label, separator))
+        """Returns the source that the task's options name. Raises ValueError as `own_files`."""
+        files = own_files(train, validation, test, validation_share, test_share, seed)
+        return cls("" if files else dataset, files, Columns(text, label, separator))
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> "Source":
-        """Inverts `dataclasses.asdict`."""
-        files = None if fields["files"] is None else Files(**fields["files"])
-        return cls(fields["dataset"], files, Columns(**fields["columns"]))
+        return super().from_json({**fields, "columns": Columns(**fields["columns"])})
 
     @property
     def several(self) -> bool:
         """Whether a text may have several labels."""
         return self.dataset == "goemotions" if self.files is None else bool(self.columns.separator)
-
-    @property
-    def paths(self) -> tuple[Path, ...]:
-        """The user's own files."""
-        if self.files is None:
-            return ()
-        return tuple(Path(path) for path in (self.files.train, self.files.validation, self.files.test) if path)
-
-    @property
-    def name(self) -> str:
-        """A name that is fit for a file."""
-        return self.dataset or re.sub(r"[^A-Za-z0-9_.-]+", "_", self.paths[0].stem)[:60] or "data"
 
     def read(self, dirs: DataDirs) -> dict[str, Texts]:
         """Returns the three sets. Raises as `read_builtin` and `read_files`."""

@@ -2,16 +2,15 @@
 
 import dataclasses
 import json
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from gru_research.config import FileError, choose
 from gru_research.data import DataDirs, load
 from gru_research.data.own_files import read_table, read_text
 
-from ..files.options import Options as Files
+from ..files.source import DataSource, own_files
 from .words import split_words
 
 DATASETS = ("aeslc",)
@@ -39,11 +38,9 @@ Sets = Mapping[str, Sequence[Pair]]
 
 
 @dataclasses.dataclass(frozen=True)
-class Source:
-    """Where documents come from, as plain JSON: a built-in `dataset`, or `files`; and a data set for testing alone."""
+class Source(DataSource):
+    """Where documents come from; `zero_shot` is a data set for testing alone."""
 
-    dataset: str
-    files: Files | None
     zero_shot: str = ""
 
     @classmethod
@@ -54,39 +51,13 @@ class Source:
         """Returns the source that the task's options name.
 
         Raises:
-          ValueError: an unknown data set, files without one for training, a share that is out of range, or a file that
-            is neither a table nor JSON Lines.
+          ValueError: an unknown data set, a file that is neither a table nor JSON Lines, or as `own_files`.
         """
         choose("zero_shot", zero_shot, ("", *ZERO_SHOTS))
-        if not train:
-            choose("dataset", dataset, DATASETS)
-            for field, value in (("validation", validation), ("test", test)):
-                if value:
-                    raise ValueError(f"{field}={value!r} needs train: a file for training")
-            return cls(dataset, None, zero_shot)
-        files = Files(train, validation, test, validation_share, test_share, seed)
-        paths = files.paths()
-        if paths["train"].suffix.lower() not in (*TABLES, LINES):
+        files = own_files(train, validation, test, validation_share, test_share, seed)
+        if files and Path(files.train).suffix.lower() not in (*TABLES, LINES):
             raise ValueError(f"train={train!r} must end with {', '.join(TABLES)} or {LINES}")
-        return cls("", dataclasses.replace(files, **{split: str(path) for split, path in paths.items()}), zero_shot)
-
-    @classmethod
-    def from_json(cls, fields: Mapping[str, Any]) -> "Source":
-        """Inverts `dataclasses.asdict`."""
-        files = None if fields["files"] is None else Files(**fields["files"])
-        return cls(fields["dataset"], files, fields["zero_shot"])
-
-    @property
-    def paths(self) -> tuple[Path, ...]:
-        """The user's own files."""
-        if self.files is None:
-            return ()
-        return tuple(Path(path) for path in (self.files.train, self.files.validation, self.files.test) if path)
-
-    @property
-    def name(self) -> str:
-        """A name that is fit for a file."""
-        return self.dataset or re.sub(r"[^A-Za-z0-9_.-]+", "_", self.paths[0].stem)[:60] or "data"
+        return cls("" if files else choose("dataset", dataset, DATASETS), files, zero_shot)
 
     def read(self, dirs: DataDirs) -> dict[str, list[Pair]]:
         """Returns the pairs of "train", "validation", "test" and, where there is one, "zero_shot".
