@@ -28,9 +28,9 @@ class Generation:
     slots: int = 0
 
     def __post_init__(self) -> None:
-        for field in ("begin", "end", "generated", "slots"):
+        for field, what in {"begin": "a token: ", "end": "a token: ", "generated": "", "slots": ""}.items():
             if getattr(self, field) < 0:
-                raise ValueError(f"{field}={getattr(self, field)!r} must be 0 or more")
+                raise ValueError(f"{field}={getattr(self, field)!r} must be {what}0 or more")
         if self.longest < 1:
             raise ValueError(f"longest={self.longest!r} must be at least 1")
 

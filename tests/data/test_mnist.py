@@ -331,7 +331,9 @@ def test_damaged_prepared_set_names_its_folder(
 
 
 def test_unknown_name_gives_the_choices() -> None:
-    assert "'mnits' is unknown; did you mean 'mnist'?; choose from chatterbot, " in user_error(lambda: load("mnits"))
+    assert "'mnits' is unknown; did you mean 'mnist'?; choose from aeslc, an4, chatterbot, " in user_error(
+        lambda: load("mnits")
+    )
 
 
 def test_default_data_dir_is_that_of_tfds(mnist_data_dir: str, monkeypatch: pytest.MonkeyPatch) -> None:

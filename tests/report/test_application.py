@@ -1,6 +1,9 @@
 """What a report adds for an application: published figures, the verdict on its use, saved examples."""
 
+import base64
 import dataclasses
+import io
+import wave
 from pathlib import Path
 from typing import Any
 
@@ -132,10 +135,12 @@ def test_pieces_are_piano_rolls_with_statistics(tmp_path: Path) -> None:
     _, task = written(tmp_path / "run", {"gru": constant(0.1), "rnn": constant(0.2)})
     arrays = {"seed": np.array(3), "composed/crossings": np.array(0.25), "reference/crossings": np.array(0.125)}
     arrays["piece/composed 1"] = np.array([[60, 55, -1, 40], [61, 55, 50, 41]], np.int8)
-    table, roll, _ = chorales.draw(task, {"gru": arrays, "rnn": arrays})
+    table, roll, sound, *_ = chorales.draw(task, {"gru": arrays, "rnn": arrays})
     assert isinstance(table, tables.Table) and table.headings == ("statistic", "gru", "rnn", "test set")
     assert table.rows == (("crossings", "0.25", "0.25", "0.125"),)
-    assert isinstance(roll, exhibits.Plot)
+    assert isinstance(roll, exhibits.Plot) and isinstance(sound, exhibits.Sound)
+    with wave.open(io.BytesIO(base64.b64decode(sound.wav))) as file:
+        assert file.getframerate() == 8000 and file.getnframes() > 2 * 0.1875 * 8000
     voices = {line.label: line.y for line in roll.panels[0].lines}
     assert voices["soprano"] == (60.0, 61.0) and voices["tenor"] == (None, 50.0)
     assert roll.panels[0].lines[0].x == (0.0, 0.25)

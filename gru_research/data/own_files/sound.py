@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 import numpy as np
 import scipy.io.wavfile
-import scipy.signal
 
 from gru_research.config import FileError
 
@@ -94,4 +93,6 @@ def resample(sound: Sound, rate: int) -> np.ndarray:
     if sound.rate == rate:
         return sound.samples
     common = gcd(sound.rate, rate)
-    return scipy.signal.resample_poly(sound.samples, rate // common, sound.rate // common).astype(np.float32)
+    from scipy.signal import resample_poly  # imports scipy.stats, which takes a second
+
+    return resample_poly(sound.samples, rate // common, sound.rate // common).astype(np.float32)

@@ -4,12 +4,13 @@ import dataclasses
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from importlib import metadata
+from typing import Any
 
 import jax.numpy as jnp
-import jiwer
 import numpy as np
 import optax
 
+from gru_research.config import UserError
 from gru_research.decoding.ctc import Labels, greedy_path, prefix_beam_search
 from gru_research.masks import length_mask
 from gru_research.metrics import Collected, Metric
@@ -83,13 +84,22 @@ def metrics_of(units: Units, beam: Beam, groups: Mapping[str, tuple[int, int]], 
     return found
 
 
+def _jiwer() -> Any:
+    try:
+        import jiwer  # in the extra "applications"
+    except ImportError as e:
+        raise UserError("speech needs jiwer: pip install 'gru_research[applications]'") from e
+    return jiwer
+
+
 def signature() -> str:
+    _jiwer()
     return f"jiwer {metadata.version('jiwer')}, errors and words summed over the set"
 
 
 def error_rate(kind: str, given: Sequence[str], right: Sequence[str]) -> float:
     """Returns the pooled error rate of transcripts in per cent: "cer" of characters, others of words."""
-    score = jiwer.cer if kind == "cer" else jiwer.wer
+    score = _jiwer().cer if kind == "cer" else _jiwer().wer
     return 100 * float(score(list(right), list(given)))
 
 

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
-import scipy.signal
 
 from gru_research.data.fsdd import RATE, SPEAKERS
 
@@ -77,10 +76,12 @@ def strings(recordings: Recordings, speakers: Sequence[int], count: int, speed: 
 
 def _joined(digits: Sequence[np.ndarray], pace: int, draw: np.random.RandomState) -> np.ndarray:
     """Returns digits with gaps between them, at a gain and above noise; the speed is `pace` of `_SPEED_STEPS`."""
+    from scipy.signal import resample_poly  # imports scipy.stats, which takes a second
+
     parts = [_silence(draw)]
     for digit in digits:
         if pace != _SPEED_STEPS:
-            digit = scipy.signal.resample_poly(digit, _SPEED_STEPS, pace).astype(np.float32)
+            digit = resample_poly(digit, _SPEED_STEPS, pace).astype(np.float32)
         parts += [digit * _factor(draw.uniform(*DIGIT_GAINS)), _silence(draw)]
     samples = np.concatenate(parts)
     noise = draw.standard_normal(len(samples)).astype(np.float32) * _LEVEL * _factor(-draw.uniform(*NOISES))
