@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 import tensorflow_datasets as tfds
 
+from gru_research.data.padding import padded
+
 
 def text_features() -> dict[str, Any]:
     """Returns the TFDS features of the two arrays, `text` and `length`, in a block of texts."""
@@ -19,10 +21,7 @@ def to_arrays(texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     """Returns the bytes uint8 `[N, W]` of N texts, padded with 0 to the longest, and their numbers of bytes `[N]`."""
     encoded = [text.encode() for text in texts]
     lengths = np.array([len(line) for line in encoded], np.int32)
-    out = np.zeros((len(encoded), lengths.max(initial=0)), np.uint8)
-    for row, line in zip(out, encoded, strict=True):
-        row[: len(line)] = np.frombuffer(line, np.uint8)
-    return out, lengths
+    return padded([np.frombuffer(line, np.uint8) for line in encoded], np.uint8), lengths
 
 
 def to_texts(text: np.ndarray, length: np.ndarray) -> list[str]:

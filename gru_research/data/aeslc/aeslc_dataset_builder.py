@@ -6,11 +6,8 @@ were written by real people: don't reprint them.
 A split is one TFDS example, its e-mails as JSON Lines, so that it is read as one array.
 """
 
-import contextlib
 import json
 import os
-import tarfile
-import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Any, ClassVar, NamedTuple
@@ -18,6 +15,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 import tensorflow_datasets as tfds
 
+from gru_research.data.archives import raw_archive, read_members
 from gru_research.data.checksum import checksum
 
 FILE = "AESLC-7afc087.tar.gz"
@@ -67,10 +65,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         )
 
     def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Any]:
-        path: Any = None
-        with contextlib.suppress(AssertionError):  # without a folder of raw files
-            path = dl_manager.manual_dir / FILE
-        found = read_mails(path or dl_manager.download(ADDRESS), check=True)
+        found = read_mails(raw_archive(dl_manager, ADDRESS, FILE), check=True)
         return {split: self._generate_examples(mails) for split, mails in found.items()}
 
     def _generate_examples(self, mails: list[Mail]) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
@@ -93,10 +88,10 @@ def read_mails(path: os.PathLike | str, check: bool = False) -> dict[str, list[M
     Raises:
       ValueError: the file isn't a tar archive, is damaged or incomplete, or a member is no e-mail with its subject.
     """
-    texts = _members(path)
+    texts = read_members(path, _key)
     found = {}
     for split, folder in _FOLDERS.items():
-        own = texts.get(folder, {})
+        own = {name.partition("/")[2]: text for name, text in texts.items() if name.startswith(f"{folder}/")}
         if not own:
             raise ValueError(f"{os.fspath(path)} has no e-mails in {folder}/")
         if check and checksum(own) != _SUMS[split]:
@@ -129,18 +124,5 @@ def parse_mail(content: bytes, place: str) -> Mail:
     return Mail(body.strip(), subject, tuple(others))
 
 
-def _members(path: os.PathLike | str) -> dict[str, dict[str, bytes]]:
-    """Returns the files of each split's folder by name."""
-    found: dict[str, dict[str, bytes]] = {}
-    try:
-        with tarfile.open(path) as archive:
-            for member in archive:
-                where = PurePosixPath(member.name)
-                if member.isfile() and where.suffix == ".subject":
-                    file = archive.extractfile(member)
-                    assert file is not None, member.name
-                    found.setdefault(where.parent.name, {})[where.name] = file.read()
-    except (tarfile.TarError, OSError, EOFError, zlib.error) as e:
-        reason = " ".join(f"{type(e).__name__}: {e}".split())[:100]
-        raise ValueError(f"{os.fspath(path)} can't be read ({reason})") from e
-    return found
+def _key(path: PurePosixPath) -> str:
+    return f"{path.parent.name}/{path.name}" if path.suffix == ".subject" else ""

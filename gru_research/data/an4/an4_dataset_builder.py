@@ -6,7 +6,6 @@ archive has no waves. The 74 speakers of training and the 10 of the test are oth
 A split is one TFDS example, so that it is read as one array.
 """
 
-import contextlib
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -16,8 +15,9 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 import tensorflow_datasets as tfds
 
-from gru_research.data.archives import read_members
+from gru_research.data.archives import raw_archive, read_members
 from gru_research.data.checksum import checksum
+from gru_research.data.padding import padded
 from gru_research.data.text_arrays import text_features, to_arrays
 
 FILE = "an4_sphere-mfcc13.tar.gz"
@@ -72,17 +72,12 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         )
 
     def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Any]:
-        path: Any = None
-        with contextlib.suppress(AssertionError):  # without a folder of raw files
-            path = dl_manager.manual_dir / FILE
-        found = read_utterances(path or dl_manager.download(ADDRESS), check=True)
+        found = read_utterances(raw_archive(dl_manager, ADDRESS, FILE), check=True)
         return {split: self._generate_examples(utterances) for split, utterances in found.items()}
 
     def _generate_examples(self, utterances: list[Utterance]) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
         counts = np.array([len(one.frames) for one in utterances], np.int32)
-        frames = np.zeros((len(utterances), counts.max(), CEPSTRA), np.float32)
-        for row, one in zip(frames, utterances, strict=True):
-            row[: len(one.frames)] = one.frames
+        frames = padded([one.frames for one in utterances], np.float32)
         text, length = to_arrays([one.transcript for one in utterances])
         speakers = sorted({one.speaker for one in utterances})
         numbers = np.array([speakers.index(one.speaker) for one in utterances], np.int32)

@@ -5,7 +5,6 @@ Jackson et al., under CC BY-SA 4.0. Each of six speakers says each digit 50 time
 A split is one TFDS example, so that it is read as one array.
 """
 
-import contextlib
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -15,9 +14,10 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 import tensorflow_datasets as tfds
 
-from gru_research.data.archives import read_members
+from gru_research.data.archives import raw_archive, read_members
 from gru_research.data.checksum import checksum
 from gru_research.data.own_files import parse_wav
+from gru_research.data.padding import padded
 
 FILE = "fsdd-26eb9aa-recordings.tar.gz"
 ADDRESS = (
@@ -72,18 +72,13 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         )
 
     def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Any]:
-        path: Any = None
-        with contextlib.suppress(AssertionError):  # without a folder of raw files
-            path = dl_manager.manual_dir / FILE
         return {
-            "recordings": self._generate_examples(read_recordings(path or dl_manager.download(ADDRESS), check=True))
+            "recordings": self._generate_examples(read_recordings(raw_archive(dl_manager, ADDRESS, FILE), check=True))
         }
 
     def _generate_examples(self, recordings: list[Recording]) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
         lengths = np.array([len(one.samples) for one in recordings], np.int32)
-        samples = np.zeros((len(recordings), lengths.max()), np.int16)
-        for row, one in zip(samples, recordings, strict=True):
-            row[: len(one.samples)] = one.samples
+        samples = padded([one.samples for one in recordings], np.int16)
         numbers = {
             name: np.array([getattr(one, name) for one in recordings], np.int32)
             for name in ("digit", "speaker", "take")

@@ -6,12 +6,8 @@ three to five summaries by people.
 The split is one TFDS example, its topics as JSON Lines, so that it is read as one array.
 """
 
-import contextlib
 import json
 import os
-import tarfile
-import zipfile
-import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Any, ClassVar
@@ -19,6 +15,7 @@ from typing import Any, ClassVar
 import numpy as np
 import tensorflow_datasets as tfds
 
+from gru_research.data.archives import raw_archive, read_members
 from gru_research.data.checksum import checksum
 
 FILE = "OpinosisDataset1.0_0.zip"
@@ -55,11 +52,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         )
 
     def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Any]:
-        path: Any = None
-        with contextlib.suppress(AssertionError):  # without a folder of raw files
-            names = [name for name in (FILE, TAR) if (dl_manager.manual_dir / name).exists()]
-            path = dl_manager.manual_dir / names[0]
-        return {"test": self._generate_examples(path or dl_manager.download(ADDRESS))}
+        return {"test": self._generate_examples(raw_archive(dl_manager, ADDRESS, FILE, TAR))}
 
     def _generate_examples(self, path: os.PathLike) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
         lines = [
@@ -78,7 +71,7 @@ def read_topics(path: os.PathLike | str, check: bool = False) -> dict[str, tuple
     Raises:
       ValueError: the file is neither a zip nor a tar archive, is damaged, or has a topic without text or summary.
     """
-    texts = _members(path)
+    texts = read_members(path, _key)
     if check and checksum(texts) != _SUM:
         raise ValueError(f"{os.fspath(path)}: the {len(texts)} texts aren't those of Opinosis")
     found = {}
@@ -100,30 +93,8 @@ def _text(content: bytes) -> str:
     return content.decode("cp1252", errors="replace").strip()
 
 
-def _members(path: os.PathLike | str) -> dict[str, bytes]:
-    """Returns the texts of the topics, "TOPIC.txt.data", and their summaries, "TOPIC/FILE.gold"."""
-    found = {}
-    try:
-        for where, content in _files(path):
-            if where.parent.name == "topics" and where.name.endswith(_ENDING):
-                found[where.name] = content
-            elif where.suffix == ".gold":
-                found[f"{where.parent.name}/{where.name}"] = content
-    except (tarfile.TarError, zipfile.BadZipFile, OSError, EOFError, zlib.error) as e:
-        reason = " ".join(f"{type(e).__name__}: {e}".split())[:100]
-        raise ValueError(f"{os.fspath(path)} can't be read ({reason})") from e
-    return found
-
-
-def _files(path: os.PathLike | str) -> Iterator[tuple[PurePosixPath, bytes]]:
-    if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            for name in archive.namelist():
-                yield PurePosixPath(name), archive.read(name)
-        return
-    with tarfile.open(path) as tar:
-        for member in tar:
-            if member.isfile():
-                file = tar.extractfile(member)
-                assert file is not None, member.name
-                yield PurePosixPath(member.name), file.read()
+def _key(path: PurePosixPath) -> str:
+    """Returns "TOPIC.txt.data" for the text of a topic, "TOPIC/FILE.gold" for a summary, and "" for other files."""
+    if path.parent.name == "topics" and path.name.endswith(_ENDING):
+        return path.name
+    return f"{path.parent.name}/{path.name}" if path.suffix == ".gold" else ""

@@ -16,6 +16,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from gru_research.config import choose
+from gru_research.data.padding import padded
 
 COMMANDS = (
     "after", "and", "around", "jump", "left", "look", "opposite", "right", "run", "thrice", "turn", "twice", "walk",
@@ -62,8 +63,10 @@ class _Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     def _generate_examples(self, path: os.PathLike, member: str) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
         commands, actions = read_pairs(path, f"{_FOLDER}/{member}")
         block: dict[str, np.ndarray] = {}
-        block["command"], block["command_length"] = _padded(commands, LONGEST_COMMAND)
-        block["actions"], block["actions_length"] = _padded(actions, LONGEST_ACTIONS)
+        block["command"] = padded(commands, np.uint8, LONGEST_COMMAND)
+        block["command_length"] = np.array([*map(len, commands)], np.int32)
+        block["actions"] = padded(actions, np.uint8, LONGEST_ACTIONS)
+        block["actions_length"] = np.array([*map(len, actions)], np.int32)
         yield 0, block
 
 
@@ -138,11 +141,3 @@ def numbers(text: str, words: Sequence[str], longest: int) -> list[int]:
         shown = text if len(text) <= 40 else f"{text[:40]}..."
         raise ValueError(f"{shown!r} has {len(found)} words and must have 1 to {longest}")
     return [words.index(choose("word", word, words)) for word in found]
-
-
-def _padded(sequences: Sequence[Sequence[int]], longest: int) -> tuple[np.ndarray, np.ndarray]:
-    """Returns sequences as uint8 `[N, longest]`, padded with 0, and their lengths `[N]`."""
-    out = np.zeros((len(sequences), longest), np.uint8)
-    for row, sequence in zip(out, sequences, strict=True):
-        row[: len(sequence)] = sequence
-    return out, np.array([len(sequence) for sequence in sequences], np.int32)

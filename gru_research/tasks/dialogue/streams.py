@@ -8,6 +8,7 @@ import numpy as np
 
 from gru_research.data.own_files import Dialogue, Fact
 from gru_research.data.own_files.dialogues import Part, Words
+from gru_research.data.padding import padded
 
 from .vocabulary import BOT, END, SLOTS, USER, Numbering, Vocabulary
 
@@ -98,7 +99,7 @@ def encode(
         inputs = [numbering.number(word) for word in stream.words]
         targets = [numbering.number(word) for word in stream.targets]
         rows.append((inputs, stream.positions, targets, stream.turns))
-    inputs, positions, targets, turns = (_padded([row[column] for row in rows]) for column in range(4))
+    inputs, positions, targets, turns = (padded([row[column] for row in rows], np.int16) for column in range(4))
     return {
         "inputs": inputs,
         "length": np.array([len(row[0]) for row in rows], np.int32),
@@ -131,11 +132,3 @@ def answers_of(streams: Mapping[str, np.ndarray], longest: int) -> dict[str, np.
             words = targets[places[:-1]][:longest]
             responses[row, turn, : len(words)] = words
     return {"starts": starts, "responses": responses}
-
-
-def _padded(rows: Sequence[Sequence[int]]) -> np.ndarray:
-    """Returns rows of numbers as int16 `[N, longest]`, padded with 0."""
-    out = np.zeros((len(rows), max(map(len, rows))), np.int16)
-    for row, values in zip(out, rows, strict=True):
-        row[: len(values)] = values
-    return out
