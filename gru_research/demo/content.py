@@ -1,7 +1,7 @@
 """What a page shows beside its models."""
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 
@@ -25,8 +25,8 @@ class Content:
       about: what the page holds, as the end of a sentence.
       body: HTML with the elements that the script fills.
       data: plain JSON for the script.
-      shortened: `(content, trained, most) -> (content, trained)`, which leaves out what a page of `most` bytes has no
-        room for; None where nothing can be left out.
+      words: the number of words of which some can be left out; 0: nothing can.
+      shorten: `(trained, count) -> (content, trained)`, which leaves `count` words.
     """
 
     form: str
@@ -34,4 +34,5 @@ class Content:
     about: str
     body: str
     data: Mapping[str, Any]
-    shortened: Callable[..., Any] | None = None
+    words: int = 0
+    shorten: Callable[[Sequence[Trained], int], tuple["Content", list[Trained]]] | None = None

@@ -1,4 +1,4 @@
-"""Describes models as plain JSON for the scripts of a page, and refuses those that the scripts can't run."""
+"""Describes models as plain JSON for the scripts of a page. A model that the scripts can't run is refused."""
 
 from typing import Any
 

@@ -6,7 +6,7 @@ from gru_research.runs.loaded_run import LoadedRun
 
 from .content import Content
 
-_BODY = """<p>Draw on the picture, or paste numbers.</p>
+BODY = """<p>Draw on the picture, or paste numbers.</p>
 <svg id="picture" viewBox="0 0 720 320" role="img" aria-label="The series and the forecasts of each cell"></svg>
 <ul id="legend" aria-live="polite"></ul>
 <p id="note"></p>
@@ -35,4 +35,4 @@ def content(run: LoadedRun) -> Content:
         "start": wave.round(4).tolist(),
     }
     about = f"{steps} steps are read and {horizon} forecast, for {len(columns)} series"
-    return Content("forecasts", f"Forecasts by models of {run.task.name}", about, _BODY, data)
+    return Content("forecasts", f"Forecasts by models of {run.task.name}", about, BODY, data)

@@ -1,6 +1,7 @@
 """Makes the page of a run's trained cells."""
 
 import base64
+import bisect
 import hashlib
 import html
 import json
@@ -14,7 +15,7 @@ from gru_research.runs.predict import best_seed
 from . import forecasts, sentiment
 from .content import Content, Trained
 from .description import describe
-from .weights import Type, pack, size
+from .weights import Type, pack
 
 LIMIT = 5_000_000
 """The most bytes of a page."""
@@ -68,9 +69,8 @@ def write(run: LoadedRun, path: Path, cells: Sequence[str] = ()) -> str:
     for label in cells or run.cells:
         seed = best_seed(run, label)
         trained.append(Trained(label, seed, describe(label, run.model(label)), run.parameters(label, seed)))
-    dtype, content, trained = fitted(content, trained)
-    text = document(form, content, trained, dtype)
-    if len(text.encode()) > LIMIT:
+    text, dtype, content = fitted(content, trained)
+    if not fits(text):
         raise UserError(f"the page would have {len(text.encode()):,} bytes, more than {LIMIT:,}: choose fewer cells")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -80,19 +80,34 @@ def write(run: LoadedRun, path: Path, cells: Sequence[str] = ()) -> str:
     return f"{path}: {len(text.encode()):,} bytes, weights in {dtype}, {content.about}"
 
 
-def fitted(content: Content, trained: Sequence[Trained]) -> tuple[Type, Content, list[Trained]]:
-    """Returns the type of the weights with which the page is small enough, and what of the content fits then: the
-    whole in float32, or else in float16, or else what `content.shortened` leaves."""
-    rest = len(document(content.form, content, [], "float32").encode()) + 20_000
+def fits(text: str) -> bool:
+    """Returns whether a page is small enough."""
+    return len(text.encode()) <= LIMIT
+
+
+def fitted(content: Content, trained: Sequence[Trained]) -> tuple[str, Type, Content]:
+    """Returns the page, the type of its weights, and the content that is left.
+
+    The whole is tried in float32, then in float16, then with as many words in float16 as the page has room for. Where
+    nothing fits, the whole page in float16 is returned.
+    """
     for dtype in ("float32", "float16"):
-        if rest + sum(size(one.params, dtype) for one in trained) <= LIMIT:
-            return dtype, content, list(trained)
-    if content.shortened is None:
-        return "float16", content, list(trained)
-    return "float16", *content.shortened(content, list(trained), LIMIT - 20_000)
+        text = document(content, trained, dtype)
+        if fits(text):
+            return text, dtype, content
+
+    def with_words(count: int) -> tuple[str, Content]:
+        assert content.shorten is not None
+        shorter, others = content.shorten(trained, count)
+        return document(shorter, others, "float16"), shorter
+
+    words = range(1, content.words + 1)
+    count = bisect.bisect_left(words, True, key=lambda n: not fits(with_words(n)[0]))
+    text, content = with_words(count) if count else (document(content, trained, "float16"), content)
+    return text, "float16", content
 
 
-def document(form: str, content: Content, trained: Sequence[Trained], dtype: Type) -> str:
+def document(content: Content, trained: Sequence[Trained], dtype: Type) -> str:
     """Returns the page as HTML."""
     cells = []
     for one in trained:
@@ -102,7 +117,8 @@ def document(form: str, content: Content, trained: Sequence[Trained], dtype: Typ
     data = {"type": dtype, "cells": cells, **content.data}
     # "<" could end the element that holds the data.
     plain = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
-    script = "\n".join((Path(__file__).parent / f"{name}.js").read_text(encoding="utf-8") for name in ("network", form))
+    files = (Path(__file__).parent / f"{name}.js" for name in ("network", content.form))
+    script = "\n".join(file.read_text(encoding="utf-8") for file in files)
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
     policy = f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
     seeds = ", ".join(f"{one.label} with seed {one.seed}" for one in trained)

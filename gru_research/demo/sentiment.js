@@ -26,6 +26,7 @@ const cache = new Map();
 function after(cell, words) {
   const key = `${cell.label}\n${words.join(" ")}`;
   if (!cache.has(key)) {
+    if (cache.size > 1000) cache.clear();
     const found = applySequence(cell.model, cell.params, tokensOf(words));
     cache.set(key, { ...found, shares: shares(found.logits) });
   }

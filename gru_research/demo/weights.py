@@ -1,7 +1,6 @@
 """Parameters as base64 text, with the place of each."""
 
 import base64
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
@@ -44,9 +43,3 @@ def _mapped(params: Any, place: Any) -> Any:
 def rounded(params: Any, dtype: Type) -> Any:
     """Returns the parameters as the page has them, in float32."""
     return jax.tree.map(lambda a: np.asarray(a, np.float32).astype(dtype).astype(np.float32), params)
-
-
-def size(params: Any, dtype: Type) -> int:
-    """Returns the number of characters of `pack`'s text."""
-    numbers = sum(math.prod(np.shape(leaf)) for leaf in jax.tree.leaves(params))
-    return 4 * math.ceil(numbers * np.dtype(dtype).itemsize / 3)

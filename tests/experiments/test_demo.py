@@ -1,6 +1,6 @@
 """Pages that run trained models in a real browser: their answers are JAX's."""
 
-import dataclasses
+import base64
 import json
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from gru_research.demo import page as pages
 from gru_research.demo import weights
 from gru_research.demo.content import Content, Trained
 from gru_research.demo.description import describe
+from gru_research.demo.forecasts import BODY
 from gru_research.models.segrnn import SegRNN
 from gru_research.models.sequence import sequence
 from gru_research.spec import Spec
@@ -75,9 +76,7 @@ def test_every_kind_of_layer_gives_the_logits_of_jax(browser: Any, tmp_path: Pat
     data = {"words": WORDS, "labels": ["a", "b", "c"], "several": False, "most": 0}
     body = '<textarea id="text"></textarea><div id="answers"></div>'
     path = tmp_path / "demo.html"
-    path.write_text(
-        pages.document("sentiment", Content("sentiment", "A page", "six words", body, data), trained, dtype)
-    )
+    path.write_text(pages.document(Content("sentiment", "A page", "six words", body, data), trained, dtype))
     it = opened(browser, path)
     assert it.told == []
     for label, logits in expected.items():
@@ -98,10 +97,8 @@ def test_segments_give_the_forecasts_of_jax(browser: Any, tmp_path: Path) -> Non
         expected[label] = np.asarray(scaled) * deviation[None, :, None] + mean[None, :, None]
     data = {"columns": ["a", "b"], "mean": mean.tolist(), "deviation": deviation.tolist(), "steps": 12, "horizon": 6,
             "start": [1.0] * 12}  # fmt: skip
-    from gru_research.demo.forecasts import _BODY
-
     path = tmp_path / "demo.html"
-    path.write_text(pages.document("forecasts", Content("forecasts", "A page", "x", _BODY, data), trained, "float32"))
+    path.write_text(pages.document(Content("forecasts", "A page", "x", BODY, data), trained, "float32"))
     it = opened(browser, path)
     for label, forecast in expected.items():
         for series in range(2):
@@ -170,22 +167,26 @@ def test_the_page_of_a_run_is_whole_quiet_and_alone(browser: Any, run: Path) -> 
     it.page.context.close()
 
 
-def test_a_large_vocabulary_is_cut_to_the_most_frequent_words(
-    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_page_that_is_too_large_keeps_the_most_frequent_words(
+    browser: Any, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    loaded = runs.load(run)
-    whole = len((run / "demo.html").read_bytes()) if (run / "demo.html").exists() else 60_000
-    monkeypatch.setattr(pages, "LIMIT", whole)
-    content = dataclasses.replace(pages.FORMS["sentiment"](loaded))
+    loaded, path = runs.load(run), tmp_path / "demo.html"
+    content = pages.FORMS["sentiment"](loaded)
     trained = [Trained("gru", 0, describe("gru", loaded.model("gru")), loaded.parameters("gru", 0))]
-    shortened = content.shortened
-    assert shortened is not None
-    params = trained[0].params
-    room = weights.size({name: p for name, p in params.items() if name != "embedding"}, "float16") + 40_000 + 3 * 20
-    cut, (one,) = shortened(content, trained, room)
-    assert len(cut.data["words"]) < len(content.data["words"]) and cut.data["words"][-1] == "<unknown>"
-    assert {"the", "film", "not", "is"} & set(cut.data["words"])
-    assert one.model["vocabulary"] == len(cut.data["words"]) == len(one.params["embedding"]["E"])
+    assert content.shorten is not None and content.words == 6
+    monkeypatch.setattr(pages, "best_seed", lambda run, label: 0)
+    monkeypatch.setattr(pages, "LIMIT", len(pages.document(*content.shorten(trained, 4), "float16").encode()))
+    assert "weights in float16, 4 of 6 words" in demo.write(loaded, path, ["gru"])
+    assert len(path.read_bytes()) <= pages.LIMIT
+    it = opened(browser, path)
+    known = it.page.evaluate("DATA.words")
+    assert known[:-1] == sorted(known[:-1]) and set(known) == {"the", "film", "not", "is", "<unknown>"}
+    whole = [known.index(w) if w in known else 4 for w in ("the", "film", "good")]
+    assert it.page.evaluate("tokensOf(splitWords('the film good'))") == whole
+    it.page.context.close()
+    monkeypatch.setattr(pages, "LIMIT", 1000)
+    with pytest.raises(UserError, match=r"the page would have [\d,]+ bytes, more than 1,000: choose fewer cells"):
+        demo.write(loaded, path, ["gru"])
 
 
 @fault("predictions", "a page of a task without one")
@@ -223,4 +224,4 @@ def test_packed_numbers_are_in_their_places() -> None:
     assert json.loads(json.dumps(shapes)) == {
         "a": {"offset": 0, "shape": [2, 3]}, "b": [{"offset": 6, "shape": [2]}, {"c": {"offset": 8, "shape": [1]}}]
     }  # fmt: skip
-    assert len(text) == weights.size({"a": np.ones((2, 3)), "b": [np.zeros(2), np.ones(1)]}, "float16")
+    assert len(base64.b64decode(text)) == 9 * 2
