@@ -17,7 +17,8 @@ class Rates:
       update: one update of all members.
       loading: bringing the stored batches of one update to the devices; 0 for generated data.
       evaluation: one evaluation on the validation set.
-      test: one evaluation on the test set.
+      test: one evaluation on the test set, and before it one on the validation set for each way of answering that
+        competes.
       compiling: compilation before the first update.
       compiling_test: compilation before the test, where the test set has another shape.
     """

@@ -104,6 +104,21 @@ def test_a_measurement_with_a_clock_that_ticks(monkeypatch: pytest.MonkeyPatch) 
     assert found.memory.needed == found.memory.device + found.memory.process
 
 
+def test_each_way_of_answering_costs_an_evaluation_before_the_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = itertools.count(step=0.5)
+    monkeypatch.setattr(measurement, "time", types.SimpleNamespace(perf_counter=lambda: next(now)))
+    monkeypatch.setattr(calibration, "time", types.SimpleNamespace(perf_counter=lambda: next(now)))
+    choices = tuple({"name": "beam_search", "beams": beams} for beams in (1, 2, 3))
+    data = dataclasses.replace(toy.TASK.data, test_size=2)  # pyright: ignore
+    plan = toy.make(dataclasses.replace(toy.TASK, data=data, answer_choices=choices), seeds=3, updates=5)
+    sets = plan.task.data.load(toy.DataDirs())
+    validation, test = (len(sets[name]["inputs"]) for name in ("validation", "test"))
+    (found,) = measurement.measure(plan, plan.cells[0], sets, [3], seconds=4.5)
+    assert found.rates.test == exactly(0.5 * (1 + 3 * validation / test))
+    assert found.rates.compiling_test == 0.5 * (1 + 3)
+    assert found.rates.evaluation == exactly(0.5)
+
+
 def test_a_test_set_of_another_shape_is_compiled_apart() -> None:
     task = dataclasses.replace(
         toy.TASK, data=dataclasses.replace(toy.TASK.data, make_test=toy.ones(9), test_size=2)  # pyright: ignore
