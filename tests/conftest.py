@@ -84,59 +84,36 @@ def native_engine() -> Library:
     return native_or_skip()
 
 
-@pytest.fixture(scope="session")
-def aeslc_manual_dir() -> str:
-    return _raw_files("aeslc")
+def _raw(name: str) -> Any:
+    """Returns a fixture: the folder of a data set's raw files."""
+
+    @pytest.fixture(scope="session")
+    def manual_dir() -> str:
+        return _raw_files(name)
+
+    return manual_dir
 
 
-@pytest.fixture(scope="session")
-def an4_manual_dir() -> str:
-    return _raw_files("an4_mfcc")
-
-
-@pytest.fixture(scope="session")
-def fsdd_manual_dir() -> str:
-    return _raw_files("fsdd")
+aeslc_manual_dir = _raw("aeslc")
+an4_manual_dir = _raw("an4_mfcc")
+chorales_manual_dir = _raw("jsb_chorales_satb")
+clinc_oos_manual_dir = _raw("clinc_oos")
+dialog_babi_manual_dir = _raw("dialog_babi")
+ett_manual_dir = _raw("ett")
+fsdd_manual_dir = _raw("fsdd")
+goemotions_manual_dir = _raw("goemotions")
+mnist_manual_dir = _raw("mnist")
+multi30k_manual_dir = _raw("multi30k")
+music_manual_dir = _raw("music_poly")
+opinosis_manual_dir = _raw("opinosis")
+scan_manual_dir = _raw("scan")
+sst2_manual_dir = _raw("sst2")
+tiny_shakespeare_manual_dir = _raw("tiny_shakespeare")
 
 
 @pytest.fixture(scope="session")
 def chatterbot_manual_dir() -> str:
     return f"{_raw_files('chatterbot_corpus')}/chatterbot_corpus/data/english"
-
-
-@pytest.fixture(scope="session")
-def chorales_manual_dir() -> str:
-    return _raw_files("jsb_chorales_satb")
-
-
-@pytest.fixture(scope="session")
-def clinc_oos_manual_dir() -> str:
-    return _raw_files("clinc_oos")
-
-
-@pytest.fixture(scope="session")
-def dialog_babi_manual_dir() -> str:
-    return _raw_files("dialog_babi")
-
-
-@pytest.fixture(scope="session")
-def ett_manual_dir() -> str:
-    return _raw_files("ett")
-
-
-@pytest.fixture(scope="session")
-def mnist_manual_dir() -> str:
-    return _raw_files("mnist")
-
-
-@pytest.fixture(scope="session")
-def multi30k_manual_dir() -> str:
-    return _raw_files("multi30k")
-
-
-@pytest.fixture(scope="session")
-def music_manual_dir() -> str:
-    return _raw_files("music_poly")
 
 
 @pytest.fixture(scope="session")
@@ -149,169 +126,39 @@ def nab_manual_dir(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(flat)
 
 
-@pytest.fixture(scope="session")
-def opinosis_manual_dir() -> str:
-    return _raw_files("opinosis")
+def _prepared(raw: str, *names: str) -> Any:
+    """Returns a fixture: a `data_dir` with the data sets `names`, or the one called `raw`, prepared from raw files.
 
+    All tests share it: copy it before damaging it.
+    """
 
-@pytest.fixture(scope="session")
-def scan_manual_dir() -> str:
-    return _raw_files("scan")
+    @pytest.fixture(scope="session")
+    def data_dir(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
+        manual_dir, folder = request.getfixturevalue(f"{raw}_manual_dir"), str(tmp_path_factory.mktemp("data_dir"))
+        for name in names or (raw,):
+            prepare(name, DataDirs(folder, manual_dir))
+        return folder
 
-
-@pytest.fixture(scope="session")
-def sst2_manual_dir() -> str:
-    return _raw_files("sst2")
-
-
-@pytest.fixture(scope="session")
-def goemotions_manual_dir() -> str:
-    return _raw_files("goemotions")
-
-
-@pytest.fixture(scope="session")
-def tiny_shakespeare_manual_dir() -> str:
-    return _raw_files("tiny_shakespeare")
-
-
-@pytest.fixture(scope="session")
-def aeslc_data_dir(aeslc_manual_dir: str, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A `data_dir` with AESLC prepared in it."""
-    data_dir = str(tmp_path_factory.mktemp("data_dir"))
-    prepare("aeslc", DataDirs(data_dir, aeslc_manual_dir))
     return data_dir
 
 
-@pytest.fixture(scope="session")
-def an4_data_dir(an4_manual_dir: str, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A `data_dir` with AN4 prepared in it."""
-    data_dir = str(tmp_path_factory.mktemp("data_dir"))
-    prepare("an4", DataDirs(data_dir, an4_manual_dir))
-    return data_dir
-
-
-@pytest.fixture(scope="session")
-def fsdd_data_dir(fsdd_manual_dir: str, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A `data_dir` with the Free Spoken Digit Dataset prepared in it."""
-    data_dir = str(tmp_path_factory.mktemp("data_dir"))
-    prepare("fsdd", DataDirs(data_dir, fsdd_manual_dir))
-    return data_dir
-
-
-@pytest.fixture(scope="session")
-def chatterbot_data_dir(chatterbot_manual_dir: str, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A `data_dir` with the ChatterBot corpus prepared in it."""
-    data_dir = str(tmp_path_factory.mktemp("data_dir"))
-    prepare("chatterbot", DataDirs(data_dir, chatterbot_manual_dir))
-    return data_dir
-
-
-@pytest.fixture(scope="session")
-def chorales_data_dir(chorales_manual_dir: str, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A `data_dir` with the chorales by voice prepared in it."""
-    data_dir = str(tmp_path_factory.mktemp("data_dir"))
-    prepare("chorales", DataDirs(data_dir, chorales_manual_dir))
-    return data_dir
-
-
-@pytest.fixture(scope="session")
-def clinc_oos_data_dir(clinc_oos_manual_dir: str, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A `data_dir` with CLINC150 prepared in it."""
-    data_dir = str(tmp_path_factory.mktemp("data_dir"))
-    prepare("clinc_oos", DataDirs(data_dir, clinc_oos_manual_dir))
-    return data_dir
-
-
-@pytest.fixture(scope="session")
-def dialog_babi_data_dir(dialog_babi_manual_dir: str, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A `data_dir` with the six dialog bAbI tasks prepared in it."""
-    data_dir = str(tmp_path_factory.mktemp("data_dir"))
-    for task in range(1, 7):
-        prepare(f"dialog_babi_{task}", DataDirs(data_dir, dialog_babi_manual_dir))
-    return data_dir
-
-
-@pytest.fixture(scope="session")
-def ett_data_dir(ett_manual_dir: str, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A `data_dir` with ETTh1 and ETTh2 prepared in it."""
-    data_dir = str(tmp_path_factory.mktemp("data_dir"))
-    for name in ("etth1", "etth2"):
-        prepare(name, DataDirs(data_dir, ett_manual_dir))
-    return data_dir
-
-
-@pytest.fixture(scope="session")
-def mnist_data_dir(mnist_manual_dir: str, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A `data_dir` with MNIST prepared in it. All tests share it: copy it before damaging it."""
-    data_dir = str(tmp_path_factory.mktemp("data_dir"))
-    prepare("mnist", DataDirs(data_dir=data_dir, manual_dir=mnist_manual_dir))
-    return data_dir
-
-
-@pytest.fixture(scope="session")
-def multi30k_data_dir(multi30k_manual_dir: str, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A `data_dir` with Multi30k prepared in it."""
-    data_dir = str(tmp_path_factory.mktemp("data_dir"))
-    prepare("multi30k", DataDirs(data_dir, multi30k_manual_dir))
-    return data_dir
-
-
-@pytest.fixture(scope="session")
-def music_data_dir(music_manual_dir: str, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A `data_dir` with the four music data sets prepared in it."""
-    data_dir = str(tmp_path_factory.mktemp("data_dir"))
-    for name in ("music_jsb", "music_musedata", "music_nottingham", "music_piano_midi"):
-        prepare(name, DataDirs(data_dir, music_manual_dir))
-    return data_dir
-
-
-@pytest.fixture(scope="session")
-def nab_data_dir(nab_manual_dir: str, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A `data_dir` with NAB prepared in it."""
-    data_dir = str(tmp_path_factory.mktemp("data_dir"))
-    prepare("nab", DataDirs(data_dir, nab_manual_dir))
-    return data_dir
-
-
-@pytest.fixture(scope="session")
-def opinosis_data_dir(opinosis_manual_dir: str, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A `data_dir` with Opinosis prepared in it."""
-    data_dir = str(tmp_path_factory.mktemp("data_dir"))
-    prepare("opinosis", DataDirs(data_dir, opinosis_manual_dir))
-    return data_dir
-
-
-@pytest.fixture(scope="session")
-def scan_data_dir(scan_manual_dir: str, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A `data_dir` with three splits of SCAN prepared in it."""
-    data_dir = str(tmp_path_factory.mktemp("data_dir"))
-    for name in ("scan_jump", "scan_length", "scan_simple"):
-        prepare(name, DataDirs(data_dir, scan_manual_dir))
-    return data_dir
-
-
-@pytest.fixture(scope="session")
-def sst2_data_dir(sst2_manual_dir: str, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A `data_dir` with SST-2 prepared in it."""
-    data_dir = str(tmp_path_factory.mktemp("data_dir"))
-    prepare("sst2", DataDirs(data_dir, sst2_manual_dir))
-    return data_dir
-
-
-@pytest.fixture(scope="session")
-def goemotions_data_dir(goemotions_manual_dir: str, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A `data_dir` with GoEmotions prepared in it."""
-    data_dir = str(tmp_path_factory.mktemp("data_dir"))
-    prepare("goemotions", DataDirs(data_dir, goemotions_manual_dir))
-    return data_dir
-
-
-@pytest.fixture(scope="session")
-def tiny_shakespeare_data_dir(tiny_shakespeare_manual_dir: str, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A `data_dir` with tiny Shakespeare prepared in it."""
-    data_dir = str(tmp_path_factory.mktemp("data_dir"))
-    prepare("tiny_shakespeare", DataDirs(data_dir, tiny_shakespeare_manual_dir))
-    return data_dir
+aeslc_data_dir = _prepared("aeslc")
+an4_data_dir = _prepared("an4")
+chatterbot_data_dir = _prepared("chatterbot")
+chorales_data_dir = _prepared("chorales")
+clinc_oos_data_dir = _prepared("clinc_oos")
+dialog_babi_data_dir = _prepared("dialog_babi", *(f"dialog_babi_{task}" for task in range(1, 7)))
+ett_data_dir = _prepared("ett", "etth1", "etth2")
+fsdd_data_dir = _prepared("fsdd")
+goemotions_data_dir = _prepared("goemotions")
+mnist_data_dir = _prepared("mnist")
+multi30k_data_dir = _prepared("multi30k")
+music_data_dir = _prepared("music", "music_jsb", "music_musedata", "music_nottingham", "music_piano_midi")
+nab_data_dir = _prepared("nab")
+opinosis_data_dir = _prepared("opinosis")
+scan_data_dir = _prepared("scan", "scan_jump", "scan_length", "scan_simple")
+sst2_data_dir = _prepared("sst2")
+tiny_shakespeare_data_dir = _prepared("tiny_shakespeare")
 
 
 @pytest.fixture(scope="module")
