@@ -105,12 +105,12 @@ class PointerGenerator:
     Attributes:
       encoder: one layer; a `Bidirectional` ends with two carries, which a learned affine map makes one.
       cell: the decoder's.
-      embedding: of all tokens but those that training lacks.
+      embedding: of the tokens of words that training has.
       attention: compares the decoder's states with the encoder's outputs.
-      vocabulary: the number of all tokens, those that training lacks included.
+      vocabulary: the number of all tokens, with those of words that training lacks.
       generated: G.
       begin: the token that the decoder reads first.
-      unknown: the token in whose place those that training lacks are read.
+      unknown: the token that is read in place of a word that training lacks.
       tied: whether the readout's kernel is the embedding.
       dropout: the rate at which embeddings and what the readout reads are dropped, a new mask each step.
       options: how the encoder's time loop runs. The decoder's is one that JAX differentiates.

@@ -16,6 +16,14 @@ Generate = Callable[[Any, Params, Batch, PRNGKey, Any], Any]
 """`(model, params, batch, keys [B], sampling) -> outputs`, inside jit."""
 
 
+def without_metric(answers: Mapping[str, Mapping[str, float]], metric: str) -> dict[str, dict[str, float]]:
+    """Returns the metrics of each answer by name, without `metric`.
+
+    They are the `trivial_metrics` of an `Application`, whose task has `metric` in `trivial`.
+    """
+    return {name: {other: v for other, v in values.items() if other != metric} for name, values in answers.items()}
+
+
 @dataclasses.dataclass(frozen=True)
 class Published:
     """Test metrics that somebody else reports.

@@ -14,7 +14,7 @@ from gru_research.data import DataDirs
 from gru_research.spec import Spec
 from gru_research.types import Batch
 
-from ..application import Application
+from ..application import Application, without_metric
 from ..base import Stored, Task
 from . import examples, metrics, nab_score, published, tables, trivial
 from .answers import Decode, Encode, detect, example, learned_points
@@ -216,10 +216,7 @@ def _make(facts: _Facts, read: Any) -> Task:
         application=Application(
             form=FORM,
             use=USE,
-            trivial_metrics={
-                name: {other: value for other, value in values.items() if other != metric}
-                for name, values in answers.items()
-            },
+            trivial_metrics=without_metric(answers, metric),
             published=published.NAB if options.dataset else (),
             examples=functools.partial(
                 examples.collect, learned["names"], facts.series, threshold(options.tail), _prepare

@@ -13,7 +13,7 @@ from gru_research.data.own_files import Dialogue
 from gru_research.spec import Spec
 from gru_research.types import Batch
 
-from ..application import Application
+from ..application import Application, without_metric
 from ..base import Stored, Task
 from . import metrics, trivial
 from .answers import Decode, Encode, Generate
@@ -200,10 +200,7 @@ def _make(source: Source, learned: Mapping[str, Any], read: Any, bleu: bool) -> 
         application=Application(
             form=FORM,
             use=USE,
-            trivial_metrics={
-                name: {other: value for other, value in values.items() if other != "per_response"}
-                for name, values in answers.items()
-            },
+            trivial_metrics=without_metric(answers, "per_response"),
             published=PUBLISHED.get(source.dataset, ()),
             breakdowns=metrics.breakdowns_of(found),
             generate=Generate(learned["answer"]),

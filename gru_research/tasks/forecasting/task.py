@@ -16,7 +16,7 @@ from gru_research.data import DataDirs, ett, load
 from gru_research.data.own_files import read_table
 from gru_research.spec import Spec
 
-from ..application import Application
+from ..application import Application, without_metric
 from ..base import Stored, Task
 from ..files.scaling import Scale
 from . import metrics, tables
@@ -196,10 +196,7 @@ def _make(facts: _Facts, read: Any) -> Task:
         application=Application(
             form=FORM,
             use=USE,
-            trivial_metrics={
-                name: {metric: value for metric, value in values.items() if metric != "mse"}
-                for name, values in trivial.items()
-            },
+            trivial_metrics=without_metric(trivial, "mse"),
             published=PUBLISHED.get((options.dataset, options.horizon), ()),
             breakdowns=metrics.breakdowns_of(columns, options.horizon),
             examples=functools.partial(collect, decode, options.look_back, facts.masked),

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from gru_research.data import DataDirs
 from gru_research.spec import Spec
 
-from ..application import Application
+from ..application import Application, without_metric
 from ..base import Stored, Task, check_share
 from . import facts as learning
 from . import metrics
@@ -134,10 +134,7 @@ def _make(
         application=Application(
             form=FORM,
             use=USE,
-            trivial_metrics={
-                name: {other: value for other, value in values.items() if other != metric}
-                for name, values in facts.trivial.items()
-            },
+            trivial_metrics=without_metric(facts.trivial, metric),
             published=PUBLISHED.get(source.dataset, ()),
             breakdowns=metrics.breakdowns_of(facts),
             examples=functools.partial(collect, facts),

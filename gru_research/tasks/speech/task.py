@@ -11,10 +11,11 @@ import numpy as np
 
 from gru_research.config import FileError
 from gru_research.data import DataDirs
+from gru_research.data.padding import padded
 from gru_research.spec import Spec
 from gru_research.types import Batch
 
-from ..application import Application, Breakdown
+from ..application import Application, Breakdown, without_metric
 from ..base import Stored, Task
 from . import examples, metrics, published
 from .answers import Decode, Encode, Transcribe, seconds
@@ -31,7 +32,7 @@ _GROUPS = {
 }
 """Ranges of the number of words by name, of digits and of other transcripts."""
 _LONGER = 1.5
-"""Beam search finds transcripts of up to so many times the labels of the longest one in the data."""
+"""The most labels that beam search gives a transcript, as a multiple of the longest transcript's in the data."""
 
 
 def speech(
@@ -145,9 +146,9 @@ class _Facts:
         for one, numbers, steps in zip(utterances, labels, inputs, strict=True):
             check_fit(one, numbers, len(steps))
         return {
-            "inputs": _padded(inputs, self.learned["steps"], np.float16),
+            "inputs": padded(inputs, np.float16, self.learned["steps"]),
             "lengths": np.array([len(row) for row in inputs], np.int32),
-            "targets": _padded([np.array(row) for row in labels], self.learned["labels"], np.int16),
+            "targets": padded(labels, np.int16, self.learned["labels"]),
             "target_lengths": np.array([len(row) for row in labels], np.int32),
         }
 
@@ -169,15 +170,6 @@ def check_fit(utterance: Utterance, labels: Sequence[int], steps: int) -> None:
             f"{utterance.place or 'the data set'}: the transcript {utterance.transcript[:40]!r} needs {needed:,} "
             f"steps, and the sound has {steps:,}"
         )
-
-
-def _padded(rows: Sequence[np.ndarray], least: int, dtype: Any) -> np.ndarray:
-    """Returns rows `[T, ...]` of different lengths as `[N, T, ...]`, padded with 0 to `least` at least."""
-    longest = max(least, *(len(row) for row in rows))
-    out = np.zeros((len(rows), longest, *rows[0].shape[1:]), dtype)
-    for values, row in zip(out, rows, strict=True):
-        values[: len(row)] = row
-    return out
 
 
 def _learned(options: Options, sets: Sets, nearest: Mapping[str, float]) -> dict[str, Any]:
@@ -239,10 +231,7 @@ def _make(facts: _Facts, load: Any) -> Task:
         application=Application(
             form=FORM,
             use=USE,
-            trivial_metrics={
-                name: {other: value for other, value in values.items() if other != kind}
-                for name, values in answers.items()
-            },
+            trivial_metrics=without_metric(answers, kind),
             published=published.AN4 if options.dataset == "an4" else (),
             breakdowns=_breakdowns(facts),
             examples=functools.partial(examples.collect, units, facts.encode.front, step, _prepare),

@@ -50,7 +50,7 @@ class Encode:
 
 @dataclasses.dataclass(frozen=True)
 class Decode:
-    """A summary, with its words and those that were copied, from a row of `Generate`."""
+    """Converts a row of `Generate` to a summary, its words, and which of them were copied."""
 
     vocabulary: Vocabulary
 
@@ -74,16 +74,19 @@ class Decode:
 
 @dataclasses.dataclass(frozen=True)
 class Generate:
-    """Summarises documents by the task's decoder, and says which words were copied."""
+    """Summarises documents, and says which words were copied.
 
-    answer: dict[str, Any]
+    Attributes:
+      longest: the most words of a summary, its end included.
+    """
+
     longest: int
 
     def __call__(self, model: Any, params: Params, batch: Batch, keys: PRNGKey, sampling: Any) -> Any:
         """Returns by name `tokens [B, N]`; `lengths [B]` without the end; `copied` and `generated [B, N]` of
         `models.pointer.Reading`; and `pointed [B, N, W]`, the source's word that each one points to most."""
-        del keys, sampling
-        how = dict(self.answer)
+        del keys  # nothing is drawn
+        how = dict(sampling.answer)
         inputs = {name: batch[name] for name in ("inputs", "lengths")}
         answers = DECODERS[how.pop("name")](model, params, inputs, end=0, longest=self.longest, **how)
         return explained(model, params, batch, answers)

@@ -10,10 +10,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from gru_research.data import DataDirs
+from gru_research.data.padding import padded
 from gru_research.spec import Generation, Spec
 from gru_research.types import Batch
 
-from ..application import Application
+from ..application import Application, without_metric
 from ..base import Stored, Task, check_at_least
 from . import metrics
 from .answers import NAME_BYTES, Decode, Encode, Generate
@@ -151,9 +152,9 @@ class Reading:
         most = max(map(len, every), default=0) or 1
         names = np.stack([to_bytes([*one, *[""] * (most - len(one))], NAME_BYTES) for one in every])
         return {
-            "inputs": _padded(inputs, self.document_words),
+            "inputs": padded(inputs, np.int32, self.document_words),
             "lengths": np.array([len(row) for row in inputs], np.int32),
-            "targets": _padded(targets, self.summary_words + 1),
+            "targets": padded(targets, np.int32, self.summary_words + 1),
             "target_lengths": np.array([len(row) for row in targets], np.int32),
             "names": names,
         }
@@ -165,14 +166,6 @@ def _references(pairs: Sequence[Pair]) -> np.ndarray:
     most = max(map(len, rows))
     size = max(len(text.encode()) for row in rows for text in row)
     return np.stack([to_bytes([*row, *[""] * (most - len(row))], size) for row in rows])
-
-
-def _padded(rows: Sequence[Sequence[int]], size: int) -> np.ndarray:
-    """Returns rows of tokens as int32 `[N, size]`, padded with 0."""
-    out = np.zeros((len(rows), size), np.int32)
-    for row, values in zip(out, rows, strict=True):
-        row[: len(values)] = values
-    return out
 
 
 def _learned(sets: Sets, how: Reading, zero_shot: str) -> dict[str, Any]:
@@ -232,12 +225,9 @@ def _make(
         application=Application(
             form=FORM,
             use=USE,
-            trivial_metrics={
-                name: {other: value for other, value in values.items() if other != "rouge_l"}
-                for name, values in answers.items()
-            },
+            trivial_metrics=without_metric(answers, "rouge_l"),
             published=PUBLISHED.get(source.dataset, ()),
-            generate=Generate(answer, longest),
+            generate=Generate(longest),
             private=source.dataset in PRIVATE,
         ),
     )

@@ -11,7 +11,7 @@ from gru_research.config import UserError
 UNKNOWN, BEGIN, END = range(3)
 """The first three pieces, in sentencepiece's order."""
 BYTES = 256
-"""So many pieces are bytes, for characters that training lacks."""
+"""The number of pieces that are bytes, for characters that training lacks."""
 
 
 def _sentencepiece() -> Any:
@@ -60,7 +60,7 @@ class Pieces:
     def __init__(self, model: str) -> None:
         self.model = model
 
-    @property
+    @functools.cached_property
     def names(self) -> tuple[str, ...]:
         """The pieces in the order of their numbers. "▁" marks the beginning of a word."""
         own = _processor(self.model)

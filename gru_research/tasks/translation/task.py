@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import jax
@@ -11,11 +11,12 @@ import numpy as np
 
 from gru_research.config import FileError
 from gru_research.data import DataDirs
+from gru_research.data.padding import padded
 from gru_research.masks import length_mask
 from gru_research.spec import Generation, Spec
 from gru_research.types import Batch
 
-from ..application import Application
+from ..application import Application, without_metric
 from ..base import Stored, Task
 from . import metrics, trivial
 from .answers import Decode, Encode, Generate
@@ -143,17 +144,10 @@ def encoded(pairs: Pairs, pieces: Pieces, longest: int, whole: bool) -> dict[str
     kept = np.flatnonzero(fits).tolist()
     arrays: dict[str, np.ndarray] = {}
     for name, rows in zip(("source", "target"), found, strict=True):
-        arrays[name], arrays[f"{name}_length"] = _padded([rows[n] for n in kept])
+        own = [rows[n] for n in kept]
+        arrays[name], arrays[f"{name}_length"] = padded(own, np.uint16, 1), np.array([*map(len, own)], np.int32)
     arrays["words"] = np.array([len(pairs.source[n].split()) for n in kept], np.int32)
     return arrays
-
-
-def _padded(rows: Sequence[Sequence[int]]) -> tuple[np.ndarray, np.ndarray]:
-    lengths = np.array([len(row) for row in rows], np.int32)
-    out = np.zeros((len(rows), lengths.max(initial=1)), np.uint16)
-    for padded, row in zip(out, rows, strict=True):
-        padded[: len(row)] = row
-    return out, lengths
 
 
 def _prepare(batch: Batch) -> Batch:
@@ -208,10 +202,7 @@ def _make(source: Source, pieces: Pieces, learned: Mapping[str, Any], read: Any,
         application=Application(
             form=FORM,
             use=USE,
-            trivial_metrics={
-                name: {other: value for other, value in values.items() if other != "bleu"}
-                for name, values in learned["trivial"].items()
-            },
+            trivial_metrics=without_metric(learned["trivial"], "bleu"),
             published=PUBLISHED.get(source.published, ()),
             breakdowns=metrics.breakdowns_of(found),
             examples=functools.partial(collect, pieces),
